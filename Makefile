@@ -1,0 +1,105 @@
+# Mote's build. `make` leaves the program at build/mote.
+#
+#   make                    the program, optimised                      build/mote
+#   make PROFILE=asan       the same under AddressSanitizer             build/asan/mote
+#   make PROFILE=ubsan      the same under UndefinedBehaviorSanitizer   build/ubsan/mote
+#   make bare CHIP=cortex-m4    the device archive for a chip           build/cortex-m4/libmote.a
+#   make test               every unit test of the chosen profile
+#   make bench-train        one training step against PyTorch, as a ratio
+#
+# Files are found by folder: a new .c file in a room is built, a new test/test_*.c is a test.
+
+PROFILE ?= host
+CHIP    ?= cortex-m4
+B       := build/$(PROFILE)
+
+CC      ?= gcc
+STRICT  := -Wall -Wextra -Werror -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes \
+           -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wundef -Wvla
+# One arithmetic: no contraction to fused multiply-add, no reassociation, anywhere.
+EXACT   := -ffp-contract=off -fno-strict-aliasing
+DEPS    := -MMD -MP
+
+ifeq ($(PROFILE),asan)
+  MODE := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DMOTE_CHECKED=1
+else ifeq ($(PROFILE),ubsan)
+  MODE := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -DMOTE_CHECKED=1
+else ifeq ($(PROFILE),host)
+  MODE := -O2 -g
+else
+  $(error PROFILE is host, asan or ubsan; for a chip use: make bare CHIP=$(PROFILE))
+endif
+
+PKGS    := sqlite3 jansson sndfile libcyaml
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+BARE_CFLAGS   := -std=c99 -I. $(STRICT) $(EXACT)
+HOSTED_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(STRICT) $(EXACT) -fopenmp $(PKG_CFLAGS)
+LIBS          := $(PKG_LIBS) -lm -fopenmp
+
+BARE_SRC   := $(sort $(wildcard mote/*/*.c))
+HOST_SRC   := $(sort $(wildcard host/*/*.c))
+APP_SRC    := $(sort $(wildcard app/*.c))
+TEST_SRC   := $(sort $(wildcard test/test_*.c))
+BARE_OBJ   := $(BARE_SRC:%.c=$(B)/%.o)
+HOST_OBJ   := $(HOST_SRC:%.c=$(B)/%.o)
+APP_OBJ    := $(APP_SRC:%.c=$(B)/%.o)
+TESTS      := $(TEST_SRC:test/%.c=$(B)/test/%)
+
+ifeq ($(PROFILE),host)
+  PROGRAM := build/mote
+else
+  PROGRAM := $(B)/mote
+endif
+
+.PHONY: all test tests bare clean bench-train doors
+.SECONDARY:
+all: $(PROGRAM)
+
+$(PROGRAM): $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(MODE) -o $@ $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a $(LIBS)
+
+$(B)/libmote.a: $(BARE_OBJ)
+	@rm -f $@; $(AR) rcs $@ $^
+$(B)/libhost.a: $(HOST_OBJ)
+	@rm -f $@; $(AR) rcs $@ $^
+
+$(B)/mote/%.o: mote/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BARE_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+$(B)/host/%.o: host/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+$(B)/app/%.o: app/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+
+# A test program links the libraries and cmocka; it prints cmocka's own lines.
+$(B)/test/%: test/%.c $(B)/libhost.a $(B)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS) -lcmocka
+tests: $(TESTS)
+test: all tests
+	@for t in $(TESTS); do $$t || exit 1; done
+
+# ---- chips -----------------------------------------------------------------
+# The flags of a chip stand in one place: firmware/boards/chips.mk, shared with the emulator's builds.
+include firmware/boards/chips.mk
+CB := build/$(CHIP)
+CHIP_OBJ := $(BARE_SRC:%.c=$(CB)/%.o)
+bare: $(CB)/libmote.a
+$(CB)/libmote.a: $(CHIP_OBJ)
+	@rm -f $@; $(CHIP_AR_$(CHIP)) rcs $@ $^
+$(CB)/mote/%.o: mote/%.c
+	@mkdir -p $(@D)
+	$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
+
+doors:
+	tools/doors
+
+clean:
+	rm -rf build
+
+-include $(BARE_OBJ:.o=.d) $(HOST_OBJ:.o=.d) $(APP_OBJ:.o=.d) $(TESTS:=.d) $(CHIP_OBJ:.o=.d)

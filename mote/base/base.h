@@ -1,0 +1,109 @@
+/* base: what every room on the device floor shares.
+ *
+ * Status codes, the fixed-point arithmetic that gives an int8 model its bits, bytes at an offset, and the
+ * list of operators (ops.def). Nothing here allocates, prints or keeps state.
+ *
+ * One arithmetic: the compiler, the trainer, the reference evaluation and every kernel call the functions
+ * below, so a bit cannot differ between training and device. An instruction set may have a faster form
+ * (mote/isa), proven equal by test. */
+#ifndef MOTE_BASE_H
+#define MOTE_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Programmer errors trap in test builds and cost nothing on a device. It never needs libc. */
+#if defined(MOTE_CHECKED) && MOTE_CHECKED
+#define MOTE_ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
+#else
+#define MOTE_ASSERT(condition) ((void)0)
+#endif
+
+/* X(name, value, text): only open, parse and init return these; kernels cannot fail. */
+#define MOTE_STATUS_LIST(X)                                                                        \
+  X(OK, 0, "ok")                                                                                   \
+  X(ERR_TRUNCATED, -1, "the bytes end before the structure does")                                  \
+  X(ERR_MAGIC, -2, "not a .mote file")                                                             \
+  X(ERR_VERSION, -3, "made for another version of the format")                                     \
+  X(ERR_ISA, -4, "packed for another instruction set")                                             \
+  X(ERR_CHECKSUM, -5, "the checksum does not match the bytes")                                     \
+  X(ERR_BOUNDS, -6, "an offset or size points outside its block")                                  \
+  X(ERR_OPERATOR, -7, "an operator that this build does not contain")                              \
+  X(ERR_PARAMS, -8, "operator parameters out of range")                                            \
+  X(ERR_ARENA, -9, "the arena is too small or not aligned")                                        \
+  X(ERR_ALIGN, -10, "the bytes are not aligned to 8")
+
+enum mote_status {
+#define X(name, value, text) MOTE_##name = value,
+  MOTE_STATUS_LIST(X)
+#undef X
+};
+
+/* The English text of a status; never NULL. */
+const char *mote_status_text(enum mote_status status);
+
+/* Operators: MOTE_OP_<NAME>, in the order of ops.def. */
+enum mote_op {
+#define OP(name, tflite_code, text) MOTE_OP_##name,
+#include "mote/base/ops.def"
+#undef OP
+  MOTE_OP_COUNT
+};
+
+/* The field's name of an operator ("CONV_2D"); "?" when out of range. */
+const char *mote_op_name(int op);
+
+/* Types of tensor elements. bytes: 1 1 2 4 4. */
+enum mote_type { MOTE_INT8, MOTE_UINT8, MOTE_INT16, MOTE_INT32, MOTE_FLOAT32, MOTE_TYPE_COUNT };
+size_t mote_type_bytes(int type);
+
+/* ---- requantisation --------------------------------------------------------
+ * An int32 sum of products becomes an int8 output by multiplying with a real number s in (0, 1) or so,
+ * written as s = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31) or 0, shift in [-31, 30].
+ * source: TensorFlow Lite's 8-bit quantisation specification with double rounding, as its reference
+ * kernels compute it. */
+
+/* round(a * b / 2^31), halves towards +infinity; saturates the one overflow (a = b = INT32_MIN).
+ * exact: the reference's nudge and truncating division equal floor((a*b + 2^30) / 2^31). */
+static inline int32_t mote_mul_high(int32_t a, int32_t b) {
+  if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
+  /* |a*b| <= 2^62, plus 2^30: fits int64. */
+  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* round(x / 2^exponent), halves away from zero. range: exponent in [0, 31]. */
+static inline int32_t mote_divide_pot(int32_t x, int exponent) {
+  const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1);
+  const int32_t remainder = x & mask;
+  const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+  return (x >> exponent) + (remainder > threshold ? 1 : 0);
+}
+
+/* x * 2^(shift-31) * multiplier, rounded twice. The left shift wraps as the reference's does on the
+ * machines that it runs on. range: shift in [-31, 30]. */
+static inline int32_t mote_requantise(int32_t x, int32_t multiplier, int shift) {
+  const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
+  return mote_divide_pot(mote_mul_high((int32_t)((uint32_t)x << left), multiplier), right);
+}
+
+/* The multiplier and shift of a real number. Hosted rooms and tests only need it, but it stands here
+ * because it decides bits. real: >= 0 and finite, given as the IEEE bits of a double so that no floating
+ * point is needed here. source: the reference's QuantizeMultiplier: mantissa rounded to 31 bits, halves up,
+ * flushed to zero below 2^-31 (shift < -31), saturated above shift 30. */
+void mote_quantise_multiplier(uint64_t double_bits, int32_t *multiplier, int *shift);
+
+static inline int32_t mote_clamp(int32_t x, int32_t low, int32_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/* ---- bytes -----------------------------------------------------------------
+ * Constants of a plan are found relative to the structure that names them: position independent, so the
+ * same bytes work from flash, from a mapped file and as a C object. needs: offset set by the compiler. */
+static inline const void *mote_at(const void *base, int32_t offset) {
+  return (const uint8_t *)base + offset;
+}
+
+/* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), continued from crc; start with 0. */
+uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n);
+
+#endif
