@@ -65,11 +65,12 @@ struct mote_plan {
   uint32_t magic;
   uint16_t version;
   uint8_t pack;             /* enum mote_pack of the weights */
-  uint8_t pointer_bytes;    /* of the machine it was planned for: row pointers live in the arena */
+  uint8_t pointer_bytes;    /* of the machine it was planned for; see mote_arena_bytes */
   uint32_t bytes;           /* of the whole plan */
   uint32_t crc32;           /* of the plan with this field as 0 */
-  uint32_t arena_bytes;
-  uint32_t scratch;         /* arena offset of the executor's own: row pointers, then counters; see run.c */
+  uint32_t arena_bytes;     /* on the machine it was planned for */
+  uint32_t scratch;         /* the executor's own end of the arena, aligned to 8: max_rows row pointers, then
+                             * uint16 rows made of each tensor, then uint16 calls made of each step */
   uint32_t tensors, steps, segments, inputs, outputs;   /* offsets of the tables */
   uint16_t n_tensors, n_steps, n_segments, n_inputs, n_outputs;
   uint16_t max_rows;        /* most row pointers that one call needs */
@@ -88,14 +89,22 @@ struct mote_model {
   void *hook_context;
 };
 
-/* Kernels of every operator, indexed by enum mote_op. Naming it links them all. */
+/* Need of the arena on this machine: that of the plan, or a little more where pointers are wider here than on
+ * the machine it was planned for (the host proves a chip's plan). */
+static inline size_t mote_arena_bytes(const struct mote_plan *plan) {
+  /* max_rows < 2^16 and the counters < 2^18 bytes: fits beside any scratch that mote_check accepts. */
+  return plan->scratch + plan->max_rows * sizeof(void *) +
+         2 * ((size_t)plan->n_tensors + plan->n_steps);
+}
+
+/* Kernels of every operator, indexed by enum mote_op. Naming it (mote_open does) links them all. */
 extern const struct mote_kernel *const mote_all_kernels[MOTE_OP_COUNT];
 
 /* Proves that a plan is safe to run: structure, bounds, parameters and checksum. bytes: aligned to 8,
  * unchanged while the model lives. cost: one pass over the bytes. */
 enum mote_status mote_check(const void *bytes, size_t n);
 
-/* mote_check, then mote_init with every kernel. arena: aligned to 8, n_arena >= plan's arena_bytes. */
+/* mote_check, then mote_init with every kernel. arena: aligned to 8, n_arena >= mote_arena_bytes(plan). */
 enum mote_status mote_open(struct mote_model *model, const void *bytes, size_t n, void *arena,
                            size_t n_arena);
 

@@ -1,0 +1,146 @@
+/* compile: a graph becomes a plan, and the plan a .mote file or a C program.
+ *
+ *   graph -> passes -> steps -> schedule (segments, rings) -> offsets -> plan bytes -> .mote or C
+ *
+ * Passes (pass_*.c) are small functions graph -> graph. The scheduler chooses, for each stretch of the graph,
+ * between execution a layer at a time and row streaming, by replaying the executor's own rule
+ * (docs/spec/row-machine.md, docs/design/planner.md). Offsets are searched exactly where the count allows it.
+ *
+ * invariant: mote_check accepts every plan that leaves this room, and running it gives the bits of
+ * graph_evaluate on the source graph. Everything returned lives in the caller's arena. */
+#ifndef HOST_COMPILE_H
+#define HOST_COMPILE_H
+
+#include "host/graph/graph.h"
+#include "host/kit/kit.h"
+#include "mote/isa/isa.h"
+#include "mote/run/run.h"
+
+/* How the graph is cut in segments. AUTO is what users get; the others exist so that tests can force every
+ * kind of plan: LAYERS never streams, STREAM streams whatever can be streamed. */
+enum compile_schedule { COMPILE_AUTO, COMPILE_LAYERS, COMPILE_STREAM };
+
+/* All zero but pointer_bytes is the default plan: the least RAM among plans within 10 % of the fastest. */
+struct compile_options {
+  enum mote_pack pack;      /* layout of the weights: the target's */
+  int pointer_bytes;        /* of the target: 2, 4 or 8; 0: of this machine */
+  bool fast;                /* the fastest plan, whatever RAM it needs */
+  bool small;               /* the least flash */
+  size_t ram_bytes;         /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
+                             * says the least that is possible. */
+  enum compile_schedule schedule;
+  unsigned spare_rows;      /* rows added to every ring beyond the proven need: for tests */
+};
+
+/* One piece of the arena, for the memory map over time. */
+enum compile_piece_kind {
+  COMPILE_INPUT, COMPILE_OUTPUT, COMPILE_ACTIVATION, COMPILE_RING, COMPILE_STATE, COMPILE_SCRATCH
+};
+struct compile_piece {
+  enum compile_piece_kind kind;
+  const char *name;
+  size_t offset, bytes;
+  int first_segment, last_segment;  /* it lives through these, both included */
+  int rows, ring_rows;              /* of tensors */
+};
+
+/* One step of the plan. */
+struct compile_step {
+  int source_op;            /* operator of the source model whose output it makes */
+  enum mote_op op;
+  const char *name;         /* "op03_conv_2d": unique, a C identifier */
+  const char *stem;         /* the kernel: mote_kernel_<stem> */
+  int rank_in, rank_out;
+  int32_t dims_in[GRAPH_MAX_RANK], dims_out[GRAPH_MAX_RANK]; /* of the first input and the output */
+  int segment;
+  int64_t macs;
+  int64_t instructions;     /* the scheduler's estimate, not a measurement */
+  size_t weight_bytes;      /* flash: weights, biases, requantisation, as packed */
+  size_t state_bytes;
+};
+
+/* What became of an operator of the source model. */
+enum compile_fate {
+  COMPILE_STEP,             /* step `step` makes its output */
+  COMPILE_VIEW,             /* its output is the bytes of tensor `view_of`: another shape, no work */
+  COMPILE_FUSED,            /* its output exists nowhere: part of operator `fused_into` */
+  COMPILE_CONSTANT,         /* its output never changes: `data` */
+  COMPILE_DEAD              /* no output of the model depends on it */
+};
+struct compile_layer {
+  int source_op;            /* = its index in layers[] */
+  enum mote_op op;
+  enum compile_fate fate;
+  int step;
+  int view_of_op;           /* VIEW: the source operator whose bytes these are, or -1: */
+  int view_of_input;        /*       input of the model */
+  int fused_into;           /* FUSED: source operator */
+  const void *data;         /* CONSTANT */
+  const char *why;          /* what was done to it and why that is exact; NULL where nothing was */
+  enum mote_type type;
+  int rank;
+  int32_t dims[GRAPH_MAX_RANK];
+  size_t bytes;             /* of the output */
+  int64_t macs;
+  size_t weight_bytes;      /* of the source model: int8 weights and biases */
+};
+
+struct compiled {
+  const struct graph *source;   /* what was asked for */
+  const struct graph *graph;    /* after the passes */
+  struct compile_options options;
+
+  const uint8_t *plan;          /* the .mote image; aligned to 64 */
+  size_t plan_bytes;
+
+  size_t arena_bytes;           /* inputs, outputs, activations, rings, scratch, state */
+  size_t least_arena_bytes;     /* a lower bound for any order of memory within the chosen segments */
+  size_t flash_weight_bytes;    /* weights, biases, requantisation constants, as packed */
+  size_t source_weight_bytes;   /* int8 weights and int32 biases of the source model */
+  int64_t macs;
+  int64_t instructions;         /* estimate */
+  int64_t fastest_instructions; /* estimate of the fastest plan */
+
+  int n_steps, n_layers, n_pieces, n_segments;
+  const struct compile_step *steps;
+  const struct compile_layer *layers;   /* every operator of the source model, in its order */
+  const struct compile_piece *pieces;
+};
+
+/* Compiles g. errors: an operator, type or shape that no kernel covers (names the node and what would work);
+ * a plan that cannot fit options->ram_bytes. */
+bool compile_graph(const struct graph *g, const struct compile_options *options, struct arena *a,
+                   struct compiled *out, struct err *e);
+
+/* Writes the program as C99: `header` (NAME.h) and `source` (NAME.c). name: a C identifier; every public name
+ * starts with it. header_file: how the source includes the header. The constants are one object, the same
+ * bytes as the plan; the kernel table names only the kernels that it uses.
+ *   NAME_ARENA_BYTES, NAME_INPUTS, NAME_INPUT_<i>_BYTES, NAME_OUTPUTS, NAME_OUTPUT_<i>_BYTES
+ *   extern const struct mote_plan *const NAME_plan;      the plan inside the constants
+ *   extern struct mote_model NAME_model;                 its hook may be set after NAME_init
+ *   int NAME_init(void *arena, size_t n);                0, or a negative mote_status
+ *   void *NAME_input(unsigned i);  const void *NAME_output(unsigned i);  void NAME_run(void); */
+bool compile_emit_c(const struct compiled *c, const char *name, const char *header_file,
+                    struct text *header, struct text *source, struct err *e);
+
+/* Writes the plan to a file. */
+bool compile_write_mote(const struct compiled *c, const char *path, struct err *e);
+
+/* What only building and running can tell. NULL pointers and -1: not known, null in the report. */
+struct compile_measured {
+  int64_t flash_code_bytes, ram_static_bytes, stack_bytes;
+  const int64_t *step_instructions;     /* [n_steps] */
+  const char *const *layer_hash;        /* [n_layers], hex; NULL where the output exists nowhere */
+};
+
+/* Adds the keys of report.json to the open object of j; the caller writes target and its own keys.
+ *   flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs
+ *   layers[]: index operator output_shape macs instructions hash fused_into (and fate, why)
+ *   memory[]: the pieces of the arena over the segments.   m: may be NULL. */
+void compile_report_json(const struct compiled *c, const struct compile_measured *m, struct json *j);
+
+/* "step", "view" ...; "ring", "state" ... */
+const char *compile_fate_text(enum compile_fate fate);
+const char *compile_piece_text(enum compile_piece_kind kind);
+
+#endif
