@@ -1,0 +1,240 @@
+/* train: small networks from examples, and the int8 graph that a device runs.
+ *
+ * A network is a list of layers over a map [height, width, channels]. train_fit trains it in float32 with
+ * Adam, folds batch normalisation, and goes on with quantisation-aware training: a forward pass of integers
+ * that gives the runtime's own bits, gradients straight through. What comes out is a struct graph with
+ * TensorFlow Lite's int8 semantics.
+ *
+ * Examples are drawn through a callback, so that the caller augments a recording and extracts its features
+ * anew for each draw. Features are int8; the network sees (q - zp) * scale, where the trainer picks scale
+ * and zp once so that this has mean 0 and variance 1.
+ *
+ * invariants: the same seed, examples and network give the same bits whatever the number of threads and
+ * whatever the vector instructions of the machine (docs/design/trainer.md). Resuming from a checkpoint gives
+ * the bits of the training that was never interrupted. */
+#ifndef HOST_TRAIN_H
+#define HOST_TRAIN_H
+
+#include "host/graph/graph.h"
+#include "host/kit/kit.h"
+
+/* ---- networks ------------------------------------------------------------- */
+enum train_kind {
+  TRAIN_CONV,         /* CONV_2D */
+  TRAIN_DEPTHWISE,    /* DEPTHWISE_CONV_2D, depth multiplier 1 */
+  TRAIN_DENSE,        /* FULLY_CONNECTED; a map is flattened first */
+  TRAIN_ADD,          /* sum of two layers of one shape: the end of a residual block */
+  TRAIN_AVERAGE_POOL, /* AVERAGE_POOL_2D */
+  TRAIN_MAX_POOL,     /* MAX_POOL_2D */
+  TRAIN_MEAN,         /* MEAN over height and width */
+  TRAIN_DROPOUT       /* while training only; absent from the graph */
+};
+
+struct train_layer {
+  enum train_kind kind;
+  int from;     /* the layer whose output is read; -1: the network's input */
+  int also;     /* the second input of TRAIN_ADD */
+  int channels; /* of conv, dense; else taken from the input */
+  int kernel_h, kernel_w, stride_h, stride_w;
+  enum graph_padding padding;
+  bool batch_norm; /* after conv, depthwise, dense; folded into the weights at the end */
+  bool relu;
+  float rate;              /* of dropout, [0, 0.9] */
+  int line;                /* of the text it came from, counted from 1; 0: added by the trainer */
+  int out_h, out_w, out_c; /* filled by train_network_check */
+};
+
+#define TRAIN_MAX_LAYERS 128
+
+/* The last layer is the dense layer with one output for each class; the graph ends with SOFTMAX. */
+struct train_network {
+  int in_h, in_w, in_c, classes;
+  int n_layers;
+  struct train_layer layers[TRAIN_MAX_LAYERS];
+};
+
+/* The text form: a line a layer. Kernel "HxW" (height is time for audio), stride "sN" or "sHxW", flags:
+ *
+ *   conv 64 10x4 s2      convolution to 64 channels + batch normalisation + ReLU
+ *   dwconv 3x3 s2        depthwise convolution + batch normalisation + ReLU
+ *   dsconv 64 3x3 s2     depthwise separable: dwconv 3x3 s2, then conv 64 1x1
+ *   dense 32             fully connected + batch normalisation + ReLU
+ *   avgpool 2x2          average pool, stride = window unless given      maxpool 2x2 alike
+ *   mean                 average over height and width
+ *   dropout 0.2
+ *   branch               remembers this place ...
+ *   join                 ... and adds it here, then ReLU; "join project" puts a 1x1 convolution into the
+ *                        remembered path so that its shape agrees (strides and channels are worked out)
+ *   flags: valid (no padding), linear (no ReLU), nobn (a bias in place of batch normalisation)
+ *
+ * The dense layer for the classes is added by itself. Text after '#' is ignored.
+ * errors: the line, what is wrong with it, and the form that is understood. */
+bool train_network_parse(const char *const *lines, int n_lines, int in_h, int in_w, int in_c,
+                         int classes, struct train_network *net, struct err *e);
+/* The same text form back, a line a layer, without the class layer. */
+void train_network_text(const struct train_network *net, struct text *out);
+/* Fills the output shapes and proves the whole: inputs before outputs, shapes agree, sizes within reason.
+ * errors: the line or layer and the numbers. */
+bool train_network_check(struct train_network *net, struct err *e);
+
+struct train_cost {
+  int64_t macs, parameters;
+  int64_t weight_bytes; /* int8 weights and int32 biases */
+  int64_t
+      activation_bytes; /* most bytes alive at once, a layer at a time; row streaming needs less */
+};
+struct train_cost train_network_cost(const struct train_network *net);
+/* A table for people: layer, output, parameters, MAC. */
+void train_network_print(const struct train_network *net, struct text *out);
+
+enum train_input {
+  TRAIN_INPUT_AUDIO,  /* [frames, bins, 1] */
+  TRAIN_INPUT_MOTION, /* [time, axes or features, 1] */
+  TRAIN_INPUT_IMAGE,  /* [height, width, channels] */
+  TRAIN_INPUT_VECTOR  /* [1, 1, features] */
+};
+/* What the board leaves for the network; 0: no limit known. */
+struct train_budget {
+  int64_t ram_bytes, flash_bytes, macs;
+};
+
+/* A small network for the task that fits the budget, the largest of a graded family; `why` says in plain
+ * sentences what was chosen, from which family, and which limit decided. examples: of training.
+ * errors: nothing fits; says the least that would. */
+bool train_network_default(enum train_input input, int in_h, int in_w, int in_c, int classes,
+                           uint32_t examples, const struct train_budget *budget,
+                           struct train_network *net, struct text *why, struct err *e);
+
+/* ---- training -------------------------------------------------------------- */
+struct train_config {
+  int epochs;     /* of float training, at most */
+  int qat_epochs; /* of quantisation-aware training after it; 0: only calibrated */
+  int batch;
+  float learning_rate; /* peak; warm-up over the first 5 % of steps, then a cosine to 1 % */
+  float qat_learning_rate;
+  float weight_decay;    /* decoupled (AdamW), on weights, not on biases or normalisation */
+  float label_smoothing; /* [0, 0.5] */
+  float mixup;           /* alpha of the Beta distribution; 0: off */
+  bool class_weights;    /* each class counts alike: weight n / (classes * n_c), at most 10 */
+  int patience;          /* stop after so many epochs without a better validation; 0: never */
+  /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
+  int time_masks, time_mask_max, band_masks, band_mask_max;
+  uint64_t seed;
+  int threads; /* 0: as many as the machine has */
+};
+/* Defaults for the task: they reach the accuracies of docs/design/trainer.md. */
+struct train_config train_config_default(enum train_input input, uint32_t examples);
+bool train_config_check(const struct train_config *c, struct err *e);
+
+/* Training examples. example() writes the in_h*in_w*in_c features of example `index`, augmented as
+ * draw_seed says; the same arguments must give the same bytes. It is called from several threads at once.
+ * draw_seed 0 means: without augmentation. */
+struct train_examples {
+  uint32_t n;
+  const int32_t *labels; /* [n], in [0, classes) */
+  void (*example)(void *context, uint32_t index, uint64_t draw_seed, int8_t *features);
+  void *context;
+};
+/* Fixed features, for validation and tests: n x in_h*in_w*in_c. */
+struct train_set {
+  uint32_t n;
+  const int8_t *features;
+  const int32_t *labels;
+};
+
+struct train_epoch {
+  int epoch; /* from 1, float and quantisation-aware counted on */
+  bool quantised;
+  float learning_rate;                        /* at its end */
+  float loss, accuracy;                       /* over the training draws */
+  float validation_loss, validation_accuracy; /* NaN without a validation set */
+};
+
+/* What comes in and out while training runs; every member may be NULL or 0. */
+struct train_hooks {
+  struct progress *progress;
+  const volatile bool
+      *cancel; /* read between steps; true: train_fit returns false, last checkpoint holds */
+  /* Called after each epoch with all that is needed to go on. The caller writes it (file_write is atomic);
+   * false stops the training with its error. */
+  bool (*checkpoint)(void *context, const void *bytes, size_t size, const struct train_epoch *epoch,
+                     struct err *e);
+  void *context;
+  const void *resume; /* bytes of a checkpoint of the same network, config and examples; or NULL */
+  size_t resume_bytes;
+};
+
+struct train_model; /* trained parameters, float and quantised */
+
+struct train_result {
+  struct train_model *model;
+  struct graph *graph;         /* int8, ends with SOFTMAX; its name is set by the caller */
+  struct train_epoch *history; /* the learning curve */
+  int n_history;
+  int best_epoch;       /* whose float weights were kept */
+  int best_qat_epoch;   /* whose quantised weights became the graph; 0: calibration alone */
+  float float_accuracy; /* on the validation set (on the training set without one) */
+  float int8_accuracy;
+  float input_scale;
+  int32_t input_zp;
+};
+
+/* errors: config or network out of range, labels out of range, a class without examples, a checkpoint of
+ * something else or damaged, a loss that is not finite, cancelled. */
+bool train_fit(struct arena *a, const struct train_network *net,
+               const struct train_examples *examples, const struct train_set *validation,
+               const struct train_config *config, const struct train_hooks *hooks,
+               struct train_result *result, struct err *e);
+
+/* Class probabilities of n examples by the float network: out[n * classes]. */
+void train_predict_float(const struct train_model *m, const int8_t *features, uint32_t n,
+                         float *out);
+/* The int8 output of the SOFTMAX, the bits of the runtime: out[n * classes], scale 1/256, zero point -128. */
+void train_predict_int8(const struct train_model *m, const int8_t *features, uint32_t n,
+                        int8_t *out);
+/* Share of right answers, in [0, 1]. confusion: classes x classes counts, rows are truth, or NULL. */
+float train_accuracy_float(const struct train_model *m, const struct train_set *set,
+                           uint32_t *confusion);
+float train_accuracy_int8(const struct train_model *m, const struct train_set *set,
+                          uint32_t *confusion);
+
+/* ---- augmentation ------------------------------------------------------------ */
+/* Every amount is the most that is drawn, uniformly unless said; 0 leaves the step out. */
+struct train_augment {
+  float shift_ms;          /* time shift to either side; what enters is silence */
+  float gain_db;           /* gain to either side */
+  float speed;             /* 0.15: tempo and pitch together times [0.85, 1.15], by resampling */
+  float background_chance; /* share of draws mixed with background */
+  float background_snr_db_min, background_snr_db_max;
+  float noise_chance; /* share of draws with white noise of noise_snr_db_min .. 40 dB */
+  float noise_snr_db_min;
+};
+struct train_augment train_augment_default(enum train_input input);
+
+/* Recordings of background to mix in; a random piece is taken, repeated where it is too short. */
+struct train_background {
+  int n;
+  const int16_t *const *samples;
+  const uint32_t *lengths;
+};
+
+/* out[n]: n samples at rate_hz around the middle of in[n_in], speed, shift, gain, background and noise
+ * drawn from seed, in this order, saturated to int16. Where in is shorter than n, silence surrounds it.
+ * seed 0: no augmentation, only the middle. background: may be NULL. alias: out overlaps nothing.
+ * Deterministic; safe from several threads. */
+void train_augment_audio(const struct train_augment *how, const struct train_background *background,
+                         int rate_hz, const int16_t *in, uint32_t n_in, uint64_t seed, int16_t *out,
+                         uint32_t n);
+/* Masks up to `time_masks` runs of rows and `band_masks` runs of columns of features [h, w, c] with
+ * `fill`. source: Park et al. 2019, SpecAugment. */
+void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, int time_mask_max,
+                        int band_masks, int band_mask_max, int8_t fill, uint64_t seed);
+
+/* ---- measuring ---------------------------------------------------------------- */
+/* Median seconds of one float training step (forward, backward, Adam) of `batch` random examples. */
+double train_measure_step(struct arena *a, const struct train_network *net, int batch, int threads,
+                          int repeats);
+/* The vector instructions in use: "avx512", "avx2" or "plain". */
+const char *train_vector_name(void);
+
+#endif
