@@ -32,8 +32,8 @@ struct arena;
 /* cap_bytes: most that it will ever hold; 0 = 2 GiB. NULL only when the machine has no memory at all. */
 struct arena *arena_new(size_t cap_bytes);
 void arena_free(struct arena *a); /* NULL is fine */
-/* Zeroed, aligned to 64. Beyond the cap, or when count * size overflows, it prints one line and exits with
- * code 3 through arena_on_exhausted: rooms that read hostile sizes must check with arena_left first. */
+/* Zeroed, aligned to 64. Beyond the cap it says so in one line and ends the process with exit code 3, the one
+ * place where a library does: rooms that read hostile sizes check with arena_left first. */
 void *arena_alloc(struct arena *a, size_t count, size_t size);
 size_t arena_left(const struct arena *a);
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), 1, sizeof(type)))
@@ -68,8 +68,8 @@ void json_init(struct json *j, struct text *out);
 /* key may be NULL inside arrays and at the top. */
 void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
-void json_end(struct json *j); /* closes the innermost object or array */
-void json_end_array(struct json *j);
+void json_end(struct json *j); /* closes the innermost object */
+void json_end_array(struct json *j); /* closes the innermost array */
 void json_string(struct json *j, const char *key, const char *value); /* NULL value: null */
 void json_int(struct json *j, const char *key, int64_t value);
 void json_real(struct json *j, const char *key, double value);
@@ -114,7 +114,7 @@ void rng_seed(struct rng *r, uint64_t seed);
 uint32_t rng_u32(struct rng *r);
 uint32_t rng_below(struct rng *r, uint32_t n);   /* unbiased; n >= 1 */
 float rng_unit(struct rng *r);                   /* [0, 1) with 24 bits */
-float rng_normal(struct rng *r);                 /* mean 0, variance 1 (sum of 12 uniforms is not used: Box-Muller) */
+float rng_normal(struct rng *r);                 /* mean 0, variance 1 (Box-Muller) */
 void rng_shuffle(struct rng *r, uint32_t *items, uint32_t n);
 
 /* ---- hashing -------------------------------------------------------------- */

@@ -1,0 +1,165 @@
+/* Reads the arguments of a command from its table, prints --help from the same table, reports errors. */
+#include "app/app.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option_spec COMMON[] = {
+    {0, "json", OPTION_FLAG, NULL, "print one JSON object on standard output", NULL},
+    {'q', "quiet", OPTION_FLAG, NULL, "no progress", NULL},
+    {'h', "help", OPTION_FLAG, NULL, "this text", NULL},
+};
+
+static void help_line(const struct option_spec *o) {
+  char head[64];
+  int n = o->letter ? snprintf(head, sizeof head, "-%c", o->letter) : 0;
+  if (o->name) n += snprintf(head + n, sizeof head - (size_t)n, "%s--%s", o->letter ? ", " : "", o->name);
+  if (o->argument) snprintf(head + n, sizeof head - (size_t)n, " %s", o->argument);
+  printf("  %-26s %s\n", head, o->help);
+}
+
+static void help(const struct command_spec *spec) {
+  printf("usage: %s\n\n%s\n\noptions:\n", spec->usage, spec->about);
+  for (const struct option_spec *o = spec->options; o && (o->letter || o->name); o++) help_line(o);
+  for (size_t i = 0; i < sizeof COMMON / sizeof *COMMON; i++) help_line(&COMMON[i]);
+  if (spec->examples) printf("\nexamples:\n%s\n", spec->examples);
+}
+
+/* before and after stand around what is wrong. */
+static int usage(const struct command_spec *spec, const char *before, const char *what,
+                 const char *after) {
+  fprintf(stderr, "mote: %s%s%s\nusage: %s\n", before, what, after, spec->usage);
+  return EXIT_USAGE;
+}
+
+static const struct option_spec *find(const struct option_spec *list, const char *arg, size_t n) {
+  for (const struct option_spec *o = list; o && (o->letter || o->name); o++) {
+    if (n == 2 && o->letter && arg[1] == o->letter) return o;
+    if (o->name && n > 2 && arg[1] == '-' && strlen(o->name) == n - 2 &&
+        memcmp(o->name, arg + 2, n - 2) == 0)
+      return o;
+  }
+  return NULL;
+}
+
+static bool store_value(const struct option_spec *o, const char *value) {
+  char *end;
+  errno = 0;
+  switch (o->kind) {
+  case OPTION_INT:
+    *(int64_t *)o->target = strtoll(value, &end, 10);
+    return !errno && end != value && !*end;
+  case OPTION_REAL:
+    *(double *)o->target = strtod(value, &end);
+    return !errno && end != value && !*end;
+  case OPTION_LIST: {
+    struct option_list *list = o->target;
+    if (list->count == (int)(sizeof list->items / sizeof *list->items)) return false;
+    list->items[list->count++] = value;
+    return true;
+  }
+  case OPTION_TEXT:
+  case OPTION_FLAG: break;
+  }
+  *(const char **)o->target = value;
+  return true;
+}
+
+/* One argument that starts with '-'. Returns how many arguments it took; 0: wrong, *code says the exit. */
+static int take_option(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
+                       int i, int *code) {
+  const char *arg = argv[i], *equals = strchr(arg, '=');
+  size_t n = equals && arg[1] == '-' ? (size_t)(equals - arg) : strlen(arg);
+  if (!strcmp(arg, "--json")) return c->json = true;
+  if (!strcmp(arg, "--quiet") || !strcmp(arg, "-q")) return c->quiet = true;
+  const struct option_spec *o = find(spec->options, arg, n);
+  if (!o || (o->kind == OPTION_FLAG && arg[n])) {
+    *code = usage(spec, "no option '", arg, o ? "': it takes no value" : "'; --help lists them");
+    return 0;
+  }
+  if (o->kind == OPTION_FLAG) {
+    *(bool *)o->target = true;
+    return 1;
+  }
+  const char *value = arg[n] == '=' ? arg + n + 1 : i + 1 < argc ? argv[i + 1] : NULL;
+  if (!value) *code = usage(spec, "", arg, " needs a value");
+  else if (!store_value(o, value)) *code = usage(spec, "'", value, "' is not a value for that option");
+  else return arg[n] == '=' ? 1 : 2;
+  return 0;
+}
+
+/* Fills words and options; false after a usage error or --help. */
+static bool take_all(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
+                     int *code) {
+  bool only_words = false;
+  for (int i = 1; i < argc;) {
+    const char *arg = argv[i];
+    if (!only_words && (!strcmp(arg, "--help") || !strcmp(arg, "-h"))) {
+      help(spec);
+      *code = EXIT_OK;
+      return false;
+    }
+    if (!only_words && !strcmp(arg, "--")) {
+      only_words = true;
+      i++;
+    } else if (!only_words && arg[0] == '-' && arg[1]) {
+      int took = take_option(c, spec, argc, argv, i, code);
+      if (!took) return false;
+      i += took;
+    } else if (c->n_words == (int)(sizeof c->words / sizeof *c->words)) {
+      *code = usage(spec, "too many words, from '", arg, "' on; name a folder instead");
+      return false;
+    } else {
+      c->words[c->n_words++] = argv[i++];
+    }
+  }
+  return true;
+}
+
+bool command_begin(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
+                   int *exit_code) {
+  memset(c, 0, sizeof *c);
+  if (!take_all(c, spec, argc, argv, exit_code)) return false;
+  if (c->n_words < spec->least) {
+    *exit_code = usage(spec, "", argv[0], ": something is missing");
+    return false;
+  }
+  if (spec->most >= 0 && c->n_words > spec->most) {
+    *exit_code = usage(spec, "one word too many: '", c->words[spec->most], "'");
+    return false;
+  }
+  c->arena = arena_new((size_t)8 << 30);
+  if (!c->arena) {
+    *exit_code = EXIT_INTERNAL;
+    return false;
+  }
+  c->progress = progress_terminal(c->arena, c->quiet);
+  return true;
+}
+
+static void print_json(const struct err *e, struct arena *a) {
+  struct text t;
+  struct json j;
+  text_init(&t, a);
+  json_init(&j, &t);
+  json_object(&j, NULL);
+  json_string(&j, "error", e->internal ? "internal" : "input");
+  json_string(&j, "file", e->file[0] ? e->file : NULL);
+  json_string(&j, "node", e->node[0] ? e->node : NULL);
+  json_string(&j, "message", e->text);
+  json_end(&j);
+  fputs(t.data, stdout);
+}
+
+int command_end(struct command_line *c, bool ok) {
+  const struct err *e = &c->err;
+  int code = ok ? EXIT_OK : e->internal ? EXIT_INTERNAL : EXIT_INPUT;
+  if (!ok && c->json) print_json(e, c->arena);
+  if (!ok)
+    fprintf(stderr, "mote: %s%s%s%s%s\n", e->file, e->file[0] ? ": " : "", e->node,
+            e->node[0] ? ": " : "", e->text[0] ? e->text : "failed, and nobody said why");
+  arena_free(c->arena);
+  c->arena = NULL;
+  return code;
+}
