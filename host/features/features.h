@@ -1,0 +1,127 @@
+/* features: from a description of a feature block to its parameters, and from samples to int8 features.
+ *
+ * A window of int16 samples, [time, channels] interleaved, becomes an int8 tensor [height, width, channels].
+ * The arithmetic is mote/dsp, fixed point, the same bits on every chip; this room only chooses numbers:
+ * window, twiddles, band edges, DCT, and the affine map to int8. Everything of one block is one piece of
+ * bytes (struct mote_features) that the host runs, and that an emitted program holds as a C object.
+ *
+ *   features_defaults -> features_check -> features_build -> features_fit (training windows only)
+ *                                                          -> features_run / features_emit_c
+ *
+ * invariant: a block that features_build, features_fit or features_open made passes mote_features_check, and
+ * features_run cannot fail. */
+#ifndef HOST_FEATURES_H
+#define HOST_FEATURES_H
+
+#include "host/kit/kit.h"
+#include "mote/dsp/dsp.h"
+
+/* X(NAME, "name in a project file", text) */
+#define FEATURES_KIND_LIST(X)                                                                      \
+  X(LOGMEL, "logmel", "logarithm of the energy in mel bands, frame after frame")                   \
+  X(MFCC, "mfcc", "cosine transform of the log mel bands: few, decorrelated coefficients")         \
+  X(SPECTRUM, "spectrum", "logarithm of the energy in evenly spaced frequency bands")              \
+  X(STATISTICS, "statistics", "level, spread and crossings of each channel, and spectrum bands")   \
+  X(RAW, "raw", "the samples themselves, scaled to int8")
+
+enum features_kind {
+#define X(name, word, text) FEATURES_##name,
+  FEATURES_KIND_LIST(X)
+#undef X
+      FEATURES_KIND_COUNT
+};
+
+/* What is taken from the features of one window before they become int8. */
+#define FEATURES_NORMALISE_LIST(X)                                                                 \
+  X(NONE, "none", "values as they are: loudness and position count")                               \
+  X(LEVEL, "level", "the window's mean over all values: loudness does not count")                  \
+  X(MEAN, "mean", "each column's mean over the window: neither loudness, microphone nor timbre")
+
+enum features_normalise {
+#define X(name, word, text) FEATURES_NORMALISE_##name,
+  FEATURES_NORMALISE_LIST(X)
+#undef X
+      FEATURES_NORMALISE_COUNT
+};
+
+struct features_config {
+  enum features_kind kind;
+  double rate_hz;   /* of the samples; below 1 is fine */
+  int channels;     /* of the samples: 1 for audio, 3 for an accelerometer */
+  double window_ms; /* one decision sees this much */
+  double frame_ms,
+      hop_ms;   /* frame 0: the whole window is one frame. raw: hop samples are averaged */
+  int fft_size; /* power of two, 16..2048, at least a frame; 0: no frequency bands */
+  int bands;    /* mel bands (logmel, mfcc), even bands (spectrum, statistics) */
+  double low_hz, high_hz; /* of the bands; high 0: half of the rate */
+  int coefficients;       /* mfcc: kept, from the 0th on */
+  enum features_normalise normalise;
+  double range_db; /* values further below the window's loudest are raised to it; 0: off */
+  double floor_db; /* least level, re one count (int16) RMS in a band; keeps silence silent */
+};
+
+/* A built block. Plain values: copying the structure shares the bytes. */
+struct features_block {
+  const struct mote_features *params; /* the bytes, aligned to 8 */
+  size_t bytes;
+  int window_samples; /* time steps that one window needs */
+  int channels;       /* samples in a window: window_samples * channels */
+  int dims[3];        /* height (time), width, channels of the NHWC tensor: what a network reads */
+  size_t out_bytes;   /* dims multiplied: int8 values */
+  size_t scratch_bytes; /* aligned to 4 */
+  float scale;          /* real = scale * (q - zp): about zero mean and unit deviation after fit */
+  int zp;
+};
+
+/* "logmel" and so on; features_kind_from and features_normalise_from: false for an unknown word. */
+const char *features_kind_name(enum features_kind kind);
+const char *features_kind_text(enum features_kind kind);
+bool features_kind_from(const char *word, enum features_kind *kind);
+const char *features_normalise_name(enum features_normalise normalise);
+bool features_normalise_from(const char *word, enum features_normalise *normalise);
+
+/* Sensible numbers for a kind, rate and window, and the reason of each in one short paragraph.
+ * range: rate_hz > 0, window_ms > 0 (else the config comes back as it can and features_check refuses it).
+ * why: may be NULL. */
+void features_defaults(enum features_kind kind, double rate_hz, int channels, double window_ms,
+                       struct features_config *c, struct text *why);
+
+/* Says which number is out of range, and what would work. e->node is the field's name. */
+bool features_check(const struct features_config *c, struct err *e);
+
+/* Makes the parameters in a. Before features_fit the map to int8 holds typical values of the kind.
+ * errors: those of features_check. */
+bool features_build(const struct features_config *c, struct arena *a, struct features_block *out,
+                    struct err *e);
+
+/* Chooses the map to int8 from training windows (each window_samples * channels int16): offset and deviation
+ * (one for all columns of log spectra, one for each column of statistics and raw), and scale and zero point
+ * from the 0.1 and 99.9 percentiles. Replaces block's bytes by new ones in a; deterministic.
+ * errors: no windows. cost: one features run a window. */
+bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
+                  size_t count, struct err *e);
+
+/* Takes bytes that came from a file. Copies them into a; hostile bytes are refused. */
+bool features_open(const void *bytes, size_t n, struct arena *a, struct features_block *out,
+                   struct err *e);
+
+/* samples: window_samples * channels, interleaved. scratch: block->scratch_bytes, aligned to 4.
+ * out: block->out_bytes. exact: mote_features_run. Threads need a scratch each. */
+void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
+                  int8_t *out);
+
+/* Lays a recording of n time steps in a window of window_samples, the same way every time: a longer one is
+ * cut to the piece with the most energy (about its mean), centred on it; a shorter one is centred, zeros
+ * around it. alias: out must not overlap samples. shape: out [window_samples, channels]. */
+void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
+                    int16_t *out);
+
+/* A C99 source text: `const struct <prefix>_bytes <prefix>` equal to the block's bytes, readable, with
+ * compile-time asserts, and macros <PREFIX>_WINDOW, _SCRATCH_BYTES, _OUT_BYTES. prefix: a C identifier.
+ * Use as (const struct mote_features *)&<prefix>. */
+void features_emit_c(const struct features_block *block, const char *prefix, struct text *out);
+
+/* A few lines for people: what the block does, its shape, its memory. */
+void features_describe(const struct features_block *block, struct text *out);
+
+#endif

@@ -1,0 +1,117 @@
+/* dsp: from int16 samples to int8 features, in fixed point, the same bits on every chip.
+ *
+ * A window of samples is cut into frames; a frame makes one row of int16 values; when all rows exist, the
+ * window is normalised and mapped to int8. Three kinds share this door:
+ *
+ *   bands       mean removed, window, real FFT, power, triangular bands, log2, optional cosine transform
+ *   statistics  eight numbers of each channel, with the bands of its spectrum behind them when asked
+ *   raw         the samples, or the mean of each `hop` of them
+ *
+ * All numbers of a block are one piece of bytes without pointers: struct mote_features and the constants
+ * behind it, little-endian, aligned to 4; `*_at` is the distance from the structure's start. The host
+ * computes it (host/features); a device holds it in flash. No table ever lies in RAM.
+ *
+ * Rows can be made one at a time from a frame of samples (mote_features_row), so a microphone need not store
+ * the window; only normalisation over the window (mote_features_finish) waits for all rows.
+ *
+ * Arithmetic: products of 16 x 16 bits and sums in 32 bits, so a core without long multiplication has the
+ * same speed class. The FFT works on int32 with int16 twiddles; a frame is scaled once to its own size, and
+ * no stage scales, since the largest possible growth fits. docs/design/features.md says how good that is. */
+#ifndef MOTE_DSP_H
+#define MOTE_DSP_H
+
+#include "mote/base/base.h"
+
+#define MOTE_FEATURES_MAGIC   0x54464F4Du /* "MOFT", little-endian */
+#define MOTE_FEATURES_VERSION 1
+#define MOTE_FEATURES_STATS   8 /* mean deviation rms minimum maximum span crossings slope */
+
+enum mote_features_kind {
+  MOTE_FEATURES_BANDS,
+  MOTE_FEATURES_STATISTICS,
+  MOTE_FEATURES_RAW,
+  MOTE_FEATURES_KIND_COUNT
+};
+
+enum mote_features_normalise {
+  MOTE_FEATURES_NORMALISE_NONE,
+  MOTE_FEATURES_NORMALISE_LEVEL, /* minus the mean of all values of the window */
+  MOTE_FEATURES_NORMALISE_MEAN,  /* minus each column's mean over the window */
+  MOTE_FEATURES_NORMALISE_COUNT
+};
+
+/* int8 of a value v in column c, n = v minus what normalisation takes:
+ *   q = clamp(zp + round((n - offset) * multiplier / 2^shift), -128, 127) */
+struct mote_features_column {
+  int16_t offset;
+  int16_t multiplier; /* >= 0 */
+  int16_t shift;      /* 1..30 */
+};
+
+struct mote_features {
+  uint32_t magic;
+  uint16_t version;
+  uint8_t kind;        /* enum mote_features_kind */
+  uint8_t normalise;   /* enum mote_features_normalise */
+  uint32_t bytes;      /* of the structure with its constants */
+  uint32_t window;     /* time steps of a window */
+  uint16_t channels;   /* interleaved */
+  uint16_t frame, hop; /* time steps of a frame, and between the starts of two */
+  uint16_t rows;       /* frames in a window */
+  uint16_t columns;    /* values in a row */
+  uint16_t fft_log2;   /* 4..11; 0: no bands */
+  uint16_t bands;
+  uint16_t coefficients;         /* of the cosine transform; 0: none */
+  uint16_t height, width, depth; /* of the tensor: height * width * depth = rows * columns */
+  int16_t floor;                 /* least log2 of a band's power, Q8 */
+  int16_t range; /* values below the window's largest minus range are raised; 0: off */
+  int16_t zp;
+  float scale;        /* real = scale * (q - zp); the device does not use it */
+  int32_t window_at;  /* int16[(frame + 1) / 2]: first half of the symmetric window, Q15 */
+  int32_t sine_at;    /* int16[fft / 4 + 1]: sin(2 pi k / fft), Q15, 1 as 32767 */
+  int32_t segment_at; /* uint16[bands + 2]: first bin of each segment, and the end */
+  int32_t weight_at;  /* uint8[bins of all segments]: share of the band above, Q8 */
+  int32_t cosine_at;  /* int16[coefficients][bands], Q14, orthonormal */
+  int32_t column_at;  /* struct mote_features_column[columns] */
+};
+
+/* Proves that a block is safe to run: afterwards the functions below read only the block, the samples and
+ * the scratch, and write only scratch and out. needs: bytes aligned to 4. cost: one pass over the tables. */
+enum mote_status mote_features_check(const void *bytes, size_t n);
+
+/* Scratch of mote_features_run: the rows of the window (int16) and one frame's FFT (int32). The samples are
+ * not in it. */
+size_t mote_features_scratch_bytes(const struct mote_features *f);
+/* Scratch of mote_features_row alone. */
+size_t mote_features_row_scratch_bytes(const struct mote_features *f);
+
+/* One row from one frame. shape: samples [frame, channels], row [columns]. scratch: aligned to 4.
+ * unit: bands log2 of power in Q8 (with a cosine transform Q6); statistics sample counts, crossings in 1/8
+ * of a per cent of the frame ... see features.c; raw sample counts. */
+void mote_features_row(const struct mote_features *f, const int16_t *samples, void *scratch,
+                       int16_t *row);
+
+/* Normalises the rows of a window and maps them to int8. shape: rows [rows, columns], out the same.
+ * alias: out may not overlap rows. */
+void mote_features_finish(const struct mote_features *f, const int16_t *rows, int8_t *out);
+
+/* A whole window. shape: samples [window, channels], out [height, width, depth]. scratch: aligned to 4,
+ * mote_features_scratch_bytes long. alias: none of the three may overlap. */
+void mote_features_run(const struct mote_features *f, const int16_t *samples, void *scratch,
+                       int8_t *out);
+
+/* ---- pieces, for other users of the room ------------------------------------ */
+
+/* In place: n = 2^log2n real numbers become bins 0 .. n/2 of their DFT, X(k) = sum x(t) e^(-2 pi i k t / n).
+ * On entry x holds the n/2 pairs (x(2t), x(2t+1)) at the bit-reversed place of t. On return x[2k], x[2k+1]
+ * are re and im of bin k; bin n/2, which is real, stands in x[1]. sine: as in mote_features.
+ * range: |x| < 2^(30 - log2n); log2n 4..11. */
+void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *sine);
+
+/* log2(high * 2^16 + low) in Q8; INT16_MIN for 0. errors: at most 0.5/256 + 0.0003. */
+int32_t mote_log2_q8(uint32_t high, uint32_t low);
+
+/* floor(sqrt(x)). */
+uint32_t mote_sqrt_u32(uint32_t x);
+
+#endif
