@@ -30,7 +30,7 @@ else
   $(error PROFILE is host, asan or ubsan; for a chip use: make bare CHIP=$(PROFILE))
 endif
 
-PKGS    := sqlite3 jansson sndfile libcyaml
+PKGS    := sqlite3 jansson sndfile libcyaml soxr
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
