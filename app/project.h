@@ -1,0 +1,102 @@
+/* project: what the commands share about a project, a folder with mote.yaml and project.db.
+ *
+ * It reads the YAML file with a schema, opens the store, turns samples into windows of int16 and features,
+ * and hands out the trained model with the features that stand in front of it. It adapts between store,
+ * ingest, features, train and graph, which do not know each other.
+ *
+ * From a sample to a decision:
+ *   recording  [length, channels], int16 or float32 at the project's rate
+ *   int16      sensors only: round(value / range * 32767) with the range of its channel
+ *   windows    `place: event` one window around the loudest piece; `place: slide` one every stride_ms
+ *   features   host/features, the device's own bits
+ *   network    int8
+ *
+ * invariant: classes are the labels in strcmp order (after `data.ignore` and `data.unknown`), so the same
+ * samples give the same class numbers everywhere. */
+#ifndef APP_PROJECT_H
+#define APP_PROJECT_H
+
+#include "app/app.h"
+#include "host/features/features.h"
+#include "host/graph/graph.h"
+#include "host/store/store.h"
+#include "host/train/train.h"
+
+#define PROJECT_FILE     "mote.yaml"
+#define PROJECT_DATABASE "project.db"
+
+enum project_kind { PROJECT_AUDIO, PROJECT_MOTION, PROJECT_VIBRATION, PROJECT_SENSOR };
+enum project_place { PROJECT_EVENT, PROJECT_SLIDE };
+
+struct project_config {
+  const char *name;
+  enum project_kind kind;
+  double rate_hz;
+  int channels;
+  const char *unit;
+  const double *range; /* [n_range]: physical value that fills int16; 0: largest seen in training */
+  int n_range;         /* 0, 1 (of every channel) or channels */
+  double length_ms, stride_ms;
+  enum project_place place;
+  struct features_config features;
+  const char *network; /* "auto", or a layer a line */
+  struct train_config training;
+  struct train_augment augmentation;
+  const char *board; /* "" none */
+  const char *const
+      *background;            /* labels mixed under others while training; they are classes, too */
+  const char *const *unknown; /* labels that together are the class "unknown" */
+  const char *const *ignore;  /* labels left out */
+  int n_background, n_unknown, n_ignore;
+};
+
+struct project {
+  struct arena *arena;
+  const char *dir, *yaml_path, *db_path;
+  struct project_config config;
+  struct store *store;
+};
+
+/* Reads dir/mote.yaml and opens the database. dir NULL: the current folder, or the nearest above it that
+ * holds a mote.yaml. errors: no project, YAML with line, column and key, what store_open says. */
+bool project_open(struct arena *a, const char *dir, enum store_mode mode, struct project *p,
+                  struct err *e);
+/* The YAML file alone. */
+bool project_read_config(struct arena *a, const char *path, struct project_config *c,
+                         struct err *e);
+void project_close(struct project *p);
+/* The folder that project_open(NULL) would take; NULL when there is none. */
+const char *project_find(struct arena *a);
+
+/* A trained network with the features in front of it: what `info run build bench verify` take where MODEL
+ * is left out. */
+struct project_model {
+  int64_t run;
+  struct graph *graph; /* int8 [1, h, w, c] -> SOFTMAX [1, classes] */
+  struct features_block features;
+  const char *const *classes; /* [n_classes] */
+  int n_classes;
+  const double *range;               /* [channels]; of sensors; NULL for audio */
+  const struct train_epoch *history; /* learning curve */
+  int n_history;
+};
+/* The latest finished run, or the run named. errors: nothing trained yet. */
+bool project_load_model(struct project *p, int64_t run, struct project_model *m, struct err *e);
+
+/* Windows of recordings as the device receives them: [count][window_samples * channels] int16. */
+struct project_windows {
+  int16_t *samples;
+  int32_t *labels; /* class of each window; -1 where not known */
+  int64_t *ids;    /* sample, or 0 for a file */
+  int count;
+  size_t window_bytes; /* of one: window_samples * channels * 2 */
+};
+/* Of the stored samples of a split (group NULL: any), in the order of ids, at most `most` (0: all, spread
+ * evenly over the samples otherwise). */
+bool project_split_windows(struct project *p, const struct project_model *m, enum store_split split,
+                           const char *group, int most, struct project_windows *w, struct err *e);
+/* Of a file that `mote add` would take. */
+bool project_file_windows(struct project *p, const struct project_model *m, const char *path,
+                          struct project_windows *w, struct err *e);
+
+#endif
