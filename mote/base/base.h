@@ -92,6 +92,11 @@ static inline int32_t mote_requantise(int32_t x, int32_t multiplier, int shift) 
  * flushed to zero below 2^-31 (shift < -31), saturated above shift 30. */
 void mote_quantise_multiplier(uint64_t double_bits, int32_t *multiplier, int *shift);
 
+/* Folds a division by count into a multiplier, as the reference's MEAN does: multiplier * 2^k / count,
+ * truncated, and shift - k, k = min(floor(log2 count), 32, 31 + shift). needs: count >= 1,
+ * multiplier >= 0, shift in [-31, 30]; leaves them in that range. */
+void mote_fold_count(uint32_t count, int32_t *multiplier, int *shift);
+
 static inline int32_t mote_clamp(int32_t x, int32_t low, int32_t high) {
   return x < low ? low : x > high ? high : x;
 }

@@ -36,101 +36,143 @@ struct mote_bounds {
   size_t row_bytes[2];      /* of each input row */
   size_t out_bytes;         /* writable at out in one call */
   unsigned rows[2];         /* pointers to rows of each input */
+  unsigned missing[2];      /* 1: some call may pass NULL rows of this input (vertical padding) */
 };
 
 /* ---- output of an accumulating operator ------------------------------------
  * The int32 sum of channel c becomes int8:
- *   q = clamp(out_zp + mote_requantise(bias[c] + sum, multiplier[c], shift[c]), low, high).
- * Packed in 4 bytes a channel, since flash is counted: bit 31..2 = multiplier bits 29..0 (bit 30 of a
- * multiplier is always 1), bit 1..0 = shift_base - shift. Where the shifts of a layer spread more than
- * that, or a multiplier is 0, `wide` is 1 and each channel takes two words: multiplier, shift.
- * Biases: `bias_bytes` 2 (int16) where all fit, else 4. The bias is the model's own: the input's zero point
- * is taken from the activations as they are widened, so biases stay small. */
+ *   q = clamp(zp + mote_requantise(bias[c] + sum, multiplier[c], shift[c]), low, high).
+ * The sum is that of w * (x - in_zp): kernels take the zero point from the activations as they widen them,
+ * so biases are the model's own and small, and padding counts as nothing.
+ *
+ * Flash is counted, so a channel has one word: bit 31..2 = multiplier bits 29..0 (bit 30 of a multiplier is
+ * always 1, bit 31 always 0), bit 1..0 = shift_base - shift[c]. A layer is packed only where the short way
+ * of requantising is exact, see mote_pack_requant; else `wide` is 1 and each channel takes two int32:
+ * multiplier (>= 0), shift (-31..30).
+ * Biases: `bias_bytes` 2 (int16) where all of the layer's fit, else 4 (int32). */
 struct mote_output {
   int32_t requant_at;       /* uint32[channels], or int32[channels][2] when wide */
   int32_t bias_at;          /* int16 or int32 [channels]; 0: no bias */
-  int16_t zp;               /* output zero point */
-  int16_t low, high;        /* fused activation */
-  int8_t shift_base;        /* largest shift of the layer */
+  int16_t zp;               /* output zero point, -128..127 */
+  int16_t low, high;        /* fused activation, -128 <= low <= high <= 127 */
+  int8_t shift_base;        /* largest shift of the layer; 0 when wide */
   uint8_t wide;
   uint8_t bias_bytes;
   uint8_t reserved[3];
 };
 
-/* CONV_2D. Weights are packed for the instruction set (mote/isa/isa.h: MOTE_PACK_*), int8,
- * order within a channel: kernel column, kernel row, input channel, padded to 4 with zeros. */
+/* Packs the requantisation of a layer's n channels into uint32[n] and returns 1, or returns 0 where it must
+ * be wide: a multiplier without bit 30, shifts that spread over more than 4 values or leave -22..-1, or
+ * sums that may reach 2^30: max |bias| + k * 128 * 255, k = weights of a channel. bias NULL: none. */
+int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int32_t *bias, size_t n,
+                      uint32_t k, uint32_t *words, int8_t *shift_base);
+
+/* CONV_2D. needs: rows[0] of in_w x in_c; (rows_out - 1) * stride_h + kernel_h pointers, of which output
+ * row r of a call takes kernel_h from r * stride_h on (so rows_out > 1 needs a dilation in height of 1).
+ *
+ * Weights: int8, one block for each output channel in turn; within it kernel column, then kernel row, then
+ * input channel (kx slowest, c fastest); each block padded with zeros to a multiple of 4.
+ *   weights[oc * round_up_4(kernel_w * kernel_h * in_c) + (kx * kernel_h + ky) * in_c + c]
+ *
+ * strip_w: output pixels whose windows are widened to int16 in the state at a time; it decides the state.
+ * Pixels go through the inner loop in blocks of up to MOTE_CONV_BLOCK, so a multiple of that, or all pixels
+ * of a call, is good. Where kernel_w is 1, or kernel_h * in_c is no multiple of 4, the pixels of all rows_out
+ * rows count as one run (strip_w up to rows_out * out_w); else a strip lies within one row and neighbouring
+ * windows share their columns.
+ * alias: with a 1x1 kernel, stride 1, no padding and out_c <= in_c, out may be rows[0] when rows_out is 1.
+ * exact: the layout of the weights and the size of the state are the same for every instruction set. */
+#define MOTE_CONV_BLOCK 5
 struct mote_conv2d_s8 {
   struct mote_output output;
   int32_t weights_at;
   uint16_t in_w, in_c, out_w, out_c;
   uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
-  uint16_t pad_left;        /* columns of zp left of the row */
+  uint16_t pad_left;        /* columns of padding left of the row */
   uint16_t rows_out;        /* output rows made by one call */
-  uint16_t strip_w;         /* output columns widened at a time: decides the scratch */
+  uint16_t strip_w;
+  int16_t in_zp;            /* -128..127 */
+  uint16_t reserved;
+};
+
+/* DEPTHWISE_CONV_2D, any depth multiplier: out_c = in_c * multiplier, channel c * multiplier + m reads c.
+ * rows as CONV_2D's.
+ *
+ * Weights: int8, kernel_w * kernel_h for each output channel in turn, kernel column, then kernel row:
+ *   weights[oc * kernel_w * kernel_h + kx * kernel_h + ky]
+ * without padding between channels.
+ *
+ * strip_w: output columns of a row transposed at a time; it decides the state. out_w is best, down to 8 or
+ * so costs little. */
+struct mote_depthwise_conv2d_s8 {
+  struct mote_output output;
+  int32_t weights_at;
+  uint16_t in_w, in_c, out_w, multiplier;
+  uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
+  uint16_t pad_left, rows_out, strip_w;
   int16_t in_zp;
   uint16_t reserved;
 };
 
-/* DEPTHWISE_CONV_2D, any depth multiplier: out_c = in_c * multiplier. */
-struct mote_depthwise_conv2d_s8 {
-  struct mote_output output;
-  int32_t weights_at;       /* packed for the instruction set */
-  uint16_t in_w, in_c, out_w, multiplier;
-  uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
-  uint16_t pad_left, rows_out;
-  int16_t in_zp;
-};
-
-/* FULLY_CONNECTED: rows_out vectors of in_c become rows_out vectors of out_c. The whole tensor may come as
- * one row (rows[0]) holding `vectors` vectors. */
+/* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
+ * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state. */
 struct mote_fully_connected_s8 {
   struct mote_output output;
-  int32_t weights_at;       /* packed like a 1x1 convolution */
+  int32_t weights_at;
   uint16_t in_c, out_c, vectors;
   int16_t in_zp;
 };
 
-/* ADD: rows[0] and rows[1], n elements each. source: the reference's left shift of 20, three multipliers. */
+/* ADD: rows[0] and rows[1], n elements each. With d[i] = (x[i] - zp[i]) * 2^left_shift:
+ *   q = clamp(out_zp + R(R(d[0], 0) + R(d[1], 1), out), low, high),
+ * R(x, i) = mote_requantise(x, multiplier[i], shift[i]), shifts -31..0. source: the reference's left_shift is
+ * 20; multipliers are those of scale[i] / (2 max scale) and 2 max scale / (2^20 out scale).
+ * alias: out may be rows[0] or rows[1]. */
 struct mote_add_s8 {
   int32_t multiplier[2], out_multiplier;
   int8_t shift[2], out_shift;
-  uint8_t left_shift;
+  uint8_t left_shift;       /* 0..22 */
   int16_t zp[2], out_zp, low, high;
   uint16_t reserved;
   uint32_t n;
 };
 
-/* AVERAGE_POOL_2D and MAX_POOL_2D over rows that all exist (kernel_h pointers). Padding is not counted. */
+/* AVERAGE_POOL_2D and MAX_POOL_2D over rows that all exist: rows as CONV_2D's. Padding is not counted. */
 struct mote_pool_s8 {
   uint16_t in_w, c, out_w, kernel_w, kernel_h, stride_w, stride_h, pad_left, rows_out;
   int16_t low, high;
   uint16_t reserved;
 };
 
-/* MEAN over height and width, and AVERAGE_POOL_2D over a whole map: accumulates one input row a call into
- * int32[c]; end() writes c values. `divide` != 0: rounded division by the count, as the pool does it;
- * 0: requantised as the reference's MEAN does it. */
+/* MEAN over height and width, and AVERAGE_POOL_2D over a whole map: accumulates one input row of w x c a
+ * call in int32[c]; end() writes c values. With n = count, the elements summed for each channel:
+ *   divide 1: q = clamp(sum / n rounded, halves away from zero)              as AVERAGE_POOL_2D does it
+ *   divide 0: q = clamp(out_zp + mote_requantise(sum - in_zp * n, multiplier, shift))   as MEAN does it,
+ * multiplier and shift being those of in scale / out scale after mote_fold_count(n). */
 struct mote_mean_s8 {
   int32_t multiplier;
-  int32_t bias;             /* out_zp and in_zp folded as the reference orders it; see mean.c */
+  uint32_t count;           /* w * rows of the map */
+  uint16_t w, c;
+  int16_t in_zp, out_zp, low, high;
   int8_t shift;
   uint8_t divide;
-  uint16_t w, c;
-  uint16_t count;
-  int16_t in_zp, out_zp, low, high;
+  uint16_t reserved;
 };
 
-/* SOFTMAX over the last axis, int8 to int8 (scale 1/256, zero point -128). rows[0]: `rows` x `c`. */
+/* SOFTMAX over the last axis, int8 to int8 (scale 1/256, zero point -128). rows[0]: `rows` x `c`, c <= 4095
+ * (the sum of exponentials has 12 integer bits).
+ * source: the reference's: multiplier, left_shift of min(beta * input scale * 2^26, 2^31 - 1), diff_min =
+ * -floor(31 * 2^26 / 2^left_shift); exp by a 4th order expansion around -1/8 and seven constants, 1/x by
+ * three Newton steps. alias: out may be rows[0]. */
 struct mote_softmax_s8 {
-  int32_t multiplier;       /* of beta * input scale * 2^26 */
-  int32_t diff_min;
-  int8_t left_shift;
+  int32_t multiplier;
+  int32_t diff_min;         /* <= 0 */
+  int8_t left_shift;        /* 0..31 */
   uint8_t reserved;
   uint16_t rows, c;
   uint16_t reserved2;
 };
 
-/* RESHAPE that the planner could not turn into a view: copies `bytes`. */
+/* RESHAPE that the planner could not turn into a view: copies `bytes`. alias: out may be rows[0]. */
 struct mote_copy {
   uint32_t bytes;
 };
@@ -156,7 +198,9 @@ struct mote_pad_s8 {
   X(PAD, mote_pad_s8, pad_s8)
 
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
- * every number in params is hostile there. mote_<stem>_state_bytes: need of the state, for a plan. */
+ * every number in params is hostile there, and OK proves that begin, row and end read and write only what
+ * struct mote_bounds grants, whatever the constants and activations are. mote_<stem>_state_bytes: need of
+ * the state, the same on every machine. Only CONV_2D, DEPTHWISE_CONV_2D, the pools and PAD take NULL rows. */
 #define X(op, params, stem)                                                                        \
   extern const struct mote_kernel mote_kernel_##stem;                                              \
   enum mote_status mote_##stem##_check(const struct params *p, const struct mote_bounds *b);       \
