@@ -1,0 +1,210 @@
+/* graph: building, sizes and printing. See graph.h.
+ *
+ * Arrays grow by doubling in the arena; old ones are left behind, as an arena does. */
+#include "host/graph/graph.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "constants of a graph are little-endian and read in place");
+
+struct graph *graph_new(struct arena *a, const char *name) {
+  struct graph *g = ARENA_NEW(a, struct graph);
+  g->arena = a;
+  g->name = arena_strdup(a, name ? name : "");
+  return g;
+}
+
+/* A larger copy of an array of count items. */
+static void *grow(struct arena *a, const void *items, int count, int *room, size_t size) {
+  const int wanted = *room ? 2 * *room : 16;
+  void *more = arena_alloc(a, (size_t)wanted, size);
+  if (count) memcpy(more, items, (size_t)count * size);
+  *room = wanted;
+  return more;
+}
+
+int graph_add_tensor(struct graph *g, const struct graph_tensor *t) {
+  if (g->n_tensors == g->room_tensors)
+    g->tensors = grow(g->arena, g->tensors, g->n_tensors, &g->room_tensors, sizeof *g->tensors);
+  g->tensors[g->n_tensors] = *t;
+  g->tensors[g->n_tensors].producer = -1;
+  return g->n_tensors++;
+}
+
+int graph_add_node(struct graph *g, const struct graph_node *n) {
+  if (g->n_nodes == g->room_nodes)
+    g->nodes = grow(g->arena, g->nodes, g->n_nodes, &g->room_nodes, sizeof *g->nodes);
+  g->nodes[g->n_nodes] = *n;
+  if (n->n_out == 1 && n->out[0] >= 0 && n->out[0] < g->n_tensors)
+    g->tensors[n->out[0]].producer = g->n_nodes;
+  return g->n_nodes++;
+}
+
+static int *copy_list(struct arena *a, const int *list, int n) {
+  int *copy = ARENA_ARRAY(a, int, n > 0 ? n : 1);
+  if (n > 0) memcpy(copy, list, (size_t)n * sizeof *list);
+  return copy;
+}
+
+void graph_set_inputs(struct graph *g, const int *tensors, int n) {
+  g->inputs = copy_list(g->arena, tensors, n);
+  g->n_inputs = n;
+}
+
+void graph_set_outputs(struct graph *g, const int *tensors, int n) {
+  g->outputs = copy_list(g->arena, tensors, n);
+  g->n_outputs = n;
+}
+
+struct graph_quant graph_quant_one(struct arena *a, float scale, int32_t zp) {
+  float *scales = ARENA_NEW(a, float);
+  int32_t *zps = ARENA_NEW(a, int32_t);
+  *scales = scale;
+  *zps = zp;
+  return (struct graph_quant){.count = 1, .axis = 0, .scale = scales, .zp = zps};
+}
+
+/* ---- sizes ----------------------------------------------------------------- */
+int64_t graph_elements(const struct graph_tensor *t) {
+  const int64_t most = INT64_MAX / 16;
+  int64_t n = 1;
+  for (int i = 0; i < t->rank; i++) {
+    if (t->dims[i] <= 0) return 0;
+    if (n > most / t->dims[i]) return most;
+    n *= t->dims[i];
+  }
+  return n;
+}
+
+size_t graph_bytes(const struct graph_tensor *t) {
+  return (size_t)graph_elements(t) * mote_type_bytes((int)t->type);
+}
+
+bool graph_same_shape(const struct graph_tensor *a, const struct graph_tensor *b) {
+  if (a->rank != b->rank) return false;
+  for (int i = 0; i < a->rank; i++)
+    if (a->dims[i] != b->dims[i]) return false;
+  return true;
+}
+
+int64_t graph_macs(const struct graph *g, int node) {
+  const struct graph_node *n = &g->nodes[node];
+  if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_DEPTHWISE_CONV_2D &&
+      n->op != MOTE_OP_FULLY_CONNECTED)
+    return 0;
+  const struct graph_tensor *w = &g->tensors[n->in[1]];
+  const int64_t out = graph_elements(&g->tensors[n->out[0]]);
+  /* Each output element takes one product for each weight that ends in its channel. */
+  const int64_t channels = n->op == MOTE_OP_DEPTHWISE_CONV_2D ? w->dims[3] : w->dims[0];
+  return channels > 0 ? out * (graph_elements(w) / channels) : 0;
+}
+
+int64_t graph_weight_bytes(const struct graph *g, int node) {
+  const struct graph_node *n = &g->nodes[node];
+  int64_t bytes = 0;
+  for (int i = 1; i < n->n_in; i++)
+    if (n->in[i] >= 0 && g->tensors[n->in[i]].data)
+      bytes += (int64_t)graph_bytes(&g->tensors[n->in[i]]);
+  return bytes;
+}
+
+int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_padding p,
+                     int *before, int *after) {
+  const int64_t span = (int64_t)(kernel - 1) * dilation + 1;
+  const int64_t out = p == GRAPH_PAD_SAME ? ((int64_t)in + stride - 1) / stride
+                      : span <= in        ? ((int64_t)in - span) / stride + 1
+                                          : 0;
+  int64_t total = p == GRAPH_PAD_SAME ? (out - 1) * stride + span - in : 0;
+  if (total < 0) total = 0;
+  /* A padding beyond int is beyond every check that follows; it only must not wrap. */
+  if (total > INT32_MAX) total = INT32_MAX;
+  *before = (int)(total / 2);
+  *after = (int)(total - total / 2);
+  return (int)out;
+}
+
+/* ---- printing -------------------------------------------------------------- */
+static const char *const type_names[MOTE_TYPE_COUNT] = {"INT8", "UINT8", "INT16", "INT32",
+                                                        "FLOAT32"};
+static const char *const activation_names[] = {"NONE", "RELU", "RELU_N1_TO_1", "RELU6"};
+
+static void print_tensor(const struct graph *g, int index, struct text *out) {
+  const struct graph_tensor *t = &g->tensors[index];
+  const bool known = t->type < MOTE_TYPE_COUNT;
+  text_printf(out, "t%d \"%s\" %s [", index, t->name ? t->name : "",
+              known ? type_names[t->type] : "?");
+  for (int i = 0; i < t->rank && i < GRAPH_MAX_RANK; i++)
+    text_printf(out, i ? ",%d" : "%d", t->dims[i]);
+  text_add(out, "]");
+  if (t->quant.count == 1)
+    text_printf(out, " scale=%.9g zp=%d", (double)t->quant.scale[0], t->quant.zp[0]);
+  else if (t->quant.count > 1)
+    text_printf(out, " scales=%d axis=%d first=%.9g", t->quant.count, t->quant.axis,
+                (double)t->quant.scale[0]);
+  if (t->data) {
+    const size_t bytes = graph_bytes(t);
+    text_printf(out, " constant=%zu crc32=%08" PRIx32, bytes, mote_crc32(0, t->data, bytes));
+  }
+  text_add(out, "\n");
+}
+
+static void print_window(const struct graph_attrs *a, struct text *out) {
+  text_printf(out, " stride=%dx%d pad=%d,%d,%d,%d", a->stride_h, a->stride_w, a->pad_top,
+              a->pad_left, a->pad_bottom, a->pad_right);
+  if (a->dilation_h > 1 || a->dilation_w > 1)
+    text_printf(out, " dilation=%dx%d", a->dilation_h, a->dilation_w);
+}
+
+static void print_attrs(const struct graph_node *n, struct text *out) {
+  const struct graph_attrs *a = &n->attrs;
+  switch (n->op) {
+  case MOTE_OP_CONV_2D: print_window(a, out); break;
+  case MOTE_OP_DEPTHWISE_CONV_2D:
+    print_window(a, out);
+    text_printf(out, " multiplier=%d", a->depth_multiplier);
+    break;
+  case MOTE_OP_AVERAGE_POOL_2D:
+  case MOTE_OP_MAX_POOL_2D:
+    text_printf(out, " kernel=%dx%d", a->kernel_h, a->kernel_w);
+    print_window(a, out);
+    break;
+  case MOTE_OP_SOFTMAX: text_printf(out, " beta=%.9g", (double)a->beta); break;
+  case MOTE_OP_PAD:
+    text_printf(out, " pad=%d,%d,%d,%d", a->pad_top, a->pad_left, a->pad_bottom, a->pad_right);
+    break;
+  default: break;
+  }
+  if (a->activation > GRAPH_ACT_NONE && a->activation <= GRAPH_ACT_RELU6)
+    text_printf(out, " activation=%s", activation_names[a->activation]);
+}
+
+static void print_node(const struct graph *g, int index, struct text *out) {
+  const struct graph_node *n = &g->nodes[index];
+  text_printf(out, "n%d %s(", index, mote_op_name((int)n->op));
+  for (int i = 0; i < n->n_in && i < GRAPH_MAX_IN; i++) {
+    if (i) text_add(out, ", ");
+    if (n->in[i] < 0)
+      text_add(out, "-");
+    else
+      text_printf(out, "t%d", n->in[i]);
+  }
+  text_printf(out, ") -> t%d", n->out[0]);
+  print_attrs(n, out);
+  if (n->source_op >= 0) text_printf(out, " source=%d", n->source_op);
+  text_add(out, "\n");
+}
+
+static void print_list(const char *what, const int *list, int n, struct text *out) {
+  text_add(out, what);
+  for (int i = 0; i < n; i++) text_printf(out, " t%d", list[i]);
+  text_add(out, "\n");
+}
+
+void graph_print(const struct graph *g, struct text *out) {
+  print_list("inputs", g->inputs, g->n_inputs, out);
+  print_list("outputs", g->outputs, g->n_outputs, out);
+  for (int i = 0; i < g->n_tensors; i++) print_tensor(g, i, out);
+  for (int i = 0; i < g->n_nodes; i++) print_node(g, i, out);
+}

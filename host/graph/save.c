@@ -1,0 +1,272 @@
+/* graph: as bytes and back (graph_save, graph_load). See graph.h.
+ *
+ *   "MOTG"  version u32  bytes u32 (of the whole)  crc32 u32 (of all that follows)
+ *   tensors u32  nodes u32  inputs u32  outputs u32
+ *   each tensor: name (u16 length, bytes), type u8, rank u8, dims i32[rank], scales u32, axis i32,
+ *                scale f32[scales], zp i32[scales], constant u8, bytes of the constant
+ *   each node: op u8, inputs u8, in i32[inputs], out i32, 14 attributes i32 (beta as its bits), source_op i32
+ *   inputs i32[], outputs i32[]
+ *
+ * Little-endian, nothing aligned. The checksum is against damage, not malice: the reader bounds every step. */
+#include "host/graph/graph.h"
+
+#include <string.h>
+
+#define SAVE_VERSION 1
+#define SAVE_HEADER  16
+#define SAVE_ATTRS   14
+#define SAVE_MOST    (1 << 16) /* tensors or nodes; a plan numbers them in 16 bits */
+
+/* Attributes in file order. */
+static void attrs_to_ints(const struct graph_attrs *a, int32_t v[SAVE_ATTRS]) {
+  int32_t beta;
+  memcpy(&beta, &a->beta, sizeof beta);
+  const int32_t list[SAVE_ATTRS] = {(int32_t)a->activation,
+                                    a->stride_h,
+                                    a->stride_w,
+                                    a->dilation_h,
+                                    a->dilation_w,
+                                    a->kernel_h,
+                                    a->kernel_w,
+                                    a->pad_top,
+                                    a->pad_left,
+                                    a->pad_bottom,
+                                    a->pad_right,
+                                    a->depth_multiplier,
+                                    beta,
+                                    a->keep_dims};
+  memcpy(v, list, sizeof list);
+}
+
+static void attrs_from_ints(const int32_t v[SAVE_ATTRS], struct graph_attrs *a) {
+  *a = (struct graph_attrs){.activation = (enum graph_activation)v[0],
+                            .stride_h = v[1],
+                            .stride_w = v[2],
+                            .dilation_h = v[3],
+                            .dilation_w = v[4],
+                            .kernel_h = v[5],
+                            .kernel_w = v[6],
+                            .pad_top = v[7],
+                            .pad_left = v[8],
+                            .pad_bottom = v[9],
+                            .pad_right = v[10],
+                            .depth_multiplier = v[11],
+                            .keep_dims = v[13] != 0};
+  memcpy(&a->beta, &v[12], sizeof a->beta);
+}
+
+/* ---- writing --------------------------------------------------------------- */
+static void put(struct text *t, uint32_t value, size_t bytes) {
+  char b[4];
+  for (size_t i = 0; i < bytes; i++) b[i] = (char)(uint8_t)(value >> (8 * i));
+  text_addn(t, b, bytes);
+}
+
+static void put_ints(struct text *t, const int32_t *v, int n) {
+  for (int i = 0; i < n; i++) put(t, (uint32_t)v[i], 4);
+}
+
+static void put_tensor(struct text *t, const struct graph_tensor *x) {
+  const size_t length = x->name ? strnlen(x->name, UINT16_MAX) : 0;
+  put(t, (uint32_t)length, 2);
+  text_addn(t, x->name ? x->name : "", length);
+  put(t, (uint32_t)x->type, 1);
+  put(t, (uint32_t)x->rank, 1);
+  put_ints(t, x->dims, x->rank);
+  put(t, (uint32_t)x->quant.count, 4);
+  put(t, (uint32_t)x->quant.axis, 4);
+  for (int i = 0; i < x->quant.count; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x->quant.scale[i], sizeof bits);
+    put(t, bits, 4);
+  }
+  put_ints(t, x->quant.zp, x->quant.count);
+  put(t, x->data != NULL, 1);
+  if (x->data) text_addn(t, x->data, graph_bytes(x));
+}
+
+static void put_node(struct text *t, const struct graph_node *n) {
+  int32_t attrs[SAVE_ATTRS];
+  attrs_to_ints(&n->attrs, attrs);
+  put(t, (uint32_t)n->op, 1);
+  put(t, (uint32_t)n->n_in, 1);
+  put_ints(t, n->in, n->n_in);
+  put_ints(t, n->out, 1);
+  put_ints(t, attrs, SAVE_ATTRS);
+  put(t, (uint32_t)n->source_op, 4);
+}
+
+void graph_save(const struct graph *g, struct arena *a, uint8_t **bytes, size_t *n) {
+  struct text t;
+  text_init(&t, a);
+  text_addn(&t, "MOTG", 4);
+  put(&t, SAVE_VERSION, 4);
+  put(&t, 0, 4);
+  put(&t, 0, 4);
+  const int32_t counts[4] = {g->n_tensors, g->n_nodes, g->n_inputs, g->n_outputs};
+  put_ints(&t, counts, 4);
+  for (int i = 0; i < g->n_tensors; i++) put_tensor(&t, &g->tensors[i]);
+  for (int i = 0; i < g->n_nodes; i++) put_node(&t, &g->nodes[i]);
+  put_ints(&t, g->inputs, g->n_inputs);
+  put_ints(&t, g->outputs, g->n_outputs);
+
+  uint8_t *out = (uint8_t *)t.data;
+  const uint32_t crc = mote_crc32(0, out + SAVE_HEADER, t.size - SAVE_HEADER);
+  for (size_t i = 0; i < 4; i++) {
+    out[8 + i] = (uint8_t)(t.size >> (8 * i));
+    out[12 + i] = (uint8_t)(crc >> (8 * i));
+  }
+  *bytes = out;
+  *n = t.size;
+}
+
+/* ---- reading --------------------------------------------------------------- */
+/* Once something is wrong, `e` says it, `bad` stays set and every further read gives 0. */
+struct load {
+  struct arena *a;
+  const uint8_t *p;
+  size_t n, at;
+  bool bad;
+  struct err *e;
+};
+
+static const uint8_t *take(struct load *l, size_t bytes) {
+  if (l->bad) return NULL;
+  if (bytes > l->n - l->at) {
+    l->bad = true;
+    err_set(l->e, "the graph ends inside byte %zu of %zu", l->at + bytes, l->n);
+    return NULL;
+  }
+  const uint8_t *p = l->p + l->at;
+  l->at += bytes;
+  return p;
+}
+
+static uint32_t get(struct load *l, size_t bytes) {
+  const uint8_t *p = take(l, bytes);
+  uint32_t v = 0;
+  if (p)
+    for (size_t i = 0; i < bytes; i++) v |= (uint32_t)p[i] << (8 * i);
+  return v;
+}
+
+static int32_t get_int(struct load *l) { return (int32_t)get(l, 4); }
+
+/* A count in [0, most]; anything else is an error. */
+static int get_count(struct load *l, size_t bytes, uint32_t most, const char *what) {
+  const uint32_t v = get(l, bytes);
+  if (!l->bad && v > most) {
+    l->bad = true;
+    err_set(l->e, "%u %s at byte %zu; at most %u are possible", v, what, l->at, most);
+  }
+  return l->bad ? 0 : (int)v;
+}
+
+/* A copy of the next bytes in the arena, with a NUL behind; NULL when they are not there. */
+static void *get_copy(struct load *l, size_t bytes) {
+  const uint8_t *p = take(l, bytes);
+  if (!p) return NULL;
+  if (bytes + 4096 > arena_left(l->a)) {
+    l->bad = true;
+    err_set(l->e, "reading the graph needs more than the %zu bytes of memory left",
+            arena_left(l->a));
+    return NULL;
+  }
+  uint8_t *copy = arena_alloc(l->a, bytes + 1, 1);
+  memcpy(copy, p, bytes);
+  return copy;
+}
+
+static void get_tensor(struct load *l, struct graph *g) {
+  struct graph_tensor t = {0};
+  t.name = get_copy(l, get(l, 2));
+  t.type = (enum mote_type)get_count(l, 1, MOTE_TYPE_COUNT - 1, "as a type");
+  t.rank = get_count(l, 1, GRAPH_MAX_RANK, "axes");
+  for (int i = 0; i < t.rank; i++) t.dims[i] = get_int(l);
+  t.quant.count = get_count(l, 4, INT32_MAX, "scales");
+  t.quant.axis = get_int(l);
+  if (t.quant.count) {
+    t.quant.scale = get_copy(l, (size_t)t.quant.count * sizeof *t.quant.scale);
+    t.quant.zp = get_copy(l, (size_t)t.quant.count * sizeof *t.quant.zp);
+  }
+  if (get_count(l, 1, 1, "as a flag")) {
+    const int64_t elements = graph_elements(&t);
+    if (!l->bad && (elements < 1 || elements > GRAPH_MAX_ELEMENTS)) {
+      l->bad = true;
+      err_set(l->e, "constant %d has an impossible shape", g->n_tensors);
+    }
+    if (!l->bad) t.data = get_copy(l, graph_bytes(&t));
+  }
+  if (!l->bad) graph_add_tensor(g, &t);
+}
+
+static void get_node(struct load *l, struct graph *g) {
+  struct graph_node n = {.n_out = 1};
+  n.op = (enum mote_op)get_count(l, 1, MOTE_OP_COUNT - 1, "as an operator");
+  n.n_in = get_count(l, 1, GRAPH_MAX_IN, "inputs of an operator");
+  for (int i = 0; i < n.n_in; i++) n.in[i] = get_int(l);
+  n.out[0] = get_int(l);
+  int32_t attrs[SAVE_ATTRS];
+  for (int i = 0; i < SAVE_ATTRS; i++) attrs[i] = get_int(l);
+  attrs_from_ints(attrs, &n.attrs);
+  n.source_op = get_int(l);
+  if (!l->bad) graph_add_node(g, &n);
+}
+
+static int *get_list(struct load *l, int n) {
+  int *list = (int *)arena_alloc(l->a, (size_t)n + 1, sizeof(int));
+  for (int i = 0; i < n; i++) list[i] = get_int(l);
+  return list;
+}
+
+static bool check_header(struct load *l) {
+  const uint8_t *magic = take(l, 4);
+  if (!magic || memcmp(magic, "MOTG", 4) != 0)
+    return l->n < 4 ? err_set(l->e, "%zu bytes are too few for a saved graph", l->n)
+                    : err_set(l->e, "not a saved graph: it does not begin with MOTG");
+  const uint32_t version = get(l, 4), bytes = get(l, 4), crc = get(l, 4);
+  if (l->bad) return false;
+  if (version != SAVE_VERSION)
+    return err_set(l->e,
+                   "saved in version %u of the format; this program reads version %d. Train again",
+                   version, SAVE_VERSION);
+  if (bytes != l->n)
+    return err_set(l->e, "%zu bytes, but it says that it has %u: cut short?", l->n, bytes);
+  if (crc != mote_crc32(0, l->p + l->at, l->n - l->at))
+    return err_set(l->e, "the checksum does not match: the bytes are damaged");
+  return true;
+}
+
+struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                         struct err *e) {
+  struct load l = {a, bytes, n, 0, false, e};
+  err_file(e, name);
+  if (!check_header(&l)) return NULL;
+  const int tensors = get_count(&l, 4, SAVE_MOST, "tensors"),
+            nodes = get_count(&l, 4, SAVE_MOST, "operators");
+  const int inputs = get_count(&l, 4, SAVE_MOST, "inputs"),
+            outputs = get_count(&l, 4, SAVE_MOST, "outputs");
+  /* Doubling arrays take at most 4 times their end size. */
+  const size_t need = 65536 +
+                      4 * ((size_t)tensors * sizeof(struct graph_tensor) +
+                           (size_t)nodes * sizeof(struct graph_node)) +
+                      (size_t)(inputs + outputs) * sizeof(int);
+  if (!l.bad && need > arena_left(a)) {
+    err_set(e, "reading the graph needs %zu bytes of memory, %zu are left", need, arena_left(a));
+    return NULL;
+  }
+  struct graph *g = graph_new(a, name);
+  for (int i = 0; i < tensors && !l.bad; i++) get_tensor(&l, g);
+  for (int i = 0; i < nodes && !l.bad; i++) get_node(&l, g);
+  if (l.bad) return NULL;
+  g->inputs = get_list(&l, inputs);
+  g->n_inputs = inputs;
+  g->outputs = get_list(&l, outputs);
+  g->n_outputs = outputs;
+  if (l.bad) return NULL;
+  if (l.at != n) {
+    err_set(e, "%zu bytes follow the end of the graph", n - l.at);
+    return NULL;
+  }
+  return graph_check(g, e) ? g : NULL;
+}

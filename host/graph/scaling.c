@@ -1,0 +1,91 @@
+/* graph: how scales become multipliers. See graph.h.
+ *
+ * Every expression below is in the order and the type (float or double) of the reference's preparation of the
+ * operator, since a last bit here changes outputs. */
+#include "host/graph/graph.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+void graph_multiplier(double real, int32_t *multiplier, int *shift) {
+  uint64_t bits;
+  memcpy(&bits, &real, sizeof bits);
+  mote_quantise_multiplier(bits, multiplier, shift);
+}
+
+double graph_output_scale(const struct graph *g, int node, int channel) {
+  const struct graph_node *n = &g->nodes[node];
+  const float in = g->tensors[n->in[0]].quant.scale[0];
+  const float out = g->tensors[n->out[0]].quant.scale[0];
+  const struct graph_quant *w = &g->tensors[n->in[1]].quant;
+  if (n->op == MOTE_OP_FULLY_CONNECTED && w->count == 1) {
+    const float product = in * w->scale[0];
+    return (double)product / (double)out;
+  }
+  return (double)in * (double)w->scale[w->count > 1 ? channel : 0] / (double)out;
+}
+
+void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier,
+                             int *shift) {
+  graph_multiplier(graph_output_scale(g, node, channel), multiplier, shift);
+}
+
+void graph_add_scaling_of(const struct graph *g, int node, struct graph_add_scaling *s) {
+  const struct graph_node *n = &g->nodes[node];
+  const float scale[2] = {g->tensors[n->in[0]].quant.scale[0], g->tensors[n->in[1]].quant.scale[0]};
+  const float out = g->tensors[n->out[0]].quant.scale[0];
+  const double twice = 2 * (double)(scale[0] > scale[1] ? scale[0] : scale[1]);
+  s->left_shift = 20;
+  for (int i = 0; i < 2; i++)
+    graph_multiplier((double)scale[i] / twice, &s->multiplier[i], &s->shift[i]);
+  graph_multiplier(twice / ((double)(1 << s->left_shift) * (double)out), &s->out_multiplier,
+                   &s->out_shift);
+}
+
+void graph_mean_scaling_of(const struct graph *g, int node, struct graph_mean_scaling *s) {
+  const struct graph_node *n = &g->nodes[node];
+  const struct graph_tensor *x = &g->tensors[n->in[0]], *y = &g->tensors[n->out[0]];
+  graph_multiplier((double)x->quant.scale[0] / (double)y->quant.scale[0], &s->multiplier,
+                   &s->shift);
+  s->count = x->dims[1] * x->dims[2];
+  /* 1/count goes into the multiplier with as many bits as the count has, so none of its 31 are lost:
+   * multiplier * 2^up / count is in [multiplier / 2, multiplier]. The shift stays at or above -31. */
+  int up = 31 - __builtin_clz((unsigned)s->count);
+  if (up > 31 + s->shift) up = 31 + s->shift;
+  s->multiplier = (int32_t)((int64_t)((uint64_t)s->multiplier << up) / s->count);
+  s->shift -= up;
+}
+
+void graph_softmax_scaling_of(const struct graph *g, int node, struct graph_softmax_scaling *s) {
+  const struct graph_node *n = &g->nodes[node];
+  /* Differences are Q5.26: 5 integer bits reach exp(-32), far below the last bit of the output. */
+  double real =
+      (double)n->attrs.beta * (double)g->tensors[n->in[0]].quant.scale[0] * (double)(1 << 26);
+  if (real > 2147483647.0) real = 2147483647.0;
+  graph_multiplier(real, &s->multiplier, &s->left_shift);
+  s->diff_min =
+      s->left_shift < 0 || s->left_shift > 62
+          ? 0
+          : -(int32_t)floor(31.0 * (double)(1 << 26) / (double)((int64_t)1 << s->left_shift));
+}
+
+/* real / scale in steps from zp, rounded in float, halves away from zero, kept within int32. */
+static int32_t quantise(float real, float scale, int32_t zp) {
+  const double steps = (double)roundf(real / scale) + (double)zp;
+  return steps < -2147483648.0 ? INT32_MIN : steps > 2147483647.0 ? INT32_MAX : (int32_t)steps;
+}
+
+void graph_activation_range(const struct graph_tensor *out, enum graph_activation act, int32_t *low,
+                            int32_t *high) {
+  const float scale = out->quant.scale[0];
+  const int32_t zp = out->quant.zp[0];
+  *low = INT8_MIN;
+  *high = INT8_MAX;
+  if (act == GRAPH_ACT_NONE) return;
+  const int32_t from = quantise(act == GRAPH_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f, scale, zp);
+  *low = from > *low ? from : *low;
+  if (act == GRAPH_ACT_RELU) return;
+  const int32_t to = quantise(act == GRAPH_ACT_RELU6 ? 6.0f : 1.0f, scale, zp);
+  *high = to < *high ? to : *high;
+}
