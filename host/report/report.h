@@ -29,8 +29,8 @@ void report_paragraph(struct report *r, const char *text);
 /* One key figure: "94.2 %", "accuracy on the chip", "1,234 of 1,310 recordings". */
 struct report_tile {
   const char *value, *label;
-  const char *note;  /* or NULL */
-  double fraction;   /* of a limit, in [0, 1]: drawn as a thin gauge; negative: no gauge */
+  const char *note; /* or NULL */
+  double fraction;  /* of a limit, in [0, 1]: drawn as a thin gauge; negative: no gauge */
 };
 void report_tiles(struct report *r, const struct report_tile *tiles, int count);
 
@@ -55,9 +55,9 @@ struct report_lines {
   const double *x; /* [points], ascending; NULL: 1, 2, 3 ... */
   int points, count;
   const struct report_line *lines; /* [count] */
-  double mark_x;   /* a dashed upright here, such as the epoch that was kept; NAN: none */
+  double mark_x; /* a dashed upright here, such as the epoch that was kept; NAN: none */
   const char *mark_label;
-  bool from_zero;  /* the y axis starts at 0 */
+  bool from_zero; /* the y axis starts at 0 */
 };
 void report_lines(struct report *r, const struct report_lines *chart);
 
@@ -87,16 +87,23 @@ struct report_wave {
   double rate_hz;
   const int16_t *samples;
   int64_t n_samples;
-  int frames, bins;         /* 0: no features */
-  const int8_t *features;   /* [frames * bins], frame after frame, bin 0 at the bottom */
+  int frames, bins;       /* 0: no features */
+  const int8_t *features; /* [frames * bins], frame after frame, bin 0 at the bottom */
   double features_from_s, features_to_s; /* the span that they cover; both 0: the whole recording */
 };
 void report_wave(struct report *r, const struct report_wave *wave);
 
 /* Memory over time: each rectangle is a tensor (or ring, scratch, state) at `offset` for `bytes` from step `first` to
  * step `last`, both included. kind picks the colour: see enum. */
-enum report_memory_kind { REPORT_INPUT, REPORT_OUTPUT, REPORT_ACTIVATION, REPORT_RING, REPORT_SCRATCH,
-                          REPORT_STATE, REPORT_MEMORY_KINDS };
+enum report_memory_kind {
+  REPORT_INPUT,
+  REPORT_OUTPUT,
+  REPORT_ACTIVATION,
+  REPORT_RING,
+  REPORT_SCRATCH,
+  REPORT_STATE,
+  REPORT_MEMORY_KINDS
+};
 struct report_block {
   const char *name;
   int64_t offset, bytes;
@@ -106,7 +113,7 @@ struct report_block {
 struct report_memory {
   const char *caption;
   int64_t arena_bytes;
-  int64_t limit_bytes;       /* drawn where it is near; 0: none */
+  int64_t limit_bytes; /* drawn where it is near; 0: none */
   int steps;
   const char *const *step_names; /* [steps] or NULL */
   int count;
@@ -126,7 +133,7 @@ struct report_bars {
   const char *caption, *unit;
   int count;
   const struct report_bar *bars;
-  int groups;                      /* names of the colours; 0: no legend */
+  int groups; /* names of the colours; 0: no legend */
   const char *const *group_names;
 };
 void report_bars(struct report *r, const struct report_bars *bars);

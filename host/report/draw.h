@@ -1,0 +1,35 @@
+/* draw: what the pieces of a page share: escaped text, numbers, axes, the colour ramp and images. Inner header of
+ * report. */
+#ifndef HOST_REPORT_DRAW_H
+#define HOST_REPORT_DRAW_H
+
+#include "host/kit/kit.h"
+
+/* Adds text that means nothing to HTML: markup escaped, bytes that are not UTF-8 or not printable replaced. NULL
+ * adds nothing. */
+void draw_text(struct text *t, const char *s);
+
+/* Adds a coordinate with at most two decimals, shortest form: "12", "12.5". */
+void draw_coordinate(struct text *t, double value);
+
+/* A number for a reader: thousands divided, `decimals` behind the point; a dash when it is not finite. The result
+ * lives in the arena. */
+const char *draw_number(struct arena *a, double value, int decimals);
+
+/* Ticks at 1, 2 or 5 times a power of ten. Gives the step, and widens [low, high] to whole steps; decimals that the
+ * step needs. range: low < high, both finite. */
+struct draw_axis {
+  double low, high, step;
+  int decimals;
+};
+struct draw_axis draw_axis(double low, double high, int wanted);
+
+/* Adds an image as a data URI: columns * rows of levels in [0, 255], row 0 at the top, coloured by the ramp.
+ * range: columns and rows in [1, 2048]. */
+void draw_image(struct text *t, int columns, int rows, const unsigned char *levels);
+
+/* The ramp: perceptually uniform, dark violet over green to pale yellow, x in [0, 1]. Lightness rises evenly, so it
+ * reads in grey too. */
+void draw_ramp(double x, unsigned char rgb[3]);
+
+#endif
