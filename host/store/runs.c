@@ -9,7 +9,7 @@
 #define COLUMNS                                                                                    \
   "id, status, settings, metrics, started_s, ended_s,"                                             \
   " (SELECT count(*) FROM epochs WHERE run = runs.id), length(features), length(checkpoint),"      \
-  " length(model)"
+  " length(model), purpose"
 
 /* A NULL pointer with no bytes would bind SQL's NULL: an empty blob is meant. */
 static void bind_blob(sqlite3_stmt *q, int index, const void *data, size_t bytes) {
@@ -25,17 +25,18 @@ static double column_real(sqlite3_stmt *q, int column) {
                                                        : sqlite3_column_double(q, column);
 }
 
-bool store_run_begin(struct store *st, const char *settings, const void *features,
-                     size_t features_bytes, int64_t *id, struct err *e) {
+bool store_run_begin(struct store *st, const char *purpose, const char *settings,
+                     const void *features, size_t features_bytes, int64_t *id, struct err *e) {
   sqlite3_stmt *q =
       store_prepare(st,
                     "INSERT INTO runs(status, settings, metrics, started_s, ended_s, "
-                    "features, checkpoint, model) VALUES(0, ?, '', ?, 0, ?, x'', x'')",
+                    "features, checkpoint, model, purpose) VALUES(0, ?, '', ?, 0, ?, x'', x'', ?)",
                     e);
   if (!q) return false;
   sqlite3_bind_text(q, 1, settings, -1, SQLITE_STATIC);
   sqlite3_bind_int64(q, 2, (int64_t)time(NULL));
   bind_blob(q, 3, features, features_bytes);
+  sqlite3_bind_text(q, 4, purpose, -1, SQLITE_STATIC);
   if (!store_finish_statement(st, q, "starting a run", e)) return false;
   *id = sqlite3_last_insert_rowid(st->db);
   return true;
@@ -115,6 +116,7 @@ static void read_run(struct arena *a, sqlite3_stmt *q, struct store_run *run) {
   run->features_bytes = (size_t)sqlite3_column_int64(q, 7);
   run->checkpoint_bytes = (size_t)sqlite3_column_int64(q, 8);
   run->model_bytes = (size_t)sqlite3_column_int64(q, 9);
+  run->purpose = store_column_text(a, q, 10);
 }
 
 /* The first row of a prepared query over COLUMNS and the three blobs behind them. */
@@ -125,9 +127,9 @@ static bool read_whole_run(struct store *st, struct arena *a, sqlite3_stmt *q,
   *found = code == SQLITE_ROW;
   if (*found) {
     read_run(a, q, run);
-    ok = store_column_blob(st, a, q, 10, &run->features, &run->features_bytes, e) &&
-         store_column_blob(st, a, q, 11, &run->checkpoint, &run->checkpoint_bytes, e) &&
-         store_column_blob(st, a, q, 12, &run->model, &run->model_bytes, e);
+    ok = store_column_blob(st, a, q, 11, &run->features, &run->features_bytes, e) &&
+         store_column_blob(st, a, q, 12, &run->checkpoint, &run->checkpoint_bytes, e) &&
+         store_column_blob(st, a, q, 13, &run->model, &run->model_bytes, e);
   } else if (code != SQLITE_DONE) {
     ok = store_fail(st, "reading a run", e);
   }
@@ -135,26 +137,30 @@ static bool read_whole_run(struct store *st, struct arena *a, sqlite3_stmt *q,
   return ok;
 }
 
-bool store_run_get(struct store *st, struct arena *a, int64_t id, struct store_run *run,
-                   bool *found, struct err *e) {
+bool store_run_get(struct store *st, struct arena *a, const char *purpose, int64_t id,
+                   struct store_run *run, bool *found, struct err *e) {
   sqlite3_stmt *q =
       store_prepare(st,
-                    "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE (?1 = "
-                    "0 AND status = 1) OR id = ?1 ORDER BY id DESC LIMIT 1",
+                    "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE (?1 = 0 "
+                    "AND status = 1 AND purpose = ?2) OR id = ?1 ORDER BY id DESC LIMIT 1",
                     e);
   if (!q) return false;
   sqlite3_bind_int64(q, 1, id);
+  sqlite3_bind_text(q, 2, purpose, -1, SQLITE_STATIC);
   return read_whole_run(st, a, q, run, found, e);
 }
 
-bool store_run_unfinished(struct store *st, struct arena *a, const char *settings,
-                          struct store_run *run, bool *found, struct err *e) {
-  sqlite3_stmt *q = store_prepare(st,
-                                  "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE "
-                                  "status = 0 AND settings = ?1 ORDER BY id DESC LIMIT 1",
-                                  e);
+bool store_run_find(struct store *st, struct arena *a, const char *purpose, const char *settings,
+                    enum store_status status, struct store_run *run, bool *found, struct err *e) {
+  sqlite3_stmt *q =
+      store_prepare(st,
+                    "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE status "
+                    "= ?3 AND purpose = ?2 AND settings = ?1 ORDER BY id DESC LIMIT 1",
+                    e);
   if (!q) return false;
   sqlite3_bind_text(q, 1, settings, -1, SQLITE_STATIC);
+  sqlite3_bind_text(q, 2, purpose, -1, SQLITE_STATIC);
+  sqlite3_bind_int(q, 3, (int)status);
   return read_whole_run(st, a, q, run, found, e);
 }
 

@@ -33,6 +33,7 @@ static const char *const migrations[STORE_SCHEMA_VERSION] = {
     "CREATE TABLE runs("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " status INTEGER NOT NULL CHECK(status BETWEEN 0 AND 1),"
+    " purpose TEXT NOT NULL,"
     " settings TEXT NOT NULL,"
     " metrics TEXT NOT NULL,"
     " started_s INTEGER NOT NULL,"

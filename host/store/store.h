@@ -107,6 +107,7 @@ enum store_status { STORE_RUNNING, STORE_DONE };
 struct store_run {
   int64_t id;
   enum store_status status;
+  const char *purpose;  /* "" the project's own model; another word: a series of its own */
   const char *settings; /* text that decides the run: equal settings may continue it */
   const char *metrics;  /* JSON object; "" until done */
   int64_t started_s, ended_s;
@@ -120,8 +121,8 @@ struct store_epoch {
   double loss, accuracy, validation_loss, validation_accuracy, learning_rate;
 };
 
-bool store_run_begin(struct store *st, const char *settings, const void *features,
-                     size_t features_bytes, int64_t *id, struct err *e);
+bool store_run_begin(struct store *st, const char *purpose, const char *settings,
+                     const void *features, size_t features_bytes, int64_t *id, struct err *e);
 /* History and checkpoint of one epoch, together. checkpoint NULL keeps the older one. */
 bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epoch,
                      const void *checkpoint, size_t checkpoint_bytes, struct err *e);
@@ -129,12 +130,13 @@ bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epo
 bool store_run_finish(struct store *st, int64_t id, const char *metrics, const void *model,
                       size_t model_bytes, struct err *e);
 bool store_run_set_metrics(struct store *st, int64_t id, const char *metrics, struct err *e);
-/* The run id, with its blobs in a; id 0: the latest that is done. found: false when there is none. */
-bool store_run_get(struct store *st, struct arena *a, int64_t id, struct store_run *run,
-                   bool *found, struct err *e);
-/* The latest run that is not done and whose settings are equal: one to continue. */
-bool store_run_unfinished(struct store *st, struct arena *a, const char *settings,
-                          struct store_run *run, bool *found, struct err *e);
+/* The run id, with its blobs in a; id 0: the latest of this purpose that is done (purpose counts only then).
+ * found: false when there is none. */
+bool store_run_get(struct store *st, struct arena *a, const char *purpose, int64_t id,
+                   struct store_run *run, bool *found, struct err *e);
+/* The latest run with this purpose, settings and status: one to continue, or one that need not be made. */
+bool store_run_find(struct store *st, struct arena *a, const char *purpose, const char *settings,
+                    enum store_status status, struct store_run *run, bool *found, struct err *e);
 bool store_run_history(struct store *st, struct arena *a, int64_t id, struct store_epoch **epochs,
                        int *count, struct err *e);
 /* Descriptions of all runs (blobs NULL, their sizes filled in). */
