@@ -312,7 +312,6 @@ static bool read_layout(struct table *t, const char **at, const char *end, int32
 static bool read_row(struct table *t, struct field line, int32_t number, struct field *fields,
                      struct err *e) {
   int n = split(line, t->delimiter, fields, MAX_COLUMNS);
-  err_node(e, "line %d", (int)number);
   if (n != t->n_columns)
     return err_set(e, "%d columns where the first row has %d", n, t->n_columns);
   int64_t row = t->n_rows;
@@ -352,8 +351,10 @@ static bool read_rows(struct table *t, const char *at, const char *end, int32_t 
   t->values = ARENA_ARRAY(t->a, float, rows *(size_t)t->n_channels);
   struct field line, *fields = ARENA_ARRAY(t->a, struct field, MAX_COLUMNS);
   while (next_line(&at, end, &line, &number))
-    if (!read_row(t, line, number, fields, e)) return false;
-  if (e) e->node[0] = 0;
+    if (!read_row(t, line, number, fields, e)) {
+      err_node(e, "line %d", (int)number);
+      return false;
+    }
   return true;
 }
 

@@ -31,11 +31,9 @@ static bool is_table(const char *path) {
 
 bool ingest_known(const char *path) { return is_audio(path) || is_table(path); }
 
-bool ingest_read(struct arena *a, const char *path, const struct ingest_options *o,
-                 struct ingest_recording **recordings, int *count, struct err *e) {
+static bool read_any(struct arena *a, const char *path, const struct ingest_options *o,
+                     struct ingest_recording **recordings, int *count, struct err *e) {
   struct stat info;
-  *count = 0;
-  err_file(e, path);
   if (stat(path, &info) != 0) return err_set(e, "cannot be opened: %s", strerror(errno));
   if (!S_ISREG(info.st_mode)) return err_set(e, "this is not a file");
   if (info.st_size == 0) return err_set(e, "the file is empty");
@@ -44,6 +42,15 @@ bool ingest_read(struct arena *a, const char *path, const struct ingest_options 
   return err_set(e,
                  "unknown kind of file; recordings are .wav .flac .ogg .aiff (sound) or .csv .tsv "
                  "(tables with a time column)");
+}
+
+bool ingest_read(struct arena *a, const char *path, const struct ingest_options *o,
+                 struct ingest_recording **recordings, int *count, struct err *e) {
+  *count = 0;
+  if (read_any(a, path, o, recordings, count, e)) return true;
+  *count = 0;
+  err_file(e, path);
+  return false;
 }
 
 /* soxr at its high quality (20 bits), one thread: the same numbers on every run. */

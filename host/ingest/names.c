@@ -156,12 +156,15 @@ bool ingest_rule_apply(const struct ingest_rule *rule, struct arena *a, const ch
   if (rule->kind == RULE_FOLDER) return folder_of(a, path, rule->levels, word, e);
   const char *subject = rule->kind == RULE_NAME ? base_name(path) : path;
   regmatch_t match[2];
-  err_file(e, path);
-  if (regexec(&rule->regex, subject, 2, match, 0) != 0)
+  if (regexec(&rule->regex, subject, 2, match, 0) != 0) {
+    err_file(e, path);
     return err_set(e, "the pattern \"%s\" does not match \"%s\"", rule->text, subject);
+  }
   regmatch_t m = rule->regex.re_nsub > 0 ? match[1] : match[0];
-  if (m.rm_so < 0 || m.rm_eo <= m.rm_so)
+  if (m.rm_so < 0 || m.rm_eo <= m.rm_so) {
+    err_file(e, path);
     return err_set(e, "the pattern \"%s\" finds an empty word in \"%s\"", rule->text, subject);
+  }
   *word = arena_printf(a, "%.*s", (int)(m.rm_eo - m.rm_so), subject + m.rm_so);
   return true;
 }

@@ -153,7 +153,6 @@ static bool read_version(struct store *st, int *version, struct err *e) {
   if (!read_number(st, "PRAGMA application_id", &application, e)) return false;
   if (!read_number(st, "PRAGMA user_version", version, e)) return false;
   if (!read_number(st, "SELECT count(*) FROM sqlite_master", &tables, e)) return false;
-  err_file(e, st->path);
   if (tables == 0 && application == 0 && *version == 0) return true;
   if (application != STORE_APPLICATION_ID)
     return err_set(e,
@@ -192,7 +191,6 @@ fail:
 /* Existence first: SQLite's own message for an absent file says nothing of projects. */
 static bool check_path(const char *path, enum store_mode mode, struct err *e) {
   struct stat info;
-  err_file(e, path);
   if (stat(path, &info) != 0) {
     if (errno == ENOENT && mode == STORE_CREATE) return true;
     if (errno == ENOENT)
@@ -212,7 +210,10 @@ static bool check_path(const char *path, enum store_mode mode, struct err *e) {
 bool store_open(struct arena *a, const char *path, enum store_mode mode, struct store **out,
                 struct err *e) {
   *out = NULL;
-  if (!check_path(path, mode, e)) return false;
+  if (!check_path(path, mode, e)) {
+    err_file(e, path);
+    return false;
+  }
   struct store *st = ARENA_NEW(a, struct store);
   snprintf(st->path, sizeof st->path, "%s", path);
   int flags = mode == STORE_CREATE  ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -245,6 +246,7 @@ bool store_open(struct arena *a, const char *path, enum store_mode mode, struct 
 fail_open:
   store_fail(st, "opening the project", e);
 fail:
+  err_file(e, path);
   sqlite3_close(st->db);
   return false;
 }
