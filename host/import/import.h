@@ -16,7 +16,8 @@
 
 /* Reads a .tflite model. name is for messages. The graph copies what it needs: bytes may go afterwards.
  * errors: NULL; e says what is wrong.  needs: about twice n left in the arena. */
-struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n, struct err *e);
+struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                            struct err *e);
 
 /* Reads a file of any format that import knows, recognised by its content, not by its name. */
 struct graph *import_file(struct arena *a, const char *path, struct err *e);
