@@ -61,11 +61,12 @@ struct mote_features {
   uint16_t columns;    /* values in a row */
   uint16_t fft_log2;   /* 4..11; 0: no bands */
   uint16_t bands;
-  uint16_t coefficients;         /* of the cosine transform; 0: none */
-  uint16_t height, width, depth; /* of the tensor: height * width * depth = rows * columns */
-  int16_t floor;                 /* least log2 of a band's power, Q8 */
-  int16_t range; /* values below the window's largest minus range are raised; 0: off */
+  uint16_t coefficients; /* of the cosine transform; 0: none */
+  uint16_t width, depth; /* of the tensor [rows, width, depth]; width * depth = columns */
+  int16_t floor;         /* least log2 of a band's power, Q8 */
+  int16_t range;         /* values below the window's largest minus range are raised; 0: off */
   int16_t zp;
+  int16_t reserved;
   float scale;        /* real = scale * (q - zp); the device does not use it */
   int32_t window_at;  /* int16[(frame + 1) / 2]: first half of the symmetric window, Q15 */
   int32_t sine_at;    /* int16[fft / 4 + 1]: sin(2 pi k / fft), Q15, 1 as 32767 */
@@ -85,17 +86,18 @@ size_t mote_features_scratch_bytes(const struct mote_features *f);
 /* Scratch of mote_features_row alone. */
 size_t mote_features_row_scratch_bytes(const struct mote_features *f);
 
-/* One row from one frame. shape: samples [frame, channels], row [columns]. scratch: aligned to 4.
- * unit: bands log2 of power in Q8 (with a cosine transform Q6); statistics sample counts, crossings in 1/8
- * of a per cent of the frame ... see features.c; raw sample counts. */
+/* One row from one frame. shape: samples [frame, channels], row [columns], channel after channel. scratch: aligned to 4.
+ * unit: bands: log2 of power in Q8, with a cosine transform Q6; statistics: counts of the samples, span halved,
+ * crossings of the mean as a number; raw: counts. */
 void mote_features_row(const struct mote_features *f, const int16_t *samples, void *scratch,
                        int16_t *row);
 
-/* Normalises the rows of a window and maps them to int8. shape: rows [rows, columns], out the same.
+/* Normalises the rows of a window and maps them to int8. shape: rows [rows, depth, width], out [rows, width,
+ * depth]: the channels of a spectrum end side by side, as an image has colours.
  * alias: out may not overlap rows. */
 void mote_features_finish(const struct mote_features *f, const int16_t *rows, int8_t *out);
 
-/* A whole window. shape: samples [window, channels], out [height, width, depth]. scratch: aligned to 4,
+/* A whole window. shape: samples [window, channels], out [rows, width, depth]. scratch: aligned to 4,
  * mote_features_scratch_bytes long. alias: none of the three may overlap. */
 void mote_features_run(const struct mote_features *f, const int16_t *samples, void *scratch,
                        int8_t *out);
@@ -105,11 +107,11 @@ void mote_features_run(const struct mote_features *f, const int16_t *samples, vo
 /* In place: n = 2^log2n real numbers become bins 0 .. n/2 of their DFT, X(k) = sum x(t) e^(-2 pi i k t / n).
  * On entry x holds the n/2 pairs (x(2t), x(2t+1)) at the bit-reversed place of t. On return x[2k], x[2k+1]
  * are re and im of bin k; bin n/2, which is real, stands in x[1]. sine: as in mote_features.
- * range: |x| < 2^(30 - log2n); log2n 4..11. */
+ * range: |x| < 2^(29 - log2n); log2n 4..11. */
 void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *sine);
 
-/* log2(high * 2^16 + low) in Q8; INT16_MIN for 0. errors: at most 0.5/256 + 0.0003. */
-int32_t mote_log2_q8(uint32_t high, uint32_t low);
+/* log2(x) in Q8; -16384 (less than any x >= 1 gives) for 0. errors: at most 0.52/256. */
+int32_t mote_log2_q8(uint64_t x);
 
 /* floor(sqrt(x)). */
 uint32_t mote_sqrt_u32(uint32_t x);

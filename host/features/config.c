@@ -1,0 +1,265 @@
+/* Configurations: words, defaults with their reasons, and the limits that a block must keep. */
+#include "host/features/features.h"
+#include "host/features/inside.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct {
+  const char *word, *text;
+} kinds[] =
+    {
+#define X(name, word, text) {word, text},
+        FEATURES_KIND_LIST(X)
+#undef X
+},
+  normalises[] = {
+#define X(name, word, text) {word, text},
+      FEATURES_NORMALISE_LIST(X)
+#undef X
+};
+
+const char *features_kind_name(enum features_kind kind) {
+  return (unsigned)kind < FEATURES_KIND_COUNT ? kinds[kind].word : "?";
+}
+
+const char *features_kind_text(enum features_kind kind) {
+  return (unsigned)kind < FEATURES_KIND_COUNT ? kinds[kind].text : "?";
+}
+
+const char *features_normalise_name(enum features_normalise normalise) {
+  return (unsigned)normalise < FEATURES_NORMALISE_COUNT ? normalises[normalise].word : "?";
+}
+
+bool features_kind_from(const char *word, enum features_kind *kind) {
+  for (int i = 0; word && i < FEATURES_KIND_COUNT; i++)
+    if (strcmp(word, kinds[i].word) == 0) {
+      *kind = (enum features_kind)i;
+      return true;
+    }
+  return false;
+}
+
+bool features_normalise_from(const char *word, enum features_normalise *normalise) {
+  for (int i = 0; word && i < FEATURES_NORMALISE_COUNT; i++)
+    if (strcmp(word, normalises[i].word) == 0) {
+      *normalise = (enum features_normalise)i;
+      return true;
+    }
+  return false;
+}
+
+/* ---- defaults -------------------------------------------------------------- */
+
+static int power_of_two_from(double n) {
+  int p = FEATURES_FFT_MIN;
+  while (p < n && p < FEATURES_FFT_MAX) p *= 2;
+  return p;
+}
+
+static void say(struct text *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct text *why, const char *format, ...) {
+  if (!why) return;
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  text_add(why, line);
+}
+
+static void defaults_speech(struct features_config *c, struct text *why) {
+  c->frame_ms = 32;
+  c->hop_ms = 20;
+  c->fft_size = power_of_two_from(c->rate_hz * c->frame_ms / 1000);
+  c->bands = 40;
+  c->low_hz = 60;
+  c->high_hz = c->rate_hz / 2 < 7600 ? 0.475 * c->rate_hz : 7600;
+  c->normalise = FEATURES_NORMALISE_MEAN;
+  c->floor_db = 0;
+  if (c->kind == FEATURES_MFCC) {
+    c->coefficients = 13;
+  } else {
+    c->range_db = 60;
+  }
+  /* Few points a second: as many bands as the spectrum can tell apart. */
+  const double bins = (c->high_hz - c->low_hz) * c->fft_size / c->rate_hz;
+  while (c->bands > 4 && c->bands > bins / 2) c->bands /= 2;
+  if (c->coefficients > c->bands) c->coefficients = c->bands;
+  say(why,
+      "Frames of %g ms every %g ms: long enough to tell the formants of a voice apart, short "
+      "enough for a "
+      "plosive. %d mel bands from %g to %g Hz follow the ear's resolution; below lies hum. ",
+      c->frame_ms, c->hop_ms, c->bands, c->low_hz, c->high_hz);
+  say(why,
+      "Each band's mean over the window is taken off, so that loudness, microphone and much of the "
+      "speaker's timbre do not count.%s",
+      c->kind == FEATURES_MFCC ? ""
+                               : " Values more than 60 dB below the window's loudest are raised to "
+                                 "that, so that silence looks the "
+                                 "same in every recording.");
+}
+
+static void defaults_spectrum(struct features_config *c, struct text *why) {
+  const double samples = c->rate_hz * c->window_ms / 1000;
+  double frame = 16;
+  while (frame * 2 <= samples / 4 && frame < 512) frame *= 2;
+  c->frame_ms = frame * 1000 / c->rate_hz;
+  c->hop_ms = c->frame_ms / 2;
+  c->fft_size = power_of_two_from(frame);
+  c->bands = c->fft_size >= 128 ? 32 : c->fft_size / 4;
+  c->low_hz = 0.5 * c->rate_hz / c->fft_size;
+  c->high_hz = c->rate_hz / 2;
+  c->floor_db = -10;
+  c->normalise = FEATURES_NORMALISE_NONE;
+  say(why,
+      "Frames of %g samples, half overlapping: fine enough for lines of %g Hz, and several in a "
+      "window, so that "
+      "change shows. %d even bands: a machine's lines lie at multiples, not on a scale for ears. "
+      "Levels are kept: "
+      "how strong a vibration is matters.",
+      frame, c->rate_hz / c->fft_size, c->bands);
+}
+
+static void defaults_statistics(struct features_config *c, struct text *why) {
+  const double samples = c->rate_hz * c->window_ms / 1000;
+  c->frame_ms = 0;
+  c->hop_ms = 0;
+  c->normalise = FEATURES_NORMALISE_NONE;
+  c->floor_db = -10;
+  if (samples > FEATURES_FFT_MAX) {
+    c->frame_ms = 1024 * 1000 / c->rate_hz;
+    c->hop_ms = c->frame_ms;
+  }
+  const double frame = samples > FEATURES_FFT_MAX ? 1024 : samples;
+  if (frame >= 16) {
+    c->fft_size = power_of_two_from(frame);
+    c->bands = c->fft_size >= 64 ? 12 : 4;
+    c->low_hz = 0.5 * c->rate_hz / c->fft_size;
+    c->high_hz = c->rate_hz / 2;
+    while (c->fft_size / c->bands > 256) c->bands *= 2;
+  }
+  say(why,
+      "Eight numbers of each channel (mean, deviation, RMS, least, most, span, crossings, step) "
+      "say how a sensor "
+      "lies and how much it moves%s.",
+      c->bands ? "; the bands of its spectrum say how fast" : "");
+}
+
+void features_defaults(enum features_kind kind, double rate_hz, int channels, double window_ms,
+                       struct features_config *c, struct text *why) {
+  *c = (struct features_config){
+      .kind = kind, .rate_hz = rate_hz, .channels = channels, .window_ms = window_ms};
+  if (!(rate_hz > 0) || !(window_ms > 0) || !isfinite(rate_hz) || !isfinite(window_ms)) return;
+  switch (kind) {
+  case FEATURES_LOGMEL:
+  case FEATURES_MFCC: defaults_speech(c, why); break;
+  case FEATURES_SPECTRUM: defaults_spectrum(c, why); break;
+  case FEATURES_STATISTICS: defaults_statistics(c, why); break;
+  case FEATURES_RAW:
+  case FEATURES_KIND_COUNT:
+    c->frame_ms = c->hop_ms = 1000 / rate_hz;
+    say(why, "Every sample of every channel, scaled to int8: the network finds its own features.");
+    break;
+  }
+}
+
+/* ---- limits ---------------------------------------------------------------- */
+
+int features_samples_of(double ms, double rate_hz) {
+  const double n = floor(ms * rate_hz / 1000 + 0.5);
+  return n >= 0 && n < (1 << 24) ? (int)n : -1;
+}
+
+static bool refuse(struct err *e, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool refuse(struct err *e, const char *field, const char *format, ...) {
+  char line[900];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  err_node(e, "%s", field);
+  return err_set(e, "%s", line);
+}
+
+static bool check_numbers(const struct features_config *c, struct err *e) {
+  const double all[] = {c->rate_hz, c->window_ms, c->frame_ms, c->hop_ms,
+                        c->low_hz,  c->high_hz,   c->range_db, c->floor_db};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (!isfinite(all[i])) return refuse(e, "features", "a number is not finite");
+  if ((unsigned)c->kind >= FEATURES_KIND_COUNT)
+    return refuse(e, "kind", "unknown kind %d", (int)c->kind);
+  if ((unsigned)c->normalise >= FEATURES_NORMALISE_COUNT)
+    return refuse(e, "normalise", "unknown normalisation %d", (int)c->normalise);
+  if (c->rate_hz <= 0 || c->rate_hz > 1e6)
+    return refuse(e, "rate_hz", "%g Hz; from above 0 to 1,000,000 works", c->rate_hz);
+  if (c->channels < 1 || c->channels > 256)
+    return refuse(e, "channels", "%d; 1 to 256 work", c->channels);
+  const int window = features_samples_of(c->window_ms, c->rate_hz);
+  if (window < 1)
+    return refuse(e, "window_ms", "%g ms at %g Hz is no window; 1 to 16,777,215 samples work",
+                  c->window_ms, c->rate_hz);
+  return true;
+}
+
+static bool check_frames(const struct features_config *c, struct err *e) {
+  const int window = features_samples_of(c->window_ms, c->rate_hz);
+  const int frame = features_frame_samples(c), hop = features_hop_samples(c);
+  if (c->frame_ms < 0 || frame < 1 || frame > INT16_MAX)
+    return refuse(e, "frame_ms", "%g ms at %g Hz is %d samples; 1 to 32,767 work", c->frame_ms,
+                  c->rate_hz, frame);
+  if (frame > window)
+    return refuse(e, "frame_ms", "a frame of %d samples is longer than the window of %d", frame,
+                  window);
+  if (c->hop_ms < 0 || hop < 1 || hop > 65535)
+    return refuse(e, "hop_ms", "%g ms at %g Hz is %d samples; 1 to 65,535 work", c->hop_ms,
+                  c->rate_hz, hop);
+  const int64_t rows = (window - frame) / hop + 1;
+  if (rows > 65535)
+    return refuse(e, "hop_ms", "%lld frames in a window; at most 65,535 work: take a longer hop",
+                  (long long)rows);
+  const int64_t values = rows * c->channels * features_columns_each(c);
+  if (values > 1 << 20)
+    return refuse(e, "window_ms", "%lld values in a window; at most 1,048,576 work",
+                  (long long)values);
+  return true;
+}
+
+static bool check_spectrum(const struct features_config *c, struct err *e) {
+  const int frame = features_frame_samples(c), fft = c->fft_size;
+  if (fft < FEATURES_FFT_MIN || fft > FEATURES_FFT_MAX || (fft & (fft - 1)))
+    return refuse(e, "fft_size", "%d; a power of two from %d to %d works", fft, FEATURES_FFT_MIN,
+                  FEATURES_FFT_MAX);
+  if (fft < frame)
+    return refuse(e, "fft_size", "%d is less than the %d samples of a frame; take %d%s", fft, frame,
+                  power_of_two_from(frame), frame > FEATURES_FFT_MAX ? " and a shorter frame" : "");
+  if (frame < 4)
+    return refuse(e, "frame_ms", "a frame of %d samples has no spectrum; at least 4", frame);
+  const double high = features_high_hz(c);
+  if (c->low_hz < 0 || high > c->rate_hz / 2 || c->low_hz >= high)
+    return refuse(e, "low_hz",
+                  "bands from %g to %g Hz; 0 to half of the rate (%g Hz), low below high, work",
+                  c->low_hz, high, c->rate_hz / 2);
+  if (c->bands < 1 || c->bands > fft / 2)
+    return refuse(e, "bands", "%d; 1 to %d work with an FFT of %d", c->bands, fft / 2, fft);
+  if (c->kind == FEATURES_MFCC &&
+      (c->coefficients < 1 || c->coefficients > c->bands || c->bands > 64))
+    return refuse(e, "coefficients",
+                  "%d of %d bands; 1 to the bands' number, of at most 64 bands, work",
+                  c->coefficients, c->bands);
+  if (c->floor_db < -60 || c->floor_db > 90)
+    return refuse(e, "floor_db", "%g dB; -60 to 90 works", c->floor_db);
+  return features_check_bands(c, e);
+}
+
+bool features_check(const struct features_config *c, struct err *e) {
+  if (!check_numbers(c, e) || !check_frames(c, e)) return false;
+  const bool spectrum = features_has_spectrum(c);
+  if (c->range_db < 0 || c->range_db > 120)
+    return refuse(e, "range_db", "%g dB; 0 (off) to 120 works", c->range_db);
+  if (c->range_db > 0 && c->kind != FEATURES_LOGMEL && c->kind != FEATURES_SPECTRUM)
+    return refuse(e, "range_db", "%g dB: %s features have no range; use 0", c->range_db,
+                  features_kind_name(c->kind));
+  return !spectrum || check_spectrum(c, e);
+}

@@ -1,0 +1,158 @@
+/* The map to int8 from training windows, and where a recording lies in its window.
+ *
+ * Two passes over the windows: sums for mean and deviation, then a histogram of the standardised values for the
+ * percentiles. Sums are in double and in the order of the windows, so the result depends on nothing else. */
+#include "host/features/inside.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Standardised values from -16 to 16 in steps of 1/64. */
+#define STEPS 2048
+
+struct fit {
+  const struct mote_features *f;
+  void *scratch;
+  int16_t *rows;
+  double *taken; /* what normalisation takes from each column */
+  double *offset, *deviation;
+};
+
+/* One window's rows with the range applied, and what mote_features_finish would take off (not yet rounded). */
+static void fit_rows(struct fit *t, const int16_t *samples) {
+  const struct mote_features *const f = t->f;
+  const size_t values = (size_t)f->rows * f->columns;
+  int most = INT16_MIN;
+  for (size_t r = 0; r < f->rows; r++)
+    mote_features_row(f, samples + r * f->hop * f->channels, t->scratch, t->rows + r * f->columns);
+  for (size_t i = 0; i < values; i++)
+    if (t->rows[i] > most) most = t->rows[i];
+  double all = 0;
+  memset(t->taken, 0, f->columns * sizeof *t->taken);
+  for (size_t i = 0; i < values; i++) {
+    if (f->range && t->rows[i] < most - f->range) t->rows[i] = (int16_t)(most - f->range);
+    all += t->rows[i];
+    t->taken[i % f->columns] += t->rows[i] / (double)f->rows;
+  }
+  if (f->normalise != MOTE_FEATURES_NORMALISE_MEAN)
+    for (size_t c = 0; c < f->columns; c++)
+      t->taken[c] = f->normalise == MOTE_FEATURES_NORMALISE_LEVEL ? all / (double)values : 0;
+}
+
+/* Offset and deviation of each column; log spectra share one deviation, so that a pattern looks the same in
+ * every band. */
+static void fit_moments(struct fit *t, const int16_t *const *windows, size_t count) {
+  const struct mote_features *const f = t->f;
+  for (size_t i = 0; i < count; i++) {
+    fit_rows(t, windows[i]);
+    for (size_t r = 0; r < f->rows; r++)
+      for (size_t c = 0; c < f->columns; c++) {
+        const double v = t->rows[r * f->columns + c] - t->taken[c];
+        t->offset[c] += v;
+        t->deviation[c] += v * v;
+      }
+  }
+  const double n = (double)count * f->rows;
+  double variance = 0;
+  for (size_t c = 0; c < f->columns; c++) {
+    t->offset[c] = floor(t->offset[c] / n + 0.5);
+    t->deviation[c] = fmax(t->deviation[c] / n - t->offset[c] * t->offset[c], 1);
+    variance += t->deviation[c] / f->columns;
+  }
+  const bool together = f->kind == MOTE_FEATURES_BANDS && !f->coefficients;
+  for (size_t c = 0; c < f->columns; c++)
+    t->deviation[c] = sqrt(together ? variance : t->deviation[c]);
+}
+
+/* The standardised values below and above which 1 of 1000 lies; at least half a deviation about 0. */
+static void fit_limits(struct fit *t, const int16_t *const *windows, size_t count, double *low,
+                       double *high) {
+  const struct mote_features *const f = t->f;
+  uint64_t histogram[STEPS] = {0};
+  for (size_t i = 0; i < count; i++) {
+    fit_rows(t, windows[i]);
+    for (size_t r = 0; r < f->rows; r++)
+      for (size_t c = 0; c < f->columns; c++) {
+        const double z =
+            (t->rows[r * f->columns + c] - t->taken[c] - t->offset[c]) / t->deviation[c];
+        histogram[(int)fmin(fmax(64 * z + STEPS / 2, 0), STEPS - 1)]++;
+      }
+  }
+  const uint64_t tail = (uint64_t)count * f->rows * f->columns / 1000;
+  uint64_t below = 0, above = 0;
+  int first = 0, last = STEPS - 1;
+  while (first < STEPS / 2 - 32 && below + histogram[first] <= tail) below += histogram[first++];
+  while (last > STEPS / 2 + 32 && above + histogram[last] <= tail) above += histogram[last--];
+  *low = (first - STEPS / 2) / 64.0;
+  *high = (last + 1 - STEPS / 2) / 64.0;
+}
+
+bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
+                  size_t count, struct err *e) {
+  const struct mote_features *const f = block->params;
+  if (count == 0) return err_set(e, "no training windows to fit the features to; add samples");
+  struct fit t = {.f = f,
+                  .scratch = arena_alloc(a, 1, mote_features_row_scratch_bytes(f) + 4),
+                  .rows = ARENA_ARRAY(a, int16_t, block->out_bytes),
+                  .taken = ARENA_ARRAY(a, double, f->columns),
+                  .offset = ARENA_ARRAY(a, double, f->columns),
+                  .deviation = ARENA_ARRAY(a, double, f->columns)};
+  double low, high;
+  fit_moments(&t, windows, count);
+  fit_limits(&t, windows, count, &low, &high);
+  struct mote_features *const fresh = arena_alloc(a, 1, block->bytes);
+  memcpy(fresh, f, block->bytes);
+  const double scale = (high - low) / 255;
+  fresh->scale = (float)scale;
+  fresh->zp = (int16_t)floor(-128 - low / scale + 0.5);
+  struct mote_features_column *const column =
+      (struct mote_features_column *)((uint8_t *)fresh + fresh->column_at);
+  for (int c = 0; c < f->columns; c++)
+    features_column_set(&column[c], t.offset[c], 1 / (t.deviation[c] * scale));
+  const enum mote_status status = mote_features_check(fresh, block->bytes);
+  if (status != MOTE_OK)
+    return err_internal(e, "the fitted block is refused: %s", mote_status_text(status));
+  features_block_of(fresh, block);
+  return true;
+}
+
+/* Energy of one time step about the channels' means. */
+static double energy_at(const int16_t *samples, size_t t, int channels, const double *mean) {
+  double sum = 0;
+  for (int c = 0; c < channels; c++) {
+    const double d = samples[t * (size_t)channels + (size_t)c] - (c < 256 ? mean[c] : 0);
+    sum += d * d;
+  }
+  return sum;
+}
+
+void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
+                    int16_t *out) {
+  const size_t width = (size_t)channels;
+  if (n <= window_samples) {
+    const size_t before = (window_samples - n) / 2;
+    memset(out, 0, window_samples * width * sizeof *out);
+    if (n) memcpy(out + before * width, samples, n * width * sizeof *out);
+    return;
+  }
+  double mean[256] = {0}, sum = 0, best, total = 0, moment = 0;
+  for (size_t i = 0; i < n * width; i++)
+    if (i % width < 256) mean[i % width] += samples[i] / (double)n;
+  for (size_t t = 0; t < window_samples; t++) sum += energy_at(samples, t, channels, mean);
+  size_t start = 0;
+  best = sum;
+  for (size_t t = window_samples; t < n; t++) {
+    sum += energy_at(samples, t, channels, mean) -
+           energy_at(samples, t - window_samples, channels, mean);
+    if (sum > best * (1 + 1e-9)) best = sum, start = t - window_samples + 1;
+  }
+  /* Centred on the energy's middle, without leaving the recording. */
+  for (size_t t = start; t < start + window_samples; t++) {
+    const double energy = energy_at(samples, t, channels, mean);
+    total += energy, moment += energy * (double)t;
+  }
+  const double middle = total > 0 ? moment / total : (double)n / 2;
+  const double from =
+      fmin(fmax(floor(middle - (double)window_samples / 2 + 0.5), 0), (double)(n - window_samples));
+  memcpy(out, samples + (size_t)from * width, window_samples * width * sizeof *out);
+}

@@ -1,0 +1,53 @@
+/* Logarithm and square root in integers.
+ *
+ * log2 takes the leading bit as the whole part and a table of 64 pieces, joined by straight lines, as the
+ * fraction. A chord of log2 over 1/64 lies at most (1/64)^2 / (8 ln 2) = 4.4e-5 below it, far under half a
+ * step of Q8. */
+#include "mote/dsp/dsp.h"
+
+/* round(32768 * log2(1 + i/64)). source: the definition; test_dsp computes it again. */
+static const uint16_t log2_table[65] = {
+    0,     733,   1455,  2166,  2866,  3556,  4236,  4907,  5568,  6220,  6863,  7498,  8124,
+    8742,  9352,  9954,  10549, 11136, 11716, 12289, 12855, 13415, 13968, 14514, 15055, 15589,
+    16117, 16639, 17156, 17667, 18173, 18673, 19168, 19658, 20143, 20623, 21098, 21568, 22034,
+    22495, 22952, 23404, 23852, 24296, 24736, 25172, 25604, 26031, 26455, 26876, 27292, 27705,
+    28114, 28520, 28922, 29321, 29717, 30109, 30498, 30884, 31267, 31647, 32024, 32397, 32768,
+};
+
+static unsigned leading_zeros(uint32_t x) { return (unsigned)__builtin_clz(x); } /* x > 0 */
+
+int32_t mote_log2_q8(uint64_t x) {
+  const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x;
+  uint32_t mantissa; /* the leading bit at bit 31 */
+  int32_t whole;
+  if (high) {
+    const unsigned zeros = leading_zeros(high);
+    mantissa = zeros ? (high << zeros) | (low >> (32 - zeros)) : high;
+    whole = 63 - (int32_t)zeros;
+  } else if (low) {
+    const unsigned zeros = leading_zeros(low);
+    mantissa = low << zeros;
+    whole = 31 - (int32_t)zeros;
+  } else {
+    return -16384;
+  }
+  const uint32_t i = (mantissa >> 25) & 63, rest = (mantissa >> 9) & 0xFFFF;
+  /* Difference <= 733, rest < 2^16: the product is below 2^26. */
+  const uint32_t fraction =
+      log2_table[i] + (((log2_table[i + 1] - (uint32_t)log2_table[i]) * rest) >> 16);
+  return whole * 256 + (int32_t)((fraction + 64) >> 7);
+}
+
+uint32_t mote_sqrt_u32(uint32_t x) {
+  uint32_t root = 0, bit = 1u << 30;
+  while (bit > x) bit >>= 2;
+  for (; bit; bit >>= 2) {
+    const uint32_t trial = root + bit;
+    root >>= 1;
+    if (x >= trial) {
+      x -= trial;
+      root += bit;
+    }
+  }
+  return root;
+}
