@@ -1,8 +1,36 @@
-# How each chip is compiled for. One line a fact; `mote bench` and `make bare` read the same lines.
+# How each chip is compiled for, and where it is emulated. One line a fact; `make bare`, `mote build` and
+# `mote bench` read the same lines. Facts with spaces are flags; the rest are single words.
+#   CC AR FLAGS   the compiler
+#   CORE          whose published timings the estimate of cycles uses: m4, m0plus, none
+#   PACK POINTER  layout of packed weights (mote/isa/isa.h) and bytes of a pointer
+#   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
+#   SMALL         QEMU's board with the core itself, where small programs run again
+#   BOARD         folder of the start-up code and linker script
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2
+CHIP_CORE_cortex-m4      := m4
+CHIP_PACK_cortex-m4      := DSP
+CHIP_POINTER_cortex-m4   := 4
+CHIP_MACHINE_cortex-m4   := mps2-an386
+CHIP_BOARD_cortex-m4     := mps2
 
+# QEMU's Cortex-M0 board has 16 KiB of RAM, so programs run on a Cortex-M3, which accepts more: unaligned
+# access is made to trap there, and the program's instructions are checked to be ARMv6-M's.
 CHIP_CC_cortex-m0plus    := arm-none-eabi-gcc
 CHIP_AR_cortex-m0plus    := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -O2
+CHIP_CORE_cortex-m0plus  := m0plus
+CHIP_PACK_cortex-m0plus  := PLAIN
+CHIP_POINTER_cortex-m0plus := 4
+CHIP_MACHINE_cortex-m0plus := mps2-an385
+CHIP_SMALL_cortex-m0plus := microbit
+CHIP_BOARD_cortex-m0plus := mps2
+
+# The machine that builds: the emitted C as a program of its own, not counted.
+CHIP_CC_host             := gcc
+CHIP_AR_host             := ar
+CHIP_FLAGS_host          := -O2
+CHIP_CORE_host           := none
+CHIP_PACK_host           := PLAIN
+CHIP_POINTER_host        := 8

@@ -26,7 +26,8 @@ struct emulate_target {
   const char *machine;  /* QEMU's name; "" = the program runs on this machine, uncounted */
   const char *
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */
-  const char *pack; /* layout of packed weights: "PLAIN", "DSP" (mote/isa/isa.h: MOTE_PACK_*) */
+  const char *start; /* folder of start-up code and linker script in firmware/boards */
+  const char *pack;  /* layout of packed weights: "PLAIN", "DSP" (mote/isa/isa.h: MOTE_PACK_*) */
   enum emulate_core core;
   int pointer_bytes;
 };
@@ -149,8 +150,7 @@ struct emulate_result {
   size_t output_bytes;
   /* Means over the inferences (rounded to whole instructions), from entry to return, without the tap. */
   struct emulate_count features, network;
-  int64_t network_least, network_most; /* instructions of the cheapest and dearest inference */
-  struct emulate_count *steps;         /* [options.steps], from the run with the tap */
+  struct emulate_count *steps; /* [options.steps], from the run with the tap */
   int n_steps;
   struct emulate_function *functions;
   int n_functions;

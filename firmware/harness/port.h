@@ -1,0 +1,26 @@
+/* port: the little that the harness needs of the machine below it. port_semihosting.c gives it on an emulated
+ * chip (a debugger's services, reached through BKPT), port_stdio.c on the machine that builds. */
+#ifndef FIRMWARE_HARNESS_PORT_H
+#define FIRMWARE_HARNESS_PORT_H
+
+#include <stdint.h>
+
+/* Opens a file of the folder that the program was started in. Returns a handle, or -1. */
+int port_open_read(const char *name);
+int port_open_write(const char *name);
+/* All n bytes or -1. */
+int port_read(int handle, void *bytes, uint32_t n);
+int port_write(int handle, const void *bytes, uint32_t n);
+void port_close(int handle);
+/* Ends the program. */
+void port_exit(int code) __attribute__((noreturn));
+
+/* Calls work() with the stack painted below it and returns how many bytes of it were used: the high-water
+ * mark from the entry of work, the caller's own frames excluded. 0 where the machine cannot tell. */
+uint32_t port_stack_used(void (*work)(void));
+
+/* "What ran since the last mark belongs to bucket b": seen by the counting plugin. */
+#define PORT_MARKS 1024
+extern volatile uint8_t port_marks[PORT_MARKS];
+
+#endif

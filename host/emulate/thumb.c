@@ -1,0 +1,176 @@
+/* thumb: the class and cost of a Thumb instruction.
+ *
+ * Costs are the cores' published timings without wait states (docs/estimates.md).
+ * source: Cortex-M4 Technical Reference Manual (DDI 0439), 3.3; Cortex-M0+ Technical Reference Manual
+ * (DDI 0484), table 3.1, with the single-cycle multiplier. */
+#include <string.h>
+
+#include "host/emulate/inside.h"
+
+static int bits_set(uint32_t x) {
+  int n = 0;
+  for (; x; x &= x - 1) n++;
+  return n;
+}
+
+/* What an instruction does, before a core's costs: registers moved by a multiple transfer, and what a taken
+ * branch is. */
+struct shape {
+  enum emulate_class class;
+  bool armv6m, transfers, divides_float, accumulates_float, calls, returns_by_pop, system;
+  int moved; /* registers of a multiple transfer; 0: not one */
+};
+
+static struct shape shape_16(uint32_t op) {
+  struct shape s = {.class = EMULATE_OTHER, .armv6m = true};
+  if (op >= 0x4340 && op < 0x4380)
+    s.class = EMULATE_MULTIPLY;
+  else if (op >= 0x4400 && op < 0x4700) {
+    const uint32_t rd = (op & 7) | (op >> 4 & 8);
+    if (rd == 15 && (op & 0x0300) != 0x0100) s.class = EMULATE_BRANCH;
+  } else if (op >= 0x4700 && op < 0x4800)
+    s.class = EMULATE_BRANCH;
+  else if (op >= 0x4800 && op < 0xA000) {
+    const bool load = op < 0x5000 || (op < 0x6000 ? (op >> 9 & 7) >= 3 : (op & 0x0800) != 0);
+    s.class = load ? EMULATE_LOAD : EMULATE_STORE;
+    s.transfers = true;
+  } else if (op >= 0xB000 && op < 0xC000) {
+    if ((op & 0xF500) == 0xB100) {
+      s.class = EMULATE_BRANCH; /* CBZ, CBNZ */
+      s.armv6m = false;
+    } else if ((op & 0xFE00) == 0xB400) {
+      s.class = EMULATE_STORE;
+      s.moved = bits_set(op & 0x1FF);
+    } else if ((op & 0xFE00) == 0xBC00) {
+      s.returns_by_pop = (op & 0x100) != 0;
+      s.class = s.returns_by_pop ? EMULATE_BRANCH : EMULATE_LOAD;
+      s.moved = bits_set(op & 0x1FF);
+    } else if ((op & 0xFF00) == 0xBF00 && (op & 0xF))
+      s.armv6m = false; /* IT */
+  } else if (op >= 0xC000 && op < 0xD000) {
+    s.class = op & 0x0800 ? EMULATE_LOAD : EMULATE_STORE;
+    s.moved = bits_set(op & 0xFF);
+  } else if (op >= 0xD000 && op < 0xDE00)
+    s.class = EMULATE_BRANCH;
+  else if (op >= 0xE000 && op < 0xE800)
+    s.class = EMULATE_BRANCH;
+  return s;
+}
+
+/* hi: 0xEC00 .. 0xEFFF: VFP. */
+static struct shape shape_float(uint32_t hi, uint32_t lo) {
+  struct shape s = {.class = EMULATE_FLOAT};
+  if (hi < 0xEE00) {
+    s.class = hi & 0x10 ? EMULATE_LOAD : EMULATE_STORE;
+    if ((hi & 0x0120) == 0x0100)
+      s.transfers = true; /* VLDR, VSTR */
+    else
+      s.moved = (int)(lo & 0xFF);
+  } else if ((hi & 0xFFB0) == 0xEE80)
+    s.divides_float = true;
+  else if ((hi & 0xFFBF) == 0xEEB1 && (lo & 0xC0) == 0xC0)
+    s.divides_float = true; /* VSQRT */
+  else if (hi < 0xEF00 && !(lo & 0x10) &&
+           ((hi & 0xFFB0) == 0xEE00 || (hi & 0xFFA0) == 0xEEA0 || (hi & 0xFFB0) == 0xEE10))
+    s.accumulates_float = true; /* VMLA, VMLS, VNMLA, VFMA ... */
+  return s;
+}
+
+static struct shape shape_32(uint32_t hi, uint32_t lo) {
+  struct shape s = {.class = EMULATE_OTHER};
+  if ((hi & 0xFE40) == 0xE800) {
+    const bool load = (hi & 0x10) != 0;
+    s.moved = bits_set(lo);
+    s.returns_by_pop = load && (lo & 0x8000);
+    s.class = s.returns_by_pop ? EMULATE_BRANCH : load ? EMULATE_LOAD : EMULATE_STORE;
+  } else if ((hi & 0xFE40) == 0xE840) {
+    if ((hi & 0xFFF0) == 0xE8D0 && (lo & 0xFFE0) == 0xF000)
+      s.class = EMULATE_BRANCH; /* TBB, TBH */
+    else {
+      s.class = hi & 0x10 ? EMULATE_LOAD : EMULATE_STORE;
+      s.moved = 2;
+    }
+  } else if ((hi & 0xFC00) == 0xEC00)
+    return shape_float(hi, lo);
+  else if ((hi & 0xF800) == 0xF000 && (lo & 0x8000)) {
+    s.calls = (lo & 0xD000) == 0xD000;
+    s.system = (lo & 0xD000) == 0x8000 && (hi & 0x0380) == 0x0380;
+    s.class = s.system ? EMULATE_OTHER : EMULATE_BRANCH;
+    s.armv6m = s.calls || (s.system && (hi >= 0xF380 && hi < 0xF3F0));
+  } else if ((hi & 0xFE00) == 0xF800) {
+    s.class = hi & 0x10 ? EMULATE_LOAD : EMULATE_STORE;
+    s.transfers = true;
+    if ((hi & 0x70) == 0x50 && lo >> 12 == 15) s.class = EMULATE_BRANCH;
+  } else if ((hi & 0xFF80) == 0xFB00)
+    s.class = EMULATE_MULTIPLY;
+  else if ((hi & 0xFF80) == 0xFB80)
+    s.class = ((hi & 0xFFD0) == 0xFB90 && (lo & 0xF0) == 0xF0) ? EMULATE_DIVIDE : EMULATE_MULTIPLY;
+  return s;
+}
+
+static void cost(struct thumb *t, double low, double typical, double high) {
+  t->low = low;
+  t->typical = typical;
+  t->high = high;
+}
+static void cost_taken(struct thumb *t, double low, double typical, double high) {
+  t->taken_low = low;
+  t->taken = typical;
+  t->taken_high = high;
+}
+
+/* P, the refill of the pipeline, is 1 to 3. A load is 2, or 1 behind another transfer; a store is 1, or 2
+ * where the write buffer is full. A table branch loads first. */
+static void cost_m4(struct thumb *t, const struct shape *s) {
+  cost(t, 1, 1, 1);
+  cost_taken(t, 1, 2, 3);
+  if (s->moved)
+    cost(t, 1 + s->moved, 1 + s->moved, 1 + s->moved);
+  else if (s->transfers && t->class == EMULATE_STORE)
+    cost(t, 1, 1, 2);
+  else if (s->transfers)
+    cost(t, 1, 2, 2);
+  else if (s->divides_float)
+    cost(t, 14, 14, 14);
+  else if (s->accumulates_float)
+    cost(t, 3, 3, 3);
+  else if (t->class == EMULATE_DIVIDE)
+    cost(t, 2, 7, 12);
+  else if (s->system)
+    cost(t, 1, 2, 4);
+}
+
+static void cost_m0plus(struct thumb *t, const struct shape *s) {
+  cost(t, 1, 1, 1);
+  cost_taken(t, 1, 1, 1);
+  if (s->calls) cost_taken(t, 2, 2, 2);
+  if (s->moved) cost(t, 1 + s->moved, 1 + s->moved, 1 + s->moved);
+  /* POP {.., pc} is 3 + N with N the registers besides pc. */
+  if (s->returns_by_pop)
+    cost_taken(t, 1, 1, 1);
+  else if (s->transfers)
+    cost(t, 2, 2, 2);
+  else if (s->system)
+    cost(t, 3, 3, 3);
+}
+
+struct thumb thumb_decode(const uint8_t *at, size_t left, enum emulate_core core) {
+  struct thumb t = {.size = 2};
+  const uint32_t hi = (uint32_t)at[0] | (uint32_t)at[1] << 8;
+  const bool wide = hi >= 0xE800 && left >= 4;
+  const uint32_t lo = wide ? (uint32_t)at[2] | (uint32_t)at[3] << 8 : 0;
+  const struct shape s = wide ? shape_32(hi, lo) : shape_16(hi);
+  if (wide) t.size = 4;
+  t.class = s.class;
+  t.armv6m = s.armv6m;
+  t.transfers = s.transfers;
+  if (core == EMULATE_CORE_M4) cost_m4(&t, &s);
+  if (core == EMULATE_CORE_M0PLUS) cost_m0plus(&t, &s);
+  return t;
+}
+
+const char *emulate_class_name(int emulate_class) {
+  static const char *const names[EMULATE_CLASS_COUNT] = {"load",   "store", "multiply", "divide",
+                                                         "branch", "float", "other"};
+  return emulate_class >= 0 && emulate_class < EMULATE_CLASS_COUNT ? names[emulate_class] : "?";
+}
