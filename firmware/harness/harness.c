@@ -29,7 +29,7 @@ struct harness_rows {
 
 enum { MARK_HARNESS, MARK_FEATURES, MARK_NETWORK, MARK_TAP, MARK_STEP };
 
-static int rows_file = -1;
+static int rows_file; /* -1: none */
 
 static void mark(unsigned bucket) {
   if (bucket < PORT_MARKS) port_marks[bucket] = 1;
@@ -97,6 +97,7 @@ static void run_with_tap(const struct harness_job *job) {
 
 int main(void);
 int main(void) {
+  rows_file = -1;
   struct harness_job job;
   uint32_t stack[2] = {0, 0};
   const int in = port_open_read("mote.in");

@@ -12,6 +12,9 @@ int port_open_write(const char *name);
 int port_read(int handle, void *bytes, uint32_t n);
 int port_write(int handle, const void *bytes, uint32_t n);
 void port_close(int handle);
+/* Exit code: the stack was too small. */
+#define PORT_STACK 71
+
 /* Ends the program. */
 void port_exit(int code) __attribute__((noreturn));
 

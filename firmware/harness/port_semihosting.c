@@ -58,6 +58,7 @@ __attribute__((noinline)) uint32_t port_stack_used(void (*work)(void)) {
   /* Volatile: the compiler must neither drop the stores nor call memset, whose frame would lie here. */
   for (p = stack_low; p < top; p++) *(volatile uint32_t *)p = PAINT;
   work();
+  if (*(volatile uint32_t *)stack_low != PAINT) port_exit(PORT_STACK);
   for (p = stack_low; p < top && *(volatile uint32_t *)p == PAINT; p++) {}
   return (uint32_t)((uintptr_t)top - (uintptr_t)p);
 }

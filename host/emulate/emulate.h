@@ -82,6 +82,20 @@ struct emulate_program {
   struct emulate_size size; /* zero for the target "host", whose ELF file is not looked into */
 };
 
+/* One file compiled with more flags than the target's, which stand behind them. */
+struct emulate_flags {
+  const char *file;  /* as in `sources` */
+  const char *flags; /* "-O3" */
+};
+
+/* Lays out a C project in dir: copies `sources` (paths from Mote's home, headers too) and the harness,
+ * start-up code and linker script of the target, and writes a Makefile that builds every .c file. The caller
+ * adds model.c and program.c (firmware/harness/program.h). stack_bytes 0: 4096. */
+bool emulate_project(struct arena *a, const char *dir, const char *title,
+                     const struct emulate_target *target, const char *const *sources, int n_sources,
+                     const struct emulate_flags *flags, int n_flags, int stack_bytes,
+                     struct err *e);
+
 /* Whether the target's compiler, and its emulator, are on this machine. */
 bool emulate_can_build(const struct emulate_target *target);
 bool emulate_can_run(const struct emulate_target *target);

@@ -12,7 +12,14 @@
 
 #define JOB_MAGIC 0x314A4F4Du /* "MOJ1": firmware/harness/harness.c */
 enum { MARK_FEATURES = 1, MARK_NETWORK = 2, MARK_TAP = 3, MARK_STEP = 4, MAX_STEPS = 1000 };
-enum { EXIT_NO_INPUT = 65, EXIT_OPEN = 66, EXIT_WRITE = 67, EXIT_SHORT = 68, EXIT_FAULT = 70 };
+enum {
+  EXIT_NO_INPUT = 65,
+  EXIT_OPEN = 66,
+  EXIT_WRITE = 67,
+  EXIT_SHORT = 68,
+  EXIT_FAULT = 70,
+  EXIT_STACK = 71
+};
 
 static uint32_t u32(const uint8_t *p) {
   return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -48,19 +55,21 @@ static bool describe_fault(struct arena *a, const struct job *j, struct err *e) 
   uint8_t *f;
   size_t n;
   const char *where = "?", *why = "";
-  if (!file_read(a, arena_printf(a, "%s/mote.fault", j->dir), 4096, &f, &n, NULL) || n < 40)
+  if (!file_read(a, arena_printf(a, "%s/mote.fault", j->dir), 4096, &f, &n, NULL) || n < 44)
     return err_internal(e, "the program ended with a fault on %s", j->machine);
   const uint32_t pc = u32(f + 24), status = u32(f + 32), address = u32(f + 36);
+  const uint32_t frame = u32(f + 40);
+  const struct elf_symbol *stack = elf_find_symbol(j->elf, "stack_low");
   for (int i = 0; i < j->elf->n_symbols; i++) {
     const struct elf_symbol *s = &j->elf->symbols[i];
     if (s->function && pc >= s->address && pc < s->address + s->size) where = s->name;
   }
-  if (status & 1u << 24)
+  if (stack && frame < stack->address + 32)
+    why = ": stack overflow";
+  else if (status & 1u << 24)
     why = ": unaligned access";
   else if (status & 1u << 16)
     why = ": an instruction that the core does not have";
-  else if (status & 0x8000u && address >= 0x1FFF0000u && address < 0x20000000u)
-    why = ": stack overflow";
   else if (status & 0xFF00u)
     why = ": no memory at the address";
   return err_internal(

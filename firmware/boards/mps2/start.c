@@ -32,9 +32,9 @@ void start_reset(void) {
 void start_fault(const uint32_t *frame) {
   const int file = port_open_write("mote.fault");
 #if defined(__ARM_ARCH_6M__)
-  const uint32_t status[2] = {0, 0}; /* no such registers */
+  const uint32_t status[3] = {0, 0, (uint32_t)(uintptr_t)frame}; /* no such registers */
 #else
-  const uint32_t status[2] = {*SCB_CFSR, *SCB_BFAR};
+  const uint32_t status[3] = {*SCB_CFSR, *SCB_BFAR, (uint32_t)(uintptr_t)frame};
 #endif
   if (file >= 0) {
     port_write(file, frame, 8 * sizeof *frame); /* r0-r3 r12 lr pc psr */

@@ -1,0 +1,97 @@
+/* project: lays out a C project that builds without Mote: sources, harness, linker script and a Makefile that
+ * a person can read. */
+#include <string.h>
+
+#include "host/emulate/inside.h"
+
+static bool copy(struct arena *a, const char *home, const char *dir, const char *file,
+                 struct err *e) {
+  uint8_t *bytes;
+  size_t size;
+  const char *from = arena_printf(a, "%s/%s", home, file),
+             *to = arena_printf(a, "%s/%s", dir, file);
+  char *folder = arena_strdup(a, to);
+  *strrchr(folder, '/') = 0;
+  return file_read(a, from, 16 << 20, &bytes, &size, e) && dir_make(folder, e) &&
+         file_write(to, bytes, size, e);
+}
+
+static void add_sources(struct text *t, const char *const *sources, int n) {
+  text_add(t, "SOURCES := model.c program.c");
+  for (int i = 0; i < n; i++)
+    if (text_ends(sources[i], ".c")) text_printf(t, " \\\n           %s", sources[i]);
+  text_add(t, "\n");
+}
+
+static const char *makefile(struct arena *a, const char *title, const struct emulate_target *target,
+                            const char *const *sources, int n_sources,
+                            const struct emulate_flags *flags, int n_flags, int stack_bytes) {
+  struct text t;
+  const bool chip = *target->machine != 0;
+  text_init(&t, a);
+  text_printf(&t, "# %s, for %s.\n#\n", title, target->name);
+  text_add(&t, "#   make          build/program.elf: the model with a harness that reads mote.in, "
+               "writes mote.out\n"
+               "#   make size     flash and RAM, section by section\n#\n"
+               "# In a firmware of your own: take model.c, model.h and mote/, leave program.c and "
+               "firmware/.\n");
+  text_printf(&t, "CC      := %s\n", target->compiler);
+  text_printf(&t, "FLAGS   := %s\n", target->flags);
+  /* One arithmetic on every machine: no contraction to fused multiply-add. */
+  text_add(&t,
+           "CFLAGS  := -std=c99 -I. -ffp-contract=off -fno-strict-aliasing -ffunction-sections \\\n"
+           "           -fdata-sections -Wall -Wextra\n");
+  if (chip)
+    text_printf(&t,
+                "LDFLAGS := -nostartfiles -Wl,--gc-sections -Wl,--defsym=stack_bytes=%d \\\n"
+                "           -T firmware/boards/%s/link.ld\n",
+                stack_bytes ? stack_bytes : 4096, target->start);
+  else
+    text_add(&t, "LDFLAGS := -Wl,--gc-sections\n");
+  add_sources(&t, sources, n_sources);
+  text_add(&t, "SOURCES += firmware/harness/harness.c");
+  if (chip)
+    text_printf(&t, " firmware/harness/port_semihosting.c firmware/boards/%s/start.c\n",
+                target->start);
+  else
+    text_add(&t, " firmware/harness/port_stdio.c\n");
+  text_add(&t, "OBJECTS := $(SOURCES:%.c=build/%.o)\n\n"
+               "build/program.elf: $(OBJECTS)\n\t$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(OBJECTS)\n\n"
+               "build/%.o: %.c\n\t@mkdir -p $(@D)\n\t$(CC) $(FLAGS) $(CFLAGS) $(MORE) -MMD -MP -c "
+               "$< -o $@\n\n");
+  text_add(&t, "# The harness must not pull in the C library, whose code would be counted as the "
+               "program's.\n"
+               "build/firmware/%.o: MORE := -fno-tree-loop-distribute-patterns\n");
+  if (n_flags) text_add(&t, "# Files that are better off with other flags (docs/estimates.md).\n");
+  for (int i = 0; i < n_flags; i++)
+    text_printf(&t, "build/%.*s.o: MORE := %s\n", (int)strlen(flags[i].file) - 2, flags[i].file,
+                flags[i].flags);
+  text_printf(&t,
+              "\n.PHONY: size clean\nsize: build/program.elf\n\t%s -A build/program.elf\n"
+              "clean:\n\trm -rf build\n-include $(OBJECTS:.o=.d)\n",
+              chip ? "arm-none-eabi-size" : "size");
+  return t.data;
+}
+
+bool emulate_project(struct arena *a, const char *dir, const char *title,
+                     const struct emulate_target *target, const char *const *sources, int n_sources,
+                     const struct emulate_flags *flags, int n_flags, int stack_bytes,
+                     struct err *e) {
+  char *home;
+  const bool chip = *target->machine != 0;
+  if (!mote_home(a, &home, e)) return false;
+  for (int i = 0; i < n_sources; i++)
+    if (!copy(a, home, dir, sources[i], e)) return false;
+  const char *const harness[] = {
+      "firmware/harness/harness.c",
+      "firmware/harness/port.h",
+      "firmware/harness/program.h",
+      chip ? "firmware/harness/port_semihosting.c" : "firmware/harness/port_stdio.c",
+      chip ? arena_printf(a, "firmware/boards/%s/start.c", target->start) : NULL,
+      chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->start) : NULL,
+  };
+  for (size_t i = 0; i < sizeof harness / sizeof *harness; i++)
+    if (harness[i] && !copy(a, home, dir, harness[i], e)) return false;
+  const char *text = makefile(a, title, target, sources, n_sources, flags, n_flags, stack_bytes);
+  return file_write(arena_printf(a, "%s/Makefile", dir), text, strlen(text), e);
+}

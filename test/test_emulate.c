@@ -1,0 +1,296 @@
+/* emulate: a small program with known counts goes all the way: project, build, run, counts, layers, faults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/emulate/emulate.h"
+
+/* "model.c" of the tests: work in plain sight, with no need of mote/. */
+static const char model[] = "#include \"work.h\"\n"
+                            "const int32_t work_table[64] = {1, 2, 3};\n"
+                            "int32_t work_sum(const uint8_t *x, uint32_t n) {\n"
+                            "  int32_t s = 0;\n"
+                            "  for (uint32_t i = 0; i < n; i++) s += x[i] * work_table[i & 63];\n"
+                            "  return s;\n"
+                            "}\n";
+static const char work_h[] =
+    "#include <stdint.h>\nint32_t work_sum(const uint8_t *x, uint32_t n);\n";
+
+/* %s: statements in front of the sum. The "plan" that the tap sees has one step with one tensor. */
+static const char program[] =
+    "#include \"firmware/harness/program.h\"\n#include \"work.h\"\n"
+    "static uint8_t in[64] __attribute__((aligned(4)));\nstatic int32_t out;\n"
+    "static struct { struct mote_plan plan; struct mote_step step; struct mote_tensor tensor; } "
+    "p;\n"
+    "static struct mote_model m;\n"
+    "int program_open(void) { p.plan.steps = sizeof p.plan; p.plan.tensors = sizeof p.plan + "
+    "sizeof p.step;\n"
+    "  p.tensor.row_bytes = 4; m.plan = &p.plan; return 0; }\n"
+    "void *program_input(unsigned i, uint32_t *n) { *n = sizeof in; return i ? 0 : in; }\n"
+    "const void *program_output(unsigned i, uint32_t *n) { *n = 4; return i ? 0 : &out; }\n"
+    "void program_features(void) {}\n"
+    "void program_network(void) { %s out = work_sum(in, sizeof in);\n"
+    "  if (m.hook) m.hook(m.hook_context, m.plan, 0, 0, 1, &out); }\n"
+    "struct mote_model *program_model(void) { return &m; }\n";
+
+static const char *const headers[] = {"mote/run/run.h", "mote/nn/nn.h", "mote/base/base.h",
+                                      "mote/base/ops.def"};
+
+struct fixture {
+  struct arena *arena;
+  char *dir;
+  const struct emulate_target *target;
+  struct emulate_program program;
+  struct err err;
+};
+
+static bool tools(const char *target) {
+  struct arena *a = arena_new(0);
+  const struct emulate_target *t;
+  struct err e = {0};
+  const bool ok =
+      emulate_find_target(a, target, &t, &e) && emulate_can_build(t) && emulate_can_run(t);
+  arena_free(a);
+  return ok;
+}
+
+static bool build(struct fixture *f, const char *target, const char *work) {
+  char text[4096];
+  *f = (struct fixture){.arena = arena_new(0)};
+  assert_true(emulate_find_target(f->arena, target, &f->target, &f->err));
+  assert_true(dir_temporary(f->arena, &f->dir, &f->err));
+  assert_true(
+      emulate_project(f->arena, f->dir, "test", f->target, headers, 4, NULL, 0, 0, &f->err));
+  const int n = snprintf(text, sizeof text, program, work);
+  assert_true(file_write(arena_printf(f->arena, "%s/program.c", f->dir), text, (size_t)n, &f->err));
+  assert_true(
+      file_write(arena_printf(f->arena, "%s/model.c", f->dir), model, strlen(model), &f->err));
+  assert_true(
+      file_write(arena_printf(f->arena, "%s/work.h", f->dir), work_h, strlen(work_h), &f->err));
+  return emulate_build(f->arena, f->dir, f->target, &f->program, &f->err);
+}
+
+static void end(struct fixture *f) {
+  dir_remove(f->dir);
+  arena_free(f->arena);
+}
+
+static bool run(struct fixture *f, int count, struct emulate_result *r) {
+  uint8_t *in = ARENA_ARRAY(f->arena, uint8_t, 64 * count);
+  for (int i = 0; i < 64 * count; i++) in[i] = (uint8_t)(i / 64 + 1);
+  const struct emulate_options o = {.inputs = in,
+                                    .input_bytes = 64,
+                                    .count = count,
+                                    .steps = 1,
+                                    .layers = true,
+                                    .count_instructions = true,
+                                    .timeout_s = 60};
+  return emulate_run(f->arena, &f->program, &o, r, &f->err);
+}
+
+static int32_t word(const uint8_t *p) {
+  int32_t x;
+  memcpy(&x, p, 4);
+  return x;
+}
+
+/* Outputs, counts and the tap's rows on one target. */
+static void runs_and_counts(const char *target, bool counted) {
+  struct fixture f;
+  struct emulate_result r, again;
+  if (!tools(target)) skip();
+  if (!build(&f, target, "")) fail_msg("%s", f.err.text);
+  if (!run(&f, 3, &r)) fail_msg("%s", f.err.text);
+  assert_int_equal(r.output_bytes, 4);
+  for (int i = 0; i < 3; i++) assert_int_equal(word(r.outputs + 4 * i), 6 * (i + 1));
+  assert_int_equal(r.n_rows, 1);
+  assert_int_equal(r.rows[0].step, 0);
+  assert_int_equal(r.rows[0].size, 4);
+  assert_int_equal(word(r.rows[0].bytes), 6);
+  assert_int_equal(r.counted, counted);
+  if (counted) {
+    /* 64 turns of a loop that loads twice, multiplies and branches once; the compiler may peel the first. */
+    /* Entry and return come besides. */
+    assert_in_range(r.network.by_class[EMULATE_LOAD], 127, 132);
+    assert_in_range(r.network.by_class[EMULATE_MULTIPLY], 63, 64);
+    assert_in_range(r.network.by_class[EMULATE_BRANCH], 63, 68);
+    assert_in_range(r.network.branches_taken, 62, 66);
+    assert_in_range(r.network.instructions, 64 * 5, 64 * 12);
+    assert_int_equal(r.features.instructions, 0);
+    assert_int_equal(r.steps[0].instructions, r.network.instructions);
+    assert_string_equal(r.functions[0].name, "work_sum");
+    assert_int_equal(r.functions[0].count.instructions, 3 * r.network.instructions);
+    assert_true(r.network.cycles_low <= r.network.cycles &&
+                r.network.cycles <= r.network.cycles_high);
+    assert_true(r.network.cycles_low >= (double)r.network.instructions);
+    assert_in_range(f.program.size.flash_plan, 256, 260);
+    assert_in_range(f.program.size.flash_code, 20, 400);
+    assert_true(r.stack_bytes < 200);
+    if (!run(&f, 3, &again)) fail_msg("%s", f.err.text);
+    assert_int_equal(again.network.instructions, r.network.instructions);
+    assert_memory_equal(&again.network, &r.network, sizeof r.network);
+    if (*f.target->small_machine) assert_string_equal(r.small_machine, f.target->small_machine);
+  }
+  end(&f);
+}
+static void m4_runs_and_counts(void **state) {
+  (void)state;
+  runs_and_counts("cortex-m4", true);
+}
+static void m0plus_runs_and_counts_on_two_machines(void **state) {
+  (void)state;
+  runs_and_counts("cortex-m0plus", true);
+}
+static void host_runs(void **state) {
+  (void)state;
+  runs_and_counts("host", false);
+}
+
+static void stack_is_measured(void **state) {
+  struct fixture f;
+  struct emulate_result r;
+  (void)state;
+  if (!tools("cortex-m4")) skip();
+  if (!build(&f, "cortex-m4", "volatile uint8_t deep[1000]; deep[0] = 1;"))
+    fail_msg("%s", f.err.text);
+  if (!run(&f, 1, &r)) fail_msg("%s", f.err.text);
+  /* An array's untouched end is not seen; what is touched lies deepest. */
+  assert_in_range(r.stack_bytes, 1000, 1064);
+  end(&f);
+}
+
+/* The work must fail with `words` in the error. */
+static void faults(const char *target, const char *work, const char *words) {
+  struct fixture f;
+  struct emulate_result r;
+  if (!tools(target)) skip();
+  if (!build(&f, target, work)) fail_msg("%s", f.err.text);
+  assert_false(run(&f, 1, &r));
+  if (!strstr(f.err.text, words)) fail_msg("got: %s", f.err.text);
+  end(&f);
+}
+static void unaligned_access_traps(void **state) {
+  (void)state;
+  const char *work = "volatile uintptr_t at = (uintptr_t)in + 1; *(volatile uint32_t *)at = 5;";
+  faults("cortex-m4", work, "unaligned access");
+  faults("cortex-m0plus", work, "fault");
+}
+static void stack_overflow_is_named(void **state) {
+  (void)state;
+  faults("cortex-m4", "volatile uint8_t deep[6000]; deep[0] = 1;", "stack overflow");
+}
+static void absent_memory_is_named(void **state) {
+  (void)state;
+  faults("cortex-m4", "out = *(volatile int32_t *)0xA0000000u;", "fault");
+}
+
+static void armv7_instructions_are_refused_for_m0plus(void **state) {
+  struct fixture f;
+  (void)state;
+  if (!tools("cortex-m0plus")) skip();
+  assert_false(build(
+      &f, "cortex-m0plus",
+      "__asm__ volatile(\".arch armv7-m\\n\\tsdiv r0, r0, r0\\n\\t.arch armv6s-m\" ::: \"r0\");"));
+  if (!strstr(f.err.text, "ARMv6-M lacks")) fail_msg("got: %s", f.err.text);
+  end(&f);
+}
+
+static void compile_errors_are_shown(void **state) {
+  struct fixture f;
+  (void)state;
+  if (!tools("cortex-m4")) skip();
+  assert_false(build(&f, "cortex-m4", "this is not C;"));
+  assert_non_null(strstr(f.err.text, "program.c"));
+  end(&f);
+}
+
+static void every_prefix_of_an_elf_is_refused(void **state) {
+  struct fixture f;
+  struct emulate_program p;
+  uint8_t *bytes;
+  size_t n;
+  (void)state;
+  if (!tools("cortex-m4")) skip();
+  if (!build(&f, "cortex-m4", "")) fail_msg("%s", f.err.text);
+  assert_true(file_read(f.arena, f.program.elf, 1 << 24, &bytes, &n, &f.err));
+  const char *path = arena_printf(f.arena, "%s/part.elf", f.dir);
+  for (size_t k = 0; k < n; k += k < 64 ? 1 : 997) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, k, file), k);
+    fclose(file);
+    struct arena *a = arena_new(0);
+    assert_false(emulate_measure(a, path, f.target, &p, &f.err));
+    arena_free(a);
+  }
+  end(&f);
+}
+
+static void names_are_known(void **state) {
+  struct arena *a = arena_new(0);
+  const struct emulate_target *t;
+  const struct emulate_board *b;
+  struct err e = {0};
+  int n;
+  (void)state;
+  assert_true(emulate_targets(a, &t, &n, &e));
+  assert_true(n >= 3);
+  assert_false(emulate_find_target(a, "cortex-m99", &t, &e));
+  assert_non_null(strstr(e.text, "cortex-m4"));
+  if (!emulate_find_board(a, "wio-terminal", &b, &e)) fail_msg("%s: %s", e.file, e.text);
+  assert_string_equal(b->target, "cortex-m4");
+  assert_true(b->clock_hz == 120e6);
+  if (!emulate_find_board(a, "xiao", &b, &e)) fail_msg("%s: %s", e.file, e.text);
+  assert_int_equal(b->ram_bytes, 32768);
+  assert_false(emulate_find_board(a, "breadboard", &b, &e));
+  arena_free(a);
+}
+
+static void estimates_keep_their_order(void **state) {
+  struct arena *a = arena_new(0);
+  const struct emulate_board *b;
+  struct emulate_estimate t;
+  struct err e = {0};
+  const struct emulate_count c = {
+      .instructions = 1000000, .cycles_low = 1.0e6, .cycles = 1.2e6, .cycles_high = 1.5e6};
+  (void)state;
+  assert_true(emulate_find_board(a, "wio-terminal", &b, &e));
+  emulate_estimate(&c, NULL, &t);
+  assert_true(t.cycles.known && t.cycles.typical == 1.2e6 && !t.milliseconds.known &&
+              t.milliseconds.reason);
+  emulate_estimate(&c, b, &t);
+  assert_true(t.milliseconds.known && t.milliseconds.low <= t.milliseconds.typical);
+  assert_true(t.milliseconds.typical <= t.milliseconds.high);
+  assert_true(t.milliseconds.low > 1.0e6 / 120e6 * 999 && t.milliseconds.high < 40);
+  assert_true(t.energy_uj.known && t.energy_uj.low < t.energy_uj.high);
+  assert_true(t.battery_days.known && t.battery_days.low < t.battery_days.high);
+  const struct emulate_count slow = {
+      .instructions = 1, .cycles_low = 1e9, .cycles = 1e9, .cycles_high = 1e9};
+  emulate_estimate(&slow, b, &t);
+  assert_true(!t.battery_days.known && t.battery_days.reason);
+  arena_free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(names_are_known),
+      cmocka_unit_test(estimates_keep_their_order),
+      cmocka_unit_test(host_runs),
+      cmocka_unit_test(m4_runs_and_counts),
+      cmocka_unit_test(m0plus_runs_and_counts_on_two_machines),
+      cmocka_unit_test(stack_is_measured),
+      cmocka_unit_test(unaligned_access_traps),
+      cmocka_unit_test(stack_overflow_is_named),
+      cmocka_unit_test(absent_memory_is_named),
+      cmocka_unit_test(armv7_instructions_are_refused_for_m0plus),
+      cmocka_unit_test(compile_errors_are_shown),
+      cmocka_unit_test(every_prefix_of_an_elf_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
