@@ -239,6 +239,8 @@ static bool use_tensor(struct reader *r, int index) {
   r->e = r->f.e = outer;
   if (!ok)
     return err_set(r->e, "tensor %d \"%s\": %s", index, fresh.name ? fresh.name : "", inner.text);
+  /* Some converters copy the axis of the weights to the bias, which has only one. */
+  if (fresh.rank == 1) fresh.quant.axis = 0;
   *x = fresh;
   r->have[index] = true;
   return true;
