@@ -108,6 +108,28 @@ static inline const void *mote_at(const void *base, int32_t offset) {
   return (const uint8_t *)base + offset;
 }
 
+/* ---- output of an accumulating operator ------------------------------------
+ * The int32 sum of channel c becomes int8:
+ *   q = clamp(zp + mote_requantise(bias[c] + sum, multiplier[c], shift[c]), low, high).
+ * The sum is that of w * (x - in_zp): kernels take the zero point from the activations as they widen them,
+ * so biases are the model's own and small, and padding counts as nothing.
+ *
+ * Flash is counted, so a channel has one word: bit 31..2 = multiplier bits 29..0 (bit 30 of a multiplier is
+ * always 1, bit 31 always 0), bit 1..0 = shift_base - shift[c]. A layer is packed only where the short way
+ * of requantising is exact, see mote_pack_requant (mote/nn); else `wide` is 1 and each channel takes two int32:
+ * multiplier (>= 0), shift (-31..30).
+ * Biases: `bias_bytes` 2 (int16) where all of the layer's fit, else 4 (int32). */
+struct mote_output {
+  int32_t requant_at;       /* uint32[channels], or int32[channels][2] when wide */
+  int32_t bias_at;          /* int16 or int32 [channels]; 0: no bias */
+  int16_t zp;               /* output zero point, -128..127 */
+  int16_t low, high;        /* fused activation, -128 <= low <= high <= 127 */
+  int8_t shift_base;        /* largest shift of the layer; 0 when wide */
+  uint8_t wide;
+  uint8_t bias_bytes;
+  uint8_t reserved[3];
+};
+
 /* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), continued from crc; start with 0. */
 uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n);
 

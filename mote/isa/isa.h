@@ -1,9 +1,13 @@
 /* isa: the narrow waist. The few inner loops that deserve instructions, one file for each instruction set;
- * the only room with instruction-set conditionals.
+ * the only header with instruction-set conditionals.
+ *
+ * Every loop exists in plain C (`__plain`) and is the meaning of the faster ones; the plain loops are always
+ * built, so that a test on the chip can compare, and the linker drops what is not called.
  *
  * Weights have one layout for all of them so far (mote/nn/nn.h): the DSP loops widen weights and activations
  * with the same SXTB16 pairs, so the order within a pair cancels. A plan names its layout all the same, and
- * mote_open refuses another. */
+ * mote_open refuses another. How activations lie in scratch is each instruction set's own affair: nothing
+ * reads them but its own loops, and the size is the same for all. */
 #ifndef MOTE_ISA_H
 #define MOTE_ISA_H
 
@@ -13,5 +17,173 @@
 enum mote_pack { MOTE_PACK_PLAIN, MOTE_PACK_COUNT };
 
 #define MOTE_PACK_NATIVE MOTE_PACK_PLAIN
+
+#define MOTE_ISA_DSP 0
+
+/* 32-bit machines whose only multiplication is 32 x 32 -> 32. */
+#if defined(__ARM_ARCH_6M__)
+#define MOTE_ISA_SHORT_MULTIPLY 1
+#else
+#define MOTE_ISA_SHORT_MULTIPLY 0
+#endif
+
+/* ---- requantisation ---------------------------------------------------------- */
+
+/* mote_mul_high for b >= 0 from four 16 x 16 products. Everything but the last line is the schoolbook
+ * product, whose lowest 16 bits cannot reach the result.
+ *   |ah * bl| <= 2^31 - 2^16, plus at most 2^16 - 1: t fits. al * bh < 2^31, plus 2^16: u fits. */
+static inline int32_t mote_mul_high__short(int32_t a, int32_t b) {
+  const int32_t ah = a >> 16, bh = b >> 16;
+  const uint32_t al = (uint32_t)a & 0xFFFF, bl = (uint32_t)b & 0xFFFF;
+  const int32_t t = ah * (int32_t)bl + (int32_t)((al * bl) >> 16);
+  const uint32_t u = al * (uint32_t)bh + ((uint32_t)t & 0xFFFF);
+  return 2 * (ah * bh + (t >> 16)) + (int32_t)(((u >> 14) + 1) >> 1);
+}
+
+/* mote_mul_high for b >= 0 (so that nothing saturates). */
+static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
+#if MOTE_ISA_SHORT_MULTIPLY
+  return mote_mul_high__short(a, b);
+#else
+  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+#endif
+}
+
+/* mote_requantise for multipliers >= 0, the instruction set's way. */
+static inline int32_t mote_isa_requantise(int32_t x, int32_t multiplier, int shift) {
+  const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
+  return mote_divide_pot(mote_isa_mul_high((int32_t)((uint32_t)x << left), multiplier), right);
+}
+
+/* What one channel of a struct mote_output says. */
+struct mote_channel {
+  int32_t bias, multiplier;
+  int shift;
+};
+
+static inline int32_t mote_channel_bias(const struct mote_output *o, const void *params, size_t c) {
+  if (o->bias_at == 0) return 0;
+  const void *bias = mote_at(params, o->bias_at);
+  return o->bias_bytes == 2 ? ((const int16_t *)bias)[c] : ((const int32_t *)bias)[c];
+}
+
+static inline struct mote_channel mote_channel_at(const struct mote_output *o, const void *params,
+                                                  size_t c) {
+  const uint32_t *words = (const uint32_t *)mote_at(params, o->requant_at);
+  struct mote_channel ch;
+  ch.bias = mote_channel_bias(o, params, c);
+  if (o->wide) {
+    ch.multiplier = (int32_t)words[2 * c];
+    ch.shift = (int)(int32_t)words[2 * c + 1];
+  } else {
+    ch.multiplier = (int32_t)(words[c] >> 2 | (uint32_t)1 << 30);
+    ch.shift = o->shift_base - (int)(words[c] & 3);
+  }
+  return ch;
+}
+
+/* The output of one sum (bias included), by the general way. The clamp comes before the zero point is added:
+ * a hostile multiplier may give any int32. */
+static inline int8_t mote_output_wide(const struct mote_output *o, const struct mote_channel *ch,
+                                      int32_t sum) {
+  const int32_t q = mote_isa_requantise(sum, ch->multiplier, ch->shift);
+  return (int8_t)(mote_clamp(q, o->low - o->zp, o->high - o->zp) + o->zp);
+}
+
+/* The short way, for packed layers. With s = -shift in 1..22 and h = the product's high half, rounding half
+ * away from zero and adding the zero point are one shift:
+ *   divide_pot(h, s) + zp = (h + (h >> 31) + (2 zp + 1) 2^(s-1)) >> s.
+ * |h| <= 2^30 (packed layers' sums stay below), |(2 zp + 1) 2^(s-1)| <= 255 * 2^21 < 2^29: no overflow; a
+ * hostile plan's sum may be any int32, so the additions are unsigned. */
+static inline int32_t mote_channel_round(const struct mote_output *o,
+                                         const struct mote_channel *ch) {
+  return (2 * o->zp + 1) * ((int32_t)1 << (-ch->shift - 1));
+}
+static inline int8_t mote_output_packed(const struct mote_output *o, const struct mote_channel *ch,
+                                        int32_t round, int32_t sum) {
+  const int32_t h = mote_isa_mul_high(sum, ch->multiplier);
+  const int32_t q = (int32_t)((uint32_t)h + (uint32_t)(h >> 31) + (uint32_t)round) >> -ch->shift;
+  return (int8_t)mote_clamp(q, o->low, o->high);
+}
+
+/* ---- windows of activations, as int16 with the zero point taken away -------------
+ * A strip holds positions (pixels' whole windows, or columns that windows share); each position has
+ * 4 * quads values. Distances are in int16. Position i, value k lies at
+ *   i * position_step + (k / 4) * quad_step + lane(k % 4).
+ * plain: position_step = 4 * quads, quad_step = 4, lanes in order.
+ * DSP: position_step = 4, quad_step = 4 * positions, lanes 0 2 1 3 as SXTB16 makes them: the same quad of
+ * neighbouring pixels is contiguous, so one pointer serves all. */
+#define MOTE_ISA_INTERLEAVED MOTE_ISA_DSP
+
+/* Writes n values from value k on at a position: src[i] - zp, or 0 where src is NULL. */
+void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
+                           uint32_t n, int32_t zp);
+void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
+                         uint32_t n, int32_t zp);
+
+/* All output channels of `pixels` neighbouring pixels (at most MOTE_ISA_BLOCK). A window is `columns` runs
+ * of `quads` quads; run j starts column_at[j] int16 after the pixel's position. */
+#define MOTE_ISA_BLOCK 5
+struct mote_conv_job {
+  const struct mote_output *output;
+  const void *params;    /* what output's offsets count from */
+  const int8_t *weights; /* channel after channel, weights_step bytes each, aligned to 4 */
+  uint32_t weights_step, channels;
+  const int16_t *values; /* position of the first pixel */
+  const uint32_t *column_at;
+  uint32_t columns, quads, quad_step, position_step, pixels;
+  int8_t *out;       /* first pixel, channel 0 */
+  uint32_t out_step; /* from pixel to pixel */
+};
+void mote_isa_conv__plain(const struct mote_conv_job *b);
+void mote_isa_conv__dsp(const struct mote_conv_job *b);
+
+/* ---- one vector through a dense layer ---------------------------------------- */
+struct mote_dense_job {
+  const struct mote_output *output;
+  const void *params;
+  const int8_t *weights; /* [channels][round_up_4(n)], aligned to 4 */
+  const int8_t *in;      /* n values, any alignment */
+  int8_t *out;
+  uint32_t n, channels;
+  int32_t in_zp;
+};
+void mote_isa_dense__plain(const struct mote_dense_job *d);
+void mote_isa_dense__dsp(const struct mote_dense_job *d);
+
+/* ---- one output row of a depthwise convolution -------------------------------- */
+struct mote_depthwise_job {
+  const struct mote_output *output;
+  const void *params;
+  const int8_t *weights;   /* [in_c * multiplier][kernel_w][kernel_h] */
+  const void *const *rows; /* kernel_h; NULL: padding */
+  int16_t *scratch;        /* mote_isa_depthwise_bytes */
+  int8_t *out;
+  int32_t in_w, in_c, out_w, multiplier;
+  int32_t kernel_w, kernel_h, stride_w, dilation_w, pad_left, strip_w;
+  int32_t in_zp;
+};
+void mote_isa_depthwise__plain(const struct mote_depthwise_job *d);
+void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d);
+
+/* Scratch: 4 channels of (strip_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns, each of
+ * kernel_h values rounded up to even, and the widened weights of one channel. */
+static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint64_t kernel_w,
+                                                uint64_t kernel_h) {
+  const uint64_t height = (kernel_h + 1) & ~(uint64_t)1;
+  return (4 * columns + kernel_w) * height * 2;
+}
+
+#if MOTE_ISA_DSP
+#define mote_isa_widen     mote_isa_widen__dsp
+#define mote_isa_conv      mote_isa_conv__dsp
+#define mote_isa_dense     mote_isa_dense__dsp
+#define mote_isa_depthwise mote_isa_depthwise__dsp
+#else
+#define mote_isa_widen     mote_isa_widen__plain
+#define mote_isa_conv      mote_isa_conv__plain
+#define mote_isa_dense     mote_isa_dense__plain
+#define mote_isa_depthwise mote_isa_depthwise__plain
+#endif
 
 #endif

@@ -1,0 +1,59 @@
+/* depthwise_conv2d: DEPTHWISE_CONV_2D. All its work is the instruction set's row loop (mote/isa). */
+#include "mote/isa/isa.h"
+#include "mote/nn/bounds.h"
+
+static void row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  struct mote_depthwise_job d;
+  d.output = &p->output;
+  d.params = p;
+  d.weights = (const int8_t *)mote_at(p, p->weights_at);
+  d.scratch = (int16_t *)state;
+  d.in_w = p->in_w;
+  d.in_c = p->in_c;
+  d.out_w = p->out_w;
+  d.multiplier = p->multiplier;
+  d.kernel_w = p->kernel_w;
+  d.kernel_h = p->kernel_h;
+  d.stride_w = p->stride_w;
+  d.dilation_w = p->dilation_w;
+  d.pad_left = p->pad_left;
+  d.strip_w = p->strip_w < p->out_w ? p->strip_w : p->out_w;
+  d.in_zp = p->in_zp;
+  d.out = (int8_t *)out;
+  for (uint32_t r = 0; r < p->rows_out; r++) {
+    d.rows = rows;
+    mote_isa_depthwise(&d);
+    d.out += (size_t)p->out_w * p->in_c * p->multiplier;
+    rows += p->stride_h;
+  }
+}
+
+const struct mote_kernel mote_kernel_depthwise_conv2d_s8 = {NULL, row, NULL};
+
+size_t mote_depthwise_conv2d_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
+  const uint64_t strip = p->strip_w < p->out_w ? p->strip_w : p->out_w;
+  const uint64_t columns =
+      (strip - 1) * p->stride_w + (uint64_t)(p->kernel_w - 1) * p->dilation_w + 1;
+  const uint64_t bytes = mote_isa_depthwise_bytes(columns, p->kernel_w, p->kernel_h);
+  return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
+}
+
+enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  const uint64_t out_c = (uint64_t)p->in_c * p->multiplier;
+  if (out_c == 0 || out_c > INT32_MAX || p->strip_w == 0 || !mote_is_int8(p->in_zp))
+    return MOTE_ERR_PARAMS;
+  if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left))
+    return MOTE_ERR_PARAMS;
+  if (!mote_bounds_rows(b, p->rows_out, p->stride_h, p->kernel_h)) return MOTE_ERR_BOUNDS;
+  const uint64_t k = (uint64_t)p->kernel_w * p->kernel_h; /* < 2^32, and times out_c < 2^63 */
+  if (k > INT32_MAX || !mote_bounds_constant(b, p->weights_at, k * out_c)) return MOTE_ERR_BOUNDS;
+  const uint64_t in_row = (uint64_t)p->in_w * p->in_c; /* column * in_c + c is an int32 */
+  if (in_row > INT32_MAX || in_row > b->row_bytes[0] ||
+      p->rows_out * (p->out_w * out_c) > b->out_bytes ||
+      mote_depthwise_conv2d_s8_state_bytes(p) > b->state_bytes)
+    return MOTE_ERR_BOUNDS;
+  return mote_output_check(&p->output, p, b, (uint32_t)out_c, k);
+}

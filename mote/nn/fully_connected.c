@@ -1,0 +1,41 @@
+/* fully_connected: FULLY_CONNECTED. One vector at a time; each weight is loaded once for each vector. */
+#include "mote/isa/isa.h"
+#include "mote/nn/bounds.h"
+
+static void row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_fully_connected_s8 *p = (const struct mote_fully_connected_s8 *)params;
+  (void)state;
+  struct mote_dense_job d;
+  d.output = &p->output;
+  d.params = p;
+  d.weights = (const int8_t *)mote_at(p, p->weights_at);
+  d.in = (const int8_t *)rows[0];
+  d.out = (int8_t *)out;
+  d.n = p->in_c;
+  d.channels = p->out_c;
+  d.in_zp = p->in_zp;
+  for (uint32_t v = 0; v < p->vectors; v++) {
+    mote_isa_dense(&d);
+    d.in += p->in_c;
+    d.out += p->out_c;
+  }
+}
+
+const struct mote_kernel mote_kernel_fully_connected_s8 = {NULL, row, NULL};
+
+size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
+  (void)p;
+  return 0;
+}
+
+enum mote_status mote_fully_connected_s8_check(const struct mote_fully_connected_s8 *p,
+                                               const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (p->in_c == 0 || p->out_c == 0 || p->vectors == 0 || !mote_is_int8(p->in_zp))
+    return MOTE_ERR_PARAMS;
+  if (b->rows[0] < 1 || b->missing[0] || (uint64_t)p->vectors * p->in_c > b->row_bytes[0] ||
+      (uint64_t)p->vectors * p->out_c > b->out_bytes ||
+      !mote_bounds_constant(b, p->weights_at, (uint64_t)mote_up4(p->in_c) * p->out_c))
+    return MOTE_ERR_BOUNDS;
+  return mote_output_check(&p->output, p, b, p->out_c, p->in_c);
+}

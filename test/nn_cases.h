@@ -1,0 +1,415 @@
+/* nn_cases: seeded cases for every kernel, the same on the host and on a chip.
+ *
+ * A case is made from its number alone: shapes, params with packed constants, input rows, some of them
+ * missing. The host compares what the kernel gives with an obvious reference (test_nn.c); the chip prints
+ * the CRC of what it gives (test/chip/nn.c), which must equal the host's (test_isa.c).
+ * Everything fits in CASE_BYTES, since the smallest chip has 16 KiB of RAM. */
+#ifndef NN_CASES_H
+#define NN_CASES_H
+
+#include <string.h>
+
+#include "mote/nn/nn.h"
+
+#define CASE_BYTES    11264
+#define CASE_ROWS     24
+#define CASE_CHANNELS 24
+#define CASE_COUNT    600
+#define CASE_GUARD                                                                                 \
+  16 /* bytes on either side of the state and the output that must stay as they are */
+
+struct nn_case {
+  enum mote_op op;
+  const struct mote_kernel *kernel;
+  void *params;
+  const void *rows[CASE_ROWS];
+  uint8_t *state;
+  int8_t *out;
+  struct mote_bounds bounds;
+  uint32_t seed; /* of weights and inputs */
+  unsigned calls;
+  int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
+  int has_bias;
+};
+
+struct case_memory {
+  _Alignas(8) uint8_t bytes[CASE_BYTES];
+  size_t used;
+};
+
+static uint32_t case_hash(uint32_t x) {
+  x ^= x >> 16;
+  x *= 0x7FEB352Du;
+  x ^= x >> 15;
+  x *= 0x846CA68Bu;
+  return x ^ x >> 16;
+}
+static uint32_t case_next(uint32_t *r) { return case_hash(*r += 0x9E3779B9u); }
+static int case_range(uint32_t *r, int low, int high) {
+  return low + (int)(case_next(r) % (uint32_t)(high - low + 1));
+}
+
+/* Values of the model: functions of where they stand, so that nothing need be kept. */
+static int8_t case_weight(const struct nn_case *t, int oc, int y, int x, int c) {
+  const uint32_t h = case_hash(t->seed + (uint32_t)(((oc * 31 + y) * 31 + x) * 257 + c));
+  return h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
+}
+static int8_t case_input(const struct nn_case *t, int row, int i) {
+  const uint32_t h = case_hash(t->seed * 3 + (uint32_t)(row * 4099 + i));
+  return h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
+}
+
+/* n bytes aligned to 8, or NULL where the memory is full. */
+static void *case_take(struct case_memory *m, size_t n) {
+  m->used = (m->used + 7) & ~(size_t)7;
+  if (n > CASE_BYTES - m->used) return NULL;
+  void *p = m->bytes + m->used;
+  m->used += n;
+  return p;
+}
+
+/* State and output between guards, and the input rows. Which rows are missing is drawn. */
+static int case_finish(struct nn_case *t, struct case_memory *m, uint32_t *r, unsigned rows,
+                       unsigned inputs, size_t row_bytes, size_t state_bytes, size_t out_bytes,
+                       int missing) {
+  uint8_t *state = (uint8_t *)case_take(m, state_bytes + 2 * CASE_GUARD);
+  uint8_t *out = (uint8_t *)case_take(m, out_bytes + 2 * CASE_GUARD);
+  if (!state || !out || rows * inputs > CASE_ROWS) return 0;
+  memset(state, 0xA5, state_bytes + 2 * CASE_GUARD);
+  memset(out, 0xA5, out_bytes + 2 * CASE_GUARD);
+  t->state = state + CASE_GUARD;
+  t->out = (int8_t *)out + CASE_GUARD;
+  for (unsigned k = 0; k < rows * inputs; k++) {
+    t->rows[k] = NULL;
+    if (missing && rows > 1 && (k == 0 || k == rows - 1) && case_range(r, 0, 2) == 0) continue;
+    int8_t *row = (int8_t *)case_take(m, row_bytes);
+    if (!row) return 0;
+    for (size_t i = 0; i < row_bytes; i++) row[i] = case_input(t, (int)k, (int)i);
+    t->rows[k] = row;
+  }
+  for (unsigned i = 0; i < inputs; i++) {
+    t->bounds.row_bytes[i] = row_bytes;
+    t->bounds.rows[i] = rows;
+    t->bounds.missing[i] = (unsigned)missing;
+  }
+  t->bounds.state_bytes = state_bytes;
+  t->bounds.out_bytes = out_bytes;
+  return 1;
+}
+
+/* Draws the output of n channels of k weights and writes its constants after the params. */
+static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, struct mote_output *o,
+                       int n, uint32_t k) {
+  const int way = case_range(r, 0, 3); /* 0: any shifts, 1: large biases, else the usual */
+  const int base = way == 0 ? case_range(r, -12, 3) : -case_range(r, 5, 12);
+  t->has_bias = case_range(r, 0, 5) != 0;
+  for (int c = 0; c < n; c++) {
+    t->multiplier[c] = (int32_t)(1u << 30 | case_next(r) >> 2);
+    t->shift[c] = base - case_range(r, 0, way == 0 ? 6 : 3);
+    t->bias[c] =
+        way == 1 ? (int32_t)case_next(r) >> case_range(r, 0, 12) : case_range(r, -9000, 9000);
+    if (way == 0 && case_range(r, 0, 9) == 0) t->multiplier[c] = t->shift[c] = 0;
+  }
+  o->zp = (int16_t)case_range(r, -128, 127);
+  o->low = -128;
+  o->high = 127;
+  if (case_range(r, 0, 2) == 0) o->low = o->zp;
+  if (case_range(r, 0, 3) == 0) o->high = (int16_t)case_range(r, o->low, 127);
+
+  uint32_t words[CASE_CHANNELS];
+  o->wide = !mote_pack_requant(t->multiplier, t->shift, t->has_bias ? t->bias : NULL, (size_t)n, k,
+                               words, &o->shift_base);
+  uint32_t *requant = (uint32_t *)case_take(m, (size_t)n * (o->wide ? 8 : 4));
+  if (!requant) return 0;
+  o->requant_at = (int32_t)((uint8_t *)requant - (uint8_t *)t->params);
+  for (int c = 0; c < n; c++) {
+    if (o->wide) {
+      requant[2 * c] = (uint32_t)t->multiplier[c];
+      requant[2 * c + 1] = (uint32_t)t->shift[c];
+    } else {
+      requant[c] = words[c];
+    }
+  }
+  if (!t->has_bias) return 1;
+  o->bias_bytes = way == 1 || case_range(r, 0, 3) == 0 ? 4 : 2;
+  void *bias = case_take(m, (size_t)n * o->bias_bytes);
+  if (!bias) return 0;
+  o->bias_at = (int32_t)((uint8_t *)bias - (uint8_t *)t->params);
+  for (int c = 0; c < n; c++) {
+    if (o->bias_bytes == 2)
+      ((int16_t *)bias)[c] = (int16_t)t->bias[c];
+    else
+      ((int32_t *)bias)[c] = t->bias[c];
+  }
+  return 1;
+}
+
+static int8_t *case_weights(struct nn_case *t, struct case_memory *m, int32_t *at, size_t n) {
+  int8_t *w = (int8_t *)case_take(m, n);
+  if (!w) return NULL;
+  memset(w, 0, n);
+  *at = (int32_t)((uint8_t *)w - (uint8_t *)t->params);
+  return w;
+}
+
+/* A window over a row: kernel, stride, dilation, padding and the output's width, drawn to fit. */
+struct case_window {
+  int in_w, out_w, kernel_w, kernel_h, stride_w, stride_h, dilation_w, pad_left, rows_out;
+};
+static struct case_window case_window(uint32_t *r, int dilate) {
+  struct case_window w;
+  w.kernel_w = case_range(r, 0, 3) ? case_range(r, 1, 5) : 3;
+  w.kernel_h = case_range(r, 0, 3) ? case_range(r, 1, 5) : 3;
+  if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 1;
+  if (case_range(r, 0, 2) == 0) w.kernel_w = w.kernel_h = 3;
+  w.stride_w = case_range(r, 0, 1) ? 1 : case_range(r, 1, 3);
+  w.stride_h = case_range(r, 0, 1) ? 1 : case_range(r, 1, 3);
+  w.dilation_w = dilate && case_range(r, 0, 4) == 0 ? case_range(r, 2, 3) : 1;
+  w.in_w = case_range(r, 1, 14);
+  w.rows_out = case_range(r, 0, 2) ? 1 : case_range(r, 2, 4);
+  const int reach = (w.kernel_w - 1) * w.dilation_w;
+  w.pad_left = case_range(r, 0, 2) ? reach / 2 : case_range(r, 0, reach);
+  const int pad_right = case_range(r, 0, reach - w.pad_left);
+  const int span = w.in_w + w.pad_left + pad_right - reach;
+  w.out_w = span <= 0 ? 1 : (span - 1) / w.stride_w + 1;
+  return w;
+}
+
+static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
+  const struct case_window w = case_window(r, 1);
+  const int in_c = case_range(r, 0, 1) ? 4 * case_range(r, 1, 4) : case_range(r, 1, 9);
+  const int out_c = case_range(r, 1, 20);
+  const int k = w.kernel_w * w.kernel_h * in_c, k4 = (k + 3) & ~3;
+  if (!case_output(t, m, r, &p->output, out_c, (uint32_t)k)) return 0;
+  int8_t *weights = case_weights(t, m, &p->weights_at, (size_t)out_c * (size_t)k4);
+  if (!weights) return 0;
+  for (int oc = 0; oc < out_c; oc++)
+    for (int x = 0; x < w.kernel_w; x++)
+      for (int y = 0; y < w.kernel_h; y++)
+        for (int c = 0; c < in_c; c++)
+          weights[oc * k4 + (x * w.kernel_h + y) * in_c + c] = case_weight(t, oc, y, x, c);
+  p->in_w = (uint16_t)w.in_w;
+  p->in_c = (uint16_t)in_c;
+  p->out_w = (uint16_t)w.out_w;
+  p->out_c = (uint16_t)out_c;
+  p->kernel_w = (uint16_t)w.kernel_w;
+  p->kernel_h = (uint16_t)w.kernel_h;
+  p->stride_w = (uint16_t)w.stride_w;
+  p->stride_h = (uint16_t)w.stride_h;
+  p->dilation_w = (uint16_t)w.dilation_w;
+  p->pad_left = (uint16_t)w.pad_left;
+  p->rows_out = (uint16_t)w.rows_out;
+  p->strip_w = (uint16_t)case_range(r, 1, 16);
+  p->in_zp = (int16_t)case_range(r, -128, 127);
+  return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
+                     (size_t)(w.in_w * in_c), mote_conv2d_s8_state_bytes(p),
+                     (size_t)(w.rows_out * w.out_w * out_c), 1);
+}
+
+static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
+  struct case_window w = case_window(r, 1);
+  if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 3;
+  const int reach = (w.kernel_w - 1) * w.dilation_w;
+  if (w.pad_left > reach) w.pad_left = reach;
+  const int multiplier = case_range(r, 0, 2) ? 1 : case_range(r, 1, 3);
+  const int in_c = case_range(r, 1, CASE_CHANNELS / multiplier), out_c = in_c * multiplier;
+  const int area = w.kernel_w * w.kernel_h;
+  if (!case_output(t, m, r, &p->output, out_c, (uint32_t)area)) return 0;
+  int8_t *weights = case_weights(t, m, &p->weights_at, (size_t)(out_c * area));
+  if (!weights) return 0;
+  for (int oc = 0; oc < out_c; oc++)
+    for (int x = 0; x < w.kernel_w; x++)
+      for (int y = 0; y < w.kernel_h; y++)
+        weights[oc * area + x * w.kernel_h + y] = case_weight(t, oc, y, x, 0);
+  p->in_w = (uint16_t)w.in_w;
+  p->in_c = (uint16_t)in_c;
+  p->out_w = (uint16_t)w.out_w;
+  p->multiplier = (uint16_t)multiplier;
+  p->kernel_w = (uint16_t)w.kernel_w;
+  p->kernel_h = (uint16_t)w.kernel_h;
+  p->stride_w = (uint16_t)w.stride_w;
+  p->stride_h = (uint16_t)w.stride_h;
+  p->dilation_w = (uint16_t)w.dilation_w;
+  p->pad_left = (uint16_t)w.pad_left;
+  p->rows_out = (uint16_t)w.rows_out;
+  p->strip_w = (uint16_t)case_range(r, 1, 16);
+  p->in_zp = (int16_t)case_range(r, -128, 127);
+  return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
+                     (size_t)(w.in_w * in_c), mote_depthwise_conv2d_s8_state_bytes(p),
+                     (size_t)(w.rows_out * w.out_w * out_c), 1);
+}
+
+static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
+  const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
+            k4 = (in_c + 3) & ~3;
+  if (!case_output(t, m, r, &p->output, out_c, (uint32_t)in_c)) return 0;
+  int8_t *weights = case_weights(t, m, &p->weights_at, (size_t)(out_c * k4));
+  if (!weights) return 0;
+  for (int oc = 0; oc < out_c; oc++)
+    for (int c = 0; c < in_c; c++) weights[oc * k4 + c] = case_weight(t, oc, 0, 0, c);
+  p->in_c = (uint16_t)in_c;
+  p->out_c = (uint16_t)out_c;
+  p->vectors = (uint16_t)case_range(r, 1, 3);
+  p->in_zp = (int16_t)case_range(r, -128, 127);
+  return case_finish(t, m, r, 1, 1, (size_t)(p->vectors * in_c), 0, (size_t)(p->vectors * out_c),
+                     0);
+}
+
+static int case_add(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_add_s8 *p = (struct mote_add_s8 *)t->params;
+  for (int i = 0; i < 2; i++) {
+    p->multiplier[i] = (int32_t)(1u << 30 | case_next(r) >> 2);
+    p->shift[i] = (int8_t)-case_range(r, 0, 6);
+    p->zp[i] = (int16_t)case_range(r, -128, 127);
+  }
+  p->out_multiplier = (int32_t)(1u << 30 | case_next(r) >> 2);
+  p->out_shift = (int8_t)-case_range(r, 16, 20);
+  p->left_shift = 20;
+  p->out_zp = (int16_t)case_range(r, -128, 127);
+  p->low = case_range(r, 0, 1) ? p->out_zp : -128;
+  p->high = 127;
+  p->n = (uint32_t)case_range(r, 0, 300);
+  return case_finish(t, m, r, 1, 2, p->n, 0, p->n, 0);
+}
+
+static int case_pool(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_pool_s8 *p = (struct mote_pool_s8 *)t->params;
+  const struct case_window w = case_window(r, 0);
+  const int c = case_range(r, 1, 20);
+  p->in_w = (uint16_t)w.in_w;
+  p->c = (uint16_t)c;
+  p->out_w = (uint16_t)w.out_w;
+  p->kernel_w = (uint16_t)w.kernel_w;
+  p->kernel_h = (uint16_t)w.kernel_h;
+  p->stride_w = (uint16_t)w.stride_w;
+  p->stride_h = (uint16_t)w.stride_h;
+  p->pad_left = (uint16_t)w.pad_left;
+  p->rows_out = (uint16_t)w.rows_out;
+  p->low = (int16_t)(case_range(r, 0, 1) ? -128 : case_range(r, -100, 0));
+  p->high = (int16_t)(case_range(r, 0, 1) ? 127 : case_range(r, 0, 100));
+  return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
+                     (size_t)(w.in_w * c), 0, (size_t)(w.rows_out * w.out_w * c), w.kernel_h > 2);
+}
+
+static int case_mean(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_mean_s8 *p = (struct mote_mean_s8 *)t->params;
+  int shift = case_range(r, -3, 1);
+  p->multiplier = (int32_t)(1u << 30 | case_next(r) >> 2);
+  p->w = (uint16_t)case_range(r, 1, 12);
+  p->c = (uint16_t)case_range(r, 1, 20);
+  t->calls = (unsigned)case_range(r, 1, 8);
+  p->count = p->w * t->calls;
+  p->divide = (uint8_t)case_range(r, 0, 1);
+  mote_fold_count(p->count, &p->multiplier, &shift);
+  p->shift = (int8_t)shift;
+  p->in_zp = (int16_t)case_range(r, -128, 127);
+  p->out_zp = (int16_t)case_range(r, -128, 127);
+  p->low = -128;
+  p->high = (int16_t)(case_range(r, 0, 1) ? 127 : case_range(r, 0, 100));
+  if (!case_finish(t, m, r, t->calls, 1, (size_t)(p->w * p->c), mote_mean_s8_state_bytes(p), p->c,
+                   0))
+    return 0;
+  t->bounds.rows[0] = 1;
+  return 1;
+}
+
+static int case_softmax(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_softmax_s8 *p = (struct mote_softmax_s8 *)t->params;
+  p->multiplier = (int32_t)(1u << 30 | case_next(r) >> 2);
+  p->left_shift = (int8_t)case_range(r, 15, 26);
+  p->diff_min = -(int32_t)(((int64_t)31 << 26) >> p->left_shift);
+  p->rows = (uint16_t)case_range(r, 1, 4);
+  p->c = (uint16_t)case_range(r, 1, 40);
+  return case_finish(t, m, r, 1, 1, (size_t)(p->rows * p->c), 0, (size_t)(p->rows * p->c), 0);
+}
+
+static int case_shape(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  if (t->op == MOTE_OP_RESHAPE) {
+    struct mote_copy *p = (struct mote_copy *)t->params;
+    p->bytes = (uint32_t)case_range(r, 0, 100);
+    return case_finish(t, m, r, 1, 1, p->bytes, 0, p->bytes, 0);
+  }
+  struct mote_pad_s8 *p = (struct mote_pad_s8 *)t->params;
+  p->before_bytes = (uint32_t)case_range(r, 0, 20);
+  p->row_bytes = (uint32_t)case_range(r, 0, 50);
+  p->after_bytes = (uint32_t)case_range(r, 0, 20);
+  p->value = (int16_t)case_range(r, -128, 127);
+  if (!case_finish(t, m, r, 1, 1, p->row_bytes, 0, p->before_bytes + p->row_bytes + p->after_bytes,
+                   1))
+    return 0;
+  if (case_range(r, 0, 2) == 0) t->rows[0] = NULL;
+  return 1;
+}
+
+/* Makes case `number`. Returns 0 where what was drawn does not fit. */
+static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) {
+  static const struct {
+    enum mote_op op;
+    const struct mote_kernel *kernel;
+    int (*make)(struct nn_case *, struct case_memory *, uint32_t *);
+    size_t params_bytes;
+  } kinds[] = {
+      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_s8, case_conv, sizeof(struct mote_conv2d_s8)},
+      {MOTE_OP_DEPTHWISE_CONV_2D, &mote_kernel_depthwise_conv2d_s8, case_depthwise,
+       sizeof(struct mote_depthwise_conv2d_s8)},
+      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_s8, case_conv, sizeof(struct mote_conv2d_s8)},
+      {MOTE_OP_FULLY_CONNECTED, &mote_kernel_fully_connected_s8, case_dense,
+       sizeof(struct mote_fully_connected_s8)},
+      {MOTE_OP_DEPTHWISE_CONV_2D, &mote_kernel_depthwise_conv2d_s8, case_depthwise,
+       sizeof(struct mote_depthwise_conv2d_s8)},
+      {MOTE_OP_ADD, &mote_kernel_add_s8, case_add, sizeof(struct mote_add_s8)},
+      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_s8, case_conv, sizeof(struct mote_conv2d_s8)},
+      {MOTE_OP_AVERAGE_POOL_2D, &mote_kernel_average_pool_s8, case_pool,
+       sizeof(struct mote_pool_s8)},
+      {MOTE_OP_MAX_POOL_2D, &mote_kernel_max_pool_s8, case_pool, sizeof(struct mote_pool_s8)},
+      {MOTE_OP_MEAN, &mote_kernel_mean_s8, case_mean, sizeof(struct mote_mean_s8)},
+      {MOTE_OP_SOFTMAX, &mote_kernel_softmax_s8, case_softmax, sizeof(struct mote_softmax_s8)},
+      {MOTE_OP_RESHAPE, &mote_kernel_copy, case_shape, sizeof(struct mote_copy)},
+      {MOTE_OP_PAD, &mote_kernel_pad_s8, case_shape, sizeof(struct mote_pad_s8)},
+  };
+  const size_t kind = number % (sizeof kinds / sizeof *kinds);
+  uint32_t r = number * 7919u + 1;
+  memset(t, 0, sizeof *t);
+  m->used = 0;
+  t->op = kinds[kind].op;
+  t->kernel = kinds[kind].kernel;
+  t->seed = case_next(&r);
+  t->calls = 1;
+  t->params = case_take(m, kinds[kind].params_bytes);
+  memset(t->params, 0, kinds[kind].params_bytes);
+  if (!kinds[kind].make(t, m, &r)) return 0;
+  t->bounds.params_bytes =
+      m->used; /* constants lie behind the params; the rest of the memory is ours too */
+  return 1;
+}
+
+static enum mote_status case_check(const struct nn_case *t) {
+#define X(name, type, stem)                                                                        \
+  if (t->op == MOTE_OP_##name)                                                                     \
+    return mote_##stem##_check((const struct type *)t->params, &t->bounds);
+  MOTE_NN_KERNELS(X)
+#undef X
+  return MOTE_ERR_OPERATOR;
+}
+
+/* Runs the case: every call a kernel of its kind gets. */
+static void case_run(const struct nn_case *t) {
+  if (t->kernel->begin) t->kernel->begin(t->params, t->state);
+  for (unsigned i = 0; i < t->calls; i++) t->kernel->row(t->params, t->rows + i, t->state, t->out);
+  if (t->kernel->end) t->kernel->end(t->params, t->state, t->out);
+}
+
+/* 1 when nothing was written beside the state and the output. */
+static int case_guards(const struct nn_case *t) {
+  for (int i = 1; i <= CASE_GUARD; i++) {
+    if (t->state[-i] != 0xA5 || t->state[t->bounds.state_bytes + (size_t)i - 1] != 0xA5) return 0;
+    if ((uint8_t)t->out[-i] != 0xA5 || (uint8_t)t->out[t->bounds.out_bytes + (size_t)i - 1] != 0xA5)
+      return 0;
+  }
+  return 1;
+}
+
+#endif
