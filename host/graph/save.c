@@ -213,12 +213,6 @@ static void get_node(struct load *l, struct graph *g) {
   if (!l->bad) graph_add_node(g, &n);
 }
 
-static int *get_list(struct load *l, int n) {
-  int *list = (int *)arena_alloc(l->a, (size_t)n + 1, sizeof(int));
-  for (int i = 0; i < n; i++) list[i] = get_int(l);
-  return list;
-}
-
 static bool check_header(struct load *l) {
   const uint8_t *magic = take(l, 4);
   if (!magic || memcmp(magic, "MOTG", 4) != 0)
@@ -246,23 +240,28 @@ struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes
             nodes = get_count(&l, 4, SAVE_MOST, "operators");
   const int inputs = get_count(&l, 4, SAVE_MOST, "inputs"),
             outputs = get_count(&l, 4, SAVE_MOST, "outputs");
-  /* Doubling arrays take at most 4 times their end size. */
-  const size_t need = 65536 +
-                      4 * ((size_t)tensors * sizeof(struct graph_tensor) +
-                           (size_t)nodes * sizeof(struct graph_node)) +
-                      (size_t)(inputs + outputs) * sizeof(int);
+  const size_t need = 65536 + (size_t)tensors * sizeof(struct graph_tensor) +
+                      (size_t)nodes * sizeof(struct graph_node) +
+                      ((size_t)inputs + (size_t)outputs) * sizeof(int);
   if (!l.bad && need > arena_left(a)) {
     err_set(e, "reading the graph needs %zu bytes of memory, %zu are left", need, arena_left(a));
     return NULL;
   }
+  if (l.bad) return NULL;
+  /* All room whose size is known now is taken now, while running out is an error. */
   struct graph *g = graph_new(a, name);
+  g->tensors = ARENA_ARRAY(a, struct graph_tensor, tensors + 1);
+  g->nodes = ARENA_ARRAY(a, struct graph_node, nodes + 1);
+  g->inputs = ARENA_ARRAY(a, int, inputs + 1);
+  g->outputs = ARENA_ARRAY(a, int, outputs + 1);
+  g->room_tensors = tensors + 1;
+  g->room_nodes = nodes + 1;
+  g->n_inputs = inputs;
+  g->n_outputs = outputs;
   for (int i = 0; i < tensors && !l.bad; i++) get_tensor(&l, g);
   for (int i = 0; i < nodes && !l.bad; i++) get_node(&l, g);
-  if (l.bad) return NULL;
-  g->inputs = get_list(&l, inputs);
-  g->n_inputs = inputs;
-  g->outputs = get_list(&l, outputs);
-  g->n_outputs = outputs;
+  for (int i = 0; i < inputs; i++) g->inputs[i] = get_int(&l);
+  for (int i = 0; i < outputs; i++) g->outputs[i] = get_int(&l);
   if (l.bad) return NULL;
   if (l.at != n) {
     err_set(e, "%zu bytes follow the end of the graph", n - l.at);

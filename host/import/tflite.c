@@ -70,6 +70,7 @@ struct reader {
   struct graph *g;
   struct flat_vector codes, buffers, tensors, operators;
   bool *have;            /* tensor was read */
+  bool *needed;          /* operator: the outputs depend on it */
   const void **bytes_of; /* [buffers] */
 };
 
@@ -105,7 +106,7 @@ static int operator_of(int32_t code);
 /* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */
 static void *take(struct reader *r, size_t count, size_t size) {
   const size_t left = arena_left(r->a);
-  if (left < 8192 || count > (left - 8192) / size) {
+  if (left < 16384 || count > (left - 16384) / size) {
     err_set(r->e, "reading it needs more than the %zu bytes of memory left", left);
     return NULL;
   }
@@ -458,6 +459,7 @@ static bool read_reshape(struct reader *r, struct op *o) {
   int64_t shape[MOST_PARAMETERS];
   int count = 0;
   o->node.n_in = 1;
+  if (graph_elements(y) > 0) return true;
   if (o->n_in > 1 && o->in[1] >= 0) {
     if (!read_parameters(r, o->in[1], "shape", shape, &count)) return false;
   } else {
@@ -466,8 +468,7 @@ static bool read_reshape(struct reader *r, struct op *o) {
     count = (int)v.count;
     for (int i = 0; i < count; i++) shape[i] = (int32_t)flat_u32(&r->f, v.at + 4 * (size_t)i);
   }
-  if (graph_elements(y) > 0 || count == 0) return true;
-
+  if (count == 0) return true; /* graph_check says that the size is unknown */
   if (count > GRAPH_MAX_RANK) return err_set(r->e, "a shape of %d axes", count);
   int64_t rest = graph_elements(x);
   int open = -1;
@@ -570,6 +571,39 @@ static void add_operator_name(struct reader *r, const struct flat_table *code, i
   text_add(out, "\"");
 }
 
+/* Which operators the model's outputs depend on. Numbers that only become an attribute (the shape that a
+ * RESHAPE is given, which its output tensor states anyway) are no dependence: converters compute such
+ * shapes with SHAPE, STRIDED_SLICE and PACK, and those operators fall away here. */
+static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
+  const size_t tensors = r->tensors.count;
+  bool *wanted = take(r, tensors, sizeof *wanted);
+  r->needed = take(r, r->operators.count, sizeof *r->needed);
+  if (!wanted || !r->needed) return false;
+  const struct flat_vector ports = flat_vector_field(&r->f, subgraph, GRAPH_OUTPUTS, 4);
+  for (size_t i = 0; i < ports.count; i++) {
+    const uint32_t t = flat_u32(&r->f, ports.at + 4 * i);
+    if (t < tensors) wanted[t] = true;
+  }
+  for (size_t i = r->operators.count; i-- > 0;) {
+    struct flat_table op, code;
+    const int32_t value = code_of(r, i, &op, &code);
+    if (value < 0) return false;
+    const struct flat_vector in = flat_vector_field(&r->f, &op, OPERATOR_INPUTS, 4);
+    const struct flat_vector out = flat_vector_field(&r->f, &op, OPERATOR_OUTPUTS, 4);
+    for (size_t k = 0; k < out.count && !r->needed[i]; k++) {
+      const uint32_t t = flat_u32(&r->f, out.at + 4 * k);
+      r->needed[i] = t < tensors && wanted[t];
+    }
+    const int known = operator_of(value);
+    const size_t read = known < 0 ? in.count : (size_t)operators[known].tensors;
+    for (size_t k = 0; k < in.count && k < read && r->needed[i]; k++) {
+      const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
+      if (t < tensors) wanted[t] = true;
+    }
+  }
+  return !r->f.bad;
+}
+
 /* First pass: every operator is supported, or one error names the first and lists the kinds of all others. */
 static bool check_operators(struct reader *r) {
   struct text first, others;
@@ -581,7 +615,7 @@ static bool check_operators(struct reader *r) {
     struct flat_table op, code;
     const int32_t value = code_of(r, i, &op, &code);
     if (value < 0) return false;
-    if (operator_of(value) >= 0) continue;
+    if (operator_of(value) >= 0 || !r->needed[i]) continue;
     if (count++ == 0) {
       at = i;
       add_operator_name(r, &code, value, &first);
@@ -688,16 +722,20 @@ static bool read_model(struct reader *r, struct flat_table *subgraph) {
 
 /* Memory for what is counted; the tensors begin as placeholders. */
 static bool prepare(struct reader *r, const char *name) {
-  /* An operator may add one tensor and one node; doubling arrays take at most 4 times their end size. */
-  const size_t items = r->tensors.count + 2 * r->operators.count;
-  const size_t need = 4 * items * (sizeof(struct graph_tensor) + sizeof(struct graph_node)) + 65536;
-  if (need > arena_left(r->a))
-    return err_set(r->e, "reading it needs %zu bytes of memory, %zu are left", need,
-                   arena_left(r->a));
   r->have = take(r, r->tensors.count, sizeof *r->have);
   r->bytes_of = take(r, r->buffers.count, sizeof *r->bytes_of);
   if (!r->have || !r->bytes_of) return false;
+  /* An operator may add one tensor and one node. The room is taken now, while running out is an error. */
+  const size_t room_tensors = r->tensors.count + r->operators.count,
+               room_nodes = 2 * r->operators.count;
+  struct graph_tensor *t = take(r, room_tensors, sizeof *t);
+  struct graph_node *n = take(r, room_nodes, sizeof *n);
+  if (!t || !n) return false;
   r->g = graph_new(r->a, name);
+  r->g->tensors = t;
+  r->g->nodes = n;
+  r->g->room_tensors = (int)room_tensors;
+  r->g->room_nodes = (int)room_nodes;
   const struct graph_tensor placeholder = {.name = "", .type = MOTE_INT8, .rank = 1, .dims = {1}};
   for (size_t i = 0; i < r->tensors.count; i++) graph_add_tensor(r->g, &placeholder);
   return true;
@@ -718,10 +756,12 @@ struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *by
     err_set(e, "reading it needs more than the %zu bytes of memory left", arena_left(a));
     return NULL;
   }
-  if (!read_model(&r, &subgraph) || !check_operators(&r) || !prepare(&r, name)) return NULL;
+  if (!read_model(&r, &subgraph) || !find_needed(&r, &subgraph) || !check_operators(&r) ||
+      !prepare(&r, name))
+    return NULL;
   if (!read_ports(&r, &subgraph, GRAPH_INPUTS, "input")) return NULL;
   for (size_t i = 0; i < r.operators.count; i++)
-    if (!read_operator(&r, (int)i)) return NULL;
+    if (r.needed[i] && !read_operator(&r, (int)i)) return NULL;
   if (!read_ports(&r, &subgraph, GRAPH_OUTPUTS, "output")) return NULL;
   return graph_check(r.g, e) ? r.g : NULL;
 }
