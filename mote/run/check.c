@@ -88,27 +88,17 @@ static enum mote_status check_ports(const struct mote_plan *p, uint32_t offset, 
   return MOTE_OK;
 }
 
-/* Kernels that take NULL for a row in vertical padding. */
-static int takes_padding(unsigned op) {
-  return op == MOTE_OP_CONV_2D || op == MOTE_OP_DEPTHWISE_CONV_2D || op == MOTE_OP_AVERAGE_POOL_2D ||
-         op == MOTE_OP_MAX_POOL_2D || op == MOTE_OP_PAD;
-}
-
-/* An edge reads a tensor at rows that fit int32; rows outside the tensor only where the kernel takes them,
- * and at least one row inside for each call of a pool (its mean divides by their count). */
+/* An edge reads a tensor at rows that fit int32. *missing: some of them may lie outside the tensor, where
+ * the kernel gets NULL; its check refuses that where it cannot take it. */
 static enum mote_status check_edge(const struct mote_plan *p, const struct mote_step *s,
-                                   const struct mote_edge *e) {
+                                   const struct mote_edge *e, unsigned *missing) {
   if (e->tensor >= p->n_tensors) return MOTE_ERR_BOUNDS;
   if (e->rows == 0 || e->dilation == 0) return MOTE_ERR_PARAMS;
   const struct mote_tensor *t = (const struct mote_tensor *)table(p, p->tensors) + e->tensor;
-  const int64_t start = e->first + (int64_t)(s->calls - 1) * e->advance;
-  const int64_t reach = (int64_t)(e->rows - 1) * e->dilation;
-  if (start + reach > INT32_MAX) return MOTE_ERR_PARAMS;
-  const int inside = e->first >= 0 && start + reach < t->rows;
-  if (!inside && !takes_padding(s->kernel)) return MOTE_ERR_PARAMS;
-  if (s->kernel == MOTE_OP_AVERAGE_POOL_2D || s->kernel == MOTE_OP_MAX_POOL_2D) {
-    if (e->dilation != 1 || e->first + reach < 0 || start >= t->rows) return MOTE_ERR_PARAMS;
-  }
+  const int64_t last =
+      e->first + (int64_t)(s->calls - 1) * e->advance + (int64_t)(e->rows - 1) * e->dilation;
+  if (last > INT32_MAX - UINT16_MAX) return MOTE_ERR_PARAMS;
+  *missing = e->first < 0 || last >= t->rows;
   return MOTE_OK;
 }
 
@@ -136,7 +126,7 @@ static enum mote_status check_step(const struct mote_plan *p, const struct mote_
   if (s->output >= p->n_tensors) return MOTE_ERR_BOUNDS;
   if (s->n_in < 1 || s->n_in > 2 || s->calls == 0) return MOTE_ERR_PARAMS;
   for (unsigned i = 0; i < s->n_in; i++) {
-    const enum mote_status status = check_edge(p, s, &s->in[i]);
+    const enum mote_status status = check_edge(p, s, &s->in[i], &b.missing[i]);
     if (status != MOTE_OK) return status;
     b.row_bytes[i] = tensors[s->in[i].tensor].row_bytes;
     b.rows[i] = s->in[i].rows;

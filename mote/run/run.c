@@ -9,8 +9,6 @@
  * Termination: each turn makes a call, and the calls of a plan are finite. */
 #include "mote/run/run.h"
 
-#include <string.h>
-
 /* What one inference needs at hand; lives on the stack. */
 struct run {
   const struct mote_model *model;
@@ -126,14 +124,20 @@ static void call_step(struct run *r, unsigned s) {
   }
 }
 
-/* Steps first .. last of one segment, the deepest that is ready first. */
+static int reads(const struct mote_step *step, unsigned tensor) {
+  return step->in[0].tensor == tensor || (step->n_in > 1 && step->in[1].tensor == tensor);
+}
+
+/* Steps first .. last of one segment, the deepest that is ready first. After a call only the readers of what
+ * it made can have become ready among the deeper steps, so the search goes on at the deepest of them. */
 static void run_segment(struct run *r, unsigned first, unsigned last) {
   for (unsigned s = last;;) {
     const struct mote_step *step = &r->steps[s];
     if (r->calls[s] < step->calls && is_ready(r, step, r->calls[s])) {
       call_step(r, s);
-      /* Only the steps behind this one can have become ready. */
-      s = last;
+      unsigned deepest = last;
+      while (deepest > s && !reads(&r->steps[deepest], step->output)) deepest--;
+      s = deepest;
     } else if (s == first) {
       return;
     } else {
@@ -152,10 +156,11 @@ void mote_run(const struct mote_model *model) {
   r.rows = (const void **)(void *)(model->arena + plan->scratch);
   r.made = (uint16_t *)(void *)(r.rows + plan->max_rows);
   r.calls = r.made + plan->n_tensors;
-  memset(r.made, 0, 2u * ((size_t)plan->n_tensors + plan->n_steps));
-  for (unsigned i = 0; i < plan->n_inputs; i++) {
-    const unsigned t = port(plan, plan->inputs, i)->tensor;
-    r.made[t] = r.tensors[t].rows;
+  /* What no step makes exists: the model's inputs, and other views of a tensor from an earlier segment. */
+  for (unsigned t = 0; t < plan->n_tensors; t++) r.made[t] = r.tensors[t].rows;
+  for (unsigned s = 0; s < plan->n_steps; s++) {
+    r.calls[s] = 0;
+    r.made[r.steps[s].output] = 0;
   }
   for (unsigned i = 0, first = 0; i < plan->n_segments; first += segments[i], i++)
     if (segments[i] != 0) run_segment(&r, first, first + segments[i] - 1u);

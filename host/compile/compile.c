@@ -1,0 +1,110 @@
+/* compile: runs the passes, lowers, schedules, builds the plan; tells what became of each operator. */
+#include "host/compile/private.h"
+
+#include <string.h>
+
+const char *compile_fate_text(enum compile_fate fate) {
+  static const char *const text[] = {"step", "view", "fused", "constant", "dead"};
+  return (unsigned)fate < sizeof text / sizeof *text ? text[fate] : "?";
+}
+
+const char *compile_piece_text(enum compile_piece_kind kind) {
+  static const char *const text[] = {"input", "output", "activation", "ring", "state", "scratch"};
+  return (unsigned)kind < sizeof text / sizeof *text ? text[kind] : "?";
+}
+
+/* One layer for each operator of the source model; steps until a pass says otherwise. */
+static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, struct err *e) {
+  for (int n = 0; n < g->n_nodes; n++) {
+    const int op = g->nodes[n].source_op;
+    if (op < 0 || op > UINT16_MAX)
+      return err_internal(e, "node %d belongs to operator %d of the source", n, op);
+    if (op >= p->n_layers) p->n_layers = op + 1;
+  }
+  p->layers = ARENA_ARRAY(a, struct compile_layer, p->n_layers + 1);
+  for (int i = 0; i < p->n_layers; i++) {
+    p->layers[i].source_op = i;
+    p->layers[i].step = p->layers[i].view_of_op = p->layers[i].view_of_input = -1;
+    p->layers[i].fused_into = -1;
+    p->layers[i].fate = COMPILE_DEAD; /* until a node stands for it */
+  }
+  for (int n = 0; n < g->n_nodes; n++) {
+    const struct graph_node *node = &g->nodes[n];
+    const struct graph_tensor *t = &g->tensors[node->out[0]];
+    struct compile_layer *layer = &p->layers[node->source_op];
+    layer->op = node->op;
+    layer->fate = COMPILE_STEP;
+    layer->type = t->type;
+    layer->rank = t->rank;
+    memcpy(layer->dims, t->dims, sizeof layer->dims);
+    layer->bytes = graph_bytes(t);
+    layer->macs += graph_macs(g, n);
+    layer->weight_bytes += (size_t)graph_weight_bytes(g, n);
+  }
+  return true;
+}
+
+/* Ties layers to steps, and views to what they view. */
+static void finish_layers(const struct program *p, struct pass *pass) {
+  const struct graph *g = p->graph;
+  for (int i = 0; i < p->n_work; i++)
+    pass->layers[g->nodes[p->work[i].node].source_op].step = i;
+  for (int i = 0; i < p->n_work; i++) {
+    const struct graph_node *node = &g->nodes[p->work[i].node];
+    if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].op == MOTE_OP_MEAN)
+      pass->layers[node->source_op].why =
+          "one window over the whole map: rows are added as they come, the same sum of integers";
+  }
+  for (int n = 0; n < g->n_nodes; n++) {
+    const struct graph_node *node = &g->nodes[n];
+    if (node->op != MOTE_OP_RESHAPE) continue;
+    struct compile_layer *layer = &pass->layers[node->source_op];
+    const int producer = g->tensors[node->in[0]].producer;
+    layer->fate = COMPILE_VIEW;
+    layer->why = "the same bytes in another shape: nothing is copied";
+    if (producer >= 0) layer->view_of_op = g->nodes[producer].source_op;
+    for (int i = 0; i < g->n_inputs; i++)
+      if (g->inputs[i] == node->in[0]) layer->view_of_input = i;
+  }
+}
+
+static bool run_passes(struct pass *p, const struct graph *g, const struct graph **out, struct err *e) {
+  g = pass_drop_dead(p, g);
+  if (!pass_fold_constants(p, g, &g, e)) return false;
+  g = pass_fuse_pads(p, g);
+  *out = pass_drop_dead(p, g);
+  return true;
+}
+
+bool compile_graph(const struct graph *g, const struct compile_options *options, struct arena *a,
+                   struct compiled *out, struct err *e) {
+  struct pass pass = {.arena = a};
+  struct program program;
+  struct schedule schedule;
+  memset(out, 0, sizeof *out);
+  err_file(e, g->name);
+  out->source = g;
+  out->options = *options;
+  if (out->options.pointer_bytes == 0) out->options.pointer_bytes = (int)sizeof(void *);
+  if (!make_layers(g, a, &pass, e)) return false;
+  for (int n = 0; n < g->n_nodes; n++) {
+    out->macs += graph_macs(g, n);
+    out->source_weight_bytes += (size_t)graph_weight_bytes(g, n);
+  }
+  if (!run_passes(&pass, g, &out->graph, e)) return false;
+  if (!program_lower(out->graph, a, &program, e)) return false;
+  if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
+  if (!plan_build(&program, &schedule, a, out, e)) return false;
+  if (options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes)
+    return err_set(e, "does not fit %zu bytes of RAM: this plan needs %zu", options->ram_bytes,
+                   out->arena_bytes);
+  finish_layers(&program, &pass);
+  out->layers = pass.layers;
+  out->n_layers = pass.n_layers;
+  if (e != NULL) e->file[0] = 0; /* nothing is wrong with it */
+  return true;
+}
+
+bool compile_write_mote(const struct compiled *c, const char *path, struct err *e) {
+  return file_write(path, c->plan, c->plan_bytes, e);
+}

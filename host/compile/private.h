@@ -1,0 +1,156 @@
+/* private: what the files of this room share; nobody else includes it. */
+#ifndef HOST_COMPILE_PRIVATE_H
+#define HOST_COMPILE_PRIVATE_H
+
+#include "host/compile/compile.h"
+
+/* ---- passes: graph -> graph -------------------------------------------------
+ * A pass never changes its argument: it returns the same graph where it finds nothing to do, else a copy in
+ * the arena with the same tensor indices. It tells what became of source operators in layers[] (fate, why,
+ * fused_into, data); layers may be NULL. */
+struct pass {
+  struct arena *arena;
+  struct compile_layer *layers;
+  int n_layers;
+};
+const struct graph *pass_drop_dead(struct pass *p, const struct graph *g);
+bool pass_fold_constants(struct pass *p, const struct graph *g, const struct graph **out,
+                         struct err *e);
+const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g);
+
+/* ---- work: a node as a row machine ------------------------------------------ */
+/* How a step sees a tensor. */
+struct rows_of {
+  int rows;
+  size_t row_bytes;
+};
+
+/* Rows that call i reads: first + i * advance + k * dilation, k < rows. */
+struct reach {
+  int first, rows, advance, dilation;
+};
+
+union kernel_params {
+#define X(op, params, stem) struct params stem;
+  MOTE_NN_KERNELS(X)
+#undef X
+};
+
+/* One way to run a node: row by row, or flat (few calls over the whole tensor). */
+struct form {
+  int calls, rows_out;          /* rows_out 0: accumulates, end() makes the one row */
+  struct rows_of in[2], out;
+  struct reach reach[2];
+  bool alias[2];                /* output row y may lie where row y of this input lies */
+  int64_t instructions;         /* estimate, executor included */
+  union kernel_params params;   /* without constants */
+  size_t params_bytes;          /* of the structure */
+  size_t state_bytes;
+};
+
+struct work {
+  int node;
+  enum mote_op op;              /* of the kernel: a whole-map pool runs as MEAN */
+  const char *stem;
+  int n_in, in[2], out;         /* tensors of the graph */
+  bool keeps_state;             /* the state lives from call to call */
+  struct form row, flat;
+  bool has_flat;
+};
+
+/* The graph as a list of work, with what the scheduler needs to know of its storage. */
+struct program {
+  struct arena *arena;
+  const struct graph *graph;
+  struct work *work;
+  int n_work;
+  int *storage;                 /* [n_tensors] the tensor whose bytes these are: views share */
+  int *born;                    /* [n_tensors] of a storage: work that makes it; -1: input; -2: unused */
+  int *last;                    /* last work that reads it; n_work: output of the model; -2: never read */
+  int *readers;                 /* how many edges read it */
+};
+
+/* Makes work of every node. errors: what no kernel covers. */
+bool program_lower(const struct graph *g, struct arena *a, struct program *out, struct err *e);
+/* Adds the packed parameters of a work's form with its constants to out (a multiple of 4 bytes); the
+ * constants' descriptions go to parts for the C emitter. */
+enum part_kind { PART_WEIGHTS, PART_REQUANT, PART_REQUANT_WIDE, PART_BIAS16, PART_BIAS32 };
+struct part {
+  enum part_kind kind;
+  size_t offset, count;         /* from the start of the parameters; elements, padding included */
+};
+#define MAX_PARTS 3
+struct packed {
+  uint8_t *bytes;               /* the parameters' structure, then the parts */
+  size_t size;
+  struct part parts[MAX_PARTS];
+  int n_parts;
+};
+bool params_pack(const struct program *p, const struct work *w, const struct form *f,
+                 struct arena *a, struct packed *out, struct err *e);
+
+/* ---- replay: the executor's rule --------------------------------------------
+ * What one segment needs, found by running its control flow. */
+struct overlap {
+  int dying, made;              /* storages: read for the last time here, and made here for later */
+  int64_t distance;             /* made may lie at or below dying's offset minus this, though both live */
+  bool equal;                   /* or exactly at dying's offset: in place */
+};
+struct segment {
+  int first, end;               /* work first .. end-1 */
+  bool flat;                    /* its one step runs in its flat form */
+  bool possible;
+  size_t bytes;                 /* that live during it: a lower bound of the arena, scratch excluded */
+  int64_t instructions;
+  size_t state_bytes, shared_state_bytes; /* kept states in sum; the largest of those that need not live on */
+  int n_rings;
+  int *ring_storage, *ring_rows, *ring_class; /* inner storages; class: storages that share one ring */
+  int n_overlaps;
+  struct overlap *overlaps;
+};
+/* The form that a work has in a segment. */
+const struct form *form_in(const struct work *w, const struct segment *s);
+/* flat: the one step's flat form. errors: none; possible is false where the steps cannot share a segment. */
+void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
+                    struct arena *a, struct segment *s);
+
+/* ---- schedule ---------------------------------------------------------------- */
+struct item {                   /* one piece of the arena */
+  enum compile_piece_kind kind;
+  int storage;                  /* tensor of the graph, or -1 */
+  int first, last;              /* segments that it lives through */
+  size_t bytes;                 /* a multiple of 8 */
+  int rows, ring_rows;          /* ring_rows 0: whole */
+  int64_t offset;
+};
+/* How item i may lie to item j, apart[i * n + j]: not at all bound; or below it by at least `distance`
+ * (offset j - offset i), or above its end; or, where `equal`, at its very offset. */
+struct apart {
+  bool bound, equal;
+  int64_t distance;
+};
+struct schedule {
+  int n_segments;
+  struct segment *segments;
+  int n_items;
+  struct item *items;
+  int *item_of;                 /* [n_tensors] of a storage; -1: none */
+  int *ring_rows;               /* [n_tensors] of an inner storage; 0: whole */
+  int *state_item;              /* [n_work] item of a kept state; -1: shared or none */
+  int *shared_item;             /* [n_segments]; -1: none */
+  size_t arena_bytes;           /* without the executor's scratch */
+  size_t least_bytes;           /* lower bound for these items */
+  int64_t instructions, fastest_instructions;
+};
+/* Item bytes are known, offsets too: see offsets.c. errors: the arena cannot get as small as asked. */
+bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
+                     struct schedule *out, struct err *e);
+/* Places items at offsets; returns the bytes. exact where the search ends within its budget or the lower
+ * bound is met. */
+size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least, struct arena *a);
+/* ---- plan -------------------------------------------------------------------- */
+/* Fills in the plan, its arena figures, steps and pieces; the C emitter reads the plan back. */
+bool plan_build(const struct program *p, const struct schedule *s, struct arena *a,
+                struct compiled *out, struct err *e);
+
+#endif

@@ -1,0 +1,301 @@
+/* replay: runs the control flow of the executor (mote/run/run.c) over a segment without touching data.
+ *
+ * From the last step backwards the first that is not complete and whose rows all exist is called. On each
+ * write the rows that are still needed are counted; the most ever needed at once is the ring. The same run
+ * tells how far an output that lives on may move into the room of an input that dies.
+ *
+ * In place: where a step may write over its input row by row, and nothing else reads that input, both share
+ * one ring (a class). Row y of either lies in the same slot.
+ *
+ * invariant: the order of calls is the executor's. */
+#include "host/compile/private.h"
+
+#include <string.h>
+
+struct replay {
+  const struct program *p;
+  struct segment *s;
+  const struct form **forms;    /* [steps] */
+  int *calls;                   /* [steps] made so far */
+  int *made;                    /* [tensors] rows made, of storages made in this segment */
+  int *class_of;                /* [tensors] a storage that stands for the class, or -1 */
+  int *ring;                    /* [tensors] rows needed, of a class */
+};
+
+const struct form *form_in(const struct work *w, const struct segment *s) {
+  return s->flat ? &w->flat : &w->row;
+}
+
+static const struct work *work_at(const struct replay *r, int i) {
+  return &r->p->work[r->s->first + i];
+}
+
+static bool made_here(const struct program *p, const struct segment *s, int storage) {
+  return p->born[storage] >= s->first && p->born[storage] < s->end;
+}
+
+/* Made and read for the last time in this segment. */
+static bool is_inner(const struct program *p, const struct segment *s, int storage) {
+  return made_here(p, s, storage) && p->last[storage] < s->end;
+}
+
+/* Every reader must see the rows that the maker makes. */
+static bool views_agree(const struct program *p, const struct segment *s, const struct form **forms) {
+  for (int i = 0; i < s->end - s->first; i++) {
+    const struct work *w = &p->work[s->first + i];
+    for (int k = 0; k < w->n_in; k++) {
+      const int storage = p->storage[w->in[k]];
+      if (!made_here(p, s, storage)) continue;
+      const struct rows_of *out = &forms[p->born[storage] - s->first]->out;
+      if (out->rows != forms[i]->in[k].rows || out->row_bytes != forms[i]->in[k].row_bytes)
+        return false;
+    }
+  }
+  return true;
+}
+
+/* Inner storages that a step overwrites in place join the class of its output. Backwards, so that a chain of
+ * such steps ends in one class. */
+static void find_classes(struct replay *r) {
+  const struct program *p = r->p;
+  for (int i = r->s->end - r->s->first - 1; i >= 0; i--) {
+    const struct work *w = work_at(r, i);
+    const struct form *f = r->forms[i];
+    const int out = p->storage[w->out];
+    if (r->class_of[out] < 0) r->class_of[out] = out;
+    for (int k = 0; k < w->n_in; k++) {
+      const int in = p->storage[w->in[k]];
+      if (!f->alias[k] || !is_inner(p, r->s, in) || p->readers[in] != 1) continue;
+      if (r->class_of[in] >= 0 || f->in[k].row_bytes != f->out.row_bytes) continue;
+      r->class_of[in] = r->class_of[out];
+      break; /* one input at most can be overwritten */
+    }
+  }
+}
+
+static int end_of_call(const struct form *f, int k, int call) {
+  const struct reach *reach = &f->reach[k];
+  const int end = reach->first + call * reach->advance + (reach->rows - 1) * reach->dilation + 1;
+  return end < f->in[k].rows ? end : f->in[k].rows;
+}
+
+static bool is_ready(const struct replay *r, int i) {
+  const struct work *w = work_at(r, i);
+  const struct form *f = r->forms[i];
+  if (r->calls[i] >= f->calls) return false;
+  for (int k = 0; k < w->n_in; k++) {
+    const int storage = r->p->storage[w->in[k]];
+    if (made_here(r->p, r->s, storage) && end_of_call(f, k, r->calls[i]) > r->made[storage])
+      return false;
+  }
+  return true;
+}
+
+/* The lowest row of a storage that a call from now on reads. Step `now` (-1: none) is about to be called and
+ * may write over what it reads in that call where its form allows it. INT32_MAX: no row. */
+static int lowest_needed(const struct replay *r, int storage, int now) {
+  int lowest = INT32_MAX;
+  for (int i = 0; i < r->s->end - r->s->first; i++) {
+    const struct work *w = work_at(r, i);
+    const struct form *f = r->forms[i];
+    for (int k = 0; k < w->n_in; k++) {
+      if (r->p->storage[w->in[k]] != storage || r->calls[i] >= f->calls) continue;
+      int call = r->calls[i];
+      if (i == now && f->alias[k] && ++call >= f->calls) continue;
+      const int first = f->reach[k].first + call * f->reach[k].advance;
+      if (first < lowest) lowest = first < 0 ? 0 : first;
+    }
+  }
+  return lowest;
+}
+
+/* Rows first .. first+n-1 of step i's output are about to be written: the ring of its class must hold them
+ * beside all rows of the class that are still needed. */
+static void count_ring(struct replay *r, int i, int first, int n) {
+  const int class = r->class_of[r->p->storage[work_at(r, i)->out]];
+  int lowest = first;
+  for (int j = 0; j < r->s->end - r->s->first; j++) {
+    const int member = r->p->storage[work_at(r, j)->out];
+    if (r->class_of[member] != class) continue;
+    const int low = lowest_needed(r, member, i);
+    if (low < lowest) lowest = low;
+  }
+  if (first + n - lowest > r->ring[class]) r->ring[class] = first + n - lowest;
+}
+
+/* The bytes of one row of a storage, as the segment reads it. */
+static size_t row_bytes_read(const struct replay *r, int storage) {
+  for (int j = 0; j < r->s->end - r->s->first; j++)
+    for (int k = 0; k < work_at(r, j)->n_in; k++)
+      if (r->p->storage[work_at(r, j)->in[k]] == storage) return r->forms[j]->in[k].row_bytes;
+  return 0;
+}
+
+/* Whether the rows that step i's next call writes in place start where those that it reads start. */
+static bool call_is_in_place(const struct replay *r, int i, int storage, int64_t at) {
+  const struct form *f = r->forms[i];
+  for (int k = 0; k < work_at(r, i)->n_in; k++) {
+    if (r->p->storage[work_at(r, i)->in[k]] != storage) continue;
+    const int row = f->reach[k].first + r->calls[i] * f->reach[k].advance;
+    if (!f->alias[k] || (int64_t)row * (int64_t)f->in[k].row_bytes != at) return false;
+  }
+  return true;
+}
+
+/* Step i is about to write n rows: widens the distances of its output from inputs that die here. */
+static void count_overlaps(struct replay *r, int i, int first, int n) {
+  const int out = r->p->storage[work_at(r, i)->out];
+  const int64_t at = (int64_t)first * (int64_t)r->forms[i]->out.row_bytes;
+  const int64_t end = (int64_t)(first + n) * (int64_t)r->forms[i]->out.row_bytes;
+  for (int o = 0; o < r->s->n_overlaps; o++) {
+    struct overlap *overlap = &r->s->overlaps[o];
+    /* A step that makes rows for another to finish in place writes there too. */
+    if (r->class_of[overlap->made] != r->class_of[out]) continue;
+    const int64_t row_bytes = (int64_t)row_bytes_read(r, overlap->dying);
+    const int low = lowest_needed(r, overlap->dying, -1);
+    if (low != INT32_MAX && end - low * row_bytes > overlap->distance)
+      overlap->distance = end - low * row_bytes;
+    const int later = lowest_needed(r, overlap->dying, i);
+    if (later != INT32_MAX && end - later * row_bytes > 0) overlap->equal = false;
+    if (low != INT32_MAX && low != later && !call_is_in_place(r, i, overlap->dying, at))
+      overlap->equal = false;
+  }
+}
+
+static void call_step(struct replay *r, int i) {
+  const struct form *f = r->forms[i];
+  const int out = r->p->storage[work_at(r, i)->out];
+  const bool ends = r->calls[i] + 1 == f->calls;
+  const int first = r->calls[i] * f->rows_out;
+  const int n = f->rows_out > 0 ? f->rows_out : ends ? f->out.rows : 0;
+  if (n > 0) {
+    count_ring(r, i, first, n);
+    count_overlaps(r, i, first, n);
+    r->made[out] = first + n;
+  }
+  r->calls[i]++;
+}
+
+/* Pairs of a storage that dies here and one that is made here and lives on. A storage that is seen as rows of
+ * two sizes has no row distance. */
+static void find_overlaps(struct replay *r) {
+  const struct program *p = r->p;
+  struct segment *s = r->s;
+  const int n = s->end - s->first;
+  int outer = 0;
+  for (int i = 0; i < n; i++) outer += p->last[p->storage[work_at(r, i)->out]] >= s->end;
+  s->overlaps = ARENA_ARRAY(p->arena, struct overlap, 2 * n * outer + 1);
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < work_at(r, i)->n_in; k++) {
+      const int dying = p->storage[work_at(r, i)->in[k]];
+      if (made_here(p, s, dying) || p->last[dying] != s->first + i) continue;
+      bool one_size = k == 0 || p->storage[work_at(r, i)->in[0]] != dying;
+      for (int j = 0; j < i; j++)
+        for (int m = 0; m < work_at(r, j)->n_in; m++)
+          if (p->storage[work_at(r, j)->in[m]] == dying &&
+              r->forms[j]->in[m].row_bytes != r->forms[i]->in[k].row_bytes)
+            one_size = false;
+      for (int j = 0; j < n && one_size; j++) {
+        const int made = p->storage[work_at(r, j)->out];
+        if (p->last[made] < s->end) continue;
+        s->overlaps[s->n_overlaps++] = (struct overlap){dying, made, INT64_MIN / 4, true};
+      }
+    }
+  }
+}
+
+/* Runs the segment; false where it stands still before every step is complete. */
+static bool run(struct replay *r) {
+  const int n = r->s->end - r->s->first;
+  for (int i = n - 1;;) {
+    if (is_ready(r, i)) {
+      call_step(r, i);
+      i = n - 1;
+    } else if (i == 0) {
+      break;
+    } else {
+      i--;
+    }
+  }
+  for (int i = 0; i < n; i++)
+    if (r->calls[i] < r->forms[i]->calls) return false;
+  return true;
+}
+
+static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
+
+/* Adds what the segment's own rings and states take, and lists the rings. */
+static void sum_inner(struct replay *r, unsigned spare_rows) {
+  const struct program *p = r->p;
+  struct segment *s = r->s;
+  const int n = s->end - s->first;
+  s->ring_storage = ARENA_ARRAY(p->arena, int, n + 1);
+  s->ring_rows = ARENA_ARRAY(p->arena, int, n + 1);
+  s->ring_class = ARENA_ARRAY(p->arena, int, n + 1);
+  for (int i = 0; i < n; i++) {
+    const struct form *f = r->forms[i];
+    const int out = p->storage[work_at(r, i)->out], class = r->class_of[out];
+    s->instructions += f->instructions;
+    if (work_at(r, i)->keeps_state)
+      s->state_bytes += round8(f->state_bytes);
+    else if (round8(f->state_bytes) > s->shared_state_bytes)
+      s->shared_state_bytes = round8(f->state_bytes);
+    if (!is_inner(p, s, out)) continue;
+    const bool whole = !is_inner(p, s, class);
+    int rows = r->ring[class];
+    if (!whole && spare_rows > 0) rows += (int)spare_rows * (f->rows_out > 0 ? f->rows_out : 1);
+    if (f->rows_out > 1) rows = (rows + f->rows_out - 1) / f->rows_out * f->rows_out;
+    if (whole || rows > f->out.rows) rows = f->out.rows;
+    s->ring_storage[s->n_rings] = out;
+    s->ring_rows[s->n_rings] = rows;
+    s->ring_class[s->n_rings++] = class;
+    if (class == out) s->bytes += round8((size_t)rows * f->out.row_bytes);
+  }
+  s->bytes += s->state_bytes + s->shared_state_bytes;
+}
+
+/* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */
+static void sum_outer(const struct program *p, struct segment *s) {
+  size_t saved = 0;
+  for (int t = 0; t < p->graph->n_tensors; t++) {
+    if (p->storage[t] != t || p->born[t] < -1) continue;
+    const bool before = p->born[t] < s->first && p->last[t] >= s->first;
+    const bool after = made_here(p, s, t) && p->last[t] >= s->end;
+    if (before || after) s->bytes += round8(graph_bytes(&p->graph->tensors[t]));
+  }
+  for (int o = 0; o < s->n_overlaps; o++) {
+    const struct overlap *overlap = &s->overlaps[o];
+    const size_t a = round8(graph_bytes(&p->graph->tensors[overlap->dying]));
+    const size_t b = round8(graph_bytes(&p->graph->tensors[overlap->made]));
+    const size_t d = overlap->distance > 0 ? round8((size_t)overlap->distance) : 0;
+    const size_t below = d + a > b ? d + a : b, same = a > b ? a : b;
+    const size_t span = overlap->equal ? same : below;
+    if (a + b - (span < a + b ? span : a + b) > saved) saved = a + b - span;
+  }
+  s->bytes -= saved;
+}
+
+void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
+                    struct arena *a, struct segment *s) {
+  const int n = end - first, tensors = p->graph->n_tensors + 1;
+  memset(s, 0, sizeof *s);
+  s->first = first;
+  s->end = end;
+  s->flat = flat;
+  struct replay r = {.p = p,
+                     .s = s,
+                     .forms = ARENA_ARRAY(a, const struct form *, n + 1),
+                     .calls = ARENA_ARRAY(a, int, n + 1),
+                     .made = ARENA_ARRAY(a, int, tensors),
+                     .class_of = ARENA_ARRAY(a, int, tensors),
+                     .ring = ARENA_ARRAY(a, int, tensors)};
+  for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[first + i], s);
+  for (int t = 0; t < tensors; t++) r.class_of[t] = -1;
+  if (!views_agree(p, s, r.forms)) return;
+  find_classes(&r);
+  find_overlaps(&r);
+  if (!run(&r)) return;
+  sum_inner(&r, spare_rows);
+  sum_outer(p, s);
+  s->possible = true;
+}

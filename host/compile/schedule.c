@@ -1,0 +1,331 @@
+/* schedule: cuts the work into segments and lays out the arena.
+ *
+ * Every stretch of up to MOST_STEPS steps is replayed once (replay.c): it tells its bytes, its instructions, or
+ * that the steps cannot share a segment. A cut of the whole graph costs the sum of the instructions and needs
+ * the largest of the bytes. For one limit of bytes the cheapest cut is found exactly by dynamic programming;
+ * the limits worth trying are the bytes that occur. The default plan takes the least limit whose cut costs
+ * at most 10 % more than the fastest; the least few are laid out for real and the smallest arena wins. */
+#include "host/compile/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  MOST_STEPS = 48, /* of a segment: bounds the work for large graphs */
+  LAYOUTS = 6      /* limits that are laid out before one is chosen */
+};
+
+/* All stretches that may be segments: at[first * 2 * MOST + 2 * (n - 1) + flat]. */
+struct stretches {
+  const struct program *p;
+  int most;
+  bool longest;             /* prefer few segments to few instructions */
+  struct segment *at;
+};
+
+static struct segment *stretch(const struct stretches *t, int first, int n, int flat) {
+  return &t->at[((size_t)first * (size_t)t->most + (size_t)(n - 1)) * 2 + (size_t)flat];
+}
+
+static void replay_all(struct stretches *t, const struct compile_options *o, struct arena *a) {
+  const int n = t->p->n_work;
+  t->most = o->schedule == COMPILE_LAYERS ? 1 : n < MOST_STEPS ? n : MOST_STEPS;
+  t->longest = o->schedule == COMPILE_STREAM;
+  t->at = ARENA_ARRAY(a, struct segment, (size_t)n * (size_t)t->most * 2 + 1);
+  for (int first = 0; first < n; first++) {
+    if (t->p->work[first].has_flat)
+      segment_replay(t->p, first, first + 1, true, o->spare_rows, a, stretch(t, first, 1, 1));
+    for (int k = 1; k <= t->most && first + k <= n; k++) {
+      segment_replay(t->p, first, first + k, false, o->spare_rows, a, stretch(t, first, k, 0));
+      if (!stretch(t, first, k, 0)->possible) break; /* longer ones hold the same hindrance */
+    }
+  }
+}
+
+/* The cheapest cut whose segments need at most limit bytes. cut[]: the segments, in order. false: none. */
+static bool cheapest(const struct stretches *t, size_t limit, const struct segment **cut, int *n_cut,
+                     int64_t *instructions, struct arena *a) {
+  const int n = t->p->n_work;
+  int64_t *cost = ARENA_ARRAY(a, int64_t, n + 1);
+  const struct segment **from = ARENA_ARRAY(a, const struct segment *, n + 1);
+  for (int end = 1; end <= n; end++) {
+    cost[end] = INT64_MAX;
+    for (int k = 1; k <= t->most && k <= end; k++) {
+      for (int flat = 0; flat < 2; flat++) {
+        const struct segment *s = stretch(t, end - k, k, flat);
+        if (!s->possible || s->bytes > limit || cost[end - k] == INT64_MAX) continue;
+        const int64_t c = cost[end - k] + (t->longest ? 1 : s->instructions);
+        if (c >= cost[end]) continue;
+        cost[end] = c;
+        from[end] = s;
+      }
+    }
+  }
+  if (cost[n] == INT64_MAX) return false;
+  int count = 0;
+  for (int end = n; end > 0; end = from[end]->first) count++;
+  *n_cut = count;
+  *instructions = 0;
+  for (int end = n; end > 0; end = from[end]->first) {
+    cut[--count] = from[end];
+    *instructions += from[end]->instructions;
+  }
+  return true;
+}
+
+static int by_size(const void *a, const void *b) {
+  const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* The bytes that occur, ascending, each once. */
+static size_t *limits_of(const struct stretches *t, int *count, struct arena *a) {
+  const size_t all = (size_t)t->p->n_work * (size_t)t->most * 2;
+  size_t *limits = ARENA_ARRAY(a, size_t, all + 1);
+  int n = 0, kept = 0;
+  for (size_t i = 0; i < all; i++)
+    if (t->at[i].possible) limits[n++] = t->at[i].bytes;
+  qsort(limits, (size_t)n, sizeof *limits, by_size);
+  for (int i = 0; i < n; i++)
+    if (kept == 0 || limits[i] != limits[kept - 1]) limits[kept++] = limits[i];
+  *count = kept;
+  return limits;
+}
+
+/* ---- laying out one cut ------------------------------------------------------- */
+
+static int segment_of(const struct schedule *s, int work) {
+  for (int k = 0; k < s->n_segments; k++)
+    if (work < s->segments[k].end) return k;
+  return s->n_segments > 0 ? s->n_segments - 1 : 0;
+}
+
+static int add_item(struct schedule *s, struct item item) {
+  item.bytes = (item.bytes + 7) & ~(size_t)7;
+  s->items[s->n_items] = item;
+  return s->n_items++;
+}
+
+static bool is_port(const int *ports, int n, const struct program *p, int storage) {
+  for (int i = 0; i < n; i++)
+    if (p->storage[ports[i]] == storage) return true;
+  return false;
+}
+
+/* Whole tensors: those that some other segment, or the model's user, sees. */
+static void add_whole(const struct program *p, struct schedule *s) {
+  const struct graph *g = p->graph;
+  for (int t = 0; t < g->n_tensors; t++) {
+    if (p->storage[t] != t || p->born[t] < -1) continue;
+    const int last = p->last[t];
+    struct item item = {.storage = t, .bytes = graph_bytes(&g->tensors[t]), .kind = COMPILE_ACTIVATION};
+    item.first = p->born[t] < 0 ? 0 : segment_of(s, p->born[t]);
+    /* What nothing reads is written all the same (dead nodes are gone: only unread inputs are left). */
+    item.last = last == -2 ? item.first : segment_of(s, last);
+    if (p->born[t] >= 0 && last >= 0 && last < s->segments[item.first].end) continue; /* inner */
+    if (is_port(g->outputs, g->n_outputs, p, t)) item.kind = COMPILE_OUTPUT;
+    if (is_port(g->inputs, g->n_inputs, p, t)) item.kind = COMPILE_INPUT;
+    s->item_of[t] = add_item(s, item);
+  }
+}
+
+/* Rings of one segment; a class that ends in a whole tensor has its room. */
+static void add_rings(const struct program *p, struct schedule *s, int k) {
+  const struct segment *seg = &s->segments[k];
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < seg->n_rings; i++) {
+      const int storage = seg->ring_storage[i], class = seg->ring_class[i];
+      if ((pass == 0) != (class == storage)) continue;
+      if (pass == 1) {
+        s->item_of[storage] = s->item_of[class];
+        continue;
+      }
+      const struct form *f = form_in(&p->work[p->born[storage]], seg);
+      s->item_of[storage] = add_item(s, (struct item){.kind = COMPILE_RING,
+                                                      .storage = storage,
+                                                      .first = k,
+                                                      .last = k,
+                                                      .rows = f->out.rows,
+                                                      .ring_rows = seg->ring_rows[i],
+                                                      .bytes = (size_t)seg->ring_rows[i] *
+                                                               f->out.row_bytes});
+    }
+  }
+  for (int i = 0; i < seg->n_rings; i++) s->ring_rows[seg->ring_storage[i]] = seg->ring_rows[i];
+}
+
+static void add_states(const struct program *p, struct schedule *s, int k) {
+  const struct segment *seg = &s->segments[k];
+  s->shared_item[k] = -1;
+  if (seg->shared_state_bytes > 0)
+    s->shared_item[k] = add_item(s, (struct item){.kind = COMPILE_STATE,
+                                                  .storage = -1,
+                                                  .first = k,
+                                                  .last = k,
+                                                  .bytes = seg->shared_state_bytes});
+  for (int i = seg->first; i < seg->end; i++) {
+    const struct form *f = form_in(&p->work[i], seg);
+    s->state_item[i] = s->shared_item[k];
+    if (p->work[i].keeps_state && f->state_bytes > 0)
+      s->state_item[i] = add_item(s, (struct item){.kind = COMPILE_STATE,
+                                                   .storage = -1,
+                                                   .first = k,
+                                                   .last = k,
+                                                   .bytes = f->state_bytes});
+  }
+}
+
+static void keep_apart(const struct schedule *s, struct apart *apart) {
+  const int n = s->n_items;
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++)
+      if (i != j && s->items[i].first <= s->items[j].last && s->items[j].first <= s->items[i].last)
+        apart[i * n + j] = (struct apart){true, false, (int64_t)s->items[i].bytes};
+  for (int k = 0; k < s->n_segments; k++) {
+    for (int o = 0; o < s->segments[k].n_overlaps; o++) {
+      const struct overlap *overlap = &s->segments[k].overlaps[o];
+      const int made = s->item_of[overlap->made], dying = s->item_of[overlap->dying];
+      if (made < 0 || dying < 0 || s->items[dying].last != k || s->items[made].first != k) continue;
+      struct apart *pair = &apart[made * n + dying];
+      pair->equal = overlap->equal;
+      if (overlap->distance < pair->distance) pair->distance = overlap->distance;
+    }
+  }
+}
+
+/* The most bytes that live in one segment. */
+static size_t least_of(const struct schedule *s) {
+  size_t least = 0;
+  for (int k = 0; k < s->n_segments; k++)
+    if (s->segments[k].bytes > least) least = s->segments[k].bytes;
+  return least;
+}
+
+static void lay_out(const struct program *p, const struct segment *const *cut, int n_cut,
+                    struct arena *a, struct schedule *s) {
+  const int tensors = p->graph->n_tensors + 1;
+  memset(s, 0, sizeof *s);
+  s->n_segments = n_cut;
+  s->segments = ARENA_ARRAY(a, struct segment, n_cut + 1);
+  for (int k = 0; k < n_cut; k++) s->segments[k] = *cut[k];
+  s->items = ARENA_ARRAY(a, struct item, tensors + p->n_work + n_cut + 1);
+  s->item_of = ARENA_ARRAY(a, int, tensors);
+  s->ring_rows = ARENA_ARRAY(a, int, tensors);
+  s->state_item = ARENA_ARRAY(a, int, p->n_work + 1);
+  s->shared_item = ARENA_ARRAY(a, int, n_cut + 1);
+  for (int t = 0; t < tensors; t++) s->item_of[t] = -1;
+  add_whole(p, s);
+  for (int k = 0; k < n_cut; k++) add_rings(p, s, k);
+  for (int k = 0; k < n_cut; k++) add_states(p, s, k);
+  struct apart *apart = ARENA_ARRAY(a, struct apart, s->n_items * s->n_items + 1);
+  keep_apart(s, apart);
+  s->least_bytes = least_of(s);
+  s->arena_bytes = offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
+}
+
+/* ---- choosing ------------------------------------------------------------------ */
+
+struct chooser {
+  const struct program *p;
+  const struct compile_options *o;
+  struct arena *arena;
+  struct stretches stretches;
+  const struct segment **cut;
+  size_t *limits;
+  int n_limits;
+  size_t own_bytes;             /* the executor's, about */
+  int64_t fastest;
+};
+
+/* Lays out the cheapest cut under a limit. false: no cut, or dearer than `most`. */
+static bool try_limit(struct chooser *c, size_t limit, int64_t most, struct schedule *s) {
+  int n_cut = 0;
+  int64_t instructions = 0;
+  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return false;
+  if (instructions > most) return false;
+  lay_out(c->p, c->cut, n_cut, c->arena, s);
+  s->instructions = instructions;
+  s->fastest_instructions = c->fastest;
+  return true;
+}
+
+/* The least RAM at most 10 % slower than the fastest: the first few limits that allow it are laid out. */
+static bool choose_default(struct chooser *c, struct schedule *out) {
+  bool found = false;
+  const int64_t most = c->stretches.longest ? INT64_MAX : c->fastest + c->fastest / 10;
+  for (int i = 0, tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
+    struct schedule s;
+    if (found && c->limits[i] >= out->arena_bytes) break;
+    if (!try_limit(c, c->limits[i], most, &s)) continue;
+    tried++;
+    if (!found || s.arena_bytes < out->arena_bytes) *out = s;
+    found = true;
+  }
+  return found;
+}
+
+/* The fastest that fits: limits from the highest that could. *least: the smallest arena seen. */
+static bool choose_within(struct chooser *c, size_t bytes, size_t *least, struct schedule *out) {
+  *least = SIZE_MAX;
+  for (int i = c->n_limits - 1; i >= 0; i--) {
+    if (c->limits[i] > bytes) continue;
+    struct schedule s;
+    if (!try_limit(c, c->limits[i], INT64_MAX, &s)) break;
+    if (s.arena_bytes < *least) *least = s.arena_bytes;
+    *out = s;
+    if (s.arena_bytes <= bytes) return true;
+  }
+  /* Nothing fits: find the least there is, to say so. */
+  for (int i = 0, tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
+    struct schedule s;
+    if (c->limits[i] >= *least || !try_limit(c, c->limits[i], INT64_MAX, &s)) continue;
+    tried++;
+    if (s.arena_bytes < *least) {
+      *least = s.arena_bytes;
+      *out = s;
+    }
+    if (s.arena_bytes <= bytes) return true;
+  }
+  return false;
+}
+
+/* The executor's own bytes: row pointers and counters. Tensors of a plan: at most two views of each. */
+static size_t own_bytes(const struct program *p, int pointer_bytes) {
+  int most = 1;
+  for (int i = 0; i < p->n_work; i++) {
+    int rows = 0;
+    for (int k = 0; k < p->work[i].n_in; k++) rows += p->work[i].row.reach[k].rows;
+    if (rows > most) most = rows;
+  }
+  return (size_t)(most * pointer_bytes) + 2 * (size_t)(p->n_work * 3 + p->graph->n_inputs);
+}
+
+bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
+                     struct schedule *out, struct err *e) {
+  struct chooser c = {.p = p, .o = o, .arena = a, .own_bytes = own_bytes(p, o->pointer_bytes)};
+  int n_cut = 0;
+  c.stretches.p = p;
+  c.cut = ARENA_ARRAY(a, const struct segment *, p->n_work + 1);
+  if (p->n_work == 0) {
+    lay_out(p, c.cut, 0, a, out);
+    return true;
+  }
+  replay_all(&c.stretches, o, a);
+  if (!cheapest(&c.stretches, SIZE_MAX, c.cut, &n_cut, &c.fastest, a))
+    return err_internal(e, "no order of the %d steps runs to its end", p->n_work);
+  c.limits = limits_of(&c.stretches, &c.n_limits, a);
+  if (o->ram_bytes > 0) {
+    size_t least = 0;
+    const size_t own = c.own_bytes < o->ram_bytes ? c.own_bytes : o->ram_bytes;
+    if (choose_within(&c, o->ram_bytes - own, &least, out)) return true;
+    return err_set(e, "does not fit %zu bytes of RAM: the least possible is about %zu bytes",
+                   o->ram_bytes, least + c.own_bytes);
+  }
+  if (o->fast) {
+    for (int i = 0; i < c.n_limits; i++)
+      if (try_limit(&c, c.limits[i], c.fastest, out)) return true;
+    return err_internal(e, "the fastest plan has no limit");
+  }
+  if (!choose_default(&c, out)) return err_internal(e, "no plan within 10 %% of the fastest");
+  return true;
+}
