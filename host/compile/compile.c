@@ -76,13 +76,12 @@ static bool run_passes(struct pass *p, const struct graph *g, const struct graph
   return true;
 }
 
-bool compile_graph(const struct graph *g, const struct compile_options *options, struct arena *a,
-                   struct compiled *out, struct err *e) {
+static bool compile(const struct graph *g, const struct compile_options *options, struct arena *a,
+                    struct compiled *out, struct err *e) {
   struct pass pass = {.arena = a};
   struct program program;
   struct schedule schedule;
   memset(out, 0, sizeof *out);
-  err_file(e, g->name);
   out->source = g;
   out->options = *options;
   if (out->options.pointer_bytes == 0) out->options.pointer_bytes = (int)sizeof(void *);
@@ -101,8 +100,14 @@ bool compile_graph(const struct graph *g, const struct compile_options *options,
   finish_layers(&program, &pass);
   out->layers = pass.layers;
   out->n_layers = pass.n_layers;
-  if (e != NULL) e->file[0] = 0; /* nothing is wrong with it */
   return true;
+}
+
+bool compile_graph(const struct graph *g, const struct compile_options *options, struct arena *a,
+                   struct compiled *out, struct err *e) {
+  if (compile(g, options, a, out, e)) return true;
+  err_file(e, g->name);
+  return false;
 }
 
 bool compile_write_mote(const struct compiled *c, const char *path, struct err *e) {

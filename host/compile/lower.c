@@ -408,7 +408,6 @@ static void count_calls(const struct work *w, struct form *f) {
 static bool lower_node(const struct graph *g, int index, struct work *w, struct err *e) {
   const struct graph_node *n = &g->nodes[index];
   build_form *build = builder_of(g, n, &w->op, &w->stem);
-  err_node(e, "operator %d %s", n->source_op, mote_op_name((int)n->op));
   if (build == NULL) return err_set(e, "no kernel runs this operator");
   if (!check_types(g, n, e)) return false;
   w->node = index;
@@ -425,7 +424,6 @@ static bool lower_node(const struct graph *g, int index, struct work *w, struct 
   w->has_flat = build(g, n, true, &w->flat, NULL);
   if (w->has_flat) count_calls(w, &w->flat);
   if (!fits16(w->row.calls)) return too_large(e, "the number of rows", w->row.calls, UINT16_MAX);
-  if (e != NULL) e->node[0] = 0; /* nothing is wrong with it */
   return true;
 }
 
@@ -462,8 +460,10 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
     const struct graph_node *node = &g->nodes[n];
     if (node->op == MOTE_OP_RESHAPE)
       p->storage[node->out[0]] = p->storage[node->in[0]];
-    else if (!lower_node(g, n, &p->work[p->n_work++], e))
+    else if (!lower_node(g, n, &p->work[p->n_work++], e)) {
+      err_node(e, "operator %d %s", node->source_op, mote_op_name((int)node->op));
       return false;
+    }
   }
   find_lives(p);
   return true;
