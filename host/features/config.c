@@ -219,10 +219,6 @@ static bool check_frames(const struct features_config *c, struct err *e) {
   if (rows > 65535)
     return refuse(e, "hop_ms", "%lld frames in a window; at most 65,535 work: take a longer hop",
                   (long long)rows);
-  const int64_t values = rows * c->channels * features_columns_each(c);
-  if (values > 1 << 20)
-    return refuse(e, "window_ms", "%lld values in a window; at most 1,048,576 work",
-                  (long long)values);
   return true;
 }
 
@@ -261,5 +257,12 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (c->range_db > 0 && c->kind != FEATURES_LOGMEL && c->kind != FEATURES_SPECTRUM)
     return refuse(e, "range_db", "%g dB: %s features have no range; use 0", c->range_db,
                   features_kind_name(c->kind));
-  return !spectrum || check_spectrum(c, e);
+  if (spectrum && !check_spectrum(c, e)) return false;
+  const int64_t frame = features_frame_samples(c), hop = features_hop_samples(c);
+  const int64_t rows = (features_samples_of(c->window_ms, c->rate_hz) - frame) / hop + 1;
+  const int64_t values = rows * c->channels * features_columns_each(c);
+  if (values > 1 << 20)
+    return refuse(e, "window_ms", "%lld values in a window; at most 1,048,576 work",
+                  (long long)values);
+  return true;
 }

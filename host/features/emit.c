@@ -99,7 +99,10 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   emit_head(f, out);
   for (int i = 0; i < n; i++)
     emit_numbers(out, mote_at(f, tables[i].at), padded(&tables[i]), tables[i].bits);
-  text_add(out, "};\n");
+  text_printf(out,
+              "};\n\n/* For other files. */\nconst struct mote_features *%s_block(void);\n"
+              "const struct mote_features *%s_block(void) { return &%s.head; }\n",
+              prefix, prefix, prefix);
 }
 
 void features_describe(const struct features_block *block, struct text *out) {

@@ -95,7 +95,7 @@ bool features_build(const struct features_config *c, struct arena *a, struct fea
                     struct err *e);
 
 /* Chooses the map to int8 from training windows (each window_samples * channels int16): offset and deviation
- * (one for all columns of log spectra, one for each column of statistics and raw), and scale and zero point
+ * of each column (log spectra: one deviation for all columns, so that a pattern looks the same in each), scale and zero point
  * from the 0.1 and 99.9 percentiles. Replaces block's bytes by new ones in a; deterministic.
  * errors: no windows. cost: one features run a window. */
 bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
@@ -117,8 +117,8 @@ void features_place(const int16_t *samples, size_t n, int channels, size_t windo
                     int16_t *out);
 
 /* A C99 source text: `const struct <prefix>_bytes <prefix>` equal to the block's bytes, readable, with
- * compile-time asserts, and macros <PREFIX>_WINDOW, _SCRATCH_BYTES, _OUT_BYTES. prefix: a C identifier.
- * Use as (const struct mote_features *)&<prefix>. */
+ * compile-time asserts; `const struct mote_features *<prefix>_block(void)`, which a caller declares; and the
+ * macros <PREFIX>_WINDOW, _CHANNELS, _SCRATCH_BYTES, _OUT_BYTES. prefix: a C identifier, at most 60 long. */
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out);
 
 /* A few lines for people: what the block does, its shape, its memory. */

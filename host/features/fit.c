@@ -55,8 +55,9 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
   const double n = (double)count * f->rows;
   double variance = 0;
   for (size_t c = 0; c < f->columns; c++) {
-    t->offset[c] = floor(t->offset[c] / n + 0.5);
-    t->deviation[c] = fmax(t->deviation[c] / n - t->offset[c] * t->offset[c], 1);
+    const double mean = t->offset[c] / n;
+    t->offset[c] = floor(mean + 0.5);
+    t->deviation[c] = fmax(t->deviation[c] / n - mean * mean, 1);
     variance += t->deviation[c] / f->columns;
   }
   const bool together = f->kind == MOTE_FEATURES_BANDS && !f->coefficients;
