@@ -6,6 +6,7 @@
 #   make bare CHIP=cortex-m4    the device archive for a chip           build/cortex-m4/libmote.a
 #   make test               every unit test of the chosen profile
 #   make bench-train        one training step against PyTorch, as a ratio
+#   make V=1                shows every command
 #
 # Files are found by folder: a new .c file in a room is built, a new test/test_*.c is a test.
 
@@ -19,6 +20,12 @@ STRICT  := -Wall -Wextra -Werror -Wconversion -Wsign-conversion -Wshadow -Wstric
 # One arithmetic: no contraction to fused multiply-add, no reassociation, anywhere.
 EXACT   := -ffp-contract=off -fno-strict-aliasing
 DEPS    := -MMD -MP
+
+# What is done in a word; the whole command with V=1.
+V       ?= 0
+ifeq ($(V),0)
+  say = @echo '  $(1)  $@';
+endif
 
 ifeq ($(PROFILE),asan)
   MODE := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DMOTE_CHECKED=1
@@ -59,7 +66,7 @@ all: $(PROGRAM)
 
 $(PROGRAM): $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(MODE) -o $@ $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a $(LIBS)
+	$(call say,link)$(CC) $(MODE) -o $@ $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a $(LIBS)
 
 $(B)/libmote.a: $(BARE_OBJ)
 	@rm -f $@; $(AR) rcs $@ $^
@@ -68,18 +75,18 @@ $(B)/libhost.a: $(HOST_OBJ)
 
 $(B)/mote/%.o: mote/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BARE_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+	$(call say,cc)$(CC) $(BARE_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
 $(B)/host/%.o: host/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+	$(call say,cc)$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
 $(B)/app/%.o: app/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
+	$(call say,cc)$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -c $< -o $@
 
 # A test program links the libraries and cmocka; it prints cmocka's own lines.
 $(B)/test/%: test/%.c $(B)/libhost.a $(B)/libmote.a
 	@mkdir -p $(@D)
-	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS) -lcmocka
+	$(call say,cc)$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS) -lcmocka
 tests: $(TESTS)
 test: all tests
 	@for t in $(TESTS); do $$t || exit 1; done
@@ -94,7 +101,7 @@ $(CB)/libmote.a: $(CHIP_OBJ)
 	@rm -f $@; $(CHIP_AR_$(CHIP)) rcs $@ $^
 $(CB)/mote/%.o: mote/%.c
 	@mkdir -p $(@D)
-	$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
+	$(call say,cc)$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
 
 doors:
 	tools/doors
