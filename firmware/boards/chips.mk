@@ -10,7 +10,7 @@ CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2
 CHIP_CORE_cortex-m4      := m4
-CHIP_PACK_cortex-m4      := DSP
+CHIP_PACK_cortex-m4      := PLAIN
 CHIP_POINTER_cortex-m4   := 4
 CHIP_MACHINE_cortex-m4   := mps2-an386
 CHIP_BOARD_cortex-m4     := mps2

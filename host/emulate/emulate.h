@@ -27,7 +27,7 @@ struct emulate_target {
   const char *
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */
   const char *start; /* folder of start-up code and linker script in firmware/boards */
-  const char *pack;  /* layout of packed weights: "PLAIN", "DSP" (mote/isa/isa.h: MOTE_PACK_*) */
+  const char *pack;  /* layout of weights: "PLAIN" (mote/isa/isa.h: MOTE_PACK_*) */
   enum emulate_core core;
   int pointer_bytes;
 };

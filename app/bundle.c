@@ -1,0 +1,256 @@
+/* bundle: writes the C project of a model, builds it and runs it. See bundle.h.
+ *
+ * A project holds the emitted model (model.c, model.h), the features' constants (features.c), the glue that the
+ * harness asks for (program.c), the pieces of mote/ that the model needs, and the harness with start-up code.
+ *
+ * The features' scratch lies in the arena where the network's input is not: the network runs after them. */
+#include "app/bundle.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SOURCES 256
+
+/* ---- which files of mote/ a model needs ------------------------------------------ */
+
+struct sources {
+  const char *files[MAX_SOURCES];
+  int n;
+};
+
+static bool add_source(struct sources *s, const char *file, struct err *e) {
+  if (s->n == MAX_SOURCES) return err_internal(e, "more than %d sources", MAX_SOURCES);
+  s->files[s->n++] = file;
+  return true;
+}
+
+/* Whether a file defines kernels, and one that the plan uses: "mote_kernel_<stem> =". */
+static bool wanted(struct arena *a, const struct compiled *c, const char *text) {
+  bool defines = false;
+  for (const char *p = text; (p = strstr(p, "const struct mote_kernel mote_kernel_")); p++) {
+    const char *stem = p + strlen("const struct mote_kernel mote_kernel_");
+    defines = true;
+    for (int i = 0; i < c->n_steps; i++)
+      if (text_starts(stem, arena_printf(a, "%s =", c->steps[i].stem))) return true;
+  }
+  return !defines;
+}
+
+static bool add_room(struct arena *a, const char *home, const char *room, const struct compiled *c,
+                     struct sources *s, struct err *e) {
+  char **names;
+  int n;
+  if (!dir_list(a, arena_printf(a, "%s/%s", home, room), &names, &n, e)) return false;
+  for (int i = 0; i < n; i++) {
+    const char *file = arena_printf(a, "%s/%s", room, names[i]);
+    uint8_t *text;
+    size_t size;
+    const bool header = text_ends(file, ".h") || text_ends(file, ".def");
+    if (!header && !text_ends(file, ".c")) continue;
+    if (!header) {
+      if (!file_read(a, arena_printf(a, "%s/%s", home, file), 8 << 20, &text, &size, e))
+        return false;
+      if (!wanted(a, c, (const char *)text)) continue;
+    }
+    if (!add_source(s, file, e)) return false;
+  }
+  return true;
+}
+
+static bool find_sources(struct arena *a, const struct bundle *b, struct sources *s,
+                         struct err *e) {
+  static const char *const rooms[] = {"mote/base", "mote/isa", "mote/nn", "mote/run", "mote/dsp"};
+  const int n = b->request.features ? 5 : 4;
+  char *home;
+  if (!mote_home(a, &home, e)) return false;
+  for (int i = 0; i < n; i++)
+    if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
+  return true;
+}
+
+/* ---- program.c --------------------------------------------------------------------- */
+
+static size_t tensor_bytes(const struct graph *g, int t) { return graph_bytes(&g->tensors[t]); }
+
+static size_t sum_bytes(const struct graph *g, const int *tensors, int n) {
+  size_t sum = 0;
+  for (int i = 0; i < n; i++) sum += tensor_bytes(g, tensors[i]);
+  return sum;
+}
+
+static void add_sizes(struct text *t, const char *name, const struct graph *g, const int *tensors,
+                      int n) {
+  text_printf(t, "static const uint32_t %s[] = {", name);
+  for (int i = 0; i < n; i++) text_printf(t, "%s%zu", i ? ", " : "", tensor_bytes(g, tensors[i]));
+  text_add(t, "};\n");
+}
+
+/* Where input 0 of the plan lies in the arena. */
+static size_t input_offset(const struct compiled *c) {
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_port *ports = (const struct mote_port *)(const void *)(c->plan + plan->inputs);
+  const struct mote_tensor *tensors =
+      (const struct mote_tensor *)(const void *)(c->plan + plan->tensors);
+  return tensors[ports[0].tensor].offset;
+}
+
+/* The features' scratch in front of the network's input where it fits, else behind it. */
+static size_t place_scratch(const struct bundle *b, size_t *arena_bytes) {
+  const size_t need = b->request.features->scratch_bytes, at = input_offset(&b->compiled);
+  const size_t behind =
+      (at + tensor_bytes(b->request.graph, b->request.graph->inputs[0]) + 7) & ~(size_t)7;
+  *arena_bytes = b->compiled.arena_bytes;
+  if (need <= at) return 0;
+  if (behind + need > *arena_bytes) *arena_bytes = behind + need;
+  return behind;
+}
+
+static const char *program_text(struct arena *a, struct bundle *b) {
+  const struct graph *g = b->request.graph;
+  const bool features = b->request.features != NULL;
+  size_t scratch = 0;
+  struct text t;
+  text_init(&t, a);
+  b->arena_bytes = b->compiled.arena_bytes;
+  if (features) scratch = place_scratch(b, &b->arena_bytes);
+  text_printf(&t, "/* program: what the harness runs: %s. */\n", b->request.title);
+  text_add(&t, "#include \"firmware/harness/program.h\"\n#include \"model.h\"\n");
+  if (features) text_add(&t, "#include \"features.h\"\n");
+  text_printf(
+      &t,
+      "\n/* Inputs, activations, rings, scratch: all the memory that the model works in. */\n"
+      "__attribute__((section(\".arena\"), aligned(16))) static uint8_t arena[%zu];\n\n",
+      b->arena_bytes ? b->arena_bytes : 1);
+  if (features)
+    text_printf(&t,
+                "/* One window of samples, as a microphone or sensor leaves it. */\n"
+                "static int16_t samples[%zu];\n\n",
+                b->window_bytes / 2);
+  else
+    add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
+  add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
+  text_add(&t, "\nint program_open(void) { return model_init(arena, sizeof arena); }\n\n");
+  if (features)
+    text_printf(
+        &t,
+        "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
+        "  return i ? 0 : samples;\n}\n\n"
+        "void program_features(void) {\n"
+        "  /* The scratch lies where the network's input does not; the network runs afterwards. "
+        "*/\n"
+        "  mote_features_run((const struct mote_features *)&features, samples, arena + %zu,\n"
+        "                    (int8_t *)model_input(0));\n}\n\n",
+        scratch);
+  else
+    text_printf(&t,
+                "void *program_input(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
+                "  *bytes = input_bytes[i];\n  return model_input(i);\n}\n\n"
+                "void program_features(void) {}\n\n",
+                g->n_inputs);
+  text_printf(
+      &t,
+      "void program_network(void) { model_run(); }\n\n"
+      "const void *program_output(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
+      "  *bytes = output_bytes[i];\n  return model_output(i);\n}\n\n"
+      "struct mote_model *program_model(void) { return &model_model; }\n",
+      g->n_outputs);
+  return t.data;
+}
+
+static bool write_text(struct arena *a, const char *dir, const char *name, const char *text,
+                       struct err *e) {
+  return file_write(arena_printf(a, "%s/%s", dir, name), text, strlen(text), e);
+}
+
+/* features.c holds the constants, features.h makes them known. */
+static bool write_features(struct arena *a, const struct bundle *b, struct err *e) {
+  struct text source;
+  text_init(&source, a);
+  features_emit_c(b->request.features, "features", &source);
+  return write_text(a, b->dir, "features.h", source.data, e);
+}
+
+/* ---- doors -------------------------------------------------------------------------- */
+
+static bool pack_of(const struct emulate_target *target, enum mote_pack *pack, struct err *e) {
+  if (strcmp(target->pack, "PLAIN") != 0)
+    return err_internal(e, "chips.mk names a layout of weights that is not known: %s",
+                        target->pack);
+  *pack = MOTE_PACK_PLAIN;
+  return true;
+}
+
+bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
+                  struct bundle *b, struct err *e) {
+  const struct graph *g = request->graph;
+  struct compile_options options = {.pack = MOTE_PACK_PLAIN,
+                                    .pointer_bytes = request->target->pointer_bytes,
+                                    .fast = request->fast,
+                                    .small = request->small,
+                                    .ram_bytes = request->ram_bytes};
+  struct sources sources = {.n = 0};
+  struct text header, source;
+  *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};
+  if (!pack_of(request->target, &options.pack, e)) return false;
+  if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
+  b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);
+  b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);
+  if (request->features) {
+    if (g->n_inputs != 1 || b->input_bytes != request->features->out_bytes)
+      return err_internal(e, "features of %zu bytes do not fit an input of %zu",
+                          request->features->out_bytes, b->input_bytes);
+    b->window_bytes = b->input_bytes =
+        (size_t)request->features->window_samples * (size_t)request->features->channels * 2;
+  }
+  text_init(&header, a);
+  text_init(&source, a);
+  if (!dir_make(dir, e) || !compile_emit_c(&b->compiled, "model", "model.h", &header, &source, e) ||
+      !find_sources(a, b, &sources, e))
+    return false;
+  return emulate_project(a, dir, request->title, request->target, sources.files, sources.n, NULL, 0,
+                         0, e) &&
+         write_text(a, dir, "model.h", header.data, e) &&
+         write_text(a, dir, "model.c", source.data, e) &&
+         (!request->features || write_features(a, b, e)) &&
+         write_text(a, dir, "program.c", program_text(a, b), e);
+}
+
+bool bundle_build(struct arena *a, struct bundle *b, struct err *e) {
+  b->built = emulate_build(a, b->dir, b->request.target, &b->program, e);
+  return b->built;
+}
+
+bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int count, bool tap,
+                bool layers, struct emulate_result *result, struct err *e) {
+  const struct emulate_options options = {.inputs = inputs,
+                                          .input_bytes = b->input_bytes,
+                                          .count = count,
+                                          .steps = tap ? b->compiled.n_steps : 0,
+                                          .layers = layers,
+                                          .count_instructions = true};
+  if (!emulate_run(a, &b->program, &options, result, e)) return false;
+  if (result->output_bytes != b->output_bytes)
+    return err_internal(e, "the program writes %zu bytes an inference, not %zu",
+                        result->output_bytes, b->output_bytes);
+  return true;
+}
+
+bool bundle_run_once(struct arena *a, const struct bundle_request *request, const void *inputs,
+                     int count, bool tap, struct bundle *b, struct emulate_result *result,
+                     struct err *e) {
+  char *dir;
+  if (!dir_temporary(a, &dir, e)) return false;
+  const bool ok = bundle_write(a, request, dir, b, e) && bundle_build(a, b, e) &&
+                  bundle_run(a, b, inputs, count, tap, tap, result, e);
+  dir_remove(dir);
+  return ok;
+}
+
+int64_t bundle_flash_code(const struct bundle *b) {
+  const struct emulate_size *s = &b->program.size;
+  return s->flash_code + s->flash_plan - (int64_t)b->compiled.flash_weight_bytes;
+}
+int64_t bundle_flash_weight(const struct bundle *b) {
+  return (int64_t)b->compiled.flash_weight_bytes + b->program.size.flash_tables;
+}

@@ -1,0 +1,94 @@
+/* bundle: a model, with or without features in front, becomes a C project; the project becomes a program that
+ * runs on an emulated chip or on this machine. `build`, `bench`, `verify` and `test` stand on it.
+ *
+ *   graph (+ features) -> bundle_write -> a folder anybody can build -> bundle_build -> bundle_run
+ *
+ * It adapts between compile, features and emulate, which do not know each other. */
+#ifndef APP_BUNDLE_H
+#define APP_BUNDLE_H
+
+#include "app/app.h"
+#include "host/compile/compile.h"
+#include "host/emulate/emulate.h"
+#include "host/features/features.h"
+
+struct bundle_request {
+  const char *title; /* for comments: the file's or project's name */
+  const struct graph *graph;
+  const struct features_block *features; /* NULL: the network alone, its inputs raw tensors */
+  const struct emulate_target *target;
+  const struct emulate_board *board; /* NULL: none */
+  bool fast, small;
+  size_t ram_bytes; /* most arena bytes; 0: no limit */
+};
+
+struct bundle {
+  struct bundle_request request;
+  struct compiled compiled;
+  const char *dir;
+  size_t input_bytes, output_bytes; /* of one inference, all tensors concatenated */
+  size_t arena_bytes;  /* features' scratch included, which shares the network's room */
+  size_t window_bytes; /* samples of one window, 0 without features */
+  bool built;
+  struct emulate_program program;
+};
+
+/* Compiles the graph for the target and writes the C project to dir, which is made: model.c, model.h,
+ * features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a full disk. */
+bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
+                  struct bundle *b, struct err *e);
+/* Builds the project with the target's compiler, and measures it. */
+bool bundle_build(struct arena *a, struct bundle *b, struct err *e);
+/* Runs count inputs, one behind another, each b->input_bytes. tap: run the first once more and tell layers
+ * apart; layers: also collect their rows. */
+bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int count, bool tap,
+                bool layers, struct emulate_result *result, struct err *e);
+
+/* bytes of flash: code with the plan's own tables; weights, constants and feature tables. */
+int64_t bundle_flash_code(const struct bundle *b);
+int64_t bundle_flash_weight(const struct bundle *b);
+
+/* Everything about one program in one call, for tests and reports: writes to a folder of its own, builds, runs,
+ * removes the folder. b->dir is gone afterwards. */
+bool bundle_run_once(struct arena *a, const struct bundle_request *request, const void *inputs,
+                     int count, bool tap, struct bundle *b, struct emulate_result *result,
+                     struct err *e);
+
+/* ---- layers and hashes (docs/spec/cli.md) -------------------------------------- */
+
+/* The outputs of the source model's operators as one witness computed them: [n], NULL where an output exists
+ * nowhere (see the fate in compiled.layers). */
+struct bundle_layers {
+  int n;
+  const uint8_t *const *bytes;
+  const size_t *size;
+};
+/* From the rows that a tap saw, and the inputs that ran. errors: rows that do not make a whole tensor. */
+bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs,
+                   const struct emulate_rows *rows, int n_rows, struct bundle_layers *layers,
+                   struct err *e);
+/* Runs a plan in this process with the tap set: outputs (concatenated) and rows. needs: packed for this
+ * machine (compile options PLAIN or readable here, pointer bytes of this machine). */
+bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
+                     uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e);
+/* SHA-256 of all outputs, then of the layers' hashes, in the source's order; layers that do not exist are left
+ * out. */
+void bundle_hash(const void *outputs, size_t output_bytes, const struct bundle_layers *layers,
+                 char hex[65]);
+void bundle_layer_hash(const struct bundle_layers *layers, int i, char hex[65]);
+/* Writes opNN.bin of every layer that exists into dir, which is made. */
+bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, const char *dir,
+                         struct err *e);
+
+/* The default input of bench and verify: byte i is ((i*37+11) mod 256) - 128 (other types as the golden files
+ * have them), every input tensor from 0. */
+void *bundle_pattern(struct arena *a, const struct graph *g, size_t *bytes);
+/* -i FILE...: one for each input tensor, or one with all concatenated; none: the pattern. errors: a wrong size
+ * says which is right. */
+bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                        uint8_t **inputs, struct err *e);
+/* -o FILE...: likewise. */
+bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                          const uint8_t *outputs, struct err *e);
+
+#endif

@@ -1,0 +1,239 @@
+/* bundle_layers: rows that a tap saw become the source model's layers, and layers become hashes; inputs and
+ * outputs as files. See bundle.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/bundle.h"
+
+/* ---- layers --------------------------------------------------------------------------- */
+
+/* The output of one step, whole. */
+static const uint8_t *gather(struct arena *a, const struct compiled *c, int step,
+                             const struct emulate_rows *rows, int n_rows, size_t bytes,
+                             struct err *e) {
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_step *s =
+      (const struct mote_step *)(const void *)(c->plan + plan->steps) + step;
+  const struct mote_tensor *t =
+      (const struct mote_tensor *)(const void *)(c->plan + plan->tensors) + s->output;
+  uint8_t *whole = ARENA_ARRAY(a, uint8_t, bytes);
+  size_t seen = 0;
+  for (int i = 0; i < n_rows; i++) {
+    if (rows[i].step != step) continue;
+    const size_t at = (size_t)rows[i].first * t->row_bytes;
+    if (at > bytes || rows[i].size > bytes - at) {
+      err_internal(e, "step %d made rows beyond its tensor of %zu bytes", step, bytes);
+      return NULL;
+    }
+    memcpy(whole + at, rows[i].bytes, rows[i].size);
+    seen += rows[i].size;
+  }
+  if (seen == bytes) return whole;
+  err_internal(e, "step %d made %zu of %zu bytes", step, seen, bytes);
+  return NULL;
+}
+
+static const uint8_t *input_at(const struct graph *g, const uint8_t *inputs, int index) {
+  for (int i = 0; i < index; i++) inputs += graph_bytes(&g->tensors[g->inputs[i]]);
+  return inputs;
+}
+
+bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs,
+                   const struct emulate_rows *rows, int n_rows, struct bundle_layers *layers,
+                   struct err *e) {
+  const uint8_t **bytes = ARENA_ARRAY(a, const uint8_t *, c->n_layers + 1);
+  size_t *size = ARENA_ARRAY(a, size_t, c->n_layers + 1);
+  for (int i = 0; i < c->n_layers; i++) {
+    const struct compile_layer *l = &c->layers[i];
+    size[i] = l->bytes;
+    if (l->fate == COMPILE_STEP && !(bytes[i] = gather(a, c, l->step, rows, n_rows, l->bytes, e)))
+      return false;
+    if (l->fate == COMPILE_CONSTANT) bytes[i] = l->data;
+    /* A view of an earlier operator, or of an input; inputs NULL: features made it, and nobody saw it. */
+    if (l->fate == COMPILE_VIEW && l->view_of_op >= 0 && l->view_of_op < i)
+      bytes[i] = bytes[l->view_of_op];
+    if (l->fate == COMPILE_VIEW && l->view_of_op < 0 && inputs)
+      bytes[i] = input_at(c->source, inputs, l->view_of_input);
+  }
+  *layers = (struct bundle_layers){.n = c->n_layers, .bytes = bytes, .size = size};
+  return true;
+}
+
+/* ---- a plan in this process -------------------------------------------------------------- */
+
+struct tap {
+  struct arena *arena;
+  struct emulate_rows *rows;
+  int n, room;
+};
+
+static void on_rows(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+                    unsigned made, const void *rows) {
+  struct tap *t = context;
+  const uint8_t *base = (const uint8_t *)plan;
+  const struct mote_step *s = (const struct mote_step *)(const void *)(base + plan->steps) + step;
+  const struct mote_tensor *tensor =
+      (const struct mote_tensor *)(const void *)(base + plan->tensors) + s->output;
+  if (!made) return;
+  if (t->n == t->room) {
+    struct emulate_rows *more = ARENA_ARRAY(t->arena, struct emulate_rows, 2 * t->room + 64);
+    if (t->n) memcpy(more, t->rows, (size_t)t->n * sizeof *more);
+    t->rows = more;
+    t->room = 2 * t->room + 64;
+  }
+  const size_t size = (size_t)made * tensor->row_bytes;
+  uint8_t *copy = ARENA_ARRAY(t->arena, uint8_t, size);
+  memcpy(copy, rows, size);
+  t->rows[t->n++] = (struct emulate_rows){(int)step, first, made, copy, size};
+}
+
+bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
+                     uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e) {
+  const struct graph *g = c->source;
+  struct tap tap = {.arena = a};
+  struct mote_model model;
+  const uint8_t *from = inputs;
+  size_t sum = 0;
+  uint8_t *arena = ARENA_ARRAY(a, uint8_t, c->arena_bytes + 1);
+  const enum mote_status status = mote_open(&model, c->plan, c->plan_bytes, arena, c->arena_bytes);
+  if (status != MOTE_OK)
+    return err_internal(e, "the plan is refused: %s", mote_status_text(status));
+  for (int i = 0; i < g->n_inputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
+    memcpy(mote_input(&model, (unsigned)i), from, n);
+    from += n;
+  }
+  model.hook = on_rows;
+  model.hook_context = &tap;
+  mote_run(&model);
+  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+  uint8_t *to = *outputs = ARENA_ARRAY(a, uint8_t, sum);
+  for (int i = 0; i < g->n_outputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
+    memcpy(to, mote_output(&model, (unsigned)i), n);
+    to += n;
+  }
+  *rows = tap.rows;
+  *n_rows = tap.n;
+  return true;
+}
+
+/* ---- hashes -------------------------------------------------------------------------------- */
+
+static void digest(const void *bytes, size_t n, uint8_t out[32]) {
+  struct sha256 s;
+  sha256_init(&s);
+  sha256_add(&s, bytes, n);
+  sha256_end(&s, out);
+}
+
+void bundle_layer_hash(const struct bundle_layers *layers, int i, char hex[65]) {
+  uint8_t d[32];
+  digest(layers->bytes[i], layers->size[i], d);
+  sha256_hex(d, hex);
+}
+
+void bundle_hash(const void *outputs, size_t output_bytes, const struct bundle_layers *layers,
+                 char hex[65]) {
+  struct sha256 s;
+  uint8_t d[32];
+  sha256_init(&s);
+  sha256_add(&s, outputs, output_bytes);
+  for (int i = 0; i < layers->n; i++) {
+    if (!layers->bytes[i]) continue;
+    digest(layers->bytes[i], layers->size[i], d);
+    sha256_add(&s, d, sizeof d);
+  }
+  sha256_end(&s, d);
+  sha256_hex(d, hex);
+}
+
+bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, const char *dir,
+                         struct err *e) {
+  if (!dir_make(dir, e)) return false;
+  for (int i = 0; i < layers->n; i++)
+    if (layers->bytes[i] &&
+        !file_write(arena_printf(a, "%s/op%02d.bin", dir, i), layers->bytes[i], layers->size[i], e))
+      return false;
+  return true;
+}
+
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
+
+static void put(uint8_t *to, uint32_t x, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] = (uint8_t)(x >> 8 * i);
+}
+
+static void fill(const struct graph_tensor *t, uint8_t *to) {
+  const int64_t n = graph_elements(t);
+  for (int64_t i = 0; i < n; i++) {
+    const int32_t p = (int32_t)((i * 37 + 11) % 256) - 128;
+    const float real = (float)p / 128.0f;
+    uint32_t bits = (uint32_t)p;
+    if (t->type == MOTE_UINT8) bits = (uint32_t)(p + 128);
+    if (t->type == MOTE_INT16) bits = (uint32_t)(p * 256);
+    if (t->type == MOTE_FLOAT32) memcpy(&bits, &real, sizeof bits);
+    put(to + (size_t)i * mote_type_bytes((int)t->type), bits, mote_type_bytes((int)t->type));
+  }
+}
+
+void *bundle_pattern(struct arena *a, const struct graph *g, size_t *bytes) {
+  *bytes = 0;
+  for (int i = 0; i < g->n_inputs; i++) *bytes += graph_bytes(&g->tensors[g->inputs[i]]);
+  uint8_t *all = ARENA_ARRAY(a, uint8_t, *bytes + 1), *to = all;
+  for (int i = 0; i < g->n_inputs; i++) {
+    fill(&g->tensors[g->inputs[i]], to);
+    to += graph_bytes(&g->tensors[g->inputs[i]]);
+  }
+  return all;
+}
+
+static bool read_exact(struct arena *a, const char *path, uint8_t *to, size_t bytes,
+                       struct err *e) {
+  uint8_t *data;
+  size_t size;
+  if (!file_read(a, path, (size_t)1 << 30, &data, &size, e)) return false;
+  if (size != bytes) {
+    err_file(e, path);
+    return err_set(e, "the file has %zu bytes, the model wants %zu", size, bytes);
+  }
+  memcpy(to, data, bytes);
+  return true;
+}
+
+bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                        uint8_t **inputs, struct err *e) {
+  size_t bytes;
+  uint8_t *to = *inputs = bundle_pattern(a, g, &bytes);
+  if (files->count == 0) return true;
+  if (files->count == 1) return read_exact(a, files->items[0], to, bytes, e);
+  if (files->count != g->n_inputs)
+    return err_set(
+        e, "%d input files for a model with %d inputs: give one for each, or one with all of them",
+        files->count, g->n_inputs);
+  for (int i = 0; i < g->n_inputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
+    if (!read_exact(a, files->items[i], to, n, e)) return false;
+    to += n;
+  }
+  return true;
+}
+
+bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                          const uint8_t *outputs, struct err *e) {
+  size_t sum = 0;
+  (void)a;
+  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+  if (files->count == 0) return true;
+  if (files->count == 1) return file_write(files->items[0], outputs, sum, e);
+  if (files->count != g->n_outputs)
+    return err_set(
+        e, "%d output files for a model with %d outputs: give one for each, or one for all of them",
+        files->count, g->n_outputs);
+  for (int i = 0; i < g->n_outputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
+    if (!file_write(files->items[i], outputs, n, e)) return false;
+    outputs += n;
+  }
+  return true;
+}
