@@ -68,7 +68,7 @@ static struct plot plan_plot(const struct report_lines *c) {
   if (c->from_zero) low = fmin(low, 0), high = fmax(high, 0);
   if (high - low < 1e-9 * fmax(1, fabs(high))) high = low + fmax(1e-6, fabs(low) * 0.1);
   struct plot p = {.left = 52, .top = 10, .right = 470, .bottom = 206};
-  p.y = draw_axis(low, high, 4);
+  p.y = draw_axis(low, high, 5);
   double first = c->points ? x_of(c, 0) : 0, last = c->points ? x_of(c, c->points - 1) : 1;
   if (!isfinite(first) || !isfinite(last) || !(last > first))
     last = (isfinite(first) ? first : (first = 0)) + 1;

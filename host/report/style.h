@@ -15,7 +15,7 @@ static const char style_colours[] =
     "--shadow:0 1px 2px rgba(30,25,10,.05),0 4px 16px rgba(30,25,10,.04)}"
     "@media(prefers-color-scheme:dark){:root{--bg:#121417;--card:#1a1d22;--ink:#e9e7e2;--soft:#"
     "a3a7b0;"
-    "--line:#2c3038;--grid:#262a31;--accent:#6db1f5;--good:#6db1f5;--goodrgb:70,140,215;--badrgb:"
+    "--line:#2c3038;--grid:#262a31;--accent:#6db1f5;--good:#6db1f5;--goodrgb:48,114,196;--badrgb:"
     "214,104,38;"
     "--warn:#f29a5c;--c0:#5aa7f2;--c1:#f09a4a;--c2:#4cc09a;--c3:#bb8ae6;--c4:#dcb53c;--c5:#ee7fa3;-"
     "-onfill:#10131a;"
@@ -126,7 +126,8 @@ static const char style_figures[] =
     ".bars .k:not(:first-child){margin-top:.35rem}"
     "figure{padding:.9rem .9rem}.tiles{grid-template-columns:1fr "
     "1fr;gap:.6rem}.tile{padding:.75rem .8rem}"
-    ".tile b{font-size:1.32rem}}"
+    ".tile b{font-size:1.32rem}.row svg text{font-size:15px}.cm th,.cm td{padding:.4rem .25rem}"
+    ".cm td{min-width:2.3rem}}"
     "@media "
     "print{body{background:#fff}figure,.tile{box-shadow:none;break-inside:avoid}nav{display:none}}";
 
