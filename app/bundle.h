@@ -8,9 +8,28 @@
 #define APP_BUNDLE_H
 
 #include "app/app.h"
+#include "app/project.h"
 #include "host/compile/compile.h"
 #include "host/emulate/emulate.h"
 #include "host/features/features.h"
+
+/* ---- the model that a command was given ----------------------------------------- */
+
+/* A file, or where none was named the project's trained model with its features in front. */
+struct bundle_model {
+  const char *title;
+  const struct graph *graph;
+  const struct features_block *features; /* NULL: a file */
+  struct project *project;               /* NULL: a file */
+  struct project_model *trained;
+};
+/* path NULL: the project in the current folder. bundle_close_model afterwards, whatever was returned. */
+bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m, struct err *e);
+void bundle_close_model(struct bundle_model *m);
+/* The target that --target and --board name together; neither: the project's board. errors: they disagree. */
+bool bundle_find_target(struct arena *a, const struct bundle_model *m, const char *target,
+                        const char *board, const struct emulate_target **t,
+                        const struct emulate_board **b, struct err *e);
 
 struct bundle_request {
   const char *title; /* for comments: the file's or project's name */

@@ -1,0 +1,369 @@
+/* mote bench: builds a model, runs it on the emulated chip, and says what it costs. */
+#include <string.h>
+
+#include "app/bundle.h"
+
+struct arguments {
+  const char *target, *board, *layers;
+  struct option_list in, out;
+  int64_t ram;
+  bool fast, small;
+};
+
+struct bench {
+  struct bundle_model model;
+  struct bundle bundle;
+  struct emulate_result result;
+  struct emulate_count total;       /* features and network */
+  struct emulate_estimate estimate; /* of the total */
+  struct emulate_estimate features, network;
+  struct bundle_layers layers;
+  const uint8_t *inputs; /* of the network; NULL behind features */
+};
+
+static void add(struct emulate_count *to, const struct emulate_count *c) {
+  to->instructions += c->instructions;
+  to->branches_taken += c->branches_taken;
+  for (int i = 0; i < EMULATE_CLASS_COUNT; i++) to->by_class[i] += c->by_class[i];
+  to->cycles_low += c->cycles_low;
+  to->cycles += c->cycles;
+  to->cycles_high += c->cycles_high;
+}
+
+/* ---- JSON ------------------------------------------------------------------------- */
+
+static void json_range(struct json *j, const char *key, const struct emulate_range *r) {
+  if (r->known) {
+    json_real(j, key, r->typical);
+    return;
+  }
+  json_null(j, key);
+}
+
+static void json_count(struct json *j, const char *key, const struct emulate_count *c,
+                       const struct emulate_estimate *t) {
+  json_object(j, key);
+  json_int(j, "instructions", c->instructions);
+  json_range(j, "cycles_estimated", &t->cycles);
+  json_range(j, "milliseconds", &t->milliseconds);
+  json_range(j, "energy_uj", &t->energy_uj);
+  json_object(j, "classes");
+  for (int i = 0; i < EMULATE_CLASS_COUNT; i++) json_int(j, emulate_class_name(i), c->by_class[i]);
+  json_end(j);
+  json_end(j);
+}
+
+static void json_bounds(struct json *j, const char *key, const struct emulate_range *r) {
+  json_object(j, key);
+  if (r->known) {
+    json_real(j, "low", r->low);
+    json_real(j, "typical", r->typical);
+    json_real(j, "high", r->high);
+  } else
+    json_string(j, "unknown", r->reason);
+  json_end(j);
+}
+
+static void json_board(struct json *j, const struct emulate_board *b) {
+  if (!b) {
+    json_null(j, "board");
+    return;
+  }
+  json_object(j, "board");
+  json_string(j, "name", b->name);
+  json_string(j, "chip", b->chip);
+  json_real(j, "clock_hz", b->clock_hz);
+  json_int(j, "flash_bytes", b->flash_bytes - b->flash_reserved_bytes);
+  json_int(j, "ram_bytes", b->ram_bytes);
+  json_string(j, "active_source", b->active_ma.source);
+  json_string(j, "sleep_source", b->sleep_ma.source);
+  json_string(j, "wait_source", b->wait_factor.source);
+  json_end(j);
+}
+
+static void json_functions(struct json *j, const struct emulate_result *r) {
+  json_array(j, "functions");
+  for (int i = 0; i < r->n_functions; i++) {
+    json_object(j, NULL);
+    json_string(j, "name", r->functions[i].name);
+    json_int(j, "instructions", r->functions[i].count.instructions / r->count);
+    json_end(j);
+  }
+  json_end_array(j);
+}
+
+static const char *to_json(struct arena *a, const struct bench *b) {
+  const struct bundle *k = &b->bundle;
+  const struct emulate_result *r = &b->result;
+  const int n = k->compiled.n_steps, n_layers = k->compiled.n_layers;
+  int64_t *steps = ARENA_ARRAY(a, int64_t, n + 1);
+  const char **hashes = ARENA_ARRAY(a, const char *, n_layers + 1);
+  struct sha256 s;
+  uint8_t d[32];
+  char hex[65];
+  struct text t;
+  struct json j;
+  for (int i = 0; i < n && i < r->n_steps; i++) steps[i] = r->steps[i].instructions;
+  for (int i = 0; i < n_layers; i++)
+    if (b->layers.bytes[i]) {
+      bundle_layer_hash(&b->layers, i, hex);
+      hashes[i] = arena_strdup(a, hex);
+    }
+  const struct compile_measured m = {bundle_flash_code(k), k->program.size.ram_static,
+                                     r->stack_bytes, r->counted ? steps : NULL, hashes};
+  sha256_init(&s);
+  sha256_add(&s, r->outputs, r->output_bytes * (size_t)r->count);
+  sha256_end(&s, d);
+  sha256_hex(d, hex);
+  text_init(&t, a);
+  json_init(&j, &t);
+  json_object(&j, NULL);
+  json_string(&j, "model", k->request.title);
+  json_string(&j, "target", k->request.target->name);
+  json_string(&j, "machine", r->machine);
+  json_string(&j, "machine_again", r->small_machine);
+  json_string(&j, "compiler_flags", k->request.target->flags);
+  json_board(&j, k->request.board);
+  json_int(&j, "inferences", r->count);
+  if (r->counted)
+    json_int(&j, "instructions", b->total.instructions);
+  else
+    json_null(&j, "instructions");
+  json_range(&j, "cycles_estimated", &b->estimate.cycles);
+  json_range(&j, "milliseconds", &b->estimate.milliseconds);
+  json_range(&j, "energy_uj", &b->estimate.energy_uj);
+  json_range(&j, "battery_days", &b->estimate.battery_days);
+  json_object(&j, "ranges");
+  json_bounds(&j, "cycles_estimated", &b->estimate.cycles);
+  json_bounds(&j, "milliseconds", &b->estimate.milliseconds);
+  json_bounds(&j, "energy_uj", &b->estimate.energy_uj);
+  json_bounds(&j, "battery_days", &b->estimate.battery_days);
+  json_end(&j);
+  if (k->request.features)
+    json_count(&j, "features", &r->features, &b->features);
+  else
+    json_null(&j, "features");
+  json_count(&j, "network", &r->network, &b->network);
+  json_string(&j, "output_sha256", hex);
+  compile_report_json(&k->compiled, &m, &j);
+  json_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
+  json_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
+  json_int(&j, "flash_table_bytes", k->program.size.flash_tables);
+  json_functions(&j, r);
+  json_end(&j);
+  text_add(&t, "\n");
+  return t.data;
+}
+
+/* ---- the table ----------------------------------------------------------------------- */
+
+static void print_layers(const struct bench *b) {
+  const struct compiled *c = &b->bundle.compiled;
+  printf("\n  layer                      output            MAC  instructions  per MAC\n");
+  for (int i = 0; i < c->n_layers; i++) {
+    const struct compile_layer *l = &c->layers[i];
+    char shape[64] = "";
+    int n = 0;
+    for (int d = 0; d < l->rank && n < 50; d++)
+      n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%d", d ? "x" : "", (int)l->dims[d]);
+    printf("  %2d %-22s %-12s %10s", i, mote_op_name((int)l->op), shape, text_thousands(l->macs));
+    if (l->fate != COMPILE_STEP || l->step >= b->result.n_steps) {
+      printf("  %12s\n", compile_fate_text(l->fate));
+      continue;
+    }
+    const int64_t instructions = b->result.steps[l->step].instructions;
+    printf("  %12s", text_thousands(instructions));
+    if (l->macs) printf("  %7.2f", (double)instructions / (double)l->macs);
+    printf("\n");
+  }
+}
+
+static void print_range(const char *name, const struct emulate_range *r, const char *unit) {
+  if (r->known)
+    printf("%-14s %12.4g %s (%.4g to %.4g)\n", name, r->typical, unit, r->low, r->high);
+  else
+    printf("%-14s %12s %s\n", name, "-", r->reason);
+}
+
+static void print_counts(const struct bench *b) {
+  const struct emulate_result *r = &b->result;
+  if (!r->counted) {
+    printf("not counted: this machine is no emulated chip\n");
+    return;
+  }
+  printf("instructions   %12s\n", text_thousands(b->total.instructions));
+  if (b->bundle.request.features) {
+    printf("  features     %12s\n", text_thousands(r->features.instructions));
+    printf("  network      %12s\n", text_thousands(r->network.instructions));
+  }
+  for (int i = 0; i < EMULATE_CLASS_COUNT; i++)
+    if (b->total.by_class[i])
+      printf("    %-12s %10s  %4.1f %%\n", emulate_class_name(i),
+             text_thousands(b->total.by_class[i]),
+             100.0 * (double)b->total.by_class[i] / (double)b->total.instructions);
+  print_range("cycles", &b->estimate.cycles, "estimated");
+  if (!b->bundle.request.board) return;
+  print_range("time", &b->estimate.milliseconds, "ms");
+  if (b->bundle.request.features) {
+    print_range("  features", &b->features.milliseconds, "ms");
+    print_range("  network", &b->network.milliseconds, "ms");
+  }
+  print_range("energy", &b->estimate.energy_uj, "uJ, the chip alone");
+  print_range("150 mAh last", &b->estimate.battery_days, "days at one inference a second");
+  printf("  currents: %s\n", b->bundle.request.board->active_ma.source);
+  printf("  asleep:   %s\n", b->bundle.request.board->sleep_ma.source);
+}
+
+static void print_table(const struct bench *b) {
+  const struct bundle *k = &b->bundle;
+  const struct emulate_result *r = &b->result;
+  printf("%s on %s (%s%s%s)\n\n", k->request.title,
+         k->request.board ? k->request.board->title : k->request.target->name, r->machine,
+         r->small_machine ? ", the same on " : "", r->small_machine ? r->small_machine : "");
+  if (*k->request.target->machine)
+    printf("flash code     %12s B\n", text_thousands(bundle_flash_code(k)));
+  printf("flash weights  %12s B\n", text_thousands(bundle_flash_weight(k)));
+  printf("RAM arena      %12s B\n", text_thousands((int64_t)k->arena_bytes));
+  if (k->window_bytes) printf("RAM samples    %12s B\n", text_thousands((int64_t)k->window_bytes));
+  if (*k->request.target->machine) {
+    printf("RAM static     %12s B\n", text_thousands(k->program.size.ram_static));
+    printf("stack          %12s B\n", text_thousands(r->stack_bytes));
+  }
+  printf("MAC            %12s\n", text_thousands(k->compiled.macs));
+  print_counts(b);
+  if (!r->counted) return;
+  print_layers(b);
+  printf("\n  function                                instructions\n");
+  for (int i = 0; i < r->n_functions && i < 12; i++)
+    printf("  %-38s %13s\n", r->functions[i].name,
+           text_thousands(r->functions[i].count.instructions / r->count));
+}
+
+/* ---- running --------------------------------------------------------------------------- */
+
+/* Raw tensors for a file; for a project a recording, or silence with a step in it. */
+static bool take_inputs(struct command_line *c, const struct arguments *o, struct bench *b,
+                        const void **inputs, int *count) {
+  struct bundle_model *m = &b->model;
+  *count = 1;
+  if (!m->features) {
+    uint8_t *raw;
+    if (!bundle_read_inputs(c->arena, m->graph, &o->in, &raw, &c->err)) return false;
+    *inputs = b->inputs = raw;
+    return true;
+  }
+  if (!o->in.count) {
+    /* The pattern again, as samples. */
+    int16_t *samples = ARENA_ARRAY(c->arena, int16_t, b->bundle.window_bytes / 2);
+    for (size_t i = 0; i < b->bundle.window_bytes / 2; i++)
+      samples[i] = (int16_t)(((int)(i * 37 + 11) % 256 - 128) * 256);
+    *inputs = samples;
+    return true;
+  }
+  struct project_windows w;
+  if (o->in.count > 1)
+    return err_set(&c->err, "one recording at a time: -i was given %d times", o->in.count);
+  if (!project_file_windows(m->project, m->trained, o->in.items[0], &w, &c->err)) return false;
+  *inputs = w.samples;
+  *count = w.count;
+  return true;
+}
+
+static bool measure(struct command_line *c, const struct arguments *o, struct bench *b,
+                    const char *dir) {
+  const struct bundle_request *r = &b->bundle.request;
+  const void *inputs = NULL;
+  int count = 1;
+  struct bundle_request request = *r;
+  progress_update(c->progress, "bench", 0, 3, "compiling %s", request.title);
+  if (!bundle_write(c->arena, &request, dir, &b->bundle, &c->err)) return false;
+  progress_update(c->progress, "bench", 1, 3, "building for %s", request.target->name);
+  if (!bundle_build(c->arena, &b->bundle, &c->err)) return false;
+  if (!take_inputs(c, o, b, &inputs, &count)) return false;
+  progress_update(c->progress, "bench", 2, 3, "running %d on %s", count,
+                  *request.target->machine ? request.target->machine : "this machine");
+  if (!bundle_run(c->arena, &b->bundle, inputs, count, true, true, &b->result, &c->err))
+    return false;
+  progress_update(c->progress, "bench", 3, 3, "done");
+  return bundle_layers(c->arena, &b->bundle.compiled, b->inputs, b->result.rows, b->result.n_rows,
+                       &b->layers, &c->err);
+}
+
+static void estimate(struct bench *b) {
+  const struct emulate_board *board = b->bundle.request.board;
+  add(&b->total, &b->result.features);
+  add(&b->total, &b->result.network);
+  emulate_estimate(&b->total, board, &b->estimate);
+  emulate_estimate(&b->result.features, board, &b->features);
+  emulate_estimate(&b->result.network, board, &b->network);
+  if (!b->result.counted)
+    b->estimate.cycles = b->features.cycles = b->network.cycles =
+        (struct emulate_range){.reason = "this machine is no emulated chip"};
+}
+
+static bool run(struct command_line *c, const struct arguments *o, struct bench *b) {
+  struct bundle_request *r = &b->bundle.request;
+  char *dir;
+  if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &b->model, &c->err) ||
+      !bundle_find_target(c->arena, &b->model, o->target, o->board, &r->target, &r->board,
+                          &c->err) ||
+      !dir_temporary(c->arena, &dir, &c->err))
+    return false;
+  r->title = b->model.title;
+  r->graph = b->model.graph;
+  r->features = b->model.features;
+  r->fast = o->fast;
+  r->small = o->small;
+  r->ram_bytes = (size_t)o->ram;
+  const bool ok = measure(c, o, b, dir);
+  dir_remove(dir);
+  if (!ok) return false;
+  estimate(b);
+  if (o->layers && !bundle_write_layers(c->arena, &b->layers, o->layers, &c->err)) return false;
+  if (!bundle_write_outputs(c->arena, r->graph, &o->out, b->result.outputs, &c->err)) return false;
+  if (c->json)
+    fputs(to_json(c->arena, b), stdout);
+  else
+    print_table(b);
+  return true;
+}
+
+int cmd_bench(int argc, char **argv) {
+  struct arguments o = {0};
+  const struct option_spec options[] = {
+      {0, "target", OPTION_TEXT, "T", "chip: cortex-m4, cortex-m0plus, host", &o.target},
+      {0, "board", OPTION_TEXT, "NAME", "board: its chip, clock and power", &o.board},
+      {'i', "input", OPTION_LIST, "FILE", "raw input tensors, or a recording; default: a pattern",
+       &o.in},
+      {'o', "output", OPTION_LIST, "FILE", "write the raw outputs", &o.out},
+      {0, "layers", OPTION_TEXT, "DIR", "write every layer's output", &o.layers},
+      {0, "ram", OPTION_INT, "N", "most bytes of arena", &o.ram},
+      {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
+      {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
+      {0},
+  };
+  const struct command_spec spec = {
+      .usage = "mote bench [MODEL] --target T [-i in.bin] [-o out.bin]",
+      .about = "Builds a model for a chip, runs it on the emulated chip and counts: instructions "
+               "(all of them,\n"
+               "not sampled), estimated cycles, and with --board time and energy, layer by layer.\n"
+               "Without MODEL: the project's trained model with its features in front; -i is a "
+               "recording.",
+      .options = options,
+      .examples = "  mote bench kws.tflite --target cortex-m0plus\n"
+                  "  mote bench --board wio-terminal --json",
+      .least = 0,
+      .most = 1,
+  };
+  struct command_line c;
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  struct bench *b = ARENA_NEW(c.arena, struct bench);
+  bool ok = false;
+  if (o.ram < 0)
+    err_set(&c.err, "--ram %lld: bytes, at least 1", (long long)o.ram);
+  else
+    ok = run(&c, &o, b);
+  bundle_close_model(&b->model);
+  return command_end(&c, ok);
+}

@@ -1,0 +1,145 @@
+/* mote build: a model becomes a C project for a chip, with report.json. */
+#include <string.h>
+
+#include "app/bundle.h"
+
+struct arguments {
+  const char *target, *board, *out;
+  int64_t ram;
+  bool fast, small, no_compile;
+};
+
+/* How much of a board a program takes. */
+static void print_limits(const struct bundle *b) {
+  const struct emulate_board *board = b->request.board;
+  if (!board || !b->built) return;
+  const int64_t flash = bundle_flash_code(b) + bundle_flash_weight(b);
+  const int64_t ram = (int64_t)(b->arena_bytes + b->window_bytes) + b->program.size.ram_static;
+  printf("%s: %.1f %% of %s B flash, %.1f %% of %s B RAM (stack not counted)\n", board->title,
+         100.0 * (double)flash / (double)(board->flash_bytes - board->flash_reserved_bytes),
+         text_thousands(board->flash_bytes - board->flash_reserved_bytes),
+         100.0 * (double)ram / (double)board->ram_bytes, text_thousands(board->ram_bytes));
+}
+
+static void print_summary(const struct bundle *b, const char *out) {
+  printf("%s for %s in %s\n", b->request.title, b->request.target->name, out);
+  if (b->built) printf("flash   %9s B code\n", text_thousands(bundle_flash_code(b)));
+  printf("flash   %9s B weights and tables\n", text_thousands(bundle_flash_weight(b)));
+  printf("arena   %9s B\n", text_thousands((int64_t)b->arena_bytes));
+  if (b->window_bytes) printf("samples %9s B\n", text_thousands((int64_t)b->window_bytes));
+  if (b->built)
+    printf("static  %9s B\n", text_thousands(b->program.size.ram_static));
+  else
+    printf("code and static memory are known once it is compiled: no %s here\n",
+           b->request.target->compiler);
+  printf("MAC     %9s\n", text_thousands(b->compiled.macs));
+  print_limits(b);
+}
+
+/* report.json: also what --json prints. stack: -1 where it was not measured. */
+static const char *report(struct arena *a, const struct bundle *b, int64_t stack) {
+  struct compile_measured m = {-1, -1, stack, NULL, NULL};
+  struct text t;
+  struct json j;
+  text_init(&t, a);
+  json_init(&j, &t);
+  if (b->built) {
+    m.flash_code_bytes = bundle_flash_code(b);
+    m.ram_static_bytes = b->program.size.ram_static;
+  }
+  json_object(&j, NULL);
+  json_string(&j, "model", b->request.title);
+  json_string(&j, "target", b->request.target->name);
+  if (b->request.board)
+    json_string(&j, "board", b->request.board->name);
+  else
+    json_null(&j, "board");
+  json_string(&j, "compiler", b->request.target->compiler);
+  json_string(&j, "compiler_flags", b->request.target->flags);
+  compile_report_json(&b->compiled, &m, &j);
+  if (b->request.features) {
+    json_object(&j, "features");
+    json_int(&j, "window_bytes", (int64_t)b->window_bytes);
+    json_int(&j, "scratch_bytes", (int64_t)b->request.features->scratch_bytes);
+    json_int(&j, "arena_with_scratch_bytes", (int64_t)b->arena_bytes);
+    json_int(&j, "flash_table_bytes", b->built ? b->program.size.flash_tables : -1);
+    json_end(&j);
+  }
+  json_end(&j);
+  text_add(&t, "\n");
+  return t.data;
+}
+
+/* Stack is known only after a run; where the chip can be emulated, the program runs once. */
+static int64_t measure_stack(struct arena *a, const struct bundle *b) {
+  struct emulate_result r;
+  struct err ignored = {0};
+  if (!b->built || !*b->request.target->machine || !emulate_can_run(b->request.target)) return -1;
+  const void *zeros = ARENA_ARRAY(a, uint8_t, b->input_bytes + 1);
+  return bundle_run(a, b, zeros, 1, false, false, &r, &ignored) ? r.stack_bytes : -1;
+}
+
+static bool run(struct command_line *c, const struct arguments *o, struct bundle_model *m) {
+  struct bundle_request r = {.fast = o->fast, .small = o->small, .ram_bytes = (size_t)o->ram};
+  struct bundle b;
+  if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, m, &c->err) ||
+      !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))
+    return false;
+  r.title = m->title;
+  r.graph = m->graph;
+  r.features = m->features;
+  progress_update(c->progress, "build", 0, 3, "compiling %s", m->title);
+  if (!bundle_write(c->arena, &r, o->out, &b, &c->err)) return false;
+  progress_update(c->progress, "build", 1, 3, "building for %s", r.target->name);
+  if (!o->no_compile && emulate_can_build(r.target) && !bundle_build(c->arena, &b, &c->err))
+    return false;
+  progress_update(c->progress, "build", 2, 3, "measuring");
+  const char *text = report(c->arena, &b, measure_stack(c->arena, &b));
+  progress_update(c->progress, "build", 3, 3, "done");
+  if (!file_write(arena_printf(c->arena, "%s/report.json", o->out), text, strlen(text), &c->err))
+    return false;
+  if (c->json)
+    fputs(text, stdout);
+  else
+    print_summary(&b, o->out);
+  return true;
+}
+
+int cmd_build(int argc, char **argv) {
+  struct arguments o = {0};
+  const struct option_spec options[] = {
+      {0, "target", OPTION_TEXT, "T", "chip: cortex-m4, cortex-m0plus, host", &o.target},
+      {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
+      {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
+      {0, "ram", OPTION_INT, "N", "most bytes of arena", &o.ram},
+      {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
+      {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
+      {0, "no-compile", OPTION_FLAG, NULL, "write the C only", &o.no_compile},
+      {0},
+  };
+  const struct command_spec spec = {
+      .usage = "mote build [MODEL] --target T [--ram N] -o DIR",
+      .about =
+          "Makes a C project from a model: C99 without an allocator, a Makefile, and report.json.\n"
+          "Without MODEL: the project's trained model with its features in front.\n"
+          "Where the chip's compiler is installed the project is compiled and measured, too.",
+      .options = options,
+      .examples = "  mote build kws.tflite --target cortex-m4 -o kws\n"
+                  "  mote build kws.tflite --board xiao --ram 9000 -o kws",
+      .least = 0,
+      .most = 1,
+  };
+  struct command_line c;
+  struct bundle_model m = {0};
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  bool ok = false;
+  if (!o.out)
+    err_set(&c.err, "no folder was named: add -o DIR");
+  else if (o.ram < 0)
+    err_set(&c.err, "--ram %lld: bytes, at least 1", (long long)o.ram);
+  else
+    ok = run(&c, &o, &m);
+  bundle_close_model(&m);
+  return command_end(&c, ok);
+}

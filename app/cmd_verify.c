@@ -1,0 +1,218 @@
+/* mote verify: proves that every witness computes the same bits, layer by layer.
+ *
+ * Witnesses: the reference evaluation of the graph, the plan run in this process, the emitted C compiled for this
+ * machine, and the emitted C on each emulated chip. One hash for all of them, or the first place that differs. */
+#include <string.h>
+
+#include "app/bundle.h"
+
+struct witness {
+  const char *name;
+  const uint8_t *outputs;
+  size_t output_bytes;
+  struct bundle_layers layers;
+  char hash[65];
+};
+
+struct verify {
+  struct bundle_model model;
+  struct option_list targets, in;
+  uint8_t *inputs;
+  struct compiled here; /* compiled for this machine; decides which layers exist */
+  struct witness witnesses[16];
+  int n;
+};
+
+static size_t outputs_bytes(const struct graph *g) {
+  size_t sum = 0;
+  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+  return sum;
+}
+
+/* Every operator's output by the slow and obvious evaluation. */
+static bool add_reference(struct command_line *c, struct verify *v) {
+  const struct graph *g = v->model.graph;
+  struct witness *w = &v->witnesses[v->n];
+  const void **values = ARENA_ARRAY(c->arena, const void *, g->n_tensors + 1);
+  const void **inputs = ARENA_ARRAY(c->arena, const void *, g->n_inputs + 1);
+  const uint8_t *from = v->inputs;
+  for (int i = 0; i < g->n_inputs; i++) {
+    inputs[i] = from;
+    from += graph_bytes(&g->tensors[g->inputs[i]]);
+  }
+  if (!graph_evaluate(g, inputs, c->arena, values, &c->err)) return false;
+  uint8_t *out = ARENA_ARRAY(c->arena, uint8_t, outputs_bytes(g) + 1);
+  *w = (struct witness){.name = "reference", .outputs = out, .output_bytes = outputs_bytes(g)};
+  for (int i = 0; i < g->n_outputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
+    memcpy(out, values[g->outputs[i]], n);
+    out += n;
+  }
+  const int n = v->here.n_layers;
+  const uint8_t **bytes = ARENA_ARRAY(c->arena, const uint8_t *, n + 1);
+  size_t *size = ARENA_ARRAY(c->arena, size_t, n + 1);
+  for (int i = 0; i < n; i++) {
+    const struct compile_layer *l = &v->here.layers[i];
+    size[i] = l->bytes;
+    for (int k = 0; k < g->n_nodes; k++)
+      if (g->nodes[k].source_op == l->source_op) bytes[i] = values[g->nodes[k].out[0]];
+  }
+  w->layers = (struct bundle_layers){.n = n, .bytes = bytes, .size = size};
+  v->n++;
+  return true;
+}
+
+static bool add_here(struct command_line *c, struct verify *v) {
+  struct witness *w = &v->witnesses[v->n++];
+  struct emulate_rows *rows;
+  uint8_t *outputs;
+  int n_rows;
+  if (!bundle_run_here(c->arena, &v->here, v->inputs, &outputs, &rows, &n_rows, &c->err))
+    return false;
+  *w = (struct witness){
+      .name = "plan", .outputs = outputs, .output_bytes = outputs_bytes(v->model.graph)};
+  return bundle_layers(c->arena, &v->here, v->inputs, rows, n_rows, &w->layers, &c->err);
+}
+
+/* The emitted C, built for a target. */
+static bool add_target(struct command_line *c, struct verify *v, const char *name) {
+  struct witness *w = &v->witnesses[v->n++];
+  struct bundle_request r = {.title = v->model.title, .graph = v->model.graph};
+  struct emulate_result result;
+  struct bundle b;
+  if (!emulate_find_target(c->arena, name, &r.target, &c->err) ||
+      !bundle_run_once(c->arena, &r, v->inputs, 1, true, &b, &result, &c->err))
+    return false;
+  *w = (struct witness){
+      .name = r.target->name, .outputs = result.outputs, .output_bytes = result.output_bytes};
+  return bundle_layers(c->arena, &b.compiled, v->inputs, result.rows, result.n_rows, &w->layers,
+                       &c->err);
+}
+
+/* Layers that some witness lacks are nobody's: the hash is over what all of them have. */
+static void keep_common(struct command_line *c, struct verify *v) {
+  const int n = v->here.n_layers;
+  for (int k = 0; k < v->n; k++) {
+    const uint8_t **bytes = ARENA_ARRAY(c->arena, const uint8_t *, n + 1);
+    for (int i = 0; i < n; i++) {
+      bool all = true;
+      for (int m = 0; m < v->n; m++) all = all && v->witnesses[m].layers.bytes[i];
+      bytes[i] = all ? v->witnesses[k].layers.bytes[i] : NULL;
+    }
+    v->witnesses[k].layers.bytes = bytes;
+    /* Hashed below, once every witness was read with the layers of the others. */
+  }
+  for (int k = 0; k < v->n; k++)
+    bundle_hash(v->witnesses[k].outputs, v->witnesses[k].output_bytes, &v->witnesses[k].layers,
+                v->witnesses[k].hash);
+}
+
+/* The first layer, then the output, where w differs from the first witness. */
+static const char *difference(struct arena *a, const struct verify *v, const struct witness *w) {
+  const struct witness *first = &v->witnesses[0];
+  for (int i = 0; i < v->here.n_layers; i++) {
+    const uint8_t *x = first->layers.bytes[i], *y = w->layers.bytes[i];
+    if (!x || !y || first->layers.size[i] != w->layers.size[i]) continue;
+    for (size_t at = 0; at < w->layers.size[i]; at++)
+      if (x[at] != y[at])
+        return arena_printf(a, "operator %d (%s), byte %zu of %zu: %d instead of %d", i,
+                            mote_op_name((int)v->here.layers[i].op), at, w->layers.size[i],
+                            (int8_t)y[at], (int8_t)x[at]);
+  }
+  for (size_t at = 0; at < w->output_bytes && at < first->output_bytes; at++)
+    if (first->outputs[at] != w->outputs[at])
+      return arena_printf(a, "output, byte %zu: %d instead of %d", at, (int8_t)w->outputs[at],
+                          (int8_t)first->outputs[at]);
+  return "the sizes of the outputs";
+}
+
+static bool report(struct command_line *c, const struct verify *v) {
+  struct text t;
+  struct json j;
+  bool equal = true;
+  for (int i = 0; i < v->n; i++)
+    equal = equal && !strcmp(v->witnesses[i].hash, v->witnesses[0].hash);
+  text_init(&t, c->arena);
+  json_init(&j, &t);
+  json_object(&j, NULL);
+  json_bool(&j, "equal", equal);
+  json_string(&j, "hash", v->witnesses[0].hash);
+  json_array(&j, "witnesses");
+  for (int i = 0; i < v->n; i++) {
+    const struct witness *w = &v->witnesses[i];
+    const bool same = !strcmp(w->hash, v->witnesses[0].hash);
+    json_object(&j, NULL);
+    json_string(&j, "target", w->name);
+    json_string(&j, "hash", w->hash);
+    json_bool(&j, "equal", same);
+    if (!same) json_string(&j, "first_difference", difference(c->arena, v, w));
+    json_end(&j);
+    if (c->json) continue;
+    printf("%-14s %s%s\n", w->name, w->hash, same ? "" : "  DIFFERS");
+    if (!same) printf("               first at %s\n", difference(c->arena, v, w));
+  }
+  json_end_array(&j);
+  json_end(&j);
+  text_add(&t, "\n");
+  if (c->json)
+    fputs(t.data, stdout);
+  else if (equal)
+    printf("\n%d witnesses, one hash\n", v->n);
+  return equal;
+}
+
+static bool gather(struct command_line *c, struct verify *v) {
+  static const char *const all[] = {"host", "cortex-m4", "cortex-m0plus"};
+  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
+                                          .pointer_bytes = (int)sizeof(void *)};
+  const int n = v->targets.count ? v->targets.count : 3;
+  if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
+  if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
+      !bundle_read_inputs(c->arena, v->model.graph, &v->in, &v->inputs, &c->err) ||
+      !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
+    return false;
+  progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "reference");
+  if (!add_reference(c, v) || !add_here(c, v)) return false;
+  for (int i = 0; i < n; i++) {
+    const char *name = v->targets.count ? v->targets.items[i] : all[i];
+    progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", name);
+    if (!add_target(c, v, name)) return false;
+  }
+  progress_update(c->progress, "verify", (uint64_t)n + 1, (uint64_t)n + 1, "done");
+  keep_common(c, v);
+  return true;
+}
+
+int cmd_verify(int argc, char **argv) {
+  struct verify *v = NULL;
+  static struct verify empty; /* the table below wants the addresses before there is an arena */
+  const struct option_spec options[] = {
+      {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host, cortex-m4, cortex-m0plus",
+       &empty.targets},
+      {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &empty.in},
+      {0},
+  };
+  const struct command_spec spec = {
+      .usage = "mote verify [MODEL] [--target T]... [-i in.bin]",
+      .about = "Runs a model by the reference evaluation, as a plan, and as emitted C here and on "
+               "emulated chips,\n"
+               "and compares every layer. Prints one hash, or where the first difference is (exit "
+               "code 1).\n"
+               "Without MODEL: the network of the project's trained model.",
+      .options = options,
+      .examples = "  mote verify kws.tflite --target cortex-m0plus",
+      .least = 0,
+      .most = 1,
+  };
+  struct command_line c;
+  int code;
+  empty = (struct verify){0};
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  v = &empty;
+  bool equal = true;
+  const bool ok = gather(&c, v);
+  if (ok) equal = report(&c, v);
+  bundle_close_model(&v->model);
+  code = command_end(&c, ok);
+  return ok && !equal ? EXIT_INPUT : code;
+}
