@@ -1,0 +1,62 @@
+/* train/lanes: the inner loops of training, written once (lanes.inc) and compiled for three vector widths.
+ *
+ * Channels lie innermost and every channel count is padded to LANES with zeros, so no loop has a tail. Each
+ * lane is one output element and sums in one fixed order (over k, over rows), multiplication and addition
+ * apart: the width of a vector cannot change a bit. */
+#ifndef HOST_TRAIN_LANES_H
+#define HOST_TRAIN_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES 16
+static inline int lanes_pad(int n) { return (n + LANES - 1) / LANES * LANES; }
+
+/* A window over a map [h, w, np] of one sample; taps w[kh*kw][np]. */
+struct lanes_window {
+  int in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, np;
+};
+
+struct lanes {
+  const char *name;
+  /* c[m][n] (+)= sum over k of a[i*a_row + k*a_k] * b[k][n]. needs: n a multiple of LANES; b, c aligned. */
+  void (*gemm)(int m, int n, int k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_row,
+               float *c, size_t c_row, bool accumulate);
+  /* mean[np] and m2[np] (sum of squared differences from it) of rows x np. */
+  void (*moments)(int rows, int np, const float *z, float *mean, float *m2);
+  /* y = z * scale + shift, not below 0 if relu. */
+  void (*normalise)(int rows, int np, const float *z, const float *scale, const float *shift, bool relu,
+                    float *y);
+  /* dy = y > low and y < high ? dy : 0 for each element. */
+  void (*mask)(size_t n, const float *y, float low, float high, float *dy);
+  /* sum[np] = column sums of dy. */
+  void (*sums)(int rows, int np, const float *dy, float *sum);
+  /* sum = column sums of dy, sum_x = of dy * (z - mean) * inverse. */
+  void (*sums_x)(int rows, int np, const float *dy, const float *z, const float *mean,
+                 const float *inverse, float *sum, float *sum_x);
+  /* dy = k * (dy - a - (z - mean) * b): the gradient of batch normalisation. */
+  void (*normalise_back)(int rows, int np, float *dy, const float *z, const float *mean, const float *k,
+                         const float *a, const float *b);
+  /* y[out] = bias + sum of taps; bias may be NULL. */
+  void (*depthwise)(const struct lanes_window *p, const float *x, const float *w, const float *bias,
+                    float *y);
+  /* dx += taps of dy; dw += x * dy. dx or dw may be NULL. */
+  void (*depthwise_back)(const struct lanes_window *p, const float *x, const float *w, const float *dy,
+                         float *dx, float *dw);
+  /* y = a + b, not below 0 if relu. */
+  void (*add)(size_t n, const float *a, const float *b, bool relu, float *y);
+  /* y += x * k. */
+  void (*add_scaled)(size_t n, const float *x, float k, float *y);
+  /* out = sum of parts[p*stride], p in order. */
+  void (*reduce)(size_t n, int parts, const float *in, size_t stride, float *out);
+};
+
+extern const struct lanes lanes_plain;
+#if defined(__x86_64__)
+extern const struct lanes lanes_avx2, lanes_avx512;
+#endif
+/* The widest that this machine runs; MOTE_VECTOR=plain|avx2|avx512 asks for a narrower one. */
+const struct lanes *lanes_best(void);
+
+#endif

@@ -1,0 +1,21 @@
+/* train/lanes_plain: the loops of lanes.inc with 4 floats in a vector, for any machine, and the choice
+ * between the widths. */
+#include <stdlib.h>
+#include <string.h>
+
+#define WIDTH       4
+#define COLUMNS     2
+#define LANES_NAME  "plain"
+#define LANES_TABLE lanes_plain
+#include "host/train/lanes.inc"
+
+const struct lanes *lanes_best(void) {
+#if defined(__x86_64__)
+  const char *most = getenv("MOTE_VECTOR");
+  if (!most) most = "avx512";
+  if (strcmp(most, "plain") == 0) return &lanes_plain;
+  if (strcmp(most, "avx2") != 0 && __builtin_cpu_supports("avx512f")) return &lanes_avx512;
+  if (__builtin_cpu_supports("avx2")) return &lanes_avx2;
+#endif
+  return &lanes_plain;
+}
