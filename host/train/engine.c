@@ -66,8 +66,8 @@ static void unit_window(struct unit *u, const struct value *in, const struct val
     d->padding = GRAPH_PAD_VALID;
   }
   struct lanes_window *p = &u->window;
-  *p = (struct lanes_window){in->h, in->w, out->h, out->w, d->kernel_h, d->kernel_w,
-                             d->stride_h, d->stride_w, 0, 0, in->cs};
+  *p = (struct lanes_window){in->h,       in->w,       out->h, out->w, d->kernel_h, d->kernel_w,
+                             d->stride_h, d->stride_w, 0,      0,      in->cs};
   if (d->kind == TRAIN_ADD || d->kind == TRAIN_DROPOUT) return;
   graph_window_out(in->h, d->kernel_h, d->stride_h, 1, d->padding, &p->pad_top, &after);
   graph_window_out(in->w, d->kernel_w, d->stride_w, 1, d->padding, &p->pad_left, &after);
@@ -125,11 +125,11 @@ static void unit_memory(struct engine *g, struct unit *u, bool backward) {
   u->back_k = ARENA_ARRAY(a, float, np);
   u->back_a = ARENA_ARRAY(a, float, np);
   u->back_b = ARENA_ARRAY(a, float, np);
-  u->part_mean = ARENA_ARRAY(a, float, ENGINE_CHUNKS * np);
-  u->part_m2 = ARENA_ARRAY(a, float, ENGINE_CHUNKS * np);
-  if (u->batch_norm) u->z = ARENA_ARRAY(a, float, (size_t)g->capacity * (size_t)u->pixels * np);
+  u->part_mean = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
+  u->part_m2 = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
+  if (u->batch_norm) u->z = ARENA_ARRAY(a, float, (size_t)g->capacity *(size_t)u->pixels *np);
   if (u->d.kind != TRAIN_DEPTHWISE && u->in > 0)
-    u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c * (size_t)u->kk);
+    u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c *(size_t)u->kk);
 }
 
 /* A value's gradient is written by its last reader, which comes first backwards, and added to by others. */
@@ -153,8 +153,8 @@ static void decays_of(struct engine *g) {
   }
 }
 
-struct engine *engine_new(struct arena *a, const struct train_network *net, int capacity, bool backward,
-                          struct err *e) {
+struct engine *engine_new(struct arena *a, const struct train_network *net, int capacity,
+                          bool backward, struct err *e) {
   struct engine *g = ARENA_NEW(a, struct engine);
   g->arena = a;
   g->lanes = lanes_best();
@@ -173,16 +173,19 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     u->in = u->d.from + 1;
     u->also = u->d.also + 1;
     u->out = i + 1;
-    g->values[i + 1] = (struct value){.h = u->d.out_h, .w = u->d.out_w, .c = u->d.out_c,
-                                      .cs = lanes_pad(u->d.out_c)};
+    g->values[i + 1] = (struct value){
+        .h = u->d.out_h, .w = u->d.out_w, .c = u->d.out_c, .cs = lanes_pad(u->d.out_c)};
     unit_sizes(g, u);
     const size_t scratch = 3 * (size_t)u->tile * (size_t)(u->kk + u->np) + 256;
     if (scratch > g->scratch_floats) g->scratch_floats = scratch;
   }
   const double need = engine_bytes(g, backward);
   if (need > (double)arena_left(a) * 0.9) {
-    err_set(e, "training this network with batches of %d needs about %.0f MB, %.0f MB are allowed; a smaller "
-            "batch or network would fit", capacity, need / 1e6, (double)arena_left(a) / 1e6);
+    err_set(e,
+            "training this network with batches of %d needs about %.0f MB, %.0f MB are allowed; a "
+            "smaller "
+            "batch or network would fit",
+            capacity, need / 1e6, (double)arena_left(a) / 1e6);
     return NULL;
   }
   for (int i = 0; i < g->n_values; i++) {
@@ -209,7 +212,8 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
     const float limit = sqrtf((u->d.relu ? 6.0f : 3.0f) / (float)u->k);
     for (int k = 0; k < u->k; k++)
       for (int c = 0; c < u->d.out_c; c++)
-        params[u->w_at + (size_t)k * (size_t)u->np + (size_t)c] = (2.0f * rng_unit(&r) - 1.0f) * limit;
+        params[u->w_at + (size_t)k * (size_t)u->np + (size_t)c] =
+            (2.0f * rng_unit(&r) - 1.0f) * limit;
     if (!u->batch_norm) continue;
     for (int c = 0; c < u->np; c++) {
       params[u->g_at + (size_t)c] = c < u->d.out_c ? 1.0f : 0.0f;
@@ -219,7 +223,8 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
 }
 
 /* ---- windows ------------------------------------------------------------------------ */
-static void gather_row(const struct unit *u, const struct value *in, const float *x, int pixel, float *row) {
+static void gather_row(const struct unit *u, const struct value *in, const float *x, int pixel,
+                       float *row) {
   const struct lanes_window *p = &u->window;
   const int iy = pixel / p->out_w * p->stride_h - p->pad_top;
   const int ix = pixel % p->out_w * p->stride_w - p->pad_left;
@@ -236,13 +241,15 @@ static void gather_row(const struct unit *u, const struct value *in, const float
       continue;
     }
     for (int kx = 0; kx < p->kernel_w; kx++)
-      if (ix + kx < 0 || ix + kx >= p->in_w) memset(row + (size_t)kx * c, 0, c * sizeof *row);
-      else memcpy(row + (size_t)kx * c, line + (ptrdiff_t)kx * in->cs, c * sizeof *row);
+      if (ix + kx < 0 || ix + kx >= p->in_w)
+        memset(row + (size_t)kx * c, 0, c * sizeof *row);
+      else
+        memcpy(row + (size_t)kx * c, line + (ptrdiff_t)kx * in->cs, c * sizeof *row);
   }
 }
 
-const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m0, int rows, float *tile,
-                           size_t *row) {
+const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m0, int rows,
+                           float *tile, size_t *row) {
   const struct value *in = &g->values[u->in];
   if (u->direct) {
     *row = u->a_row;
@@ -277,7 +284,8 @@ static int chunk_start(const struct engine *g, int chunk) {
   return (int)((int64_t)g->count * chunk / g->chunks);
 }
 
-static void linear_products(struct engine *g, struct unit *u, int s0, int s1, int worker, float *to) {
+static void linear_products(struct engine *g, struct unit *u, int s0, int s1, int worker,
+                            float *to) {
   const struct value *in = &g->values[u->in];
   const float *w = g->params + u->w_at;
   const size_t out_row = (size_t)u->np;
@@ -292,7 +300,8 @@ static void linear_products(struct engine *g, struct unit *u, int s0, int s1, in
     const int n = rows - m0 < u->tile ? rows - m0 : u->tile;
     size_t a_row;
     const float *a = engine_gather(g, u, s0, m0, n, g->scratch[worker], &a_row);
-    g->lanes->gemm(n, u->np, u->k, a, a_row, 1, w, out_row, to + (size_t)m0 * out_row, out_row, false);
+    g->lanes->gemm(n, u->np, u->k, a, a_row, 1, w, out_row, to + (size_t)m0 * out_row, out_row,
+                   false);
   }
 }
 
@@ -301,18 +310,20 @@ static void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int c
   struct value *out = &g->values[u->out];
   const int rows = (s1 - s0) * u->pixels;
   const bool batch = u->batch_norm && g->mode == ENGINE_TRAIN;
-  float *to = batch ? u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np : value_at(out, out->y, s0);
+  float *to =
+      batch ? u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np : value_at(out, out->y, s0);
   linear_products(g, u, s0, s1, worker, to);
   if (batch)
     g->lanes->moments(rows, u->np, to, u->part_mean + chunk * u->np, u->part_m2 + chunk * u->np);
-  else g->lanes->normalise(rows, u->np, to, u->scale, u->shift, u->d.relu, to);
+  else
+    g->lanes->normalise(rows, u->np, to, u->scale, u->shift, u->d.relu, to);
 }
 
 static void linear_finish(struct engine *g, struct unit *u, int s0, int s1) {
   struct value *out = &g->values[u->out];
   g->lanes->normalise((s1 - s0) * u->pixels, u->np,
-                      u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->scale, u->shift, u->d.relu,
-                      value_at(out, out->y, s0));
+                      u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->scale, u->shift,
+                      u->d.relu, value_at(out, out->y, s0));
 }
 
 /* Mean and variance of the batch from those of the chunks (Chan et al. 1979), in the chunks' order. */
@@ -359,7 +370,8 @@ static void pool_forward(const struct unit *u, const float *x, float *y) {
   const struct lanes_window *p = &u->window;
   const bool max = u->d.kind == TRAIN_MAX_POOL;
   for (int i = 0; i < u->pixels; i++, y += p->np) {
-    const int iy = i / p->out_w * p->stride_h - p->pad_top, ix = i % p->out_w * p->stride_w - p->pad_left;
+    const int iy = i / p->out_w * p->stride_h - p->pad_top,
+              ix = i % p->out_w * p->stride_w - p->pad_left;
     int n = 0;
     for (int c = 0; c < p->np; c++) y[c] = max ? -INFINITY : 0.0f;
     for (int ky = 0; ky < p->kernel_h; ky++)
@@ -381,7 +393,8 @@ static float dropout_factor(struct rng *r, float rate) {
   return rng_unit(r) < rate ? 0.0f : 1.0f / (1.0f - rate);
 }
 
-static void dropout(struct engine *g, const struct unit *u, int s, const float *x, float *y, bool add) {
+static void dropout(struct engine *g, const struct unit *u, int s, const float *x, float *y,
+                    bool add) {
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   struct rng r;
   rng_seed(&r, train_mix(g->dropout_seed, (uint64_t)u->out, (uint64_t)s));
@@ -396,7 +409,8 @@ static void forward_unit(struct engine *g, struct unit *u, int s0, int s1, int c
     engine_forward_int8(g, u, s0, s1, chunk, worker);
     return;
   }
-  const struct value *in = &g->values[u->in], *also = &g->values[u->also], *out = &g->values[u->out];
+  const struct value *in = &g->values[u->in], *also = &g->values[u->also],
+                     *out = &g->values[u->out];
   if (u->linear) {
     linear_begin(g, u, s0, s1, chunk, worker);
     return;
@@ -406,8 +420,10 @@ static void forward_unit(struct engine *g, struct unit *u, int s0, int s1, int c
     float *y = value_at(out, out->y, s);
     if (u->d.kind == TRAIN_ADD)
       g->lanes->add((size_t)u->pixels * (size_t)u->np, x, value_at(also, also->y, s), u->d.relu, y);
-    else if (u->d.kind == TRAIN_DROPOUT) dropout(g, u, s, x, y, false);
-    else pool_forward(u, x, y);
+    else if (u->d.kind == TRAIN_DROPOUT)
+      dropout(g, u, s, x, y, false);
+    else
+      pool_forward(u, x, y);
   }
 }
 
@@ -456,20 +472,24 @@ void engine_forward(struct engine *g, int count, enum engine_mode mode) {
 
 /* ---- loss -------------------------------------------------------------------------------- */
 /* Softmax and cross entropy of one sample; the gradient of the logits unless dy is NULL. */
-static double sample_loss(const struct engine *g, const float *logits, float unit, int sample, float *dy,
-                          int *right) {
+static double sample_loss(const struct engine *g, const float *logits, float unit, int sample,
+                          float *dy, int *right) {
   const int n = g->classes, label = g->labels[sample];
   const float weight = g->sample_weights ? g->sample_weights[sample] : 1.0f;
   double p[1000], sum = 0;
   int best = 0;
   for (int c = 1; c < n; c++)
     if (logits[c] > logits[best]) best = c;
+  const int second = g->second_labels ? g->second_labels[sample] : label;
+  const double share = g->mix ? (double)g->mix[sample] : 1.0,
+               hard = 1.0 - (double)g->label_smoothing;
   const double top = (double)(logits[best] * unit);
   for (int c = 0; c < n; c++) sum += p[c] = train_exp((double)(logits[c] * unit) - top);
   const double log_sum = train_log(sum), off = (double)g->label_smoothing / n;
   double loss = 0;
   for (int c = 0; c < n; c++) {
-    const double target = off + (c == label ? 1.0 - (double)g->label_smoothing : 0.0);
+    const double target =
+        off + hard * ((c == label ? share : 0.0) + (c == second ? 1.0 - share : 0.0));
     loss -= target * ((double)(logits[c] * unit) - top - log_sum);
     if (dy) dy[c] = (float)((p[c] / sum - target) * (double)weight * (double)g->loss_scale);
   }
@@ -485,7 +505,8 @@ static void loss_of_chunk(struct engine *g, int chunk, bool gradient) {
   for (int s = chunk_start(g, chunk); s < chunk_start(g, chunk + 1); s++) {
     float *dy = gradient ? value_at(v, v->dy, s) : NULL;
     if (dy) memset(dy, 0, (size_t)v->cs * sizeof *dy);
-    g->chunk_loss[chunk] += sample_loss(g, value_at(v, v->y, s), unit, s, dy, &g->chunk_right[chunk]);
+    g->chunk_loss[chunk] +=
+        sample_loss(g, value_at(v, v->y, s), unit, s, dy, &g->chunk_right[chunk]);
   }
 }
 
@@ -525,7 +546,8 @@ static void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, 
   const size_t n = (size_t)rows * (size_t)u->np;
   if (g->mode == ENGINE_INT8)
     g->lanes->mask(n, y, (float)(u->low - out->zp), (float)(u->high - out->zp), dy);
-  else if (u->d.relu) g->lanes->mask(n, y, 0.0f, INFINITY, dy);
+  else if (u->d.relu)
+    g->lanes->mask(n, y, 0.0f, INFINITY, dy);
   if (!normalises(g, u)) {
     g->lanes->sums(rows, u->np, dy, gradient + u->b_at);
     return;
@@ -551,17 +573,21 @@ static void combine_back(struct engine *g, struct unit *u) {
   }
 }
 
-static void depthwise_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw, const float *w) {
+static void depthwise_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw,
+                                const float *w) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   memset(dw, 0, (size_t)u->k * (size_t)u->np * sizeof *dw);
   for (int s = s0; s < s1; s++) {
     float *dx = u->in > 0 ? value_at(in, in->dy, s) : NULL;
-    if (dx && !u->add_in) memset(dx, 0, (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof *dx);
-    g->lanes->depthwise_back(&u->window, value_at(in, in->y, s), w, value_at(out, out->dy, s), dx, dw);
+    if (dx && !u->add_in)
+      memset(dx, 0, (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof *dx);
+    g->lanes->depthwise_back(&u->window, value_at(in, in->y, s), w, value_at(out, out->dy, s), dx,
+                             dw);
   }
 }
 
-static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker, float *dw) {
+static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker,
+                              float *dw) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   const size_t np = (size_t)u->np, kk = (size_t)u->kk;
   const int rows = (s1 - s0) * u->pixels;
@@ -589,27 +615,31 @@ static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, 
   }
 }
 
-static void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
+static void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk,
+                               int worker) {
   struct value *out = &g->values[u->out];
   float *dw = g->gradients + (size_t)chunk * g->n_params + u->w_at;
   if (normalises(g, u))
     g->lanes->normalise_back((s1 - s0) * u->pixels, u->np, value_at(out, out->dy, s0),
-                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean, u->back_k,
-                             u->back_a, u->back_b);
+                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean,
+                             u->back_k, u->back_a, u->back_b);
   if (u->d.kind == TRAIN_DEPTHWISE)
     depthwise_gradients(g, u, s0, s1, dw, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at);
-  else product_gradients(g, u, s0, s1, worker, dw);
+  else
+    product_gradients(g, u, s0, s1, worker, dw);
   if (g->mode == ENGINE_INT8) { /* the input was in steps of its scale */
     const float unit = g->values[u->in].scale;
     for (size_t i = 0; i < (size_t)u->k * (size_t)u->np; i++) dw[i] *= unit;
   }
 }
 
-static void pool_back(const struct unit *u, const float *x, const float *y, const float *dy, float *dx) {
+static void pool_back(const struct unit *u, const float *x, const float *y, const float *dy,
+                      float *dx) {
   const struct lanes_window *p = &u->window;
   const bool max = u->d.kind == TRAIN_MAX_POOL;
   for (int i = 0; i < u->pixels; i++, y += p->np, dy += p->np) {
-    const int iy = i / p->out_w * p->stride_h - p->pad_top, ix = i % p->out_w * p->stride_w - p->pad_left;
+    const int iy = i / p->out_w * p->stride_h - p->pad_top,
+              ix = i % p->out_w * p->stride_w - p->pad_left;
     const int y0 = iy < 0 ? 0 : iy, y1 = iy + p->kernel_h > p->in_h ? p->in_h : iy + p->kernel_h;
     const int x0 = ix < 0 ? 0 : ix, x1 = ix + p->kernel_w > p->in_w ? p->in_w : ix + p->kernel_w;
     const float share = 1.0f / (float)((y1 - y0) * (x1 - x0));
@@ -618,8 +648,10 @@ static void pool_back(const struct unit *u, const float *x, const float *y, cons
       for (int a = y0; a < y1; a++)
         for (int b = x0; b < x1; b++) {
           const ptrdiff_t at = ((ptrdiff_t)a * p->in_w + b) * p->np + c;
-          if (!max) dx[at] += dy[c] * share;
-          else if (!given && x[at] == y[c]) dx[at] += dy[c], given = true;
+          if (!max)
+            dx[at] += dy[c] * share;
+          else if (!given && x[at] == y[c])
+            dx[at] += dy[c], given = true;
         }
     }
   }
@@ -628,18 +660,22 @@ static void pool_back(const struct unit *u, const float *x, const float *y, cons
 static void give(size_t n, const float *dy, float *dx, bool add) {
   if (add)
     for (size_t i = 0; i < n; i++) dx[i] += dy[i];
-  else memcpy(dx, dy, n * sizeof *dx);
+  else
+    memcpy(dx, dy, n * sizeof *dx);
 }
 
 static void back_unit(struct engine *g, struct unit *u, int s0, int s1) {
-  const struct value *in = &g->values[u->in], *also = &g->values[u->also], *out = &g->values[u->out];
-  const size_t n = (size_t)u->pixels * (size_t)u->np, n_in = (size_t)in->h * (size_t)in->w * (size_t)in->cs;
+  const struct value *in = &g->values[u->in], *also = &g->values[u->also],
+                     *out = &g->values[u->out];
+  const size_t n = (size_t)u->pixels * (size_t)u->np,
+               n_in = (size_t)in->h * (size_t)in->w * (size_t)in->cs;
   for (int s = s0; s < s1; s++) {
     float *dy = value_at(out, out->dy, s), *dx = u->in > 0 ? value_at(in, in->dy, s) : NULL;
     const float *y = value_at(out, out->y, s);
     if (g->mode == ENGINE_INT8 && (u->d.kind == TRAIN_ADD || u->d.kind == TRAIN_MEAN))
       g->lanes->mask(n, y, (float)(u->low - out->zp), (float)(u->high - out->zp), dy);
-    else if (u->d.kind == TRAIN_ADD && u->d.relu) g->lanes->mask(n, y, 0.0f, INFINITY, dy);
+    else if (u->d.kind == TRAIN_ADD && u->d.relu)
+      g->lanes->mask(n, y, 0.0f, INFINITY, dy);
     if (u->d.kind == TRAIN_ADD) {
       if (dx) give(n, dy, dx, u->add_in);
       if (u->also > 0) give(n, dy, value_at(also, also->dy, s), u->add_also);
@@ -656,8 +692,10 @@ static void back_segment(void *context, int chunk, int worker) {
   const struct segment *s = context;
   struct engine *g = s->g;
   const int s0 = chunk_start(g, chunk), s1 = chunk_start(g, chunk + 1);
-  if (s->finish == g->n_units) loss_of_chunk(g, chunk, true);
-  else linear_back_finish(g, &g->units[s->finish], s0, s1, chunk, worker);
+  if (s->finish == g->n_units)
+    loss_of_chunk(g, chunk, true);
+  else
+    linear_back_finish(g, &g->units[s->finish], s0, s1, chunk, worker);
   for (int i = s->first; i >= s->last; i--) {
     struct unit *u = &g->units[i];
     if (!u->linear) {
@@ -719,7 +757,8 @@ static void adam_piece(void *context, int item, int worker) {
     const float decay = g->decays[(first + i) / LANES] ? j->how->weight_decay : 0.0f;
     m[i] = 0.9f * m[i] + 0.1f * gradient[i];
     v[i] = 0.999f * v[i] + 0.001f * (gradient[i] * gradient[i]);
-    const float step = m[i] * j->how->correct_1 / (__builtin_sqrtf(v[i] * j->how->correct_2) + 1e-8f);
+    const float step =
+        m[i] * j->how->correct_1 / (__builtin_sqrtf(v[i] * j->how->correct_2) + 1e-8f);
     w[i] -= j->how->rate * (step + decay * w[i]);
   }
 }
@@ -745,7 +784,10 @@ void engine_fold(struct engine *g, float *params, const float *running) {
       *b = (float)((double)*b - (double)running[u->run_at + (size_t)c] * k);
       params[u->g_at + (size_t)c] = 0.0f; /* out of use from now on */
     }
-    u->batch_norm = false;
   }
+}
+
+void engine_set_folded(struct engine *g) {
+  for (int i = 0; i < g->n_units; i++) g->units[i].batch_norm = false;
   g->folded = true;
 }

@@ -23,8 +23,8 @@ enum engine_mode {
 };
 
 struct value {
-  int h, w, c, cs;     /* cs: distance between pixels, c padded; the input may be unpadded */
-  float *y, *dy;       /* [capacity][h][w][cs]; no dy for the input */
+  int h, w, c, cs; /* cs: distance between pixels, c padded; the input may be unpadded */
+  float *y, *dy;   /* [capacity][h][w][cs]; no dy for the input */
   /* Quantisation; range_of: the value whose range this one shares (pools, dropout). */
   int range_of;
   float scale;
@@ -34,59 +34,61 @@ struct value {
 /* What one layer owns besides the layer's own description. */
 struct unit {
   struct train_layer d;
-  int in, also, out;         /* values */
-  bool linear;               /* conv, depthwise, dense: has weights */
-  bool batch_norm;           /* until folded */
-  bool direct;               /* rows of the input are the rows of the product: no window to gather */
-  int k, kk, np, pixels;     /* rows of the weights, padded; padded channels; output pixels */
-  int tile;                  /* output pixels gathered at a time */
-  size_t a_row;              /* of the input, where direct */
+  int in, also, out;     /* values */
+  bool linear;           /* conv, depthwise, dense: has weights */
+  bool batch_norm;       /* until folded */
+  bool direct;           /* rows of the input are the rows of the product: no window to gather */
+  int k, kk, np, pixels; /* rows of the weights, padded; padded channels; output pixels */
+  int tile;              /* output pixels gathered at a time */
+  size_t a_row;          /* of the input, where direct */
   struct lanes_window window;
-  size_t w_at, b_at, g_at;   /* in the parameters: weights [k][np], bias or beta, gamma */
-  size_t run_at;             /* in the running statistics: mean, variance */
-  bool add_in, add_also;     /* gradients add to what a later reader wrote */
-  float *z;                  /* before normalisation */
-  float *wt;                 /* weights [n][kk], transposed for the gradient of the input */
+  size_t w_at, b_at, g_at; /* in the parameters: weights [k][np], bias or beta, gamma */
+  size_t run_at;           /* in the running statistics: mean, variance */
+  bool add_in, add_also;   /* gradients add to what a later reader wrote */
+  float *z;                /* before normalisation */
+  float *wt;               /* weights [n][kk], transposed for the gradient of the input */
   float *scale, *shift, *mean, *inverse, *back_k, *back_a, *back_b; /* [np] */
-  float *part_mean, *part_m2;                                      /* [chunks][np] */
+  float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
   float *wq, *wr;
   int32_t *bias, *multiplier;
   int *shift_of;
-  float *w_scale;            /* [np]; dense: one value repeated */
+  float *w_scale; /* [np]; dense: one value repeated */
   float *bias_scale;
   int32_t *zeros;
-  int32_t low, high;         /* of the output */
-  int node;                  /* in the graph */
+  int32_t low, high; /* of the output */
+  int node;          /* in the graph */
   struct graph_add_scaling add;
   struct graph_mean_scaling mean_scaling;
-  float (*seen)[2];          /* [chunks] least and greatest real output before clamping */
+  float (*seen)[2]; /* [chunks] least and greatest real output before clamping */
 };
 
 struct engine {
   struct arena *arena;
   const struct lanes *lanes;
-  struct pool *pool;         /* NULL: the caller's thread alone */
+  struct pool *pool; /* NULL: the caller's thread alone */
   struct train_network net;
   int n_units, n_values, classes;
-  int capacity;              /* samples */
+  int capacity; /* samples */
   struct unit *units;
   struct value *values;
   size_t n_params, n_running;
-  float *params;             /* in use; not owned */
+  float *params; /* in use; not owned */
   float *running;
-  float *gradients;          /* [chunks][n_params] */
-  uint8_t *decays;           /* [n_params / LANES] weights decay */
+  float *gradients; /* [chunks][n_params] */
+  uint8_t *decays;  /* [n_params / LANES] weights decay */
   float *scratch[ENGINE_WORKERS];
   size_t scratch_floats;
   bool folded;
-  struct graph *graph;       /* with this engine's scales, for the rules of quantisation */
-  float *ranges;             /* [values][2]; not owned */
+  struct graph *graph; /* with this engine's scales, for the rules of quantisation */
+  float *ranges;       /* [values][2]; not owned */
   /* The batch in work. */
   enum engine_mode mode;
   int count, chunks;
   const int32_t *labels;
-  const float *sample_weights;
+  const float *sample_weights;  /* [count]; NULL: 1 */
+  const int32_t *second_labels; /* [count]; NULL: none mixed in */
+  const float *mix;             /* [count] share of `labels` */
   float label_smoothing, loss_scale;
   uint64_t dropout_seed;
   double chunk_loss[ENGINE_CHUNKS];
@@ -94,8 +96,8 @@ struct engine {
 };
 
 /* errors: more memory than the arena has left. threads: 1 makes no pool. */
-struct engine *engine_new(struct arena *a, const struct train_network *net, int capacity, bool backward,
-                          struct err *e);
+struct engine *engine_new(struct arena *a, const struct train_network *net, int capacity,
+                          bool backward, struct err *e);
 void engine_init_params(struct engine *g, float *params, float *running, uint64_t seed);
 
 /* Runs the batch that lies in values[0].y; count <= capacity. */
@@ -114,6 +116,8 @@ void engine_adam(struct engine *g, const struct adam *how, float *m, float *v);
 
 /* Moves batch normalisation into weights and biases, from the running statistics; in place. */
 void engine_fold(struct engine *g, float *params, const float *running);
+/* From now on parameters are folded ones. */
+void engine_set_folded(struct engine *g);
 
 /* quantised.c */
 /* Builds the graph whose scales follow this engine's values. Once, after engine_fold. */
@@ -126,16 +130,14 @@ void engine_observe_int8(struct engine *g, float share);
 void engine_forward_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
 /* A graph of its own with the present integers. */
 struct graph *engine_export(const struct engine *g, struct arena *a);
-/* int8 class scores of the batch. */
-void engine_softmax_int8(const struct engine *g, int sample, int8_t *out);
 
 /* engine.c, for quantised.c */
 static inline float *value_at(const struct value *v, float *base, int sample) {
   return base + (size_t)sample * (size_t)v->h * (size_t)v->w * (size_t)v->cs;
 }
 /* Rows [m0, m0 + rows) of the windows of sample s0 on, as a matrix. Returns it and its row length. */
-const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m0, int rows, float *tile,
-                           size_t *row);
+const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m0, int rows,
+                           float *tile, size_t *row);
 
 /* exp and log in double, own so that no library's choice of instructions changes a bit. */
 double train_exp(double x);

@@ -21,13 +21,13 @@ struct lanes_window {
 struct lanes {
   const char *name;
   /* c[m][n] (+)= sum over k of a[i*a_row + k*a_k] * b[k][n]. needs: n a multiple of LANES; b, c aligned. */
-  void (*gemm)(int m, int n, int k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_row,
-               float *c, size_t c_row, bool accumulate);
+  void (*gemm)(int m, int n, int k, const float *a, size_t a_row, size_t a_k, const float *b,
+               size_t b_row, float *c, size_t c_row, bool accumulate);
   /* mean[np] and m2[np] (sum of squared differences from it) of rows x np. */
   void (*moments)(int rows, int np, const float *z, float *mean, float *m2);
   /* y = z * scale + shift, not below 0 if relu. */
-  void (*normalise)(int rows, int np, const float *z, const float *scale, const float *shift, bool relu,
-                    float *y);
+  void (*normalise)(int rows, int np, const float *z, const float *scale, const float *shift,
+                    bool relu, float *y);
   /* dy = y > low and y < high ? dy : 0 for each element. */
   void (*mask)(size_t n, const float *y, float low, float high, float *dy);
   /* sum[np] = column sums of dy. */
@@ -36,14 +36,14 @@ struct lanes {
   void (*sums_x)(int rows, int np, const float *dy, const float *z, const float *mean,
                  const float *inverse, float *sum, float *sum_x);
   /* dy = k * (dy - a - (z - mean) * b): the gradient of batch normalisation. */
-  void (*normalise_back)(int rows, int np, float *dy, const float *z, const float *mean, const float *k,
-                         const float *a, const float *b);
+  void (*normalise_back)(int rows, int np, float *dy, const float *z, const float *mean,
+                         const float *k, const float *a, const float *b);
   /* y[out] = bias + sum of taps; bias may be NULL. */
   void (*depthwise)(const struct lanes_window *p, const float *x, const float *w, const float *bias,
                     float *y);
   /* dx += taps of dy; dw += x * dy. dx or dw may be NULL. */
-  void (*depthwise_back)(const struct lanes_window *p, const float *x, const float *w, const float *dy,
-                         float *dx, float *dw);
+  void (*depthwise_back)(const struct lanes_window *p, const float *x, const float *w,
+                         const float *dy, float *dx, float *dw);
   /* y = a + b, not below 0 if relu. */
   void (*add)(size_t n, const float *a, const float *b, bool relu, float *y);
   /* y += x * k. */

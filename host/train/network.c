@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define MAX_SIDE     4096 /* of a map; channels alike */
-#define MAX_TAPS     512  /* of a depthwise kernel or pool: 512 * 255 * 127 < 2^24, exact in float32 */
+#define MAX_TAPS     512 /* of a depthwise kernel or pool: 512 * 255 * 127 < 2^24, exact in float32 */
+#define MAX_INPUTS   32768 /* 32768 * 255 * 127 + 2^28 < 2^31 */
 #define MAX_ELEMENTS (1 << 24)
 #define MAX_BRANCHES 8
 
@@ -86,7 +87,8 @@ static bool add_layer(struct parser *p, const struct train_layer *layer) {
   return true;
 }
 
-static struct train_layer layer_of(const struct parser *p, enum train_kind kind, const struct words *w) {
+static struct train_layer layer_of(const struct parser *p, enum train_kind kind,
+                                   const struct words *w) {
   struct train_layer l = {0};
   l.kind = kind;
   l.from = p->net->n_layers - 1;
@@ -127,7 +129,8 @@ static bool parse_join(struct parser *p, const struct words *w) {
   shape_of(net, skip, &h0, &w0, &c0);
   shape_of(net, main_path, &h1, &w1, &c1);
   if (w->project) {
-    struct words one = {.linear = true, .kernel_h = 1, .kernel_w = 1, .n_numbers = 1, .numbers = {c1}};
+    struct words one = {
+        .linear = true, .kernel_h = 1, .kernel_w = 1, .n_numbers = 1, .numbers = {c1}};
     one.stride_h = stride_between(h0, h1);
     one.stride_w = stride_between(w0, w1);
     if (one.stride_h == 0 || one.stride_w == 0)
@@ -137,8 +140,10 @@ static bool parse_join(struct parser *p, const struct words *w) {
     if (!add_layer(p, &l)) return false;
     skip = net->n_layers - 1;
   } else if (h0 != h1 || w0 != w1 || c0 != c1) {
-    return err_set(p->e, "join of %dx%dx%d and %dx%dx%d: the shapes differ; \"join project\" puts a 1x1 "
-                   "convolution into the branch", h0, w0, c0, h1, w1, c1);
+    return err_set(p->e,
+                   "join of %dx%dx%d and %dx%dx%d: the shapes differ; \"join project\" puts a 1x1 "
+                   "convolution into the branch",
+                   h0, w0, c0, h1, w1, c1);
   }
   struct train_layer l = layer_of(p, TRAIN_ADD, w);
   l.from = main_path;
@@ -153,9 +158,9 @@ struct form {
   char channels, kernel, stride, rate;
 };
 static const struct form forms[] = {
-    {"conv", 'n', 'n', 'o', '-'},    {"dwconv", '-', 'n', 'o', '-'},  {"dsconv", 'n', 'n', 'o', '-'},
-    {"dense", 'n', '-', '-', '-'},   {"avgpool", '-', 'n', 'o', '-'}, {"maxpool", '-', 'n', 'o', '-'},
-    {"mean", '-', '-', '-', '-'},    {"dropout", '-', '-', '-', 'n'}, {"branch", '-', '-', '-', '-'},
+    {"conv", 'n', 'n', 'o', '-'},  {"dwconv", '-', 'n', 'o', '-'},  {"dsconv", 'n', 'n', 'o', '-'},
+    {"dense", 'n', '-', '-', '-'}, {"avgpool", '-', 'n', 'o', '-'}, {"maxpool", '-', 'n', 'o', '-'},
+    {"mean", '-', '-', '-', '-'},  {"dropout", '-', '-', '-', 'n'}, {"branch", '-', '-', '-', '-'},
     {"join", '-', '-', '-', '-'},
 };
 
@@ -179,7 +184,8 @@ static bool parse_line(struct parser *p, const char *line) {
   if (!f) return err_set(p->e, "\"%s\" is no layer; " FORMS, name);
   struct words w = {0};
   for (const char *word; (word = strtok_r(NULL, " \t,", &save)) != NULL;)
-    if (!read_word(word, &w)) return err_set(p->e, "cannot read \"%s\" in \"%s\"; " FORMS, word, line);
+    if (!read_word(word, &w))
+      return err_set(p->e, "cannot read \"%s\" in \"%s\"; " FORMS, word, line);
   if (!check_part(p->e, name, f->channels, w.n_numbers > 0, "a number of channels (1 to 4096)") ||
       !check_part(p->e, name, f->kernel, w.kernel_h > 0, "a window such as 3x3") ||
       !check_part(p->e, name, f->stride, w.stride_h > 0, "stride such as s2") ||
@@ -189,7 +195,8 @@ static bool parse_line(struct parser *p, const char *line) {
     return err_set(p->e, "\"project\" belongs to join; " FORMS);
   struct train_layer l;
   if (strcmp(name, "branch") == 0) {
-    if (p->n_branches == MAX_BRANCHES) return err_set(p->e, "more than %d branches open", MAX_BRANCHES);
+    if (p->n_branches == MAX_BRANCHES)
+      return err_set(p->e, "more than %d branches open", MAX_BRANCHES);
     p->branches[p->n_branches++] = p->net->n_layers - 1;
     return true;
   }
@@ -218,8 +225,8 @@ static bool parse_line(struct parser *p, const char *line) {
   return add_layer(p, &l);
 }
 
-bool train_network_parse(const char *const *lines, int n_lines, int in_h, int in_w, int in_c, int classes,
-                         struct train_network *net, struct err *e) {
+bool train_network_parse(const char *const *lines, int n_lines, int in_h, int in_w, int in_c,
+                         int classes, struct train_network *net, struct err *e) {
   memset(net, 0, sizeof *net);
   net->in_h = in_h;
   net->in_w = in_w;
@@ -254,7 +261,8 @@ static bool window_shape(struct train_layer *l, int h, int w, struct err *e) {
   l->out_h = graph_window_out(h, l->kernel_h, l->stride_h, 1, l->padding, &before, &after);
   l->out_w = graph_window_out(w, l->kernel_w, l->stride_w, 1, l->padding, &before, &after);
   if (l->out_h < 1 || l->out_w < 1)
-    return err_set(e, "a window of %dx%d does not fit into a map of %dx%d", l->kernel_h, l->kernel_w, h, w);
+    return err_set(e, "a window of %dx%d does not fit into a map of %dx%d", l->kernel_h,
+                   l->kernel_w, h, w);
   return true;
 }
 
@@ -265,13 +273,18 @@ static bool is_flat(const struct train_network *net, int i) {
   return i >= 0 && (net->layers[i].kind == TRAIN_DENSE || net->layers[i].kind == TRAIN_MEAN);
 }
 
+static int64_t layer_inputs(const struct train_network *net, const struct train_layer *l);
+
 static bool layer_shape(struct train_network *net, int index, struct err *e) {
   struct train_layer *l = &net->layers[index];
   int h, w, c;
-  if (l->from < -1 || l->from >= index) return err_set(e, "reads layer %d, which is not before it", l->from);
+  if (l->from < -1 || l->from >= index)
+    return err_set(e, "reads layer %d, which is not before it", l->from);
   shape_of(net, l->from, &h, &w, &c);
-  if (is_flat(net, l->from) && l->kind != TRAIN_DENSE && l->kind != TRAIN_DROPOUT && l->kind != TRAIN_ADD)
-    return err_set(e, "after mean or dense there is no map any more: only dense, dropout and join follow");
+  if (is_flat(net, l->from) && l->kind != TRAIN_DENSE && l->kind != TRAIN_DROPOUT &&
+      l->kind != TRAIN_ADD)
+    return err_set(
+        e, "after mean or dense there is no map any more: only dense, dropout and join follow");
   l->out_h = h;
   l->out_w = w;
   l->out_c = c;
@@ -308,6 +321,12 @@ static bool layer_shape(struct train_network *net, int index, struct err *e) {
     break;
   default: return err_set(e, "unknown kind of layer %d", (int)l->kind);
   }
+  if ((l->kind == TRAIN_CONV || l->kind == TRAIN_DENSE) && layer_inputs(net, l) > MAX_INPUTS)
+    return err_set(
+        e,
+        "%lld inputs to each output: at most %d keep its integer sum within 32 bits; pool or "
+        "stride before",
+        (long long)layer_inputs(net, l), MAX_INPUTS);
   if (l->out_c < 1 || l->out_c > MAX_SIDE)
     return err_set(e, "%d channels are outside 1 to %d", l->out_c, MAX_SIDE);
   if ((int64_t)l->out_h * l->out_w * l->out_c > MAX_ELEMENTS)
@@ -317,10 +336,11 @@ static bool layer_shape(struct train_network *net, int index, struct err *e) {
 }
 
 bool train_network_check(struct train_network *net, struct err *e) {
-  if (net->in_h < 1 || net->in_w < 1 || net->in_c < 1 || net->in_h > MAX_SIDE || net->in_w > MAX_SIDE ||
-      net->in_c > MAX_SIDE || (int64_t)net->in_h * net->in_w * net->in_c > MAX_ELEMENTS)
-    return err_set(e, "an input of %dx%dx%d: each side from 1 to %d, %d elements at most", net->in_h,
-                   net->in_w, net->in_c, MAX_SIDE, MAX_ELEMENTS);
+  if (net->in_h < 1 || net->in_w < 1 || net->in_c < 1 || net->in_h > MAX_SIDE ||
+      net->in_w > MAX_SIDE || net->in_c > MAX_SIDE ||
+      (int64_t)net->in_h * net->in_w * net->in_c > MAX_ELEMENTS)
+    return err_set(e, "an input of %dx%dx%d: each side from 1 to %d, %d elements at most",
+                   net->in_h, net->in_w, net->in_c, MAX_SIDE, MAX_ELEMENTS);
   if (net->classes < 2 || net->classes > 1000)
     return err_set(e, "%d classes: a network needs 2 to 1000", net->classes);
   if (net->n_layers < 0 || net->n_layers > TRAIN_MAX_LAYERS)
@@ -388,8 +408,10 @@ static void text_pair(struct text *out, const char *before, int h, int w) {
 
 static void text_stride(struct text *out, int h, int w) {
   if (h == 1 && w == 1) return;
-  if (h == w) text_printf(out, " s%d", h);
-  else text_pair(out, " s", h, w);
+  if (h == w)
+    text_printf(out, " s%d", h);
+  else
+    text_pair(out, " s", h, w);
 }
 
 static void text_flags(struct text *out, const struct train_layer *l) {
@@ -417,7 +439,8 @@ static void layer_text(const struct train_layer *l, struct text *out) {
   case TRAIN_AVERAGE_POOL:
   case TRAIN_MAX_POOL:
     text_pair(out, l->kind == TRAIN_MAX_POOL ? "maxpool " : "avgpool ", l->kernel_h, l->kernel_w);
-    if (l->stride_h != l->kernel_h || l->stride_w != l->kernel_w) text_pair(out, " s", l->stride_h, l->stride_w);
+    if (l->stride_h != l->kernel_h || l->stride_w != l->kernel_w)
+      text_pair(out, " s", l->stride_h, l->stride_w);
     if (l->padding == GRAPH_PAD_VALID) text_add(out, " valid");
     break;
   case TRAIN_MEAN: text_add(out, "mean"); break;
@@ -428,8 +451,9 @@ static void layer_text(const struct train_layer *l, struct text *out) {
 
 /* A projection stands right before its join and is read by nothing else. */
 static bool is_projection(const struct train_network *net, int i) {
-  return i + 1 < net->n_layers && net->layers[i].kind == TRAIN_CONV && net->layers[i].from != i - 1 &&
-         net->layers[i + 1].kind == TRAIN_ADD && net->layers[i + 1].also == i;
+  return i + 1 < net->n_layers && net->layers[i].kind == TRAIN_CONV &&
+         net->layers[i].from != i - 1 && net->layers[i + 1].kind == TRAIN_ADD &&
+         net->layers[i + 1].also == i;
 }
 
 void train_network_text(const struct train_network *net, struct text *out) {

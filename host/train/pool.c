@@ -49,7 +49,8 @@ static void *worker_main(void *argument) {
   uint32_t seen = 0;
   pthread_mutex_unlock(&p->lock);
   for (;;) {
-    for (int i = 0; i < POOL_SPINS && atomic_load(&p->generation) == seen && !atomic_load(&p->stop); i++)
+    for (int i = 0; i < POOL_SPINS && atomic_load(&p->generation) == seen && !atomic_load(&p->stop);
+         i++)
       relax();
     pthread_mutex_lock(&p->lock);
     while (atomic_load(&p->generation) == seen && !atomic_load(&p->stop))

@@ -1,0 +1,736 @@
+/* train/fit: the course of a training.
+ *
+ * Float epochs, then folding and calibration, then quantisation-aware epochs. Everything that an epoch leaves
+ * behind lies in struct head, the history and one array of floats: a checkpoint is their bytes. All chance
+ * comes from (seed, epoch, index), so that going on from a checkpoint repeats nothing and misses nothing. */
+#include "host/train/engine.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC       0x54524e31u /* "1NRT" */
+#define CALIBRATION 8           /* batches */
+
+enum phase { PHASE_FLOAT, PHASE_QAT, PHASE_DONE };
+
+struct head {
+  uint32_t magic, head_bytes;
+  uint8_t fingerprint[32]; /* of network, config and labels */
+  uint64_t n_floats;
+  int32_t phase, epoch, qat_epoch, n_history, stale;
+  int32_t best_epoch, best_qat_epoch;
+  float best_accuracy, best_loss;
+  float input_scale;
+  int32_t input_zp;
+  int64_t phase_step;      /* Adam steps of this phase */
+  double power_1, power_2; /* beta^t */
+};
+
+struct fit {
+  struct arena *arena;
+  const struct train_examples *examples;
+  const struct train_set *validation;
+  const struct train_config *config;
+  const struct train_hooks *hooks;
+  struct err *e;
+  struct engine *g;
+  struct head head;
+  struct train_epoch *history;
+  float *floats, *params, *m, *v, *running, *best, *best_running, *folded, *ranges, *best_ranges;
+  size_t features;
+  int steps; /* of an epoch */
+  uint32_t *order;
+  float class_weight[1000];
+  int8_t *drawn; /* [workers][2][features] */
+  int32_t *labels, *second;
+  float *weights, *mix;
+  /* The batch being filled. */
+  uint32_t first;
+  int batch_epoch;
+};
+
+struct train_model {
+  struct engine *g;
+  float *folded;
+  int threads;
+};
+
+/* ---- checks ----------------------------------------------------------------------- */
+static bool within(struct err *e, const char *name, double value, double low, double high) {
+  if (value >= low && value <= high) return true;
+  err_node(e, "%s", name);
+  return err_set(e, "%s = %g is outside %g to %g", name, value, low, high);
+}
+
+bool train_config_check(const struct train_config *c, struct err *e) {
+  return within(e, "epochs", c->epochs, 1, 100000) &&
+         within(e, "qat_epochs", c->qat_epochs, 0, 100000) &&
+         within(e, "batch", c->batch, 1, 4096) &&
+         within(e, "learning_rate", (double)c->learning_rate, 1e-7, 1) &&
+         within(e, "qat_learning_rate", (double)c->qat_learning_rate, 1e-8, 1) &&
+         within(e, "weight_decay", (double)c->weight_decay, 0, 1) &&
+         within(e, "label_smoothing", (double)c->label_smoothing, 0, 0.5) &&
+         within(e, "mixup", (double)c->mixup, 0, 10) &&
+         within(e, "patience", c->patience, 0, 100000) &&
+         within(e, "time_masks", c->time_masks, 0, 100) &&
+         within(e, "time_mask_max", c->time_mask_max, 0, 4096) &&
+         within(e, "band_masks", c->band_masks, 0, 100) &&
+         within(e, "band_mask_max", c->band_mask_max, 0, 4096) &&
+         within(e, "threads", c->threads, 0, 64);
+}
+
+static bool check_labels(const struct train_examples *x, int classes, struct err *e) {
+  if (x->n < 1 || x->n > 100000000u) return err_set(e, "%u training examples", x->n);
+  uint32_t counts[1000] = {0};
+  for (uint32_t i = 0; i < x->n; i++) {
+    if (x->labels[i] < 0 || x->labels[i] >= classes)
+      return err_set(e, "example %u has label %d, the classes are 0 to %d", i, x->labels[i],
+                     classes - 1);
+    counts[x->labels[i]]++;
+  }
+  for (int c = 0; c < classes; c++)
+    if (counts[c] == 0) return err_set(e, "class %d has no training example", c);
+  return true;
+}
+
+static bool check_set(const struct train_set *v, int classes, struct err *e) {
+  for (uint32_t i = 0; v && i < v->n; i++)
+    if (v->labels[i] < 0 || v->labels[i] >= classes)
+      return err_set(e, "validation example %u has label %d, the classes are 0 to %d", i,
+                     v->labels[i], classes - 1);
+  return true;
+}
+
+static void fingerprint(const struct train_network *net, const struct train_config *c,
+                        const struct train_examples *x, const struct train_set *v,
+                        uint8_t digest[32]) {
+  struct sha256 s;
+  sha256_init(&s);
+  const int32_t sizes[] = {net->in_h,
+                           net->in_w,
+                           net->in_c,
+                           net->classes,
+                           net->n_layers,
+                           (int32_t)x->n,
+                           v ? (int32_t)v->n : 0};
+  sha256_add(&s, sizes, sizeof sizes);
+  for (int i = 0; i < net->n_layers; i++) {
+    const struct train_layer *l = &net->layers[i];
+    const int32_t layer[] = {(int32_t)l->kind, l->from,     l->also,
+                             l->channels,      l->kernel_h, l->kernel_w,
+                             l->stride_h,      l->stride_w, (int32_t)l->padding,
+                             l->batch_norm,    l->relu,     (int32_t)lrintf(l->rate * 1e6f)};
+    sha256_add(&s, layer, sizeof layer);
+  }
+  const float reals[] = {c->learning_rate, c->qat_learning_rate, c->weight_decay,
+                         c->label_smoothing, c->mixup};
+  const int32_t whole[] = {c->epochs,        c->qat_epochs, c->batch,
+                           c->class_weights, c->patience,   c->time_masks,
+                           c->time_mask_max, c->band_masks, c->band_mask_max};
+  sha256_add(&s, reals, sizeof reals);
+  sha256_add(&s, whole, sizeof whole);
+  sha256_add(&s, &c->seed, sizeof c->seed);
+  sha256_add(&s, x->labels, x->n * sizeof *x->labels);
+  sha256_end(&s, digest);
+}
+
+/* ---- set-up ------------------------------------------------------------------------- */
+static int threads_of(int asked) {
+  if (asked > 0) return asked;
+  const long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : n > ENGINE_WORKERS ? ENGINE_WORKERS : (int)n;
+}
+
+static void find_class_weights(struct fit *f) {
+  uint32_t counts[1000] = {0};
+  for (uint32_t i = 0; i < f->examples->n; i++) counts[f->examples->labels[i]]++;
+  for (int c = 0; c < f->g->classes; c++) {
+    const double w = (double)f->examples->n / ((double)f->g->classes * counts[c]);
+    f->class_weight[c] = !f->config->class_weights ? 1.0f : w > 10.0 ? 10.0f : (float)w;
+  }
+}
+
+/* Scale and zero point that give the features mean 0 and variance 1, from at most 512 examples. */
+static void find_input_scale(struct fit *f) {
+  const uint32_t n = f->examples->n < 512 ? f->examples->n : 512;
+  double sum = 0, squares = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    f->examples->example(f->examples->context, (uint32_t)((uint64_t)i * f->examples->n / n), 0,
+                         f->drawn);
+    for (size_t j = 0; j < f->features; j++) {
+      sum += f->drawn[j];
+      squares += (double)f->drawn[j] * f->drawn[j];
+    }
+  }
+  const double count = (double)n * (double)f->features, mean = sum / count;
+  const double variance = squares / count - mean * mean;
+  f->head.input_zp = (int32_t)rint(mean);
+  f->head.input_scale = (float)(1.0 / sqrt(variance > 1.0 ? variance : 1.0));
+}
+
+static float *section(float **next, size_t n) {
+  float *p = *next;
+  *next += n;
+  return p;
+}
+
+static void lay_out(struct fit *f) {
+  const size_t p = f->g->n_params, r = f->g->n_running + LANES, v = 2 * (size_t)f->g->n_values;
+  f->head.n_floats = 5 * p + 2 * r + 2 * v;
+  float *next = f->floats = ARENA_ARRAY(f->arena, float, f->head.n_floats);
+  f->params = section(&next, p); /* sections of whole vectors first: they stay aligned */
+  f->m = section(&next, p);
+  f->v = section(&next, p);
+  f->best = section(&next, p);
+  f->folded = section(&next, p);
+  f->running = section(&next, r);
+  f->best_running = section(&next, r);
+  f->ranges = section(&next, v);
+  f->best_ranges = section(&next, v);
+  f->g->params = f->params;
+  f->g->running = f->running;
+  f->g->ranges = f->ranges;
+}
+
+static bool set_up(struct fit *f, const struct train_network *net) {
+  const struct train_config *c = f->config;
+  const uint32_t n = f->examples->n;
+  f->features = (size_t)net->in_h * (size_t)net->in_w * (size_t)net->in_c;
+  f->steps = (int)((n + (uint32_t)c->batch / 2) / (uint32_t)c->batch);
+  if (f->steps < 1) f->steps = 1;
+  const int capacity = (int)((n + (uint32_t)f->steps - 1) / (uint32_t)f->steps);
+  f->g = engine_new(f->arena, net, capacity, true, f->e);
+  if (!f->g) return false;
+  const int threads = threads_of(c->threads);
+  f->history = ARENA_ARRAY(f->arena, struct train_epoch, c->epochs + c->qat_epochs + 1);
+  f->order = ARENA_ARRAY(f->arena, uint32_t, n);
+  f->drawn = ARENA_ARRAY(f->arena, int8_t, 2 * f->features * (size_t)threads);
+  f->labels = ARENA_ARRAY(f->arena, int32_t, capacity);
+  f->second = ARENA_ARRAY(f->arena, int32_t, capacity);
+  f->weights = ARENA_ARRAY(f->arena, float, capacity);
+  f->mix = ARENA_ARRAY(f->arena, float, capacity);
+  find_class_weights(f);
+  lay_out(f);
+  f->head.magic = MAGIC;
+  f->head.head_bytes = (uint32_t)sizeof f->head;
+  fingerprint(net, c, f->examples, f->validation, f->head.fingerprint);
+  return true;
+}
+
+static void use_input_scale(struct fit *f) {
+  f->g->values[0].scale = f->head.input_scale;
+  f->g->values[0].zp = f->head.input_zp;
+}
+
+/* ---- batches ------------------------------------------------------------------------- */
+static void put_features(struct engine *g, int sample, const int8_t *features) {
+  const struct value *v = &g->values[0];
+  const float scale = g->folded && g->mode == ENGINE_INT8 ? 1.0f : v->scale;
+  float *x = value_at(v, v->y, sample);
+  for (int p = 0; p < v->h * v->w; p++)
+    for (int c = 0; c < v->c; c++)
+      x[p * v->cs + c] = (float)(features[p * v->c + c] - v->zp) * scale;
+}
+
+/* Beta(a, a) by Joehnk's method; exact for every a > 0. */
+static float draw_beta(struct rng *r, float a) {
+  for (int i = 0; i < 100; i++) {
+    const double x = train_exp(train_log((double)rng_unit(r) + 1e-9) / (double)a);
+    const double y = train_exp(train_log((double)rng_unit(r) + 1e-9) / (double)a);
+    if (x + y <= 1.0 && x + y > 0.0) return (float)(x / (x + y));
+  }
+  return 1.0f;
+}
+
+static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to) {
+  const struct train_config *c = f->config;
+  const struct value *v = &f->g->values[0];
+  f->examples->example(f->examples->context, index, seed, to);
+  if (c->time_masks > 0 || c->band_masks > 0)
+    train_augment_mask(to, v->h, v->w, v->c, c->time_masks, c->time_mask_max, c->band_masks,
+                       c->band_mask_max, (int8_t)f->head.input_zp, train_mix(seed, 0x6d61736b, 0));
+}
+
+static void fill_sample(void *context, int item, int worker) {
+  struct fit *f = context;
+  const uint32_t at = f->first + (uint32_t)item, index = f->order[at];
+  const uint64_t seed = train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) | 1;
+  int8_t *x = f->drawn + (size_t)worker * 2 * f->features, *y = x + f->features;
+  f->labels[item] = f->second[item] = f->examples->labels[index];
+  f->weights[item] = f->class_weight[f->labels[item]];
+  f->mix[item] = 1.0f;
+  draw(f, index, seed, x);
+  if (f->config->mixup > 0.0f) {
+    struct rng r;
+    rng_seed(&r, train_mix(seed, 0x6d6978, 0));
+    float share = draw_beta(&r, f->config->mixup);
+    if (share < 0.5f) share = 1.0f - share;
+    const uint32_t other = f->order[(at + 1) % f->examples->n];
+    draw(f, other, train_mix(seed, 0x6f74686572, 0) | 1, y);
+    f->second[item] = f->examples->labels[other];
+    f->mix[item] = share;
+    for (size_t i = 0; i < f->features; i++)
+      x[i] = (int8_t)lrintf(share * (float)x[i] + (1.0f - share) * (float)y[i]);
+  }
+  put_features(f->g, item, x);
+}
+
+static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode) {
+  const uint32_t n = f->examples->n;
+  f->first = (uint32_t)((uint64_t)n * (uint64_t)step / (uint64_t)f->steps);
+  const uint32_t end = (uint32_t)((uint64_t)n * (uint64_t)(step + 1) / (uint64_t)f->steps);
+  f->batch_epoch = epoch;
+  f->g->mode = mode;
+  const int count = (int)(end - f->first);
+  if (f->g->pool)
+    pool_run(f->g->pool, count, fill_sample, f);
+  else
+    for (int i = 0; i < count; i++) fill_sample(f, i, 0);
+  f->g->labels = f->labels;
+  f->g->sample_weights = f->weights;
+  f->g->second_labels = f->config->mixup > 0.0f ? f->second : NULL;
+  f->g->mix = f->config->mixup > 0.0f ? f->mix : NULL;
+  f->g->label_smoothing = f->config->label_smoothing;
+  f->g->dropout_seed = train_mix(f->config->seed, (uint64_t)epoch, 0x64726f70u + (uint64_t)step);
+  return count;
+}
+
+static void shuffle(struct fit *f, int epoch) {
+  struct rng r;
+  rng_seed(&r, train_mix(f->config->seed, 0x73687566, (uint64_t)epoch));
+  for (uint32_t i = 0; i < f->examples->n; i++) f->order[i] = i;
+  rng_shuffle(&r, f->order, f->examples->n);
+}
+
+/* ---- evaluation ------------------------------------------------------------------------ */
+static void run_block(struct engine *g, const int8_t *features, int count, enum engine_mode mode) {
+  const struct value *v = &g->values[0];
+  const size_t size = (size_t)v->h * (size_t)v->w * (size_t)v->c;
+  g->mode = mode;
+  for (int i = 0; i < count; i++) put_features(g, i, features + (size_t)i * size);
+  engine_forward(g, count, mode);
+}
+
+static void evaluate(struct fit *f, enum engine_mode mode, struct train_epoch *epoch) {
+  const struct train_set *s = f->validation;
+  epoch->validation_loss = epoch->validation_accuracy = NAN;
+  if (!s || s->n == 0) return;
+  struct engine *g = f->g;
+  double loss = 0;
+  int64_t all = 0;
+  g->sample_weights = NULL;
+  g->second_labels = NULL;
+  g->mix = NULL;
+  g->label_smoothing = 0;
+  for (uint32_t i = 0; i < s->n;) {
+    const uint32_t left = s->n - i;
+    const int count = left < (uint32_t)g->capacity ? (int)left : g->capacity;
+    int right;
+    run_block(g, s->features + (size_t)i * f->features, count, mode);
+    g->labels = s->labels + i;
+    loss += engine_loss(g, &right) * count;
+    all += right;
+    i += (uint32_t)count;
+  }
+  epoch->validation_loss = (float)(loss / s->n);
+  epoch->validation_accuracy = (float)((double)all / s->n);
+}
+
+/* Better: more right answers, then less loss; without validation the latest. */
+static bool is_better(const struct fit *f, const struct train_epoch *x) {
+  if (isnan(x->validation_loss)) return true;
+  if (x->validation_accuracy != f->head.best_accuracy)
+    return x->validation_accuracy > f->head.best_accuracy;
+  return x->validation_loss < f->head.best_loss;
+}
+
+/* ---- epochs ------------------------------------------------------------------------------ */
+static float rate_at(const struct fit *f, bool qat, int64_t step) {
+  const double peak = (double)(qat ? f->config->qat_learning_rate : f->config->learning_rate);
+  const double total = (double)f->steps * (qat ? f->config->qat_epochs : f->config->epochs);
+  const double warm = qat ? 0.0 : floor(total * 0.05);
+  if ((double)step < warm) return (float)(peak * ((double)step + 1.0) / warm);
+  const double t = total > warm ? ((double)step - warm) / (total - warm) : 0.0;
+  return (float)(peak * (0.01 + 0.99 * 0.5 * (1.0 + train_cos_half_turn(t > 1.0 ? 1.0 : t))));
+}
+
+static void adam_step(struct fit *f, float rate) {
+  f->head.power_1 *= 0.9;
+  f->head.power_2 *= 0.999;
+  const struct adam how = {rate, f->config->weight_decay, (float)(1.0 / (1.0 - f->head.power_1)),
+                           (float)(1.0 / (1.0 - f->head.power_2))};
+  engine_adam(f->g, &how, f->m, f->v);
+  f->head.phase_step++;
+}
+
+static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x) {
+  const int total = f->config->epochs + f->config->qat_epochs;
+  double loss = 0;
+  int64_t right = 0, seen = 0;
+  shuffle(f, epoch);
+  for (int step = 0; step < f->steps; step++) {
+    if (f->hooks->cancel && *f->hooks->cancel) return err_set(f->e, "cancelled in epoch %d", epoch);
+    const int count = fill_batch(f, epoch, step, qat ? ENGINE_INT8 : ENGINE_TRAIN);
+    if (qat) engine_quantise(f->g);
+    engine_forward(f->g, count, qat ? ENGINE_INT8 : ENGINE_TRAIN);
+    /* Ranges follow the activations in the first half and then stand still, so that weights can settle. */
+    if (qat && f->head.qat_epoch * 2 < f->config->qat_epochs) engine_observe_int8(f->g, 0.02f);
+    int hits;
+    const double batch_loss = engine_backward(f->g, &hits);
+    if (!isfinite(batch_loss))
+      return err_set(
+          f->e, "the loss is not finite in epoch %d; a smaller learning_rate than %g would help",
+          epoch, (double)f->config->learning_rate);
+    x->learning_rate = rate_at(f, qat, f->head.phase_step);
+    adam_step(f, x->learning_rate);
+    loss += batch_loss * count;
+    right += hits;
+    seen += count;
+    progress_update(f->hooks->progress, "train",
+                    (uint64_t)(epoch - 1) * (uint64_t)f->steps + (uint64_t)step + 1,
+                    (uint64_t)total * (uint64_t)f->steps,
+                    "%sepoch %d of %d  loss %.3f  accuracy %.1f %%", qat ? "int8 " : "", epoch,
+                    total, loss / (double)seen, 100.0 * (double)right / (double)seen);
+  }
+  x->epoch = epoch;
+  x->quantised = qat;
+  x->loss = (float)(loss / (double)seen);
+  x->accuracy = (float)((double)right / (double)seen);
+  if (qat) engine_quantise(f->g);
+  evaluate(f, qat ? ENGINE_INT8 : ENGINE_EVAL, x);
+  return true;
+}
+
+/* ---- checkpoints ---------------------------------------------------------------------------- */
+static size_t checkpoint_size(const struct fit *f) {
+  return sizeof f->head + (size_t)f->head.n_history * sizeof *f->history +
+         (size_t)f->head.n_floats * sizeof(float) + 32;
+}
+
+static bool save_checkpoint(struct fit *f, const struct train_epoch *epoch) {
+  if (!f->hooks->checkpoint) return true;
+  const size_t size = checkpoint_size(f);
+  struct arena *a = arena_new(size + (1 << 20));
+  uint8_t *bytes = arena_alloc(a, size, 1), *to = bytes;
+  memcpy(to, &f->head, sizeof f->head);
+  to += sizeof f->head;
+  memcpy(to, f->history, (size_t)f->head.n_history * sizeof *f->history);
+  to += (size_t)f->head.n_history * sizeof *f->history;
+  memcpy(to, f->floats, (size_t)f->head.n_floats * sizeof(float));
+  struct sha256 s;
+  sha256_init(&s);
+  sha256_add(&s, bytes, size - 32);
+  sha256_end(&s, bytes + size - 32);
+  const bool ok = f->hooks->checkpoint(f->hooks->context, bytes, size, epoch, f->e);
+  arena_free(a);
+  return ok;
+}
+
+static bool load_checkpoint(struct fit *f) {
+  const uint8_t *bytes = f->hooks->resume;
+  const size_t size = f->hooks->resume_bytes;
+  struct head head;
+  uint8_t digest[32];
+  if (size < sizeof head + 32) return err_set(f->e, "the checkpoint is cut short: %zu bytes", size);
+  memcpy(&head, bytes, sizeof head);
+  if (head.magic != MAGIC || head.head_bytes != sizeof head)
+    return err_set(f->e, "not a checkpoint of this version of the trainer");
+  struct sha256 s;
+  sha256_init(&s);
+  sha256_add(&s, bytes, size - 32);
+  sha256_end(&s, digest);
+  if (memcmp(digest, bytes + size - 32, 32) != 0)
+    return err_set(f->e, "the checkpoint is damaged: its checksum does not match");
+  if (memcmp(head.fingerprint, f->head.fingerprint, 32) != 0 || head.n_floats != f->head.n_floats)
+    return err_set(f->e,
+                   "the checkpoint belongs to another network, other examples or other settings; "
+                   "start without it");
+  if (head.n_history < 0 || head.n_history > f->config->epochs + f->config->qat_epochs ||
+      head.phase < PHASE_FLOAT || head.phase > PHASE_DONE)
+    return err_set(f->e, "the checkpoint contradicts itself");
+  f->head = head;
+  if (size != checkpoint_size(f)) return err_set(f->e, "the checkpoint has a wrong size");
+  bytes += sizeof head;
+  memcpy(f->history, bytes, (size_t)head.n_history * sizeof *f->history);
+  memcpy(f->floats, bytes + (size_t)head.n_history * sizeof *f->history,
+         (size_t)head.n_floats * sizeof(float));
+  return true;
+}
+
+/* ---- phases ------------------------------------------------------------------------------------ */
+static size_t bytes_of(size_t floats) { return floats * sizeof(float); }
+
+static void keep_best(struct fit *f, const struct train_epoch *x, bool qat) {
+  struct head *h = &f->head;
+  h->best_accuracy = x->validation_accuracy;
+  h->best_loss = x->validation_loss;
+  h->stale = 0;
+  memcpy(f->best, f->params, bytes_of(f->g->n_params));
+  if (qat) {
+    h->best_qat_epoch = x->epoch;
+    memcpy(f->best_ranges, f->ranges, bytes_of(2 * (size_t)f->g->n_values));
+  } else {
+    h->best_epoch = x->epoch;
+    memcpy(f->best_running, f->running, bytes_of(f->g->n_running));
+  }
+}
+
+static void start_phase(struct fit *f, enum phase phase) {
+  f->head.phase = (int32_t)phase;
+  f->head.stale = 0;
+  f->head.phase_step = 0;
+  f->head.power_1 = f->head.power_2 = 1.0;
+  memset(f->m, 0, bytes_of(f->g->n_params));
+  memset(f->v, 0, bytes_of(f->g->n_params));
+}
+
+static bool end_epoch(struct fit *f, const struct train_epoch *x, bool qat) {
+  if (is_better(f, x))
+    keep_best(f, x, qat);
+  else
+    f->head.stale++;
+  f->history[f->head.n_history++] = *x;
+  f->head.epoch = x->epoch;
+  if (qat) f->head.qat_epoch++;
+  return save_checkpoint(f, x);
+}
+
+static bool float_phase(struct fit *f) {
+  while (f->head.epoch < f->config->epochs &&
+         (f->config->patience == 0 || f->head.stale < f->config->patience)) {
+    struct train_epoch x = {0};
+    if (!run_epoch(f, f->head.epoch + 1, false, &x) || !end_epoch(f, &x, false)) return false;
+  }
+  return true;
+}
+
+/* From the best float weights to integers: fold, then look at the ranges of some augmented batches. */
+static void calibrate(struct fit *f) {
+  struct engine *g = f->g;
+  memcpy(f->params, f->best, bytes_of(g->n_params));
+  memcpy(f->running, f->best_running, bytes_of(g->n_running));
+  engine_fold(g, f->params, f->running);
+  engine_set_folded(g);
+  memcpy(f->folded, f->params, bytes_of(g->n_params));
+  engine_quant_init(g);
+  shuffle(f, 0);
+  for (int i = 0; i < CALIBRATION && i < f->steps; i++) {
+    const int count = fill_batch(f, 0, i, ENGINE_EVAL);
+    engine_forward(g, count, ENGINE_EVAL);
+    engine_observe(g, 1.0f / (float)(i + 1));
+  }
+  start_phase(f, PHASE_QAT);
+  engine_quantise(g);
+  struct train_epoch x = {0};
+  evaluate(f, ENGINE_INT8, &x);
+  f->head.best_accuracy = -1.0f;
+  keep_best(f, &x, true);
+  f->head.best_qat_epoch = 0;
+}
+
+static bool qat_phase(struct fit *f) {
+  while (f->head.qat_epoch < f->config->qat_epochs) {
+    struct train_epoch x = {0};
+    if (!run_epoch(f, f->head.epoch + 1, true, &x) || !end_epoch(f, &x, true)) return false;
+  }
+  return true;
+}
+
+static bool run_phases(struct fit *f) {
+  if (f->hooks->resume) {
+    if (!load_checkpoint(f)) return false;
+    use_input_scale(f);
+  } else {
+    find_input_scale(f);
+    use_input_scale(f);
+    engine_init_params(f->g, f->params, f->running, f->config->seed);
+    start_phase(f, PHASE_FLOAT);
+    f->head.best_accuracy = -1.0f;
+  }
+  if (f->head.phase == PHASE_FLOAT) {
+    if (!float_phase(f)) return false;
+    calibrate(f);
+  } else {
+    engine_set_folded(f->g);
+    engine_quant_init(f->g);
+  }
+  if (!qat_phase(f)) return false;
+  memcpy(f->ranges, f->best_ranges, bytes_of(2 * (size_t)f->g->n_values));
+  memcpy(f->params, f->best, bytes_of(f->g->n_params));
+  engine_quantise(f->g);
+  return true;
+}
+
+static const struct train_set *results_set(struct fit *f) {
+  if (f->validation && f->validation->n > 0) return f->validation;
+  /* Without validation: the training examples as they are, a thousand at most. */
+  const uint32_t n = f->examples->n < 1000 ? f->examples->n : 1000;
+  struct train_set *s = ARENA_NEW(f->arena, struct train_set);
+  int8_t *features = ARENA_ARRAY(f->arena, int8_t, (size_t)n * f->features);
+  int32_t *labels = ARENA_ARRAY(f->arena, int32_t, n);
+  for (uint32_t i = 0; i < n; i++) {
+    const uint32_t index = (uint32_t)((uint64_t)i * f->examples->n / n);
+    f->examples->example(f->examples->context, index, 0, features + (size_t)i * f->features);
+    labels[i] = f->examples->labels[index];
+  }
+  *s = (struct train_set){n, features, labels};
+  return s;
+}
+
+bool train_fit(struct arena *a, const struct train_network *net,
+               const struct train_examples *examples, const struct train_set *validation,
+               const struct train_config *config, const struct train_hooks *hooks,
+               struct train_result *result, struct err *e) {
+  static const struct train_hooks none;
+  struct train_network checked = *net;
+  if (!train_config_check(config, e) || !train_network_check(&checked, e) ||
+      !check_labels(examples, net->classes, e) || !check_set(validation, net->classes, e))
+    return false;
+  if (checked.n_layers < 1 || checked.layers[checked.n_layers - 1].kind != TRAIN_DENSE ||
+      checked.layers[checked.n_layers - 1].out_c != net->classes)
+    return err_set(e, "the last layer must be dense with %d channels, one for each class",
+                   net->classes);
+  struct fit *f = ARENA_NEW(a, struct fit);
+  f->arena = a;
+  f->examples = examples;
+  f->validation = validation;
+  f->config = config;
+  f->hooks = hooks ? hooks : &none;
+  f->e = e;
+  if (!set_up(f, &checked)) return false;
+  const int threads = threads_of(config->threads);
+  if (threads > 1) f->g->pool = pool_new(a, threads);
+  const bool ok = run_phases(f);
+  pool_free(f->g->pool);
+  f->g->pool = NULL;
+  if (!ok) return false;
+  struct train_model *m = ARENA_NEW(a, struct train_model);
+  *m = (struct train_model){f->g, f->folded, threads};
+  const struct train_set *set = results_set(f);
+  *result = (struct train_result){.model = m,
+                                  .graph = engine_export(f->g, a),
+                                  .history = f->history,
+                                  .n_history = f->head.n_history,
+                                  .best_epoch = f->head.best_epoch,
+                                  .best_qat_epoch = f->head.best_qat_epoch,
+                                  .float_accuracy = train_accuracy_float(m, set, NULL),
+                                  .int8_accuracy = train_accuracy_int8(m, set, NULL),
+                                  .input_scale = f->head.input_scale,
+                                  .input_zp = f->head.input_zp};
+  return graph_check(result->graph, e);
+}
+
+/* ---- a trained model ------------------------------------------------------------------------------ */
+static void softmax(const float *logits, int n, float *out) {
+  double sum = 0, top = (double)logits[0];
+  for (int c = 1; c < n; c++) top = (double)logits[c] > top ? (double)logits[c] : top;
+  for (int c = 0; c < n; c++) sum += train_exp((double)logits[c] - top);
+  for (int c = 0; c < n; c++) out[c] = (float)(train_exp((double)logits[c] - top) / sum);
+}
+
+/* Runs all examples in blocks; out gets the logits, or the steps of the logits. */
+static void run_all(const struct train_model *m, const int8_t *features, uint32_t n,
+                    enum engine_mode mode, float *logits, int8_t *steps) {
+  struct engine *g = m->g;
+  const struct value *in = &g->values[0], *v = &g->values[g->n_values - 1];
+  const size_t size = (size_t)in->h * (size_t)in->w * (size_t)in->c;
+  struct arena *a = arena_new(1 << 20);
+  g->params = m->folded;
+  if (m->threads > 1 && n > 8) g->pool = pool_new(a, m->threads);
+  for (uint32_t i = 0; i < n;) {
+    const int count = n - i < (uint32_t)g->capacity ? (int)(n - i) : g->capacity;
+    run_block(g, features + (size_t)i * size, count, mode);
+    for (int s = 0; s < count; s++, i++)
+      for (int c = 0; c < g->classes; c++) {
+        const float y = value_at(v, v->y, s)[c];
+        if (logits)
+          logits[(size_t)i * (size_t)g->classes + (size_t)c] = y;
+        else
+          steps[(size_t)i * (size_t)g->classes + (size_t)c] = (int8_t)((int32_t)y + v->zp);
+      }
+  }
+  pool_free(g->pool);
+  g->pool = NULL;
+  arena_free(a);
+}
+
+void train_predict_float(const struct train_model *m, const int8_t *features, uint32_t n,
+                         float *out) {
+  const int classes = m->g->classes;
+  float logits[1000];
+  run_all(m, features, n, ENGINE_EVAL, out, NULL);
+  for (uint32_t i = 0; i < n; i++) {
+    memcpy(logits, out + (size_t)i * (size_t)classes, (size_t)classes * sizeof *logits);
+    softmax(logits, classes, out + (size_t)i * (size_t)classes);
+  }
+}
+
+/* The SOFTMAX of the graph over n rows of logits, by the reference evaluation. */
+static void softmax_int8(const struct engine *g, uint32_t n, int8_t *rows) {
+  const size_t bytes = (size_t)n * (size_t)g->classes;
+  struct arena *a = arena_new(4 * bytes + (4 << 20));
+  struct graph *gr = graph_new(a, "softmax");
+  const struct value *v = &g->values[g->n_values - 1];
+  struct graph_tensor t = {
+      .name = "logits", .type = MOTE_INT8, .rank = 2, .dims = {(int32_t)n, g->classes}};
+  t.quant = graph_quant_one(a, v->scale, v->zp);
+  struct graph_node node = {.op = MOTE_OP_SOFTMAX, .n_in = 1, .n_out = 1, .source_op = 0};
+  node.attrs = (struct graph_attrs){
+      .beta = 1.0f, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+  node.in[0] = graph_add_tensor(gr, &t);
+  t.name = "scores";
+  t.quant = graph_quant_one(a, 0x1p-8f, -128);
+  node.out[0] = graph_add_tensor(gr, &t);
+  graph_add_node(gr, &node);
+  graph_set_inputs(gr, &node.in[0], 1);
+  graph_set_outputs(gr, &node.out[0], 1);
+  const void *inputs[1] = {rows}, *values[2] = {NULL, NULL};
+  if (graph_evaluate(gr, inputs, a, values, NULL)) memcpy(rows, values[node.out[0]], bytes);
+  arena_free(a);
+}
+
+void train_predict_int8(const struct train_model *m, const int8_t *features, uint32_t n,
+                        int8_t *out) {
+  run_all(m, features, n, ENGINE_INT8, NULL, out);
+  for (uint32_t i = 0; i < n; i += 4096)
+    softmax_int8(m->g, n - i < 4096 ? n - i : 4096, out + (size_t)i * (size_t)m->g->classes);
+}
+
+float train_accuracy_float(const struct train_model *m, const struct train_set *set,
+                           uint32_t *confusion) {
+  const size_t n = (size_t)m->g->classes;
+  struct arena *a = arena_new((size_t)set->n * n * 4 + (1 << 20));
+  float *p = ARENA_ARRAY(a, float, (size_t)set->n *n);
+  train_predict_float(m, set->features, set->n, p);
+  uint32_t right = 0;
+  if (confusion) memset(confusion, 0, n * n * sizeof *confusion);
+  for (uint32_t i = 0; i < set->n; i++) {
+    size_t best = 0;
+    for (size_t c = 1; c < n; c++)
+      if (p[i * n + c] > p[i * n + best]) best = c;
+    right += (int32_t)best == set->labels[i];
+    if (confusion) confusion[(size_t)set->labels[i] * n + best]++;
+  }
+  arena_free(a);
+  return set->n ? (float)((double)right / set->n) : 0.0f;
+}
+
+float train_accuracy_int8(const struct train_model *m, const struct train_set *set,
+                          uint32_t *confusion) {
+  const size_t n = (size_t)m->g->classes;
+  struct arena *a = arena_new((size_t)set->n * n + (1 << 20));
+  int8_t *p = ARENA_ARRAY(a, int8_t, (size_t)set->n * n);
+  train_predict_int8(m, set->features, set->n, p);
+  uint32_t right = 0;
+  if (confusion) memset(confusion, 0, n * n * sizeof *confusion);
+  for (uint32_t i = 0; i < set->n; i++) {
+    size_t best = 0;
+    for (size_t c = 1; c < n; c++)
+      if (p[i * n + c] > p[i * n + best]) best = c;
+    right += (int32_t)best == set->labels[i];
+    if (confusion) confusion[(size_t)set->labels[i] * n + best]++;
+  }
+  arena_free(a);
+  return set->n ? (float)((double)right / set->n) : 0.0f;
+}
