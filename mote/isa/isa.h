@@ -18,7 +18,11 @@ enum mote_pack { MOTE_PACK_PLAIN, MOTE_PACK_COUNT };
 
 #define MOTE_PACK_NATIVE MOTE_PACK_PLAIN
 
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#define MOTE_ISA_DSP 1
+#else
 #define MOTE_ISA_DSP 0
+#endif
 
 /* 32-bit machines whose only multiplication is 32 x 32 -> 32. */
 #if defined(__ARM_ARCH_6M__)
