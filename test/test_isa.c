@@ -46,7 +46,9 @@ static void compare(const char *flags, const char *machine) {
   unsigned compared = 0;
   for (uint32_t n = 0; n < CASE_COUNT; n++) {
     if (!case_make(&t, &memory, n)) continue;
+    assert_int_equal(case_check(&t), MOTE_OK);
     case_run(&t);
+    assert_true(case_guards(&t));
     char expected[16];
     snprintf(expected, sizeof expected, "%08x\n",
              (unsigned)mote_crc32(n, t.out, t.bounds.out_bytes));

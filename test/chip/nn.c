@@ -45,6 +45,7 @@ int main(void) {
   struct nn_case t;
   for (uint32_t n = 0; n < CASE_COUNT; n++) {
     if (!case_make(&t, &memory, n)) continue;
+    if (case_check(&t) != MOTE_OK) return 2;
     case_run(&t);
     if (!case_guards(&t)) return 1;
     print_hex(mote_crc32(n, t.out, t.bounds.out_bytes));
