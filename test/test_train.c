@@ -1,0 +1,736 @@
+/* Tests of host/train: gradients against finite differences, integers against the reference evaluation, the
+ * same bits whatever the threads and vectors, learning, resuming, hostile texts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/train/engine.h"
+
+static struct train_network network_of(const char *const *lines, int n, int h, int w, int c,
+                                       int classes) {
+  struct train_network net;
+  struct err e = {0};
+  if (!train_network_parse(lines, n, h, w, c, classes, &net, &e))
+    fail_msg("%s: %s", e.node, e.text);
+  return net;
+}
+#define NETWORK(h, w, c, classes, ...)                                                             \
+  network_of((const char *const[]){__VA_ARGS__},                                                   \
+             (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), h, w, c, classes)
+
+/* ---- gradients ------------------------------------------------------------------------ */
+#define BATCH 6
+
+/* Every parameter's gradient against a central difference of the loss. The loss is computed in float32, so
+ * a difference of 2 * 2e-3 carries an error of about 1e-4 of the largest gradient; kinks of ReLU and ties
+ * of maxima may spoil single ones, but not 1 in 50. */
+static void check_gradients(const struct train_network *net) {
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct engine *g = engine_new(a, net, BATCH, true, &e);
+  assert_non_null(g);
+  g->params = ARENA_ARRAY(a, float, g->n_params);
+  g->running = ARENA_ARRAY(a, float, g->n_running + LANES);
+  engine_init_params(g, g->params, g->running, 3);
+  struct rng r;
+  rng_seed(&r, 5);
+  int32_t labels[BATCH], second[BATCH];
+  float weights[BATCH], mix[BATCH];
+  for (int i = 0; i < BATCH; i++) {
+    labels[i] = (int32_t)rng_below(&r, (uint32_t)net->classes);
+    second[i] = (int32_t)rng_below(&r, (uint32_t)net->classes);
+    weights[i] = 0.5f + rng_unit(&r);
+    mix[i] = rng_unit(&r);
+  }
+  g->labels = labels;
+  g->second_labels = second;
+  g->sample_weights = weights;
+  g->mix = mix;
+  g->label_smoothing = 0.1f;
+  const struct value *in = &g->values[0];
+  for (int i = 0; i < BATCH * in->h * in->w * in->cs; i++)
+    in->y[i] = i % in->cs < in->c ? 2.0f * rng_unit(&r) - 1.0f : 0.0f;
+  for (size_t i = 0; i < g->n_params; i++)
+    if (g->params[i] != 0.0f) g->params[i] += 0.2f * (rng_unit(&r) - 0.5f);
+  int right;
+  engine_forward(g, BATCH, ENGINE_TRAIN);
+  engine_backward(g, &right);
+  float *gradient = ARENA_ARRAY(a, float, g->n_params);
+  g->lanes->reduce(g->n_params, g->chunks, g->gradients, g->n_params, gradient);
+  double most = 0;
+  for (size_t i = 0; i < g->n_params; i++) most = fmax(most, fabs((double)gradient[i]));
+  assert_true(most > 1e-3);
+  int tested = 0, wrong = 0;
+  for (size_t i = 0; i < g->n_params; i++) {
+    const float kept = g->params[i], d = 2e-3f;
+    if (kept == 0.0f) continue;
+    double loss[2];
+    for (int k = 0; k < 2; k++) {
+      g->params[i] = k ? kept - d : kept + d;
+      engine_forward(g, BATCH, ENGINE_TRAIN);
+      loss[k] = engine_loss(g, &right);
+    }
+    g->params[i] = kept;
+    tested++;
+    wrong +=
+        fabs((loss[0] - loss[1]) / (2.0 * (double)d) - (double)gradient[i]) > 0.01 * most + 1e-4;
+  }
+  assert_true(tested > 10);
+  if (wrong * 50 > tested)
+    fail_msg("%d of %d gradients differ from finite differences", wrong, tested);
+  arena_free(a);
+}
+
+static void gradient_of_each_layer(void **state) {
+  (void)state;
+  struct train_network net;
+  net = NETWORK(7, 6, 2, 3, "conv 5 3x3 s2 linear nobn", "mean"), check_gradients(&net);
+  net = NETWORK(7, 6, 2, 3, "conv 5 3x3 s2 linear", "mean"), check_gradients(&net);
+  net = NETWORK(7, 6, 2, 3, "conv 5 3x2 valid", "conv 20 1x1", "mean"), check_gradients(&net);
+  net = NETWORK(7, 6, 3, 3, "dwconv 3x3 s2x1 linear nobn", "dwconv 2x2 linear"),
+  check_gradients(&net);
+  net = NETWORK(7, 6, 17, 3, "dwconv 3x3", "conv 16 1x1", "mean"), check_gradients(&net);
+  net = NETWORK(1, 1, 9, 4, "dense 7", "dense 5 linear", "dense 18 nobn"), check_gradients(&net);
+  net = NETWORK(6, 6, 2, 3, "conv 4 3x3 linear", "avgpool 2x3", "avgpool 3x2 s1"),
+  check_gradients(&net);
+  net = NETWORK(6, 6, 2, 3, "conv 4 3x3 linear", "maxpool 2x2", "maxpool 2x2 s1 valid"),
+  check_gradients(&net);
+  net = NETWORK(6, 6, 2, 3, "conv 4 3x3", "branch", "conv 4 3x3 linear", "join", "dropout 0.3",
+                "mean");
+  check_gradients(&net);
+  net = NETWORK(6, 6, 2, 3, "conv 4 3x3", "branch", "dsconv 6 3x3 s2", "join project", "branch",
+                "branch", "conv 6 3x3", "join linear", "join");
+  check_gradients(&net);
+}
+
+/* ---- data ------------------------------------------------------------------------------- */
+struct toy {
+  uint32_t n;
+  size_t size;
+  int8_t *features;
+  int32_t *labels;
+  int noise;
+};
+
+static void toy_example(void *context, uint32_t index, uint64_t seed, int8_t *features) {
+  const struct toy *t = context;
+  memcpy(features, t->features + (size_t)index * t->size, t->size);
+  if (!seed || !t->noise) return;
+  struct rng r;
+  rng_seed(&r, seed);
+  for (size_t i = 0; i < t->size; i++) {
+    const int x = features[i] + (int)rng_below(&r, (uint32_t)(2 * t->noise + 1)) - t->noise;
+    features[i] = (int8_t)(x < -128 ? -128 : x > 127 ? 127 : x);
+  }
+}
+
+static struct toy *toy_new(struct arena *a, uint32_t n, size_t size, int noise) {
+  struct toy *t = ARENA_NEW(a, struct toy);
+  *t = (struct toy){n, size, ARENA_ARRAY(a, int8_t, n * size), ARENA_ARRAY(a, int32_t, n), noise};
+  return t;
+}
+static struct train_examples examples_of(struct toy *t) {
+  return (struct train_examples){t->n, t->labels, toy_example, t};
+}
+static struct train_set set_of(const struct toy *t) {
+  return (struct train_set){t->n, t->features, t->labels};
+}
+
+/* Patterns [h, w, 1]: each class a bar of its own direction at a random place, in noise. */
+static struct toy *bars(struct arena *a, uint32_t n, int h, int w, int classes, uint64_t seed) {
+  struct toy *t = toy_new(a, n, (size_t)(h * w), 4);
+  struct rng r;
+  rng_seed(&r, seed);
+  for (uint32_t i = 0; i < n; i++) {
+    int8_t *x = t->features + i * t->size;
+    t->labels[i] = (int32_t)(i % (uint32_t)classes);
+    for (size_t j = 0; j < t->size; j++) x[j] = (int8_t)(rng_below(&r, 61) - 30);
+    const int y0 = 1 + (int)rng_below(&r, (uint32_t)h - 2),
+              x0 = 1 + (int)rng_below(&r, (uint32_t)w - 2);
+    static const int dy[4] = {0, 1, 1, 1}, dx[4] = {1, 0, 1, -1};
+    for (int k = -3; k <= 3; k++) {
+      const int y = y0 + k * dy[t->labels[i]], c = x0 + k * dx[t->labels[i]];
+      if (y >= 0 && y < h && c >= 0 && c < w) x[y * w + c] = (int8_t)(80 + rng_below(&r, 40));
+    }
+  }
+  return t;
+}
+
+/* Two spirals of a turn and a half, and XOR, as vectors of 2. */
+static struct toy *spirals(struct arena *a, uint32_t n, uint64_t seed) {
+  struct toy *t = toy_new(a, n, 2, 0);
+  struct rng r;
+  rng_seed(&r, seed);
+  for (uint32_t i = 0; i < n; i++) {
+    const float turn = 0.15f + 0.85f * rng_unit(&r),
+                angle = turn * 9.42f + (i & 1 ? 3.1416f : 0.0f);
+    t->labels[i] = (int32_t)(i & 1);
+    t->features[2 * i] = (int8_t)lrintf(120.0f * turn * cosf(angle));
+    t->features[2 * i + 1] = (int8_t)lrintf(120.0f * turn * sinf(angle));
+  }
+  return t;
+}
+static struct toy *xor_points(struct arena *a, uint32_t n, uint64_t seed) {
+  struct toy *t = toy_new(a, n, 2, 0);
+  struct rng r;
+  rng_seed(&r, seed);
+  for (uint32_t i = 0; i < n; i++) {
+    const int p = (int)rng_below(&r, 2), q = (int)rng_below(&r, 2);
+    t->labels[i] = p ^ q;
+    t->features[2 * i] = (int8_t)((p ? 60 : -60) + (int)rng_below(&r, 61) - 30);
+    t->features[2 * i + 1] = (int8_t)((q ? 60 : -60) + (int)rng_below(&r, 61) - 30);
+  }
+  return t;
+}
+
+static struct train_config quick_config(int epochs, int qat) {
+  struct train_config c = train_config_default(TRAIN_INPUT_VECTOR, 1000);
+  c.epochs = epochs;
+  c.qat_epochs = qat;
+  c.threads = 1;
+  c.learning_rate = 5e-3f;
+  c.qat_learning_rate = 5e-4f;
+  return c;
+}
+
+static struct train_result train(struct arena *a, const struct train_network *net, struct toy *t,
+                                 const struct toy *v, const struct train_config *c,
+                                 const struct train_hooks *hooks) {
+  const struct train_examples x = examples_of(t);
+  const struct train_set s = v ? set_of(v) : (struct train_set){0};
+  struct train_result result;
+  struct err e = {0};
+  if (!train_fit(a, net, &x, v ? &s : NULL, c, hooks, &result, &e))
+    fail_msg("%s: %s", e.node, e.text);
+  return result;
+}
+
+static void learns_xor_spirals_and_bars(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_config c = quick_config(30, 3);
+  struct train_network net = NETWORK(1, 1, 2, 2, "dense 16");
+  struct train_result r = train(a, &net, xor_points(a, 400, 1), xor_points(a, 400, 2), &c, NULL);
+  assert_true(r.float_accuracy > 0.99f && r.int8_accuracy > 0.99f);
+  net = NETWORK(1, 1, 2, 2, "dense 32", "dense 32");
+  c = quick_config(80, 5);
+  r = train(a, &net, spirals(a, 800, 1), spirals(a, 400, 2), &c, NULL);
+  if (!(r.float_accuracy > 0.97f && r.int8_accuracy > 0.95f))
+    fail_msg("spirals: %g in float, %g in int8", (double)r.float_accuracy, (double)r.int8_accuracy);
+  net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "dsconv 16 3x3 s2", "mean");
+  c = quick_config(12, 2);
+  r = train(a, &net, bars(a, 800, 12, 12, 4, 1), bars(a, 400, 12, 12, 4, 2), &c, NULL);
+  if (!(r.float_accuracy > 0.95f && r.int8_accuracy > 0.95f))
+    fail_msg("bars: %g in float, %g in int8", (double)r.float_accuracy, (double)r.int8_accuracy);
+  arena_free(a);
+}
+
+/* ---- integers --------------------------------------------------------------------------------- */
+/* Every layer of the integer pass against graph_evaluate, and the class scores. */
+static void check_integers(struct arena *a, const struct train_result *r, const struct toy *t,
+                           uint32_t n) {
+  struct train_model_view {
+    struct engine *g;
+  }; /* the first member of struct train_model */
+  struct engine *g = ((const struct train_model_view *)(const void *)r->model)->g;
+  struct err e = {0};
+  if (!graph_check(r->graph, &e)) fail_msg("%s: %s", e.node, e.text);
+  int8_t *scores = ARENA_ARRAY(a, int8_t, n * (uint32_t)g->classes);
+  train_predict_int8(r->model, t->features, n, scores);
+  int compared = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    struct arena *b = arena_new(64 << 20);
+    const void **values = ARENA_ARRAY(b, const void *, r->graph->n_tensors),
+               *in = t->features + i * t->size;
+    int8_t one[1000];
+    train_predict_int8(r->model, in, 1, one); /* leaves the layers of this example in the engine */
+    assert_true(graph_evaluate(r->graph, &in, b, values, &e));
+    assert_memory_equal(values[r->graph->outputs[0]], one, (size_t)g->classes);
+    assert_memory_equal(scores + i * (uint32_t)g->classes, one, (size_t)g->classes);
+    for (int k = 0; k < g->n_units; k++) {
+      const struct unit *u = &g->units[k];
+      const struct value *v = &g->values[u->out];
+      if (u->d.kind == TRAIN_DROPOUT) continue;
+      const int8_t *q = values[r->graph->nodes[u->node].out[0]];
+      for (int p = 0; p < u->pixels; p++)
+        for (int c = 0; c < v->c; c++, compared++)
+          if ((int)v->y[p * v->cs + c] + v->zp != q[p * v->c + c])
+            fail_msg("example %u, layer %d, pixel %d, channel %d: %d here, %d by the reference", i,
+                     k + 1, p, c, (int)v->y[p * v->cs + c] + v->zp, q[p * v->c + c]);
+    }
+    arena_free(b);
+  }
+  assert_true(compared > 0);
+}
+
+static void integers_are_the_references(void **state) {
+  (void)state;
+  struct train_network nets[] = {
+      NETWORK(13, 11, 1, 4, "conv 20 3x4 s2", "dsconv 17 3x3", "branch", "conv 17 3x3 linear",
+              "join", "avgpool 2x2", "dropout 0.2", "mean"),
+      NETWORK(13, 11, 1, 4, "maxpool 2x2", "conv 8 5x3 valid linear nobn", "branch",
+              "dsconv 12 2x2 s2 linear", "join project linear", "maxpool 2x1", "dense 9"),
+      NETWORK(13, 11, 1, 4, "dwconv 3x3", "avgpool 3x3 s2", "conv 70 3x3 nobn", "conv 6 3x3",
+              "dense 40 linear"),
+  };
+  for (int i = 0; i < 3; i++)
+    for (int trained = 0; trained < 2; trained++) {
+      struct arena *a = arena_new(0);
+      struct train_config c = quick_config(trained ? 3 : 1, trained ? 3 : 0);
+      c.seed = (uint64_t)(7 + i);
+      if (!trained) c.learning_rate = 1e-7f;
+      struct toy *t = bars(a, trained ? 320 : 48, 13, 11, 4, 3);
+      const struct train_result r = train(a, &nets[i], t, t, &c, NULL);
+      check_integers(a, &r, t, 12);
+      arena_free(a);
+    }
+}
+
+/* Sums of more than 512 products, and a range that is far from the trained one. */
+static void long_sums_stay_exact(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct toy *t = toy_new(a, 40, 40 * 40, 0);
+  struct rng rng;
+  rng_seed(&rng, 9);
+  for (uint32_t i = 0; i < t->n; i++) {
+    t->labels[i] = (int32_t)(i % 2);
+    for (size_t j = 0; j < t->size; j++)
+      t->features[i * t->size + j] = (int8_t)(rng_below(&rng, 8) ? -128 : 127);
+  }
+  struct train_network net = NETWORK(40, 40, 1, 2, "dense 33");
+  struct train_config c = quick_config(2, 1);
+  const struct train_result r = train(a, &net, t, t, &c, NULL);
+  check_integers(a, &r, t, 10);
+  arena_free(a);
+}
+
+/* ---- the same bits --------------------------------------------------------------------------------- */
+static void graph_bytes_of(struct arena *a, const struct graph *g, uint8_t digest[32]) {
+  uint8_t *bytes;
+  size_t n;
+  struct sha256 s;
+  graph_save(g, a, &bytes, &n);
+  sha256_init(&s);
+  sha256_add(&s, bytes, n);
+  sha256_end(&s, digest);
+}
+
+static void digest_with(int threads, const char *vector, uint8_t digest[32]) {
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "branch", "dsconv 12 3x3", "join",
+                                     "maxpool 2x2", "dropout 0.2", "mean");
+  struct train_config c = quick_config(3, 2);
+  c.threads = threads;
+  c.mixup = 0.2f;
+  c.time_masks = c.band_masks = 1;
+  c.time_mask_max = c.band_mask_max = 3;
+  if (vector) setenv("MOTE_VECTOR", vector, 1);
+  const struct train_result r =
+      train(a, &net, bars(a, 300, 12, 12, 4, 1), bars(a, 100, 12, 12, 4, 2), &c, NULL);
+  unsetenv("MOTE_VECTOR");
+  graph_bytes_of(a, r.graph, digest);
+  arena_free(a);
+}
+
+static void same_bits_for_threads_and_vectors(void **state) {
+  (void)state;
+  uint8_t first[32], other[32];
+  digest_with(1, NULL, first);
+  digest_with(2, NULL, other);
+  assert_memory_equal(first, other, 32);
+  digest_with(5, NULL, other);
+  assert_memory_equal(first, other, 32);
+  digest_with(1, "avx2", other);
+  assert_memory_equal(first, other, 32);
+  digest_with(2, "plain", other);
+  assert_memory_equal(first, other, 32);
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------------------- */
+struct saved {
+  uint8_t *bytes[32];
+  size_t size[32];
+  int n, stop_after;
+};
+static bool keep(void *context, const void *bytes, size_t size, const struct train_epoch *epoch,
+                 struct err *e) {
+  struct saved *s = context;
+  assert_int_equal(epoch->epoch, s->n + 1);
+  s->bytes[s->n] = malloc(size);
+  memcpy(s->bytes[s->n], bytes, size);
+  s->size[s->n++] = size;
+  return s->n != s->stop_after || err_set(e, "stopped");
+}
+
+static void resuming_is_as_if_never_stopped(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "mean", "dropout 0.1");
+  struct train_config c = quick_config(4, 3);
+  struct toy *t = bars(a, 200, 12, 12, 4, 1), *v = bars(a, 60, 12, 12, 4, 2);
+  struct saved all = {0};
+  struct train_hooks hooks = {.checkpoint = keep, .context = &all};
+  uint8_t whole[32], resumed[32];
+  graph_bytes_of(a, train(a, &net, t, v, &c, &hooks).graph, whole);
+  assert_int_equal(all.n, 7);
+  for (int i = 0; i < all.n; i++) {
+    const struct train_hooks from = {.resume = all.bytes[i], .resume_bytes = all.size[i]};
+    const struct train_result r = train(a, &net, t, v, &c, &from);
+    graph_bytes_of(a, r.graph, resumed);
+    assert_memory_equal(whole, resumed, 32);
+    assert_int_equal(r.n_history, 7);
+  }
+  /* Bytes of something else, cut short or changed are refused. */
+  const struct train_examples x = examples_of(t);
+  struct train_result r;
+  struct err e = {0};
+  for (size_t cut = 0; cut < all.size[2]; cut += 997) {
+    const struct train_hooks bad = {.resume = all.bytes[2], .resume_bytes = cut};
+    assert_false(train_fit(a, &net, &x, NULL, &c, &bad, &r, &e));
+  }
+  all.bytes[2][all.size[2] / 2] ^= 1;
+  struct train_hooks bad = {.resume = all.bytes[2], .resume_bytes = all.size[2]};
+  assert_false(train_fit(a, &net, &x, NULL, &c, &bad, &r, &e));
+  assert_non_null(strstr(e.text, "checksum"));
+  bad.resume = all.bytes[3], bad.resume_bytes = all.size[3];
+  c.seed++;
+  assert_false(train_fit(a, &net, &x, NULL, &c, &bad, &r, &e));
+  assert_non_null(strstr(e.text, "another"));
+  for (int i = 0; i < all.n; i++) free(all.bytes[i]);
+  arena_free(a);
+}
+
+/* ---- the course of a training ---------------------------------------------------------------------------- */
+static void class_weights_help_the_rare(void **state) {
+  (void)state;
+  float rare[2];
+  for (int on = 0; on < 2; on++) {
+    struct arena *a = arena_new(0);
+    /* One feature, overlapping classes, 1 in 20: without weights the rare class is hardly ever answered. */
+    struct toy *t = toy_new(a, 1000, 1, 0);
+    struct rng rng;
+    rng_seed(&rng, 4);
+    for (uint32_t i = 0; i < t->n; i++) {
+      t->labels[i] = i % 20 == 0;
+      const float x = 30.0f * rng_normal(&rng) + (t->labels[i] ? 25.0f : -25.0f);
+      t->features[i] = (int8_t)(x > 127 ? 127 : x < -128 ? -128 : x);
+    }
+    struct train_network net = NETWORK(1, 1, 1, 2, "dense 8");
+    struct train_config c = quick_config(15, 0);
+    c.class_weights = on;
+    const struct train_result r = train(a, &net, t, NULL, &c, NULL);
+    const struct train_set s = set_of(t);
+    uint32_t confusion[4];
+    train_accuracy_float(r.model, &s, confusion);
+    rare[on] = (float)confusion[3] / (float)(confusion[2] + confusion[3]);
+    arena_free(a);
+  }
+  if (!(rare[1] > 0.6f && rare[0] < 0.5f))
+    fail_msg("rare class found: %g without, %g with weights", (double)rare[0], (double)rare[1]);
+}
+
+static void stops_early_and_keeps_the_best(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(1, 1, 2, 2, "dense 8");
+  struct train_config c = quick_config(200, 0);
+  c.patience = 4;
+  struct toy *t = xor_points(a, 200, 1), *v = xor_points(a, 100, 2);
+  const struct train_result r = train(a, &net, t, v, &c, NULL);
+  assert_true(r.n_history < 200);
+  assert_int_equal(r.n_history, r.best_epoch + 4);
+  const struct train_set s = set_of(v);
+  assert_true(train_accuracy_float(r.model, &s, NULL) >=
+              r.history[r.best_epoch - 1].validation_accuracy);
+  arena_free(a);
+}
+
+static void cancel_and_wrong_input_are_errors(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(1, 1, 2, 2, "dense 8");
+  struct train_config c = quick_config(5, 0);
+  struct toy *t = xor_points(a, 50, 1);
+  struct train_examples x = examples_of(t);
+  struct train_result r;
+  struct err e = {0};
+  const volatile bool cancel = true;
+  const struct train_hooks hooks = {.cancel = &cancel};
+  assert_false(train_fit(a, &net, &x, NULL, &c, &hooks, &r, &e));
+  assert_non_null(strstr(e.text, "cancelled"));
+  t->labels[7] = 2;
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "example 7"));
+  memset(t->labels, 0, t->n * sizeof *t->labels);
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "class 1"));
+  c.batch = 0;
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  c = quick_config(5, 0);
+  c.learning_rate = NAN;
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  struct arena *small = arena_new(1 << 20);
+  struct train_network large = NETWORK(200, 200, 1, 2, "conv 64 3x3", "mean");
+  assert_null(engine_new(small, &large, 32, true, &e));
+  assert_non_null(strstr(e.text, "MB"));
+  arena_free(small);
+  arena_free(a);
+}
+
+/* ---- texts ------------------------------------------------------------------------------------------------ */
+static void texts_come_back(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net =
+      NETWORK(30, 20, 3, 5, "conv 8 3x5 s2x1 valid  # comment", "", "branch", "dsconv 8 3x3 linear",
+              "join", "branch", "dwconv 2x2 s2", "conv 24 1x1 nobn", "join project linear",
+              "avgpool 2x2", "maxpool 2x2 s1 valid", "dropout 0.25", "mean", "dense 12");
+  struct text t, again;
+  text_init(&t, a);
+  text_init(&again, a);
+  train_network_text(&net, &t);
+  const char *lines[64];
+  int n = 0;
+  char *save = NULL;
+  for (char *l = strtok_r(arena_strdup(a, t.data), "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+    lines[n++] = l;
+  const struct train_network back = network_of(lines, n, 30, 20, 3, 5);
+  train_network_text(&back, &again);
+  assert_string_equal(t.data, again.data);
+  assert_int_equal(net.n_layers, back.n_layers);
+  for (int i = 0; i < net.n_layers; i++) {
+    struct train_layer x = net.layers[i], y = back.layers[i];
+    x.line = y.line = 0;
+    assert_memory_equal(&x, &y, sizeof x);
+  }
+  arena_free(a);
+}
+
+static void wrong_texts_are_explained(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *says;
+  } wrong[] = {
+      {"convolution 3", "is no layer"},
+      {"conv 64", "window"},
+      {"conv 3x3", "channels"},
+      {"conv 64 3x3 s0", "s0"},
+      {"conv 0 3x3", "0"},
+      {"conv 99999 3x3", "99999"},
+      {"conv 8 3x3 s2 s2", "s2"},
+      {"conv 8 40x3 valid", "does not fit"},
+      {"conv 8 30x30", "taps"},
+      {"dwconv 8 3x3", "channels"},
+      {"dense", "channels"},
+      {"dense 8 3x3", "window"},
+      {"dropout", "rate"},
+      {"dropout 0.95", "0.9"},
+      {"dropout 0.x", "0.x"},
+      {"join", "branch"},
+      {"branch", "without a join"},
+      {"mean 2x2", "window"},
+      {"conv 8 3x3 project", "project"},
+      {"conv 8 3x3 -1", "-1"},
+      {"conv 4096 1x1 3", "3"},
+      {"conv 8 3x", "3x"},
+      {"\x01\xff", "is no layer"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct train_network net;
+    struct err e = {0};
+    if (train_network_parse(&wrong[i].line, 1, 20, 10, 1, 3, &net, &e))
+      fail_msg("accepted: %s", wrong[i].line);
+    if (!strstr(e.text, wrong[i].says))
+      fail_msg("%s: \"%s\" does not say \"%s\"", wrong[i].line, e.text, wrong[i].says);
+    assert_true(e.node[0] != 0);
+  }
+  struct train_network net;
+  struct err e = {0};
+  const char *differ[] = {"branch", "conv 8 3x3", "join"}, *after[] = {"mean", "conv 8 3x3"};
+  assert_false(train_network_parse(differ, 3, 20, 10, 1, 3, &net, &e));
+  assert_non_null(strstr(e.text, "join project"));
+  assert_false(train_network_parse(after, 2, 20, 10, 1, 3, &net, &e));
+  const char *large[] = {"dense 8"};
+  assert_false(train_network_parse(large, 1, 300, 300, 1, 3, &net, &e));
+  const char *many[200];
+  for (int i = 0; i < 200; i++) many[i] = "dense 8";
+  assert_false(train_network_parse(many, 200, 20, 10, 1, 3, &net, &e));
+}
+
+/* Random words: refused or accepted, never worse; what is accepted comes back as itself. */
+static void random_texts_do_no_harm(void **state) {
+  (void)state;
+  static const char *const words[] = {
+      "conv", "dwconv",  "dsconv", "dense", "avgpool", "maxpool", "mean", "dropout", "branch",
+      "join", "project", "linear", "valid", "nobn",    "3x3",     "2x1",  "s2",      "8",
+      "64",   "0.3",     "s1x2",   "",      "x",       "s",       "1e9",  "#",       "-"};
+  struct rng r;
+  rng_seed(&r, 11);
+  int accepted = 0;
+  for (int i = 0; i < 20000; i++) {
+    char lines[4][80];
+    const char *pointers[4];
+    for (int l = 0; l < 4; l++) {
+      lines[l][0] = 0;
+      const uint32_t n = 1 + rng_below(&r, 4);
+      for (uint32_t k = 0; k < n; k++) {
+        strcat(lines[l], words[k ? rng_below(&r, 27) : rng_below(&r, 10)]);
+        strcat(lines[l], " ");
+      }
+      pointers[l] = lines[l];
+    }
+    struct train_network net;
+    struct err e = {0};
+    accepted += train_network_parse(pointers, 1 + (int)rng_below(&r, 4), 20, 10, 2, 3, &net, &e);
+  }
+  assert_true(accepted > 100);
+}
+
+static void defaults_fit_their_budget(void **state) {
+  (void)state;
+  static const int shapes[][4] = {{TRAIN_INPUT_AUDIO, 49, 10, 1}, {TRAIN_INPUT_AUDIO, 61, 40, 1},
+                                  {TRAIN_INPUT_MOTION, 50, 3, 1}, {TRAIN_INPUT_MOTION, 200, 9, 1},
+                                  {TRAIN_INPUT_IMAGE, 96, 96, 3}, {TRAIN_INPUT_IMAGE, 28, 28, 1},
+                                  {TRAIN_INPUT_VECTOR, 1, 1, 33}, {TRAIN_INPUT_AUDIO, 1, 40, 1},
+                                  {TRAIN_INPUT_MOTION, 3, 3, 1},  {TRAIN_INPUT_IMAGE, 5, 200, 1}};
+  static const struct train_budget budgets[] = {
+      {0, 0, 0}, {192000, 512000, 4000000}, {32000, 256000, 1500000}};
+  for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+    for (size_t b = 0; b < 3; b++) {
+      struct arena *a = arena_new(0);
+      struct train_network net;
+      struct text why;
+      struct err e = {0};
+      text_init(&why, a);
+      const int *p = shapes[s];
+      if (!train_network_default((enum train_input)p[0], p[1], p[2], p[3], 10, 3000, &budgets[b],
+                                 &net, &why, &e)) {
+        assert_true(b > 0 && strstr(e.text, "limit"));
+      } else {
+        const struct train_cost cost = train_network_cost(&net);
+        assert_true(why.size > 20);
+        if (budgets[b].ram_bytes) assert_true(cost.activation_bytes <= budgets[b].ram_bytes);
+        if (budgets[b].flash_bytes) assert_true(cost.weight_bytes <= budgets[b].flash_bytes);
+        if (budgets[b].macs) assert_true(cost.macs <= budgets[b].macs);
+      }
+      arena_free(a);
+    }
+}
+
+/* ---- augmentation -------------------------------------------------------------------------------------------- */
+static void audio_is_changed_as_said(void **state) {
+  (void)state;
+  enum { N = 4000 };
+  static int16_t in[N], out[N], again[N], back[2000];
+  for (int i = 0; i < N; i++) in[i] = (int16_t)(8000.0 * sin(i * 0.3));
+  for (int i = 0; i < 2000; i++) back[i] = (int16_t)(i % 7 * 1000 - 3000);
+  const int16_t *pieces[] = {back};
+  const uint32_t lengths[] = {2000};
+  const struct train_background pool = {1, pieces, lengths};
+  struct train_augment how = train_augment_default(TRAIN_INPUT_AUDIO);
+  train_augment_audio(&how, &pool, 8000, in, N, 0, out, N);
+  assert_memory_equal(in, out, sizeof in);
+  train_augment_audio(&how, &pool, 8000, in, 1000, 0, out, N);
+  assert_memory_equal(in, out + 1500, 1000 * sizeof *in);
+  assert_int_equal(out[0], 0);
+  train_augment_audio(&how, &pool, 8000, in, N, 77, out, N);
+  train_augment_audio(&how, &pool, 8000, in, N, 77, again, N);
+  assert_memory_equal(out, again, sizeof out);
+  train_augment_audio(&how, &pool, 8000, in, N, 78, again, N);
+  assert_memory_not_equal(out, again, sizeof out);
+  train_augment_audio(&how, NULL, 8000, in, 0, 5, out, N);
+  /* Gain alone: the power moves by at most gain_db. Speed alone: the tone's period does. */
+  how = (struct train_augment){.gain_db = 6.0f};
+  double least = 1e9, most = 0;
+  for (uint64_t seed = 1; seed < 200; seed++) {
+    train_augment_audio(&how, NULL, 8000, in, N, seed, out, N);
+    double p = 0;
+    for (int i = 0; i < N; i++) p += (double)out[i] * out[i] / ((double)N * 32e6);
+    least = fmin(least, p), most = fmax(most, p);
+  }
+  assert_true(least > 0.245 && least < 0.3 && most < 4.05 && most > 3.5);
+  how = (struct train_augment){.speed = 0.2f};
+  int fewest = N, most_crossings = 0;
+  for (uint64_t seed = 1; seed < 200; seed++) {
+    train_augment_audio(&how, NULL, 8000, in, N, seed, out, N);
+    int crossings = 0;
+    for (int i = 1001; i < 3000; i++) crossings += (out[i] > 0) != (out[i - 1] > 0);
+    fewest = crossings < fewest ? crossings : fewest;
+    most_crossings = crossings > most_crossings ? crossings : most_crossings;
+  }
+  assert_in_range(fewest, 151, 160); /* 2000 * 0.3 / pi = 191, times 0.8 .. 1.2 */
+  assert_in_range(most_crossings, 222, 231);
+  /* Background at a known ratio. */
+  how = (struct train_augment){
+      .background_chance = 1, .background_snr_db_min = 10, .background_snr_db_max = 10};
+  train_augment_audio(&how, &pool, 8000, in, N, 3, out, N);
+  double signal = 0, noise = 0;
+  for (int i = 0; i < N; i++) {
+    signal += (double)in[i] * in[i];
+    noise += (double)(out[i] - in[i]) * (out[i] - in[i]);
+  }
+  assert_true(fabs(signal / noise - 10.0) < 0.05);
+}
+
+static void masks_cover_runs(void **state) {
+  (void)state;
+  int8_t x[20 * 10];
+  int touched = 0;
+  for (uint64_t seed = 0; seed < 300; seed++) {
+    memset(x, 1, sizeof x);
+    train_augment_mask(x, 20, 10, 1, 1, 6, 1, 3, 0, seed);
+    int rows = 0, columns = 0;
+    for (int y = 0; y < 20; y++) {
+      int zeros = 0;
+      for (int c = 0; c < 10; c++) zeros += x[y * 10 + c] == 0;
+      rows += zeros == 10;
+    }
+    for (int c = 0; c < 10; c++) {
+      int zeros = 0;
+      for (int y = 0; y < 20; y++) zeros += x[y * 10 + c] == 0;
+      columns += zeros == 20;
+    }
+    assert_true(rows <= 6 && columns <= 3);
+    touched += rows + columns;
+  }
+  assert_true(touched > 300);
+}
+
+/* ---- own functions ------------------------------------------------------------------------------------------- */
+static void functions_are_close_to_the_librarys(void **state) {
+  (void)state;
+  for (double x = -50; x < 50; x += 0.0371) assert_true(fabs(train_exp(x) / exp(x) - 1) < 1e-14);
+  for (double x = 1e-9; x < 1e9; x *= 1.0313)
+    assert_true(fabs(train_log(x) - log(x)) < 1e-14 * (1 + fabs(log(x))));
+  for (double t = 0; t <= 1; t += 0.001)
+    assert_true(fabs(train_cos_half_turn(t) - cos(3.141592653589793 * t)) < 1e-14);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(functions_are_close_to_the_librarys),
+      cmocka_unit_test(gradient_of_each_layer),
+      cmocka_unit_test(learns_xor_spirals_and_bars),
+      cmocka_unit_test(integers_are_the_references),
+      cmocka_unit_test(long_sums_stay_exact),
+      cmocka_unit_test(same_bits_for_threads_and_vectors),
+      cmocka_unit_test(resuming_is_as_if_never_stopped),
+      cmocka_unit_test(class_weights_help_the_rare),
+      cmocka_unit_test(stops_early_and_keeps_the_best),
+      cmocka_unit_test(cancel_and_wrong_input_are_errors),
+      cmocka_unit_test(texts_come_back),
+      cmocka_unit_test(wrong_texts_are_explained),
+      cmocka_unit_test(random_texts_do_no_harm),
+      cmocka_unit_test(defaults_fit_their_budget),
+      cmocka_unit_test(audio_is_changed_as_said),
+      cmocka_unit_test(masks_cover_runs),
+  };
+  return cmocka_run_group_tests_name("train", tests, NULL, NULL);
+}
