@@ -40,7 +40,8 @@ struct project_config {
   enum project_place place;
   struct features_config features;
   const char *network; /* "auto", or a layer a line */
-  struct train_config training;
+  const struct project_yaml
+      *yaml; /* as written: project_training lays it over the trainer's defaults */
   struct train_augment augmentation;
   const char *board; /* "" none */
   const char *const
@@ -49,6 +50,12 @@ struct project_config {
   const char *const *ignore;  /* labels left out */
   int n_background, n_unknown, n_ignore;
 };
+
+/* The trainer's defaults for the task and number of examples, and what mote.yaml says over them. */
+void project_training(const struct project_config *c, uint32_t examples, struct train_config *out);
+enum train_input project_input(const struct project_config *c);
+/* The layers of `network`, one a line, in a; 0 where it is "auto". */
+int project_layers(struct arena *a, const char *network, const char ***lines);
 
 struct project {
   struct arena *arena;

@@ -1,0 +1,456 @@
+/* config: mote.yaml -> struct project_config.
+ *
+ * How it works: libcyaml reads the file against the schema below, in which every key may be left out; a key
+ * that is there is a pointer, one that is not is NULL, and the defaults depend on the ones that are. libcyaml
+ * speaks through a log callback, from which its message, line and column are taken; numbers out of range are
+ * found here and named with the line of their key. All memory is the arena's. */
+#include "app/project.h"
+
+#include <cyaml/cyaml.h>
+#include <math.h>
+#include <string.h>
+
+#define MAX_YAML_BYTES ((size_t)1 << 20)
+
+struct yaml_sensor {
+  char *kind, *unit;
+  double *rate_hz;
+  int *channels;
+  double *range;
+  unsigned range_count;
+};
+struct yaml_window {
+  double *length_ms, *stride_ms;
+  char *place;
+};
+struct yaml_features {
+  char *kind, *normalise;
+  double *frame_ms, *hop_ms, *low_hz, *high_hz, *range_db, *floor_db;
+  int *fft_size, *bands, *coefficients;
+};
+struct yaml_training {
+  int *epochs, *qat_epochs, *batch, *patience, *time_masks, *time_mask_max, *band_masks,
+      *band_mask_max;
+  double *learning_rate, *qat_learning_rate, *weight_decay, *label_smoothing, *mixup;
+  bool *class_weights;
+  int *seed;
+};
+struct yaml_augmentation {
+  double *shift_ms, *gain_db, *speed, *background_chance, *background_snr_db_min,
+      *background_snr_db_max, *noise_chance, *noise_snr_db_min;
+};
+struct yaml_data {
+  char **background, **unknown, **ignore;
+  unsigned background_count, unknown_count, ignore_count;
+};
+struct project_yaml {
+  char *name, *network, *board;
+  struct yaml_sensor *sensor;
+  struct yaml_window *window;
+  struct yaml_features *features;
+  struct yaml_training *training;
+  struct yaml_augmentation *augmentation;
+  struct yaml_data *data;
+};
+
+/* ---- schema --------------------------------------------------------------------- */
+#define OPTIONAL   (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(s, m) CYAML_FIELD_STRING_PTR(#m, OPTIONAL, struct s, m, 0, 4000)
+#define REAL(s, m) CYAML_FIELD_FLOAT_PTR(#m, OPTIONAL, struct s, m)
+#define INT(s, m)  CYAML_FIELD_INT_PTR(#m, OPTIONAL, struct s, m)
+#define BOOL(s, m) CYAML_FIELD_BOOL_PTR(#m, OPTIONAL, struct s, m)
+
+static const cyaml_schema_value_t real_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
+static const cyaml_schema_value_t text_entry = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, 200)};
+
+static const cyaml_schema_field_t sensor_fields[] = {
+    TEXT(yaml_sensor, kind),
+    TEXT(yaml_sensor, unit),
+    REAL(yaml_sensor, rate_hz),
+    INT(yaml_sensor, channels),
+    CYAML_FIELD_SEQUENCE("range", OPTIONAL, struct yaml_sensor, range, &real_entry, 0, 64),
+    CYAML_FIELD_END};
+static const cyaml_schema_field_t window_fields[] = {REAL(yaml_window, length_ms),
+                                                     REAL(yaml_window, stride_ms),
+                                                     TEXT(yaml_window, place), CYAML_FIELD_END};
+static const cyaml_schema_field_t features_fields[] = {
+    TEXT(yaml_features, kind),     TEXT(yaml_features, normalise),   REAL(yaml_features, frame_ms),
+    REAL(yaml_features, hop_ms),   REAL(yaml_features, low_hz),      REAL(yaml_features, high_hz),
+    REAL(yaml_features, range_db), REAL(yaml_features, floor_db),    INT(yaml_features, fft_size),
+    INT(yaml_features, bands),     INT(yaml_features, coefficients), CYAML_FIELD_END};
+static const cyaml_schema_field_t training_fields[] = {
+    INT(yaml_training, epochs),         INT(yaml_training, qat_epochs),
+    INT(yaml_training, batch),          INT(yaml_training, patience),
+    INT(yaml_training, time_masks),     INT(yaml_training, time_mask_max),
+    INT(yaml_training, band_masks),     INT(yaml_training, band_mask_max),
+    REAL(yaml_training, learning_rate), REAL(yaml_training, qat_learning_rate),
+    REAL(yaml_training, weight_decay),  REAL(yaml_training, label_smoothing),
+    REAL(yaml_training, mixup),         BOOL(yaml_training, class_weights),
+    INT(yaml_training, seed),           CYAML_FIELD_END};
+static const cyaml_schema_field_t augmentation_fields[] = {
+    REAL(yaml_augmentation, shift_ms),
+    REAL(yaml_augmentation, gain_db),
+    REAL(yaml_augmentation, speed),
+    REAL(yaml_augmentation, background_chance),
+    REAL(yaml_augmentation, background_snr_db_min),
+    REAL(yaml_augmentation, background_snr_db_max),
+    REAL(yaml_augmentation, noise_chance),
+    REAL(yaml_augmentation, noise_snr_db_min),
+    CYAML_FIELD_END};
+#define LABELS(m) CYAML_FIELD_SEQUENCE(#m, OPTIONAL, struct yaml_data, m, &text_entry, 0, 1000)
+static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(unknown),
+                                                   LABELS(ignore), CYAML_FIELD_END};
+#define SECTION(m) CYAML_FIELD_MAPPING_PTR(#m, OPTIONAL, struct project_yaml, m, m##_fields)
+static const cyaml_schema_field_t top_fields[] = {TEXT(project_yaml, name),
+                                                  TEXT(project_yaml, network),
+                                                  TEXT(project_yaml, board),
+                                                  SECTION(sensor),
+                                                  SECTION(window),
+                                                  SECTION(features),
+                                                  SECTION(training),
+                                                  SECTION(augmentation),
+                                                  SECTION(data),
+                                                  CYAML_FIELD_END};
+static const cyaml_schema_value_t top = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct project_yaml, top_fields)};
+
+/* ---- libcyaml's callbacks --------------------------------------------------------- */
+/* Memory from the arena: a header before each piece remembers its size for growing. */
+static void *arena_memory(void *context, void *old, size_t size) {
+  struct arena *a = context;
+  if (size == 0) return NULL;
+  size_t *head = arena_alloc(a, size + 64, 1);
+  head[0] = size;
+  void *made = (uint8_t *)head + 64;
+  if (old) {
+    size_t had = *(const size_t *)(const void *)((const uint8_t *)old - 64);
+    memcpy(made, old, had < size ? had : size);
+  }
+  return made;
+}
+
+struct report {
+  char message[400], place[400]; /* the first error, and the innermost line of its backtrace */
+};
+
+static void keep_log(cyaml_log_t level, void *context, const char *format, va_list args) {
+  struct report *r = context;
+  char line[400];
+  if (level < CYAML_LOG_ERROR) return;
+  vsnprintf(line, sizeof line, format, args);
+  line[strcspn(line, "\n")] = 0;
+  const char *text = text_starts(line, "Load: ") ? line + 6 : line;
+  while (*text == ' ') text++;
+  if (text_starts(text, "Backtrace")) return;
+  if (strstr(text, "(line:")) {
+    if (!r->place[0]) snprintf(r->place, sizeof r->place, "%s", text);
+  } else if (!r->message[0]) {
+    snprintf(r->message, sizeof r->message, "%s", text);
+  }
+}
+
+static const cyaml_schema_field_t *fields_of(const char *section) {
+  for (const cyaml_schema_field_t *f = top_fields; f->key; f++)
+    if (f->value.type == CYAML_MAPPING && strcmp(f->key, section) == 0)
+      return f->value.mapping.fields;
+  return top_fields;
+}
+
+/* What could stand where an unknown key stands. */
+static void list_keys(const cyaml_schema_field_t *fields, char *out, size_t room) {
+  size_t n = 0;
+  for (const cyaml_schema_field_t *f = fields; f->key && n < room; f++)
+    n += (size_t)snprintf(out + n, room - n, "%s%s", n ? ", " : "", f->key);
+}
+
+/* libcyaml's words in ours: place, what is wrong, what would work. */
+static bool fail_yaml(const struct report *r, const char *path, cyaml_err_t code, struct err *e) {
+  char section[64] = "", keys[600];
+  int line = 0, column = 0;
+  const char *quote = strchr(r->place, '\'');
+  if (quote) snprintf(section, sizeof section, "%.*s", (int)strcspn(quote + 1, "'"), quote + 1);
+  const char *at = strstr(r->place, "(line:");
+  if (at) sscanf(at, "(line: %d, column: %d", &line, &column);
+  err_file(e, path);
+  if (line) err_node(e, "line %d, column %d", line, column);
+  if (text_starts(r->message, "Unexpected key")) {
+    const char *key = strchr(r->message, ':');
+    const cyaml_schema_field_t *fields = fields_of(section);
+    list_keys(fields, keys, sizeof keys);
+    return err_set(e, "there is no key \"%s\"%s%s; known keys: %s", key ? key + 2 : "?",
+                   fields == top_fields ? "" : " in ", fields == top_fields ? "" : section, keys);
+  }
+  const char *what = r->message[0] ? r->message : cyaml_strerror(code);
+  if (section[0]) return err_set(e, "%s: %s", section, what);
+  return err_set(e, "%s", what);
+}
+
+/* ---- lines of keys ---------------------------------------------------------------- */
+/* The line of `key` in `section` ("" for the top level), 0 where it cannot be found (flow style). */
+static int line_of(const char *text, const char *section, const char *key) {
+  bool inside = section[0] == 0;
+  int number = 0;
+  for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+    number++;
+    size_t indent = strspn(p, " ");
+    const char *word = p + indent;
+    if (indent == 0 && section[0] && *word != '#' && *word != '\n')
+      inside = strncmp(word, section, strlen(section)) == 0 && word[strlen(section)] == ':';
+    if (inside && (indent > 0) == (section[0] != 0) && strncmp(word, key, strlen(key)) == 0 &&
+        word[strlen(key)] == ':')
+      return number;
+  }
+  return 0;
+}
+
+struct reader {
+  const char *path, *text;
+  struct err *e;
+};
+
+/* Names file, line and key of an error that is set next. */
+static struct err *at_key(const struct reader *r, const char *section, const char *key) {
+  int line = line_of(r->text, section, key);
+  err_file(r->e, r->path);
+  if (line)
+    err_node(r->e, "line %d, %s%s%s", line, section, section[0] ? "." : "", key);
+  else
+    err_node(r->e, "%s%s%s", section, section[0] ? "." : "", key);
+  return r->e;
+}
+
+/* ---- values ------------------------------------------------------------------- */
+static double real_or(const double *value, double otherwise) { return value ? *value : otherwise; }
+static int int_or(const int *value, int otherwise) { return value ? *value : otherwise; }
+
+static const char *const kind_names[] = {"audio", "motion", "vibration", "sensor"};
+
+static bool read_sensor(const struct reader *r, const struct project_yaml *y,
+                        struct project_config *c) {
+  static const struct yaml_sensor none;
+  const struct yaml_sensor *s = y->sensor ? y->sensor : &none;
+  if (!s->kind)
+    return err_set(at_key(r, "sensor", "kind"),
+                   "say what the sensor is: audio, motion, vibration or sensor");
+  int kind = -1;
+  for (int i = 0; i < 4; i++)
+    if (strcmp(s->kind, kind_names[i]) == 0) kind = i;
+  if (kind < 0)
+    return err_set(at_key(r, "sensor", "kind"),
+                   "\"%s\" is not known; audio, motion, vibration and sensor are", s->kind);
+  c->kind = (enum project_kind)kind;
+  c->rate_hz = real_or(s->rate_hz, 0);
+  if (!(c->rate_hz > 0 && c->rate_hz <= 1e6))
+    return err_set(at_key(r, "sensor", "rate_hz"),
+                   "a rate between 0 and 1,000,000 Hz is needed (16000 for speech)");
+  c->channels = int_or(s->channels, 1);
+  if (c->channels < 1 || c->channels > 64)
+    return err_set(at_key(r, "sensor", "channels"), "%d channels; 1 to 64 work", c->channels);
+  if (kind == PROJECT_AUDIO && c->channels != 1)
+    return err_set(at_key(r, "sensor", "channels"), "%d channels; audio is mixed down to 1 channel",
+                   c->channels);
+  c->unit = s->unit ? s->unit : "";
+  c->range = s->range;
+  c->n_range = (int)s->range_count;
+  if (c->n_range > 1 && c->n_range != c->channels)
+    return err_set(
+        at_key(r, "sensor", "range"),
+        "%d numbers for %d channels; give one for all, one for each, or [] to take the largest "
+        "value seen in training",
+        c->n_range, c->channels);
+  for (int i = 0; i < c->n_range; i++)
+    if (!(c->range[i] > 0 && isfinite(c->range[i])))
+      return err_set(at_key(r, "sensor", "range"), "%g; a range is above 0", c->range[i]);
+  return true;
+}
+
+static bool read_window(const struct reader *r, const struct project_yaml *y,
+                        struct project_config *c) {
+  static const struct yaml_window none;
+  const struct yaml_window *w = y->window ? y->window : &none;
+  c->length_ms = real_or(w->length_ms, 1000);
+  if (!(c->length_ms > 0 && c->length_ms * c->rate_hz / 1000 >= 1 &&
+        c->length_ms * c->rate_hz / 1000 <= 65535 * 64.0))
+    return err_set(at_key(r, "window", "length_ms"),
+                   "%g ms at %g Hz are %g samples; 1 to 65535 frames work", c->length_ms,
+                   c->rate_hz, c->length_ms * c->rate_hz / 1000);
+  c->stride_ms = real_or(w->stride_ms, c->length_ms / 2);
+  if (!(c->stride_ms > 0 && c->stride_ms * c->rate_hz / 1000 >= 1))
+    return err_set(at_key(r, "window", "stride_ms"), "%g ms; at least one sample (%g ms) is needed",
+                   c->stride_ms, 1000 / c->rate_hz);
+  c->place = c->kind == PROJECT_AUDIO ? PROJECT_EVENT : PROJECT_SLIDE;
+  if (w->place && strcmp(w->place, "event") == 0)
+    c->place = PROJECT_EVENT;
+  else if (w->place && strcmp(w->place, "slide") == 0)
+    c->place = PROJECT_SLIDE;
+  else if (w->place)
+    return err_set(
+        at_key(r, "window", "place"),
+        "\"%s\" is not known; event (one window around the loudest piece) and slide (a window "
+        "every stride_ms) are",
+        w->place);
+  return true;
+}
+
+/* "auto": log mel bands of sound, the course of a movement, the spectrum of a vibration, figures of slow
+ * sensors. */
+static enum features_kind automatic_kind(enum project_kind kind) {
+  switch (kind) {
+  case PROJECT_AUDIO: return FEATURES_LOGMEL;
+  case PROJECT_MOTION: return FEATURES_RAW;
+  case PROJECT_VIBRATION: return FEATURES_SPECTRUM;
+  default: return FEATURES_STATISTICS;
+  }
+}
+
+static bool read_features(const struct reader *r, const struct project_yaml *y,
+                          struct project_config *c) {
+  static const struct yaml_features none;
+  const struct yaml_features *f = y->features ? y->features : &none;
+  enum features_kind kind = automatic_kind(c->kind);
+  if (f->kind && strcmp(f->kind, "auto") != 0 && !features_kind_from(f->kind, &kind))
+    return err_set(at_key(r, "features", "kind"),
+                   "\"%s\" is not known; auto, logmel, mfcc, spectrum, statistics and raw are",
+                   f->kind);
+  features_defaults(kind, c->rate_hz, c->channels, c->length_ms, &c->features, NULL);
+  struct features_config *o = &c->features;
+  o->frame_ms = real_or(f->frame_ms, o->frame_ms);
+  o->hop_ms = real_or(f->hop_ms, o->hop_ms);
+  o->low_hz = real_or(f->low_hz, o->low_hz);
+  o->high_hz = real_or(f->high_hz, o->high_hz);
+  o->range_db = real_or(f->range_db, o->range_db);
+  o->floor_db = real_or(f->floor_db, o->floor_db);
+  o->fft_size = int_or(f->fft_size, o->fft_size);
+  o->bands = int_or(f->bands, o->bands);
+  o->coefficients = int_or(f->coefficients, o->coefficients);
+  if (f->normalise && !features_normalise_from(f->normalise, &o->normalise))
+    return err_set(at_key(r, "features", "normalise"),
+                   "\"%s\" is not known; none, level and mean are", f->normalise);
+  struct err inner = {{0}, {0}, {0}, false};
+  if (features_check(o, &inner)) return true;
+  return err_set(at_key(r, "features", inner.node[0] ? inner.node : "kind"), "%s", inner.text);
+}
+
+static void read_augmentation(const struct project_yaml *y, struct project_config *c) {
+  static const struct yaml_augmentation none;
+  const struct yaml_augmentation *g = y->augmentation ? y->augmentation : &none;
+  struct train_augment *o = &c->augmentation;
+  *o = train_augment_default(project_input(c));
+  o->shift_ms = (float)real_or(g->shift_ms, (double)o->shift_ms);
+  o->gain_db = (float)real_or(g->gain_db, (double)o->gain_db);
+  o->speed = (float)real_or(g->speed, (double)o->speed);
+  o->background_chance = (float)real_or(g->background_chance, (double)o->background_chance);
+  o->background_snr_db_min =
+      (float)real_or(g->background_snr_db_min, (double)o->background_snr_db_min);
+  o->background_snr_db_max =
+      (float)real_or(g->background_snr_db_max, (double)o->background_snr_db_max);
+  o->noise_chance = (float)real_or(g->noise_chance, (double)o->noise_chance);
+  o->noise_snr_db_min = (float)real_or(g->noise_snr_db_min, (double)o->noise_snr_db_min);
+}
+
+static bool check_augmentation(const struct reader *r, const struct project_config *c) {
+  const struct train_augment *g = &c->augmentation;
+  const struct {
+    const char *key;
+    double value, low, high;
+  } all[] = {{"shift_ms", (double)g->shift_ms, 0, 1e6},
+             {"gain_db", (double)g->gain_db, 0, 60},
+             {"speed", (double)g->speed, 0, 0.5},
+             {"background_chance", (double)g->background_chance, 0, 1},
+             {"background_snr_db_min", (double)g->background_snr_db_min, -60, 100},
+             {"background_snr_db_max", (double)g->background_snr_db_max, -60, 100},
+             {"noise_chance", (double)g->noise_chance, 0, 1},
+             {"noise_snr_db_min", (double)g->noise_snr_db_min, -60, 100}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    if (!(all[i].value >= all[i].low && all[i].value <= all[i].high))
+      return err_set(at_key(r, "augmentation", all[i].key), "%g; %g to %g works", all[i].value,
+                     all[i].low, all[i].high);
+  return true;
+}
+
+enum train_input project_input(const struct project_config *c) {
+  if (c->kind == PROJECT_AUDIO) return TRAIN_INPUT_AUDIO;
+  if (c->features.kind == FEATURES_STATISTICS && c->features.frame_ms <= 0)
+    return TRAIN_INPUT_VECTOR;
+  if (c->features.kind == FEATURES_SPECTRUM) return TRAIN_INPUT_AUDIO;
+  return TRAIN_INPUT_MOTION;
+}
+
+void project_training(const struct project_config *c, uint32_t examples, struct train_config *out) {
+  static const struct yaml_training none;
+  const struct yaml_training *t = c->yaml->training ? c->yaml->training : &none;
+  struct train_config o = train_config_default(project_input(c), examples);
+  o.epochs = int_or(t->epochs, o.epochs);
+  o.qat_epochs = int_or(t->qat_epochs, o.qat_epochs);
+  o.batch = int_or(t->batch, o.batch);
+  o.patience = int_or(t->patience, o.patience);
+  o.time_masks = int_or(t->time_masks, o.time_masks);
+  o.time_mask_max = int_or(t->time_mask_max, o.time_mask_max);
+  o.band_masks = int_or(t->band_masks, o.band_masks);
+  o.band_mask_max = int_or(t->band_mask_max, o.band_mask_max);
+  o.learning_rate = (float)real_or(t->learning_rate, (double)o.learning_rate);
+  o.qat_learning_rate = (float)real_or(t->qat_learning_rate, (double)o.qat_learning_rate);
+  o.weight_decay = (float)real_or(t->weight_decay, (double)o.weight_decay);
+  o.label_smoothing = (float)real_or(t->label_smoothing, (double)o.label_smoothing);
+  o.mixup = (float)real_or(t->mixup, (double)o.mixup);
+  if (t->class_weights) o.class_weights = *t->class_weights;
+  if (t->seed) o.seed = (uint64_t)(int64_t)*t->seed;
+  *out = o;
+}
+
+static bool check_training(const struct reader *r, const struct project_config *c) {
+  struct train_config t;
+  struct err inner = {{0}, {0}, {0}, false};
+  project_training(c, 1000, &t);
+  if (train_config_check(&t, &inner)) return true;
+  return err_set(at_key(r, "training", inner.node[0] ? inner.node : "epochs"), "%s", inner.text);
+}
+
+int project_layers(struct arena *a, const char *network, const char ***lines) {
+  int n = 0;
+  *lines = ARENA_ARRAY(a, const char *, strlen(network) / 2 + 2);
+  char *copy = arena_strdup(a, network), *rest = NULL;
+  for (char *line = strtok_r(copy, "\n;", &rest); line; line = strtok_r(NULL, "\n;", &rest)) {
+    while (*line == ' ' || *line == '\t' || *line == '\r') line++;
+    if (*line && *line != '#') (*lines)[n++] = line;
+  }
+  return n == 1 && strcmp((*lines)[0], "auto") == 0 ? 0 : n;
+}
+
+bool project_read_config(struct arena *a, const char *path, struct project_config *c,
+                         struct err *e) {
+  uint8_t *text = NULL;
+  size_t size = 0;
+  struct report report = {{0}, {0}};
+  struct project_yaml *y = NULL;
+  memset(c, 0, sizeof *c);
+  if (!file_read(a, path, MAX_YAML_BYTES, &text, &size, e)) return false;
+  cyaml_config_t config = {.log_fn = keep_log,
+                           .log_ctx = &report,
+                           .mem_fn = arena_memory,
+                           .mem_ctx = a,
+                           .log_level = CYAML_LOG_ERROR,
+                           .flags = CYAML_CFG_NO_ALIAS};
+  cyaml_err_t code = cyaml_load_data(text, size, &config, &top, (cyaml_data_t **)&y, NULL);
+  if (code != CYAML_OK) return fail_yaml(&report, path, code, e);
+  struct reader r = {path, (const char *)text, e};
+  if (!y)
+    return err_set(at_key(&r, "", "sensor"),
+                   "the file is empty; `mote new` writes one to start from");
+  c->yaml = y;
+  c->name = y->name && y->name[0] ? y->name : "model";
+  c->network = y->network && y->network[0] ? y->network : "auto";
+  c->board = y->board ? y->board : "";
+  if (y->data) {
+    c->background = (const char *const *)y->data->background;
+    c->unknown = (const char *const *)y->data->unknown;
+    c->ignore = (const char *const *)y->data->ignore;
+    c->n_background = (int)y->data->background_count;
+    c->n_unknown = (int)y->data->unknown_count;
+    c->n_ignore = (int)y->data->ignore_count;
+  }
+  if (!read_sensor(&r, y, c) || !read_window(&r, y, c) || !read_features(&r, y, c)) return false;
+  read_augmentation(y, c);
+  return check_augmentation(&r, c) && check_training(&r, c);
+}
