@@ -300,8 +300,15 @@ static enum features_kind automatic_kind(enum project_kind kind) {
   case PROJECT_AUDIO: return FEATURES_LOGMEL;
   case PROJECT_MOTION: return FEATURES_RAW;
   case PROJECT_VIBRATION: return FEATURES_SPECTRUM;
-  default: return FEATURES_STATISTICS;
+  case PROJECT_SENSOR: break;
   }
+  return FEATURES_STATISTICS;
+}
+
+enum features_kind project_automatic_features(const char *kind) {
+  for (int i = 0; i < 4; i++)
+    if (strcmp(kind, kind_names[i]) == 0) return automatic_kind((enum project_kind)i);
+  return FEATURES_STATISTICS;
 }
 
 static bool read_features(const struct reader *r, const struct project_yaml *y,

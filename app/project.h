@@ -53,6 +53,8 @@ struct project_config {
 
 /* The trainer's defaults for the task and number of examples, and what mote.yaml says over them. */
 void project_training(const struct project_config *c, uint32_t examples, struct train_config *out);
+/* The features that `kind: auto` means for a kind of sensor ("audio" ...). */
+enum features_kind project_automatic_features(const char *kind);
 enum train_input project_input(const struct project_config *c);
 /* The layers of `network`, one a line, in a; 0 where it is "auto". */
 int project_layers(struct arena *a, const char *network, const char ***lines);

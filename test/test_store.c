@@ -193,7 +193,7 @@ static void test_runs(void **state) {
   assert_true(found);
   assert_int_equal(run.status, STORE_DONE);
   assert_memory_equal(run.model, "model", 5);
-  assert_int_equal(run.checkpoint_bytes, 0);
+  assert_int_equal(run.checkpoint_bytes, 12);
   assert_true(store_run_get(f->st, f->a, "fold", 0, &run, &found, &f->e));
   assert_false(found);
 }

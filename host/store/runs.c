@@ -85,8 +85,8 @@ bool store_run_finish(struct store *st, int64_t id, const char *metrics, const v
                       size_t model_bytes, struct err *e) {
   sqlite3_stmt *q =
       store_prepare(st,
-                    "UPDATE runs SET status = 1, metrics = ?2, ended_s = ?3, checkpoint = "
-                    "x'', model = ?4 WHERE id = ?1",
+                    "UPDATE runs SET status = 1, metrics = ?2, ended_s = ?3, model = ?4 "
+                    "WHERE id = ?1",
                     e);
   if (!q) return false;
   sqlite3_bind_int64(q, 1, id);

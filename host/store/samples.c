@@ -64,6 +64,9 @@ bool store_add(struct store *st, struct store_sample *s, int64_t *duplicate_of, 
   size_t bytes = data_bytes((int)s->type, s->channels, s->length);
   *duplicate_of = 0;
   if (!s->label || !s->label[0]) return err_set(e, "a sample needs a label; name one with --label");
+  for (const char *c = s->label; *c; c++)
+    if ((unsigned char)*c < 32 || *c == 127)
+      return err_set(e, "a label cannot hold control characters; name one with --label");
   if (bytes == 0)
     return err_set(e,
                    "%lld frames of %d channels: a sample has at least 1 frame and at most %zu MiB; "

@@ -52,7 +52,7 @@ size_t store_type_bytes(enum store_type type); /* 2 or 4 */
 /* A recording. data is [length][channels], little-endian in the file, native in memory. */
 struct store_sample {
   int64_t id;         /* > 0; given by store_add */
-  const char *label;  /* never empty */
+  const char *label;  /* never empty, no control characters */
   const char *group;  /* who or what was recorded (speaker, device); "" unknown */
   const char *source; /* the file it came from, and the part of it */
   enum store_split split;
@@ -126,7 +126,7 @@ bool store_run_begin(struct store *st, const char *purpose, const char *settings
 /* History and checkpoint of one epoch, together. checkpoint NULL keeps the older one. */
 bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epoch,
                      const void *checkpoint, size_t checkpoint_bytes, struct err *e);
-/* The model and metrics; the checkpoint is dropped, the run is done. */
+/* The model and metrics; the run is done. The last checkpoint stays. */
 bool store_run_finish(struct store *st, int64_t id, const char *metrics, const void *model,
                       size_t model_bytes, struct err *e);
 bool store_run_set_metrics(struct store *st, int64_t id, const char *metrics, struct err *e);

@@ -1,0 +1,104 @@
+/* mote train: the project's model, from its training and validation samples. */
+#include "app/training.h"
+
+#include <string.h>
+
+static void print_json(struct command_line *c, const struct training_outcome *t,
+                       const struct store_epoch *h, int n) {
+  struct text text, network;
+  struct json j;
+  text_init(&text, c->arena);
+  text_init(&network, c->arena);
+  train_network_text(&t->network, &network);
+  json_init(&j, &text);
+  json_object(&j, NULL);
+  json_int(&j, "run", t->run);
+  json_bool(&j, "resumed", t->resumed);
+  json_bool(&j, "known", t->known);
+  json_array(&j, "classes");
+  for (int i = 0; i < t->n_classes; i++) json_string(&j, NULL, t->classes[i]);
+  json_end_array(&j);
+  json_int(&j, "windows_train", t->n_train);
+  json_int(&j, "windows_validation", t->n_validation);
+  json_string(&j, "network", network.data);
+  json_string(&j, "why", t->why);
+  json_int(&j, "macs", t->cost.macs);
+  json_int(&j, "parameters", t->cost.parameters);
+  json_int(&j, "weight_bytes", t->cost.weight_bytes);
+  json_real(&j, "validation_accuracy_float", (double)t->validation_float);
+  json_real(&j, "validation_accuracy_int8", (double)t->validation_int8);
+  json_array(&j, "history");
+  for (int i = 0; i < n; i++) {
+    json_object(&j, NULL);
+    json_int(&j, "epoch", h[i].epoch);
+    json_real(&j, "loss", h[i].loss);
+    json_real(&j, "accuracy", h[i].accuracy);
+    json_real(&j, "validation_loss", h[i].validation_loss);
+    json_real(&j, "validation_accuracy", h[i].validation_accuracy);
+    json_real(&j, "learning_rate", h[i].learning_rate);
+    json_end(&j);
+  }
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+}
+
+int cmd_train(int argc, char **argv) {
+  int64_t epochs = 0, seed = -1, threads = 0;
+  const char *network = NULL, *dir = NULL;
+  bool fresh = false;
+  const struct option_spec options[] = {
+      {'e', "epochs", OPTION_INT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
+       &epochs},
+      {0, "seed", OPTION_INT, "S", "another course of chance; the same seed gives the same weights",
+       &seed},
+      {0, "threads", OPTION_INT, "N", "threads; the result is the same with any number", &threads},
+      {'n', "network", OPTION_TEXT, "TEXT", "layers, with ; between them: 'conv 16 3x3 s2; mean'",
+       &network},
+      {0, "fresh", OPTION_FLAG, NULL, "do not continue or reuse an earlier run", &fresh},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
+      {0}};
+  const struct command_spec spec = {
+      .usage = "mote train [--epochs N] [--seed S] [--threads N] [--network TEXT] [--fresh]",
+      .about = "Trains a network on the training samples, quantises it to int8 and keeps it in the "
+               "project.\n"
+               "Says which network it chose and why. A run that was killed is continued.",
+      .options = options,
+      .examples =
+          "  mote train\n  mote train --network 'conv 8 3x3 s2; dsconv 16 3x3; mean' --epochs 20",
+      .most = 0};
+  struct command_line c;
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (epochs < 0 || epochs > 100000 || seed < -1 || threads < 0 || threads > 1024) {
+    fprintf(stderr, "mote: --epochs 1 to 100000, --seed from 0 on, --threads 0 to 1024\n");
+    command_end(&c, true);
+    return EXIT_USAGE;
+  }
+  struct project p = {0};
+  struct training_outcome t;
+  struct training_job job = {.train = {.splits = 1u << STORE_TRAIN},
+                             .validation = {.splits = 1u << STORE_VALIDATION},
+                             .purpose = "",
+                             .network = network,
+                             .epochs = (int)epochs,
+                             .seed = seed,
+                             .threads = (int)threads,
+                             .fresh = fresh,
+                             .say = true};
+  struct store_epoch *history = NULL;
+  int n = 0;
+  bool ok = project_open(c.arena, dir, STORE_WRITE, &p, &c.err) &&
+            training_run(&c, &p, &job, &t, &c.err) &&
+            store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
+  if (ok && c.json) print_json(&c, &t, history, n);
+  if (ok && !c.json) {
+    printf("run %lld: %s, accuracy %.1f %% in float, %.1f %% in int8\n", (long long)t.run,
+           t.n_validation ? "validation" : "training samples (there are none for validation)",
+           100 * (double)t.validation_float, 100 * (double)t.validation_int8);
+    printf("%s MAC, %s bytes of weights\n\nnext:  mote test\n", text_thousands(t.cost.macs),
+           text_thousands(t.cost.weight_bytes));
+  }
+  project_close(&p);
+  return command_end(&c, ok);
+}

@@ -1,0 +1,294 @@
+/* dataset: see the header. */
+#include "app/dataset.h"
+#include "host/ingest/ingest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- labels ----------------------------------------------------------------------- */
+static bool in_list(const char *word, const char *const *list, int n) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(word, list[i]) == 0) return true;
+  return false;
+}
+
+/* The class's name of a label; NULL where it is left out. */
+static const char *class_name(const struct project_config *c, const char *label) {
+  if (in_list(label, c->ignore, c->n_ignore)) return NULL;
+  if (in_list(label, c->unknown, c->n_unknown)) return "unknown";
+  return label;
+}
+
+static int32_t class_of(const char *name, const char *const *classes, int n) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(name, classes[i]) == 0) return i;
+  return -1;
+}
+
+static bool picked(const struct dataset_pick *pick, const struct store_sample *s) {
+  if (!(pick->splits & (1u << s->split))) return false;
+  if (pick->group && strcmp(pick->group, s->group) != 0) return false;
+  return !pick->without || strcmp(pick->without, s->group) != 0;
+}
+
+static int compare_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool dataset_classes(struct project *p, const struct dataset_pick *pick,
+                     const char *const **classes, int *n_classes, struct err *e) {
+  struct store_sample *list = NULL;
+  int n = 0, kept = 0;
+  if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
+  const char **names = ARENA_ARRAY(p->arena, const char *, n + 1);
+  for (int i = 0; i < n; i++) {
+    const char *name = picked(pick, &list[i]) ? class_name(&p->config, list[i].label) : NULL;
+    if (name) names[kept++] = name;
+  }
+  qsort(names, (size_t)kept, sizeof *names, compare_text);
+  int unique = 0;
+  for (int i = 0; i < kept; i++)
+    if (i == 0 || strcmp(names[i], names[i - 1]) != 0) names[unique++] = names[i];
+  *classes = names;
+  *n_classes = unique;
+  return true;
+}
+
+/* ---- numbers ----------------------------------------------------------------------- */
+bool dataset_range(struct project *p, const struct dataset_pick *pick, const double **range,
+                   struct err *e) {
+  const struct project_config *c = &p->config;
+  *range = NULL;
+  if (c->kind == PROJECT_AUDIO) return true;
+  double *most = ARENA_ARRAY(p->arena, double, c->channels);
+  *range = most;
+  for (int k = 0; k < c->channels && c->n_range; k++) most[k] = c->range[c->n_range == 1 ? 0 : k];
+  if (c->n_range) return true;
+  struct store_sample *list = NULL;
+  int n = 0;
+  if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
+  for (int i = 0; i < n; i++) {
+    if (!picked(pick, &list[i]) || list[i].type != STORE_FLOAT32 || list[i].channels != c->channels)
+      continue;
+    struct arena *a = arena_new(STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
+    struct store_sample s;
+    if (!a) return err_set(e, "no memory left");
+    bool ok = store_get(p->store, a, list[i].id, &s, e);
+    const float *values = ok ? s.data : NULL;
+    for (int64_t k = 0; ok && k < s.length * s.channels; k++) {
+      double v = fabs((double)values[k]);
+      if (v > most[k % s.channels] && isfinite(v)) most[k % s.channels] = v;
+    }
+    arena_free(a);
+    if (!ok) return false;
+  }
+  for (int k = 0; k < c->channels; k++)
+    if (!(most[k] > 0)) most[k] = 1;
+  return true;
+}
+
+/* round(value / range * 32767), limited to int16. */
+static int16_t *to_int16(struct arena *a, const float *values, int64_t length, int channels,
+                         const double *range) {
+  int64_t n = length * channels;
+  int16_t *out = ARENA_ARRAY(a, int16_t, n);
+  for (int64_t i = 0; i < n; i++) {
+    double q = nearbyint((double)values[i] / range[i % channels] * 32767.0);
+    out[i] = (int16_t)(q > 32767 ? 32767 : q < -32768 ? -32768 : q);
+  }
+  return out;
+}
+
+/* The numbers of a sample or recording at the project's rate, as int16. */
+static bool adapt(struct project *p, enum store_type type, double rate_hz, int channels,
+                  const void *data, int64_t length, const double *range, struct dataset_sample *out,
+                  struct err *e) {
+  const struct project_config *c = &p->config;
+  enum store_type wanted = c->kind == PROJECT_AUDIO ? STORE_INT16 : STORE_FLOAT32;
+  if (type != wanted || channels != c->channels)
+    return err_set(
+        e,
+        "holds %d channels of %s and the project has %d of %s: the sensor in mote.yaml was "
+        "changed after it was added; remove it (mote data --remove) and add it again",
+        channels, type == STORE_INT16 ? "sound" : "numbers", c->channels,
+        wanted == STORE_INT16 ? "sound" : "numbers");
+  if (fabs(rate_hz - c->rate_hz) > 1e-9 * c->rate_hz &&
+      !ingest_resample(p->arena, type == STORE_INT16 ? INGEST_INT16 : INGEST_FLOAT32, data, length,
+                       channels, rate_hz, c->rate_hz, &data, &length, e))
+    return false;
+  if (type == STORE_FLOAT32) {
+    if ((size_t)length * (size_t)channels * 2 + 64 > arena_left(p->arena))
+      return err_set(e, "the samples do not fit into memory");
+    data = to_int16(p->arena, data, length, channels, range);
+  }
+  out->data = data;
+  out->length = length;
+  return true;
+}
+
+/* ---- windows ----------------------------------------------------------------------- */
+/* Windows of one recording; out NULL only counts. A last piece of at least half a stride gets a window of its
+ * own that ends with the recording. */
+static int64_t lay_windows(const struct dataset *d, int64_t length, bool slide, uint32_t sample,
+                           struct dataset_window *out) {
+  int64_t window = d->window_samples, n = 0;
+  int64_t stride = (int64_t)llround(d->config->stride_ms * d->config->rate_hz / 1000);
+  if (stride < 1) stride = 1;
+  if (!slide || length <= window) {
+    if (out) out[0] = (struct dataset_window){sample, length == window ? 0 : -1};
+    return 1;
+  }
+  int64_t start = 0;
+  for (; start + window <= length; start += stride, n++)
+    if (out) out[n] = (struct dataset_window){sample, start};
+  int64_t end = start - stride + window;
+  if (length - end >= (stride + 1) / 2) {
+    if (out) out[n] = (struct dataset_window){sample, length - window};
+    n++;
+  }
+  return n;
+}
+
+/* Background is long and has no loudest event: it always slides. */
+static bool slides(const struct dataset *d, const struct dataset_sample *s) {
+  return d->config->place == PROJECT_SLIDE || s->background;
+}
+
+static bool lay_all(struct dataset *d, struct arena *a, struct err *e) {
+  int64_t total = 0, n = 0;
+  for (int i = 0; i < d->n_samples; i++)
+    total += lay_windows(d, d->samples[i].length, slides(d, &d->samples[i]), 0, NULL);
+  if (total > 20000000 || (size_t)total * (sizeof *d->windows + 4) + 128 > arena_left(a))
+    return err_set(e,
+                   "%lld windows are too many; a longer window.stride_ms in mote.yaml gives fewer",
+                   (long long)total);
+  d->windows = ARENA_ARRAY(a, struct dataset_window, total + 1);
+  d->labels = ARENA_ARRAY(a, int32_t, total + 1);
+  for (int i = 0; i < d->n_samples; i++) {
+    int64_t made = lay_windows(d, d->samples[i].length, slides(d, &d->samples[i]), (uint32_t)i,
+                               d->windows + n);
+    for (int64_t k = 0; k < made; k++) d->labels[n + k] = d->samples[i].label;
+    n += made;
+  }
+  d->n_windows = (int)n;
+  return true;
+}
+
+static void begin(struct dataset *d, const struct project_config *c) {
+  memset(d, 0, sizeof *d);
+  d->config = c;
+  d->channels = c->channels;
+  d->window_samples = (int)llround(c->features.window_ms * c->features.rate_hz / 1000);
+  if (d->window_samples < 1) d->window_samples = 1;
+}
+
+bool dataset_load(struct project *p, const struct dataset_pick *pick, const char *const *classes,
+                  int n_classes, const double *range, struct dataset *d, struct err *e) {
+  const struct project_config *c = &p->config;
+  struct store_sample *list = NULL;
+  int n = 0;
+  begin(d, c);
+  if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
+  d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n + 1);
+  for (int i = 0; i < n; i++) {
+    struct store_sample s;
+    const char *name = picked(pick, &list[i]) ? class_name(c, list[i].label) : NULL;
+    if (!name) continue;
+    int32_t label = class_of(name, classes, n_classes);
+    if (label < 0) {
+      d->n_unknown_label++;
+      continue;
+    }
+    if (!store_get(p->store, p->arena, list[i].id, &s, e)) return false;
+    struct dataset_sample *out = &d->samples[d->n_samples];
+    *out = (struct dataset_sample){.id = s.id,
+                                   .source = s.source,
+                                   .group = s.group,
+                                   .split = s.split,
+                                   .label = label,
+                                   .sha256 = arena_strdup(p->arena, s.sha256),
+                                   .background = in_list(s.label, c->background, c->n_background)};
+    if (!adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e)) {
+      err_file(e, p->db_path);
+      err_node(e, "sample %lld", (long long)s.id);
+      return false;
+    }
+    d->n_samples++;
+  }
+  return lay_all(d, p->arena, e);
+}
+
+bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
+                       struct err *e) {
+  const struct project_config *c = &p->config;
+  struct ingest_recording *r = NULL;
+  int n = 0;
+  struct ingest_options o = {.type = c->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
+                             .rate_hz = c->rate_hz,
+                             .channels = c->channels};
+  begin(d, c);
+  if (!ingest_read(p->arena, path, &o, &r, &n, e)) return false;
+  d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n);
+  for (int i = 0; i < n; i++) {
+    struct dataset_sample *out = &d->samples[i];
+    *out = (struct dataset_sample){.source = path, .group = "", .sha256 = "", .label = -1};
+    if (!adapt(p, r[i].type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz,
+               r[i].channels, r[i].data, r[i].length, range, out, e))
+      return false;
+    d->n_samples++;
+  }
+  return lay_all(d, p->arena, e);
+}
+
+void dataset_window(const struct dataset *d, int window, int16_t *out) {
+  const struct dataset_window *w = &d->windows[window];
+  const struct dataset_sample *s = &d->samples[w->sample];
+  size_t n = (size_t)d->window_samples;
+  if (w->start < 0)
+    features_place(s->data, (size_t)s->length, d->channels, n, out);
+  else
+    memcpy(out, s->data + w->start * d->channels, n * (size_t)d->channels * sizeof *out);
+}
+
+bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,
+                      int8_t **features, struct err *e) {
+  size_t bytes = (size_t)d->n_windows * block->out_bytes;
+  if (bytes + 64 > arena_left(a))
+    return err_set(e, "features of %d windows (%zu bytes) do not fit into memory", d->n_windows,
+                   bytes);
+  *features = arena_alloc(a, bytes ? bytes : 1, 1);
+  bool failed = false;
+#pragma omp parallel
+  {
+    int16_t *samples = malloc((size_t)d->window_samples * (size_t)d->channels * sizeof *samples);
+    void *scratch = malloc(block->scratch_bytes ? block->scratch_bytes : 4);
+#pragma omp for schedule(static)
+    for (int i = 0; i < d->n_windows; i++) {
+      if (!samples || !scratch) {
+#pragma omp atomic write
+        failed = true;
+        continue;
+      }
+      dataset_window(d, i, samples);
+      features_run(block, samples, scratch, *features + (size_t)i * block->out_bytes);
+    }
+    free(scratch);
+    free(samples);
+  }
+  return failed ? err_set(e, "no memory left") : true;
+}
+
+void dataset_digest(const struct dataset *d, char hex[65]) {
+  struct sha256 h;
+  uint8_t digest[32];
+  sha256_init(&h);
+  for (int i = 0; i < d->n_samples; i++) {
+    char line[160];
+    int n = snprintf(line, sizeof line, "%lld %s %d\n", (long long)d->samples[i].id,
+                     d->samples[i].sha256, (int)d->samples[i].label);
+    sha256_add(&h, line, (size_t)n);
+  }
+  sha256_end(&h, digest);
+  sha256_hex(digest, hex);
+}

@@ -1,0 +1,70 @@
+/* dataset: stored samples as windows of int16, and windows as features.
+ *
+ * How it works: the samples that a pick names are read once and kept in memory at the project's rate; a window
+ * is a sample and a place in it, cut out when it is asked for, so that overlapping windows cost nothing.
+ *
+ * invariant: samples are in the order of their ids, windows in the order of samples and time: the same
+ * project gives the same numbering everywhere. */
+#ifndef APP_DATASET_H
+#define APP_DATASET_H
+
+#include "app/project.h"
+
+/* Which samples: splits is a set of bits 1 << enum store_split; group and without NULL: any. */
+struct dataset_pick {
+  unsigned splits;
+  const char *group;   /* only this one */
+  const char *without; /* all but this one */
+};
+
+struct dataset_sample {
+  int64_t id;
+  const char *source, *group, *sha256;
+  enum store_split split;
+  int32_t label; /* class, or -1: not one of the classes */
+  bool background;
+  const int16_t *data; /* [length][channels] */
+  int64_t length;
+};
+
+struct dataset_window {
+  uint32_t sample;
+  int64_t start; /* -1: placed by features_place */
+};
+
+struct dataset {
+  const struct project_config *config;
+  int window_samples; /* time steps */
+  int channels;
+  struct dataset_sample *samples;
+  int n_samples;
+  struct dataset_window *windows;
+  int32_t *labels; /* [n_windows] */
+  int n_windows;
+  int n_unknown_label; /* samples left out since their label is no class */
+};
+
+/* The classes of the samples that pick names. */
+bool dataset_classes(struct project *p, const struct dataset_pick *pick,
+                     const char *const **classes, int *n_classes, struct err *e);
+/* The physical value that fills int16, for each channel: from the config, else the largest of these samples.
+ * NULL for audio. */
+bool dataset_range(struct project *p, const struct dataset_pick *pick, const double **range,
+                   struct err *e);
+
+/* Reads samples and lays windows. errors: a sample of another kind or number of channels, memory. */
+bool dataset_load(struct project *p, const struct dataset_pick *pick, const char *const *classes,
+                  int n_classes, const double *range, struct dataset *d, struct err *e);
+/* The same of recordings that ingest read. */
+bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
+                       struct err *e);
+
+/* One window: window_samples * channels numbers. */
+void dataset_window(const struct dataset *d, int window, int16_t *out);
+/* Features of every window: [n_windows][block->out_bytes], in a. */
+bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,
+                      int8_t **features, struct err *e);
+/* Changes when any sample, label or split of it does. hex: 65 characters. */
+void dataset_digest(const struct dataset *d, char hex[65]);
+
+#endif

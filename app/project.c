@@ -1,0 +1,169 @@
+/* project: finding and opening, and the trained model. Reading mote.yaml is config.c, samples are dataset.c. */
+#include "app/dataset.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *project_find(struct arena *a) {
+  char cwd[4096];
+  if (!getcwd(cwd, sizeof cwd)) return NULL;
+  char *dir = arena_strdup(a, cwd);
+  for (;;) {
+    if (file_exists(arena_printf(a, "%s/" PROJECT_FILE, dir))) return dir;
+    char *slash = strrchr(dir, '/');
+    if (!slash || slash == dir) return NULL;
+    *slash = 0;
+  }
+}
+
+bool project_open(struct arena *a, const char *dir, enum store_mode mode, struct project *p,
+                  struct err *e) {
+  memset(p, 0, sizeof *p);
+  p->arena = a;
+  p->dir = dir ? dir : project_find(a);
+  if (!p->dir)
+    return err_set(
+        e, "no mote.yaml here or in a folder above; `mote new NAME --template keyword` makes a "
+           "project, --project FOLDER names one");
+  p->yaml_path = arena_printf(a, "%s/" PROJECT_FILE, p->dir);
+  p->db_path = arena_printf(a, "%s/" PROJECT_DATABASE, p->dir);
+  return project_read_config(a, p->yaml_path, &p->config, e) &&
+         store_open(a, p->db_path, mode, &p->store, e);
+}
+
+void project_close(struct project *p) {
+  store_close(p->store);
+  p->store = NULL;
+}
+
+/* ---- the model ------------------------------------------------------------------- */
+/* What a run keeps beside graph and features: lines "class NAME" and "range VALUE" among others. The text is
+ * this program's own, but the file may come from anywhere. */
+static bool read_card(struct project *p, const char *text, struct project_model *m, struct err *e) {
+  size_t room = strlen(text) / 6 + 2; /* a line is at least "class ", so no more can come */
+  const char **names = ARENA_ARRAY(p->arena, const char *, room);
+  double *values = ARENA_ARRAY(p->arena, double, room);
+  int n = 0, n_range = 0;
+  bool ok = true;
+  char *copy = arena_strdup(p->arena, text), *rest = NULL;
+  for (char *line = strtok_r(copy, "\n", &rest); line && ok; line = strtok_r(NULL, "\n", &rest)) {
+    if (text_starts(line, "class ")) names[n++] = line + 6;
+    if (!text_starts(line, "range ")) continue;
+    values[n_range] = strtod(line + 6, NULL);
+    ok = values[n_range] > 0 && isfinite(values[n_range]);
+    n_range++;
+  }
+  if (p->config.kind != PROJECT_AUDIO) ok = ok && n_range == p->config.channels;
+  if (!ok || n < 1)
+    return err_set(
+        e,
+        "what is kept of run %lld does not fit mote.yaml (%d classes, ranges of %d channels); "
+        "train again",
+        (long long)m->run, n, n_range);
+  m->classes = names;
+  m->n_classes = n;
+  m->range = n_range ? values : NULL;
+  return true;
+}
+
+static bool read_history(struct project *p, int64_t run, struct project_model *m, struct err *e) {
+  struct store_epoch *epochs = NULL;
+  int n = 0;
+  if (!store_run_history(p->store, p->arena, run, &epochs, &n, e)) return false;
+  struct train_epoch *history = ARENA_ARRAY(p->arena, struct train_epoch, n + 1);
+  for (int i = 0; i < n; i++)
+    history[i] = (struct train_epoch){.epoch = epochs[i].epoch,
+                                      .learning_rate = (float)epochs[i].learning_rate,
+                                      .loss = (float)epochs[i].loss,
+                                      .accuracy = (float)epochs[i].accuracy,
+                                      .validation_loss = (float)epochs[i].validation_loss,
+                                      .validation_accuracy = (float)epochs[i].validation_accuracy};
+  m->history = history;
+  m->n_history = n;
+  return true;
+}
+
+/* Do features, network and classes belong together? */
+static bool check_model(const struct project *p, const struct project_model *m, struct err *e) {
+  const struct graph *g = m->graph;
+  if (g->n_inputs != 1 || g->n_outputs != 1)
+    return err_set(e, "the model has %d inputs and %d outputs, not one of each; train again",
+                   g->n_inputs, g->n_outputs);
+  const struct graph_tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
+  if (graph_bytes(in) != m->features.out_bytes || graph_elements(out) != m->n_classes ||
+      out->type != MOTE_INT8)
+    return err_set(
+        e,
+        "features (%zu bytes), network (%zu in, %lld out) and classes (%d) do not belong "
+        "together; train again",
+        m->features.out_bytes, graph_bytes(in), (long long)graph_elements(out), m->n_classes);
+  int window = (int)llround(p->config.features.window_ms * p->config.features.rate_hz / 1000);
+  if (m->features.window_samples != window || m->features.channels != p->config.channels)
+    return err_set(
+        e,
+        "the model was trained for windows of %d x %d samples and mote.yaml now says %d x %d; "
+        "train again",
+        m->features.window_samples, m->features.channels, window, p->config.channels);
+  return true;
+}
+
+bool project_load_model(struct project *p, int64_t run, struct project_model *m, struct err *e) {
+  struct store_run stored;
+  bool found = false;
+  memset(m, 0, sizeof *m);
+  if (!store_run_get(p->store, p->arena, "", run, &stored, &found, e)) return false;
+  if (found && stored.status == STORE_DONE) {
+    m->run = stored.id;
+    if (read_card(p, stored.metrics, m, e) &&
+        features_open(stored.features, stored.features_bytes, p->arena, &m->features, e) &&
+        (m->graph = graph_load(p->arena, p->config.name, stored.model, stored.model_bytes, e)) !=
+            NULL &&
+        check_model(p, m, e) && read_history(p, stored.id, m, e))
+      return true;
+  } else if (run) {
+    err_set(e, "there is no finished run %lld", (long long)run);
+  } else {
+    err_set(e, "nothing is trained yet; `mote train` does it");
+  }
+  err_file(e, p->db_path);
+  return false;
+}
+
+/* ---- windows for build, bench and verify ------------------------------------------ */
+/* Of n windows the indices that stay when only `most` may: spread evenly. */
+static bool cut_windows(struct project *p, const struct dataset *d, int most,
+                        struct project_windows *w, struct err *e) {
+  int n = d->n_windows, kept = most > 0 && most < n ? most : n;
+  size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
+  memset(w, 0, sizeof *w);
+  w->window_bytes = numbers * sizeof(int16_t);
+  if ((size_t)kept * (w->window_bytes + 12) + 256 > arena_left(p->arena))
+    return err_set(e, "%d windows do not fit into memory", kept);
+  w->samples = ARENA_ARRAY(p->arena, int16_t, (size_t)(kept + 1) * numbers);
+  w->labels = ARENA_ARRAY(p->arena, int32_t, kept + 1);
+  w->ids = ARENA_ARRAY(p->arena, int64_t, kept + 1);
+  for (int i = 0; i < kept; i++) {
+    int from = (int)((int64_t)i * n / kept);
+    dataset_window(d, from, w->samples + (size_t)i * numbers);
+    w->labels[i] = d->labels[from];
+    w->ids[i] = d->samples[d->windows[from].sample].id;
+  }
+  w->count = kept;
+  return true;
+}
+
+bool project_split_windows(struct project *p, const struct project_model *m, enum store_split split,
+                           const char *group, int most, struct project_windows *w, struct err *e) {
+  struct dataset d;
+  struct dataset_pick pick = {.splits = 1u << split, .group = group};
+  return dataset_load(p, &pick, m->classes, m->n_classes, m->range, &d, e) &&
+         cut_windows(p, &d, most, w, e);
+}
+
+bool project_file_windows(struct project *p, const struct project_model *m, const char *path,
+                          struct project_windows *w, struct err *e) {
+  struct dataset d;
+  return dataset_load_file(p, path, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
+}

@@ -1,0 +1,391 @@
+/* training: see the header. */
+#include "app/training.h"
+#include "host/emulate/emulate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Flash and RAM that code, stack and what is not the network take: measured on the boards' first builds. */
+#define BOARD_CODE_BYTES 49152
+#define BOARD_RAM_BYTES  16384
+
+struct training {
+  struct command_line *c;
+  struct project *p;
+  const struct training_job *job;
+  struct training_outcome *out;
+  struct dataset train, validation;
+  struct train_config config;
+  struct train_background background;
+  struct train_set validation_set;
+  const char *settings;
+  struct store_run stored; /* what is continued or known */
+  bool found;
+};
+
+/* ---- drawing examples ------------------------------------------------------------------ */
+/* A mixing function over 64 bits. source: splitmix64, Steele, Lea and Flood 2014. */
+static uint64_t mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+/* A sliding window moves by up to half a stride within its recording. */
+static int64_t jitter(const struct dataset *d, const struct dataset_sample *s, int64_t start,
+                      uint64_t seed) {
+  int64_t reach = (int64_t)(d->config->stride_ms * d->config->rate_hz / 2000);
+  int64_t moved = start + (int64_t)(mix(seed) % (uint64_t)(2 * reach + 1)) - reach;
+  int64_t last = s->length - d->window_samples;
+  return moved < 0 ? 0 : moved > last ? last : moved;
+}
+
+static void draw_audio(const struct training *t, int window, uint64_t seed, int16_t *placed,
+                       int16_t *out) {
+  const struct dataset *d = &t->train;
+  const struct dataset_window *w = &d->windows[window];
+  const struct dataset_sample *s = &d->samples[w->sample];
+  struct train_augment how = d->config->augmentation;
+  const int16_t *in = s->data;
+  uint32_t n = (uint32_t)s->length;
+  if (w->start >= 0) {
+    /* Real sound enters at the edges, not silence: the place moves, the samples do not. */
+    in += s->length > d->window_samples ? jitter(d, s, w->start, seed) : w->start;
+    n = (uint32_t)d->window_samples;
+    if (s->length > d->window_samples) how.shift_ms = 0;
+  } else if (s->length > d->window_samples) {
+    features_place(s->data, (size_t)s->length, 1, (size_t)d->window_samples, placed);
+    in = placed;
+    n = (uint32_t)d->window_samples;
+  }
+  train_augment_audio(&how, s->background ? NULL : &t->background, (int)lround(d->config->rate_hz),
+                      in, n, seed, out, (uint32_t)d->window_samples);
+}
+
+/* Several channels: the place, a common gain, noise on each. */
+static void draw_sensor(const struct training *t, int window, uint64_t seed, int16_t *out) {
+  const struct dataset *d = &t->train;
+  const struct dataset_window *w = &d->windows[window];
+  const struct dataset_sample *s = &d->samples[w->sample];
+  const struct train_augment *how = &d->config->augmentation;
+  size_t n = (size_t)d->window_samples * (size_t)d->channels;
+  struct rng rng;
+  rng_seed(&rng, seed);
+  if (w->start >= 0 && s->length > d->window_samples)
+    memcpy(out, s->data + jitter(d, s, w->start, seed) * d->channels, n * sizeof *out);
+  else
+    dataset_window(d, window, out);
+  double gain = pow(10, (double)(how->gain_db * (2 * rng_unit(&rng) - 1)) / 20), level = 0;
+  bool noisy = rng_unit(&rng) < how->noise_chance;
+  double snr_db = (double)how->noise_snr_db_min;
+  snr_db += (double)rng_unit(&rng) * (40 - snr_db);
+  for (size_t i = 0; i < n; i++) level += (double)out[i] * (double)out[i];
+  double noise = noisy ? sqrt(level / (double)n) * pow(10, -snr_db / 20) : 0;
+  for (size_t i = 0; i < n; i++) {
+    double v = gain * ((double)out[i] + (noisy ? noise * (double)rng_normal(&rng) : 0));
+    v = nearbyint(v);
+    out[i] = (int16_t)(v > 32767 ? 32767 : v < -32768 ? -32768 : v);
+  }
+}
+
+/* train_examples.example: called from several threads, so everything it writes is its own. */
+static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features) {
+  const struct training *t = context;
+  const struct dataset *d = &t->train;
+  const struct features_block *block = &t->out->features;
+  size_t n = (size_t)d->window_samples * (size_t)d->channels;
+  /* One piece for window, placed window and scratch, each aligned to 16. */
+  size_t part = (n * sizeof(int16_t) + 15) & ~(size_t)15;
+  uint8_t *memory = malloc(2 * part + block->scratch_bytes + 16);
+  if (!memory) abort(); /* a few kilobytes: the machine has no memory left at all */
+  int16_t *samples = (int16_t *)(void *)memory, *placed = (int16_t *)(void *)(memory + part);
+  if (seed == 0)
+    dataset_window(d, (int)index, samples);
+  else if (d->config->kind == PROJECT_AUDIO)
+    draw_audio(t, (int)index, seed, placed, samples);
+  else
+    draw_sensor(t, (int)index, seed, samples);
+  features_run(block, samples, memory + 2 * part, features);
+  free(memory);
+}
+
+/* ---- preparing --------------------------------------------------------------------- */
+static bool gather_background(struct training *t) {
+  struct arena *a = t->p->arena;
+  const struct dataset *d = &t->train;
+  const int16_t **samples = ARENA_ARRAY(a, const int16_t *, d->n_samples + 1);
+  uint32_t *lengths = ARENA_ARRAY(a, uint32_t, d->n_samples + 1);
+  int n = 0;
+  for (int i = 0; i < d->n_samples; i++) {
+    if (!d->samples[i].background) continue;
+    samples[n] = d->samples[i].data;
+    lengths[n++] = (uint32_t)d->samples[i].length;
+  }
+  t->background = (struct train_background){n, samples, lengths};
+  return n > 0;
+}
+
+static bool load_samples(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  if (!dataset_classes(t->p, &t->job->train, &o->classes, &o->n_classes, e)) return false;
+  if (o->n_classes < 2) {
+    err_file(e, t->p->db_path);
+    return err_set(
+        e,
+        "%d label%s among the training samples%s%s; at least two are needed (`mote add`, "
+        "`mote data`)",
+        o->n_classes, o->n_classes == 1 ? "" : "s", o->n_classes ? ": " : "",
+        o->n_classes ? o->classes[0] : "");
+  }
+  return dataset_range(t->p, &t->job->train, &o->range, e) &&
+         dataset_load(t->p, &t->job->train, o->classes, o->n_classes, o->range, &t->train, e) &&
+         dataset_load(t->p, &t->job->validation, o->classes, o->n_classes, o->range, &t->validation,
+                      e);
+}
+
+/* The features' map to int8, from at most 2000 training windows spread evenly. */
+static bool fit_features(struct training *t, struct err *e) {
+  struct arena *a = t->p->arena;
+  const struct dataset *d = &t->train;
+  struct features_block *block = &t->out->features;
+  if (!features_build(&t->p->config.features, a, block, e)) return false;
+  int n = d->n_windows < 2000 ? d->n_windows : 2000;
+  size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
+  int16_t *samples = ARENA_ARRAY(a, int16_t, (size_t)n * numbers);
+  const int16_t **windows = ARENA_ARRAY(a, const int16_t *, n);
+  for (int i = 0; i < n; i++) {
+    windows[i] = samples + (size_t)i * numbers;
+    dataset_window(d, (int)((int64_t)i * d->n_windows / n), samples + (size_t)i * numbers);
+  }
+  return features_fit(block, a, windows, (size_t)n, e);
+}
+
+static bool board_budget(struct training *t, struct train_budget *budget, struct err *e) {
+  const struct project_config *c = &t->p->config;
+  const struct features_block *block = &t->out->features;
+  const struct emulate_board *board;
+  *budget = (struct train_budget){0};
+  if (!c->board[0]) return true;
+  if (!emulate_find_board(t->p->arena, c->board, &board, e)) return false;
+  int64_t window = 2 * (int64_t)t->train.window_samples * t->train.channels;
+  budget->ram_bytes = board->ram_bytes - window - (int64_t)block->scratch_bytes - BOARD_RAM_BYTES;
+  budget->flash_bytes =
+      board->flash_bytes - board->flash_reserved_bytes - BOARD_CODE_BYTES - (int64_t)block->bytes;
+  if (budget->ram_bytes > 0 && budget->flash_bytes > 0) return true;
+  return err_set(
+      e,
+      "windows of %g ms leave no RAM for a network on %s (%lld bytes); a shorter window.length_ms "
+      "in mote.yaml works",
+      c->length_ms, board->title, (long long)board->ram_bytes);
+}
+
+static bool choose_network(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  const int *dims = o->features.dims;
+  const char **lines = NULL;
+  const char *network = t->job->network ? t->job->network : t->p->config.network;
+  int n = project_layers(t->p->arena, network, &lines);
+  struct text why;
+  text_init(&why, t->p->arena);
+  bool ok;
+  if (n > 0) {
+    ok = train_network_parse(lines, n, dims[0], dims[1], dims[2], o->n_classes, &o->network, e);
+    text_add(&why, "the layers that were named");
+    if (!ok) err_file(e, t->job->network ? "--network" : t->p->yaml_path);
+  } else {
+    struct train_budget budget;
+    ok =
+        board_budget(t, &budget, e) &&
+        train_network_default(project_input(&t->p->config), dims[0], dims[1], dims[2], o->n_classes,
+                              (uint32_t)t->train.n_windows, &budget, &o->network, &why, e);
+  }
+  o->why = why.data;
+  if (ok) o->cost = train_network_cost(&o->network);
+  return ok;
+}
+
+static void describe_settings(struct training *t) {
+  struct text s;
+  char train[65], validation[65], features[65];
+  uint8_t digest[32];
+  struct sha256 h;
+  const struct train_config *c = &t->config;
+  const struct train_augment *g = &t->p->config.augmentation;
+  const struct features_block *block = &t->out->features;
+  dataset_digest(&t->train, train);
+  dataset_digest(&t->validation, validation);
+  sha256_init(&h);
+  sha256_add(&h, block->params, block->bytes);
+  sha256_end(&h, digest);
+  sha256_hex(digest, features);
+  text_init(&s, t->p->arena);
+  text_printf(&s, "training %s\nvalidation %s\nfeatures %s\n", train, validation, features);
+  text_printf(&s, "window %g ms stride %g ms place %d\n", t->p->config.length_ms,
+              t->p->config.stride_ms, (int)t->p->config.place);
+  for (int i = 0; i < t->out->n_classes; i++) text_printf(&s, "class %s\n", t->out->classes[i]);
+  text_printf(
+      &s,
+      "epochs %d + %d batch %d rate %g %g decay %g smoothing %g mixup %g weights %d patience %d\n",
+      c->epochs, c->qat_epochs, c->batch, (double)c->learning_rate, (double)c->qat_learning_rate,
+      (double)c->weight_decay, (double)c->label_smoothing, (double)c->mixup, c->class_weights,
+      c->patience);
+  text_printf(&s, "masks %d %d %d %d seed %llu\n", c->time_masks, c->time_mask_max, c->band_masks,
+              c->band_mask_max, (unsigned long long)c->seed);
+  text_printf(&s, "shift %g gain %g speed %g background %g %g %g noise %g %g\n",
+              (double)g->shift_ms, (double)g->gain_db, (double)g->speed,
+              (double)g->background_chance, (double)g->background_snr_db_min,
+              (double)g->background_snr_db_max, (double)g->noise_chance,
+              (double)g->noise_snr_db_min);
+  train_network_text(&t->out->network, &s);
+  t->settings = s.data;
+}
+
+static bool prepare(struct training *t, struct err *e) {
+  if (!load_samples(t, e) || !fit_features(t, e) || !choose_network(t, e)) return false;
+  gather_background(t);
+  project_training(&t->p->config, (uint32_t)t->train.n_windows, &t->config);
+  if (t->job->epochs > 0) t->config.epochs = t->job->epochs;
+  if (t->job->seed >= 0) t->config.seed = (uint64_t)t->job->seed;
+  t->config.threads = t->job->threads;
+  struct train_config *c = &t->config;
+  if (!train_config_check(c, e)) return false;
+  struct dataset *v = &t->validation;
+  int8_t *features = NULL;
+  if (!dataset_features(v, &t->out->features, t->p->arena, &features, e)) return false;
+  t->validation_set = (struct train_set){(uint32_t)v->n_windows, features, v->labels};
+  t->out->n_train = t->train.n_windows;
+  t->out->n_validation = v->n_windows;
+  describe_settings(t);
+  return true;
+}
+
+/* ---- running ------------------------------------------------------------------------- */
+static bool keep_epoch(void *context, const void *bytes, size_t size, const struct train_epoch *x,
+                       struct err *e) {
+  struct training *t = context;
+  struct store_epoch epoch = {.epoch = x->epoch,
+                              .loss = (double)x->loss,
+                              .accuracy = (double)x->accuracy,
+                              .validation_loss = (double)x->validation_loss,
+                              .validation_accuracy = (double)x->validation_accuracy,
+                              .learning_rate = (double)x->learning_rate};
+  return store_run_epoch(t->p->store, t->out->run, &epoch, bytes, size, e);
+}
+
+static bool find_stored(struct training *t, struct err *e) {
+  struct project *p = t->p;
+  if (t->job->fresh) return true;
+  if (!store_run_find(p->store, p->arena, t->job->purpose, t->settings, STORE_DONE, &t->stored,
+                      &t->found, e))
+    return false;
+  if (t->found && t->stored.checkpoint_bytes) return t->out->known = true;
+  if (!store_run_find(p->store, p->arena, t->job->purpose, t->settings, STORE_RUNNING, &t->stored,
+                      &t->found, e))
+    return false;
+  t->out->resumed = t->found && t->stored.checkpoint_bytes > 0;
+  return true;
+}
+
+static void say_choices(const struct training *t) {
+  const struct training_outcome *o = t->out;
+  struct text s;
+  text_init(&s, t->p->arena);
+  text_printf(&s, "%s training windows, %s for validation, %d classes\n",
+              text_thousands(o->n_train), text_thousands(o->n_validation), o->n_classes);
+  text_printf(&s, "features  %s: %d x %d x %d\n", features_kind_name(t->p->config.features.kind),
+              o->features.dims[0], o->features.dims[1], o->features.dims[2]);
+  text_printf(&s, "network   %s\n", o->why);
+  train_network_print(&o->network, &s);
+  if (o->known)
+    text_printf(&s,
+                "run %lld was trained with exactly these settings: it is used again (--fresh "
+                "trains anew)\n",
+                (long long)t->stored.id);
+  else if (o->resumed)
+    text_printf(&s, "run %lld was not finished: continued behind epoch %d\n",
+                (long long)t->stored.id, t->stored.epochs_done);
+  fputs(s.data, stderr);
+}
+
+static const char *card(struct training *t, const struct train_result *r) {
+  const struct training_outcome *o = t->out;
+  struct text s;
+  text_init(&s, t->p->arena);
+  for (int i = 0; i < o->n_classes; i++) text_printf(&s, "class %s\n", o->classes[i]);
+  for (int k = 0; o->range && k < t->p->config.channels; k++)
+    text_printf(&s, "range %.17g\n", o->range[k]);
+  text_printf(&s, "validation_float %.6f\nvalidation_int8 %.6f\nbest_epoch %d\nbest_qat_epoch %d\n",
+              (double)r->float_accuracy, (double)r->int8_accuracy, r->best_epoch,
+              r->best_qat_epoch);
+  /* What the command line said over mote.yaml: `mote test` prepares the same training again. */
+  text_printf(&s, "option epochs %d\noption seed %lld\n", t->job->epochs, (long long)t->job->seed);
+  const char **lines = NULL;
+  int n = t->job->network ? project_layers(t->p->arena, t->job->network, &lines) : 0;
+  for (int i = 0; i < n; i++) text_printf(&s, "option network %s\n", lines[i]);
+  if (t->job->network && n == 0) text_add(&s, "option network auto\n");
+  return s.data;
+}
+
+static bool start_run(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  if (o->known || o->resumed || t->found) {
+    o->run = t->stored.id;
+    return true;
+  }
+  return store_run_begin(t->p->store, t->job->purpose, t->settings, o->features.params,
+                         o->features.bytes, &o->run, e);
+}
+
+static bool finish(struct training *t, const struct train_result *r, struct err *e) {
+  struct training_outcome *o = t->out;
+  uint8_t *bytes = NULL;
+  r->graph->name = t->p->config.name;
+  graph_save(r->graph, t->p->arena, &bytes, &o->graph_size);
+  o->graph = r->graph;
+  o->graph_bytes = bytes;
+  o->model = r->model;
+  o->validation_float = r->float_accuracy;
+  o->validation_int8 = r->int8_accuracy;
+  o->epochs = r->n_history;
+  if (o->known) return true;
+  return store_run_finish(t->p->store, o->run, card(t, r), bytes, o->graph_size, e);
+}
+
+bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
+                  struct training_outcome *out, struct err *e) {
+  struct training *t = ARENA_NEW(p->arena, struct training);
+  memset(out, 0, sizeof *out);
+  t->c = c;
+  t->p = p;
+  t->job = job;
+  t->out = out;
+  if (!prepare(t, e) || !find_stored(t, e)) return false;
+  if (job->say && !c->quiet) say_choices(t);
+  if (!start_run(t, e)) return false;
+  struct train_examples examples = {(uint32_t)t->train.n_windows, t->train.labels, draw, t};
+  /* A known run is at its last epoch already: the trainer only sets it up again. */
+  struct train_hooks hooks = {.progress = c->progress,
+                              .checkpoint = out->known ? NULL : keep_epoch,
+                              .context = t,
+                              .resume = out->known || out->resumed ? t->stored.checkpoint : NULL,
+                              .resume_bytes =
+                                  out->known || out->resumed ? t->stored.checkpoint_bytes : 0};
+  struct train_result result;
+  const struct train_set *validation = t->validation_set.n ? &t->validation_set : NULL;
+  return train_fit(p->arena, &out->network, &examples, validation, &t->config, &hooks, &result,
+                   e) &&
+         finish(t, &result, e);
+}
+
+bool training_float_scores(const struct training_outcome *t, const struct dataset *d,
+                           struct arena *a, float **scores, struct err *e) {
+  int8_t *features = NULL;
+  size_t n = (size_t)d->n_windows * (size_t)t->n_classes;
+  if (n * sizeof(float) + 64 > arena_left(a)) return err_set(e, "scores do not fit into memory");
+  if (!dataset_features(d, &t->features, a, &features, e)) return false;
+  *scores = ARENA_ARRAY(a, float, n + 1);
+  train_predict_float(t->model, features, (uint32_t)d->n_windows, *scores);
+  return true;
+}

@@ -1,0 +1,52 @@
+/* training: from a project's samples to a stored run. `mote train` makes the project's model with it, and
+ * `mote test --leave-one-group-out` one model for each group.
+ *
+ * How it works: samples become windows (dataset.h), the features are fitted to the training windows, and the
+ * trainer draws augmented windows through a callback. After each epoch history and checkpoint are committed
+ * together; a run whose settings are equal and that was not finished is continued. Settings are a text of all
+ * that decides the outcome: samples, windows, features, network, hyperparameters, seed.
+ *
+ * invariant: equal settings give equal bits, whatever the number of threads and however often it was killed. */
+#ifndef APP_TRAINING_H
+#define APP_TRAINING_H
+
+#include "app/dataset.h"
+
+struct training_job {
+  struct dataset_pick train, validation;
+  const char *purpose; /* of the stored run: "" the project's model */
+  const char *network; /* NULL: the project's */
+  int epochs;          /* 0: the project's */
+  int64_t seed;        /* -1: the project's */
+  int threads;         /* 0: all */
+  bool fresh;          /* do not continue an unfinished run */
+  bool say;            /* tell the choices on standard error */
+};
+
+struct training_outcome {
+  int64_t run;
+  bool resumed, known; /* continued an unfinished run; known: was there already */
+  struct graph *graph;
+  const uint8_t *graph_bytes;
+  size_t graph_size;
+  struct features_block features;
+  const char *const *classes;
+  int n_classes;
+  const double *range;
+  struct train_network network;
+  struct train_cost cost;
+  const char *why;
+  int n_train, n_validation; /* windows */
+  float validation_float, validation_int8;
+  int epochs;
+  struct train_model *model; /* NULL where known */
+};
+
+bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
+                  struct training_outcome *out, struct err *e);
+
+/* Class of each window of d by the float network, and scores: [n_windows * n_classes] in a. */
+bool training_float_scores(const struct training_outcome *t, const struct dataset *d,
+                           struct arena *a, float **scores, struct err *e);
+
+#endif
