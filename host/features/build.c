@@ -108,7 +108,7 @@ static struct layout layout_of(const struct features_config *c) {
   size_t end = sizeof(struct mote_features);
   if (features_has_spectrum(c)) {
     const size_t frame = (size_t)features_frame_samples(c), fft = (size_t)c->fft_size;
-    l.window = place(&end, (frame + 1) / 2 * 2);
+    l.window = place(&end, frame * 2);
     l.sine = place(&end, (fft / 4 + 1) * 2);
     l.segment = place(&end, ((size_t)c->bands + 2) * 2);
     l.weight = place(&end, (size_t)(segment_start(c, c->bands + 1) - segment_start(c, 0)));
@@ -129,9 +129,9 @@ static int16_t q15(double x) {
 /* Hann's window, symmetric, without its zeros at the ends. Returns the sum of all its values. */
 static double fill_window(int16_t *window, int frame) {
   double sum = 0;
-  for (int t = 0; t < (frame + 1) / 2; t++) {
+  for (int t = 0; t < frame; t++) {
     window[t] = q15(0.5 - 0.5 * cos(2 * PI * (t + 1) / (frame + 1)));
-    sum += window[t] / 32768.0 * (t == frame - 1 - t ? 1 : 2);
+    sum += window[t] / 32768.0;
   }
   return sum;
 }

@@ -34,8 +34,7 @@ static int tables_of(const struct mote_features *f, struct table tables[6]) {
   const size_t fft = (size_t)1 << f->fft_log2;
   if (f->fft_log2) {
     const uint16_t *const segment = mote_at(f, f->segment_at);
-    tables[n++] =
-        (struct table){"window", "int16_t", f->window_at, (size_t)(f->frame + 1) / 2, -16};
+    tables[n++] = (struct table){"window", "int16_t", f->window_at, f->frame, -16};
     tables[n++] = (struct table){"sine", "int16_t", f->sine_at, fft / 4 + 1, -16};
     tables[n++] = (struct table){"segment", "uint16_t", f->segment_at, (size_t)f->bands + 2, 16};
     tables[n++] = (struct table){"weight", "uint8_t", f->weight_at,

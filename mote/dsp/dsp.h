@@ -68,7 +68,7 @@ struct mote_features {
   int16_t zp;
   int16_t reserved;
   float scale;        /* real = scale * (q - zp); the device does not use it */
-  int32_t window_at;  /* int16[(frame + 1) / 2]: first half of the symmetric window, Q15 */
+  int32_t window_at;  /* int16[frame]: the window, Q15 */
   int32_t sine_at;    /* int16[fft / 4 + 1]: sin(2 pi k / fft), Q15, 1 as 32767 */
   int32_t segment_at; /* uint16[bands + 2]: first bin of each segment, and the end */
   int32_t weight_at;  /* uint8[bins of all segments]: share of the band above, Q8 */

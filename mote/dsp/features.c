@@ -65,7 +65,7 @@ static enum mote_status check_bands(const struct mote_features *f) {
   if (f->frame > fft || f->bands < 1 || f->bands > fft / 2 || f->coefficients > f->bands ||
       f->floor < -16384 || f->floor > 16383)
     return MOTE_ERR_PARAMS;
-  if (!table_fits(f, f->window_at, (size_t)(f->frame + 1) / 2 * 2) ||
+  if (!table_fits(f, f->window_at, (size_t)f->frame * 2) ||
       !table_fits(f, f->sine_at, ((size_t)fft / 4 + 1) * 2) ||
       !table_fits(f, f->segment_at, ((size_t)f->bands + 2) * 2))
     return MOTE_ERR_BOUNDS;

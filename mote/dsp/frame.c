@@ -10,8 +10,9 @@ struct extent {
 };
 
 static struct extent extent_of(const int16_t *samples, uint32_t n, uint32_t stride) {
-  int32_t sum = 0, low = samples[0], high = samples[0]; /* n <= 32767: |sum| < 2^30 */
-  for (uint32_t i = 0; i < n; i++, samples += stride) {
+  const int16_t *const end = samples + n * stride;
+  int32_t sum = 0, low = *samples, high = *samples; /* n <= 32767: |sum| < 2^30 */
+  for (; samples != end; samples += stride) {
     const int32_t v = *samples;
     sum += v;
     if (v < low) low = v;
@@ -25,33 +26,30 @@ static int32_t bits_of(uint32_t x) { return x ? 32 - __builtin_clz(x) : 0; }
 
 static int16_t clamp_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX); }
 
-/* The window is symmetric and stored by half. */
-static int32_t window_at(const int16_t *window, uint32_t t, uint32_t frame) {
-  const uint32_t mirror = frame - 1 - t;
-  return window[t < mirror ? t : mirror];
-}
-
 /* Writes (sample - mean) * window, times 2^-shift, at its bit-reversed place.
  * range: |sample - mean| <= 65535 and |window| <= 2^15, so a product is at most 2^31 - 2^15; shift <= 14, so
- * rounding adds at most 2^13. A negative shift only comes with products that have the room. */
+ * rounding adds at most 2^13. */
 static void frame_window(const struct mote_features *f, const int16_t *samples, int32_t mean,
                          int32_t shift, int32_t *x) {
-  const int16_t *const window = mote_at(f, f->window_at);
-  const uint32_t n = 1u << f->fft_log2, frame = f->frame, stride = f->channels;
-  const int32_t right = shift > 0 ? shift : 0, gain = shift < 0 ? 1 << -shift : 1;
-  const int32_t half = right ? 1 << (right - 1) : 0;
-  memset(x, 0, n * sizeof *x);
-  uint32_t place = 0; /* t / 2 with its bits reversed */
-  for (uint32_t t = 0; t < frame; t += 2) {
-    int32_t *const pair = x + 2 * place;
-    pair[0] = (((samples[0] - mean) * window_at(window, t, frame) + half) >> right) * gain;
-    if (t + 1 == frame) break;
-    pair[1] = (((samples[stride] - mean) * window_at(window, t + 1, frame) + half) >> right) * gain;
-    samples += 2 * stride;
-    uint32_t bit = n / 4; /* adds one at the top, carries downwards */
+  const int16_t *w = mote_at(f, f->window_at);
+  const uint32_t stride = f->channels, top = 1u << (f->fft_log2 - 2); /* points / 2 */
+  const int32_t half = shift ? 1 << (shift - 1) : 0;
+  uint32_t place = 0; /* of t / 2: its bits reversed */
+  memset(x, 0, (size_t)4 << f->fft_log2);
+  uint32_t left = f->frame;
+  for (; left >= 4; left -= 4) {
+    int32_t *const even = x + 2 * place, *const odd = even + 2 * top;
+    even[0] = ((*samples - mean) * w[0] + half) >> shift, samples += stride;
+    even[1] = ((*samples - mean) * w[1] + half) >> shift, samples += stride;
+    odd[0] = ((*samples - mean) * w[2] + half) >> shift, samples += stride;
+    odd[1] = ((*samples - mean) * w[3] + half) >> shift, samples += stride;
+    w += 4;
+    uint32_t bit = top / 2; /* adds one at the top but one, carries downwards */
     for (; place & bit; bit >>= 1) place ^= bit;
     place |= bit;
   }
+  for (uint32_t t = 0; t < left; t++, samples += stride)
+    x[2 * place + (t & 1) + (t & 2) * top] = ((*samples - mean) * w[t] + half) >> shift;
 }
 
 /* Sums of one segment: of the power, and of the power times its weight; each as high * 2^16 + low.
@@ -124,7 +122,8 @@ static void frame_spectrum(const struct mote_features *f, const int16_t *samples
     for (uint32_t b = 0; b < f->bands; b++) bands[b] = f->floor;
   } else {
     /* A product with the window has 15 bits more than the peak; the FFT takes 29 - log2n. */
-    const int32_t shift = bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2);
+    const int32_t over = bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2),
+                  shift = over > 0 ? over : 0;
     frame_window(f, samples, e.mean, shift, x);
     mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
     frame_bands(f, x, 15 - shift, bands);
