@@ -9,18 +9,25 @@
  * errors: each product is rounded once to 1 part of the input's 2^15; with twiddles of 16 bits the spectrum of
  * a full-scale frame is 85 dB clean or better (test_dsp measures it). */
 #include "mote/dsp/dsp.h"
+#include "mote/isa/isa.h"
 
 struct pair {
   int32_t re, im;
 };
 
-/* (a + ib)(c - is), each part floor(x / 2^15 + 1/2). Exact in 32 bits: a = ah 2^15 + al with 0 <= al < 2^15, so
- * |al c + bl s| < 2^15 * 2^15 * sqrt(2) < 1.6e9, and |ah c + bh s| < 2^15 |a + ib| / 2^15 < 2^30. */
+/* (a + ib)(c - is), each part floor(x / 2^15 + 1/2). Both ways are exact, so equal. In 32 bits: a = ah 2^15 + al
+ * with 0 <= al < 2^15, so |al c + bl s| < 2^15 * 2^15 * sqrt(2) < 1.6e9, and |ah c + bh s| <= 2^15 |a + ib| / 2^15
+ * < 2^30. */
 static inline struct pair turn(int32_t a, int32_t b, int32_t c, int32_t s) {
-  const int32_t ah = a >> 15, al = a & 0x7FFF, bh = b >> 15, bl = b & 0x7FFF;
   struct pair r;
-  r.re = ah * c + bh * s + ((al * c + bl * s + 0x4000) >> 15);
-  r.im = bh * c - ah * s + ((bl * c - al * s + 0x4000) >> 15);
+  if (MOTE_ISA_SHORT_MULTIPLY) {
+    const int32_t ah = a >> 15, al = a & 0x7FFF, bh = b >> 15, bl = b & 0x7FFF;
+    r.re = ah * c + bh * s + ((al * c + bl * s + 0x4000) >> 15);
+    r.im = bh * c - ah * s + ((bl * c - al * s + 0x4000) >> 15);
+  } else {
+    r.re = (int32_t)(((int64_t)a * c + (int64_t)b * s + 0x4000) >> 15);
+    r.im = (int32_t)(((int64_t)b * c - (int64_t)a * s + 0x4000) >> 15);
+  }
   return r;
 }
 
