@@ -1,0 +1,87 @@
+#!/bin/sh
+# mote build, bench and verify as a user calls them: outputs and layers against the reference kernels' golden files,
+# on both chips; what build leaves builds without Mote; wrong input ends with code 1 and a message.
+set -u
+cd "$(dirname "$0")/.." || exit 3
+MOTE=${MOTE:-$PWD/build/mote}
+MOTE_SHARED=${MOTE_SHARED:-../shared}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+failed=0
+ok() { echo "ok - $1"; }
+not_ok() { echo "not ok - $1"; failed=1; }
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: got '$2', not '$3'"; fi; }
+
+if [ -x "$MOTE_SHARED/unpack" ] && command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
+  "$MOTE_SHARED/unpack" build/shared models/reference golden/reference >/dev/null 2>&1; then :; else
+  echo "1..1"
+  echo "ok - chips # SKIP needs shared models, arm-none-eabi-gcc and qemu-system-arm"
+  exit 0
+fi
+models=build/shared/models/reference golden=build/shared/golden/reference
+
+for name in mlperf_tiny/kws_ref_model mlperf_tiny/pretrainedResnet_quant mlperf_tiny/vww_96_int8 mlperf_tiny/ad01_int8 \
+  mlperf_tiny/str_ww_ref_model tflm/hello_world_int8 tflm/simple_add_model tflm/micro_speech_quantized tflm/person_detect; do
+  for target in cortex-m4 cortex-m0plus; do
+    base=$(basename $name)
+    rm -rf "$dir/layers"
+    if ! "$MOTE" bench "$models/$name.tflite" --target $target -q -o "$dir/out" --layers "$dir/layers" >"$dir/log" 2>&1; then
+      not_ok "$base on $target: $(tail -n 1 "$dir/log")"
+      continue
+    fi
+    bad=""
+    cmp -s "$dir/out" "$golden/$name.out.bin" || bad="output"
+    seen=0
+    for layer in "$dir"/layers/op*.bin; do
+      want=$(echo "$golden/layers/$base/$(basename "$layer" .bin)"_t*.bin)
+      [ -e "$want" ] || continue
+      seen=$((seen + 1))
+      cmp -s "$layer" "$want" || bad="$bad $(basename "$layer")"
+    done
+    if [ -z "$bad" ]; then ok "$base on $target gives the reference's output and $seen layers"
+    else not_ok "$base on $target differs: $bad"; fi
+  done
+done
+
+kws=$models/mlperf_tiny/kws_ref_model.tflite
+"$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
+is "five witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 5
+is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
+
+"$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench"; is "bench ends with 0" $? 0
+for key in target flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs instructions \
+  cycles_estimated milliseconds energy_uj output_sha256 layers; do
+  grep -q "\"$key\"" "$dir/bench" || { not_ok "bench --json has $key"; continue; }
+  ok "bench --json has $key"
+done
+is "output_sha256 is the golden file's" "$(grep -o '"output_sha256": *"[0-9a-f]*"' "$dir/bench" | grep -o '[0-9a-f]\{64\}')" \
+  "$(sha256sum <"$golden/mlperf_tiny/kws_ref_model.out.bin" | cut -d' ' -f1)"
+"$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench2"
+cmp -s "$dir/bench" "$dir/bench2"; is "the same figures twice" $? 0
+"$MOTE" bench "$kws" --target cortex-m4 --json -q >"$dir/bench3"
+is "no board, no milliseconds" "$(grep -o '"milliseconds": *[a-z0-9.]*' "$dir/bench3" | head -n 1 | sed 's/.* *: *//')" null
+
+"$MOTE" build "$kws" --target cortex-m4 -o "$dir/project" -q >/dev/null; is "build ends with 0" $? 0
+make -s -C "$dir/project" clean >/dev/null && make -s -C "$dir/project" >/dev/null 2>&1; is "the project builds by itself" $? 0
+PATH=/nowhere "$MOTE" build "$kws" --target cortex-m4 -o "$dir/emitted" -q --json >"$dir/report"
+is "build without a compiler ends with 0" $? 0
+is "and does not know the code" "$(grep -o '"flash_code_bytes": *[a-z0-9]*' "$dir/report" | sed 's/.* *: *//')" null
+
+wrong() { # what, expected code, words, then the command
+  what=$1 code=$2 words=$3; shift 3
+  "$@" >"$dir/out" 2>"$dir/err"; got=$?
+  if [ $got -ne "$code" ]; then not_ok "$what: code $got, not $code"
+  elif ! grep -q -- "$words" "$dir/err"; then not_ok "$what: $(head -c 200 "$dir/err")"
+  else ok "$what"; fi
+}
+head -c 100 "$kws" >"$dir/short.bin"
+wrong "an input of the wrong size" 1 "the model wants 490" "$MOTE" bench "$kws" --target cortex-m4 -q -i "$dir/short.bin"
+wrong "an unknown target" 1 "cortex-m4" "$MOTE" bench "$kws" --target z80 -q
+wrong "an unknown board" 1 "wio-terminal" "$MOTE" bench "$kws" --board abacus -q
+wrong "a board of another chip" 1 "cortex-m0plus" "$MOTE" bench "$kws" --board xiao --target cortex-m4 -q
+wrong "no target at all" 1 "target" "$MOTE" bench "$kws" -q
+wrong "a plan that cannot fit" 1 "least" "$MOTE" build "$kws" --target cortex-m4 --ram 500 -o "$dir/no" -q
+wrong "no folder" 1 "-o" "$MOTE" build "$kws" --target cortex-m4 -q
+wrong "an unknown option" 2 "usage" "$MOTE" verify "$kws" --nonsense
+wrong "a model that is none" 1 "short.bin" "$MOTE" verify "$dir/short.bin" -q
+exit $failed
