@@ -236,34 +236,6 @@ static void test_place(void **state) {
   assert_memory_equal(in, out, sizeof out);
 }
 
-/* A tone read faster is a higher tone; the ends and wrong factors are safe. */
-static void test_stretch(void **state) {
-  (void)state;
-  static int16_t in[2000], out[8000];
-  for (int t = 0; t < 1000; t++) {
-    in[2 * t] = (int16_t)(10000 * sin(0.05 * t));
-    in[2 * t + 1] = (int16_t)(t * 30);
-  }
-  static const double factors[] = {0.25, 0.8, 1, 1.3, 4};
-  for (int i = 0; i < 5; i++) {
-    const double f = factors[i];
-    const size_t n = features_stretch_samples(1000, f);
-    assert_true(fabs((double)n - 1000 / f) <= 0.5);
-    features_stretch(in, 1000, 2, f, out);
-    for (size_t t = 4; t + 8 < n; t++) {
-      assert_true(fabs(out[2 * t] - 10000 * sin(0.05 * f * (double)t)) < 12);
-      assert_true(fabs(out[2 * t + 1] - 30 * f * (double)t) < 2);
-    }
-  }
-  features_stretch(in, 1000, 2, 1, out);
-  assert_memory_equal(in, out, 2000 * sizeof *in);
-  assert_int_equal(features_stretch_samples(1000, 0), 0);
-  assert_int_equal(features_stretch_samples(1000, NAN), 0);
-  features_stretch(in, 0, 2, 1.5, out);
-  features_stretch(in, 1, 2, 0.5, out);
-  assert_int_equal(out[2], in[0]);
-}
-
 /* The emitted C, compiled as C99 with warnings as errors, has the block's bytes. */
 static void test_emitted_c_has_the_bytes(void **state) {
   (void)state;
@@ -490,7 +462,6 @@ int main(void) {
       cmocka_unit_test(test_rows_make_the_window),
       cmocka_unit_test(test_fit),
       cmocka_unit_test(test_place),
-      cmocka_unit_test(test_stretch),
       cmocka_unit_test(test_emitted_c_has_the_bytes),
       cmocka_unit_test(test_hostile_bytes),
       cmocka_unit_test(test_same_bits_on_cortex_m4),

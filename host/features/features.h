@@ -116,12 +116,6 @@ void features_run(const struct features_block *block, const int16_t *samples, vo
 void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
                     int16_t *out);
 
-/* Reads a recording `factor` times as fast, for augmentation: tempo, pitch and formants rise together, so one
- * speaker becomes several, or a machine runs faster. errors: none; a factor outside [0.25, 4] gives 0 samples.
- * out: features_stretch_samples(n, factor) time steps. alias: out must not overlap samples. */
-size_t features_stretch_samples(size_t n, double factor);
-void features_stretch(const int16_t *samples, size_t n, int channels, double factor, int16_t *out);
-
 /* A C99 source text: `const struct <prefix>_bytes <prefix>` equal to the block's bytes, readable, with
  * compile-time asserts; `const struct mote_features *<prefix>_block(void)`, which a caller declares; and the
  * macros <PREFIX>_WINDOW, _CHANNELS, _SCRATCH_BYTES, _OUT_BYTES. prefix: a C identifier, at most 60 long. */

@@ -1,4 +1,4 @@
-/* The map to int8 from training windows.
+/* The map to int8 from training windows, and where a recording lies in its window.
  *
  * Two passes over the windows: sums for mean and deviation, then a histogram of the standardised values for the
  * percentiles. Sums are in double and in the order of the windows, so the result depends on nothing else. */
@@ -115,4 +115,45 @@ bool features_fit(struct features_block *block, struct arena *a, const int16_t *
     return err_internal(e, "the fitted block is refused: %s", mote_status_text(status));
   features_block_of(fresh, block);
   return true;
+}
+
+/* Energy of one time step about the channels' means. */
+static double energy_at(const int16_t *samples, size_t t, int channels, const double *mean) {
+  double sum = 0;
+  for (int c = 0; c < channels; c++) {
+    const double d = samples[t * (size_t)channels + (size_t)c] - (c < 256 ? mean[c] : 0);
+    sum += d * d;
+  }
+  return sum;
+}
+
+void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
+                    int16_t *out) {
+  const size_t width = (size_t)channels;
+  if (n <= window_samples) {
+    const size_t before = (window_samples - n) / 2;
+    memset(out, 0, window_samples * width * sizeof *out);
+    if (n) memcpy(out + before * width, samples, n * width * sizeof *out);
+    return;
+  }
+  double mean[256] = {0}, sum = 0, best, total = 0, moment = 0;
+  for (size_t i = 0; i < n * width; i++)
+    if (i % width < 256) mean[i % width] += samples[i] / (double)n;
+  for (size_t t = 0; t < window_samples; t++) sum += energy_at(samples, t, channels, mean);
+  size_t start = 0;
+  best = sum;
+  for (size_t t = window_samples; t < n; t++) {
+    sum += energy_at(samples, t, channels, mean) -
+           energy_at(samples, t - window_samples, channels, mean);
+    if (sum > best * (1 + 1e-9)) best = sum, start = t - window_samples + 1;
+  }
+  /* Centred on the energy's middle, without leaving the recording. */
+  for (size_t t = start; t < start + window_samples; t++) {
+    const double energy = energy_at(samples, t, channels, mean);
+    total += energy, moment += energy * (double)t;
+  }
+  const double middle = total > 0 ? moment / total : (double)n / 2;
+  const double from =
+      fmin(fmax(floor(middle - (double)window_samples / 2 + 0.5), 0), (double)(n - window_samples));
+  memcpy(out, samples + (size_t)from * width, window_samples * width * sizeof *out);
 }
