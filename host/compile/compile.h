@@ -126,6 +126,13 @@ bool compile_emit_c(const struct compiled *c, const char *name, const char *head
 /* Writes the plan to a file. */
 bool compile_write_mote(const struct compiled *c, const char *path, struct err *e);
 
+/* Reads a .mote file back. source and graph hold the model's inputs and outputs only; layers[] knows the
+ * operators that have a step. errors: what mote_check says; every byte is hostile. */
+bool compile_open_mote(const char *name, const uint8_t *bytes, size_t n, struct arena *a,
+                       struct compiled *out, struct err *e);
+/* Whether bytes begin as a .mote file does. */
+bool compile_is_mote(const uint8_t *bytes, size_t n);
+
 /* What only building and running can tell. NULL pointers and -1: not known, null in the report. */
 struct compile_measured {
   int64_t flash_code_bytes, ram_static_bytes, stack_bytes;

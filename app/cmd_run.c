@@ -1,0 +1,118 @@
+/* mote run: runs a model on this machine, through its plan, as a chip would. */
+#include <string.h>
+
+#include "app/model.h"
+
+struct run {
+  struct option_list in, out;
+  const char *layers;
+  int64_t ram;
+  bool fast;
+};
+
+static const char ABOUT[] =
+    "Inputs and outputs are raw little-endian tensors in the model's own types: one file for each tensor in\n"
+    "the model's order, or one with all of them. MODEL is a .tflite or .mote file.";
+
+/* The hash as the contract has it, and each layer's. */
+static void print_json(struct command_line *c, const struct model *m, const uint8_t *outputs,
+                       size_t output_bytes, const struct bundle_layers *layers) {
+  struct text t;
+  struct json j;
+  char hex[65];
+  text_init(&t, c->arena);
+  json_init(&j, &t);
+  json_object(&j, NULL);
+  json_string(&j, "model", m->compiled.source->name);
+  json_int(&j, "ram_arena_bytes", (int64_t)m->compiled.arena_bytes);
+  bundle_hash(outputs, output_bytes, layers, hex);
+  json_string(&j, "hash", hex);
+  struct sha256 s;
+  uint8_t digest[32];
+  sha256_init(&s);
+  sha256_add(&s, outputs, output_bytes);
+  sha256_end(&s, digest);
+  sha256_hex(digest, hex);
+  json_string(&j, "output_sha256", hex);
+  json_array(&j, "layers");
+  for (int i = 0; i < layers->n; i++) {
+    const struct compile_layer *l = &m->compiled.layers[i];
+    if (layers->bytes[i] != NULL) bundle_layer_hash(layers, i, hex);
+    json_object(&j, NULL);
+    json_int(&j, "index", i);
+    json_string(&j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
+    json_string(&j, "hash", layers->bytes[i] != NULL ? hex : NULL);
+    if (l->fate == COMPILE_FUSED) json_int(&j, "fused_into", l->fused_into);
+    else json_null(&j, "fused_into");
+    json_end(&j);
+  }
+  json_end_array(&j);
+  json_end(&j);
+  printf("%s\n", t.data);
+}
+
+/* Scores in words, where they were not written to a file. */
+static void print_outputs(const struct graph *g, const uint8_t *outputs) {
+  for (int i = 0; i < g->n_outputs; i++) {
+    const struct graph_tensor *t = &g->tensors[g->outputs[i]];
+    const int64_t n = graph_elements(t), shown = n < 64 ? n : 64;
+    printf("output %d:", i);
+    for (int64_t k = 0; k < shown && t->type == MOTE_INT8; k++)
+      printf(" %d", ((const int8_t *)outputs)[k]);
+    printf(n > shown ? " ... (%lld values)\n" : "\n", (long long)n);
+    outputs += graph_bytes(t);
+  }
+}
+
+static bool run_model(struct command_line *c, const struct run *r, struct model *m) {
+  uint8_t *inputs, *outputs;
+  struct emulate_rows *rows;
+  struct bundle_layers layers;
+  int n_rows = 0;
+  size_t output_bytes = 0;
+  const struct graph *g = m->compiled.source;
+  if (!bundle_read_inputs(c->arena, g, &r->in, &inputs, &c->err)) return false;
+  if (!bundle_run_here(c->arena, &m->compiled, inputs, &outputs, &rows, &n_rows, &c->err)) return false;
+  if (!bundle_layers(c->arena, &m->compiled, inputs, rows, n_rows, &layers, &c->err)) return false;
+  for (int i = 0; i < g->n_outputs; i++) output_bytes += graph_bytes(&g->tensors[g->outputs[i]]);
+  if (!bundle_write_outputs(c->arena, g, &r->out, outputs, &c->err)) return false;
+  if (r->layers != NULL && !bundle_write_layers(c->arena, &layers, r->layers, &c->err)) return false;
+  if (c->json) print_json(c, m, outputs, output_bytes, &layers);
+  else if (r->out.count == 0) print_outputs(g, outputs);
+  return true;
+}
+
+int cmd_run(int argc, char **argv) {
+  struct run r = {.layers = NULL};
+  const struct option_spec options[] = {
+      {'i', "input", OPTION_LIST, "FILE", "input tensor; repeat for each, or one file with all", &r.in},
+      {'o', "output", OPTION_LIST, "FILE", "output tensor; likewise (default: print)", &r.out},
+      {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin", (void *)&r.layers},
+      {0, "ram", OPTION_INT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
+      {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
+      {0}};
+  const struct command_spec spec = {.usage = "mote run MODEL -i in.bin [-o out.bin] [--layers DIR]",
+                                    .about = ABOUT,
+                                    .options = options,
+                                    .examples = "mote run kws.tflite -i features.bin -o scores.bin",
+                                    .least = 1,
+                                    .most = 1};
+  struct command_line c;
+  struct model m;
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (r.in.count == 0) {
+    err_set(&c.err, "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)");
+    command_end(&c, false);
+    return EXIT_USAGE;
+  }
+  if (r.ram < 0) {
+    err_set(&c.err, "--ram %lld: give a number of bytes above 0", (long long)r.ram);
+    command_end(&c, false);
+    return EXIT_USAGE;
+  }
+  const struct compile_options compile = {.ram_bytes = (size_t)r.ram, .fast = r.fast};
+  const bool ok = model_open(c.arena, c.words[0], &compile, &m, &c.err) && run_model(&c, &r, &m);
+  model_close(&m);
+  return command_end(&c, ok);
+}

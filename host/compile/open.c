@@ -1,0 +1,121 @@
+/* open: reads a .mote file back as a struct compiled, so that what runs, hashes and reports a compiled graph does
+ * the same with a file. The source graph it gives holds the inputs and outputs only. */
+#include "host/compile/private.h"
+
+#include <string.h>
+
+static int add_port(struct graph *g, const struct mote_port *port, const char *name) {
+  struct graph_tensor t = {.name = name, .type = (enum mote_type)port->type, .rank = port->rank};
+  for (int d = 0; d < port->rank; d++) t.dims[d] = port->dims[d];
+  if (port->scale > 0) t.quant = graph_quant_one(g->arena, port->scale, port->zp);
+  return graph_add_tensor(g, &t);
+}
+
+static struct graph *ports_graph(const struct mote_plan *plan, const char *name, struct arena *a) {
+  const struct mote_port *in = (const void *)((const uint8_t *)plan + plan->inputs);
+  const struct mote_port *out = (const void *)((const uint8_t *)plan + plan->outputs);
+  struct graph *g = graph_new(a, name);
+  int *inputs = ARENA_ARRAY(a, int, plan->n_inputs + 1), *outputs = ARENA_ARRAY(a, int, plan->n_outputs + 1);
+  for (int i = 0; i < plan->n_inputs; i++)
+    inputs[i] = add_port(g, &in[i], arena_printf(a, "input %d", i));
+  for (int i = 0; i < plan->n_outputs; i++)
+    outputs[i] = add_port(g, &out[i], arena_printf(a, "output %d", i));
+  graph_set_inputs(g, inputs, plan->n_inputs);
+  graph_set_outputs(g, outputs, plan->n_outputs);
+  return g;
+}
+
+static const char *stem_of(unsigned kernel) {
+  switch (kernel) {
+#define X(op, params, stem)                                                                        \
+  case MOTE_OP_##op: return #stem;
+    MOTE_NN_KERNELS(X)
+#undef X
+  default: return "?";
+  }
+}
+
+static size_t params_bytes_of(unsigned kernel) {
+  switch (kernel) {
+#define X(op, params, stem)                                                                        \
+  case MOTE_OP_##op: return sizeof(struct params);
+    MOTE_NN_KERNELS(X)
+#undef X
+  default: return 0;
+  }
+}
+
+/* Steps and layers: all that the file still knows of the source model. */
+static void describe(const struct mote_plan *plan, struct arena *a, struct compiled *c) {
+  const struct mote_step *from = (const void *)((const uint8_t *)plan + plan->steps);
+  const struct mote_tensor *tensors = (const void *)((const uint8_t *)plan + plan->tensors);
+  const uint16_t *segments = (const void *)((const uint8_t *)plan + plan->segments);
+  struct compile_step *steps = ARENA_ARRAY(a, struct compile_step, plan->n_steps + 1);
+  for (int i = 0; i < plan->n_steps; i++)
+    if (from[i].source_op >= c->n_layers) c->n_layers = from[i].source_op + 1;
+  struct compile_layer *layers = ARENA_ARRAY(a, struct compile_layer, c->n_layers + 1);
+  for (int i = 0; i < c->n_layers; i++)
+    layers[i] = (struct compile_layer){.source_op = i,
+                                       .op = MOTE_OP_COUNT,
+                                       .fate = COMPILE_DEAD,
+                                       .step = -1,
+                                       .view_of_op = -1,
+                                       .view_of_input = -1,
+                                       .fused_into = -1,
+                                       .why = "not in the file"};
+  for (int i = 0, k = 0, left = plan->n_segments > 0 ? segments[0] : 0; i < plan->n_steps; i++, left--) {
+    while (left == 0) left = segments[++k];
+    const struct mote_tensor *in = &tensors[from[i].in[0].tensor], *out = &tensors[from[i].output];
+    struct compile_layer *layer = &layers[from[i].source_op];
+    steps[i] = (struct compile_step){.source_op = from[i].source_op,
+                                     .op = (enum mote_op)from[i].kernel,
+                                     .name = arena_printf(a, "op%02u", from[i].source_op),
+                                     .stem = stem_of(from[i].kernel),
+                                     .rank_in = 2,
+                                     .rank_out = 2,
+                                     .dims_in = {in->rows, (int32_t)in->row_bytes},
+                                     .dims_out = {out->rows, (int32_t)out->row_bytes},
+                                     .segment = k,
+                                     .weight_bytes = from[i].params_bytes - params_bytes_of(from[i].kernel),
+                                     .state_bytes = from[i].state_bytes};
+    layer->op = steps[i].op;
+    layer->fate = COMPILE_STEP;
+    layer->step = i;
+    layer->why = NULL;
+    layer->type = MOTE_INT8;
+    layer->rank = 2;
+    memcpy(layer->dims, steps[i].dims_out, sizeof layer->dims);
+    layer->bytes = (size_t)out->rows * out->row_bytes;
+    c->flash_weight_bytes += steps[i].weight_bytes;
+  }
+  c->steps = steps;
+  c->layers = layers;
+  c->n_steps = plan->n_steps;
+  c->n_segments = plan->n_segments;
+}
+
+bool compile_is_mote(const uint8_t *bytes, size_t n) {
+  return n >= 4 && bytes[0] == 'M' && bytes[1] == 'O' && bytes[2] == 'T' && bytes[3] == 'E';
+}
+
+bool compile_open_mote(const char *name, const uint8_t *bytes, size_t n, struct arena *a,
+                       struct compiled *out, struct err *e) {
+  memset(out, 0, sizeof *out);
+  uint8_t *copy = ARENA_ARRAY(a, uint8_t, n + 8); /* aligned as the plan must be */
+  memcpy(copy, bytes, n);
+  const enum mote_status status = mote_check(copy, n);
+  if (status != MOTE_OK) {
+    err_file(e, name);
+    return err_set(e, "not a good .mote file: %s", mote_status_text(status));
+  }
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)copy;
+  out->plan = copy;
+  out->plan_bytes = plan->bytes;
+  out->options.pack = (enum mote_pack)plan->pack;
+  out->options.pointer_bytes = plan->pointer_bytes;
+  out->arena_bytes = plan->arena_bytes;
+  out->least_arena_bytes = plan->arena_bytes;
+  out->source = out->graph = ports_graph(plan, name, a);
+  describe(plan, a, out);
+  return true;
+}
