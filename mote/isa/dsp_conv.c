@@ -8,46 +8,13 @@
  * Two shapes: `dense`, where the quads of a block follow each other (patches), and `apart`, where windows
  * share columns and a step leads from quad to quad.
  *
- * A channel's requantisation is explained in dsp.c. Layers that are wide or clamp beyond int8 leave their
+ * A channel's requantisation is explained in dsp.h. Layers that are wide or clamp beyond int8 leave their
  * sums to C. */
-#include "mote/isa/isa.h"
+#include "mote/isa/dsp.h"
 
 #if MOTE_ISA_DSP
 
-/* What the loop reads and advances; the offsets stand again in the assembly below. */
-struct conv_frame {
-  const int8_t *weights; /*  0 */
-  const int16_t *values; /*  4 */
-  uint32_t small,
-      large;     /*  8, 12: bytes of a run of quads beyond, and in, whole groups of 4 (2 apart) */
-  uint32_t skip; /* 16: bytes from the last pixel of a quad to the first of the next */
-  const uint32_t *column_at;    /* 20 */
-  const uint32_t *column_end;   /* 24 */
-  const void *bias;             /* 28 */
-  uint32_t bias_step;           /* 32: 4, 2, or 0 where there is none */
-  const uint32_t *words;        /* 36 */
-  int32_t zp_word, less_shift;  /* 40: 2 zp + 1, 44: -shift_base - 1 */
-  int8_t *out;                  /* 48 */
-  uint32_t out_step;            /* 52 */
-  int8_t *out_end;              /* 56 */
-  uint32_t general;             /* 60: requantise in C */
-  int32_t sums[MOTE_ISA_BLOCK]; /* 64 */
-  const struct mote_conv_job *job;
-};
-typedef char conv_frame_layout[offsetof(struct conv_frame, sums) == 64 ? 1 : -1];
-
-/* The general way to outputs, called by the loop with the sums in the frame. */
-void mote_dsp_conv_general(struct conv_frame *f);
-void mote_dsp_conv_general(struct conv_frame *f) {
-  const struct mote_conv_job *b = f->job;
-  const struct mote_channel ch = mote_channel_at(b->output, b->params, (size_t)(f->out - b->out));
-  for (uint32_t i = 0; i < b->pixels; i++)
-    f->out[i * f->out_step] = mote_output_wide(b->output, &ch, f->sums[i]);
-  f->out++;
-}
-
-__asm__(".syntax unified\n"
-        ".thumb\n"
+__asm__(MOTE_DSP_MACROS
 
         ".macro mote_weights\n"
         "  ldr ip, [r9], #4\n"
@@ -84,35 +51,15 @@ __asm__(".syntax unified\n"
         "  .endif\n"
         ".endm\n"
 
-        /* ip shift, r1 rounding and zero point, r2 multiplier */
-        ".macro mote_finish s\n"
-        "  add lr, r1, \\s, asr #31\n"
-        "  lsl \\s, \\s, #1\n"
-        "  smmlar \\s, \\s, r2, lr\n"
-        "  asr \\s, \\s, ip\n"
-        "  ssat \\s, #8, \\s\n"
-        ".endm\n"
-
         /* stack: 0 frame, 4 end of a run, 8 next column */
         ".macro mote_conv name, pixels, apart\n"
-        "  .section .text.\\name, \"ax\", %progbits\n"
-        "  .balign 4\n"
-        "  .global \\name\n"
-        "  .type \\name, %function\n"
-        "  .thumb_func\n"
-        "\\name:\n"
+        "  mote_function \\name\n"
         "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "  sub sp, sp, #12\n"
         "  str r0, [sp]\n"
         "  ldr r9, [r0]\n"
         "1:\n" /* next channel */
-        "  ldrd r2, r1, [r0, #28]\n"
-        "  ldrsh r4, [r2]\n"
-        "  cmp r1, #4\n"
-        "  it eq\n"
-        "  ldreq r4, [r2]\n"
-        "  add r2, r2, r1\n"
-        "  str r2, [r0, #28]\n"
+        "  mote_bias r4\n"
         "  .if \\pixels > 1\n"
         "    mov r5, r4\n"
         "  .endif\n"
@@ -171,7 +118,7 @@ __asm__(".syntax unified\n"
         "3:\n"
         "    ldr r1, [r0, #12]\n"
         "    cmp r1, #0\n"
-    "    beq 5f\n"
+        "    beq 5f\n"
         "    add r11, r9, r1\n"
         "4:\n"
         "    mote_quad \\pixels\n"
@@ -188,43 +135,12 @@ __asm__(".syntax unified\n"
         "  cbz r1, 6f\n"
         "  add r1, r0, #64\n"
         "  stm r1, {r4, r5, r6, r7, r8}\n"
-        "  bl mote_dsp_conv_general\n"
+        "  bl mote_dsp_general\n"
         "  ldr r0, [sp]\n"
         "  ldr r10, [r0, #48]\n"
         "  b 7f\n"
         "6:\n"
-        "  ldr r1, [r0, #36]\n"
-        "  ldr r2, [r1], #4\n"
-        "  str r1, [r0, #36]\n"
-        "  ldrd r1, r3, [r0, #40]\n"
-        "  and ip, r2, #3\n"
-        "  add ip, ip, r3\n"
-        "  lsl r1, r1, ip\n"
-        "  add ip, ip, #1\n"
-        "  mov r3, #0x40000000\n"
-        "  orr r2, r3, r2, lsr #2\n"
-        "  ldrd r10, r11, [r0, #48]\n"
-        "  mote_finish r4\n"
-        "  strb r4, [r10]\n"
-        "  .if \\pixels > 1\n"
-        "    mote_finish r5\n"
-        "    strb r5, [r10, r11]\n"
-        "  .endif\n"
-        "  .if \\pixels > 2\n"
-        "    mote_finish r6\n"
-        "    strb r6, [r10, r11, lsl #1]\n"
-        "  .endif\n"
-        "  .if \\pixels > 3\n"
-        "    mote_finish r7\n"
-        "    add r3, r11, r11, lsl #1\n"
-        "    strb r7, [r10, r3]\n"
-        "  .endif\n"
-        "  .if \\pixels > 4\n"
-        "    mote_finish r8\n"
-        "    strb r8, [r10, r11, lsl #2]\n"
-        "  .endif\n"
-        "  add r10, r10, #1\n"
-        "  str r10, [r0, #48]\n"
+        "  mote_outputs \\pixels\n"
         "7:\n"
         "  ldr r1, [r0, #56]\n"
         "  cmp r10, r1\n"
@@ -246,25 +162,23 @@ __asm__(".syntax unified\n"
         "mote_conv mote_dsp_apart5, 5, 1\n"
         ".text\n");
 
-void mote_dsp_dense1(struct conv_frame *f);
-void mote_dsp_dense2(struct conv_frame *f);
-void mote_dsp_dense3(struct conv_frame *f);
-void mote_dsp_dense4(struct conv_frame *f);
-void mote_dsp_dense5(struct conv_frame *f);
-void mote_dsp_apart1(struct conv_frame *f);
-void mote_dsp_apart2(struct conv_frame *f);
-void mote_dsp_apart3(struct conv_frame *f);
-void mote_dsp_apart4(struct conv_frame *f);
-void mote_dsp_apart5(struct conv_frame *f);
+void mote_dsp_dense1(struct dsp_frame *f);
+void mote_dsp_dense2(struct dsp_frame *f);
+void mote_dsp_dense3(struct dsp_frame *f);
+void mote_dsp_dense4(struct dsp_frame *f);
+void mote_dsp_dense5(struct dsp_frame *f);
+void mote_dsp_apart1(struct dsp_frame *f);
+void mote_dsp_apart2(struct dsp_frame *f);
+void mote_dsp_apart3(struct dsp_frame *f);
+void mote_dsp_apart4(struct dsp_frame *f);
+void mote_dsp_apart5(struct dsp_frame *f);
 
 void mote_isa_conv__dsp(const struct mote_conv_job *b) {
-  static void (*const loops[2][MOTE_ISA_BLOCK])(struct conv_frame *) = {
+  static void (*const loops[2][MOTE_ISA_BLOCK])(struct dsp_frame *) = {
       {mote_dsp_dense1, mote_dsp_dense2, mote_dsp_dense3, mote_dsp_dense4, mote_dsp_dense5},
       {mote_dsp_apart1, mote_dsp_apart2, mote_dsp_apart3, mote_dsp_apart4, mote_dsp_apart5},
   };
-  static const int32_t nothing = 0;
-  const struct mote_output *o = b->output;
-  struct conv_frame f;
+  struct dsp_frame f;
   f.skip = 2 * b->quad_step - 8 * b->pixels;
   const uint32_t apart = f.skip != 0 || b->columns != 1;
   f.weights = b->weights;
@@ -273,16 +187,12 @@ void mote_isa_conv__dsp(const struct mote_conv_job *b) {
   f.large = 4 * b->quads - f.small;
   f.column_at = b->column_at;
   f.column_end = b->column_at + b->columns;
-  f.bias = o->bias_at ? mote_at(b->params, o->bias_at) : &nothing;
-  f.bias_step = o->bias_at ? o->bias_bytes : 0;
-  f.words = (const uint32_t *)mote_at(b->params, o->requant_at);
-  f.zp_word = 2 * o->zp + 1;
-  f.less_shift = -o->shift_base - 1;
   f.out = b->out;
   f.out_step = b->out_step;
   f.out_end = b->out + b->channels;
-  f.general = o->wide || o->low > -128 || o->high < 127;
-  f.job = b;
+  f.first_out = b->out;
+  f.pixels = b->pixels;
+  mote_dsp_frame_output(&f, b->output, b->params, 0);
   loops[apart][b->pixels - 1](&f);
 }
 
