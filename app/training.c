@@ -328,6 +328,22 @@ static const char *card(struct training *t, const struct train_result *r) {
   return s.data;
 }
 
+void training_job_of(struct arena *a, const struct store_run *run, struct training_job *job) {
+  struct text network;
+  text_init(&network, a);
+  *job = (struct training_job){.train = {.splits = 1u << STORE_TRAIN},
+                               .validation = {.splits = 1u << STORE_VALIDATION},
+                               .purpose = "",
+                               .seed = -1};
+  char *copy = arena_strdup(a, run->metrics), *rest = NULL;
+  for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    if (text_starts(line, "option epochs ")) job->epochs = (int)strtol(line + 14, NULL, 10);
+    if (text_starts(line, "option seed ")) job->seed = strtoll(line + 12, NULL, 10);
+    if (text_starts(line, "option network ")) text_printf(&network, "%s\n", line + 15);
+  }
+  if (network.size) job->network = network.data;
+}
+
 static bool start_run(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
   if (o->known || o->resumed || t->found) {
@@ -362,6 +378,7 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   t->job = job;
   t->out = out;
   if (!prepare(t, e) || !find_stored(t, e)) return false;
+  if (job->only_known && !out->known) return true;
   if (job->say && !c->quiet) say_choices(t);
   if (!start_run(t, e)) return false;
   struct train_examples examples = {(uint32_t)t->train.n_windows, t->train.labels, draw, t};

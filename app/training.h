@@ -20,6 +20,7 @@ struct training_job {
   int64_t seed;        /* -1: the project's */
   int threads;         /* 0: all */
   bool fresh;          /* do not continue an unfinished run */
+  bool only_known;     /* no training: where no finished run has these settings, model stays NULL */
   bool say;            /* tell the choices on standard error */
 };
 
@@ -41,6 +42,9 @@ struct training_outcome {
   int epochs;
   struct train_model *model; /* NULL where known */
 };
+
+/* The job that made a stored run of the project's model, from what the run keeps. */
+void training_job_of(struct arena *a, const struct store_run *run, struct training_job *job);
 
 bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
                   struct training_outcome *out, struct err *e);

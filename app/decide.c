@@ -1,0 +1,94 @@
+/* decide: see the header. */
+#include "app/decide.h"
+#include "app/bundle.h"
+#include "host/compile/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool decide_here(struct arena *a, const struct graph *g, const struct features_block *block,
+                 const struct dataset *d, int8_t **scores, struct err *e) {
+  struct compile_options options = {0};
+  struct compiled compiled;
+  struct mote_model model;
+  int8_t *features = NULL;
+  if (!compile_graph(g, &options, a, &compiled, e)) return false;
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)compiled.plan;
+  size_t arena_bytes = mote_arena_bytes(plan);
+  size_t classes = graph_bytes(&g->tensors[g->outputs[0]]);
+  void *memory = arena_alloc(a, arena_bytes, 1);
+  enum mote_status status =
+      mote_open(&model, compiled.plan, compiled.plan_bytes, memory, arena_bytes);
+  if (status != MOTE_OK)
+    return err_internal(e, "the compiled plan was refused: %s", mote_status_text(status));
+  if (!dataset_features(d, block, a, &features, e)) return false;
+  *scores = arena_alloc(a, (size_t)d->n_windows * classes + 1, 1);
+  for (int i = 0; i < d->n_windows; i++) {
+    memcpy(mote_input(&model, 0), features + (size_t)i * block->out_bytes, block->out_bytes);
+    mote_run(&model);
+    memcpy(*scores + (size_t)i * classes, mote_output(&model, 0), classes);
+  }
+  return true;
+}
+
+bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
+                    const struct features_block *block, const char *target, const struct dataset *d,
+                    int8_t **scores, struct err *e) {
+  const struct emulate_target *t;
+  struct bundle b;
+  struct emulate_result result;
+  size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
+  if (!emulate_find_target(a, target, &t, e)) return false;
+  if (d->n_windows < 1) return err_set(e, "no windows to run on the chip");
+  int16_t *windows = ARENA_ARRAY(a, int16_t, (size_t)d->n_windows * numbers);
+  for (int i = 0; i < d->n_windows; i++) dataset_window(d, i, windows + (size_t)i * numbers);
+  struct bundle_request request = {.title = title, .graph = g, .features = block, .target = t};
+  if (!bundle_run_once(a, &request, windows, d->n_windows, false, &b, &result, e)) return false;
+  size_t classes = graph_bytes(&g->tensors[g->outputs[0]]);
+  if (result.count != d->n_windows || result.output_bytes != classes)
+    return err_internal(e, "the chip answered %d times %zu bytes instead of %d times %zu",
+                        result.count, result.output_bytes, d->n_windows, classes);
+  *scores = arena_alloc(a, (size_t)d->n_windows * classes, 1);
+  memcpy(*scores, result.outputs, (size_t)d->n_windows * classes);
+  return true;
+}
+
+int decide_best(const int8_t *scores, int n) {
+  int best = 0;
+  for (int i = 1; i < n; i++)
+    if (scores[i] > scores[best]) best = i;
+  return best;
+}
+
+int decide_best_float(const float *scores, int n) {
+  int best = 0;
+  for (int i = 1; i < n; i++)
+    if (scores[i] > scores[best]) best = i;
+  return best;
+}
+
+void decide_count(const struct dataset *d, int n_classes, const int8_t *scores, const float *floats,
+                  int64_t *confusion, struct decide_figures *f) {
+  double *sum = calloc((size_t)n_classes, sizeof *sum);
+  memset(f, 0, sizeof *f);
+  if (!sum) abort(); /* a few bytes */
+  for (int i = 0; i < d->n_windows; i++) {
+    const int8_t *s = scores ? scores + (size_t)i * (size_t)n_classes : NULL;
+    const float *x = floats ? floats + (size_t)i * (size_t)n_classes : NULL;
+    int truth = d->labels[i],
+        answer = x ? decide_best_float(x, n_classes) : decide_best(s, n_classes);
+    f->windows++;
+    f->windows_right += answer == truth;
+    if (confusion) confusion[truth * n_classes + answer]++;
+    for (int c = 0; c < n_classes; c++) sum[c] += x ? (double)x[c] : s[c] + 128.0;
+    /* The last window of its recording? */
+    if (i + 1 < d->n_windows && d->windows[i + 1].sample == d->windows[i].sample) continue;
+    int best = 0;
+    for (int c = 1; c < n_classes; c++)
+      if (sum[c] > sum[best]) best = c;
+    f->recordings++;
+    f->recordings_right += best == truth;
+    memset(sum, 0, (size_t)n_classes * sizeof *sum);
+  }
+  free(sum);
+}

@@ -1,0 +1,30 @@
+/* decide: windows in, class scores out, on this machine with the runtime's own kernels or on an emulated chip. */
+#ifndef APP_DECIDE_H
+#define APP_DECIDE_H
+
+#include "app/dataset.h"
+
+/* int8 scores of every window: [n_windows][n_classes], scale 1/256 and zero point -128 of the SOFTMAX. The
+ * features and the plan run as on the device. errors: what compile_graph says. */
+bool decide_here(struct arena *a, const struct graph *g, const struct features_block *block,
+                 const struct dataset *d, int8_t **scores, struct err *e);
+/* The same by the whole program (samples -> features -> network) on the emulated chip. */
+bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
+                    const struct features_block *block, const char *target, const struct dataset *d,
+                    int8_t **scores, struct err *e);
+
+/* The largest; the first of equals. */
+int decide_best(const int8_t *scores, int n);
+int decide_best_float(const float *scores, int n);
+
+/* What a set of decisions is worth. */
+struct decide_figures {
+  int windows, windows_right;
+  int recordings, recordings_right; /* the mean of a recording's windows decides */
+};
+/* scores: int8 (or float where floats is not NULL). confusion: [classes * classes] counts that are added to, or
+ * NULL; rows are truth. */
+void decide_count(const struct dataset *d, int n_classes, const int8_t *scores, const float *floats,
+                  int64_t *confusion, struct decide_figures *f);
+
+#endif
