@@ -1,5 +1,6 @@
 /* start: reset, faults and the interrupt table of an emulated Cortex-M chip (QEMU mps2-an385, mps2-an386,
- * microbit). Copies .data, clears .bss, makes unaligned access trap, enables the FPU where there is one.
+ * microbit). Copies .data, clears .bss, makes unaligned access trap where the chip's own core would, enables
+ * the FPU where there is one.
  *
  * A fault ends the program with exit code FAULT, after writing the fault's registers to mote.fault. */
 #include "firmware/harness/port.h"
@@ -20,8 +21,10 @@ void start_reset(void) {
   uint32_t *to = data_low;
   for (const uint32_t *from = data_load; to < data_high;) *to++ = *from++;
   for (to = bss_low; to < bss_high;) *(volatile uint32_t *)to++ = 0;
-  /* ARMv6-M traps unaligned access always, and Mote never makes one: so it traps here too. */
+#if !defined(__ARM_FEATURE_UNALIGNED)
+  /* ARMv6-M traps unaligned access always; the emulated core takes more, so it is told to trap too. */
   *SCB_CCR |= 1u << 3;
+#endif
 #if defined(__ARM_FP) && __ARM_FP
   *SCB_CPACR |= 0xFu << 20;
   __asm__ volatile("dsb\n\tisb");
