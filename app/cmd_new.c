@@ -49,9 +49,10 @@ static const char yaml_text[] =
     "\n"
     "features:\n"
     "  kind: auto          # logmel, mfcc, spectrum, statistics, raw; auto = %s\n"
-    "  # frame_ms: %g, hop_ms: %g, bands: %d, normalise: %s: put each on a line of its own to "
-    "change it;\n"
-    "  # low_hz, high_hz, coefficients, fft_size, range_db, floor_db are there, too\n"
+    "  #frame_ms: %g       # to change one of these, take its # away\n"
+    "  #hop_ms: %g\n"
+    "  #bands: %d\n"
+    "  #normalise: %s       # none, level or mean; more keys: docs/spec/cli.md\n"
     "\n"
     "network: auto         # or your own layers, one a line:\n"
     "# network: |\n"
@@ -71,6 +72,8 @@ static const char yaml_text[] =
     "  ignore: []          # labels left out\n"
     "\n"
     "board: %s\n";
+
+#define COMMENT_COLUMN ((size_t)26)
 
 static const struct template *find_template(const char *name) {
   for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++)
@@ -94,6 +97,31 @@ static const char *project_name(struct arena *a, const char *dir) {
   return name;
 }
 
+/* Puts the comments behind values into one column. */
+static const char *align_comments(struct arena *a, const char *yaml) {
+  struct text out;
+  text_init(&out, a);
+  while (*yaml) {
+    size_t n = strcspn(yaml, "\n");
+    const char *mark = memmem(yaml, n, " # ", 3);
+    size_t value = mark ? (size_t)(mark - yaml) : n;
+    while (value && yaml[value - 1] == ' ') value--;
+    text_addn(&out, yaml, mark && value ? value : n);
+    if (mark && value) {
+      text_printf(&out, "%*s", value < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - value) : 1, "");
+      text_addn(&out, mark + 1, n - (size_t)(mark + 1 - yaml));
+    } else if (mark) {
+      out.size -= n;
+      out.data[out.size] = 0;
+      text_printf(&out, "%*s", (int)COMMENT_COLUMN, "");
+      text_addn(&out, mark + 1, n - (size_t)(mark + 1 - yaml));
+    }
+    yaml += n;
+    if (*yaml == '\n') text_addn(&out, yaml++, 1);
+  }
+  return out.data;
+}
+
 static const char *render(struct arena *a, const struct template *t, const char *name,
                           const char *board) {
   struct text text;
@@ -107,7 +135,7 @@ static const char *render(struct arena *a, const struct template *t, const char 
   text_printf(&text, yaml_text, t->about, name, t->kind, t->rate_hz, t->channels, unit, t->range,
               t->length_ms, t->stride_ms, t->place, features_kind_name(kind), f.frame_ms, f.hop_ms,
               f.bands, features_normalise_name(f.normalise), t->background, board);
-  return text.data;
+  return align_comments(a, text.data);
 }
 
 static bool make(struct command_line *c, const char *dir, const struct template *t,

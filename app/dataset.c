@@ -27,7 +27,7 @@ static int32_t class_of(const char *name, const char *const *classes, int n) {
 }
 
 static bool picked(const struct dataset_pick *pick, const struct store_sample *s) {
-  if (!(pick->splits & (1u << s->split))) return false;
+  if (!(pick->splits & (1u << s->split)) || (pick->id && pick->id != s->id)) return false;
   if (pick->group && strcmp(pick->group, s->group) != 0) return false;
   return !pick->without || strcmp(pick->without, s->group) != 0;
 }

@@ -15,6 +15,7 @@ struct dataset_pick {
   unsigned splits;
   const char *group;   /* only this one */
   const char *without; /* all but this one */
+  int64_t id;          /* only this sample; 0: any */
 };
 
 struct dataset_sample {

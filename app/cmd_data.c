@@ -1,0 +1,294 @@
+/* mote data: what is in the project, as a table, a list or a drawing; and taking samples out. */
+#include "app/project.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct data_options {
+  bool list;
+  const char *label, *group, *split, *dir, *out;
+  int64_t plot, remove, edit;
+  const char *set_label, *set_split, *set_group;
+};
+
+/* ---- table ------------------------------------------------------------------------------ */
+static void print_table(const struct store_count *rows, int n) {
+  int64_t total[STORE_SPLIT_COUNT] = {0};
+  double seconds = 0;
+  printf("%-20s %9s %11s %9s %10s %10s\n", "label", "train", "validation", "test", "minutes",
+         "mean s");
+  for (int i = 0; i < n;) {
+    const char *label = rows[i].label;
+    int64_t count[STORE_SPLIT_COUNT] = {0}, all = 0;
+    double length = 0;
+    for (; i < n && strcmp(rows[i].label, label) == 0; i++) {
+      count[rows[i].split] = rows[i].samples;
+      total[rows[i].split] += rows[i].samples;
+      all += rows[i].samples;
+      length += rows[i].seconds;
+    }
+    seconds += length;
+    printf("%-20s %9" PRId64 " %11" PRId64 " %9" PRId64 " %10.1f %10.2f\n", label, count[0],
+           count[1], count[2], length / 60, length / (double)all);
+  }
+  printf("%-20s %9" PRId64 " %11" PRId64 " %9" PRId64 " %10.1f\n", "together", total[0], total[1],
+         total[2], seconds / 60);
+}
+
+static void advise(const struct store_count *rows, int n) {
+  int64_t total[STORE_SPLIT_COUNT] = {0};
+  for (int i = 0; i < n; i++) total[rows[i].split] += rows[i].samples;
+  if (n == 0)
+    printf("\nnothing yet: `mote add FOLDER` adds recordings\n");
+  else if (total[STORE_TEST] == 0)
+    printf("\nno test samples: `mote add --split test` adds some that training never sees\n");
+  else if (total[STORE_VALIDATION] == 0)
+    printf("\nno validation samples: training cannot tell when it is good enough\n");
+}
+
+static void json_counts(struct json *j, const struct store_count *rows, int n) {
+  json_array(j, "labels");
+  for (int i = 0; i < n;) {
+    const char *label = rows[i].label;
+    int64_t count[STORE_SPLIT_COUNT] = {0};
+    double seconds = 0;
+    for (; i < n && strcmp(rows[i].label, label) == 0; i++) {
+      count[rows[i].split] = rows[i].samples;
+      seconds += rows[i].seconds;
+    }
+    json_object(j, NULL);
+    json_string(j, "label", label);
+    for (int s = 0; s < STORE_SPLIT_COUNT; s++)
+      json_int(j, store_split_name((enum store_split)s), count[s]);
+    json_real(j, "seconds", seconds);
+    json_end(j);
+  }
+  json_end_array(j);
+}
+
+static bool table(struct command_line *c, struct project *p) {
+  struct store_count *rows = NULL;
+  const char **groups = NULL;
+  int n = 0, n_groups = 0;
+  if (!store_counts(p->store, c->arena, &rows, &n, &c->err) ||
+      !store_groups(p->store, c->arena, &groups, &n_groups, &c->err))
+    return false;
+  if (!c->json) {
+    print_table(rows, n);
+    if (n_groups) printf("\n%d groups:", n_groups);
+    for (int i = 0; i < n_groups && i < 20; i++) printf(" %s", groups[i]);
+    if (n_groups) printf("%s\n", n_groups > 20 ? " ..." : "");
+    advise(rows, n);
+    return true;
+  }
+  struct text text;
+  struct json j;
+  text_init(&text, c->arena);
+  json_init(&j, &text);
+  json_object(&j, NULL);
+  json_string(&j, "name", p->config.name);
+  json_counts(&j, rows, n);
+  json_array(&j, "groups");
+  for (int i = 0; i < n_groups; i++) json_string(&j, NULL, groups[i]);
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
+/* ---- list ------------------------------------------------------------------------------- */
+static bool list(struct command_line *c, struct project *p, const struct store_filter *filter) {
+  struct store_sample *samples = NULL;
+  int n = 0;
+  if (!store_list(p->store, c->arena, filter, &samples, &n, &c->err)) return false;
+  struct text text;
+  struct json j;
+  text_init(&text, c->arena);
+  json_init(&j, &text);
+  if (c->json) {
+    json_object(&j, NULL);
+    json_array(&j, "samples");
+  } else {
+    printf("%7s  %-16s %-10s %-12s %8s  %s\n", "id", "label", "split", "group", "seconds",
+           "source");
+  }
+  for (int i = 0; i < n; i++) {
+    const struct store_sample *s = &samples[i];
+    double seconds = (double)s->length / s->rate_hz;
+    if (!c->json) {
+      printf("%7" PRId64 "  %-16s %-10s %-12s %8.2f  %s\n", s->id, s->label,
+             store_split_name(s->split), s->group, seconds, s->source);
+      continue;
+    }
+    json_object(&j, NULL);
+    json_int(&j, "id", s->id);
+    json_string(&j, "label", s->label);
+    json_string(&j, "split", store_split_name(s->split));
+    json_string(&j, "group", s->group);
+    json_string(&j, "source", s->source);
+    json_real(&j, "rate_hz", s->rate_hz);
+    json_int(&j, "channels", s->channels);
+    json_int(&j, "length", s->length);
+    json_real(&j, "seconds", seconds);
+    json_string(&j, "sha256", s->sha256);
+    json_end(&j);
+  }
+  if (!c->json) return true;
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------ */
+static double value_at(const struct store_sample *s, int64_t t, int channel) {
+  int64_t i = t * s->channels + channel;
+  return s->type == STORE_INT16 ? (double)((const int16_t *)s->data)[i] / 32768
+                                : (double)((const float *)s->data)[i];
+}
+
+/* A text with what XML does not take left out or replaced. */
+static void add_escaped(struct text *out, const char *s) {
+  for (; *s; s++) {
+    if (*s == '&')
+      text_add(out, "&amp;");
+    else if (*s == '<')
+      text_add(out, "&lt;");
+    else if (*s == '>')
+      text_add(out, "&gt;");
+    else if ((unsigned char)*s >= 32)
+      text_addn(out, s, 1);
+  }
+}
+
+/* The least and largest value under each of `columns` upright lines, one panel for each channel. */
+static void draw_svg(const struct store_sample *s, struct text *out) {
+  enum { WIDTH = 960, PANEL = 160, MARGIN = 40 };
+  int panels = s->channels < 12 ? s->channels : 12;
+  text_printf(out,
+              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+              "font-family=\"sans-serif\" "
+              "font-size=\"12\"><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/><text "
+              "x=\"%d\" y=\"20\">",
+              WIDTH + 2 * MARGIN, panels * PANEL + 2 * MARGIN, MARGIN);
+  add_escaped(out, s->label);
+  text_printf(out, " \xc2\xb7 sample %" PRId64 " \xc2\xb7 %.2f s at %g Hz \xc2\xb7 ", s->id,
+              (double)s->length / s->rate_hz, s->rate_hz);
+  add_escaped(out, s->source);
+  text_add(out, "</text>\n");
+  for (int k = 0; k < panels; k++) {
+    double low = value_at(s, 0, k), high = low;
+    for (int64_t t = 1; t < s->length; t++) {
+      low = fmin(low, value_at(s, t, k));
+      high = fmax(high, value_at(s, t, k));
+    }
+    double middle = MARGIN + k * PANEL + PANEL / 2.0, span = high > low ? high - low : 1;
+    text_printf(out,
+                "<text x=\"4\" y=\"%.1f\" fill=\"#555\">%.3g</text><text x=\"4\" y=\"%.1f\" "
+                "fill=\"#555\">%.3g</text><path fill=\"none\" stroke=\"#2563eb\" d=\"",
+                middle - PANEL * 0.45 + 10, high, middle + PANEL * 0.45, low);
+    for (int x = 0; x < WIDTH; x++) {
+      int64_t from = s->length * x / WIDTH, to = s->length * (x + 1) / WIDTH;
+      double least = value_at(s, from < s->length ? from : s->length - 1, k), most = least;
+      for (int64_t t = from; t < to; t++) {
+        least = fmin(least, value_at(s, t, k));
+        most = fmax(most, value_at(s, t, k));
+      }
+      double top = middle - ((most - low) / span - 0.5) * PANEL * 0.9;
+      double bottom = middle - ((least - low) / span - 0.5) * PANEL * 0.9;
+      text_printf(out, "%c%d %.1fV%.1f", x ? 'L' : 'M', MARGIN + x, top, bottom + 0.5);
+    }
+    text_add(out, "\"/>\n");
+  }
+  text_add(out, "</svg>\n");
+}
+
+static bool plot(struct command_line *c, struct project *p, int64_t id, const char *path) {
+  struct store_sample s;
+  struct text svg;
+  if (!store_get(p->store, c->arena, id, &s, &c->err)) return false;
+  text_init(&svg, c->arena);
+  draw_svg(&s, &svg);
+  if (!path) return fputs(svg.data, stdout) >= 0;
+  return file_write(path, svg.data, svg.size, &c->err);
+}
+
+/* ---- command ---------------------------------------------------------------------------- */
+static bool change(struct command_line *c, struct project *p, const struct data_options *o) {
+  int split = -1;
+  enum store_split parsed;
+  if (o->remove) {
+    if (!store_remove(p->store, o->remove, &c->err)) return false;
+    if (c->json)
+      printf("{\n  \"removed\": %" PRId64 "\n}\n", o->remove);
+    else
+      printf("sample %" PRId64 " is out\n", o->remove);
+    return true;
+  }
+  if (o->set_split) {
+    if (!store_split_parse(o->set_split, &parsed))
+      return err_set(&c->err, "--set-split \"%s\" is not known; train, validation and test are",
+                     o->set_split);
+    split = (int)parsed;
+  }
+  if (!store_relabel(p->store, o->edit, o->set_label, split, o->set_group, &c->err)) return false;
+  struct store_sample s;
+  if (!store_get(p->store, c->arena, o->edit, &s, &c->err)) return false;
+  if (c->json)
+    printf("{\n  \"changed\": %" PRId64 "\n}\n", o->edit);
+  else
+    printf("sample %" PRId64 ": %s, %s, group \"%s\"\n", s.id, s.label, store_split_name(s.split),
+           s.group);
+  return true;
+}
+
+static bool run(struct command_line *c, struct project *p, const struct data_options *o) {
+  bool writes = o->remove || o->edit;
+  enum store_split split = STORE_TRAIN;
+  struct store_filter filter = {.label = o->label, .group = o->group, .split = -1};
+  if (o->split) {
+    if (!store_split_parse(o->split, &split))
+      return err_set(&c->err, "--split \"%s\" is not known; train, validation and test are",
+                     o->split);
+    filter.split = (int)split;
+  }
+  if (!project_open(c->arena, o->dir, writes ? STORE_WRITE : STORE_READ, p, &c->err)) return false;
+  if (writes) return change(c, p, o);
+  if (o->plot) return plot(c, p, o->plot, o->out);
+  return o->list || o->label || o->group || o->split ? list(c, p, &filter) : table(c, p);
+}
+
+int cmd_data(int argc, char **argv) {
+  struct data_options o = {0};
+  const struct option_spec options[] = {
+      {'l', "list", OPTION_FLAG, NULL, "every sample on a line", &o.list},
+      {0, "label", OPTION_TEXT, "LABEL", "list only this label", &o.label},
+      {0, "group", OPTION_TEXT, "GROUP", "list only this group", &o.group},
+      {0, "split", OPTION_TEXT, "SPLIT", "list only this split", &o.split},
+      {'p', "plot", OPTION_INT, "ID", "draw a sample as SVG", &o.plot},
+      {'o', "output", OPTION_TEXT, "FILE", "where to (default: standard output)", &o.out},
+      {0, "remove", OPTION_INT, "ID", "take a sample out", &o.remove},
+      {0, "edit", OPTION_INT, "ID", "change a sample, with:", &o.edit},
+      {0, "set-label", OPTION_TEXT, "LABEL", "its label", &o.set_label},
+      {0, "set-split", OPTION_TEXT, "SPLIT", "its split", &o.set_split},
+      {0, "set-group", OPTION_TEXT, "GROUP", "its group", &o.set_group},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &o.dir},
+      {0}};
+  const struct command_spec spec = {
+      .usage = "mote data [--list] [--label L] [--split S] [--plot ID -o FILE] [--remove ID] "
+               "[--edit ID --set-label L]",
+      .about = "What is in the project: samples for each label and split, and how long they are.",
+      .options = options,
+      .examples =
+          "  mote data\n  mote data --split test --label yes\n  mote data --plot 17 -o yes.svg",
+      .most = 0};
+  struct command_line c;
+  struct project p = {0};
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  bool ok = run(&c, &p, &o);
+  project_close(&p);
+  return command_end(&c, ok);
+}

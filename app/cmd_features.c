@@ -1,0 +1,155 @@
+/* mote features: what the features make of a recording, and what they cost. */
+#include "app/dataset.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ten steps from low to high that any terminal has. */
+static const char shades[] = " .:-=+*#%@";
+
+/* Time runs to the right, bands upwards; at most `room` columns, the mean of what falls into one. */
+static void print_map(const struct features_block *b, const int8_t *features, int room) {
+  int height = b->dims[0], width = b->dims[1] * b->dims[2];
+  int columns = height < room ? height : room;
+  int least = 127, most = -128;
+  for (size_t i = 0; i < b->out_bytes; i++) {
+    least = features[i] < least ? features[i] : least;
+    most = features[i] > most ? features[i] : most;
+  }
+  double span = most > least ? most - least : 1;
+  for (int y = width - 1; y >= 0; y--) {
+    printf("%4d |", y);
+    for (int x = 0; x < columns; x++) {
+      int from = height * x / columns, to = height * (x + 1) / columns, sum = 0;
+      for (int t = from; t < to; t++) sum += features[t * width + y];
+      int level = (int)(((double)sum / (to - from) - least) / span * 9.0 + 0.5);
+      putchar(shades[level < 0 ? 0 : level > 9 ? 9 : level]);
+    }
+    printf("|\n");
+  }
+  printf("      %d frames ->   ' ' = %d   '@' = %d\n", height, least, most);
+}
+
+static bool is_number(const char *word) {
+  return word[0] && strspn(word, "0123456789") == strlen(word);
+}
+
+/* A stored sample by its id as a data set of one. */
+static bool load_sample(struct project *p, int64_t id, const double *range, struct dataset *d,
+                        const char **title, struct err *e) {
+  struct store_sample s;
+  if (!store_get(p->store, p->arena, id, &s, e)) return false;
+  const char *const classes[] = {s.label, "unknown"};
+  struct dataset_pick all = {.splits = 7, .id = id};
+  *title = arena_printf(p->arena, "sample %lld, %s", (long long)id, s.label);
+  if (!dataset_load(p, &all, classes, 2, range, d, e)) return false;
+  if (d->n_samples) return true;
+  return err_set(e, "sample %lld is labelled \"%s\", which data.ignore in mote.yaml leaves out",
+                 (long long)id, s.label);
+}
+
+/* The trained model's features where there is one; else the project's as they are before training. */
+static bool get_block(struct project *p, struct features_block *block, const double **range,
+                      bool *trained, struct err *e) {
+  struct project_model m;
+  struct err ignored = {{0}, {0}, {0}, false};
+  struct dataset_pick pick = {.splits = 1u << STORE_TRAIN};
+  *trained = project_load_model(p, 0, &m, &ignored);
+  if (*trained) {
+    *block = m.features;
+    *range = m.range;
+    return true;
+  }
+  return dataset_range(p, &pick, range, e) &&
+         features_build(&p->config.features, p->arena, block, e);
+}
+
+static void print_json(struct command_line *c, const struct features_block *b, const char *title,
+                       const struct dataset *d, const int8_t *features, bool trained) {
+  struct text text;
+  struct json j;
+  text_init(&text, c->arena);
+  json_init(&j, &text);
+  json_object(&j, NULL);
+  json_string(&j, "source", title);
+  json_bool(&j, "trained", trained);
+  json_array(&j, "shape");
+  for (int i = 0; i < 3; i++) json_int(&j, NULL, b->dims[i]);
+  json_end_array(&j);
+  json_real(&j, "scale", (double)b->scale);
+  json_int(&j, "zp", b->zp);
+  json_int(&j, "window_samples", b->window_samples);
+  json_int(&j, "flash_bytes", (int64_t)b->bytes);
+  json_int(&j, "ram_scratch_bytes", (int64_t)b->scratch_bytes);
+  json_array(&j, "windows");
+  for (int i = 0; d && i < d->n_windows; i++) {
+    json_array(&j, NULL);
+    for (size_t k = 0; k < b->out_bytes; k++)
+      json_int(&j, NULL, features[(size_t)i * b->out_bytes + k]);
+    json_end_array(&j);
+  }
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+}
+
+static bool run(struct command_line *c, struct project *p, const char *dir, const char *out) {
+  struct features_block block;
+  struct dataset d = {0};
+  const double *range = NULL;
+  const char *title = NULL;
+  int8_t *features = NULL;
+  struct text about;
+  bool trained = false;
+  const char *what = c->n_words ? c->words[0] : NULL;
+  if (!project_open(c->arena, dir, STORE_READ, p, &c->err) ||
+      !get_block(p, &block, &range, &trained, &c->err))
+    return false;
+  if (what && is_number(what) && !file_exists(what)) {
+    if (!load_sample(p, strtoll(what, NULL, 10), range, &d, &title, &c->err)) return false;
+  } else if (what) {
+    title = what;
+    if (!dataset_load_file(p, what, range, &d, &c->err)) return false;
+  }
+  if (what && !dataset_features(&d, &block, c->arena, &features, &c->err)) return false;
+  if (out && !what) return err_set(&c->err, "-o needs a sample or a file whose features it writes");
+  if (out && !file_write(out, features, (size_t)d.n_windows * block.out_bytes, &c->err))
+    return false;
+  if (c->json) {
+    print_json(c, &block, title, what ? &d : NULL, features, trained);
+    return true;
+  }
+  text_init(&about, c->arena);
+  features_describe(&block, &about);
+  fputs(about.data, stdout);
+  if (!trained) printf("not trained yet: the range of the int8 values is a typical one\n");
+  for (int i = 0; what && i < d.n_windows && i < 4; i++) {
+    printf("\n%s, window %d of %d\n", title, i + 1, d.n_windows);
+    print_map(&block, features + (size_t)i * block.out_bytes, 100);
+  }
+  return true;
+}
+
+int cmd_features(int argc, char **argv) {
+  const char *dir = NULL, *out = NULL;
+  const struct option_spec options[] = {
+      {'o', "output", OPTION_TEXT, "FILE", "write the int8 features of every window", &out},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
+      {0}};
+  const struct command_spec spec = {
+      .usage = "mote features [ID | FILE] [-o FILE]",
+      .about = "What stands between the sensor and the network: shape and memory of the features, "
+               "and the features\n"
+               "of a sample (its number in `mote data --list`) or of a file, as a map.",
+      .options = options,
+      .examples = "  mote features\n  mote features 17\n  mote features yes.wav -o yes.bin",
+      .most = 1};
+  struct command_line c;
+  struct project p = {0};
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  bool ok = run(&c, &p, dir, out);
+  project_close(&p);
+  return command_end(&c, ok);
+}

@@ -1,0 +1,184 @@
+/* mote predict: what a recording is, as the trained model sees it. */
+#include "app/decide.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- standard input ---------------------------------------------------------------------- */
+/* A recording on standard input becomes a file: libsndfile needs to seek. Its kind shows in its first bytes. */
+static bool take_input(struct arena *a, char **folder, const char **path, struct err *e) {
+  size_t room = 1 << 16, n = 0, got;
+  uint8_t *data = malloc(room);
+  while (data && (got = fread(data + n, 1, room - n, stdin)) > 0) {
+    n += got;
+    if (n < room) continue;
+    if (room > ((size_t)256 << 20)) {
+      free(data);
+      return err_set(e, "more than 256 MiB on standard input; write it to a file");
+    }
+    uint8_t *more = realloc(data, room *= 2);
+    if (!more) free(data);
+    data = more;
+  }
+  if (!data) return err_set(e, "no memory left");
+  const char *ending = n >= 4 && memcmp(data, "RIFF", 4) == 0   ? "wav"
+                       : n >= 4 && memcmp(data, "fLaC", 4) == 0 ? "flac"
+                       : n >= 4 && memcmp(data, "OggS", 4) == 0 ? "ogg"
+                                                                : "csv";
+  bool ok = n > 0 || err_set(e, "nothing on standard input");
+  ok = ok && dir_temporary(a, folder, e);
+  if (ok) {
+    *path = arena_printf(a, "%s/input.%s", *folder, ending);
+    ok = file_write(*path, data, n, e);
+  }
+  free(data);
+  return ok;
+}
+
+/* ---- one recording --------------------------------------------------------------------------- */
+struct answer {
+  const char *path;
+  int windows;
+  const int8_t *scores; /* [windows][classes] */
+  const double *start_s;
+  double *mean; /* [classes], 0 to 1 */
+  int best;
+};
+
+static bool predict(struct project *p, const struct project_model *m, const char *path,
+                    const char *shown, struct answer *x, struct err *e) {
+  struct dataset d;
+  int8_t *scores = NULL;
+  if (!dataset_load_file(p, path, m->range, &d, e) ||
+      !decide_here(p->arena, m->graph, &m->features, &d, &scores, e))
+    return false;
+  double *start_s = ARENA_ARRAY(p->arena, double, d.n_windows + 1);
+  x->mean = ARENA_ARRAY(p->arena, double, m->n_classes);
+  for (int i = 0; i < d.n_windows; i++) {
+    start_s[i] = d.windows[i].start < 0 ? 0 : (double)d.windows[i].start / p->config.rate_hz;
+    for (int k = 0; k < m->n_classes; k++)
+      x->mean[k] += (scores[i * m->n_classes + k] + 128) / 256.0 / d.n_windows;
+  }
+  for (int k = 1; k < m->n_classes; k++)
+    if (x->mean[k] > x->mean[x->best]) x->best = k;
+  x->path = shown;
+  x->windows = d.n_windows;
+  x->scores = scores;
+  x->start_s = start_s;
+  return true;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+static void print_text(const struct project_model *m, const struct answer *x, bool windows) {
+  printf("%s  %s  %.0f %%", x->path, m->classes[x->best], 100 * x->mean[x->best]);
+  int second = -1;
+  for (int k = 0; k < m->n_classes; k++)
+    if (k != x->best && (second < 0 || x->mean[k] > x->mean[second])) second = k;
+  if (second >= 0 && x->mean[second] >= 0.005)
+    printf("   (then %s, %.0f %%)", m->classes[second], 100 * x->mean[second]);
+  printf("\n");
+  for (int i = 0; windows && i < x->windows; i++) {
+    const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
+    int best = decide_best(s, m->n_classes);
+    printf("  %8.2f s  %-16s %.0f %%\n", x->start_s[i], m->classes[best], (s[best] + 128) / 2.56);
+  }
+}
+
+static void add_json(struct json *j, const struct project_model *m, const struct answer *x,
+                     bool windows) {
+  json_object(j, NULL);
+  json_string(j, "file", x->path);
+  json_string(j, "class", m->classes[x->best]);
+  json_real(j, "score", x->mean[x->best]);
+  json_object(j, "scores");
+  for (int k = 0; k < m->n_classes; k++) json_real(j, m->classes[k], x->mean[k]);
+  json_end(j);
+  if (windows) {
+    json_array(j, "windows");
+    for (int i = 0; i < x->windows; i++) {
+      const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
+      int best = decide_best(s, m->n_classes);
+      json_object(j, NULL);
+      json_real(j, "start_s", x->start_s[i]);
+      json_string(j, "class", m->classes[best]);
+      json_real(j, "score", (s[best] + 128) / 256.0);
+      json_end(j);
+    }
+    json_end_array(j);
+  }
+  json_end(j);
+}
+
+/* The raw int8 scores of every window, one recording behind another. */
+static bool write_scores(struct arena *a, const struct answer *x, int n, int classes,
+                         const char *path, struct err *e) {
+  struct text bytes;
+  text_init(&bytes, a);
+  for (int i = 0; i < n; i++)
+    text_addn(&bytes, (const char *)x[i].scores, (size_t)x[i].windows * (size_t)classes);
+  return file_write(path, bytes.data, bytes.size, e);
+}
+
+static bool run(struct command_line *c, struct project *p, const char *dir, int64_t run_id,
+                bool windows, const char *out, char **folder) {
+  struct project_model m;
+  struct text text;
+  struct json j;
+  if (!project_open(c->arena, dir, STORE_READ, p, &c->err) ||
+      !project_load_model(p, run_id, &m, &c->err))
+    return false;
+  struct answer *x = ARENA_ARRAY(c->arena, struct answer, c->n_words);
+  for (int i = 0; i < c->n_words; i++) {
+    const char *path = c->words[i];
+    if (strcmp(path, "-") == 0 && (*folder || !take_input(c->arena, folder, &path, &c->err))) {
+      if (*folder && !c->err.text[0]) err_set(&c->err, "standard input (-) can be read once");
+      return false;
+    }
+    if (!predict(p, &m, path, c->words[i], &x[i], &c->err)) return false;
+    if (!c->json) print_text(&m, &x[i], windows);
+    if (c->n_words > 10)
+      progress_update(c->progress, "predict", (uint64_t)i + 1, (uint64_t)c->n_words, "%s", "");
+  }
+  if (out && !write_scores(c->arena, x, c->n_words, m.n_classes, out, &c->err)) return false;
+  if (!c->json) return true;
+  text_init(&text, c->arena);
+  json_init(&j, &text);
+  json_object(&j, NULL);
+  json_int(&j, "run", m.run);
+  json_array(&j, "files");
+  for (int i = 0; i < c->n_words; i++) add_json(&j, &m, &x[i], windows);
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
+int cmd_predict(int argc, char **argv) {
+  const char *dir = NULL, *out = NULL;
+  int64_t run_id = 0;
+  bool windows = false;
+  const struct option_spec options[] = {
+      {'w', "windows", OPTION_FLAG, NULL, "also what each window says", &windows},
+      {'o', "output", OPTION_TEXT, "FILE", "write the int8 scores of every window", &out},
+      {0, "run", OPTION_INT, "ID", "another run than the latest", &run_id},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
+      {0}};
+  const struct command_spec spec = {
+      .usage = "mote predict FILE... | -",
+      .about = "Says what recordings are, with the int8 model that the device runs. - reads one "
+               "from standard input.",
+      .options = options,
+      .examples = "  mote predict yes.wav\n  arecord -d 1 -f S16_LE -r 16000 | mote predict -",
+      .least = 1,
+      .most = -1};
+  struct command_line c;
+  struct project p = {0};
+  char *folder = NULL;
+  int code;
+  if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  bool ok = run(&c, &p, dir, run_id, windows, out, &folder);
+  if (folder) dir_remove(folder);
+  project_close(&p);
+  return command_end(&c, ok);
+}
