@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "host/kit/kit.h"
@@ -58,14 +59,14 @@ static void fuzz_leave_bytes(void) {
 
 /* Signals that end the process. What handled them before the tests began (a sanitizer, or nobody) gets the
  * second, identical fault, so its report is not lost. */
-static const int fuzz_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+static const int fuzz_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF};
 #define FUZZ_SIGNALS (sizeof fuzz_signals / sizeof *fuzz_signals)
 static struct sigaction fuzz_before[FUZZ_SIGNALS];
 
 static void fuzz_signal(int number) {
   fuzz_leave_bytes();
   for (size_t i = 0; i < FUZZ_SIGNALS; i++) sigaction(fuzz_signals[i], &fuzz_before[i], NULL);
-  if (number == SIGABRT || number == SIGALRM) raise(number);
+  if (number == SIGABRT || number == SIGPROF) raise(number);
 }
 
 /* The sanitizers end the process themselves; they call this before. */
@@ -96,9 +97,10 @@ static bool fuzz_case(const struct fuzz_reader *r, const uint8_t *bytes, size_t 
   fuzz_now.number++;
   fuzz_now.bytes = copy;
   fuzz_now.n = n;
-  alarm(20); /* a case that takes so long hangs */
+  setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {.tv_sec = 20}},
+            NULL); /* beyond it, it hangs */
   const bool taken = r->read(copy, n, &e);
-  alarm(0);
+  setitimer(ITIMER_PROF, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
   fuzz_now.bytes = NULL;
   const bool kept = taken ? true : e.text[0] != '\0' && !e.internal;
   if (!kept)
