@@ -103,6 +103,13 @@ $(CB)/mote/%.o: mote/%.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
 
+# One training step against PyTorch (Debian: python3-torch python3-numpy). Exit code 1: Mote is not faster.
+$(B)/bench/%: test/bench/%.c $(B)/libhost.a $(B)/libmote.a
+	@mkdir -p $(@D)
+	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS)
+bench-train: $(B)/bench/train_step
+	/usr/bin/python3 test/bench/train_step.py $<
+
 doors:
 	tools/doors
 
