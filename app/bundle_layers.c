@@ -94,8 +94,10 @@ bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inpu
   struct mote_model model;
   const uint8_t *from = inputs;
   size_t sum = 0;
-  uint8_t *arena = ARENA_ARRAY(a, uint8_t, c->arena_bytes + 1);
-  const enum mote_status status = mote_open(&model, c->plan, c->plan_bytes, arena, c->arena_bytes);
+  /* A plan for a chip needs a little more here, where pointers are wider. */
+  const size_t need = mote_arena_bytes((const struct mote_plan *)(const void *)c->plan);
+  uint8_t *arena = ARENA_ARRAY(a, uint8_t, need);
+  const enum mote_status status = mote_open(&model, c->plan, c->plan_bytes, arena, need);
   if (status != MOTE_OK)
     return err_internal(e, "the plan is refused: %s", mote_status_text(status));
   for (int i = 0; i < g->n_inputs; i++) {

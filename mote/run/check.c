@@ -114,6 +114,13 @@ static enum mote_status check_kernel(unsigned op, const void *params, const stru
   }
 }
 
+/* A kernel may keep indices in its state during a call: what it writes to the output must not change them. */
+static int state_is_apart(const struct mote_step *s, const struct mote_tensor *out) {
+  const uint64_t out_end = (uint64_t)out->offset + (uint64_t)out->ring_rows * out->row_bytes;
+  return s->state_bytes == 0 || s->state >= out_end ||
+         (uint64_t)s->state + s->state_bytes <= out->offset;
+}
+
 static enum mote_status check_step(const struct mote_plan *p, const struct mote_step *s) {
   const struct mote_tensor *tensors = table(p, p->tensors);
   struct mote_bounds b = {0};
@@ -133,7 +140,7 @@ static enum mote_status check_step(const struct mote_plan *p, const struct mote_
     rows += s->in[i].rows;
   }
   const struct mote_tensor *out = &tensors[s->output];
-  if (rows > p->max_rows) return MOTE_ERR_PARAMS;
+  if (rows > p->max_rows || !state_is_apart(s, out)) return MOTE_ERR_PARAMS;
   if (s->rows_out == 0 ? out->rows != 1
                        : (uint32_t)s->calls * s->rows_out != out->rows ||
                              out->ring_rows % s->rows_out != 0)
