@@ -8,6 +8,7 @@
 
 #include <cyaml/cyaml.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_YAML_BYTES ((size_t)1 << 20)
@@ -164,28 +165,6 @@ static void list_keys(const cyaml_schema_field_t *fields, char *out, size_t room
     n += (size_t)snprintf(out + n, room - n, "%s%s", n ? ", " : "", f->key);
 }
 
-/* libcyaml's words in ours: place, what is wrong, what would work. */
-static bool fail_yaml(const struct report *r, const char *path, cyaml_err_t code, struct err *e) {
-  char section[64] = "", keys[600];
-  int line = 0, column = 0;
-  const char *quote = strchr(r->place, '\'');
-  if (quote) snprintf(section, sizeof section, "%.*s", (int)strcspn(quote + 1, "'"), quote + 1);
-  const char *at = strstr(r->place, "(line:");
-  if (at) sscanf(at, "(line: %d, column: %d", &line, &column);
-  err_file(e, path);
-  if (line) err_node(e, "line %d, column %d", line, column);
-  if (text_starts(r->message, "Unexpected key")) {
-    const char *key = strchr(r->message, ':');
-    const cyaml_schema_field_t *fields = fields_of(section);
-    list_keys(fields, keys, sizeof keys);
-    return err_set(e, "there is no key \"%s\"%s%s; known keys: %s", key ? key + 2 : "?",
-                   fields == top_fields ? "" : " in ", fields == top_fields ? "" : section, keys);
-  }
-  const char *what = r->message[0] ? r->message : cyaml_strerror(code);
-  if (section[0]) return err_set(e, "%s: %s", section, what);
-  return err_set(e, "%s", what);
-}
-
 /* ---- lines of keys ---------------------------------------------------------------- */
 /* The line of `key` in `section` ("" for the top level), 0 where it cannot be found (flow style). */
 static int line_of(const char *text, const char *section, const char *key) {
@@ -204,6 +183,49 @@ static int line_of(const char *text, const char *section, const char *key) {
   return 0;
 }
 
+/* The section that a line lies in: the last key without indentation above it; "" where there is none. */
+static void section_of(const char *text, int line, char *out, size_t room) {
+  int number = 0;
+  out[0] = 0;
+  for (const char *p = text; p && *p && ++number <= line;
+       p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+    size_t n = strcspn(p, ":\n");
+    if (*p != ' ' && *p != '#' && *p != '\n' && *p != '-' && p[n] == ':' && number < line)
+      snprintf(out, room, "%.*s", (int)(n < room ? n : room - 1), p);
+    else if (*p != ' ' && *p != '#' && number == line)
+      out[0] = 0;
+  }
+}
+
+/* libcyaml's words in ours: place, what is wrong, what would work. */
+static bool fail_yaml(const struct report *r, const char *path, const char *text, cyaml_err_t code,
+                      struct err *e) {
+  char section[64] = "", keys[600];
+  int line = 0, column = 0;
+  const char *at = strstr(r->place, "(line:");
+  if (at) sscanf(at, "(line: %d, column: %d", &line, &column);
+  err_file(e, path);
+  if (line) err_node(e, "line %d, column %d", line, column);
+  if (line) section_of(text, line, section, sizeof section);
+  if (text_starts(r->message, "Unexpected key")) {
+    const char *key = strchr(r->message, ':');
+    key = key ? key + 2 : "?";
+    /* At the top level libcyaml names the place before the key. */
+    int top_line = line_of(text, "", key);
+    if (top_line) {
+      section[0] = e->node[0] = 0;
+      err_node(e, "line %d", top_line);
+    }
+    const cyaml_schema_field_t *fields = fields_of(section);
+    list_keys(fields, keys, sizeof keys);
+    return err_set(e, "there is no key \"%s\"%s%s; known keys: %s", key,
+                   fields == top_fields ? "" : " in ", fields == top_fields ? "" : section, keys);
+  }
+  const char *what = r->message[0] ? r->message : cyaml_strerror(code);
+  if (section[0]) return err_set(e, "%s: %s", section, what);
+  return err_set(e, "%s", what);
+}
+
 struct reader {
   const char *path, *text;
   struct err *e;
@@ -218,6 +240,51 @@ static struct err *at_key(const struct reader *r, const char *section, const cha
   else
     err_node(r->e, "%s%s%s", section, section[0] ? "." : "", key);
   return r->e;
+}
+
+/* ---- numbers --------------------------------------------------------------------- */
+/* The text of a scalar behind "key:" within a section, in block or flow style; length 0 where it cannot be found. */
+static const char *value_of(const char *text, const char *section, const char *key, size_t *n) {
+  bool inside = section[0] == 0;
+  size_t length = strlen(key);
+  *n = 0;
+  for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+    size_t end = strcspn(p, "#\n");
+    if (section[0] && *p != ' ' && *p != '#' && *p != '\n')
+      inside = strncmp(p, section, strlen(section)) == 0 && p[strlen(section)] == ':';
+    for (size_t i = 0; inside && i + length < end; i++) {
+      bool starts = i == 0 || strchr(" {,", p[i - 1]);
+      if (!starts || strncmp(p + i, key, length) != 0 || p[i + length] != ':') continue;
+      if (!section[0] && i > 0) continue;
+      const char *value = p + i + length + 1;
+      value += strspn(value, " '\"");
+      *n = strcspn(value, " \n\r#'\",}");
+      return value;
+    }
+  }
+  return "";
+}
+
+/* libcyaml takes "12abc" for 12: a number must be one to its end. */
+static bool check_numbers(const struct reader *r, const char *section,
+                          const cyaml_schema_field_t *fields) {
+  for (const cyaml_schema_field_t *f = fields; f->key; f++) {
+    if (f->value.type == CYAML_MAPPING && !check_numbers(r, f->key, f->value.mapping.fields))
+      return false;
+    if (f->value.type != CYAML_FLOAT && f->value.type != CYAML_INT) continue;
+    size_t n = 0;
+    const char *value = value_of(r->text, section, f->key, &n);
+    char *end = NULL;
+    if (n == 0) continue;
+    if (f->value.type == CYAML_FLOAT)
+      (void)strtod(value, &end);
+    else
+      (void)strtoll(value, &end, 0);
+    if (end != value + n)
+      return err_set(at_key(r, section, f->key), "\"%.*s\" is no number%s", (int)(n < 60 ? n : 60),
+                     value, f->value.type == CYAML_INT ? " without fraction" : "");
+  }
+  return true;
 }
 
 /* ---- values ------------------------------------------------------------------- */
@@ -440,11 +507,12 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
                            .log_level = CYAML_LOG_ERROR,
                            .flags = CYAML_CFG_NO_ALIAS};
   cyaml_err_t code = cyaml_load_data(text, size, &config, &top, (cyaml_data_t **)&y, NULL);
-  if (code != CYAML_OK) return fail_yaml(&report, path, code, e);
+  if (code != CYAML_OK) return fail_yaml(&report, path, (const char *)text, code, e);
   struct reader r = {path, (const char *)text, e};
   if (!y)
     return err_set(at_key(&r, "", "sensor"),
                    "the file is empty; `mote new` writes one to start from");
+  if (!check_numbers(&r, "", top_fields)) return false;
   c->yaml = y;
   c->name = y->name && y->name[0] ? y->name : "model";
   c->network = y->network && y->network[0] ? y->network : "auto";
