@@ -3,10 +3,11 @@
 
 #include "app/model.h"
 
-static const char ABOUT[] =
-    "Operators with shapes, multiply-accumulates and weights; what is folded and why that is exact; the memory\n"
-    "of the default plan: the least RAM among plans within 10 % of the fastest. MODEL is a .tflite or .mote\n"
-    "file; without it, the project's trained network.";
+static const char ABOUT[] = "Operators with shapes, multiply-accumulates and weights; what is "
+                            "folded and why that is exact; the memory\n"
+                            "of the default plan: the least RAM among plans within 10 % of the "
+                            "fastest. MODEL is a .tflite or .mote\n"
+                            "file; without it, the project's trained network.";
 
 static void shape(struct text *t, const int32_t *dims, int rank) {
   for (int d = 0; d < rank; d++) text_printf(t, "%s%d", d > 0 ? "x" : "", dims[d]);
@@ -17,44 +18,55 @@ static const char *type_name(enum mote_type type) {
   return (unsigned)type < MOTE_TYPE_COUNT ? names[type] : "?";
 }
 
-static void print_ports(struct text *t, const char *what, const struct graph *g, const int *ports, int n) {
+static void print_ports(struct text *t, const char *what, const struct graph *g, const int *ports,
+                        int n) {
   for (int i = 0; i < n; i++) {
     const struct graph_tensor *p = &g->tensors[ports[i]];
     text_printf(t, "%s %d  %s ", what, i, type_name(p->type));
     shape(t, p->dims, p->rank);
     if (p->quant.count == 1)
-      text_printf(t, "  real = %.6g * (q %c %d)", (double)p->quant.scale[0], p->quant.zp[0] < 0 ? '+' : '-',
+      text_printf(t, "  real = %.6g * (q %c %d)", (double)p->quant.scale[0],
+                  p->quant.zp[0] < 0 ? '+' : '-',
                   p->quant.zp[0] < 0 ? -p->quant.zp[0] : p->quant.zp[0]);
     text_add(t, "\n");
   }
 }
 
 static void print_layers(struct text *t, const struct compiled *c) {
-  text_printf(t, "\n %3s  %-20s %-16s %12s %9s  %s\n", "op", "operator", "output", "MAC", "weights", "becomes");
+  text_printf(t, "\n %3s  %-20s %-16s %12s %9s  %s\n", "op", "operator", "output", "MAC", "weights",
+              "becomes");
   for (int i = 0; i < c->n_layers; i++) {
     const struct compile_layer *l = &c->layers[i];
     struct text s;
     text_init(&s, t->arena);
     shape(&s, l->dims, l->rank);
-    text_printf(t, " %3d  %-20s %-16s %12s %9s  ", i, l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : "-",
-                s.data, text_thousands(l->macs), text_thousands((int64_t)l->weight_bytes));
-    if (l->fate == COMPILE_STEP) text_printf(t, "%s", c->steps[l->step].stem);
-    else if (l->fate == COMPILE_FUSED) text_printf(t, "part of operator %d", l->fused_into);
-    else if (l->fate == COMPILE_VIEW) text_add(t, "a view, no work");
-    else if (l->fate == COMPILE_CONSTANT) text_add(t, "a constant");
-    else text_add(t, "nothing");
+    text_printf(t, " %3d  %-20s %-16s %12s %9s  ", i,
+                l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : "-", s.data,
+                text_thousands(l->macs), text_thousands((int64_t)l->weight_bytes));
+    if (l->fate == COMPILE_STEP)
+      text_printf(t, "%s", c->steps[l->step].stem);
+    else if (l->fate == COMPILE_FUSED)
+      text_printf(t, "part of operator %d", l->fused_into);
+    else if (l->fate == COMPILE_VIEW)
+      text_add(t, "a view, no work");
+    else if (l->fate == COMPILE_CONSTANT)
+      text_add(t, "a constant");
+    else
+      text_add(t, "nothing");
     text_add(t, "\n");
   }
   bool any = false;
   for (int i = 0; i < c->n_layers; i++) {
     if (c->layers[i].why == NULL || c->layers[i].op >= MOTE_OP_COUNT) continue;
-    text_printf(t, "%s  op %d: %s\n", any ? "" : "\nsettled before it runs:\n", i, c->layers[i].why);
+    text_printf(t, "%s  op %d: %s\n", any ? "" : "\nsettled before it runs:\n", i,
+                c->layers[i].why);
     any = true;
   }
 }
 
 static void print_plan(struct text *t, const struct compiled *c) {
-  text_printf(t, "\nplan: %d steps in %d segment%s\n", c->n_steps, c->n_segments, c->n_segments == 1 ? "" : "s");
+  text_printf(t, "\nplan: %d steps in %d segment%s\n", c->n_steps, c->n_segments,
+              c->n_segments == 1 ? "" : "s");
   text_printf(t, "  arena    %12s bytes\n", text_thousands((int64_t)c->arena_bytes));
   text_printf(t, "  weights  %12s bytes of flash", text_thousands((int64_t)c->flash_weight_bytes));
   if (c->source_weight_bytes > 0)
@@ -65,8 +77,8 @@ static void print_plan(struct text *t, const struct compiled *c) {
     text_printf(t, "\n  %-10s %8s %8s  %-8s %s\n", "memory", "offset", "bytes", "segments", "of");
   for (int i = 0; i < c->n_pieces; i++) {
     const struct compile_piece *p = &c->pieces[i];
-    text_printf(t, "  %-10s %8zu %8zu  %3d-%-4d %.40s", compile_piece_text(p->kind), p->offset, p->bytes,
-                p->first_segment, p->last_segment, p->name);
+    text_printf(t, "  %-10s %8zu %8zu  %3d-%-4d %.40s", compile_piece_text(p->kind), p->offset,
+                p->bytes, p->first_segment, p->last_segment, p->name);
     if (p->kind == COMPILE_RING) text_printf(t, " (%d of %d rows)", p->ring_rows, p->rows);
     text_add(t, "\n");
   }
@@ -123,15 +135,19 @@ int cmd_info(int argc, char **argv) {
     return EXIT_USAGE;
   }
   /* Figures are those of a chip with 32-bit pointers. */
-  const struct compile_options compile = {.ram_bytes = (size_t)ram, .fast = fast, .pointer_bytes = 4};
+  const struct compile_options compile = {
+      .ram_bytes = (size_t)ram, .fast = fast, .pointer_bytes = 4};
   const bool ok = model_open(c.arena, c.n_words > 0 ? c.words[0] : NULL, &compile, &m, &c.err);
   if (ok) {
     text_init(&t, c.arena);
-    if (c.json) print_json(&t, &m.compiled);
+    if (c.json)
+      print_json(&t, &m.compiled);
     else {
       text_printf(&t, "%s\n", m.compiled.source->name);
-      print_ports(&t, "input ", m.compiled.source, m.compiled.source->inputs, m.compiled.source->n_inputs);
-      print_ports(&t, "output", m.compiled.source, m.compiled.source->outputs, m.compiled.source->n_outputs);
+      print_ports(&t, "input ", m.compiled.source, m.compiled.source->inputs,
+                  m.compiled.source->n_inputs);
+      print_ports(&t, "output", m.compiled.source, m.compiled.source->outputs,
+                  m.compiled.source->n_outputs);
       print_layers(&t, &m.compiled);
       print_plan(&t, &m.compiled);
     }

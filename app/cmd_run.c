@@ -11,7 +11,8 @@ struct run {
 };
 
 static const char ABOUT[] =
-    "Inputs and outputs are raw little-endian tensors in the model's own types: one file for each tensor in\n"
+    "Inputs and outputs are raw little-endian tensors in the model's own types: one file for each "
+    "tensor in\n"
     "the model's order, or one with all of them. MODEL is a .tflite or .mote file.";
 
 /* The hash as the contract has it, and each layer's. */
@@ -42,8 +43,10 @@ static void print_json(struct command_line *c, const struct model *m, const uint
     json_int(&j, "index", i);
     json_string(&j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
     json_string(&j, "hash", layers->bytes[i] != NULL ? hex : NULL);
-    if (l->fate == COMPILE_FUSED) json_int(&j, "fused_into", l->fused_into);
-    else json_null(&j, "fused_into");
+    if (l->fate == COMPILE_FUSED)
+      json_int(&j, "fused_into", l->fused_into);
+    else
+      json_null(&j, "fused_into");
     json_end(&j);
   }
   json_end_array(&j);
@@ -72,22 +75,28 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
   size_t output_bytes = 0;
   const struct graph *g = m->compiled.source;
   if (!bundle_read_inputs(c->arena, g, &r->in, &inputs, &c->err)) return false;
-  if (!bundle_run_here(c->arena, &m->compiled, inputs, &outputs, &rows, &n_rows, &c->err)) return false;
+  if (!bundle_run_here(c->arena, &m->compiled, inputs, &outputs, &rows, &n_rows, &c->err))
+    return false;
   if (!bundle_layers(c->arena, &m->compiled, inputs, rows, n_rows, &layers, &c->err)) return false;
   for (int i = 0; i < g->n_outputs; i++) output_bytes += graph_bytes(&g->tensors[g->outputs[i]]);
   if (!bundle_write_outputs(c->arena, g, &r->out, outputs, &c->err)) return false;
-  if (r->layers != NULL && !bundle_write_layers(c->arena, &layers, r->layers, &c->err)) return false;
-  if (c->json) print_json(c, m, outputs, output_bytes, &layers);
-  else if (r->out.count == 0) print_outputs(g, outputs);
+  if (r->layers != NULL && !bundle_write_layers(c->arena, &layers, r->layers, &c->err))
+    return false;
+  if (c->json)
+    print_json(c, m, outputs, output_bytes, &layers);
+  else if (r->out.count == 0)
+    print_outputs(g, outputs);
   return true;
 }
 
 int cmd_run(int argc, char **argv) {
   struct run r = {.layers = NULL};
   const struct option_spec options[] = {
-      {'i', "input", OPTION_LIST, "FILE", "input tensor; repeat for each, or one file with all", &r.in},
+      {'i', "input", OPTION_LIST, "FILE", "input tensor; repeat for each, or one file with all",
+       &r.in},
       {'o', "output", OPTION_LIST, "FILE", "output tensor; likewise (default: print)", &r.out},
-      {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin", (void *)&r.layers},
+      {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin",
+       (void *)&r.layers},
       {0, "ram", OPTION_INT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
       {0}};
@@ -102,7 +111,9 @@ int cmd_run(int argc, char **argv) {
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (r.in.count == 0) {
-    err_set(&c.err, "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)");
+    err_set(
+        &c.err,
+        "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)");
     command_end(&c, false);
     return EXIT_USAGE;
   }

@@ -21,8 +21,8 @@ static bool open_mote(struct arena *a, const char *path, struct model *m, struct
          compile_open_mote(path, bytes, n, a, &m->compiled, e);
 }
 
-bool model_open(struct arena *a, const char *path, const struct compile_options *options, struct model *m,
-                struct err *e) {
+bool model_open(struct arena *a, const char *path, const struct compile_options *options,
+                struct model *m, struct err *e) {
   memset(m, 0, sizeof *m);
   if (path != NULL && is_mote_file(path)) return open_mote(a, path, m, e);
   if (!bundle_open_model(a, path, &m->origin, e)) return false;

@@ -13,20 +13,25 @@ struct random_graph {
   int operators;
 };
 
-static int random_below(struct random_graph *r, int n) { return (int)rng_below(&r->rng, (uint32_t)n); }
+static int random_below(struct random_graph *r, int n) {
+  return (int)rng_below(&r->rng, (uint32_t)n);
+}
 
 static int random_tensor(struct random_graph *r, int n, int h, int w, int c) {
-  struct graph_tensor t = {.name = arena_printf(r->g->arena, "t%d", r->g->n_tensors), .type = MOTE_INT8};
+  struct graph_tensor t = {.name = arena_printf(r->g->arena, "t%d", r->g->n_tensors),
+                           .type = MOTE_INT8};
   t.rank = h > 0 ? 4 : 2;
   const int32_t image[4] = {n, h, w, c}, flat[2] = {n, c};
   memcpy(t.dims, h > 0 ? image : flat, (size_t)t.rank * sizeof(int32_t));
-  t.quant = graph_quant_one(r->g->arena, 0.02f + 0.05f * rng_unit(&r->rng), random_below(r, 200) - 100);
+  t.quant =
+      graph_quant_one(r->g->arena, 0.02f + 0.05f * rng_unit(&r->rng), random_below(r, 200) - 100);
   return graph_add_tensor(r->g, &t);
 }
 
 /* Weights with a scale for each channel along axis, and values that do not drown. */
 static int random_weights(struct random_graph *r, int rank, const int32_t *dims, int axis) {
-  struct graph_tensor t = {.name = arena_printf(r->g->arena, "w%d", r->g->n_tensors), .type = MOTE_INT8, .rank = rank};
+  struct graph_tensor t = {
+      .name = arena_printf(r->g->arena, "w%d", r->g->n_tensors), .type = MOTE_INT8, .rank = rank};
   memcpy(t.dims, dims, (size_t)rank * sizeof *dims);
   const int channels = dims[axis];
   float *scale = ARENA_ARRAY(r->g->arena, float, channels);
@@ -46,7 +51,8 @@ static int random_bias(struct random_graph *r, int channels, int range, int x, i
   struct graph_tensor t = {.name = "bias", .type = MOTE_INT32, .rank = 1, .dims = {channels}};
   const struct graph_quant *wq = &r->g->tensors[weights].quant;
   float *scale = ARENA_ARRAY(r->g->arena, float, channels);
-  int32_t *data = ARENA_ARRAY(r->g->arena, int32_t, channels), *zp = ARENA_ARRAY(r->g->arena, int32_t, channels);
+  int32_t *data = ARENA_ARRAY(r->g->arena, int32_t, channels),
+          *zp = ARENA_ARRAY(r->g->arena, int32_t, channels);
   for (int i = 0; i < channels; i++) {
     data[i] = random_below(r, 2 * range + 1) - range;
     scale[i] = r->g->tensors[x].quant.scale[0] * wq->scale[wq->count > 1 ? i : 0];
@@ -60,15 +66,16 @@ static int random_bias(struct random_graph *r, int channels, int range, int x, i
 
 static int random_node(struct random_graph *r, enum mote_op op, const int *in, int n_in, int out,
                        const struct graph_attrs *attrs) {
-  struct graph_node n = {.op = op, .n_in = n_in, .n_out = 1, .attrs = *attrs, .source_op = r->operators++};
+  struct graph_node n = {
+      .op = op, .n_in = n_in, .n_out = 1, .attrs = *attrs, .source_op = r->operators++};
   memcpy(n.in, in, (size_t)n_in * sizeof *in);
   n.out[0] = out;
   graph_add_node(r->g, &n);
   return out;
 }
 
-static struct graph_attrs random_window(struct random_graph *r, const struct graph_tensor *x, int kh, int kw,
-                                        int stride, int *h, int *w) {
+static struct graph_attrs random_window(struct random_graph *r, const struct graph_tensor *x,
+                                        int kh, int kw, int stride, int *h, int *w) {
   struct graph_attrs a = {.stride_h = stride, .stride_w = stride, .dilation_h = 1, .dilation_w = 1};
   const bool same = x->dims[1] < kh || x->dims[2] < kw || random_below(r, 3) > 0;
   const enum graph_padding p = same ? GRAPH_PAD_SAME : GRAPH_PAD_VALID;
@@ -88,13 +95,17 @@ static int random_conv(struct random_graph *r, int x, int out_c, bool one) {
   struct graph_attrs a = random_window(r, &t, k, kw, one ? 1 : 1 + random_below(r, 2), &h, &w);
   const int32_t dims[4] = {out_c, k, kw, t.dims[3]};
   const int weights = random_weights(r, 4, dims, 0);
-  const int in[3] = {x, weights, random_below(r, 5) ? random_bias(r, out_c, random_below(r, 2) ? 2000 : 70000, x, weights) : -1};
+  const int in[3] = {x, weights,
+                     random_below(r, 5)
+                         ? random_bias(r, out_c, random_below(r, 2) ? 2000 : 70000, x, weights)
+                         : -1};
   return random_node(r, MOTE_OP_CONV_2D, in, 3, random_tensor(r, 1, h, w, out_c), &a);
 }
 
 static int random_depthwise(struct random_graph *r, int x) {
   const struct graph_tensor t = r->g->tensors[x];
-  const int k = 1 + random_below(r, 3), multiplier = 1 + (random_below(r, 4) == 0), out_c = t.dims[3] * multiplier;
+  const int k = 1 + random_below(r, 3), multiplier = 1 + (random_below(r, 4) == 0),
+            out_c = t.dims[3] * multiplier;
   int h, w;
   struct graph_attrs a = random_window(r, &t, k, 3, 1 + random_below(r, 2), &h, &w);
   a.depth_multiplier = multiplier;
@@ -121,22 +132,29 @@ static int random_residual(struct random_graph *r, int x) {
   for (int i = 1 + random_below(r, 3); i > 0; i--) {
     const struct graph_tensor now = r->g->tensors[y];
     const int k = random_below(r, 2) ? 3 : 1;
-    struct graph_attrs c = {.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .depth_multiplier = 1};
+    struct graph_attrs c = {
+        .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .depth_multiplier = 1};
     c.pad_top = c.pad_bottom = c.pad_left = c.pad_right = k / 2;
     const int32_t dims[4] = {t.dims[3], k, k, now.dims[3]};
     const int weights = random_weights(r, 4, dims, 0);
     const int in[3] = {y, weights, random_bias(r, t.dims[3], 2000, y, weights)};
-    y = random_node(r, MOTE_OP_CONV_2D, in, 3, random_tensor(r, 1, t.dims[1], t.dims[2], t.dims[3]), &c);
+    y = random_node(r, MOTE_OP_CONV_2D, in, 3, random_tensor(r, 1, t.dims[1], t.dims[2], t.dims[3]),
+                    &c);
   }
   const bool first = random_below(r, 2) == 0;
   const int sum[2] = {first ? x : y, first ? y : x};
-  return random_node(r, MOTE_OP_ADD, sum, 2, random_tensor(r, 1, t.dims[1], t.dims[2], t.dims[3]), &a);
+  return random_node(r, MOTE_OP_ADD, sum, 2, random_tensor(r, 1, t.dims[1], t.dims[2], t.dims[3]),
+                     &a);
 }
 
 static int random_pad(struct random_graph *r, int x) {
   const struct graph_tensor t = r->g->tensors[x];
-  struct graph_attrs a = {.pad_top = random_below(r, 3), .pad_bottom = random_below(r, 2), .pad_left = random_below(r, 2), .pad_right = 1};
-  const int out = random_tensor(r, 1, t.dims[1] + a.pad_top + a.pad_bottom, t.dims[2] + a.pad_left + a.pad_right, t.dims[3]);
+  struct graph_attrs a = {.pad_top = random_below(r, 3),
+                          .pad_bottom = random_below(r, 2),
+                          .pad_left = random_below(r, 2),
+                          .pad_right = 1};
+  const int out = random_tensor(r, 1, t.dims[1] + a.pad_top + a.pad_bottom,
+                                t.dims[2] + a.pad_left + a.pad_right, t.dims[3]);
   r->g->tensors[out].quant = t.quant;
   return random_node(r, MOTE_OP_PAD, &x, 1, out, &a);
 }
@@ -152,7 +170,8 @@ static int random_dense(struct random_graph *r, int x, int out_c) {
 
 static int random_head(struct random_graph *r, int x) {
   const struct graph_tensor t = r->g->tensors[x];
-  struct graph_attrs a = {.stride_h = 1, .stride_w = 1, .kernel_h = t.dims[1], .kernel_w = t.dims[2], .beta = 1.0f};
+  struct graph_attrs a = {
+      .stride_h = 1, .stride_w = 1, .kernel_h = t.dims[1], .kernel_w = t.dims[2], .beta = 1.0f};
   switch (random_below(r, 4)) {
   case 0: return x;
   case 1: {
@@ -176,7 +195,8 @@ static int random_head(struct random_graph *r, int x) {
 static inline struct graph *random_graph(struct arena *a, uint64_t seed) {
   struct random_graph r = {.g = graph_new(a, "random")};
   rng_seed(&r.rng, seed);
-  const int input = random_tensor(&r, 1, 3 + random_below(&r, 12), 1 + random_below(&r, 10), 1 + random_below(&r, 9));
+  const int input = random_tensor(&r, 1, 3 + random_below(&r, 12), 1 + random_below(&r, 10),
+                                  1 + random_below(&r, 9));
   int x = input, extra = -1;
   for (int i = 1 + random_below(&r, 6); i > 0; i--) {
     const int c = 1 + random_below(&r, 12);

@@ -17,8 +17,10 @@
 static void *exact_block(const void *bytes, size_t n) {
   void *p = malloc(n > 0 ? n : 1);
   assert_non_null(p);
-  if (bytes != NULL) memcpy(p, bytes, n);
-  else memset(p, 0x5A, n);
+  if (bytes != NULL)
+    memcpy(p, bytes, n);
+  else
+    memset(p, 0x5A, n);
   return p;
 }
 
@@ -31,23 +33,26 @@ static int8_t *random_input(struct arena *a, const struct graph *g, uint64_t see
   return x;
 }
 
-static struct compiled compile_seed(struct arena *a, uint64_t seed, const struct compile_options *o) {
+static struct compiled compile_seed(struct arena *a, uint64_t seed,
+                                    const struct compile_options *o) {
   struct err e = {0};
   struct compiled c;
   struct graph *g = random_graph(a, seed);
   if (!graph_check(g, &e)) fail_msg("seed %llu: %s: %s", (unsigned long long)seed, e.node, e.text);
-  if (!compile_graph(g, o, a, &c, &e)) fail_msg("seed %llu: %s: %s", (unsigned long long)seed, e.node, e.text);
+  if (!compile_graph(g, o, a, &c, &e))
+    fail_msg("seed %llu: %s: %s", (unsigned long long)seed, e.node, e.text);
   return c;
 }
 
 /* Compares every output after a run with the evaluation. */
-static void check_outputs(const struct compiled *c, const struct mote_model *m, const void **values, uint64_t seed) {
+static void check_outputs(const struct compiled *c, const struct mote_model *m, const void **values,
+                          uint64_t seed) {
   const struct graph *g = c->source;
   for (int i = 0; i < g->n_outputs; i++) {
     const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
     if (memcmp(mote_output(m, (unsigned)i), values[g->outputs[i]], n) != 0)
-      fail_msg("seed %llu schedule %d spare %u: output %d differs", (unsigned long long)seed, c->options.schedule,
-               c->options.spare_rows, i);
+      fail_msg("seed %llu schedule %d spare %u: output %d differs", (unsigned long long)seed,
+               c->options.schedule, c->options.spare_rows, i);
   }
 }
 
@@ -59,8 +64,8 @@ struct seen {
 };
 
 /* The tap: rows as they are made are the rows of the source model's layers. */
-static void tap(void *context, const struct mote_plan *plan, unsigned step, unsigned first, unsigned made,
-                const void *rows) {
+static void tap(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+                unsigned made, const void *rows) {
   struct seen *s = context;
   const struct mote_step *steps = (const void *)((const uint8_t *)plan + plan->steps);
   const struct mote_tensor *t = (const void *)((const uint8_t *)plan + plan->tensors);
@@ -88,13 +93,15 @@ static void run_and_check(struct arena *a, const struct compiled *c, uint64_t se
   struct seen s = {c, values, 0, -1};
   m.hook = tap;
   m.hook_context = &s;
-  for (int again = 0; again < 2; again++) { /* a second run must not depend on what the first left */
+  for (int again = 0; again < 2;
+       again++) { /* a second run must not depend on what the first left */
     memcpy(mote_input(&m, 0), inputs[0], graph_bytes(&g->tensors[g->inputs[0]]));
     mote_run(&m);
     check_outputs(c, &m, values, seed);
   }
   if (s.wrong_step >= 0)
-    fail_msg("seed %llu schedule %d: step %d differs", (unsigned long long)seed, c->options.schedule, s.wrong_step);
+    fail_msg("seed %llu schedule %d: step %d differs", (unsigned long long)seed,
+             c->options.schedule, s.wrong_step);
   assert_true(s.rows_seen > 0 || c->n_steps == 0);
   free(plan);
   free(arena);
@@ -186,7 +193,8 @@ static void repair_checksum(uint8_t *plan, size_t n) {
 /* Changes one to four places: bytes anywhere, or 16- and 32-bit fields in front of the weights with values that
  * are near the edge. */
 static void mutate(struct rng *r, uint8_t *plan, size_t n) {
-  static const uint32_t edges[] = {0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000u, 0xFFFFFFFFu};
+  static const uint32_t edges[] = {0,      1,      2,      0x7F,       0x80,        0xFF,
+                                   0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000u, 0xFFFFFFFFu};
   for (uint32_t i = 1 + rng_below(r, 4); i > 0; i--) {
     const size_t at = rng_below(r, (uint32_t)n) & ~(size_t)3;
     const uint32_t edge = edges[rng_below(r, sizeof edges / sizeof *edges)];
@@ -233,8 +241,10 @@ static void test_mutants(void **state) {
       uint8_t *plan = exact_block(c.plan, c.plan_bytes);
       mutate(&r, plan, i % 2 && c.plan_bytes > 600 ? 600 : c.plan_bytes);
       if (i % 8 != 0) repair_checksum(plan, c.plan_bytes);
-      if (run_mutant(plan, c.plan_bytes)) passed++;
-      else refused++;
+      if (run_mutant(plan, c.plan_bytes))
+        passed++;
+      else
+        refused++;
       free(plan);
     }
     arena_free(a);
@@ -245,8 +255,10 @@ static void test_mutants(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plans_equal_evaluation), cmocka_unit_test(test_arena_too_small),
-      cmocka_unit_test(test_every_prefix_is_refused), cmocka_unit_test(test_header_is_checked),
+      cmocka_unit_test(test_plans_equal_evaluation),
+      cmocka_unit_test(test_arena_too_small),
+      cmocka_unit_test(test_every_prefix_is_refused),
+      cmocka_unit_test(test_header_is_checked),
       cmocka_unit_test(test_mutants),
   };
   return cmocka_run_group_tests_name("run", tests, NULL, NULL);

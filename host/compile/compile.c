@@ -47,8 +47,7 @@ static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, 
 /* Ties layers to steps, and views to what they view. */
 static void finish_layers(const struct program *p, struct pass *pass) {
   const struct graph *g = p->graph;
-  for (int i = 0; i < p->n_work; i++)
-    pass->layers[g->nodes[p->work[i].node].source_op].step = i;
+  for (int i = 0; i < p->n_work; i++) pass->layers[g->nodes[p->work[i].node].source_op].step = i;
   for (int i = 0; i < p->n_work; i++) {
     const struct graph_node *node = &g->nodes[p->work[i].node];
     if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].op == MOTE_OP_MEAN)
@@ -68,7 +67,8 @@ static void finish_layers(const struct program *p, struct pass *pass) {
   }
 }
 
-static bool run_passes(struct pass *p, const struct graph *g, const struct graph **out, struct err *e) {
+static bool run_passes(struct pass *p, const struct graph *g, const struct graph **out,
+                       struct err *e) {
   g = pass_drop_dead(p, g);
   if (!pass_fold_constants(p, g, &g, e)) return false;
   g = pass_fuse_pads(p, g);

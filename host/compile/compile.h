@@ -22,88 +22,93 @@ enum compile_schedule { COMPILE_AUTO, COMPILE_LAYERS, COMPILE_STREAM };
 
 /* All zero but pointer_bytes is the default plan: the least RAM among plans within 10 % of the fastest. */
 struct compile_options {
-  enum mote_pack pack;      /* layout of the weights: the target's */
-  int pointer_bytes;        /* of the target: 2, 4 or 8; 0: of this machine */
-  bool fast;                /* the fastest plan, whatever RAM it needs */
-  bool small;               /* the least flash */
-  size_t ram_bytes;         /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
-                             * says the least that is possible. */
+  enum mote_pack pack; /* layout of the weights: the target's */
+  int pointer_bytes;   /* of the target: 2, 4 or 8; 0: of this machine */
+  bool fast;           /* the fastest plan, whatever RAM it needs */
+  bool small;          /* the least flash: weights are packed alike in every plan, so the default plan */
+  size_t ram_bytes;    /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
+                        * says the least that is possible. */
   enum compile_schedule schedule;
-  unsigned spare_rows;      /* rows added to every ring beyond the proven need: for tests */
+  unsigned spare_rows; /* rows added to every ring beyond the proven need: for tests */
 };
 
 /* One piece of the arena, for the memory map over time. */
 enum compile_piece_kind {
-  COMPILE_INPUT, COMPILE_OUTPUT, COMPILE_ACTIVATION, COMPILE_RING, COMPILE_STATE, COMPILE_SCRATCH
+  COMPILE_INPUT,
+  COMPILE_OUTPUT,
+  COMPILE_ACTIVATION,
+  COMPILE_RING,
+  COMPILE_STATE,
+  COMPILE_SCRATCH
 };
 struct compile_piece {
   enum compile_piece_kind kind;
   const char *name;
   size_t offset, bytes;
-  int first_segment, last_segment;  /* it lives through these, both included */
-  int rows, ring_rows;              /* of tensors */
+  int first_segment, last_segment; /* it lives through these, both included */
+  int rows, ring_rows;             /* of tensors */
 };
 
 /* One step of the plan. */
 struct compile_step {
-  int source_op;            /* operator of the source model whose output it makes */
+  int source_op; /* operator of the source model whose output it makes */
   enum mote_op op;
-  const char *name;         /* "op03_conv_2d": unique, a C identifier */
-  const char *stem;         /* the kernel: mote_kernel_<stem> */
+  const char *name; /* "op03_conv_2d": unique, a C identifier */
+  const char *stem; /* the kernel: mote_kernel_<stem> */
   int rank_in, rank_out;
   int32_t dims_in[GRAPH_MAX_RANK], dims_out[GRAPH_MAX_RANK]; /* of the first input and the output */
   int segment;
   int64_t macs;
-  int64_t instructions;     /* the scheduler's estimate, not a measurement */
-  size_t weight_bytes;      /* flash: weights, biases, requantisation, as packed */
+  int64_t instructions; /* the scheduler's estimate, not a measurement */
+  size_t weight_bytes;  /* flash: weights, biases, requantisation, as packed */
   size_t state_bytes;
 };
 
 /* What became of an operator of the source model. */
 enum compile_fate {
-  COMPILE_STEP,             /* step `step` makes its output */
-  COMPILE_VIEW,             /* its output is the bytes of tensor `view_of`: another shape, no work */
-  COMPILE_FUSED,            /* its output exists nowhere: part of operator `fused_into` */
-  COMPILE_CONSTANT,         /* its output never changes: `data` */
-  COMPILE_DEAD              /* no output of the model depends on it */
+  COMPILE_STEP,     /* step `step` makes its output */
+  COMPILE_VIEW,     /* its output is the bytes of tensor `view_of`: another shape, no work */
+  COMPILE_FUSED,    /* its output exists nowhere: part of operator `fused_into` */
+  COMPILE_CONSTANT, /* its output never changes: `data` */
+  COMPILE_DEAD      /* no output of the model depends on it */
 };
 struct compile_layer {
-  int source_op;            /* = its index in layers[] */
+  int source_op; /* = its index in layers[] */
   enum mote_op op;
   enum compile_fate fate;
   int step;
-  int view_of_op;           /* VIEW: the source operator whose bytes these are, or -1: */
-  int view_of_input;        /*       input of the model */
-  int fused_into;           /* FUSED: source operator */
-  const void *data;         /* CONSTANT */
-  const char *why;          /* what was done to it and why that is exact; NULL where nothing was */
+  int view_of_op;    /* VIEW: the source operator whose bytes these are, or -1: */
+  int view_of_input; /*       input of the model */
+  int fused_into;    /* FUSED: source operator */
+  const void *data;  /* CONSTANT */
+  const char *why;   /* what was done to it and why that is exact; NULL where nothing was */
   enum mote_type type;
   int rank;
   int32_t dims[GRAPH_MAX_RANK];
-  size_t bytes;             /* of the output */
+  size_t bytes; /* of the output */
   int64_t macs;
-  size_t weight_bytes;      /* of the source model: int8 weights and biases */
+  size_t weight_bytes; /* of the source model: int8 weights and biases */
 };
 
 struct compiled {
-  const struct graph *source;   /* what was asked for */
-  const struct graph *graph;    /* after the passes */
+  const struct graph *source; /* what was asked for */
+  const struct graph *graph;  /* after the passes */
   struct compile_options options;
 
-  const uint8_t *plan;          /* the .mote image; aligned to 64 */
+  const uint8_t *plan; /* the .mote image; aligned to 64 */
   size_t plan_bytes;
 
-  size_t arena_bytes;           /* inputs, outputs, activations, rings, scratch, state */
-  size_t least_arena_bytes;     /* a lower bound for any order of memory within the chosen segments */
-  size_t flash_weight_bytes;    /* weights, biases, requantisation constants, as packed */
-  size_t source_weight_bytes;   /* int8 weights and int32 biases of the source model */
+  size_t arena_bytes;         /* inputs, outputs, activations, rings, scratch, state */
+  size_t least_arena_bytes;   /* a lower bound for any order of memory within the chosen segments */
+  size_t flash_weight_bytes;  /* weights, biases, requantisation constants, as packed */
+  size_t source_weight_bytes; /* int8 weights and int32 biases of the source model */
   int64_t macs;
   int64_t instructions;         /* estimate */
   int64_t fastest_instructions; /* estimate of the fastest plan */
 
   int n_steps, n_layers, n_pieces, n_segments;
   const struct compile_step *steps;
-  const struct compile_layer *layers;   /* every operator of the source model, in its order */
+  const struct compile_layer *layers; /* every operator of the source model, in its order */
   const struct compile_piece *pieces;
 };
 
@@ -136,15 +141,16 @@ bool compile_is_mote(const uint8_t *bytes, size_t n);
 /* What only building and running can tell. NULL pointers and -1: not known, null in the report. */
 struct compile_measured {
   int64_t flash_code_bytes, ram_static_bytes, stack_bytes;
-  const int64_t *step_instructions;     /* [n_steps] */
-  const char *const *layer_hash;        /* [n_layers], hex; NULL where the output exists nowhere */
+  const int64_t *step_instructions; /* [n_steps] */
+  const char *const *layer_hash;    /* [n_layers], hex; NULL where the output exists nowhere */
 };
 
 /* Adds the keys of report.json to the open object of j; the caller writes target and its own keys.
  *   flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs
  *   layers[]: index operator output_shape macs instructions hash fused_into (and fate, why)
  *   memory[]: the pieces of the arena over the segments.   m: may be NULL. */
-void compile_report_json(const struct compiled *c, const struct compile_measured *m, struct json *j);
+void compile_report_json(const struct compiled *c, const struct compile_measured *m,
+                         struct json *j);
 
 /* "step", "view" ...; "ring", "state" ... */
 const char *compile_fate_text(enum compile_fate fate);

@@ -11,7 +11,7 @@
 struct emitter {
   const struct compiled *c;
   const char *name;
-  char *upper;                  /* NAME, for macros */
+  char *upper; /* NAME, for macros */
   struct text *out;
   const struct mote_plan *plan;
   const struct mote_tensor *tensors;
@@ -40,7 +40,8 @@ static void shape(struct text *t, const int32_t *dims, int rank) {
 /* What must not end a comment in a name that a stranger chose. */
 static void plain(struct text *t, const char *s) {
   for (; s != NULL && *s != 0; s++) {
-    const char c = *s >= ' ' && *s < 127 && *s != '*' && *s != '/' && *s != '\\' && *s != '?' ? *s : '.';
+    const char c =
+        *s >= ' ' && *s < 127 && *s != '*' && *s != '/' && *s != '\\' && *s != '?' ? *s : '.';
     text_addn(t, &c, 1);
   }
 }
@@ -71,25 +72,30 @@ static void step_comment(const struct emitter *m, int i, const char *indent) {
   shape(m->out, s->dims_in, s->rank_in);
   text_add(m->out, " -> ");
   shape(m->out, s->dims_out, s->rank_out);
-  if (y != NULL && y->quant.count == 1)
-    real(m->out, y->quant.scale[0], y->quant.zp[0]);
+  if (y != NULL && y->quant.count == 1) real(m->out, y->quant.scale[0], y->quant.zp[0]);
   if (s->macs > 0) text_printf(m->out, ", %s MAC", text_thousands(s->macs));
   text_add(m->out, " */\n");
 }
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
-static void numbers(struct text *t, const uint8_t *bytes, size_t count, size_t size, const char *format) {
+static void numbers(struct text *t, const uint8_t *bytes, size_t count, size_t size,
+                    const char *format) {
   const size_t columns = size == 1 ? 20 : size == 2 ? 14 : 9;
   for (size_t i = 0; i < count; i++) {
     int32_t v = 0;
     int16_t half = 0;
-    if (size == 1) v = (int8_t)bytes[i];
-    else if (size == 2) memcpy(&half, bytes + 2 * i, 2), v = half;
-    else memcpy(&v, bytes + 4 * i, 4);
+    if (size == 1)
+      v = (int8_t)bytes[i];
+    else if (size == 2)
+      memcpy(&half, bytes + 2 * i, 2), v = half;
+    else
+      memcpy(&v, bytes + 4 * i, 4);
     if (i % columns == 0) text_add(t, "\n            ");
-    if (v == INT32_MIN && format[0] == '%') text_add(t, "INT32_MIN"); /* no literal of it is an int */
-    else text_printf(t, format, v);
+    if (v == INT32_MIN && format[0] == '%')
+      text_add(t, "INT32_MIN"); /* no literal of it is an int */
+    else
+      text_printf(t, format, v);
     text_add(t, i + 1 < count ? "," : "");
   }
 }
@@ -144,18 +150,20 @@ static size_t bias_count(const struct layout *l) {
   return l->bias > 0 ? (l->weights - l->bias) / l->bias_bytes : 0;
 }
 
-static void emit_output(struct emitter *m, const struct compile_step *step, const struct mote_output *o,
-                        const struct layout *l) {
-  text_printf(m->out, "            .output = {.requant_at = offsetof(struct %s_%s, requant),\n", m->name,
-              step->name);
+static void emit_output(struct emitter *m, const struct compile_step *step,
+                        const struct mote_output *o, const struct layout *l) {
+  text_printf(m->out, "            .output = {.requant_at = offsetof(struct %s_%s, requant),\n",
+              m->name, step->name);
   if (l->bias > 0)
-    text_printf(m->out, "                       .bias_at = offsetof(struct %s_%s, bias),\n", m->name,
-                step->name);
-  text_printf(m->out,
-              "                       .zp = %d, .low = %d, .high = %d, .shift_base = %d, .wide = %d, "
-              ".bias_bytes = %d},\n",
-              o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
-  text_printf(m->out, "            .weights_at = offsetof(struct %s_%s, weights),\n", m->name, step->name);
+    text_printf(m->out, "                       .bias_at = offsetof(struct %s_%s, bias),\n",
+                m->name, step->name);
+  text_printf(
+      m->out,
+      "                       .zp = %d, .low = %d, .high = %d, .shift_base = %d, .wide = %d, "
+      ".bias_bytes = %d},\n",
+      o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
+  text_printf(m->out, "            .weights_at = offsetof(struct %s_%s, weights),\n", m->name,
+              step->name);
 }
 
 #define FIELD(member) field(m, #member, (int64_t)p->member)
@@ -186,7 +194,8 @@ static void emit_add_s8(struct emitter *m, const void *params) {
   const struct mote_add_s8 *p = params;
   text_printf(m->out, "            .multiplier = {%d, %d}, .shift = {%d, %d}, .zp = {%d, %d},\n",
               p->multiplier[0], p->multiplier[1], p->shift[0], p->shift[1], p->zp[0], p->zp[1]);
-  FIELD(out_multiplier), FIELD(out_shift), FIELD(left_shift), FIELD(out_zp), FIELD(low), FIELD(high);
+  FIELD(out_multiplier), FIELD(out_shift), FIELD(left_shift), FIELD(out_zp), FIELD(low),
+      FIELD(high);
   FIELD(n);
 }
 static void emit_pool_s8(struct emitter *m, const void *params) {
@@ -253,7 +262,8 @@ static void emit_types(struct emitter *m) {
     if (l.weights > 0) {
       text_printf(t, "  %s requant[%zu];\n", l.wide ? "int32_t" : "uint32_t", requant_count(&l));
       if (l.bias > 0)
-        text_printf(t, "  %s bias[%zu];\n", l.bias_bytes == 2 ? "int16_t" : "int32_t", bias_count(&l));
+        text_printf(t, "  %s bias[%zu];\n", l.bias_bytes == 2 ? "int16_t" : "int32_t",
+                    bias_count(&l));
       text_printf(t, "  int8_t weights[%zu];\n", l.end - l.weights);
     }
     text_add(t, "};\n\n");
@@ -275,17 +285,19 @@ static void emit_types(struct emitter *m) {
 
 static void emit_asserts(struct emitter *m) {
   struct text *t = m->out;
-  text_printf(t,
-              "/* The members lie as in the image that was proven: no compiler may pad them otherwise. */\n"
-              "#define AT(member, offset) typedef char %s_##member##_at[offsetof(struct "
-              "%s_constants, member) == (offset) ? 1 : -1]\n",
-              m->name, m->name);
-  text_printf(t, "AT(tensors, %u);\nAT(steps, %u);\nAT(segments, %u);\nAT(inputs, %u);\nAT(outputs, %u);\n",
-              m->plan->tensors, m->plan->steps, m->plan->segments, m->plan->inputs, m->plan->outputs);
+  text_printf(
+      t,
+      "/* The members lie as in the image that was proven: no compiler may pad them otherwise. */\n"
+      "#define AT(member, offset) typedef char %s_##member##_at[offsetof(struct "
+      "%s_constants, member) == (offset) ? 1 : -1]\n",
+      m->name, m->name);
+  text_printf(
+      t, "AT(tensors, %u);\nAT(steps, %u);\nAT(segments, %u);\nAT(inputs, %u);\nAT(outputs, %u);\n",
+      m->plan->tensors, m->plan->steps, m->plan->segments, m->plan->inputs, m->plan->outputs);
   for (int i = 0; i < m->plan->n_steps; i++)
     text_printf(t, "AT(%s, %u);\n", m->c->steps[i].name, m->steps[i].params);
-  text_printf(t, "#undef AT\ntypedef char %s_size[sizeof(struct %s_constants) == %u ? 1 : -1];\n\n", m->name,
-              m->name, m->plan->bytes);
+  text_printf(t, "#undef AT\ntypedef char %s_size[sizeof(struct %s_constants) == %u ? 1 : -1];\n\n",
+              m->name, m->name, m->plan->bytes);
 }
 
 static void emit_plan(struct emitter *m) {
@@ -299,7 +311,8 @@ static void emit_plan(struct emitter *m) {
               p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
   static const char *const tables[] = {"tensors", "steps", "segments", "inputs", "outputs"};
   for (int i = 0; i < 5; i++)
-    text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name, tables[i]);
+    text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name,
+                tables[i]);
   text_printf(t,
               "             .n_tensors = %u, .n_steps = %u, .n_segments = %u, .n_inputs = %u,\n"
               "             .n_outputs = %u, .max_rows = %u},\n",
@@ -323,26 +336,29 @@ static void emit_steps(struct emitter *m) {
   for (int i = 0; i < m->plan->n_steps; i++) {
     const struct mote_step *s = &m->steps[i];
     const char *name = m->c->steps[i].name;
-    text_printf(t,
-                "        {.kernel = MOTE_OP_%s, .source_op = %u,\n"
-                "         .params = offsetof(struct %s_constants, %s), .params_bytes = "
-                "sizeof(struct %s_%s),\n"
-                "         .state = %u, .state_bytes = %u, .calls = %u, .rows_out = %u, .output = %u, "
-                ".n_in = %u,\n         .in = {",
-                mote_op_name(s->kernel), s->source_op, m->name, name, m->name, name, s->state,
-                s->state_bytes, s->calls, s->rows_out, s->output, s->n_in);
+    text_printf(
+        t,
+        "        {.kernel = MOTE_OP_%s, .source_op = %u,\n"
+        "         .params = offsetof(struct %s_constants, %s), .params_bytes = "
+        "sizeof(struct %s_%s),\n"
+        "         .state = %u, .state_bytes = %u, .calls = %u, .rows_out = %u, .output = %u, "
+        ".n_in = %u,\n         .in = {",
+        mote_op_name(s->kernel), s->source_op, m->name, name, m->name, name, s->state,
+        s->state_bytes, s->calls, s->rows_out, s->output, s->n_in);
     for (unsigned k = 0; k < s->n_in; k++)
       text_printf(t, "%s{.tensor = %u, .first = %d, .rows = %u, .advance = %u, .dilation = %u}",
-                  k > 0 ? ", " : "", s->in[k].tensor, s->in[k].first, s->in[k].rows, s->in[k].advance,
-                  s->in[k].dilation);
+                  k > 0 ? ", " : "", s->in[k].tensor, s->in[k].first, s->in[k].rows,
+                  s->in[k].advance, s->in[k].dilation);
     text_add(t, "}},\n");
   }
   text_add(t, "    },\n    .segments = {");
-  for (int i = 0; i < m->plan->n_segments; i++) text_printf(t, "%s%u", i > 0 ? ", " : "", m->segments[i]);
+  for (int i = 0; i < m->plan->n_segments; i++)
+    text_printf(t, "%s%u", i > 0 ? ", " : "", m->segments[i]);
   text_add(t, "},\n");
 }
 
-static void emit_ports(struct emitter *m, const char *member, const struct mote_port *ports, unsigned n) {
+static void emit_ports(struct emitter *m, const char *member, const struct mote_port *ports,
+                       unsigned n) {
   struct text *t = m->out;
   text_printf(t, "    .%s = {\n", member);
   for (unsigned i = 0; i < n; i++) {
@@ -350,7 +366,8 @@ static void emit_ports(struct emitter *m, const char *member, const struct mote_
                                         "MOTE_FLOAT32"};
     text_printf(t, "        {.tensor = %u, .type = %s, .rank = %u, .dims = {", ports[i].tensor,
                 types[ports[i].type], ports[i].rank);
-    for (int d = 0; d < ports[i].rank; d++) text_printf(t, "%s%d", d > 0 ? ", " : "", ports[i].dims[d]);
+    for (int d = 0; d < ports[i].rank; d++)
+      text_printf(t, "%s%d", d > 0 ? ", " : "", ports[i].dims[d]);
     text_printf(t, "}, .scale = %af, .zp = %d},\n", (double)ports[i].scale, ports[i].zp);
   }
   text_add(t, "    },\n");
@@ -398,7 +415,8 @@ static void emit_kernels(struct emitter *m) {
 static void emit_head(struct emitter *m, const char *what) {
   text_printf(m->out, "/* %s: %s, compiled from ", m->name, what);
   plain(m->out, file_of(m->c->source->name));
-  text_printf(m->out, ".\n * %s MAC, %s bytes of weights, %s bytes of arena. Generated: do not edit. */\n",
+  text_printf(m->out,
+              ".\n * %s MAC, %s bytes of weights, %s bytes of arena. Generated: do not edit. */\n",
               text_thousands(m->c->macs), text_thousands((int64_t)m->c->flash_weight_bytes),
               text_thousands((int64_t)m->c->arena_bytes));
 }
@@ -409,7 +427,8 @@ static void emit_source(struct emitter *m, const char *header_file) {
   text_printf(t, "#include \"%s\"\n\n#include <stddef.h>\n\n", header_file);
   emit_types(m);
   emit_asserts(m);
-  text_printf(t, "static const struct %s_constants constants __attribute__((aligned(8))) = {\n", m->name);
+  text_printf(t, "static const struct %s_constants constants __attribute__((aligned(8))) = {\n",
+              m->name);
   emit_plan(m);
   emit_tensors(m);
   emit_steps(m);
@@ -426,10 +445,12 @@ static void emit_source(struct emitter *m, const char *header_file) {
               "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n"
               "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n"
               "void %s_run(void) { mote_run(&%s_model); }\n",
-              m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
+              m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name,
+              m->name);
 }
 
-static void emit_port_macros(struct emitter *m, const char *kind, const struct mote_port *ports, unsigned n) {
+static void emit_port_macros(struct emitter *m, const char *kind, const struct mote_port *ports,
+                             unsigned n) {
   text_printf(m->out, "#define %s_%sS %u\n", m->upper, kind, n);
   for (unsigned i = 0; i < n; i++) {
     const struct mote_tensor *t = &m->tensors[ports[i].tensor];
@@ -444,20 +465,23 @@ static void emit_port_macros(struct emitter *m, const char *kind, const struct m
 static void emit_header(struct emitter *m) {
   struct text *t = m->out;
   emit_head(m, "a neural network");
-  text_printf(t, "#ifndef %s_H\n#define %s_H\n\n#include \"mote/run/run.h\"\n\n", m->upper, m->upper);
+  text_printf(t, "#ifndef %s_H\n#define %s_H\n\n#include \"mote/run/run.h\"\n\n", m->upper,
+              m->upper);
   text_printf(t, "#define %s_ARENA_BYTES %zu\n", m->upper, m->c->arena_bytes);
   emit_port_macros(m, "INPUT", m->inputs, m->plan->n_inputs);
   emit_port_macros(m, "OUTPUT", m->outputs, m->plan->n_outputs);
-  text_printf(t,
-              "\n/* Takes %s_ARENA_BYTES of memory, aligned to 8. Returns 0, or a negative mote_status. */\n"
-              "int %s_init(void *arena, size_t n);\n\n"
-              "/* Where input or output i lies. Inputs must be written before each run. */\n"
-              "void *%s_input(unsigned i);\nconst void *%s_output(unsigned i);\n\n"
-              "/* One inference. */\nvoid %s_run(void);\n\n"
-              "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
-              "extern const struct mote_plan *const %s_plan;\nextern struct mote_model %s_model;\n\n"
-              "#endif\n",
-              m->upper, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
+  text_printf(
+      t,
+      "\n/* Takes %s_ARENA_BYTES of memory, aligned to 8. Returns 0, or a negative mote_status. "
+      "*/\n"
+      "int %s_init(void *arena, size_t n);\n\n"
+      "/* Where input or output i lies. Inputs must be written before each run. */\n"
+      "void *%s_input(unsigned i);\nconst void *%s_output(unsigned i);\n\n"
+      "/* One inference. */\nvoid %s_run(void);\n\n"
+      "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
+      "extern const struct mote_plan *const %s_plan;\nextern struct mote_model %s_model;\n\n"
+      "#endif\n",
+      m->upper, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
 }
 
 static bool is_identifier(const char *s) {
@@ -470,9 +494,11 @@ static bool is_identifier(const char *s) {
 bool compile_emit_c(const struct compiled *c, const char *name, const char *header_file,
                     struct text *header, struct text *source, struct err *e) {
   struct emitter m = {.c = c, .name = name};
-  if (!is_identifier(name)) return err_set(e, "'%s' is no name in C: letters, digits and _ are", name);
+  if (!is_identifier(name))
+    return err_set(e, "'%s' is no name in C: letters, digits and _ are", name);
   open_plan(&m);
-  if (m.plan->n_steps == 0) return err_set(e, "the model computes nothing: there is no program to make");
+  if (m.plan->n_steps == 0)
+    return err_set(e, "the model computes nothing: there is no program to make");
   m.upper = arena_strdup(header->arena, name);
   for (char *u = m.upper; *u != 0; u++) *u = (char)toupper((unsigned char)*u);
   m.out = header;

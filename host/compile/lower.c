@@ -55,7 +55,8 @@ static bool too_large(struct err *e, const char *what, int64_t value, int64_t mo
 static bool set_window(const struct graph_node *n, int kernel_h, struct form *f, struct err *e) {
   const struct graph_attrs *a = &n->attrs;
   if (a->pad_top > INT16_MAX) return too_large(e, "the padding above", a->pad_top, INT16_MAX);
-  f->reach[0] = (struct reach){-a->pad_top, kernel_h, a->stride_h, a->dilation_h > 0 ? a->dilation_h : 1};
+  f->reach[0] =
+      (struct reach){-a->pad_top, kernel_h, a->stride_h, a->dilation_h > 0 ? a->dilation_h : 1};
   return true;
 }
 
@@ -95,14 +96,16 @@ static bool build_conv(const struct graph *g, const struct graph_node *n, bool f
   const struct graph_attrs *a = &n->attrs;
   struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
   const bool pointwise = w->dims[1] == 1 && w->dims[2] == 1 && a->stride_h == 1 &&
-                         a->stride_w == 1 && a->pad_top + a->pad_bottom + a->pad_left + a->pad_right == 0;
+                         a->stride_w == 1 &&
+                         a->pad_top + a->pad_bottom + a->pad_left + a->pad_right == 0;
   int64_t in_w = x->dims[2], out_w = y->dims[2];
   if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
   if (flat) {
     in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
     if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
   }
-  if (!fits16(in_w * x->dims[3]) && !fits16(in_w)) return too_large(e, "the width", in_w, UINT16_MAX);
+  if (!fits16(in_w * x->dims[3]) && !fits16(in_w))
+    return too_large(e, "the width", in_w, UINT16_MAX);
   if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
     return too_large(e, "the number of channels", x->dims[3] > y->dims[3] ? x->dims[3] : y->dims[3],
                      UINT16_MAX);
@@ -169,8 +172,8 @@ static bool build_depthwise(const struct graph *g, const struct graph_node *n, b
   return set_window(n, w->dims[1], f, e);
 }
 
-static bool build_dense(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                        struct err *e) {
+static bool build_dense(const struct graph *g, const struct graph_node *n, bool flat,
+                        struct form *f, struct err *e) {
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   struct mote_fully_connected_s8 *p = &f->params.fully_connected_s8;
   const int64_t vectors = graph_elements(x) / w->dims[1];
@@ -205,7 +208,8 @@ static bool build_add(const struct graph *g, const struct graph_node *n, bool fl
   graph_activation_range(y, n->attrs.activation, &low, &high);
   for (int i = 0; i < 2; i++) {
     if (input(g, n, i)->data != NULL)
-      return err_set(e, "input %d is a constant; only sums of two computed tensors are supported", i);
+      return err_set(e, "input %d is a constant; only sums of two computed tensors are supported",
+                     i);
     p->multiplier[i] = s.multiplier[i];
     p->shift[i] = (int8_t)s.shift[i];
     p->zp[i] = (int16_t)input(g, n, i)->quant.zp[0];
@@ -306,8 +310,8 @@ static bool build_mean(const struct graph *g, const struct graph_node *n, bool f
   return true;
 }
 
-static bool build_softmax(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                          struct err *e) {
+static bool build_softmax(const struct graph *g, const struct graph_node *n, bool flat,
+                          struct form *f, struct err *e) {
   const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
   struct mote_softmax_s8 *p = &f->params.softmax_s8;
   struct graph_softmax_scaling s;
@@ -315,7 +319,8 @@ static bool build_softmax(const struct graph *g, const struct graph_node *n, boo
   const int32_t c = dim(x, 0);
   if (flat && rows_of_tensor(x).rows == 1) return false;
   if (c > 4095) return too_large(e, "the number of classes", c, 4095);
-  if (!fits16((int64_t)rows.row_bytes / c)) return flat ? false : too_large(e, "rows", (int64_t)rows.row_bytes / c, UINT16_MAX);
+  if (!fits16((int64_t)rows.row_bytes / c))
+    return flat ? false : too_large(e, "rows", (int64_t)rows.row_bytes / c, UINT16_MAX);
   graph_softmax_scaling_of(g, (int)(n - g->nodes), &s);
   p->multiplier = s.multiplier;
   p->left_shift = (int8_t)s.left_shift;
@@ -338,7 +343,8 @@ static bool build_pad(const struct graph *g, const struct graph_node *n, bool fl
   const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
   struct mote_pad_s8 *p = &f->params.pad_s8;
   if (flat) return false;
-  if (x->rank != 4 || x->dims[0] != 1) return err_set(e, "PAD of a batch; only [1,h,w,c] is supported");
+  if (x->rank != 4 || x->dims[0] != 1)
+    return err_set(e, "PAD of a batch; only [1,h,w,c] is supported");
   p->before_bytes = (uint32_t)(n->attrs.pad_left * x->dims[3]);
   p->row_bytes = (uint32_t)(x->dims[2] * x->dims[3]);
   p->after_bytes = (uint32_t)(n->attrs.pad_right * x->dims[3]);
@@ -347,7 +353,8 @@ static bool build_pad(const struct graph *g, const struct graph_node *n, bool fl
   f->out = rows_of_tensor(y);
   f->calls = f->out.rows;
   f->rows_out = 1;
-  if (n->attrs.pad_top > INT16_MAX) return too_large(e, "the padding above", n->attrs.pad_top, INT16_MAX);
+  if (n->attrs.pad_top > INT16_MAX)
+    return too_large(e, "the padding above", n->attrs.pad_top, INT16_MAX);
   f->reach[0] = (struct reach){-n->attrs.pad_top, 1, 1, 1};
   f->instructions = graph_elements(y);
   f->params_bytes = sizeof *p;
@@ -355,8 +362,8 @@ static bool build_pad(const struct graph *g, const struct graph_node *n, bool fl
   return true;
 }
 
-typedef bool build_form(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                        struct err *e);
+typedef bool build_form(const struct graph *g, const struct graph_node *n, bool flat,
+                        struct form *f, struct err *e);
 
 /* The builder of a node's forms; tells which kernel runs it. */
 static build_form *builder_of(const struct graph *g, const struct graph_node *n, enum mote_op *op,
@@ -455,7 +462,8 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
   for (int t = 0; t < g->n_tensors; t++) p->storage[t] = t;
   for (int i = 0; i < g->n_outputs; i++)
     if (g->tensors[g->outputs[i]].data != NULL)
-      return err_set(e, "output %d is a constant: it depends on no input, nothing is left to run", i);
+      return err_set(e, "output %d is a constant: it depends on no input, nothing is left to run",
+                     i);
   for (int n = 0; n < g->n_nodes; n++) {
     const struct graph_node *node = &g->nodes[n];
     if (node->op == MOTE_OP_RESHAPE)

@@ -15,7 +15,7 @@ struct search {
   struct item *items;
   int n;
   const struct apart *apart;
-  int64_t *offset, *best;       /* [n] */
+  int64_t *offset, *best; /* [n] */
   bool *placed;
   size_t best_bytes, least;
   int budget;
@@ -43,9 +43,9 @@ static int64_t lowest(const struct search *s, int i) {
   if (may_lie_with_all(s, i, 0)) return 0;
   for (int j = 0; j < s->n; j++) {
     if (!s->placed[j] || !s->apart[i * s->n + j].bound) continue;
-    const int64_t candidates[3] = {
-        s->offset[j], round8(s->offset[j] + s->apart[j * s->n + i].distance),
-        (s->offset[j] - s->apart[i * s->n + j].distance) & ~(int64_t)7};
+    const int64_t candidates[3] = {s->offset[j],
+                                   round8(s->offset[j] + s->apart[j * s->n + i].distance),
+                                   (s->offset[j] - s->apart[i * s->n + j].distance) & ~(int64_t)7};
     for (int c = 0; c < 3; c++)
       if (candidates[c] >= 0 && candidates[c] < best && may_lie_with_all(s, i, candidates[c]))
         best = candidates[c];

@@ -1,5 +1,5 @@
-/* open: reads a .mote file back as a struct compiled, so that what runs, hashes and reports a compiled graph does
- * the same with a file. The source graph it gives holds the inputs and outputs only. */
+/* open: reads a .mote file back as a struct compiled, so that what runs, hashes and reports a compiled
+ * graph does the same with a file. The source graph it gives holds the inputs and outputs only. */
 #include "host/compile/private.h"
 
 #include <string.h>
@@ -15,7 +15,8 @@ static struct graph *ports_graph(const struct mote_plan *plan, const char *name,
   const struct mote_port *in = (const void *)((const uint8_t *)plan + plan->inputs);
   const struct mote_port *out = (const void *)((const uint8_t *)plan + plan->outputs);
   struct graph *g = graph_new(a, name);
-  int *inputs = ARENA_ARRAY(a, int, plan->n_inputs + 1), *outputs = ARENA_ARRAY(a, int, plan->n_outputs + 1);
+  int *inputs = ARENA_ARRAY(a, int, plan->n_inputs + 1),
+      *outputs = ARENA_ARRAY(a, int, plan->n_outputs + 1);
   for (int i = 0; i < plan->n_inputs; i++)
     inputs[i] = add_port(g, &in[i], arena_printf(a, "input %d", i));
   for (int i = 0; i < plan->n_outputs; i++)
@@ -63,7 +64,8 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
                                        .view_of_input = -1,
                                        .fused_into = -1,
                                        .why = "not in the file"};
-  for (int i = 0, k = 0, left = plan->n_segments > 0 ? segments[0] : 0; i < plan->n_steps; i++, left--) {
+  for (int i = 0, k = 0, left = plan->n_segments > 0 ? segments[0] : 0; i < plan->n_steps;
+       i++, left--) {
     while (left == 0) left = segments[++k];
     const struct mote_tensor *in = &tensors[from[i].in[0].tensor], *out = &tensors[from[i].output];
     struct compile_layer *layer = &layers[from[i].source_op];
@@ -76,7 +78,8 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
                                      .dims_in = {in->rows, (int32_t)in->row_bytes},
                                      .dims_out = {out->rows, (int32_t)out->row_bytes},
                                      .segment = k,
-                                     .weight_bytes = from[i].params_bytes - params_bytes_of(from[i].kernel),
+                                     .weight_bytes =
+                                         from[i].params_bytes - params_bytes_of(from[i].kernel),
                                      .state_bytes = from[i].state_bytes};
     layer->op = steps[i].op;
     layer->fate = COMPILE_STEP;

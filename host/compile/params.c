@@ -73,8 +73,10 @@ static void pack_bias(const struct dense *d, struct packed *out, struct mote_out
   uint8_t *to = add_part(out, narrow ? PART_BIAS16 : PART_BIAS32, d->channels, o->bias_bytes);
   for (size_t c = 0; c < d->channels; c++) {
     const int16_t half = (int16_t)d->bias[c];
-    if (narrow) memcpy(to + 2 * c, &half, 2);
-    else memcpy(to + 4 * c, &d->bias[c], 4);
+    if (narrow)
+      memcpy(to + 2 * c, &half, 2);
+    else
+      memcpy(to + 4 * c, &d->bias[c], 4);
   }
   o->bias_at = (int32_t)out->parts[out->n_parts - 1].offset;
 }
@@ -99,8 +101,7 @@ static int32_t pack_depthwise(const struct graph_tensor *w, struct packed *out) 
   uint8_t *to = add_part(out, PART_WEIGHTS, out_c * kh * kw, 1);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
-      for (size_t x = 0; x < kw; x++)
-        to[o * kh * kw + x * kh + y] = from[(y * kw + x) * out_c + o];
+      for (size_t x = 0; x < kw; x++) to[o * kh * kw + x * kh + y] = from[(y * kw + x) * out_c + o];
   return (int32_t)out->parts[out->n_parts - 1].offset;
 }
 
@@ -117,8 +118,8 @@ static bool has_weights(enum mote_op op) {
   return op == MOTE_OP_CONV_2D || op == MOTE_OP_DEPTHWISE_CONV_2D || op == MOTE_OP_FULLY_CONNECTED;
 }
 
-bool params_pack(const struct program *p, const struct work *w, const struct form *f, struct arena *a,
-                 struct packed *out, struct err *e) {
+bool params_pack(const struct program *p, const struct work *w, const struct form *f,
+                 struct arena *a, struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
   union kernel_params params = f->params;
@@ -134,14 +135,17 @@ bool params_pack(const struct program *p, const struct work *w, const struct for
     return err_set(e, "weights that are not constant int8");
   const struct dense d = dense_of(g, n);
   /* Wide requantisation, wide biases, and at most three values of padding a channel. */
-  out->bytes = ARENA_ARRAY(a, uint8_t, f->params_bytes + d.channels * (8 + 4 + 3 + d.per_channel) + 16);
+  out->bytes =
+      ARENA_ARRAY(a, uint8_t, f->params_bytes + d.channels * (8 + 4 + 3 + d.per_channel) + 16);
   struct mote_output *o = &params.conv2d_s8.output; /* the first member of all three */
   pack_requant(g, w->node, &d, a, out, o);
   pack_bias(&d, out, o);
-  if (w->op == MOTE_OP_CONV_2D) params.conv2d_s8.weights_at = pack_conv(weights, out);
+  if (w->op == MOTE_OP_CONV_2D)
+    params.conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->op == MOTE_OP_DEPTHWISE_CONV_2D)
     params.depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
-  else params.fully_connected_s8.weights_at = pack_dense(weights, out);
+  else
+    params.fully_connected_s8.weights_at = pack_dense(weights, out);
   memcpy(out->bytes, &params, f->params_bytes);
   return true;
 }

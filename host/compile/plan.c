@@ -13,11 +13,11 @@ struct builder {
   struct arena *arena;
   struct mote_plan *head;
   struct mote_tensor *tensors;
-  int *tensor_storage;          /* [tensors] */
+  int *tensor_storage; /* [tensors] */
   struct mote_step *steps;
   uint16_t *segments;
   struct mote_port *inputs, *outputs;
-  struct packed *packed;        /* [steps] */
+  struct packed *packed; /* [steps] */
   size_t bytes;
 };
 
@@ -54,9 +54,9 @@ static void fill_step(struct builder *b, int i, const struct segment *seg) {
   step->n_in = (uint16_t)w->n_in;
   for (int k = 0; k < w->n_in; k++) {
     const struct reach *r = &f->reach[k];
-    step->in[k] = (struct mote_edge){tensor_for(b, b->p->storage[w->in[k]], &f->in[k]),
-                                     (int16_t)r->first, (uint16_t)r->rows, (uint16_t)r->advance,
-                                     (uint16_t)r->dilation};
+    step->in[k] =
+        (struct mote_edge){tensor_for(b, b->p->storage[w->in[k]], &f->in[k]), (int16_t)r->first,
+                           (uint16_t)r->rows, (uint16_t)r->advance, (uint16_t)r->dilation};
     rows += (unsigned)r->rows;
   }
   step->output = tensor_for(b, b->p->storage[w->out], &f->out);
@@ -84,7 +84,8 @@ static bool check_limits(const struct builder *b, struct err *e) {
   if (b->p->n_work * 3 + g->n_inputs + g->n_outputs > UINT16_MAX)
     return err_set(e, "%d operators are too many for one plan", b->p->n_work);
   if (b->s->arena_bytes > INT32_MAX / 2)
-    return err_set(e, "needs an arena of %zu bytes, above what a plan can address", b->s->arena_bytes);
+    return err_set(e, "needs an arena of %zu bytes, above what a plan can address",
+                   b->s->arena_bytes);
   for (int i = 0; i < g->n_nodes; i++)
     if (g->nodes[i].source_op < 0 || g->nodes[i].source_op > UINT16_MAX)
       return err_internal(e, "node %d belongs to operator %d", i, g->nodes[i].source_op);
@@ -215,13 +216,20 @@ static void describe_pieces(const struct builder *b, struct compiled *out) {
   for (int i = 0; i < n; i++) {
     const struct item *item = &b->s->items[i];
     const char *name = item->storage >= 0 ? g->tensors[item->storage].name : "kernel state";
-    pieces[i] = (struct compile_piece){item->kind,  name != NULL ? name : "", (size_t)item->offset,
-                                       item->bytes, item->first, item->last, item->rows,
-                                       item->ring_rows};
+    pieces[i] = (struct compile_piece){item->kind,           name != NULL ? name : "",
+                                       (size_t)item->offset, item->bytes,
+                                       item->first,          item->last,
+                                       item->rows,           item->ring_rows};
   }
   const int last = b->s->n_segments > 0 ? b->s->n_segments - 1 : 0;
-  pieces[n] = (struct compile_piece){COMPILE_SCRATCH, "row pointers and counters", b->head->scratch,
-                                     b->head->arena_bytes - b->head->scratch, 0, last, 0, 0};
+  pieces[n] = (struct compile_piece){COMPILE_SCRATCH,
+                                     "row pointers and counters",
+                                     b->head->scratch,
+                                     b->head->arena_bytes - b->head->scratch,
+                                     0,
+                                     last,
+                                     0,
+                                     0};
   out->pieces = pieces;
   out->n_pieces = n + 1;
 }
@@ -237,7 +245,8 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
       if (!params_pack(p, &p->work[i], form_in(&p->work[i], &s->segments[k]), a, &b.packed[i], e))
         return false;
   place_tables(&b);
-  if (b.bytes > INT32_MAX) return err_set(e, "a plan of %zu bytes; at most 2 GiB are possible", b.bytes);
+  if (b.bytes > INT32_MAX)
+    return err_set(e, "a plan of %zu bytes; at most 2 GiB are possible", b.bytes);
   out->plan = write_image(&b);
   out->plan_bytes = b.bytes;
   out->arena_bytes = b.head->arena_bytes;
@@ -248,6 +257,7 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   describe_steps(&b, out);
   describe_pieces(&b, out);
   const enum mote_status status = mote_check(out->plan, out->plan_bytes);
-  if (status != MOTE_OK) return err_internal(e, "the plan was refused: %s", mote_status_text(status));
+  if (status != MOTE_OK)
+    return err_internal(e, "the plan was refused: %s", mote_status_text(status));
   return true;
 }

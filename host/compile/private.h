@@ -38,22 +38,22 @@ union kernel_params {
 
 /* One way to run a node: row by row, or flat (few calls over the whole tensor). */
 struct form {
-  int calls, rows_out;          /* rows_out 0: accumulates, end() makes the one row */
+  int calls, rows_out; /* rows_out 0: accumulates, end() makes the one row */
   struct rows_of in[2], out;
   struct reach reach[2];
-  bool alias[2];                /* output row y may lie where row y of this input lies */
-  int64_t instructions;         /* estimate, executor included */
-  union kernel_params params;   /* without constants */
-  size_t params_bytes;          /* of the structure */
+  bool alias[2];              /* output row y may lie where row y of this input lies */
+  int64_t instructions;       /* estimate, executor included */
+  union kernel_params params; /* without constants */
+  size_t params_bytes;        /* of the structure */
   size_t state_bytes;
 };
 
 struct work {
   int node;
-  enum mote_op op;              /* of the kernel: a whole-map pool runs as MEAN */
+  enum mote_op op; /* of the kernel: a whole-map pool runs as MEAN */
   const char *stem;
-  int n_in, in[2], out;         /* tensors of the graph */
-  bool keeps_state;             /* the state lives from call to call */
+  int n_in, in[2], out; /* tensors of the graph */
+  bool keeps_state;     /* the state lives from call to call */
   struct form row, flat;
   bool has_flat;
 };
@@ -64,10 +64,10 @@ struct program {
   const struct graph *graph;
   struct work *work;
   int n_work;
-  int *storage;                 /* [n_tensors] the tensor whose bytes these are: views share */
-  int *born;                    /* [n_tensors] of a storage: work that makes it; -1: input; -2: unused */
-  int *last;                    /* last work that reads it; n_work: output of the model; -2: never read */
-  int *readers;                 /* how many edges read it */
+  int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
+  int *born;    /* [n_tensors] of a storage: work that makes it; -1: input; -2: unused */
+  int *last;    /* last work that reads it; n_work: output of the model; -2: never read */
+  int *readers; /* how many edges read it */
 };
 
 /* Makes work of every node. errors: what no kernel covers. */
@@ -77,11 +77,11 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *out, 
 enum part_kind { PART_WEIGHTS, PART_REQUANT, PART_REQUANT_WIDE, PART_BIAS16, PART_BIAS32 };
 struct part {
   enum part_kind kind;
-  size_t offset, count;         /* from the start of the parameters; elements, padding included */
+  size_t offset, count; /* from the start of the parameters; elements, padding included */
 };
 #define MAX_PARTS 3
 struct packed {
-  uint8_t *bytes;               /* the parameters' structure, then the parts */
+  uint8_t *bytes; /* the parameters' structure, then the parts */
   size_t size;
   struct part parts[MAX_PARTS];
   int n_parts;
@@ -92,19 +92,21 @@ bool params_pack(const struct program *p, const struct work *w, const struct for
 /* ---- replay: the executor's rule --------------------------------------------
  * What one segment needs, found by running its control flow. */
 struct overlap {
-  int dying, made;              /* storages: read for the last time here, and made here for later */
-  int64_t distance;             /* made may lie at or below dying's offset minus this, though both live */
-  bool equal;                   /* or exactly at dying's offset: in place */
+  int dying, made;  /* storages: read for the last time here, and made here for later */
+  int64_t distance; /* made may lie at or below dying's offset minus this, though both live */
+  bool equal;       /* or exactly at dying's offset: in place */
 };
 struct segment {
-  int first, end;               /* work first .. end-1 */
-  bool flat;                    /* its one step runs in its flat form */
+  int first, end; /* work first .. end-1 */
+  bool flat;      /* its one step runs in its flat form */
   bool possible;
-  size_t bytes;                 /* that live during it: a lower bound of the arena, scratch excluded */
+  size_t bytes; /* that live during it: a lower bound of the arena, scratch excluded */
   int64_t instructions;
-  size_t state_bytes, shared_state_bytes; /* kept states in sum; the largest of those that need not live on */
+  size_t state_bytes,
+      shared_state_bytes; /* kept states in sum; the largest of those that need not live on */
   int n_rings;
-  int *ring_storage, *ring_rows, *ring_class; /* inner storages; class: storages that share one ring */
+  int *ring_storage, *ring_rows,
+      *ring_class; /* inner storages; class: storages that share one ring */
   int n_overlaps;
   struct overlap *overlaps;
 };
@@ -115,12 +117,12 @@ void segment_replay(const struct program *p, int first, int end, bool flat, unsi
                     struct arena *a, struct segment *s);
 
 /* ---- schedule ---------------------------------------------------------------- */
-struct item {                   /* one piece of the arena */
+struct item { /* one piece of the arena */
   enum compile_piece_kind kind;
-  int storage;                  /* tensor of the graph, or -1 */
-  int first, last;              /* segments that it lives through */
-  size_t bytes;                 /* a multiple of 8 */
-  int rows, ring_rows;          /* ring_rows 0: whole */
+  int storage;         /* tensor of the graph, or -1 */
+  int first, last;     /* segments that it lives through */
+  size_t bytes;        /* a multiple of 8 */
+  int rows, ring_rows; /* ring_rows 0: whole */
   int64_t offset;
 };
 /* How item i may lie to item j, apart[i * n + j]: not at all bound; or below it by at least `distance`
@@ -134,12 +136,12 @@ struct schedule {
   struct segment *segments;
   int n_items;
   struct item *items;
-  int *item_of;                 /* [n_tensors] of a storage; -1: none */
-  int *ring_rows;               /* [n_tensors] of an inner storage; 0: whole */
-  int *state_item;              /* [n_work] item of a kept state; -1: shared or none */
-  int *shared_item;             /* [n_segments]; -1: none */
-  size_t arena_bytes;           /* without the executor's scratch */
-  size_t least_bytes;           /* lower bound for these items */
+  int *item_of;       /* [n_tensors] of a storage; -1: none */
+  int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
+  int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
+  int *shared_item;   /* [n_segments]; -1: none */
+  size_t arena_bytes; /* without the executor's scratch */
+  size_t least_bytes; /* lower bound for these items */
   int64_t instructions, fastest_instructions;
 };
 /* Item bytes are known, offsets too: see offsets.c. errors: the arena cannot get as small as asked. */
@@ -147,7 +149,8 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
                      struct schedule *out, struct err *e);
 /* Places items at offsets; returns the bytes. exact where the search ends within its budget or the lower
  * bound is met. */
-size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least, struct arena *a);
+size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least,
+                     struct arena *a);
 /* ---- plan -------------------------------------------------------------------- */
 /* Fills in the plan, its arena figures, steps and pieces; the C emitter reads the plan back. */
 bool plan_build(const struct program *p, const struct schedule *s, struct arena *a,

@@ -15,11 +15,11 @@
 struct replay {
   const struct program *p;
   struct segment *s;
-  const struct form **forms;    /* [steps] */
-  int *calls;                   /* [steps] made so far */
-  int *made;                    /* [tensors] rows made, of storages made in this segment */
-  int *class_of;                /* [tensors] a storage that stands for the class, or -1 */
-  int *ring;                    /* [tensors] rows needed, of a class */
+  const struct form **forms; /* [steps] */
+  int *calls;                /* [steps] made so far */
+  int *made;                 /* [tensors] rows made, of storages made in this segment */
+  int *class_of;             /* [tensors] a storage that stands for the class, or -1 */
+  int *ring;                 /* [tensors] rows needed, of a class */
 };
 
 const struct form *form_in(const struct work *w, const struct segment *s) {
@@ -40,7 +40,8 @@ static bool is_inner(const struct program *p, const struct segment *s, int stora
 }
 
 /* Every reader must see the rows that the maker makes. */
-static bool views_agree(const struct program *p, const struct segment *s, const struct form **forms) {
+static bool views_agree(const struct program *p, const struct segment *s,
+                        const struct form **forms) {
   for (int i = 0; i < s->end - s->first; i++) {
     const struct work *w = &p->work[s->first + i];
     for (int k = 0; k < w->n_in; k++) {

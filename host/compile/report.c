@@ -2,8 +2,10 @@
 #include "host/compile/private.h"
 
 static void maybe_int(struct json *j, const char *key, int64_t value) {
-  if (value < 0) json_null(j, key);
-  else json_int(j, key, value);
+  if (value < 0)
+    json_null(j, key);
+  else
+    json_int(j, key, value);
 }
 
 static void put_shape(struct json *j, const char *key, const int32_t *dims, int rank) {
@@ -21,7 +23,9 @@ static void put_layer(const struct compile_layer *l, const struct compiled *c,
   put_shape(j, "output_shape", l->dims, l->rank);
   json_int(j, "macs", l->macs);
   maybe_int(j, "instructions",
-            m != NULL && m->step_instructions != NULL && l->step >= 0 ? m->step_instructions[l->step] : -1);
+            m != NULL && m->step_instructions != NULL && l->step >= 0
+                ? m->step_instructions[l->step]
+                : -1);
   json_string(j, "hash", hash);
   maybe_int(j, "fused_into", l->fate == COMPILE_FUSED ? l->fused_into : -1);
   json_string(j, "fate", compile_fate_text(l->fate));
@@ -47,7 +51,8 @@ static void put_piece(const struct compile_piece *p, struct json *j) {
   json_end(j);
 }
 
-void compile_report_json(const struct compiled *c, const struct compile_measured *m, struct json *j) {
+void compile_report_json(const struct compiled *c, const struct compile_measured *m,
+                         struct json *j) {
   maybe_int(j, "flash_code_bytes", m != NULL ? m->flash_code_bytes : -1);
   json_int(j, "flash_weight_bytes", (int64_t)c->flash_weight_bytes);
   json_int(j, "ram_arena_bytes", (int64_t)c->arena_bytes);

@@ -19,7 +19,7 @@ enum {
 struct stretches {
   const struct program *p;
   int most;
-  bool longest;             /* prefer few segments to few instructions */
+  bool longest; /* prefer few segments to few instructions */
   struct segment *at;
 };
 
@@ -43,8 +43,8 @@ static void replay_all(struct stretches *t, const struct compile_options *o, str
 }
 
 /* The cheapest cut whose segments need at most limit bytes. cut[]: the segments, in order. false: none. */
-static bool cheapest(const struct stretches *t, size_t limit, const struct segment **cut, int *n_cut,
-                     int64_t *instructions, struct arena *a) {
+static bool cheapest(const struct stretches *t, size_t limit, const struct segment **cut,
+                     int *n_cut, int64_t *instructions, struct arena *a) {
   const int n = t->p->n_work;
   int64_t *cost = ARENA_ARRAY(a, int64_t, n + 1);
   const struct segment **from = ARENA_ARRAY(a, const struct segment *, n + 1);
@@ -118,7 +118,8 @@ static void add_whole(const struct program *p, struct schedule *s) {
   for (int t = 0; t < g->n_tensors; t++) {
     if (p->storage[t] != t || p->born[t] < -1) continue;
     const int last = p->last[t];
-    struct item item = {.storage = t, .bytes = graph_bytes(&g->tensors[t]), .kind = COMPILE_ACTIVATION};
+    struct item item = {
+        .storage = t, .bytes = graph_bytes(&g->tensors[t]), .kind = COMPILE_ACTIVATION};
     item.first = p->born[t] < 0 ? 0 : segment_of(s, p->born[t]);
     /* What nothing reads is written all the same (dead nodes are gone: only unread inputs are left). */
     item.last = last == -2 ? item.first : segment_of(s, last);
@@ -141,14 +142,14 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
         continue;
       }
       const struct form *f = form_in(&p->work[p->born[storage]], seg);
-      s->item_of[storage] = add_item(s, (struct item){.kind = COMPILE_RING,
-                                                      .storage = storage,
-                                                      .first = k,
-                                                      .last = k,
-                                                      .rows = f->out.rows,
-                                                      .ring_rows = seg->ring_rows[i],
-                                                      .bytes = (size_t)seg->ring_rows[i] *
-                                                               f->out.row_bytes});
+      s->item_of[storage] =
+          add_item(s, (struct item){.kind = COMPILE_RING,
+                                    .storage = storage,
+                                    .first = k,
+                                    .last = k,
+                                    .rows = f->out.rows,
+                                    .ring_rows = seg->ring_rows[i],
+                                    .bytes = (size_t)seg->ring_rows[i] * f->out.row_bytes});
     }
   }
   for (int i = 0; i < seg->n_rings; i++) s->ring_rows[seg->ring_storage[i]] = seg->ring_rows[i];
@@ -233,7 +234,7 @@ struct chooser {
   const struct segment **cut;
   size_t *limits;
   int n_limits;
-  size_t own_bytes;             /* the executor's, about */
+  size_t own_bytes; /* the executor's, about */
   int64_t fastest;
 };
 

@@ -141,13 +141,14 @@ static enum mote_status check_step(const struct mote_plan *p, const struct mote_
   }
   const struct mote_tensor *out = &tensors[s->output];
   if (rows > p->max_rows || !state_is_apart(s, out)) return MOTE_ERR_PARAMS;
-  if (s->rows_out == 0 ? out->rows != 1
-                       : (uint32_t)s->calls * s->rows_out != out->rows ||
-                             out->ring_rows % s->rows_out != 0)
+  if (s->rows_out == 0
+          ? out->rows != 1
+          : (uint32_t)s->calls * s->rows_out != out->rows || out->ring_rows % s->rows_out != 0)
     return MOTE_ERR_PARAMS;
   /* A kernel keeps offsets in its state while it writes its output. */
   const uint64_t out_end = (uint64_t)out->offset + (uint64_t)out->ring_rows * out->row_bytes;
-  if (s->state_bytes != 0 && s->state < out_end && out->offset < (uint64_t)s->state + s->state_bytes)
+  if (s->state_bytes != 0 && s->state < out_end &&
+      out->offset < (uint64_t)s->state + s->state_bytes)
     return MOTE_ERR_BOUNDS;
   b.params_bytes = s->params_bytes;
   b.state_bytes = s->state_bytes;

@@ -14,9 +14,9 @@ struct run {
   const struct mote_model *model;
   const struct mote_tensor *tensors;
   const struct mote_step *steps;
-  const void **rows;        /* max_rows pointers, in the arena's scratch */
-  uint16_t *made;           /* rows made of each tensor */
-  uint16_t *calls;          /* calls made of each step */
+  const void **rows; /* max_rows pointers, in the arena's scratch */
+  uint16_t *made;    /* rows made of each tensor */
+  uint16_t *calls;   /* calls made of each step */
 };
 
 static const void *table(const struct mote_plan *plan, uint32_t offset) {
@@ -92,7 +92,8 @@ static const void **point_at_rows(const struct run *r, const struct mote_edge *e
   return out;
 }
 
-static void tell(const struct run *r, unsigned step, unsigned first, unsigned made, const void *rows) {
+static void tell(const struct run *r, unsigned step, unsigned first, unsigned made,
+                 const void *rows) {
   const struct mote_model *m = r->model;
   if (m->hook != NULL) m->hook(m->hook_context, m->plan, step, first, made, rows);
 }

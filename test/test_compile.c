@@ -1,0 +1,553 @@
+/* compile: passes, plans of real models against other people's goldens, budgets, emitted C. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/compile/private.h"
+#include "host/import/import.h"
+#include "test/random_graph.h"
+
+static struct arena *new_arena(void) { return arena_new((size_t)1 << 30); }
+
+/* ---- passes --------------------------------------------------------------------- */
+
+static int image_tensor(struct graph *g, const char *name, int h, int w, int c, const void *data) {
+  struct graph_tensor t = {
+      .name = name, .type = MOTE_INT8, .rank = 4, .dims = {1, h, w, c}, .data = data};
+  t.quant = graph_quant_one(g->arena, 0.5f, 3);
+  return graph_add_tensor(g, &t);
+}
+
+static int add_node(struct graph *g, enum mote_op op, int source_op, int in0, int in1, int out) {
+  struct graph_node n = {
+      .op = op, .n_in = in1 >= 0 ? 2 : 1, .n_out = 1, .in = {in0, in1}, .out = {out}};
+  n.attrs = (struct graph_attrs){
+      .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .depth_multiplier = 1};
+  n.source_op = source_op;
+  return graph_add_node(g, &n);
+}
+
+static const char *printed(const struct graph *g) {
+  struct text t;
+  text_init(&t, g->arena);
+  graph_print(g, &t);
+  return t.data;
+}
+
+static bool has_word(const struct graph *g, const char *word) {
+  return strstr(printed(g), word) != NULL;
+}
+
+/* Input -> PAD -> CONV_2D: the convolution takes the border. */
+static struct graph *padded_conv(struct arena *a, bool pad_is_output) {
+  struct graph *g = graph_new(a, "padded");
+  int8_t *weights = ARENA_ARRAY(a, int8_t, 3 * 3 * 2 * 4);
+  for (int i = 0; i < 72; i++) weights[i] = (int8_t)(i * 5 - 90);
+  const int x = image_tensor(g, "x", 5, 5, 2, NULL), p = image_tensor(g, "p", 7, 8, 2, NULL);
+  const int y = image_tensor(g, "y", 5, 6, 4, NULL);
+  struct graph_tensor w = {
+      .name = "w", .type = MOTE_INT8, .rank = 4, .dims = {4, 3, 3, 2}, .data = weights};
+  w.quant = graph_quant_one(a, 0.01f, 0);
+  const int wi = graph_add_tensor(g, &w);
+  add_node(g, MOTE_OP_PAD, 0, x, -1, p);
+  g->nodes[0].attrs.pad_top = g->nodes[0].attrs.pad_bottom = g->nodes[0].attrs.pad_left = 1;
+  g->nodes[0].attrs.pad_right = 2;
+  add_node(g, MOTE_OP_CONV_2D, 1, p, wi, y);
+  g->nodes[1].n_in = 3;
+  g->nodes[1].in[2] = -1;
+  const int outputs[2] = {y, p};
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, outputs, pad_is_output ? 2 : 1);
+  struct err e = {0};
+  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
+  return g;
+}
+
+static void test_pads_are_fused(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct graph *g = padded_conv(a, false);
+  struct compile_layer layers[2] = {{.fused_into = -1}, {.fused_into = -1}};
+  struct pass p = {a, layers, 2};
+  const struct graph *after = pass_fuse_pads(&p, g);
+  assert_true(has_word(g, "PAD"));
+  assert_false(has_word(after, "PAD"));
+  assert_int_equal(after->n_nodes, 1);
+  assert_int_equal(after->nodes[0].attrs.pad_top, 1);
+  assert_int_equal(after->nodes[0].attrs.pad_right, 2);
+  assert_int_equal(layers[0].fate, COMPILE_FUSED);
+  assert_int_equal(layers[0].fused_into, 1);
+  assert_int_equal(g->n_nodes, 2); /* the argument is untouched */
+  arena_free(a);
+}
+
+static void test_pads_that_are_seen_stay(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct graph *g = padded_conv(a, true);
+  struct pass p = {.arena = a};
+  assert_ptr_equal(pass_fuse_pads(&p, g), g); /* an output of the model */
+  g = padded_conv(a, false);
+  g->tensors[1].quant = graph_quant_one(a, 0.5f, 4);
+  assert_ptr_equal(pass_fuse_pads(&p, g), g); /* another zero */
+  arena_free(a);
+}
+
+static void test_constants_fold_and_dead_nodes_go(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct graph *g = graph_new(a, "constants");
+  int8_t *data = ARENA_ARRAY(a, int8_t, 8);
+  for (int i = 0; i < 8; i++) data[i] = (int8_t)(3 + 2 * i);
+  const int x = image_tensor(g, "x", 2, 2, 2, NULL), k = image_tensor(g, "k", 2, 2, 2, data);
+  const int kk = image_tensor(g, "kk", 2, 2, 2, NULL), y = image_tensor(g, "y", 2, 2, 2, NULL);
+  const int z = image_tensor(g, "z", 2, 2, 2, NULL);
+  add_node(g, MOTE_OP_ADD, 0, k, k, kk);
+  add_node(g, MOTE_OP_ADD, 1, x, x, y);
+  add_node(g, MOTE_OP_ADD, 2, y, kk, z); /* dead: no output needs it */
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &y, 1);
+  struct err e = {0};
+  struct compile_layer layers[3] = {{.fate = COMPILE_STEP}};
+  struct pass p = {a, layers, 3};
+  const struct graph *after;
+  assert_true(pass_fold_constants(&p, g, &after, &e));
+  assert_int_equal(after->n_nodes, 2);
+  assert_int_equal(layers[0].fate, COMPILE_CONSTANT);
+  /* real value 0.5 (q - 3) twice: q - 3 doubles. */
+  for (int i = 0; i < 8; i++)
+    assert_int_equal(((const int8_t *)after->tensors[kk].data)[i], 3 + 4 * i);
+  after = pass_drop_dead(&p, after);
+  assert_int_equal(after->n_nodes, 1);
+  assert_int_equal(after->nodes[0].source_op, 1);
+  assert_int_equal(layers[2].fate, COMPILE_DEAD);
+  assert_string_equal(printed(pass_drop_dead(&p, after)), printed(after)); /* nothing left to do */
+  arena_free(a);
+}
+
+static void test_what_no_kernel_covers_is_refused(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct graph *g = graph_new(a, "refused");
+  int8_t *data = ARENA_ARRAY(a, int8_t, 8);
+  const int x = image_tensor(g, "x", 2, 2, 2, NULL), k = image_tensor(g, "k", 2, 2, 2, data);
+  const int y = image_tensor(g, "y", 2, 2, 2, NULL);
+  add_node(g, MOTE_OP_ADD, 0, x, k, y);
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &y, 1);
+  struct err e = {0};
+  struct compiled c;
+  const struct compile_options o = {.pack = MOTE_PACK_PLAIN};
+  assert_false(compile_graph(g, &o, a, &c, &e));
+  assert_non_null(strstr(e.node, "ADD"));
+  assert_non_null(strstr(e.text, "constant"));
+  arena_free(a);
+}
+
+/* ---- memory ---------------------------------------------------------------------- */
+
+/* No two pieces that live together share bytes, except where one dies as the other is made. */
+static void test_pieces_do_not_collide(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 150; seed++) {
+    struct arena *a = new_arena();
+    struct err e = {0};
+    struct compiled c;
+    const struct compile_options o = {.schedule = seed % 2 ? COMPILE_AUTO : COMPILE_LAYERS};
+    assert_true(compile_graph(random_graph(a, seed), &o, a, &c, &e));
+    for (int i = 0; i < c.n_pieces; i++) {
+      const struct compile_piece *p = &c.pieces[i];
+      assert_true(p->offset + p->bytes <= c.arena_bytes + 8);
+      for (int j = 0; j < i; j++) {
+        const struct compile_piece *q = &c.pieces[j];
+        const bool together =
+            p->first_segment <= q->last_segment && q->first_segment <= p->last_segment;
+        const bool share = p->offset < q->offset + q->bytes && q->offset < p->offset + p->bytes;
+        const bool relay =
+            p->first_segment == q->last_segment || q->first_segment == p->last_segment;
+        if (together && share && (!relay || p->kind >= COMPILE_RING || q->kind >= COMPILE_RING))
+          fail_msg("seed %llu: pieces %d and %d share bytes", (unsigned long long)seed, i, j);
+      }
+    }
+    arena_free(a);
+  }
+}
+
+/* Four blocks that greedy orders place badly and an exact search places in their sum. */
+static void test_offsets_meet_the_bound(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct rng r;
+  rng_seed(&r, 5);
+  for (int round = 0; round < 50; round++) {
+    enum { N = 9 };
+    struct item items[N] = {{0}};
+    struct apart apart[N * N] = {{0}};
+    size_t least = 0, sum[8] = {0};
+    for (int i = 0; i < N; i++) {
+      items[i].bytes = 8 * (1 + rng_below(&r, 20));
+      items[i].first = (int)rng_below(&r, 8);
+      items[i].last = items[i].first + (int)rng_below(&r, 3);
+      for (int t = items[i].first; t <= items[i].last && t < 8; t++) sum[t] += items[i].bytes;
+    }
+    for (int t = 0; t < 8; t++) least = sum[t] > least ? sum[t] : least;
+    for (int i = 0; i < N; i++)
+      for (int j = 0; j < N; j++)
+        if (i != j && items[i].first <= items[j].last && items[j].first <= items[i].last)
+          apart[i * N + j] = (struct apart){true, false, (int64_t)items[i].bytes};
+    const size_t got = offsets_place(items, N, apart, least, a);
+    assert_true(got >= least);
+    assert_true(got <= least + least / 8);
+    for (int i = 0; i < N; i++)
+      for (int j = 0; j < N; j++)
+        if (apart[i * N + j].bound)
+          assert_true(items[i].offset + (int64_t)items[i].bytes <= items[j].offset ||
+                      items[j].offset + (int64_t)items[j].bytes <= items[i].offset);
+  }
+  arena_free(a);
+}
+
+/* ---- models of other people ---------------------------------------------------------- */
+
+struct reference {
+  const char *folder, *name;
+  size_t most_arena; /* bytes, 4-byte pointers; measured, must not grow */
+};
+static const struct reference REFERENCES[] = {
+    {"mlperf_tiny", "kws_ref_model", 5660},
+    {"mlperf_tiny", "vww_96_int8", 29000},
+    {"mlperf_tiny", "ad01_int8", 820},
+    {"mlperf_tiny", "pretrainedResnet_quant", 16300},
+    {"mlperf_tiny", "str_ww_ref_model", 4600},
+    {"mlperf_tiny", "pretrainedResnet_large_int8", 41100},
+    {"tflm", "person_detect", 14900},
+    {"tflm", "micro_speech_quantized", 8100},
+    {"tflm", "hello_world_int8", 60},
+    {"tflm", "simple_add_model", 32800},
+};
+enum { N_REFERENCES = sizeof REFERENCES / sizeof *REFERENCES };
+
+static bool have_shared(void) {
+  static int have = -1;
+  if (have < 0) {
+    have =
+        system(
+            "\"${MOTE_SHARED:-../shared}/unpack\" build/shared models/reference golden/reference "
+            ">/dev/null 2>&1") == 0;
+  }
+  return have == 1;
+}
+
+static const char *model_path(struct arena *a, const struct reference *r) {
+  return arena_printf(a, "build/shared/models/reference/%s/%s.tflite", r->folder, r->name);
+}
+
+static struct compiled compile_reference(struct arena *a, const struct reference *r,
+                                         const struct compile_options *o) {
+  struct err e = {0};
+  struct compiled c;
+  struct graph *g = import_file(a, model_path(a, r), &e);
+  if (g == NULL || !compile_graph(g, o, a, &c, &e)) fail_msg("%s: %s: %s", r->name, e.node, e.text);
+  return c;
+}
+
+/* The pattern of the goldens, every input from its own first byte. */
+static void fill_inputs(const struct compiled *c, const struct mote_model *m) {
+  for (int i = 0; i < c->source->n_inputs; i++) {
+    int8_t *to = mote_input(m, (unsigned)i);
+    const size_t n = graph_bytes(&c->source->tensors[c->source->inputs[i]]);
+    for (size_t k = 0; k < n; k++) to[k] = (int8_t)((int)((k * 37 + 11) % 256) - 128);
+  }
+}
+
+struct layers {
+  const struct compiled *c;
+  uint8_t **bytes; /* [n_layers] */
+};
+
+static void collect(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+                    unsigned made, const void *rows) {
+  struct layers *l = context;
+  const struct mote_step *steps = (const void *)((const uint8_t *)plan + plan->steps);
+  const struct mote_tensor *t = (const void *)((const uint8_t *)plan + plan->tensors);
+  const size_t row_bytes = t[steps[step].output].row_bytes;
+  memcpy(l->bytes[steps[step].source_op] + first * row_bytes, rows, made * row_bytes);
+}
+
+/* Every layer that a file of goldens names; returns how many. */
+static int check_layers(struct arena *a, const struct reference *r, const struct layers *l) {
+  struct err e = {0};
+  char **names;
+  int count = 0, checked = 0;
+  const char *dir = arena_printf(a, "build/shared/golden/reference/layers/%s", r->name);
+  if (!file_is_dir(dir) || !dir_list(a, dir, &names, &count, &e)) return 0;
+  for (int i = 0; i < count; i++) {
+    uint8_t *want;
+    size_t n;
+    const int op = atoi(names[i] + 2);
+    if (op >= l->c->n_layers || l->c->layers[op].fate != COMPILE_STEP) continue;
+    assert_true(
+        file_read(a, arena_printf(a, "%s/%s", dir, names[i]), (size_t)1 << 30, &want, &n, &e));
+    assert_int_equal(n, l->c->layers[op].bytes);
+    if (memcmp(want, l->bytes[op], n) != 0) fail_msg("%s: layer %d differs", r->name, op);
+    checked++;
+  }
+  return checked;
+}
+
+static void run_reference(struct arena *a, const struct reference *r,
+                          const struct compile_options *o) {
+  struct err e = {0};
+  const struct compiled c = compile_reference(a, r, o);
+  struct layers l = {&c, ARENA_ARRAY(a, uint8_t *, c.n_layers + 1)};
+  struct mote_model m;
+  uint8_t *want;
+  size_t n, at = 0;
+  for (int i = 0; i < c.n_layers; i++) l.bytes[i] = ARENA_ARRAY(a, uint8_t, c.layers[i].bytes);
+  void *arena = ARENA_ARRAY(a, uint8_t, c.arena_bytes);
+  assert_int_equal(mote_open(&m, c.plan, c.plan_bytes, arena, c.arena_bytes), MOTE_OK);
+  fill_inputs(&c, &m);
+  m.hook = collect;
+  m.hook_context = &l;
+  mote_run(&m);
+  const char *golden =
+      arena_printf(a, "build/shared/golden/reference/%s/%s.out.bin", r->folder, r->name);
+  assert_true(file_read(a, golden, (size_t)1 << 30, &want, &n, &e));
+  for (int i = 0; i < c.source->n_outputs; i++) {
+    const size_t bytes = graph_bytes(&c.source->tensors[c.source->outputs[i]]);
+    assert_true(at + bytes <= n);
+    if (memcmp(want + at, mote_output(&m, (unsigned)i), bytes) != 0)
+      fail_msg("%s: output %d differs", r->name, i);
+    at += bytes;
+  }
+  assert_int_equal(at, n);
+  check_layers(a, r, &l);
+}
+
+static void test_goldens(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  static const struct compile_options kinds[] = {{.schedule = COMPILE_AUTO},
+                                                 {.schedule = COMPILE_STREAM},
+                                                 {.schedule = COMPILE_LAYERS, .fast = true}};
+  for (int i = 0; i < N_REFERENCES; i++)
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+      struct arena *a = new_arena();
+      run_reference(a, &REFERENCES[i], &kinds[k]);
+      arena_free(a);
+    }
+}
+
+/* Layers of the keyword model, all thirteen but the reshape, are compared indeed. */
+static void test_layers_are_compared(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  struct arena *a = new_arena();
+  const struct compile_options o = {.schedule = COMPILE_AUTO};
+  const struct compiled c = compile_reference(a, &REFERENCES[0], &o);
+  struct layers l = {&c, ARENA_ARRAY(a, uint8_t *, c.n_layers + 1)};
+  struct mote_model m;
+  for (int i = 0; i < c.n_layers; i++) l.bytes[i] = ARENA_ARRAY(a, uint8_t, c.layers[i].bytes);
+  assert_int_equal(
+      mote_open(&m, c.plan, c.plan_bytes, ARENA_ARRAY(a, uint8_t, c.arena_bytes), c.arena_bytes),
+      0);
+  fill_inputs(&c, &m);
+  m.hook = collect;
+  m.hook_context = &l;
+  mote_run(&m);
+  assert_int_equal(check_layers(a, &REFERENCES[0], &l), 12);
+  assert_int_equal(c.layers[10].fate, COMPILE_VIEW);
+  assert_int_equal(c.layers[10].view_of_op, 9);
+  arena_free(a);
+}
+
+static void test_budgets(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  for (int i = 0; i < N_REFERENCES; i++) {
+    struct arena *a = new_arena();
+    const struct compile_options o = {.pointer_bytes = 4};
+    const struct compiled c = compile_reference(a, &REFERENCES[i], &o);
+    if (c.arena_bytes > REFERENCES[i].most_arena)
+      fail_msg("%s: %zu bytes of arena, were at most %zu", REFERENCES[i].name, c.arena_bytes,
+               REFERENCES[i].most_arena);
+    assert_true(c.instructions <= c.fastest_instructions + c.fastest_instructions / 10);
+    if (i == 0) assert_true(c.flash_weight_bytes * 100 <= c.source_weight_bytes * 105);
+    arena_free(a);
+  }
+}
+
+/* --ram: every limit is kept, or refused with the least that is possible. */
+static void test_ram_limits(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  int64_t slowest = 0;
+  int fitted = 0, refused = 0;
+  for (size_t ram = 2000; ram <= 12000; ram += 500) {
+    struct arena *a = new_arena();
+    struct err e = {0};
+    struct compiled c;
+    const struct compile_options o = {.pointer_bytes = 4, .ram_bytes = ram};
+    struct graph *g = import_file(a, model_path(a, &REFERENCES[0]), &e);
+    if (compile_graph(g, &o, a, &c, &e)) {
+      assert_true(c.arena_bytes <= ram);
+      /* More memory is never slower. */
+      if (fitted++ > 0) assert_true(c.instructions <= slowest);
+      slowest = c.instructions;
+    } else {
+      assert_int_equal(fitted, 0);
+      assert_non_null(strstr(e.text, "least possible"));
+      refused++;
+    }
+    arena_free(a);
+  }
+  assert_true(fitted > 5 && refused > 2);
+}
+
+/* ---- files and C ------------------------------------------------------------------------ */
+
+static void test_mote_file_comes_back(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct err e = {0};
+  struct compiled c, back;
+  char *dir;
+  uint8_t *bytes;
+  size_t n;
+  const struct compile_options o = {.schedule = COMPILE_AUTO};
+  assert_true(compile_graph(random_graph(a, 21), &o, a, &c, &e));
+  assert_true(dir_temporary(a, &dir, &e));
+  const char *path = arena_printf(a, "%s/model.mote", dir);
+  assert_true(compile_write_mote(&c, path, &e));
+  assert_true(file_read(a, path, 1 << 24, &bytes, &n, &e));
+  assert_true(compile_is_mote(bytes, n));
+  assert_true(compile_open_mote(path, bytes, n, a, &back, &e));
+  assert_int_equal(back.n_steps, c.n_steps);
+  assert_int_equal(back.arena_bytes, c.arena_bytes);
+  assert_int_equal(back.flash_weight_bytes, c.flash_weight_bytes);
+  assert_true(graph_same_shape(&back.source->tensors[back.source->inputs[0]],
+                               &c.source->tensors[c.source->inputs[0]]));
+  bytes[n / 2] ^= 4;
+  assert_false(compile_open_mote(path, bytes, n, a, &back, &e));
+  assert_non_null(strstr(e.text, "checksum"));
+  dir_remove(dir);
+  arena_free(a);
+}
+
+static const char MAIN_C[] = "#include \"model.h\"\n#include <stdio.h>\n#include <string.h>\n"
+                             "static _Alignas(8) unsigned char arena[MODEL_ARENA_BYTES];\n"
+                             "int main(void) {\n"
+                             "  if (model_init(arena, sizeof arena - 1) == 0) return 2;\n"
+                             "  if (model_init(arena, sizeof arena) != 0) return 3;\n"
+                             "  unsigned char *in = model_input(0);\n"
+                             "  for (unsigned k = 0; k < MODEL_INPUT_0_BYTES; k++) in[k] = "
+                             "(unsigned char)((k * 37 + 11) % 256 - 128);\n"
+                             "  model_run();\n"
+                             "  fwrite(model_plan, 1, model_plan->bytes, stdout);\n"
+                             "  fwrite(model_output(0), 1, MODEL_OUTPUT_0_BYTES, stdout);\n"
+                             "  return 0;\n}\n";
+
+/* Compiles the emitted C with warnings as errors, and runs it: the same plan bytes, the same output. */
+static void check_emitted(const struct graph *g, const struct compile_options *o, struct arena *a) {
+  struct err e = {0};
+  struct compiled c;
+  struct text header, source;
+  struct process_result r;
+  char *dir;
+  if (!compile_graph(g, o, a, &c, &e)) fail_msg("%s", e.text);
+  text_init(&header, a);
+  text_init(&source, a);
+  assert_true(compile_emit_c(&c, "model", "model.h", &header, &source, &e));
+  assert_true(dir_temporary(a, &dir, &e));
+  assert_true(file_write(arena_printf(a, "%s/model.h", dir), header.data, header.size, &e));
+  assert_true(file_write(arena_printf(a, "%s/model.c", dir), source.data, source.size, &e));
+  assert_true(file_write(arena_printf(a, "%s/main.c", dir), MAIN_C, sizeof MAIN_C - 1, &e));
+  char here[1024];
+  assert_non_null(getcwd(here, sizeof here));
+  const char *build = arena_printf(a,
+                                   "cd %s && gcc -std=c99 -Wall -Wextra -Werror -Wconversion "
+                                   "-Wsign-conversion -Wshadow -Wundef -pedantic -I%s -I. "
+                                   "-c model.c && gcc -std=c11 -O1 -ffp-contract=off "
+                                   "-fno-strict-aliasing -I%s -I. main.c model.o %s/mote/base/*.c "
+                                   "%s/mote/isa/*.c %s/mote/nn/*.c %s/mote/run/*.c -o model",
+                                   dir, here, here, here, here, here, here);
+  const char *const argv[] = {"sh", "-c", build, NULL};
+  assert_true(process_run(a, NULL, argv, 120, &r, &e));
+  if (r.exit_code != 0) fail_msg("the emitted C does not compile: %s", r.err);
+  const char *const run[] = {arena_printf(a, "%s/model", dir), NULL};
+  assert_true(process_run(a, NULL, run, 60, &r, &e));
+  assert_int_equal(r.exit_code, 0);
+  struct mote_model m;
+  assert_int_equal(
+      mote_open(&m, c.plan, c.plan_bytes, ARENA_ARRAY(a, uint8_t, c.arena_bytes), c.arena_bytes),
+      MOTE_OK);
+  fill_inputs(&c, &m);
+  mote_run(&m);
+  const size_t n = graph_bytes(&c.source->tensors[c.source->outputs[0]]);
+  assert_int_equal(r.out_size, c.plan_bytes + n);
+  assert_memory_equal(r.out, c.plan, c.plan_bytes);
+  assert_memory_equal(r.out + c.plan_bytes, mote_output(&m, 0), n);
+  dir_remove(dir);
+}
+
+static void test_emitted_c_of_random_graphs(void **state) {
+  (void)state;
+  for (uint64_t seed = 2; seed <= 6; seed += 2) {
+    struct arena *a = new_arena();
+    const struct compile_options o = {.schedule = COMPILE_AUTO};
+    check_emitted(random_graph(a, seed), &o, a);
+    arena_free(a);
+  }
+}
+
+static void test_emitted_c_of_a_model(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  struct arena *a = new_arena();
+  struct err e = {0};
+  const struct compile_options o = {.schedule = COMPILE_AUTO};
+  check_emitted(import_file(a, model_path(a, &REFERENCES[0]), &e), &o, a);
+  arena_free(a);
+}
+
+static void test_names_that_are_not_c(void **state) {
+  (void)state;
+  struct arena *a = new_arena();
+  struct err e = {0};
+  struct compiled c;
+  struct text t;
+  const struct compile_options o = {.schedule = COMPILE_AUTO};
+  assert_true(compile_graph(random_graph(a, 2), &o, a, &c, &e));
+  text_init(&t, a);
+  assert_false(compile_emit_c(&c, "2net", "x.h", &t, &t, &e));
+  assert_false(compile_emit_c(&c, "", "x.h", &t, &t, &e));
+  assert_false(compile_emit_c(&c, "a;b", "x.h", &t, &t, &e));
+  arena_free(a);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_pads_are_fused),
+      cmocka_unit_test(test_pads_that_are_seen_stay),
+      cmocka_unit_test(test_constants_fold_and_dead_nodes_go),
+      cmocka_unit_test(test_what_no_kernel_covers_is_refused),
+      cmocka_unit_test(test_pieces_do_not_collide),
+      cmocka_unit_test(test_offsets_meet_the_bound),
+      cmocka_unit_test(test_goldens),
+      cmocka_unit_test(test_layers_are_compared),
+      cmocka_unit_test(test_budgets),
+      cmocka_unit_test(test_ram_limits),
+      cmocka_unit_test(test_mote_file_comes_back),
+      cmocka_unit_test(test_emitted_c_of_random_graphs),
+      cmocka_unit_test(test_emitted_c_of_a_model),
+      cmocka_unit_test(test_names_that_are_not_c),
+  };
+  return cmocka_run_group_tests_name("compile", tests, NULL, NULL);
+}
