@@ -37,29 +37,25 @@ void mote_dsp_general(struct dsp_frame *f) {
 
 /* ---- widening ---------------------------------------------------------------------------- */
 
-/* Value k of a quad lies in lane 0 2 1 3. */
-static inline uint32_t lane(uint32_t k) { return (k & 1) << 1 | (k >> 1 & 1); }
-
 void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
                          uint32_t n, int32_t zp) {
   const uint32_t minus = both(-zp);
-  if (((k | n) & 3) == 0) {
-    uint32_t *to = (uint32_t *)(position + (size_t)(k / 4) * quad_step);
-    const int8_t *end = src + n;
-    quad_step /= 2; /* of words */
-    if (src == NULL) {
-      for (; n; n -= 4, to += quad_step) to[0] = to[1] = 0;
-    } else {
-      for (; src != end; src += 4, to += quad_step) {
-        const uint32_t x = load(src);
-        to[0] = even_add(minus, x);
-        to[1] = odd_add(minus, x);
-      }
-    }
+  uint32_t *to = (uint32_t *)(position + (size_t)(k / 4) * quad_step);
+  quad_step /= 2; /* of words */
+  if (src == NULL) {
+    for (uint32_t i = 0; i < n; i += 4, to += quad_step) to[0] = to[1] = 0;
     return;
   }
-  for (uint32_t i = 0; i < n; i++, k++)
-    position[(size_t)(k / 4) * quad_step + lane(k)] = src ? (int16_t)(src[i] - zp) : 0;
+  for (const int8_t *end = src + (n & ~3u); src != end; src += 4, to += quad_step) {
+    const uint32_t x = load(src);
+    to[0] = even_add(minus, x);
+    to[1] = odd_add(minus, x);
+  }
+  n &= 3;
+  if (n == 0) return;
+  const uint32_t x = load_part(src, n);
+  to[0] = even_add(n >= 3 ? minus : minus & 0xFFFF, x);
+  to[1] = odd_add(n >= 2 ? minus & 0xFFFF : 0, x);
 }
 
 /* ---- dense ----------------------------------------------------------------------------------- */

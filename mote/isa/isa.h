@@ -24,11 +24,11 @@ enum mote_pack { MOTE_PACK_PLAIN, MOTE_PACK_COUNT };
 #define MOTE_ISA_DSP 0
 #endif
 
-/* 32-bit machines whose only multiplication is 32 x 32 -> 32. */
+/* ARMv6-M (Cortex-M0, M0+): the only multiplication is 32 x 32 -> 32, most instructions see 8 registers. */
 #if defined(__ARM_ARCH_6M__)
-#define MOTE_ISA_SHORT_MULTIPLY 1
+#define MOTE_ISA_V6M 1
 #else
-#define MOTE_ISA_SHORT_MULTIPLY 0
+#define MOTE_ISA_V6M 0
 #endif
 
 /* ---- requantisation ---------------------------------------------------------- */
@@ -46,7 +46,7 @@ static inline int32_t mote_mul_high__short(int32_t a, int32_t b) {
 
 /* mote_mul_high for b >= 0 (so that nothing saturates). */
 static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
-#if MOTE_ISA_SHORT_MULTIPLY
+#if MOTE_ISA_V6M
   return mote_mul_high__short(a, b);
 #else
   return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
@@ -114,12 +114,13 @@ static inline int8_t mote_output_packed(const struct mote_output *o, const struc
  * A strip holds positions (pixels' whole windows, or columns that windows share); each position has
  * 4 * quads values. Distances are in int16. Position i, value k lies at
  *   i * position_step + (k / 4) * quad_step + lane(k % 4).
- * plain: position_step = 4 * quads, quad_step = 4, lanes in order.
- * DSP: position_step = 4, quad_step = 4 * positions, lanes 0 2 1 3 as SXTB16 makes them: the same quad of
- * neighbouring pixels is contiguous, so one pointer serves all. */
-#define MOTE_ISA_INTERLEAVED MOTE_ISA_DSP
+ * plain: position_step = 4 * quads, quad_step = 4, lanes in order: a window is one run.
+ * DSP, v6m: position_step = 4, quad_step = 4 * positions: the same quad of neighbouring pixels is contiguous,
+ * so one pointer serves all. Lanes of DSP are 0 2 1 3, as SXTB16 makes them. */
+#define MOTE_ISA_INTERLEAVED (MOTE_ISA_DSP || MOTE_ISA_V6M)
 
-/* Writes n values from value k on at a position: src[i] - zp, or 0 where src is NULL. */
+/* Writes n values from quad `k / 4` on at a position: src[i] - zp, or 0 where src is NULL. needs: k a
+ * multiple of 4. The last quad is filled up with zeros. */
 void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
                            uint32_t n, int32_t zp);
 void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
@@ -141,6 +142,7 @@ struct mote_conv_job {
 };
 void mote_isa_conv__plain(const struct mote_conv_job *b);
 void mote_isa_conv__dsp(const struct mote_conv_job *b);
+void mote_isa_conv__v6m(const struct mote_conv_job *b);
 
 /* ---- one vector through a dense layer ---------------------------------------- */
 struct mote_dense_job {
@@ -184,8 +186,12 @@ static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint64_t kerne
 #define mote_isa_dense     mote_isa_dense__dsp
 #define mote_isa_depthwise mote_isa_depthwise__dsp
 #else
-#define mote_isa_widen     mote_isa_widen__plain
-#define mote_isa_conv      mote_isa_conv__plain
+#define mote_isa_widen mote_isa_widen__plain
+#if MOTE_ISA_V6M
+#define mote_isa_conv mote_isa_conv__v6m
+#else
+#define mote_isa_conv mote_isa_conv__plain
+#endif
 #define mote_isa_dense     mote_isa_dense__plain
 #define mote_isa_depthwise mote_isa_depthwise__plain
 #endif

@@ -18,13 +18,12 @@ static inline void put(const struct mote_output *o, const struct mote_channel *c
 
 void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
                            uint32_t n, int32_t zp) {
-  (void)quad_step; /* always 4: values lie in order */
-  int16_t *to = position + k;
-  if (src == NULL) {
-    for (uint32_t i = 0; i < n; i++) to[i] = 0;
-  } else {
-    for (uint32_t i = 0; i < n; i++) to[i] = (int16_t)(src[i] - zp);
+  int16_t *to = position + (size_t)(k / 4) * quad_step;
+  for (; n >= 4; n -= 4, to += quad_step) {
+    for (uint32_t i = 0; i < 4; i++) to[i] = src ? (int16_t)(*src++ - zp) : 0;
   }
+  if (n == 0) return;
+  for (uint32_t i = 0; i < 4; i++) to[i] = src && i < n ? (int16_t)(*src++ - zp) : 0;
 }
 
 /* The sum of n products, n a multiple of 4; vectorised where the machine has vectors. */
@@ -65,27 +64,58 @@ void mote_isa_dense__plain(const struct mote_dense_job *d) {
   }
 }
 
+/* The columns under a strip of one channel, each kernel_h values: a window is one run where the dilation
+ * is 1. */
+static void gather(const struct mote_depthwise_job *d, int32_t x, int32_t columns, int32_t c) {
+  int16_t *to = d->scratch;
+  for (; columns; columns--, x++) {
+    const int inside = x >= 0 && x < d->in_w;
+    const int32_t at = x * d->in_c + c;
+    for (int32_t i = 0; i < d->kernel_h; i++) {
+      const int8_t *row = (const int8_t *)d->rows[i];
+      *to++ = inside && row ? (int16_t)(row[at] - d->in_zp) : 0;
+    }
+  }
+}
+
+static uint32_t window(const int8_t *w, const int16_t *a, int32_t columns, int32_t height,
+                       int32_t step) {
+  uint32_t sum = 0;
+  for (; columns; columns--, w += height, a += step)
+    for (int32_t i = 0; i < height; i++) sum += (uint32_t)(w[i] * a[i]);
+  return sum;
+}
+
+/* n outputs of one channel over the gathered columns. */
+static void depthwise_channel(const struct mote_depthwise_job *d, uint32_t oc, int32_t n,
+                              int8_t *out, uint32_t out_step) {
+  const struct mote_channel ch = mote_channel_at(d->output, d->params, oc);
+  const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
+  const int16_t *a = d->scratch;
+  const int32_t round = d->output->wide ? 0 : mote_channel_round(d->output, &ch);
+  const int nine = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1;
+  for (; n; n--, a += d->stride_w * d->kernel_h, out += out_step) {
+    const uint32_t sum =
+        nine ? (uint32_t)(w[0] * a[0] + w[1] * a[1] + w[2] * a[2] + w[3] * a[3] + w[4] * a[4] +
+                          w[5] * a[5] + w[6] * a[6] + w[7] * a[7] + w[8] * a[8])
+             : window(w, a, d->kernel_w, d->kernel_h, d->dilation_w * d->kernel_h);
+    const int32_t total = (int32_t)((uint32_t)ch.bias + sum);
+    *out = d->output->wide ? mote_output_wide(d->output, &ch, total)
+                           : mote_output_packed(d->output, &ch, round, total);
+  }
+}
+
 void mote_isa_depthwise__plain(const struct mote_depthwise_job *d) {
-  const int32_t out_c = d->in_c * d->multiplier;
-  for (int32_t c = 0, oc = 0; c < d->in_c; c++) {
-    for (int32_t m = 0; m < d->multiplier; m++, oc++) {
-      const struct mote_channel ch = mote_channel_at(d->output, d->params, (size_t)oc);
-      const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
-      int32_t left = -d->pad_left;
-      for (int32_t x = 0; x < d->out_w; x++, left += d->stride_w) {
-        uint32_t sum = (uint32_t)ch.bias;
-        for (int32_t j = 0; j < d->kernel_w; j++) {
-          const int32_t column = left + j * d->dilation_w;
-          if (column < 0 || column >= d->in_w) continue;
-          const int32_t at = column * d->in_c + c;
-          for (int32_t i = 0; i < d->kernel_h; i++) {
-            const int8_t *row = (const int8_t *)d->rows[i];
-            if (row) sum += (uint32_t)(w[j * d->kernel_h + i] * (row[at] - d->in_zp));
-          }
-        }
-        const int32_t total = (int32_t)sum;
-        put(d->output, &ch, &total, 1, d->out + (size_t)x * (size_t)out_c + oc, 1);
-      }
+  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
+  for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
+    const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
+    const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
+    int8_t *out = d->out + (size_t)x * out_c;
+    uint32_t oc = 0;
+    for (int32_t c = 0; c < d->in_c; c++) {
+      gather(d, x * d->stride_w - d->pad_left, wide, c);
+      for (int32_t m = 0; m < d->multiplier; m++, oc++)
+        depthwise_channel(d, oc, n, out + oc, out_c);
     }
   }
 }

@@ -54,7 +54,7 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
  *
  * strip_w: output pixels whose windows are widened to int16 in the state at a time; it decides the state.
  * Pixels go through the inner loop in blocks of up to MOTE_CONV_BLOCK, so a multiple of that, or all pixels
- * of a call, is good. Where kernel_w is 1, or kernel_h * in_c is no multiple of 4, the pixels of all rows_out
+ * of a call, is good. Where kernel_w is 1, or in_c is no multiple of 4, the pixels of all rows_out
  * rows count as one run (strip_w up to rows_out * out_w); else a strip lies within one row and neighbouring
  * windows share their columns.
  * alias: with a 1x1 kernel, stride 1, no padding and out_c <= in_c, out may be rows[0] when rows_out is 1.

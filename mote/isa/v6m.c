@@ -1,0 +1,152 @@
+/* v6m: the convolution's inner loop for ARMv6-M (Cortex-M0, M0+), in assembly because most instructions see
+ * only r0..r7: the sums of up to five pixels live in r8..r12, which ADD can reach, the pointer to weights in
+ * lr. A quad is 4 weights, 7 instructions with their widening; a pixel's share of it is one LDM and, for each
+ * of 4 products, an extraction (SXTH or ASRS), MULS and ADD: 13 instructions.
+ * No unaligned access: weights are read as aligned words, activations as words of two int16. */
+#include "mote/isa/isa.h"
+
+#if MOTE_ISA_V6M
+
+/* One run of quads; the assembly knows the offsets. */
+struct v6m_run {
+  int32_t sums[MOTE_ISA_BLOCK]; /*  0 */
+  const int8_t *weights;        /* 20 */
+  const int16_t *values;        /* 24 */
+  const int8_t *end;            /* 28: of the weights */
+  uint32_t skip; /* 32: bytes from the last pixel of a quad to the first of the next */
+};
+typedef char v6m_run_layout[sizeof(struct v6m_run) == 36 ? 1 : -1];
+
+__asm__(".syntax unified\n"
+        ".thumb\n"
+        ".macro mote_pixel sum\n"
+        "  ldm r0!, {r6, r7}\n"
+        "  sxth r1, r6\n"
+        "  muls r1, r3, r1\n"
+        "  add \\sum, \\sum, r1\n"
+        "  asrs r6, r6, #16\n"
+        "  muls r6, r4, r6\n"
+        "  add \\sum, \\sum, r6\n"
+        "  sxth r1, r7\n"
+        "  muls r1, r5, r1\n"
+        "  add \\sum, \\sum, r1\n"
+        "  asrs r7, r7, #16\n"
+        "  muls r7, r2, r7\n"
+        "  add \\sum, \\sum, r7\n"
+        ".endm\n"
+        /* stack: 0 end, 4 skip, 8 run */
+        ".macro mote_v6m name, pixels\n"
+        "  .section .text.\\name, \"ax\", %progbits\n"
+        "  .balign 4\n"
+        "  .global \\name\n"
+        "  .type \\name, %function\n"
+        "  .thumb_func\n"
+        "\\name:\n"
+        "  push {r4, r5, r6, r7, lr}\n"
+        "  mov r4, r8\n"
+        "  mov r5, r9\n"
+        "  mov r6, r10\n"
+        "  mov r7, r11\n"
+        "  push {r4, r5, r6, r7}\n"
+        "  ldr r1, [r0, #28]\n"
+        "  ldr r2, [r0, #32]\n"
+        "  mov r3, r0\n"
+        "  push {r1, r2, r3}\n"
+        "  ldm r0!, {r1, r2, r3, r4, r5, r6, r7}\n"
+        "  mov r8, r1\n"
+        "  mov r9, r2\n"
+        "  mov r10, r3\n"
+        "  mov r11, r4\n"
+        "  mov r12, r5\n"
+        "  mov lr, r6\n"
+        "  mov r0, r7\n"
+        "1:\n"
+        "  mov r1, lr\n"
+        "  ldm r1!, {r2}\n"
+        "  mov lr, r1\n"
+        "  sxtb r3, r2\n"
+        "  asrs r2, r2, #8\n"
+        "  sxtb r4, r2\n"
+        "  asrs r2, r2, #8\n"
+        "  sxtb r5, r2\n"
+        "  asrs r2, r2, #8\n"
+        "  mote_pixel r8\n"
+        "  .if \\pixels > 1\n"
+        "    mote_pixel r9\n"
+        "  .endif\n"
+        "  .if \\pixels > 2\n"
+        "    mote_pixel r10\n"
+        "  .endif\n"
+        "  .if \\pixels > 3\n"
+        "    mote_pixel r11\n"
+        "  .endif\n"
+        "  .if \\pixels > 4\n"
+        "    mote_pixel r12\n"
+        "  .endif\n"
+        "  ldr r1, [sp, #4]\n"
+        "  adds r0, r0, r1\n"
+        "  ldr r1, [sp]\n"
+        "  cmp lr, r1\n"
+        "  bne 1b\n"
+        "  ldr r0, [sp, #8]\n"
+        "  mov r1, r8\n"
+        "  mov r2, r9\n"
+        "  mov r3, r10\n"
+        "  mov r4, r11\n"
+        "  mov r5, r12\n"
+        "  mov r6, lr\n"
+        "  stm r0!, {r1, r2, r3, r4, r5, r6}\n"
+        "  add sp, sp, #12\n"
+        "  pop {r4, r5, r6, r7}\n"
+        "  mov r8, r4\n"
+        "  mov r9, r5\n"
+        "  mov r10, r6\n"
+        "  mov r11, r7\n"
+        "  pop {r4, r5, r6, r7, pc}\n"
+        "  .size \\name, . - \\name\n"
+        ".endm\n"
+        "mote_v6m mote_v6m_run1, 1\n"
+        "mote_v6m mote_v6m_run2, 2\n"
+        "mote_v6m mote_v6m_run3, 3\n"
+        "mote_v6m mote_v6m_run4, 4\n"
+        "mote_v6m mote_v6m_run5, 5\n"
+        ".text\n");
+
+void mote_v6m_run1(struct v6m_run *r);
+void mote_v6m_run2(struct v6m_run *r);
+void mote_v6m_run3(struct v6m_run *r);
+void mote_v6m_run4(struct v6m_run *r);
+void mote_v6m_run5(struct v6m_run *r);
+
+void mote_isa_conv__v6m(const struct mote_conv_job *b) {
+  static void (*const loops[MOTE_ISA_BLOCK])(struct v6m_run *) = {
+      mote_v6m_run1, mote_v6m_run2, mote_v6m_run3, mote_v6m_run4, mote_v6m_run5,
+  };
+  void (*const loop)(struct v6m_run *) = loops[b->pixels - 1];
+  struct v6m_run r;
+  int8_t *out = b->out;
+  r.skip = 2 * b->quad_step - 8 * b->pixels;
+  r.weights = b->weights;
+  for (uint32_t c = 0; c < b->channels; c++, out++) {
+    const struct mote_channel ch = mote_channel_at(b->output, b->params, c);
+    for (uint32_t i = 0; i < MOTE_ISA_BLOCK; i++) r.sums[i] = ch.bias;
+    for (uint32_t j = 0; j < b->columns; j++) {
+      r.values = b->values + b->column_at[j];
+      r.end = r.weights + 4 * b->quads;
+      loop(&r);
+    }
+    int8_t *to = out;
+    if (b->output->wide) {
+      for (uint32_t i = 0; i < b->pixels; i++, to += b->out_step)
+        *to = mote_output_wide(b->output, &ch, r.sums[i]);
+    } else {
+      const int32_t round = mote_channel_round(b->output, &ch);
+      for (uint32_t i = 0; i < b->pixels; i++, to += b->out_step)
+        *to = mote_output_packed(b->output, &ch, round, r.sums[i]);
+    }
+  }
+}
+
+#else
+typedef int mote_isa_v6m_is_empty; /* C wants a declaration in every file */
+#endif
