@@ -53,31 +53,46 @@ static void transpose_any(const struct mote_depthwise_job *d, int32_t at, int32_
               i + 1 < d->kernel_h ? load4(rows[i + 1], at, n, minus) : nothing);
 }
 
-/* `columns` whole columns of three rows that exist, four channels. */
+/* `columns` (at least 1) whole columns of three rows that exist, four channels: what transpose_any does, in
+ * 22 instructions a column. The eight words of a column are r4..r11, stored at once. */
 static uint32_t *transpose3(const struct mote_depthwise_job *d, int32_t at, int32_t columns,
                             uint32_t *to) {
-  const int8_t *a = (const int8_t *)d->rows[0] + at, *b = (const int8_t *)d->rows[1] + at,
-               *c = (const int8_t *)d->rows[2] + at;
-  const uint32_t minus = both(-d->in_zp);
-  const int32_t in_c = d->in_c;
-  for (uint32_t *end = to + 8 * columns; to != end; to += 8) {
-    const uint32_t x = load(a), y = load(b), z = load(c);
-    const uint32_t xe = even_add(minus, x), xo = odd_add(minus, x);
-    const uint32_t ze = even_add(minus, z), zo = odd_add(minus, z);
-    const uint32_t ye = even_add(minus, y), yo = odd_add(minus, y);
-    to[0] = bottoms(xe, ze);
-    to[1] = ye;
-    to[2] = bottoms(xo, zo);
-    to[3] = yo;
-    to[4] = tops(xe, ze);
-    to[5] = ye >> 16;
-    to[6] = tops(xo, zo);
-    to[7] = yo >> 16;
-    a += in_c;
-    b += in_c;
-    c += in_c;
-  }
-  return to;
+  register const int8_t *r0 __asm__("r0") = (const int8_t *)d->rows[0] + at;
+  register const int8_t *r1 __asm__("r1") = (const int8_t *)d->rows[1] + at;
+  register const int8_t *r2 __asm__("r2") = (const int8_t *)d->rows[2] + at;
+  register int32_t r3 __asm__("r3") = d->in_c;
+  register uint32_t *ip __asm__("ip") = to;
+  register uint32_t lr __asm__("lr") = both(-d->in_zp);
+  register uint32_t *end __asm__("r4") = to + 8 * columns;
+  __asm__ volatile("push {r4}\n"
+                   "1:\n\t"
+                   "ldr r10, [r0]\n\t"
+                   "add r0, r0, r3\n\t"
+                   "ldr r11, [r2]\n\t"
+                   "add r2, r2, r3\n\t"
+                   "ldr r7, [r1]\n\t"
+                   "add r1, r1, r3\n\t"
+                   "sxtab16 r8, lr, r10\n\t"
+                   "sxtab16 r10, lr, r10, ror #8\n\t"
+                   "sxtab16 r9, lr, r11\n\t"
+                   "sxtab16 r11, lr, r11, ror #8\n\t"
+                   "pkhbt r4, r8, r9, lsl #16\n\t"
+                   "pkhtb r8, r9, r8, asr #16\n\t"
+                   "pkhbt r6, r10, r11, lsl #16\n\t"
+                   "pkhtb r10, r11, r10, asr #16\n\t"
+                   "sxtab16 r5, lr, r7\n\t"
+                   "sxtab16 r7, lr, r7, ror #8\n\t"
+                   "lsr r9, r5, #16\n\t"
+                   "lsr r11, r7, #16\n\t"
+                   "stm ip!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t"
+                   "ldr r4, [sp]\n\t"
+                   "cmp ip, r4\n\t"
+                   "bne 1b\n\t"
+                   "pop {r4}\n\t"
+                   : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(ip), "+r"(end)
+                   : "r"(r3), "r"(lr)
+                   : "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
+  return ip;
 }
 
 static uint32_t *clear(uint32_t *to, int32_t words) {
@@ -85,22 +100,37 @@ static uint32_t *clear(uint32_t *to, int32_t words) {
   return to;
 }
 
-/* Columns x .. x + columns - 1 of channels c .. c + 3; those outside the row are 0. */
-static void transpose_columns(const struct mote_depthwise_job *d, int32_t x, int32_t columns,
-                              int32_t c) {
-  const int32_t words = 4 * ((d->kernel_h + 1) / 2), n = d->in_c - c;
+/* A strip of columns: those left and right of the row are 0 for every group of channels, and are cleared
+ * once. */
+struct strip {
+  int32_t first, inside; /* column of the row, and how many of the strip lie in it */
+  uint32_t *to;          /* where these go */
+};
+
+static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
+  const int32_t words = 4 * ((d->kernel_h + 1) / 2);
   const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
-  int32_t inside = d->in_w - (x + left);
-  if (inside > columns - left) inside = columns - left;
-  if (inside < 0) inside = 0;
-  uint32_t *to = clear((uint32_t *)d->scratch, left * words);
-  int32_t at = (x + left) * d->in_c + c;
-  if (d->kernel_h == 3 && n >= 4 && d->rows[0] && d->rows[1] && d->rows[2]) {
-    to = transpose3(d, at, inside, to);
-  } else {
-    for (int32_t i = 0; i < inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
+  struct strip s;
+  s.first = x + left;
+  s.inside = d->in_w - s.first;
+  if (s.inside > columns - left) s.inside = columns - left;
+  if (s.inside < 0) s.inside = 0;
+  s.to = clear((uint32_t *)d->scratch, left * words);
+  clear(s.to + s.inside * words, (columns - left - s.inside) * words);
+  return s;
+}
+
+/* Transposes the strip's columns of channels c .. c + 3. */
+static void transpose_columns(const struct mote_depthwise_job *d, const struct strip *s,
+                              int32_t c) {
+  const int32_t n = d->in_c - c, words = 4 * ((d->kernel_h + 1) / 2);
+  int32_t at = s->first * d->in_c + c;
+  uint32_t *to = s->to;
+  if (s->inside && d->kernel_h == 3 && n >= 4 && d->rows[0] && d->rows[1] && d->rows[2]) {
+    transpose3(d, at, s->inside, to);
+    return;
   }
-  clear(to, (columns - left - inside) * words);
+  for (int32_t i = 0; i < s->inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
 }
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
@@ -253,33 +283,33 @@ static int32_t block_of(int32_t left) {
   return left < 5 ? left : 5;
 }
 
-/* `channels` output channels from oc on over n pixels; `columns` is the first channel's, the next channel's
- * lie values_step bytes on. */
-static void run3(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t oc,
-                 uint32_t channels, uint32_t values_step, int32_t n, int8_t *out,
-                 uint32_t out_step) {
-  struct dsp_frame f;
-  const uint32_t column_step = 32 * (uint32_t)d->stride_w;
-  f.out_step = out_step;
-  f.values_step = values_step;
-  f.column_step = column_step;
-  while (n) {
+/* The next `channels` output channels over n pixels: columns of the first channel at `columns`, of the others
+ * f->values_step bytes on. The frame goes on with the channels behind them. */
+static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
+                 uint32_t channels, int32_t n, int8_t *out) {
+  const int8_t *const weights = f->weights;
+  const void *const bias = f->bias;
+  const uint32_t *const words = f->words;
+  for (;;) {
     const int32_t pixels = d->stride_w == 1 ? block_of(n) : n;
-    mote_dsp_frame_output(&f, d->output, d->params, oc);
-    f.weights = d->weights + 9 * (size_t)oc;
-    f.values = columns;
-    f.values_end = columns + (size_t)pixels * column_step / 4;
-    f.out = out;
-    f.out_end = out + channels;
+    const uint32_t *next = columns + pixels * (int32_t)(f->column_step / 4);
+    f->values = columns;
+    f->values_end = next;
+    f->out = out;
+    f->out_end = out + channels;
     if (d->stride_w == 1 && pixels == 5)
-      mote_dsp_depthwise5(&f);
+      mote_dsp_depthwise5(f);
     else if (d->stride_w == 1 && pixels == 4)
-      mote_dsp_depthwise4(&f);
+      mote_dsp_depthwise4(f);
     else
-      mote_dsp_depthwise(&f);
+      mote_dsp_depthwise(f);
     n -= pixels;
-    columns += (size_t)pixels * column_step / 4;
-    out += (size_t)pixels * out_step;
+    if (n == 0) return;
+    columns = next;
+    out += pixels * (int32_t)f->out_step;
+    f->weights = weights;
+    f->bias = bias;
+    f->words = words;
   }
 }
 
@@ -311,36 +341,57 @@ static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns,
   }
 }
 
+/* Strips of a 3x3 layer whose outputs the assembly can make. */
+static void strip3(const struct mote_depthwise_job *d, const struct strip *s, int32_t n,
+                   int8_t *out) {
+  const uint32_t *columns = (const uint32_t *)d->scratch;
+  const uint32_t multiplier = (uint32_t)d->multiplier;
+  struct dsp_frame f;
+  mote_dsp_frame_output(&f, d->output, d->params, 0);
+  f.weights = d->weights;
+  f.out_step = (uint32_t)d->in_c * multiplier;
+  f.values_step = multiplier == 1 ? 8 : 0;
+  f.column_step = 32 * (uint32_t)d->stride_w;
+  for (int32_t c = 0; c < d->in_c; c += 4) {
+    const uint32_t group = d->in_c - c < 4 ? (uint32_t)(d->in_c - c) : 4;
+    transpose_columns(d, s, c);
+    if (multiplier == 1) {
+      run3(d, &f, columns, group, n, out);
+      out += group;
+    } else {
+      for (uint32_t i = 0; i < group; i++, out += multiplier)
+        run3(d, &f, columns + 2 * i, multiplier, n, out);
+    }
+  }
+}
+
+static void strip_any(const struct mote_depthwise_job *d, const struct strip *s, int32_t n,
+                      uint32_t *weights, int8_t *out) {
+  const int32_t half = (d->kernel_h + 1) / 2;
+  const uint32_t *columns = (const uint32_t *)d->scratch;
+  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
+  uint32_t oc = 0;
+  for (int32_t c = 0; c < d->in_c; c += 4) {
+    transpose_columns(d, s, c);
+    for (int32_t i = 0; i < 4 && c + i < d->in_c; i++)
+      for (int32_t m = 0; m < d->multiplier; m++, oc++)
+        run_any(d, columns + half * i, weights, oc, n, out + oc, out_c);
+  }
+}
+
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
   const struct mote_output *o = d->output;
   const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1 && !o->wide &&
                     o->low == -128 && o->high == 127;
-  const uint32_t half = (uint32_t)(d->kernel_h + 1) / 2,
-                 out_c = (uint32_t)(d->in_c * d->multiplier);
-  const uint32_t multiplier = (uint32_t)d->multiplier;
-  uint32_t *columns = (uint32_t *)d->scratch;
   for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
     const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
     const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
-    uint32_t *weights = columns + 4 * half * (uint32_t)wide;
-    int8_t *out = d->out + (size_t)x * out_c;
-    uint32_t oc = 0;
-    for (int32_t c = 0; c < d->in_c; c += 4) {
-      const uint32_t group = d->in_c - c < 4 ? (uint32_t)(d->in_c - c) : 4;
-      transpose_columns(d, x * d->stride_w - d->pad_left, wide, c);
-      if (three && multiplier == 1) {
-        run3(d, columns, oc, group, 8, n, out + oc, out_c);
-        oc += group;
-        continue;
-      }
-      for (uint32_t i = 0; i < group; i++, oc += multiplier) {
-        if (three)
-          run3(d, columns + 2 * i, oc, multiplier, 0, n, out + oc, out_c);
-        else
-          for (uint32_t m = 0; m < multiplier; m++)
-            run_any(d, columns + half * i, weights, oc + m, n, out + oc + m, out_c);
-      }
-    }
+    const struct strip s = strip_of(d, x * d->stride_w - d->pad_left, wide);
+    int8_t *out = d->out + x * d->in_c * d->multiplier;
+    if (three)
+      strip3(d, &s, n, out);
+    else
+      strip_any(d, &s, n, (uint32_t *)d->scratch + 4 * ((d->kernel_h + 1) / 2) * wide, out);
   }
 }
 
