@@ -171,6 +171,17 @@ static bool write_features(struct arena *a, const struct bundle *b, struct err *
   return write_text(a, b->dir, "features.h", source.data, e);
 }
 
+/* The files of the project that chips.mk gives flags of their own. */
+static int hot_files(struct arena *a, const struct emulate_target *target, const struct sources *s,
+                     struct emulate_flags *flags) {
+  const char *list = arena_printf(a, " %s ", target->hot);
+  int n = 0;
+  for (int i = 0; i < s->n; i++)
+    if (strstr(list, arena_printf(a, " %s ", s->files[i])))
+      flags[n++] = (struct emulate_flags){s->files[i], target->hot_flags};
+  return n;
+}
+
 /* ---- doors -------------------------------------------------------------------------- */
 
 static bool pack_of(const struct emulate_target *target, enum mote_pack *pack, struct err *e) {
@@ -208,8 +219,10 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   if (!dir_make(dir, e) || !compile_emit_c(&b->compiled, "model", "model.h", &header, &source, e) ||
       !find_sources(a, b, &sources, e))
     return false;
-  return emulate_project(a, dir, request->title, request->target, sources.files, sources.n, NULL, 0,
-                         0, e) &&
+  struct emulate_flags *flags = ARENA_ARRAY(a, struct emulate_flags, sources.n + 1);
+  const int n_flags = hot_files(a, request->target, &sources, flags);
+  return emulate_project(a, dir, request->title, request->target, sources.files, sources.n, flags,
+                         n_flags, 0, e) &&
          write_text(a, dir, "model.h", header.data, e) &&
          write_text(a, dir, "model.c", source.data, e) &&
          (!request->features || write_features(a, b, e)) &&

@@ -14,6 +14,7 @@ bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m
   if (path) {
     m->title = arena_strdup(a, file_part(path));
     m->graph = import_file(a, path, e);
+    if (m->graph) *e = (struct err){0}; /* what fails later is not the file's fault */
     return m->graph != NULL;
   }
   struct project *p = ARENA_NEW(a, struct project);

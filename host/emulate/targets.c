@@ -26,6 +26,8 @@ static struct emulate_target *target_of(struct emulate_target *list, int *count,
   *t = (struct emulate_target){.name = name,
                                .compiler = "",
                                .flags = "",
+                               .hot = "",
+                               .hot_flags = "",
                                .machine = "",
                                .small_machine = "",
                                .start = "",
@@ -39,6 +41,10 @@ static bool set_fact(struct emulate_target *t, const char *fact, const char *val
     t->compiler = value;
   else if (!strcmp(fact, "FLAGS"))
     t->flags = value;
+  else if (!strcmp(fact, "HOT"))
+    t->hot = value;
+  else if (!strcmp(fact, "HOTFLAGS"))
+    t->hot_flags = value;
   else if (!strcmp(fact, "MACHINE"))
     t->machine = value;
   else if (!strcmp(fact, "SMALL"))
