@@ -101,7 +101,8 @@ $(CB)/libmote.a: $(CHIP_OBJ)
 	@rm -f $@; $(CHIP_AR_$(CHIP)) rcs $@ $^
 $(CB)/mote/%.o: mote/%.c
 	@mkdir -p $(@D)
-	$(call say,cc)$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
+	$(call say,cc)$(CHIP_CC_$(CHIP)) $(BARE_CFLAGS) $(CHIP_FLAGS_$(CHIP)) \
+	  $(if $(filter $(CHIP_HOT_$(CHIP)),$<),$(CHIP_HOTFLAGS_$(CHIP))) -ffunction-sections -fdata-sections $(DEPS) -c $< -o $@
 
 # One training step against PyTorch (Debian: python3-torch python3-numpy). Exit code 1: Mote is not faster.
 $(B)/bench/%: test/bench/%.c $(B)/libhost.a $(B)/libmote.a

@@ -171,13 +171,24 @@ static bool write_features(struct arena *a, const struct bundle *b, struct err *
   return write_text(a, b->dir, "features.h", source.data, e);
 }
 
+/* Whether a file matches one of Make's patterns: "mote/isa/%" or a whole name. */
+static bool matches(const char *patterns, const char *file) {
+  for (const char *p = patterns; *p;) {
+    const size_t n = strcspn(p, " ");
+    const bool open = n && p[n - 1] == '%';
+    if (n && (open ? !strncmp(p, file, n - 1) : strlen(file) == n && !strncmp(p, file, n)))
+      return true;
+    p += n + strspn(p + n, " ");
+  }
+  return false;
+}
+
 /* The files of the project that chips.mk gives flags of their own. */
-static int hot_files(struct arena *a, const struct emulate_target *target, const struct sources *s,
+static int hot_files(const struct emulate_target *target, const struct sources *s,
                      struct emulate_flags *flags) {
-  const char *list = arena_printf(a, " %s ", target->hot);
   int n = 0;
   for (int i = 0; i < s->n; i++)
-    if (strstr(list, arena_printf(a, " %s ", s->files[i])))
+    if (text_ends(s->files[i], ".c") && matches(target->hot, s->files[i]))
       flags[n++] = (struct emulate_flags){s->files[i], target->hot_flags};
   return n;
 }
@@ -220,7 +231,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
       !find_sources(a, b, &sources, e))
     return false;
   struct emulate_flags *flags = ARENA_ARRAY(a, struct emulate_flags, sources.n + 1);
-  const int n_flags = hot_files(a, request->target, &sources, flags);
+  const int n_flags = hot_files(request->target, &sources, flags);
   return emulate_project(a, dir, request->title, request->target, sources.files, sources.n, flags,
                          n_flags, 0, e) &&
          write_text(a, dir, "model.h", header.data, e) &&

@@ -123,6 +123,8 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   json_string(&j, "machine", r->machine);
   json_string(&j, "machine_again", r->small_machine);
   json_string(&j, "compiler_flags", k->request.target->flags);
+  json_string(&j, "hot_files", k->request.target->hot);
+  json_string(&j, "hot_flags", k->request.target->hot_flags);
   json_board(&j, k->request.board);
   json_int(&j, "inferences", r->count);
   if (r->counted)

@@ -56,6 +56,8 @@ static const char *report(struct arena *a, const struct bundle *b, int64_t stack
     json_null(&j, "board");
   json_string(&j, "compiler", b->request.target->compiler);
   json_string(&j, "compiler_flags", b->request.target->flags);
+  json_string(&j, "hot_files", b->request.target->hot);
+  json_string(&j, "hot_flags", b->request.target->hot_flags);
   compile_report_json(&b->compiled, &m, &j);
   if (b->request.features) {
     json_object(&j, "features");

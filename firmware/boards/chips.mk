@@ -1,6 +1,8 @@
 # How each chip is compiled for, and where it is emulated. One line a fact; `make bare`, `mote build` and
 # `mote bench` read the same lines. Facts with spaces are flags; the rest are single words.
 #   CC AR FLAGS   the compiler
+#   HOT HOTFLAGS  files with the inner loops (patterns as Make's filter has them), and flags that stand behind
+#                 FLAGS for them; chosen by measurement, see docs/estimates.md
 #   CORE          whose published timings the estimate of cycles uses: m4, m0plus, none
 #   PACK POINTER  layout of packed weights (mote/isa/isa.h) and bytes of a pointer
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
@@ -8,7 +10,9 @@
 #   BOARD         folder of the start-up code and linker script
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
-CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2
+CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os
+CHIP_HOT_cortex-m4       := mote/isa/% mote/dsp/%
+CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts -fno-tree-pre
 CHIP_CORE_cortex-m4      := m4
 CHIP_PACK_cortex-m4      := PLAIN
 CHIP_POINTER_cortex-m4   := 4
@@ -19,7 +23,9 @@ CHIP_BOARD_cortex-m4     := mps2
 # access is made to trap there, and the program's instructions are checked to be ARMv6-M's.
 CHIP_CC_cortex-m0plus    := arm-none-eabi-gcc
 CHIP_AR_cortex-m0plus    := arm-none-eabi-ar
-CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -O2
+CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os
+CHIP_HOT_cortex-m0plus   := mote/isa/% mote/dsp/%
+CHIP_HOTFLAGS_cortex-m0plus := -O2
 CHIP_CORE_cortex-m0plus  := m0plus
 CHIP_PACK_cortex-m0plus  := PLAIN
 CHIP_POINTER_cortex-m0plus := 4

@@ -20,11 +20,11 @@ enum emulate_core { EMULATE_CORE_NONE, EMULATE_CORE_M0PLUS, EMULATE_CORE_M4 };
 
 /* source: firmware/boards/chips.mk, one line a fact. */
 struct emulate_target {
-  const char *name;     /* "cortex-m4", "cortex-m0plus", "host" */
-  const char *compiler; /* "arm-none-eabi-gcc" */
-  const char *flags;         /* of every file */
-  const char *hot, *hot_flags; /* files, blanks between, that get these flags behind: by measurement */
-  const char *machine;  /* QEMU's name; "" = the program runs on this machine, uncounted */
+  const char *name;            /* "cortex-m4", "cortex-m0plus", "host" */
+  const char *compiler;        /* "arm-none-eabi-gcc" */
+  const char *flags;           /* of every file */
+  const char *hot, *hot_flags; /* Make's patterns of files, and flags that stand behind for them */
+  const char *machine;         /* QEMU's name; "" = the program runs on this machine, uncounted */
   const char *
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */
   const char *start; /* folder of start-up code and linker script in firmware/boards */
