@@ -20,7 +20,7 @@ struct pair {
  * < 2^30. */
 static inline struct pair turn(int32_t a, int32_t b, int32_t c, int32_t s) {
   struct pair r;
-  if (MOTE_ISA_SHORT_MULTIPLY) {
+  if (MOTE_ISA_V6M) {
     const int32_t ah = a >> 15, al = a & 0x7FFF, bh = b >> 15, bl = b & 0x7FFF;
     r.re = ah * c + bh * s + ((al * c + bl * s + 0x4000) >> 15);
     r.im = bh * c - ah * s + ((bl * c - al * s + 0x4000) >> 15);
