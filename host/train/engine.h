@@ -51,8 +51,8 @@ struct unit {
   float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
   float *wq, *wr;
-  int32_t *bias, *multiplier;
-  int *shift_of;
+  int32_t *bias, *multiplier, *left, *right;
+  float *real;    /* what a unit of the sum is worth */
   float *w_scale; /* [np]; dense: one value repeated */
   float *bias_scale;
   int32_t *zeros;

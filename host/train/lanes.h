@@ -18,6 +18,13 @@ struct lanes_window {
   int in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, np;
 };
 
+/* How int32 sums of np channels become steps q - zp of an output; multiplier 0 in padded channels. */
+struct lanes_requantise {
+  const int32_t *bias, *multiplier, *left, *right; /* shifts: x * 2^left, then / 2^right */
+  const float *real;                               /* what one unit of a sum is worth */
+  int32_t zp, low, high;
+};
+
 struct lanes {
   const char *name;
   /* c[m][n] (+)= sum over k of a[i*a_row + k*a_k] * b[k][n]. needs: n a multiple of LANES; b, c aligned. */
@@ -48,6 +55,10 @@ struct lanes {
   void (*add)(size_t n, const float *a, const float *b, bool relu, float *y);
   /* y += x * k. */
   void (*add_scaled)(size_t n, const float *x, float k, float *y);
+  /* y = steps of sum (+ more) + bias: mote_requantise of mote/base, clamped. sum holds integers below 2^24;
+   * more: int32 or NULL. seen[0], seen[1]: least and greatest real value before clamping. alias: y may be sum. */
+  void (*requantise)(int rows, int np, const struct lanes_requantise *how, const float *sum,
+                     const int32_t *more, float *y, float seen[2]);
   /* out = sum of parts[p*stride], p in order. */
   void (*reduce)(size_t n, int parts, const float *in, size_t stride, float *out);
 };

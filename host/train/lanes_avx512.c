@@ -1,6 +1,6 @@
 /* train/lanes_avx512: the loops of lanes.inc with 16 floats in a vector. */
 #if defined(__x86_64__)
-#pragma GCC target("avx512f")
+#pragma GCC target("avx512f,avx512dq,avx512vl")
 #define WIDTH       16
 #define COLUMNS     4
 #define LANES_NAME  "avx512"

@@ -14,7 +14,9 @@ const struct lanes *lanes_best(void) {
   const char *most = getenv("MOTE_VECTOR");
   if (!most) most = "avx512";
   if (strcmp(most, "plain") == 0) return &lanes_plain;
-  if (strcmp(most, "avx2") != 0 && __builtin_cpu_supports("avx512f")) return &lanes_avx512;
+  if (strcmp(most, "avx2") != 0 && __builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return &lanes_avx512;
   if (__builtin_cpu_supports("avx2")) return &lanes_avx2;
 #endif
   return &lanes_plain;

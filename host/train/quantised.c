@@ -64,7 +64,11 @@ static void unit_weights(struct engine *g, struct unit *u) {
     u->bias[c] = (int32_t)(b > 2.0 * BIAS_MOST    ? 2.0 * BIAS_MOST
                            : b < -2.0 * BIAS_MOST ? -2.0 * BIAS_MOST
                                                   : b);
-    graph_output_multiplier(g->graph, u->node, c, &u->multiplier[c], &u->shift_of[c]);
+    int shift;
+    graph_output_multiplier(g->graph, u->node, c, &u->multiplier[c], &shift);
+    u->left[c] = shift > 0 ? shift : 0;
+    u->right[c] = shift > 0 ? 0 : -shift;
+    u->real[c] = u->bias_scale[c];
   }
 }
 
@@ -94,23 +98,14 @@ static inline float step_of(const struct unit *u, int32_t zp, int32_t q) {
   return (float)(mote_clamp(q + zp, u->low, u->high) - zp);
 }
 
-/* int32 sums of `rows` pixels to steps of the output. */
-static void requantise_rows(const struct engine *g, struct unit *u, int rows, const int32_t *sum,
-                            float *y, float seen[2]) {
-  const struct value *out = &g->values[u->out];
-  const float unit = g->values[u->in].scale;
-  for (int r = 0; r < rows; r++, sum += u->np, y += u->np)
-    for (int c = 0; c < u->d.out_c; c++) {
-      const int32_t all = sum[c] + u->bias[c];
-      const float real = (float)all * (unit * u->w_scale[c]);
-      seen[0] = real < seen[0] ? real : seen[0];
-      seen[1] = real > seen[1] ? real : seen[1];
-      y[c] = step_of(u, out->zp, mote_requantise(all, u->multiplier[c], u->shift_of[c]));
-    }
+static struct lanes_requantise requantise_of(const struct engine *g, const struct unit *u) {
+  return (struct lanes_requantise){u->bias, u->multiplier,        u->left, u->right,
+                                   u->real, g->values[u->out].zp, u->low,  u->high};
 }
 
 static void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
   const struct value *out = &g->values[u->out];
+  const struct lanes_requantise how = requantise_of(g, u);
   const size_t np = (size_t)u->np;
   const int rows = (s1 - s0) * u->pixels;
   float *tile = g->scratch[worker], *part = tile + (size_t)u->tile * (size_t)u->kk;
@@ -122,23 +117,22 @@ static void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int ch
     const float *a = engine_gather(g, u, s0, m0, n, tile, &a_row);
     for (int k0 = 0; k0 < u->k; k0 += SLICE) {
       const int k = u->k - k0 < SLICE ? u->k - k0 : SLICE;
+      /* The slice before is an exact integer: it moves to int32 before the next takes its place. */
+      if (k0 == SLICE) memset(sum, 0, (size_t)n * np * sizeof *sum);
+      for (size_t i = 0; k0 > 0 && i < (size_t)n * np; i++) sum[i] += (int32_t)part[i];
       g->lanes->gemm(n, u->np, k, a + k0, a_row, 1, u->wq + (size_t)k0 * np, np, part, np, false);
-      for (size_t i = 0; i < (size_t)n * np; i++) sum[i] = (k0 ? sum[i] : 0) + (int32_t)part[i];
     }
-    requantise_rows(g, u, n, sum, y, u->seen[chunk]);
+    g->lanes->requantise(n, u->np, &how, part, u->k > SLICE ? sum : NULL, y, u->seen[chunk]);
   }
 }
 
 static void depthwise_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  int32_t sum[LANES * 256];
+  const struct lanes_requantise how = requantise_of(g, u);
   for (int s = s0; s < s1; s++) {
     float *y = value_at(out, out->y, s);
     g->lanes->depthwise(&u->window, value_at(in, in->y, s), u->wq, NULL, y);
-    for (int p = 0; p < u->pixels; p++, y += u->np) {
-      for (int c = 0; c < u->np; c++) sum[c] = (int32_t)y[c];
-      requantise_rows(g, u, 1, sum, y, u->seen[chunk]);
-    }
+    g->lanes->requantise(u->pixels, u->np, &how, y, NULL, y, u->seen[chunk]);
   }
 }
 
@@ -383,7 +377,9 @@ void engine_quant_init(struct engine *g) {
     u->wr = ARENA_ARRAY(a, float, (size_t)u->k *np);
     u->bias = ARENA_ARRAY(a, int32_t, np);
     u->multiplier = ARENA_ARRAY(a, int32_t, np);
-    u->shift_of = ARENA_ARRAY(a, int, np);
+    u->left = ARENA_ARRAY(a, int32_t, np);
+    u->right = ARENA_ARRAY(a, int32_t, np);
+    u->real = ARENA_ARRAY(a, float, np);
     u->w_scale = ARENA_ARRAY(a, float, np);
     u->bias_scale = ARENA_ARRAY(a, float, np);
     u->zeros = ARENA_ARRAY(a, int32_t, np);
