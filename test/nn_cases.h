@@ -300,6 +300,10 @@ static int case_mean(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   p->multiplier = (int32_t)(1u << 30 | case_next(r) >> 2);
   p->w = (uint16_t)case_range(r, 1, 12);
   p->c = (uint16_t)case_range(r, 1, 20);
+  if (case_range(r, 0, 7) == 0) { /* sums beyond int16 */
+    p->w = 400;
+    p->c = (uint16_t)case_range(r, 1, 5);
+  }
   t->calls = (unsigned)case_range(r, 1, 8);
   p->count = p->w * t->calls;
   p->divide = (uint8_t)case_range(r, 0, 1);

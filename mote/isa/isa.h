@@ -180,13 +180,19 @@ static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint64_t kerne
   return (4 * columns + kernel_w) * height * 2;
 }
 
+/* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
+void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+
 #if MOTE_ISA_DSP
+#define mote_isa_add_row   mote_isa_add_row__dsp
 #define mote_isa_widen     mote_isa_widen__dsp
 #define mote_isa_conv      mote_isa_conv__dsp
 #define mote_isa_dense     mote_isa_dense__dsp
 #define mote_isa_depthwise mote_isa_depthwise__dsp
 #else
-#define mote_isa_widen mote_isa_widen__plain
+#define mote_isa_add_row mote_isa_add_row__plain
+#define mote_isa_widen   mote_isa_widen__plain
 #if MOTE_ISA_V6M
 #define mote_isa_conv mote_isa_conv__v6m
 #else

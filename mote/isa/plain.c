@@ -119,3 +119,12 @@ void mote_isa_depthwise__plain(const struct mote_depthwise_job *d) {
     }
   }
 }
+
+void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
+  for (uint32_t i = 0; i < c; i++) {
+    const int8_t *from = row + i;
+    int32_t sum = 0; /* w < 2^16 values of at most 2^7: below 2^23 */
+    for (uint32_t x = 0; x < w; x++, from += c) sum += *from;
+    sums[i] += (uint32_t)sum;
+  }
+}

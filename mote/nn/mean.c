@@ -8,17 +8,11 @@ static void begin(const void *params, void *state) {
   for (uint32_t c = 0; c < p->c; c++) sums[c] = 0;
 }
 
-/* w <= 65,535 values of at most 2^7: below 2^23. The sums of a hostile plan's many calls may wrap. */
+/* The sums of a hostile plan's many calls may wrap. */
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_mean_s8 *p = (const struct mote_mean_s8 *)params;
-  uint32_t *sums = (uint32_t *)state;
   (void)out;
-  for (uint32_t c = 0; c < p->c; c++) {
-    const int8_t *from = (const int8_t *)rows[0] + c;
-    int32_t sum = 0;
-    for (uint32_t x = 0; x < p->w; x++, from += p->c) sum += *from;
-    sums[c] += (uint32_t)sum;
-  }
+  mote_isa_add_row((uint32_t *)state, (const int8_t *)rows[0], p->w, p->c);
 }
 
 static int32_t rounded_mean(int32_t sum, uint32_t count) {
