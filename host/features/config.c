@@ -80,7 +80,7 @@ static void defaults_speech(struct features_config *c, struct text *why) {
   if (c->kind == FEATURES_MFCC) {
     c->coefficients = 13;
   } else {
-    c->range_db = 60;
+    c->range_db = 45;
   }
   /* Few points a second: as many bands as the spectrum can tell apart. */
   const double bins = (c->high_hz - c->low_hz) * c->fft_size / c->rate_hz;
@@ -95,7 +95,7 @@ static void defaults_speech(struct features_config *c, struct text *why) {
       "Each band's mean over the window is taken off, so that loudness, microphone and much of the "
       "speaker's timbre do not count.%s",
       c->kind == FEATURES_MFCC ? ""
-                               : " Values more than 60 dB below the window's loudest are raised to "
+                               : " Values more than 45 dB below the window's loudest are raised to "
                                  "that, so that silence looks the "
                                  "same in every recording.");
 }
