@@ -70,8 +70,7 @@ static const char *ranged(struct arena *a, const struct object *b, const char *k
   double low = object_number(b, arena_printf(a, "ranges.%s.low", key));
   double high = object_number(b, arena_printf(a, "ranges.%s.high", key));
   double typical = object_number(b, arena_printf(a, "ranges.%s.typical", key));
-  const char *reason = object_text(b, arena_printf(a, "ranges.%s.unknown", key));
-  if (!isfinite(low) || !isfinite(high)) return reason[0] ? reason : DASH;
+  if (!isfinite(low) || !isfinite(high)) return DASH;
   return arena_printf(a, "%s (%s to %s)", short_number(a, typical), short_number(a, low),
                       short_number(a, high));
 }
@@ -181,6 +180,21 @@ static void pad(struct text *out, int n) {
   for (; n > 0; n--) text_add(out, " ");
 }
 
+/* Where a board's currents come from, and why a figure is missing, a line each. */
+static void add_sources(struct arena *a, const struct object *b, struct text *out) {
+  static const struct {
+    const char *path, *what;
+  } lines[] = {{"board.active_source", "running"},
+               {"board.sleep_source", "asleep"},
+               {"board.wait_source", "flash"},
+               {"ranges.energy_uj.unknown", "no energy"},
+               {"ranges.battery_days.unknown", "no days"}};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    const char *text = object_text(b, lines[i].path);
+    if (text[0]) text_printf(out, "%s, %s: %s\n", board_name(a, b), lines[i].what, text);
+  }
+}
+
 void report_table_text(const struct report_facts *facts, struct text *out) {
   struct arena *a = facts->arena;
   if (facts->test) {
@@ -215,11 +229,7 @@ void report_table_text(const struct report_facts *facts, struct text *out) {
     text_add(out, "\n");
   }
   text_printf(out, "\n%s\n", footnote);
-  for (int i = 0; i < facts->n; i++)
-    if (object_text(facts->bench[i], "board.active_source")[0])
-      text_printf(out, "%s: running %s; asleep %s\n", board_name(a, facts->bench[i]),
-                  object_text(facts->bench[i], "board.active_source"),
-                  object_text(facts->bench[i], "board.sleep_source"));
+  for (int i = 0; i < facts->n; i++) add_sources(a, facts->bench[i], out);
 }
 
 void report_table_page(const struct report_facts *facts, struct report *page) {
@@ -247,5 +257,12 @@ void report_table_page(const struct report_facts *facts, struct report *page) {
                          .head = head,
                          .cells = cells,
                          .numeric = numeric});
-  report_paragraph(page, footnote);
+  struct text sources;
+  text_init(&sources, a);
+  text_printf(&sources, "%s\n", footnote);
+  for (int i = 0; i < facts->n; i++) {
+    text_add(&sources, "\n");
+    add_sources(a, facts->bench[i], &sources);
+  }
+  report_small(page, sources.data);
 }

@@ -220,6 +220,7 @@ static void hostile_text_is_escaped(void **state) {
   report_heading(r, evil);
   report_heading(r, evil);
   report_paragraph(r, evil);
+  report_small(r, evil);
   report_tiles(r, &(struct report_tile){evil, evil, evil, 2}, 1);
   report_table(r, &(struct report_table){evil, 1, 1, &evil, &evil, NULL});
   double y = 1;

@@ -45,18 +45,24 @@ void report_heading(struct report *r, const char *text) {
   text_add(&r->contents, "</a>\n");
 }
 
-void report_paragraph(struct report *r, const char *text) {
+static void paragraphs(struct report *r, const char *open, const char *text) {
   page_group(r, PAGE_ALONE);
   for (const char *p = text ? text : ""; *p;) {
     const char *end = strstr(p, "\n\n");
     size_t n = end ? (size_t)(end - p) : strlen(p);
     char *part = arena_printf(r->arena, "%.*s", (int)n, p);
-    text_add(&r->body, "<p>");
+    text_add(&r->body, open);
     draw_text(&r->body, part);
     text_add(&r->body, "</p>\n");
     p += n;
     while (*p == '\n') p++;
   }
+}
+
+void report_paragraph(struct report *r, const char *text) { paragraphs(r, "<p>", text); }
+
+void report_small(struct report *r, const char *text) {
+  paragraphs(r, "<p class=\"small\">", text);
 }
 
 void report_tiles(struct report *r, const struct report_tile *tiles, int count) {

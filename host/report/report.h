@@ -25,6 +25,8 @@ void report_heading(struct report *r, const char *text);
 
 /* Running text. Blank lines divide paragraphs. */
 void report_paragraph(struct report *r, const char *text);
+/* The same in small letters: sources and notes below a table. */
+void report_small(struct report *r, const char *text);
 
 /* One key figure: "94.2 %", "accuracy on the chip", "1,234 of 1,310 recordings". */
 struct report_tile {

@@ -40,6 +40,7 @@ static const char style_page[] =
     "h2{font-size:1.32rem;letter-spacing:-.012em;margin:2.9rem 0 "
     ".7rem;font-weight:650;scroll-margin-top:1rem}"
     "p{max-width:44rem;margin:.5rem 0 1rem;text-wrap:pretty}"
+    ".small{font-size:.84rem;color:var(--soft);line-height:1.5;margin:.3rem 0}"
     "footer{color:var(--soft);font-size:.85rem;margin-top:3.5rem;padding-top:1rem;padding-bottom:2."
     "5rem}"
     "figure{margin:1.1rem 0;background:var(--card);border:1px solid "
