@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct data_options {
-  bool list;
+  bool list, runs, check;
   const char *label, *group, *split, *dir, *out;
   int64_t plot, remove, edit;
   const char *set_label, *set_split, *set_group;
@@ -142,6 +142,64 @@ static bool list(struct command_line *c, struct project *p, const struct store_f
   return true;
 }
 
+/* ---- runs ------------------------------------------------------------------------------- */
+static bool runs(struct command_line *c, struct project *p) {
+  struct store_run *all = NULL;
+  int n = 0;
+  if (!store_run_list(p->store, c->arena, &all, &n, &c->err)) return false;
+  struct text text;
+  struct json j;
+  text_init(&text, c->arena);
+  json_init(&j, &text);
+  if (c->json) {
+    json_object(&j, NULL);
+    json_array(&j, "runs");
+  } else {
+    printf("%5s  %-9s %7s %12s  %s\n", "run", "status", "epochs", "model bytes", "purpose");
+  }
+  for (int i = 0; i < n; i++) {
+    const struct store_run *r = &all[i];
+    const char *status = r->status == STORE_DONE ? "done" : "unfinished";
+    if (!c->json) {
+      printf("%5" PRId64 "  %-10s %6d %12zu  %s\n", r->id, status, r->epochs_done, r->model_bytes,
+             r->purpose[0] ? r->purpose : "the project's model");
+      continue;
+    }
+    json_object(&j, NULL);
+    json_int(&j, "run", r->id);
+    json_string(&j, "status", status);
+    json_string(&j, "purpose", r->purpose);
+    json_int(&j, "epochs", r->epochs_done);
+    json_int(&j, "model_bytes", (int64_t)r->model_bytes);
+    json_int(&j, "started_s", r->started_s);
+    json_end(&j);
+  }
+  if (!c->json) return true;
+  json_end_array(&j);
+  json_end(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
+static bool check(struct command_line *c, struct project *p) {
+  struct store_sample *all = NULL, one;
+  int n = 0;
+  if (!store_check(p->store, &c->err) || !store_list(p->store, c->arena, NULL, &all, &n, &c->err))
+    return false;
+  for (int i = 0; i < n; i++) {
+    struct arena *a = arena_new(STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
+    if (!a) return err_set(&c->err, "no memory left");
+    bool ok = store_get(p->store, a, all[i].id, &one, &c->err);
+    arena_free(a);
+    if (!ok) return false;
+  }
+  if (c->json)
+    printf("{\n  \"whole\": true,\n  \"samples\": %d\n}\n", n);
+  else
+    printf("the project's file is whole: %d samples read\n", n);
+  return true;
+}
+
 /* ---- drawing ------------------------------------------------------------------------------ */
 static double value_at(const struct store_sample *s, int64_t t, int channel) {
   int64_t i = t * s->channels + channel;
@@ -257,6 +315,8 @@ static bool run(struct command_line *c, struct project *p, const struct data_opt
   if (!project_open(c->arena, o->dir, writes ? STORE_WRITE : STORE_READ, p, &c->err)) return false;
   if (writes) return change(c, p, o);
   if (o->plot) return plot(c, p, o->plot, o->out);
+  if (o->check) return check(c, p);
+  if (o->runs) return runs(c, p);
   return o->list || o->label || o->group || o->split ? list(c, p, &filter) : table(c, p);
 }
 
@@ -267,6 +327,8 @@ int cmd_data(int argc, char **argv) {
       {0, "label", OPTION_TEXT, "LABEL", "list only this label", &o.label},
       {0, "group", OPTION_TEXT, "GROUP", "list only this group", &o.group},
       {0, "split", OPTION_TEXT, "SPLIT", "list only this split", &o.split},
+      {0, "runs", OPTION_FLAG, NULL, "the training runs", &o.runs},
+      {0, "check", OPTION_FLAG, NULL, "prove that the project's file is whole", &o.check},
       {'p', "plot", OPTION_INT, "ID", "draw a sample as SVG", &o.plot},
       {'o', "output", OPTION_TEXT, "FILE", "where to (default: standard output)", &o.out},
       {0, "remove", OPTION_INT, "ID", "take a sample out", &o.remove},

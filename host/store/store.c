@@ -216,9 +216,9 @@ bool store_open(struct arena *a, const char *path, enum store_mode mode, struct 
   }
   struct store *st = ARENA_NEW(a, struct store);
   snprintf(st->path, sizeof st->path, "%s", path);
-  int flags = mode == STORE_CREATE  ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-              : mode == STORE_WRITE ? SQLITE_OPEN_READWRITE
-                                    : SQLITE_OPEN_READONLY;
+  /* Readers open for writing as well where they may: a journal that a kill left behind must be rolled back
+   * before anything can be read. SQLite falls back to reading alone where the file is protected. */
+  int flags = SQLITE_OPEN_READWRITE | (mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0);
   if (sqlite3_open_v2(path, &st->db, flags, NULL) != SQLITE_OK) goto fail_open;
   sqlite3_busy_timeout(st->db, BUSY_MILLISECONDS);
   /* Defensive: a hostile file's triggers, views and shadow tables get no power over this program. */
@@ -239,6 +239,8 @@ bool store_open(struct arena *a, const char *path, enum store_mode mode, struct 
   } else if (version < STORE_SCHEMA_VERSION) {
     err_set(e, "the project has an older schema (%d); run `mote data` once where it can be written",
             version);
+    goto fail;
+  } else if (!store_exec(st, "PRAGMA query_only = ON", "opening the project", e)) {
     goto fail;
   }
   *out = st;

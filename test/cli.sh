@@ -1,0 +1,151 @@
+#!/bin/bash
+# The project's commands from end to end, with movements that awk makes: new, add, data, features, train, test,
+# predict; errors and exit codes; and kill -9 at random moments of add and train. Prints TAP lines.
+# usage: test/cli.sh [PROGRAM]
+cd "$(dirname "$0")/.." || exit 1
+MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+RANDOM=1
+n=0
+pass() { n=$((n + 1)); echo "ok $n - $1"; }
+fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'; }
+# is NAME WANTED GOT
+is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
+# has NAME TEXT OUTPUT
+has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
+number() { sed -n "s/.*\"$2\": \([-0-9.e]*\).*/\1/p" <<<"$1" | head -n 1; }
+
+# movement FILE KIND SEED: 3 axes, 4 s at 100 Hz; the kind is the frequency
+movement() {
+  awk -v kind="$2" -v seed="$3" 'BEGIN { srand(seed); f = kind == "slow" ? 1 : kind == "fast" ? 6 : 0; p = rand() * 6;
+    print "time_ms,x,y,z"; for (t = 0; t < 400; t++) printf "%d,%.4f,%.4f,%.4f\n", t * 10,
+      (f ? sin(6.2832 * f * t / 100 + p) : 0) + (rand() - .5) / 5, (rand() - .5) / 5, 1 + (rand() - .5) / 5 }' >"$1"
+}
+for kind in slow fast still; do
+  mkdir -p "$T/data/$kind"
+  for i in $(seq 1 12); do movement "$T/data/$kind/p$((i % 4))_$i.csv" $kind $i$((${#kind} * 7)); done
+done
+
+# ---- a project ----------------------------------------------------------------
+out=$("$MOTE" new "$T/p" --template motion 2>&1); is "new makes a project" 0 $?
+"$MOTE" new "$T/p" --template motion >/dev/null 2>&1; is "new keeps what is there" 1 $?
+"$MOTE" new "$T/q" >/dev/null 2>&1; is "new without a template is usage" 2 $?
+cd "$T/p" || exit 1
+out=$("$MOTE" train 2>&1); is "train without samples" 1 $?
+has "and says so" "0 labels" "$out"
+out=$("$MOTE" test 2>&1); is "test without a model" 1 $?
+has "and says what to do" "mote train" "$out"
+out=$("$MOTE" add "$T/data" --group-from 'name:^(p[0-9])_' --json 2>/dev/null); is "add" 0 $?
+is "add counts" 36 "$(number "$out" added)"
+out=$("$MOTE" add "$T/data" --json 2>/dev/null)
+is "the same again: nothing new" 0 "$(number "$out" added)"
+is "but duplicates" 36 "$(number "$out" duplicates)"
+out=$("$MOTE" data 2>&1); has "data lists labels" "slow" "$out"
+has "and groups" "4 groups: p0 p1 p2 p3" "$out"
+out=$("$MOTE" data --list --json); has "data lists samples" '"label": "still"' "$out"
+# Every group in one split only.
+split=$("$MOTE" data --list | awk 'NR > 1 { if (!($4 in s)) s[$4] = $3; else if (s[$4] != $3) bad = 1 } END { print bad + 0 }')
+is "no group in two splits" 0 "$split"
+out=$("$MOTE" data --plot 1); has "data draws" "</svg>" "$out"
+printf 'time,x,y,z\n0,1,2,3\n1,1,zwei,3\n' >bad.csv
+out=$("$MOTE" add bad.csv --label x 2>&1); is "a bad table" 1 $?
+has "names its line" "bad.csv: line 3: column 3" "$out"
+out=$("$MOTE" add /nowhere --label x --json 2>/dev/null); has "errors are JSON, too" '"message": "No such file' "$out"
+cp mote.yaml keep.yaml
+sed -i 's/length_ms/lenght_ms/' mote.yaml
+out=$("$MOTE" data 2>&1); is "a wrong key" 1 $?
+has "names line and keys" "known keys: length_ms" "$out"
+cp keep.yaml mote.yaml
+# Every 20th prefix and 200 changed bytes: an answer or an error, never a crash.
+size=$(stat -c %s keep.yaml) bad=""
+for i in $(seq 0 20 "$size") $(seq 1 200); do
+  if [ $((i % 20)) = 0 ] && [ -z "${changed:-}" ]; then
+    head -c "$i" keep.yaml >mote.yaml
+    [ $((i + 20)) -le "$size" ] || changed=1
+  else
+    cp keep.yaml mote.yaml
+    printf "\\x$(printf %x $((RANDOM % 256)))" | dd of=mote.yaml bs=1 seek=$((RANDOM % size)) conv=notrunc status=none
+  fi
+  "$MOTE" data -q >/dev/null 2>&1
+  [ $? -le 1 ] || bad="$bad $i"
+done
+cp keep.yaml mote.yaml
+is "damaged mote.yaml never crashes" "" "$bad"
+out=$("$MOTE" features 1 2>&1); is "features" 0 $?
+has "draws a map" "frames ->" "$out"
+
+# ---- training -----------------------------------------------------------------
+sed -i 's/^training: {}/training: {batch: 8}/' mote.yaml
+NET='conv 8 5x1 s2; conv 8 5x1 s2; mean'
+out=$("$MOTE" train --epochs 30 --network "$NET" --json 2>"$T/err"); is "train" 0 $? || cat "$T/err"
+has "keeps its history" '"epoch": 30' "$out"
+out=$("$MOTE" test --json 2>"$T/err"); is "test" 0 $?
+good=$(awk -v a="$(number "$out" accuracy_int8)" 'BEGIN { print (a >= 0.9) }')
+is "three easy movements: at least 90 % in int8" 1 "$good"
+has "float is known" '"accuracy_float": 0.' "${out/\"accuracy_float\": 1/\"accuracy_float\": 0.}"
+out=$("$MOTE" predict "$T/data/fast/p1_1.csv" --json 2>/dev/null); has "predict" '"class": "fast"' "$out"
+out=$("$MOTE" predict - --json <"$T/data/slow/p1_1.csv" 2>/dev/null); has "predict from standard input" '"class": "slow"' "$out"
+out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
+has "tests every group" '"group": "p3"' "$out"
+
+# ---- kill -9: add ---------------------------------------------------------------
+"$MOTE" new "$T/k" --template motion >/dev/null
+cd "$T/k" || exit 1
+mkdir many
+for i in $(seq 1 400); do
+  movement many/f.csv slow "$i"
+  mv many/f.csv "many/$i.csv"
+done
+bad="" last=0
+for round in $(seq 1 20); do
+  "$MOTE" add many -q >/dev/null 2>&1 &
+  pid=$!
+  sleep "0.0$((RANDOM % 90 + 10))"
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  # One file, and its report waited for: it may not be lost by any later kill.
+  movement one.csv fast "$((1000 + round))"
+  "$MOTE" add one.csv --label one -q >/dev/null 2>&1 || bad="$bad add$round"
+  "$MOTE" data --check >/dev/null 2>&1 || bad="$bad check$round"
+  out=$("$MOTE" data --list --json)
+  count=$(grep -c '"id"' <<<"$out")
+  [ "$(grep -c '"label": "one"' <<<"$out")" = "$round" ] || bad="$bad one$round"
+  [ "$count" -ge "$last" ] || bad="$bad fewer$round"
+  last=$count
+done
+is "20 kills of add: file whole, every reported sample there" "" "$bad"
+"$MOTE" add many -q >/dev/null 2>&1
+is "and the rest goes in" 420 "$("$MOTE" data --list --json | grep -c '"id"')"
+
+# ---- kill -9: train -------------------------------------------------------------
+cp -r "$T/p" "$T/r"
+cd "$T/r" || exit 1
+epochs_of() { "$MOTE" data --runs --json | awk -v id="$1" '/"run"/ { r = $2 + 0 } /"epochs"/ && r == id { print $2 + 0 }'; }
+unfinished() { "$MOTE" data --runs --json | awk '/"run"/ { r = $2 + 0 } /"unfinished"/ { print r; exit }'; }
+bad="" last=0 kills=0
+for round in $(seq 1 60); do
+  "$MOTE" train --epochs 250 --seed 5 --network "$NET" -q >/dev/null 2>&1 &
+  pid=$!
+  sleep "0.$((RANDOM % 30 + 10))"
+  kill -9 $pid 2>/dev/null && kills=$((kills + 1))
+  wait $pid 2>/dev/null
+  "$MOTE" data --check >/dev/null 2>&1 || bad="$bad check$round"
+  id=$(unfinished)
+  [ -n "$id" ] || { [ $last = 0 ] || break; continue; }
+  now=$(epochs_of "$id")
+  [ "${now:-0}" -ge "$last" ] || bad="$bad fewer$round"
+  last=$now
+  [ $kills -lt 22 ] || break
+done
+is "$kills kills of train: file whole, no epoch lost" "" "$bad"
+"$MOTE" train --epochs 250 --seed 5 --network "$NET" -q >/dev/null 2>"$T/err"; is "the killed run goes on to its end" 0 $?
+"$MOTE" predict "$T/data/fast/p1_1.csv" -o killed.bin -q >/dev/null
+cp -r "$T/p" "$T/s"
+cd "$T/s" || exit 1
+"$MOTE" train --epochs 250 --seed 5 --threads 1 --network "$NET" -q >/dev/null 2>&1
+"$MOTE" predict "$T/data/fast/p1_1.csv" -o whole.bin -q >/dev/null
+if cmp -s "$T/r/killed.bin" whole.bin; then pass "with the bits of a run that was never killed, one thread"
+else fail "with the bits of a run that was never killed, one thread"; fi
+echo "1..$n"
