@@ -3,6 +3,7 @@
  *
  *   test_fuzz                 the tests
  *   test_fuzz READER FILE     reads one file again, as left behind by a crash
+ *   MOTE_FUZZ_CASES=200000 MOTE_FUZZ_SEED=2 test_fuzz      a longer search, over other cases
  *
  * A new reader is a row in `readers`. */
 #include <setjmp.h>
@@ -130,8 +131,8 @@ static bool read_mote_repaired(const uint8_t *bytes, size_t n, struct err *e) {
   return read_plan(bytes, n, true, e);
 }
 
-static void seed_mote(struct arena *a, uint8_t **bytes, size_t *n) {
-  const struct compile_options options = {0};
+static void seed_plan(struct arena *a, enum compile_schedule schedule, uint8_t **bytes, size_t *n) {
+  const struct compile_options options = {.schedule = schedule};
   struct compiled *c = ARENA_NEW(a, struct compiled);
   struct err e = {0};
   if (!compile_graph(model_with_all_operators(a), &options, a, c, &e))
@@ -139,6 +140,16 @@ static void seed_mote(struct arena *a, uint8_t **bytes, size_t *n) {
   *bytes = ARENA_ARRAY(a, uint8_t, c->plan_bytes);
   memcpy(*bytes, c->plan, c->plan_bytes);
   *n = c->plan_bytes;
+}
+
+static void seed_mote(struct arena *a, uint8_t **bytes, size_t *n) {
+  seed_plan(a, COMPILE_AUTO, bytes, n);
+}
+static void seed_layers(struct arena *a, uint8_t **bytes, size_t *n) {
+  seed_plan(a, COMPILE_LAYERS, bytes, n);
+}
+static void seed_stream(struct arena *a, uint8_t **bytes, size_t *n) {
+  seed_plan(a, COMPILE_STREAM, bytes, n);
 }
 
 /* ---- recordings ---------------------------------------------------------------------- */
@@ -193,11 +204,17 @@ static const struct fuzz_reader readers[] = {
     {"graph", read_graph, seed_graph},
     {"graph-repaired", read_graph_repaired, seed_graph},
     {"mote", read_mote, seed_mote},
-    {"mote-repaired", read_mote_repaired, seed_mote},
+    {"mote-layers", read_mote_repaired, seed_layers},
+    {"mote-stream", read_mote_repaired, seed_stream},
     {"wav", read_wav, seed_wav},
     {"csv", read_csv, seed_csv},
 };
 #define READERS (sizeof readers / sizeof *readers)
+
+static unsigned number_from(const char *name, unsigned otherwise) {
+  const char *text = getenv(name);
+  return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
 
 static void hostile_streams_are_taken_or_refused(void **state) {
   const struct fuzz_reader *r = *state;
@@ -205,14 +222,15 @@ static void hostile_streams_are_taken_or_refused(void **state) {
   struct fuzz_tally seed = {0}, prefixes = {0}, mutations = {0};
   uint8_t *bytes;
   size_t n;
+  const unsigned cases = number_from("MOTE_FUZZ_CASES", 10000);
   fuzz_watch();
   r->seed(a, &bytes, &n);
   assert_true(fuzz_case(r, bytes, n, &seed));
   assert_int_equal(seed.taken, 1); /* the stream is valid, or nothing below means anything */
   assert_true(fuzz_prefixes(r, bytes, n, 20000, &prefixes));
-  assert_true(fuzz_mutations(r, bytes, n, 10000, 1, &mutations));
-  print_message("%s, %zu bytes: of %zu prefixes %lu, of 10000 mutations %lu were taken\n", r->name,
-                n, n, prefixes.taken, mutations.taken);
+  assert_true(fuzz_mutations(r, bytes, n, cases, number_from("MOTE_FUZZ_SEED", 1), &mutations));
+  print_message("%s, %zu bytes: of %zu prefixes %lu, of %u mutations %lu were taken\n", r->name, n,
+                n, prefixes.taken, cases, mutations.taken);
   assert_true(mutations.refused > 0);
   arena_free(a);
 }
