@@ -1,6 +1,7 @@
 /* mote run: runs a model on this machine, through its plan, as a chip would. */
 #include <string.h>
 
+#include "app/decide.h"
 #include "app/model.h"
 
 struct run {
@@ -13,7 +14,11 @@ struct run {
 static const char ABOUT[] =
     "Inputs and outputs are raw little-endian tensors in the model's own types: one file for each "
     "tensor in\n"
-    "the model's order, or one with all of them. MODEL is a .tflite or .mote file.";
+    "the model's order, or one with all of them. MODEL is a .tflite or .mote file. Without MODEL "
+    "it is the\n"
+    "project's trained network with its features in front: -i is a recording, -o the int8 class "
+    "scores of its\n"
+    "windows, one after another.";
 
 /* The hash as the contract has it, and each layer's. */
 static void print_json(struct command_line *c, const struct model *m, const uint8_t *outputs,
@@ -89,6 +94,58 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
   return true;
 }
 
+static void print_scores(struct command_line *c, const struct project_model *m,
+                         const int8_t *scores, int windows) {
+  struct text t;
+  struct json j;
+  text_init(&t, c->arena);
+  json_init(&j, &t);
+  json_object(&j, NULL);
+  json_array(&j, "classes");
+  for (int k = 0; k < m->n_classes; k++) json_string(&j, NULL, m->classes[k]);
+  json_end_array(&j);
+  json_array(&j, "windows");
+  for (int i = 0; i < windows; i++, scores += m->n_classes) {
+    if (!c->json)
+      for (int k = 0; k < m->n_classes; k++)
+        printf("%s%s %d", k > 0 ? "  " : "", m->classes[k], scores[k]);
+    if (!c->json) printf("\n");
+    json_array(&j, NULL);
+    for (int k = 0; k < m->n_classes; k++) json_int(&j, NULL, scores[k]);
+    json_end_array(&j);
+  }
+  json_end_array(&j);
+  json_end(&j);
+  if (c->json) printf("%s\n", t.data);
+}
+
+/* The project's network over one recording: samples, features, network, as on the device. */
+static bool run_project(struct command_line *c, const struct run *r) {
+  struct bundle_model m;
+  struct dataset d;
+  int8_t *scores = NULL;
+  bool ok = bundle_open_model(c->arena, NULL, &m, &c->err);
+  if (ok && (r->in.count != 1 || r->out.count > 1 || r->layers != NULL))
+    ok = err_set(&c->err,
+                 "a project's network takes one recording with -i and at most one -o, without "
+                 "--layers; for raw tensors name a model file");
+  ok = ok && dataset_load_file(m.project, r->in.items[0], m.trained->range, &d, &c->err) &&
+       decide_here(c->arena, m.graph, m.features, &d, &scores, &c->err);
+  if (ok && r->out.count == 1)
+    ok = file_write(r->out.items[0], scores, (size_t)(d.n_windows * m.trained->n_classes), &c->err);
+  if (ok && (c->json || r->out.count == 0)) print_scores(c, m.trained, scores, d.n_windows);
+  bundle_close_model(&m);
+  return ok;
+}
+
+static bool run_file(struct command_line *c, const struct run *r) {
+  const struct compile_options options = {.ram_bytes = (size_t)r->ram, .fast = r->fast};
+  struct model m;
+  const bool ok = model_open(c->arena, c->words[0], &options, &m, &c->err) && run_model(c, r, &m);
+  model_close(&m);
+  return ok;
+}
+
 int cmd_run(int argc, char **argv) {
   struct run r = {.layers = NULL};
   const struct option_spec options[] = {
@@ -100,14 +157,14 @@ int cmd_run(int argc, char **argv) {
       {0, "ram", OPTION_INT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
       {0}};
-  const struct command_spec spec = {.usage = "mote run MODEL -i in.bin [-o out.bin] [--layers DIR]",
+  const struct command_spec spec = {.usage =
+                                        "mote run [MODEL] -i in.bin [-o out.bin] [--layers DIR]",
                                     .about = ABOUT,
                                     .options = options,
                                     .examples = "mote run kws.tflite -i features.bin -o scores.bin",
-                                    .least = 1,
+                                    .least = 0,
                                     .most = 1};
   struct command_line c;
-  struct model m;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (r.in.count == 0) {
@@ -122,8 +179,5 @@ int cmd_run(int argc, char **argv) {
     command_end(&c, false);
     return EXIT_USAGE;
   }
-  const struct compile_options compile = {.ram_bytes = (size_t)r.ram, .fast = r.fast};
-  const bool ok = model_open(c.arena, c.words[0], &compile, &m, &c.err) && run_model(&c, &r, &m);
-  model_close(&m);
-  return command_end(&c, ok);
+  return command_end(&c, c.n_words > 0 ? run_file(&c, &r) : run_project(&c, &r));
 }
