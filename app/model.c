@@ -26,7 +26,9 @@ bool model_open(struct arena *a, const char *path, const struct compile_options 
   memset(m, 0, sizeof *m);
   if (path != NULL && is_mote_file(path)) return open_mote(a, path, m, e);
   if (!bundle_open_model(a, path, &m->origin, e)) return false;
-  return compile_graph(m->origin.graph, options, a, &m->compiled, e);
+  if (!compile_graph(m->origin.graph, options, a, &m->compiled, e)) return false;
+  e->file[0] = 0; /* what goes wrong from here on is not the model's fault */
+  return true;
 }
 
 void model_close(struct model *m) {

@@ -95,8 +95,8 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
   if (options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes)
-    return err_set(e, "does not fit %zu bytes of RAM: this plan needs %zu", options->ram_bytes,
-                   out->arena_bytes);
+    return err_set(e, "does not fit %zu bytes of RAM: the least possible is %zu bytes",
+                   options->ram_bytes, out->arena_bytes);
   finish_layers(&program, &pass);
   out->layers = pass.layers;
   out->n_layers = pass.n_layers;

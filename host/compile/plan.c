@@ -167,7 +167,7 @@ static void fill_header(struct builder *b, const struct compile_options *o) {
   h->n_segments = (uint16_t)b->s->n_segments;
   h->n_inputs = (uint16_t)b->p->graph->n_inputs;
   h->n_outputs = (uint16_t)b->p->graph->n_outputs;
-  h->scratch = (uint32_t)round8(b->s->arena_bytes);
+  h->scratch = (uint32_t)round8(b->s->used_bytes);
   h->arena_bytes = (uint32_t)(h->scratch + (size_t)(h->max_rows * o->pointer_bytes) +
                               2 * ((size_t)h->n_tensors + h->n_steps));
 }
@@ -247,6 +247,9 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   place_tables(&b);
   if (b.bytes > INT32_MAX)
     return err_set(e, "a plan of %zu bytes; at most 2 GiB are possible", b.bytes);
+  if (b.head->arena_bytes != s->arena_bytes)
+    return err_internal(e, "the arena has %u bytes, %zu were planned", b.head->arena_bytes,
+                        s->arena_bytes);
   out->plan = write_image(&b);
   out->plan_bytes = b.bytes;
   out->arena_bytes = b.head->arena_bytes;

@@ -140,11 +140,13 @@ struct schedule {
   int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
   int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
   int *shared_item;   /* [n_segments]; -1: none */
-  size_t arena_bytes; /* without the executor's scratch */
+  size_t used_bytes;  /* of the items */
+  size_t arena_bytes; /* with the executor's own */
   size_t least_bytes; /* lower bound for these items */
   int64_t instructions, fastest_instructions;
 };
-/* Item bytes are known, offsets too: see offsets.c. errors: the arena cannot get as small as asked. */
+/* Item bytes are known, offsets too: see offsets.c. Under a limit that nothing fits, the least
+ * there is: the caller compares arena_bytes. */
 bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
                      struct schedule *out, struct err *e);
 /* Places items at offsets; returns the bytes. exact where the search ends within its budget or the lower

@@ -202,8 +202,45 @@ static size_t least_of(const struct schedule *s) {
   return least;
 }
 
+/* Whether the work before this edge already sees the storage as these rows. */
+static bool seen_before(const struct program *p, const struct schedule *s, int work, int edge,
+                        int storage, const struct rows_of *rows) {
+  for (int i = 0; i <= work; i++) {
+    const struct work *w = &p->work[i];
+    const struct form *f = form_in(w, &s->segments[segment_of(s, i)]);
+    for (int k = 0; k < w->n_in && (i < work || k < edge); k++)
+      if (p->storage[w->in[k]] == storage && f->in[k].rows == rows->rows &&
+          f->in[k].row_bytes == rows->row_bytes)
+        return true;
+    if (i < work && p->storage[w->out] == storage && f->out.rows == rows->rows &&
+        f->out.row_bytes == rows->row_bytes)
+      return true;
+  }
+  return false;
+}
+
+/* The executor's own bytes, as struct mote_plan has them: row pointers, and counters of tensors (a storage
+ * seen as rows of one size) and steps. An output's or input's port adds none where a step touches it. */
+static size_t own_bytes(const struct program *p, const struct schedule *s, int pointer_bytes) {
+  int most = 1, tensors = 0;
+  for (int i = 0; i < p->n_work; i++) {
+    const struct work *w = &p->work[i];
+    const struct form *f = form_in(w, &s->segments[segment_of(s, i)]);
+    int rows = 0;
+    for (int k = 0; k < w->n_in; k++) {
+      rows += f->reach[k].rows;
+      tensors += !seen_before(p, s, i, k, p->storage[w->in[k]], &f->in[k]);
+    }
+    tensors += !seen_before(p, s, i, w->n_in, p->storage[w->out], &f->out);
+    if (rows > most) most = rows;
+  }
+  for (int i = 0; i < p->graph->n_inputs; i++)
+    tensors += p->last[p->storage[p->graph->inputs[i]]] < 0;
+  return (size_t)(most * pointer_bytes) + 2 * (size_t)(tensors + p->n_work);
+}
+
 static void lay_out(const struct program *p, const struct segment *const *cut, int n_cut,
-                    struct arena *a, struct schedule *s) {
+                    int pointer_bytes, struct arena *a, struct schedule *s) {
   const int tensors = p->graph->n_tensors + 1;
   memset(s, 0, sizeof *s);
   s->n_segments = n_cut;
@@ -221,7 +258,8 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   struct apart *apart = ARENA_ARRAY(a, struct apart, s->n_items * s->n_items + 1);
   keep_apart(s, apart);
   s->least_bytes = least_of(s);
-  s->arena_bytes = offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
+  s->used_bytes = offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
+  s->arena_bytes = ((s->used_bytes + 7) & ~(size_t)7) + own_bytes(p, s, pointer_bytes);
 }
 
 /* ---- choosing ------------------------------------------------------------------ */
@@ -234,7 +272,6 @@ struct chooser {
   const struct segment **cut;
   size_t *limits;
   int n_limits;
-  size_t own_bytes; /* the executor's, about */
   int64_t fastest;
 };
 
@@ -244,7 +281,7 @@ static bool try_limit(struct chooser *c, size_t limit, int64_t most, struct sche
   int64_t instructions = 0;
   if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return false;
   if (instructions > most) return false;
-  lay_out(c->p, c->cut, n_cut, c->arena, s);
+  lay_out(c->p, c->cut, n_cut, c->o->pointer_bytes, c->arena, s);
   s->instructions = instructions;
   s->fastest_instructions = c->fastest;
   return true;
@@ -265,50 +302,39 @@ static bool choose_default(struct chooser *c, struct schedule *out) {
   return found;
 }
 
-/* The fastest that fits: limits from the highest that could. *least: the smallest arena seen. */
-static bool choose_within(struct chooser *c, size_t bytes, size_t *least, struct schedule *out) {
-  *least = SIZE_MAX;
+/* The fastest that fits: limits from the highest that could. Where none does, *out is the least there is, and
+ * the caller says so. */
+static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out) {
+  size_t least = SIZE_MAX;
   for (int i = c->n_limits - 1; i >= 0; i--) {
     if (c->limits[i] > bytes) continue;
     struct schedule s;
     if (!try_limit(c, c->limits[i], INT64_MAX, &s)) break;
-    if (s.arena_bytes < *least) *least = s.arena_bytes;
+    if (s.arena_bytes >= least) continue;
+    least = s.arena_bytes;
     *out = s;
-    if (s.arena_bytes <= bytes) return true;
+    if (least <= bytes) return true;
   }
-  /* Nothing fits: find the least there is, to say so. */
   for (int i = 0, tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
     struct schedule s;
-    if (c->limits[i] >= *least || !try_limit(c, c->limits[i], INT64_MAX, &s)) continue;
+    if (c->limits[i] >= least || !try_limit(c, c->limits[i], INT64_MAX, &s)) continue;
     tried++;
-    if (s.arena_bytes < *least) {
-      *least = s.arena_bytes;
-      *out = s;
-    }
-    if (s.arena_bytes <= bytes) return true;
+    if (s.arena_bytes >= least) continue;
+    least = s.arena_bytes;
+    *out = s;
+    if (least <= bytes) return true;
   }
-  return false;
-}
-
-/* The executor's own bytes: row pointers and counters. Tensors of a plan: at most two views of each. */
-static size_t own_bytes(const struct program *p, int pointer_bytes) {
-  int most = 1;
-  for (int i = 0; i < p->n_work; i++) {
-    int rows = 0;
-    for (int k = 0; k < p->work[i].n_in; k++) rows += p->work[i].row.reach[k].rows;
-    if (rows > most) most = rows;
-  }
-  return (size_t)(most * pointer_bytes) + 2 * (size_t)(p->n_work * 3 + p->graph->n_inputs);
+  return least < SIZE_MAX;
 }
 
 bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
                      struct schedule *out, struct err *e) {
-  struct chooser c = {.p = p, .o = o, .arena = a, .own_bytes = own_bytes(p, o->pointer_bytes)};
+  struct chooser c = {.p = p, .o = o, .arena = a};
   int n_cut = 0;
   c.stretches.p = p;
   c.cut = ARENA_ARRAY(a, const struct segment *, p->n_work + 1);
   if (p->n_work == 0) {
-    lay_out(p, c.cut, 0, a, out);
+    lay_out(p, c.cut, 0, o->pointer_bytes, a, out);
     return true;
   }
   replay_all(&c.stretches, o, a);
@@ -316,11 +342,8 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
     return err_internal(e, "no order of the %d steps runs to its end", p->n_work);
   c.limits = limits_of(&c.stretches, &c.n_limits, a);
   if (o->ram_bytes > 0) {
-    size_t least = 0;
-    const size_t own = c.own_bytes < o->ram_bytes ? c.own_bytes : o->ram_bytes;
-    if (choose_within(&c, o->ram_bytes - own, &least, out)) return true;
-    return err_set(e, "does not fit %zu bytes of RAM: the least possible is about %zu bytes",
-                   o->ram_bytes, least + c.own_bytes);
+    if (choose_within(&c, o->ram_bytes, out)) return true;
+    return err_internal(e, "no plan at all for %zu bytes", o->ram_bytes);
   }
   if (o->fast) {
     for (int i = 0; i < c.n_limits; i++)
