@@ -435,6 +435,11 @@ static void same_on_chip(const char *name) {
   if (!ok) fail_msg("%s: %s", name, e.text);
   assert_int_equal(2 * r.output_bytes, want.size);
   assert_memory_equal(r.outputs, want.data, want.size);
+  if (!r.counted) {
+    print_message("%s without optimisation: the same bits\n", name);
+    arena_free(a);
+    return;
+  }
   const struct features_block block = build(a, 0);
   print_message(
       "%s: CRC %08x; 1 s at 16 kHz: %lld instructions, %lld a frame, %zu bytes of scratch, %lld of "
@@ -446,8 +451,7 @@ static void same_on_chip(const char *name) {
   for (int i = 0; i < r.n_functions && i < 8; i++)
     print_message("  %-24s %lld\n", r.functions[i].name,
                   (long long)r.functions[i].count.instructions);
-  if (r.counted)
-    assert_true(r.features.instructions < (strcmp(name, "cortex-m4") == 0 ? 2700000 : 4600000));
+  assert_true(r.features.instructions < (strcmp(name, "cortex-m4") == 0 ? 2700000 : 4600000));
   arena_free(a);
 }
 
