@@ -9,10 +9,10 @@
 static inline void put(const struct mote_output *o, const struct mote_channel *ch,
                        const int32_t *sums, uint32_t n, int8_t *out, uint32_t step) {
   if (o->wide) {
-    for (uint32_t i = 0; i < n; i++) out[i * step] = mote_output_wide(o, ch, sums[i]);
+    for (; n; n--, out += step) *out = mote_output_wide(o, ch, *sums++);
   } else {
     const int32_t round = mote_channel_round(o, ch);
-    for (uint32_t i = 0; i < n; i++) out[i * step] = mote_output_packed(o, ch, round, sums[i]);
+    for (; n; n--, out += step) *out = mote_output_packed(o, ch, round, *sums++);
   }
 }
 
@@ -64,17 +64,34 @@ void mote_isa_dense__plain(const struct mote_dense_job *d) {
   }
 }
 
-/* The columns under a strip of one channel, each kernel_h values: a window is one run where the dilation
- * is 1. */
-static void gather(const struct mote_depthwise_job *d, int32_t x, int32_t columns, int32_t c) {
-  int16_t *to = d->scratch;
-  for (; columns; columns--, x++) {
-    const int inside = x >= 0 && x < d->in_w;
-    const int32_t at = x * d->in_c + c;
-    for (int32_t i = 0; i < d->kernel_h; i++) {
-      const int8_t *row = (const int8_t *)d->rows[i];
-      *to++ = inside && row ? (int16_t)(row[at] - d->in_zp) : 0;
-    }
+/* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
+ * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
+struct strip {
+  int32_t first, inside; /* column of the row, and how many of the strip lie in it */
+  int16_t *to;           /* where these go */
+};
+
+static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
+  const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
+  struct strip s;
+  s.first = x + left;
+  s.inside = d->in_w - s.first;
+  if (s.inside > columns - left) s.inside = columns - left;
+  if (s.inside < 0) s.inside = 0;
+  s.to = d->scratch + left * d->kernel_h;
+  for (int32_t i = 0; i < columns * d->kernel_h; i++) d->scratch[i] = 0;
+  return s;
+}
+
+static void gather(const struct mote_depthwise_job *d, const struct strip *s, int32_t c) {
+  const int32_t in_c = d->in_c, kernel_h = d->kernel_h, zp = d->in_zp, inside = s->inside;
+  if (inside == 0) return;
+  for (int32_t i = 0; i < kernel_h; i++) {
+    if (d->rows[i] == NULL) continue;
+    const int8_t *from = (const int8_t *)d->rows[i] + s->first * in_c + c;
+    int16_t *to = s->to + i;
+    for (int32_t left = inside; left; left--, from += in_c, to += kernel_h)
+      *to = (int16_t)(*from - zp);
   }
 }
 
@@ -86,22 +103,40 @@ static uint32_t window(const int8_t *w, const int16_t *a, int32_t columns, int32
   return sum;
 }
 
-/* n outputs of one channel over the gathered columns. */
+/* n sums of 3x3 windows. */
+static void windows3(const int8_t *k, const int16_t *a, int32_t step, int32_t bias, int32_t n,
+                     int32_t *sums) {
+  const int32_t k0 = k[0], k1 = k[1], k2 = k[2], k3 = k[3], k4 = k[4], k5 = k[5], k6 = k[6],
+                k7 = k[7], k8 = k[8];
+  for (; n; n--, a += step) {
+    const int32_t sum = k0 * a[0] + k1 * a[1] + k2 * a[2] + k3 * a[3] + k4 * a[4] + k5 * a[5] +
+                        k6 * a[6] + k7 * a[7] + k8 * a[8]; /* at most 9 * 128 * 255 */
+    *sums++ = (int32_t)((uint32_t)bias + (uint32_t)sum);
+  }
+}
+
+/* n outputs of one channel over the gathered columns, a few at a time. */
 static void depthwise_channel(const struct mote_depthwise_job *d, uint32_t oc, int32_t n,
                               int8_t *out, uint32_t out_step) {
   const struct mote_channel ch = mote_channel_at(d->output, d->params, oc);
   const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
-  const int16_t *a = d->scratch;
-  const int32_t round = d->output->wide ? 0 : mote_channel_round(d->output, &ch);
   const int nine = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1;
-  for (; n; n--, a += d->stride_w * d->kernel_h, out += out_step) {
-    const uint32_t sum =
-        nine ? (uint32_t)(w[0] * a[0] + w[1] * a[1] + w[2] * a[2] + w[3] * a[3] + w[4] * a[4] +
-                          w[5] * a[5] + w[6] * a[6] + w[7] * a[7] + w[8] * a[8])
-             : window(w, a, d->kernel_w, d->kernel_h, d->dilation_w * d->kernel_h);
-    const int32_t total = (int32_t)((uint32_t)ch.bias + sum);
-    *out = d->output->wide ? mote_output_wide(d->output, &ch, total)
-                           : mote_output_packed(d->output, &ch, round, total);
+  const int32_t step = d->stride_w * d->kernel_h;
+  const int16_t *a = d->scratch;
+  int32_t sums[16];
+  while (n) {
+    const int32_t some = n < 16 ? n : 16;
+    if (nine) {
+      windows3(w, a, step, ch.bias, some, sums);
+    } else {
+      for (int32_t i = 0; i < some; i++)
+        sums[i] = (int32_t)((uint32_t)ch.bias + window(w, a + i * step, d->kernel_w, d->kernel_h,
+                                                       d->dilation_w * d->kernel_h));
+    }
+    put(d->output, &ch, sums, (uint32_t)some, out, out_step);
+    a += some * step;
+    out += (size_t)some * out_step;
+    n -= some;
   }
 }
 
@@ -110,10 +145,11 @@ void mote_isa_depthwise__plain(const struct mote_depthwise_job *d) {
   for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
     const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
     const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
+    const struct strip s = strip_of(d, x * d->stride_w - d->pad_left, wide);
     int8_t *out = d->out + (size_t)x * out_c;
     uint32_t oc = 0;
     for (int32_t c = 0; c < d->in_c; c++) {
-      gather(d, x * d->stride_w - d->pad_left, wide, c);
+      gather(d, &s, c);
       for (int32_t m = 0; m < d->multiplier; m++, oc++)
         depthwise_channel(d, oc, n, out + oc, out_c);
     }
