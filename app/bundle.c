@@ -278,3 +278,59 @@ int64_t bundle_flash_code(const struct bundle *b) {
 int64_t bundle_flash_weight(const struct bundle *b) {
   return (int64_t)b->compiled.flash_weight_bytes + b->program.size.flash_tables;
 }
+
+int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes) {
+  return (int64_t)(b->arena_bytes + b->window_bytes) + b->program.size.ram_static + stack_bytes;
+}
+int64_t bundle_ram_by_rows(const struct bundle *b, int64_t stack_bytes) {
+  const struct features_block *f = b->request.features;
+  const int64_t ram = bundle_ram(b, stack_bytes);
+  return f ? ram - (int64_t)b->window_bytes + 2 * (int64_t)f->params->frame * f->channels : ram;
+}
+bool bundle_fits(const struct bundle *b, int64_t stack_bytes) {
+  const struct emulate_board *board = b->request.board;
+  return bundle_flash_code(b) + bundle_flash_weight(b) <=
+             board->flash_bytes - board->flash_reserved_bytes &&
+         bundle_ram(b, stack_bytes) <= board->ram_bytes;
+}
+
+/* One inference of an open model. in: all inputs, or a window of samples. */
+static void infer_host(const struct bundle_request *r, const struct mote_model *model,
+                       void *scratch, const uint8_t *in, uint8_t *out) {
+  const struct graph *g = r->graph;
+  if (r->features)
+    features_run(r->features, (const int16_t *)(const void *)in, scratch, mote_input(model, 0));
+  for (int i = 0; i < g->n_inputs && !r->features; i++) {
+    memcpy(mote_input(model, (unsigned)i), in, tensor_bytes(g, g->inputs[i]));
+    in += tensor_bytes(g, g->inputs[i]);
+  }
+  mote_run(model);
+  for (int i = 0; i < g->n_outputs; i++) {
+    memcpy(out, mote_output(model, (unsigned)i), tensor_bytes(g, g->outputs[i]));
+    out += tensor_bytes(g, g->outputs[i]);
+  }
+}
+
+bool bundle_run_host(struct arena *a, const struct bundle_request *request, const void *inputs,
+                     int count, uint8_t **outputs, struct err *e) {
+  const struct graph *g = request->graph;
+  const struct features_block *f = request->features;
+  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
+                                          .pointer_bytes = (int)sizeof(void *)};
+  const size_t in_bytes = f ? (size_t)f->window_samples * (size_t)f->channels * 2
+                            : sum_bytes(g, g->inputs, g->n_inputs);
+  const size_t out_bytes = sum_bytes(g, g->outputs, g->n_outputs);
+  struct compiled c;
+  struct mote_model model;
+  if (!compile_graph(g, &options, a, &c, e)) return false;
+  void *arena = ARENA_ARRAY(a, uint8_t, c.arena_bytes + 1);
+  void *scratch = ARENA_ARRAY(a, uint8_t, (f ? f->scratch_bytes : 0) + 1);
+  const enum mote_status status = mote_open(&model, c.plan, c.plan_bytes, arena, c.arena_bytes);
+  if (status != MOTE_OK)
+    return err_internal(e, "the plan is refused: %s", mote_status_text(status));
+  *outputs = ARENA_ARRAY(a, uint8_t, out_bytes * (size_t)count + 1);
+  for (int i = 0; i < count; i++)
+    infer_host(request, &model, scratch, (const uint8_t *)inputs + in_bytes * (size_t)i,
+               *outputs + out_bytes * (size_t)i);
+  return true;
+}

@@ -73,6 +73,18 @@ bool bundle_run_once(struct arena *a, const struct bundle_request *request, cons
                      int count, bool tap, struct bundle *b, struct emulate_result *result,
                      struct err *e);
 
+/* The same inputs through the same bits in this process: features, then the plan compiled for this machine.
+ * outputs: count outputs, one behind another. What the chip says must equal it. */
+bool bundle_run_host(struct arena *a, const struct bundle_request *request, const void *inputs,
+                     int count, uint8_t **outputs, struct err *e);
+
+/* RAM and flash that a program takes on its board: stack_bytes as measured. */
+int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes);
+bool bundle_fits(const struct bundle *b, int64_t stack_bytes);
+/* The same where feature rows are made as samples arrive (mote_features_row): one frame of samples instead of
+ * a whole window. Equal to bundle_ram without features. */
+int64_t bundle_ram_by_rows(const struct bundle *b, int64_t stack_bytes);
+
 /* ---- layers and hashes (docs/spec/cli.md) -------------------------------------- */
 
 /* The outputs of the source model's operators as one witness computed them: [n], NULL where an output exists

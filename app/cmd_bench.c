@@ -64,7 +64,8 @@ static void json_bounds(struct json *j, const char *key, const struct emulate_ra
   json_end(j);
 }
 
-static void json_board(struct json *j, const struct emulate_board *b) {
+static void json_board(struct json *j, const struct bundle *k, int64_t stack_bytes) {
+  const struct emulate_board *b = k->request.board;
   if (!b) {
     json_null(j, "board");
     return;
@@ -75,6 +76,10 @@ static void json_board(struct json *j, const struct emulate_board *b) {
   json_real(j, "clock_hz", b->clock_hz);
   json_int(j, "flash_bytes", b->flash_bytes - b->flash_reserved_bytes);
   json_int(j, "ram_bytes", b->ram_bytes);
+  json_int(j, "flash_used_bytes", bundle_flash_code(k) + bundle_flash_weight(k));
+  json_int(j, "ram_used_bytes", bundle_ram(k, stack_bytes));
+  json_int(j, "ram_used_by_rows_bytes", bundle_ram_by_rows(k, stack_bytes));
+  json_bool(j, "fits", bundle_fits(k, stack_bytes));
   json_string(j, "active_source", b->active_ma.source);
   json_string(j, "sleep_source", b->sleep_ma.source);
   json_string(j, "wait_source", b->wait_factor.source);
@@ -125,7 +130,7 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   json_string(&j, "compiler_flags", k->request.target->flags);
   json_string(&j, "hot_files", k->request.target->hot);
   json_string(&j, "hot_flags", k->request.target->hot_flags);
-  json_board(&j, k->request.board);
+  json_board(&j, k, r->stack_bytes);
   json_int(&j, "inferences", r->count);
   if (r->counted)
     json_int(&j, "instructions", b->total.instructions);
@@ -187,6 +192,20 @@ static void print_range(const char *name, const struct emulate_range *r, const c
     printf("%-14s %12s %s\n", name, "-", r->reason);
 }
 
+static void print_limits(const struct bench *b) {
+  const struct bundle *k = &b->bundle;
+  const struct emulate_board *board = k->request.board;
+  const int64_t flash = bundle_flash_code(k) + bundle_flash_weight(k),
+                flash_most = board->flash_bytes - board->flash_reserved_bytes;
+  const int64_t ram = bundle_ram(k, b->result.stack_bytes);
+  printf("of the board   %11.1f %% flash, %.1f %% RAM%s\n",
+         100.0 * (double)flash / (double)flash_most, 100.0 * (double)ram / (double)board->ram_bytes,
+         bundle_fits(k, b->result.stack_bytes) ? "" : ": DOES NOT FIT");
+  if (k->request.features)
+    printf("  by rows      %11.1f %% RAM, where features are made as samples arrive\n",
+           100.0 * (double)bundle_ram_by_rows(k, b->result.stack_bytes) / (double)board->ram_bytes);
+}
+
 static void print_counts(const struct bench *b) {
   const struct emulate_result *r = &b->result;
   if (!r->counted) {
@@ -205,6 +224,7 @@ static void print_counts(const struct bench *b) {
              100.0 * (double)b->total.by_class[i] / (double)b->total.instructions);
   print_range("cycles", &b->estimate.cycles, "estimated");
   if (!b->bundle.request.board) return;
+  print_limits(b);
   print_range("time", &b->estimate.milliseconds, "ms");
   if (b->bundle.request.features) {
     print_range("  features", &b->features.milliseconds, "ms");
@@ -271,6 +291,22 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
   return true;
 }
 
+/* A bench that measures wrong results would be worthless: what ran must be what this machine computes. */
+static bool same_as_host(struct command_line *c, const struct bench *b, const void *inputs,
+                         int count) {
+  uint8_t *host;
+  const size_t n = b->bundle.output_bytes;
+  if (!bundle_run_host(c->arena, &b->bundle.request, inputs, count, &host, &c->err)) return false;
+  for (int i = 0; i < count; i++)
+    if (memcmp(host + n * (size_t)i, b->result.outputs + n * (size_t)i, n) != 0)
+      return err_internal(
+          &c->err,
+          "the output of inference %d on %s differs from this machine's; `mote verify` "
+          "says where",
+          i, b->result.machine);
+  return true;
+}
+
 static bool measure(struct command_line *c, const struct arguments *o, struct bench *b,
                     const char *dir) {
   const struct bundle_request *r = &b->bundle.request;
@@ -286,7 +322,8 @@ static bool measure(struct command_line *c, const struct arguments *o, struct be
                   *request.target->machine ? request.target->machine : "this machine");
   if (!bundle_run(c->arena, &b->bundle, inputs, count, true, true, &b->result, &c->err))
     return false;
-  progress_update(c->progress, "bench", 3, 3, "done");
+  if (!same_as_host(c, b, inputs, count)) return false;
+  progress_update(c->progress, "bench", 3, 3, "%d inference%s", count, count == 1 ? "" : "s");
   return bundle_layers(c->arena, &b->bundle.compiled, b->inputs, b->result.rows, b->result.n_rows,
                        &b->layers, &c->err);
 }

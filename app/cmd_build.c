@@ -97,7 +97,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
     return false;
   progress_update(c->progress, "build", 2, 3, "measuring");
   const char *text = report(c->arena, &b, measure_stack(c->arena, &b));
-  progress_update(c->progress, "build", 3, 3, "done");
+  progress_update(c->progress, "build", 3, 3, "%s", o->out);
   if (!file_write(arena_printf(c->arena, "%s/report.json", o->out), text, strlen(text), &c->err))
     return false;
   if (c->json)

@@ -178,7 +178,7 @@ static bool gather(struct command_line *c, struct verify *v) {
     progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", name);
     if (!add_target(c, v, name)) return false;
   }
-  progress_update(c->progress, "verify", (uint64_t)n + 1, (uint64_t)n + 1, "done");
+  progress_update(c->progress, "verify", (uint64_t)n + 1, (uint64_t)n + 1, "%d witnesses", v->n);
   keep_common(c, v);
   return true;
 }
