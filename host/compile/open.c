@@ -97,6 +97,17 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
   c->n_segments = plan->n_segments;
 }
 
+/* A checked plan may still ask for more than this machine has: its arena, and all layers for a tap. */
+static bool fits_memory(const struct mote_plan *plan, size_t left, struct err *e) {
+  const struct mote_tensor *tensors = (const void *)((const uint8_t *)plan + plan->tensors);
+  const struct mote_step *steps = (const void *)((const uint8_t *)plan + plan->steps);
+  uint64_t need = mote_arena_bytes(plan); /* below 2^32; 2^16 tensors of at most 2^47 bytes each */
+  for (int i = 0; i < plan->n_steps; i++)
+    need += (uint64_t)tensors[steps[i].output].rows * tensors[steps[i].output].row_bytes;
+  return need < left / 4 || err_set(e, "running it takes %llu bytes of memory; %zu can be had",
+                                    (unsigned long long)need, left / 4);
+}
+
 bool compile_is_mote(const uint8_t *bytes, size_t n) {
   return n >= 4 && bytes[0] == 'M' && bytes[1] == 'O' && bytes[2] == 'T' && bytes[3] == 'E';
 }
@@ -112,6 +123,10 @@ bool compile_open_mote(const char *name, const uint8_t *bytes, size_t n, struct 
     return err_set(e, "not a good .mote file: %s", mote_status_text(status));
   }
   const struct mote_plan *plan = (const struct mote_plan *)(const void *)copy;
+  if (!fits_memory(plan, arena_left(a), e)) {
+    err_file(e, name);
+    return false;
+  }
   out->plan = copy;
   out->plan_bytes = plan->bytes;
   out->options.pack = (enum mote_pack)plan->pack;
