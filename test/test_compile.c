@@ -75,7 +75,7 @@ static void test_pads_are_fused(void **state) {
   struct arena *a = new_arena();
   struct graph *g = padded_conv(a, false);
   struct compile_layer layers[2] = {{.fused_into = -1}, {.fused_into = -1}};
-  struct pass p = {a, layers, 2};
+  struct pass p = {.arena = a, .layers = layers, .n_layers = 2};
   const struct graph *after = pass_fuse_pads(&p, g);
   assert_true(has_word(g, "PAD"));
   assert_false(has_word(after, "PAD"));
@@ -116,7 +116,7 @@ static void test_constants_fold_and_dead_nodes_go(void **state) {
   graph_set_outputs(g, &y, 1);
   struct err e = {0};
   struct compile_layer layers[3] = {{.fate = COMPILE_STEP}};
-  struct pass p = {a, layers, 3};
+  struct pass p = {.arena = a, .layers = layers, .n_layers = 3};
   const struct graph *after;
   assert_true(pass_fold_constants(&p, g, &after, &e));
   assert_int_equal(after->n_nodes, 2);

@@ -37,8 +37,7 @@ static void remove_nodes(struct graph *g, const bool *gone) {
 }
 
 static struct compile_layer *layer_of(struct pass *p, const struct graph_node *n) {
-  static struct compile_layer ignored;
-  if (p->layers == NULL || n->source_op < 0 || n->source_op >= p->n_layers) return &ignored;
+  if (p->layers == NULL || n->source_op < 0 || n->source_op >= p->n_layers) return &p->ignored;
   return &p->layers[n->source_op];
 }
 

@@ -12,6 +12,7 @@ struct pass {
   struct arena *arena;
   struct compile_layer *layers;
   int n_layers;
+  struct compile_layer ignored; /* takes what is said of nodes that no source operator stands for */
 };
 const struct graph *pass_drop_dead(struct pass *p, const struct graph *g);
 bool pass_fold_constants(struct pass *p, const struct graph *g, const struct graph **out,
