@@ -104,6 +104,9 @@ static void add_key_figures(struct job *job) {
         isfinite(flash_share) ? arena_printf(a, "%.0f %% of the %s", 100 * flash_share, board)
                               : NULL,
         isfinite(flash_share) ? flash_share : -1};
+    tiles[n++] =
+        (struct report_tile){arena_printf(a, "%.1f KB", object_number(b, "ram_arena_bytes") / 1000),
+                             "arena of the network", "inputs, activations, rings, scratch", -1};
     tiles[n++] = (struct report_tile){
         arena_printf(a, "%.2f M", object_number(b, "instructions") / 1e6), "instructions",
         arena_printf(a, "counted on the emulated %s", object_text(b, "target")), -1};
@@ -157,12 +160,12 @@ static void add_curve(struct job *job) {
   }
   report_heading(job->page, "Training");
   report_paragraph(
-      job->page,
-      "Each epoch hears every recording once, shifted, louder or quieter, and with noise mixed in; "
-      "so the "
-      "training line is the harder exercise and may lie below validation, which hears recordings "
-      "as they "
-      "are. From the dashed line on, the network computes in int8 with the device's own rounding.");
+      job->page, "Each epoch hears every recording once, changed anew as mote.yaml says (shifted, "
+                 "louder or quieter, with noise or masks); so the training line is the harder "
+                 "exercise and may lie below validation, which hears recordings as they are.");
+  if (!isnan(quantised))
+    report_paragraph(job->page, "From the dashed line on, the network computes in int8 with the "
+                                "device's own rounding.");
   struct report_line losses[] = {{"training", y[0]}, {"validation", y[1]}};
   struct report_line shares[] = {{"training", y[2]}, {"validation", y[3]}};
   struct report_lines chart = {.caption = "Loss",
@@ -220,7 +223,7 @@ static void add_wave(struct job *job, int i, void *scratch, int8_t *features) {
                                                .features = features});
 }
 
-/* One recording of each class that was heard rightly, then up to four that were not. */
+/* One recording of each class that was heard rightly, then up to six different mistakes. */
 static void add_waves(struct job *job) {
   const struct project_model *m = &job->model;
   if (job->windows.count == 0) return;
@@ -240,11 +243,15 @@ static void add_waves(struct job *job) {
         shown++;
         break;
       }
-  for (int i = 0, wrong = 0; i < job->windows.count && wrong < 4; i++)
-    if (job->windows.labels[i] >= 0 && job->answers[i] != job->windows.labels[i]) {
-      add_wave(job, i, scratch, features);
-      wrong++;
-    }
+  /* Different mistakes first: no pair of truth and answer twice. */
+  bool *seen = ARENA_ARRAY(job->arena, bool, m->n_classes * m->n_classes);
+  for (int i = 0, wrong = 0; i < job->windows.count && wrong < 6; i++) {
+    int truth = job->windows.labels[i], answer = job->answers[i];
+    if (truth < 0 || truth == answer || seen[truth * m->n_classes + answer]) continue;
+    seen[truth * m->n_classes + answer] = true;
+    add_wave(job, i, scratch, features);
+    wrong++;
+  }
 }
 
 /* "depthwise conv 2d" */
@@ -332,8 +339,11 @@ static void add_instructions(struct job *job) {
   int count = 0;
   double features = object_number(job->bench, "features.instructions");
   if (isfinite(features) && features > 0)
-    bars[count++] = (struct report_bar){
-        "features", features_kind_name(job->project->config.features.kind), features, 0};
+    bars[count++] =
+        (struct report_bar){"features",
+                            arena_printf(job->arena, "%d\xC3\x97%d", job->model.features.dims[0],
+                                         job->model.features.dims[1]),
+                            features, 0};
   for (const struct object *layer = layers->first; layer; layer = layer->next) {
     double value = object_number(layer, "instructions");
     if (!isfinite(value)) continue;
@@ -359,7 +369,11 @@ static bool write_page(struct job *job, const char *path, struct err *e) {
       job->arena, "%d classes, tested on %d recordings that training never saw%s%s.",
       job->model.n_classes, job->windows.count, job->bench ? ", measured on an emulated " : "",
       job->bench ? object_text(job->bench, "target") : "");
-  job->page = report_new(job->arena, c->name, lead);
+  char *title = arena_strdup(job->arena, c->name);
+  for (char *p = title; *p; p++)
+    if (*p == '_') *p = ' ';
+  if (*title >= 'a' && *title <= 'z') *title = (char)(*title - 32);
+  job->page = report_new(job->arena, title, lead);
   add_key_figures(job);
   add_accuracy(job);
   report_table_page(&job->facts, job->page);

@@ -48,7 +48,7 @@ static const char style_page[] =
     "box-shadow:var(--shadow);min-width:0}"
     "figcaption{font-weight:600;font-size:.95rem;margin:0 0 .7rem;text-wrap:balance}"
     ".scroll{overflow-x:auto;max-width:100%}"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.8rem,1fr));gap:.9rem;"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(13rem,44%),1fr));gap:.9rem;"
     "margin:1.5rem 0}"
     ".tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:.95rem "
     "1.1rem;"
