@@ -46,6 +46,16 @@ static void advise(const struct store_count *rows, int n) {
     printf("\nno test samples: `mote add --split test` adds some that training never sees\n");
   else if (total[STORE_VALIDATION] == 0)
     printf("\nno validation samples: training cannot tell when it is good enough\n");
+  for (int i = 0; i < n && total[STORE_TEST];) {
+    const char *label = rows[i].label;
+    int64_t count[STORE_SPLIT_COUNT] = {0};
+    for (; i < n && strcmp(rows[i].label, label) == 0; i++) count[rows[i].split] = rows[i].samples;
+    const char *missing = !count[STORE_TRAIN] ? "training" : !count[STORE_TEST] ? "test" : NULL;
+    if (missing)
+      printf(
+          "\n\"%s\" has no %s samples: `mote add --split`, or `mote data --edit ID --set-split`\n",
+          label, missing);
+  }
 }
 
 static void json_counts(struct json *j, const struct store_count *rows, int n) {

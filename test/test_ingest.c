@@ -252,6 +252,13 @@ static void test_csv_forms(void **state) {
   assert_true(read_path(f, text_file(f, "c.csv", "1,2,3\n4,5,6\n7,8,9\n"), &o));
   assert_int_equal(f->r->channels, 3);
   assert_int_equal(f->r->length, 3);
+  /* Row numbers without a name, as R and pandas write them, are no channel. */
+  o.rate_hz = 1;
+  assert_true(read_path(f, text_file(f, "r.csv", "\"t\",\"x\"\n\"1\",0,5\n\"2\",1,6\n"), &o));
+  assert_int_equal(f->r->channels, 1);
+  assert_true(((const float *)f->r->data)[1] == 6);
+  assert_true(read_path(f, text_file(f, "p.csv", ",t,x\n0,0,5\n1,1,6\n"), &o));
+  assert_int_equal(f->r->channels, 1);
   /* Cut at gaps and labels. */
   o = (struct ingest_options){.type = INGEST_FLOAT32, .rate_hz = 1, .label_column = "what"};
   assert_true(read_path(

@@ -28,6 +28,7 @@ struct table {
   struct arena *a;
   const char *path;
   char delimiter;
+  bool header;
   int n_columns;
   struct field names[MAX_COLUMNS]; /* n = 0 where there is no header */
   int time_column;                 /* -1: none */
@@ -245,6 +246,8 @@ static bool pick_channels(struct table *t, const struct field *first, struct err
   } else {
     double number;
     for (int i = 0; i < t->n_columns; i++) {
+      /* A nameless column beside named ones holds row numbers. */
+      if (t->header && t->names[i].n == 0) continue;
       if (i == t->time_column || i == t->label_column ||
           !parse_number(first[i], t->delimiter, &number))
         continue;
@@ -278,13 +281,19 @@ static bool read_layout(struct table *t, const char **at, const char *end, int32
   bool header = true;
   for (int i = 0; i < t->n_columns && header; i++)
     if (parse_number(fields[i], t->delimiter, &value)) header = false;
+  t->header = header;
   if (header) {
     memcpy(t->names, fields, (size_t)t->n_columns * sizeof *fields);
     start = *at;
     start_number = *number;
     if (!next_line(at, end, &line, number)) return err_set(e, "a header and no rows behind it");
     int n = split(line, t->delimiter, fields, MAX_COLUMNS);
-    /* A header with spaces in its names and commas between: count again with the rows' delimiter. */
+    /* R leaves the name of the row numbers out. */
+    if (n == t->n_columns + 1 && n <= MAX_COLUMNS) {
+      memmove(t->names + 1, t->names, (size_t)t->n_columns * sizeof *t->names);
+      t->names[0] = (struct field){"", 0};
+      t->n_columns = n;
+    }
     if (n != t->n_columns) {
       err_node(e, "line %d", (int)*number);
       return err_set(e, "%d columns where the header names %d; is the delimiter \"%c\" right?", n,
