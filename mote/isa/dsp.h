@@ -25,14 +25,10 @@ static inline int32_t smlad(uint32_t a, uint32_t b, int32_t c) {
   __asm__("smlad %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c));
   return d;
 }
-static inline int32_t smlabb(uint32_t a, uint32_t b, int32_t c) {
+/* c + a * b / 2^32, rounded. */
+static inline int32_t smmlar(int32_t a, int32_t b, int32_t c) {
   int32_t d;
-  __asm__("smlabb %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c));
-  return d;
-}
-static inline int32_t smlatb(uint32_t a, uint32_t b, int32_t c) {
-  int32_t d;
-  __asm__("smlatb %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(d) : "r"(a), "r"(b), "r"(c));
   return d;
 }
 /* Bytes 0 and 2, and bytes 1 and 3, as two int16. */
@@ -80,8 +76,9 @@ static inline uint32_t load_part(const int8_t *p, uint32_t n) {
   return x;
 }
 
-/* One output by the C way. Not inlined: it is where code should be small. */
-int8_t mote_dsp_output(const struct mote_output *o, const void *params, uint32_t c, int32_t sum);
+/* Outputs of n sums of channel c, `step` apart, whatever the layer's way of requantising. */
+void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t c,
+                      const int32_t *sums, uint32_t n, int8_t *out, uint32_t step);
 
 /* ---- the assembly loops ---------------------------------------------------------- */
 
@@ -108,7 +105,8 @@ struct dsp_frame {
   const void *values_end;       /* 92 */
   const struct mote_output *output;
   const void *params;
-  const int8_t *first_out;
+  const int8_t *first_out; /* channel 0 of the block's first pixel */
+  int8_t *row_out;         /* channel 0 of the strip's first pixel */
   uint32_t pixels;
 };
 typedef char dsp_frame_layout[offsetof(struct dsp_frame, sums) == 64 &&

@@ -2,8 +2,8 @@
  *
  * Four channels at a time, the columns under a strip of output pixels are transposed into scratch, so that
  * rows of one channel and column stand side by side for SMLAD:
- *   scratch: [column][4 channels][ceil(height / 2) words], a word two rows.
- * For the height of 3 the words are rows (0, 2) and (1, 1), because SXTB16 widens weights to those pairs.
+ *   scratch: [column][4 channels][words], a word two rows: of each four rows (0, 2) and (1, 3), because
+ *   SXTB16 widens a column's weights to those pairs.
  *
  * 3x3 windows have assembly loops. Five registers hold the nine weights; with stride 1, P neighbouring
  * pixels share their columns, so P outputs are P + 2 LDRD and 6 P multiplications (9 MAC in 6 instructions).
@@ -37,20 +37,18 @@ static inline void transpose(uint32_t *to, uint32_t step, struct pair4 a, struct
   to[3 * step] = tops(a.odd, b.odd);
 }
 
-/* One column of any height. */
+/* One column of any height: of each four rows (0, 2) and (1, 3). */
 static void transpose_any(const struct mote_depthwise_job *d, int32_t at, int32_t n, uint32_t *to) {
-  const uint32_t minus = both(-d->in_zp), step = (uint32_t)(d->kernel_h + 1) / 2;
-  const void *const *rows = d->rows;
+  const uint32_t minus = both(-d->in_zp), step = mote_isa_column_words((uint32_t)d->kernel_h);
   const struct pair4 nothing = {0, 0};
-  if (d->kernel_h == 3) {
-    const struct pair4 middle = load4(rows[1], at, n, minus);
-    transpose(to, 2, load4(rows[0], at, n, minus), load4(rows[2], at, n, minus));
-    transpose(to + 1, 2, middle, middle);
-    return;
+  const void *const *rows = d->rows;
+  for (int32_t left = d->kernel_h; left > 0; left -= 4, rows += 4, to += 2) {
+    transpose(to, step, load4(rows[0], at, n, minus),
+              left > 2 ? load4(rows[2], at, n, minus) : nothing);
+    if (left > 1)
+      transpose(to + 1, step, load4(rows[1], at, n, minus),
+                left > 3 ? load4(rows[3], at, n, minus) : nothing);
   }
-  for (int32_t i = 0; i < d->kernel_h; i += 2, to++)
-    transpose(to, step, load4(rows[i], at, n, minus),
-              i + 1 < d->kernel_h ? load4(rows[i + 1], at, n, minus) : nothing);
 }
 
 /* `columns` (at least 1) whole columns of three rows that exist, four channels: what transpose_any does, in
@@ -108,7 +106,7 @@ struct strip {
 };
 
 static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
-  const int32_t words = 4 * ((d->kernel_h + 1) / 2);
+  const int32_t words = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h);
   const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
   struct strip s;
   s.first = x + left;
@@ -123,7 +121,8 @@ static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int3
 /* Transposes the strip's columns of channels c .. c + 3. */
 static void transpose_columns(const struct mote_depthwise_job *d, const struct strip *s,
                               int32_t c) {
-  const int32_t n = d->in_c - c, words = 4 * ((d->kernel_h + 1) / 2);
+  const int32_t n = d->in_c - c;
+  const int32_t words = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h);
   int32_t at = s->first * d->in_c + c;
   uint32_t *to = s->to;
   if (s->inside && d->kernel_h == 3 && n >= 4 && d->rows[0] && d->rows[1] && d->rows[2]) {
@@ -168,11 +167,10 @@ __asm__(MOTE_DSP_MACROS
         "  smlatb \\s, lr, r3, \\s\n"
         ".endm\n"
 
-        /* The bias waits in the last sum. */
+        /* P pixels of stride 1. The bias waits in the last sum. */
         ".macro mote_depthwise name, pixels, last\n"
         "  mote_function \\name\n"
-        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "  sub sp, sp, #4\n"
+        "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "1:\n"
         "  mote_weights3\n"
         "  mote_bias \\last\n"
@@ -181,41 +179,71 @@ __asm__(MOTE_DSP_MACROS
         "  add r2, r2, r1\n"
         "  str r2, [r0, #4]\n"
         "  ldrd r2, r3, [r1]\n"
-        "  mote_first r4, \\last\n"
+        "    mote_first r4, \\last\n"
         "  ldrd r2, r3, [r1, #32]\n"
-        "  mote_first r5, \\last\n"
-        "  mote_second r4\n"
-        "  ldrd r2, r3, [r1, #64]\n"
-        "  mote_first r6, \\last\n"
-        "  mote_second r5\n"
-        "  mote_third r4\n"
-        "  ldrd r2, r3, [r1, #96]\n"
-        "  mote_first r7, \\last\n"
-        "  mote_second r6\n"
-        "  mote_third r5\n"
-        "  ldrd r2, r3, [r1, #128]\n"
-        "  .if \\pixels == 5\n"
-        "    mote_first r8, r8\n"
+        "  .if \\pixels > 1\n"
+        "    mote_first r5, \\last\n"
         "  .endif\n"
-        "  mote_second r7\n"
-        "  mote_third r6\n"
+        "    mote_second r4\n"
+        "  ldrd r2, r3, [r1, #64]\n"
+        "  .if \\pixels > 2\n"
+        "    mote_first r6, \\last\n"
+        "  .endif\n"
+        "  .if \\pixels > 1\n"
+        "    mote_second r5\n"
+        "  .endif\n"
+        "    mote_third r4\n"
+        "  .if \\pixels >= 2\n"
+        "  ldrd r2, r3, [r1, #96]\n"
+        "  .if \\pixels > 3\n"
+        "    mote_first r7, \\last\n"
+        "  .endif\n"
+        "  .if \\pixels > 2\n"
+        "    mote_second r6\n"
+        "  .endif\n"
+        "    mote_third r5\n"
+        "  .endif\n"
+        "  .if \\pixels >= 3\n"
+        "  ldrd r2, r3, [r1, #128]\n"
+        "  .if \\pixels > 4\n"
+        "    mote_first r8, \\last\n"
+        "  .endif\n"
+        "  .if \\pixels > 3\n"
+        "    mote_second r7\n"
+        "  .endif\n"
+        "    mote_third r6\n"
+        "  .endif\n"
+        "  .if \\pixels >= 4\n"
         "  ldrd r2, r3, [r1, #160]\n"
-        "  .if \\pixels == 5\n"
+        "  .if \\pixels > 4\n"
         "    mote_second r8\n"
         "  .endif\n"
-        "  mote_third r7\n"
-        "  .if \\pixels == 5\n"
-        "    ldrd r2, r3, [r1, #192]\n"
+        "    mote_third r7\n"
+        "  .endif\n"
+        "  .if \\pixels >= 5\n"
+        "  ldrd r2, r3, [r1, #192]\n"
         "    mote_third r8\n"
         "  .endif\n"
+        "  ldr r1, [r0, #60]\n"
+        "  cbz r1, 2f\n"
+        "  add r1, r0, #64\n"
+        "  stm r1, {r4, r5, r6, r7, r8}\n"
+        "  bl mote_dsp_general\n"
+        "  ldr r0, [sp]\n"
+        "  ldr r10, [r0, #48]\n"
+        "  b 3f\n"
+        "2:\n"
         "  mote_outputs \\pixels\n"
+        "3:\n"
         "  ldr r1, [r0, #56]\n"
         "  cmp r10, r1\n"
         "  bne 1b\n"
-        "  add sp, sp, #4\n"
-        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        "  pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
         "  .size \\name, . - \\name\n"
         ".endm\n"
+        "mote_depthwise mote_dsp_depthwise1, 1, r4\n"
+        "mote_depthwise mote_dsp_depthwise2, 2, r5\n"
+        "mote_depthwise mote_dsp_depthwise3, 3, r6\n"
         "mote_depthwise mote_dsp_depthwise4, 4, r7\n"
         "mote_depthwise mote_dsp_depthwise5, 5, r8\n"
 
@@ -271,42 +299,48 @@ __asm__(MOTE_DSP_MACROS
         "  .size mote_dsp_depthwise, . - mote_dsp_depthwise\n"
         ".text\n");
 
+void mote_dsp_depthwise1(struct dsp_frame *f);
+void mote_dsp_depthwise2(struct dsp_frame *f);
+void mote_dsp_depthwise3(struct dsp_frame *f);
 void mote_dsp_depthwise4(struct dsp_frame *f);
 void mote_dsp_depthwise5(struct dsp_frame *f);
 void mote_dsp_depthwise(struct dsp_frame *f);
 
-/* Pixels of the next block: fives, or fours where they come out even. */
-static int32_t block_of(int32_t left) {
-  if (left < 4) return left;
-  const int32_t fours = 5 - left % 5;
-  if (fours != 5 && 4 * fours <= left) return 4;
-  return left < 5 ? left : 5;
+/* Blocks of nearly equal size. A stride goes in one block where the assembly makes the outputs, else pixel by
+ * pixel. */
+static uint32_t block_of(const struct mote_depthwise_job *d, const struct dsp_frame *f,
+                         uint32_t left) {
+  if (d->stride_w != 1) return f->general ? 1 : left;
+  const uint32_t blocks = (left + 4) / 5;
+  return blocks == 1 ? left : (left + blocks - 1) / blocks;
 }
 
 /* The next `channels` output channels over n pixels: columns of the first channel at `columns`, of the others
  * f->values_step bytes on. The frame goes on with the channels behind them. */
 static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
-                 uint32_t channels, int32_t n, int8_t *out) {
+                 uint32_t channels, uint32_t n, int8_t *out) {
+  static void (*const loops[5])(struct dsp_frame *) = {
+      mote_dsp_depthwise1, mote_dsp_depthwise2, mote_dsp_depthwise3,
+      mote_dsp_depthwise4, mote_dsp_depthwise5,
+  };
   const int8_t *const weights = f->weights;
   const void *const bias = f->bias;
   const uint32_t *const words = f->words;
-  for (;;) {
-    const int32_t pixels = d->stride_w == 1 ? block_of(n) : n;
-    const uint32_t *next = columns + pixels * (int32_t)(f->column_step / 4);
+  for (uint32_t done = 0;;) {
+    f->pixels = block_of(d, f, n - done);
+    const uint32_t *next = columns + f->pixels * (f->column_step / 4);
     f->values = columns;
     f->values_end = next;
-    f->out = out;
-    f->out_end = out + channels;
-    if (d->stride_w == 1 && pixels == 5)
-      mote_dsp_depthwise5(f);
-    else if (d->stride_w == 1 && pixels == 4)
-      mote_dsp_depthwise4(f);
-    else
+    f->out = out + done * f->out_step;
+    f->first_out = f->row_out + done * f->out_step;
+    f->out_end = f->out + channels;
+    if (d->stride_w != 1 && !f->general)
       mote_dsp_depthwise(f);
-    n -= pixels;
-    if (n == 0) return;
+    else
+      loops[f->pixels - 1](f);
+    done += f->pixels;
+    if (done == n) break;
     columns = next;
-    out += pixels * (int32_t)f->out_step;
     f->weights = weights;
     f->bias = bias;
     f->words = words;
@@ -315,34 +349,44 @@ static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const 
 
 /* ---- any kernel -------------------------------------------------------------------------- */
 
-/* Weights are widened to the same words as the columns first. */
-static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t *weights,
-                    uint32_t oc, int32_t n, int8_t *out, uint32_t out_step) {
-  const int32_t half = (d->kernel_h + 1) / 2;
+/* The sum of one window. Four rows at a time: SXTB16 gives their weights as the words lie. The last rows of
+ * the last column would read beyond the weights, so partial quads are put together byte by byte. */
+static int32_t window_any(const struct mote_depthwise_job *d, const uint32_t *columns,
+                          const int8_t *w, int32_t sum) {
+  const int32_t next = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h) * d->dilation_w;
+  for (int32_t j = d->kernel_w; j; j--, columns += next) {
+    const uint32_t *v = columns;
+    int32_t left = d->kernel_h;
+    for (; left >= 4; left -= 4, w += 4, v += 2) {
+      const uint32_t x = load(w);
+      sum = smlad(even(x), v[0], smlad(odd(x), v[1], sum));
+    }
+    if (left) {
+      const uint32_t x = load_part(w, (uint32_t)left);
+      sum = smlad(even(x), v[0], sum);
+      if (left > 1) sum = smlad(odd(x), v[1], sum);
+      w += left;
+    }
+  }
+  return sum;
+}
+
+static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t oc,
+                    int32_t n, int8_t *out, uint32_t out_step) {
+  const int32_t step = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h) * d->stride_w;
   const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
   const int32_t bias = mote_channel_bias(d->output, d->params, oc);
-  uint32_t *to = weights;
-  for (int32_t j = 0; j < d->kernel_w; j++, w += d->kernel_h) {
-    if (d->kernel_h == 3) {
-      *to++ = ((uint32_t)w[0] & 0xFFFF) | (uint32_t)w[2] << 16;
-      *to++ = (uint32_t)w[1] & 0xFFFF;
-      continue;
-    }
-    for (int32_t i = 0; i < d->kernel_h; i += 2)
-      *to++ = ((uint32_t)w[i] & 0xFFFF) | (i + 1 < d->kernel_h ? (uint32_t)w[i + 1] << 16 : 0);
-  }
-  const int32_t next = 4 * half * d->dilation_w;
-  for (; n; n--, columns += 4 * half * d->stride_w, out += out_step) {
-    const uint32_t *k = weights, *from = columns;
-    int32_t s = bias;
-    for (int32_t j = d->kernel_w; j; j--, from += next)
-      for (const uint32_t *v = from, *end = from + half; v != end; v++) s = smlad(*k++, *v, s);
-    *out = mote_dsp_output(d->output, d->params, oc, s);
+  int32_t sums[8];
+  while (n) {
+    const int32_t some = n < 8 ? n : 8;
+    for (int32_t i = 0; i < some; i++, columns += step) sums[i] = window_any(d, columns, w, bias);
+    mote_dsp_outputs(d->output, d->params, oc, sums, (uint32_t)some, out, out_step);
+    out += (uint32_t)some * out_step;
+    n -= some;
   }
 }
 
-/* Strips of a 3x3 layer whose outputs the assembly can make. */
-static void strip3(const struct mote_depthwise_job *d, const struct strip *s, int32_t n,
+static void strip3(const struct mote_depthwise_job *d, const struct strip *s, uint32_t n,
                    int8_t *out) {
   const uint32_t *columns = (const uint32_t *)d->scratch;
   const uint32_t multiplier = (uint32_t)d->multiplier;
@@ -350,6 +394,7 @@ static void strip3(const struct mote_depthwise_job *d, const struct strip *s, in
   mote_dsp_frame_output(&f, d->output, d->params, 0);
   f.weights = d->weights;
   f.out_step = (uint32_t)d->in_c * multiplier;
+  f.row_out = out;
   f.values_step = multiplier == 1 ? 8 : 0;
   f.column_step = 32 * (uint32_t)d->stride_w;
   for (int32_t c = 0; c < d->in_c; c += 4) {
@@ -366,32 +411,30 @@ static void strip3(const struct mote_depthwise_job *d, const struct strip *s, in
 }
 
 static void strip_any(const struct mote_depthwise_job *d, const struct strip *s, int32_t n,
-                      uint32_t *weights, int8_t *out) {
-  const int32_t half = (d->kernel_h + 1) / 2;
+                      int8_t *out) {
+  const uint32_t words = mote_isa_column_words((uint32_t)d->kernel_h);
   const uint32_t *columns = (const uint32_t *)d->scratch;
   const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
   uint32_t oc = 0;
   for (int32_t c = 0; c < d->in_c; c += 4) {
     transpose_columns(d, s, c);
-    for (int32_t i = 0; i < 4 && c + i < d->in_c; i++)
+    for (uint32_t i = 0; i < 4 && c + (int32_t)i < d->in_c; i++)
       for (int32_t m = 0; m < d->multiplier; m++, oc++)
-        run_any(d, columns + half * i, weights, oc, n, out + oc, out_c);
+        run_any(d, columns + words * i, oc, n, out + oc, out_c);
   }
 }
 
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
-  const struct mote_output *o = d->output;
-  const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1 && !o->wide &&
-                    o->low == -128 && o->high == 127;
+  const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1;
   for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
     const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
     const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
     const struct strip s = strip_of(d, x * d->stride_w - d->pad_left, wide);
     int8_t *out = d->out + x * d->in_c * d->multiplier;
     if (three)
-      strip3(d, &s, n, out);
+      strip3(d, &s, (uint32_t)n, out);
     else
-      strip_any(d, &s, n, (uint32_t *)d->scratch + 4 * ((d->kernel_h + 1) / 2) * wide, out);
+      strip_any(d, &s, n, out);
   }
 }
 

@@ -53,6 +53,29 @@ static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
 #endif
 }
 
+/* mote_divide_pot(mote_mul_high(x, multiplier), shift) for |x| < 2^30, multiplier >= 0. Its constants are
+ * worked out once for many x. */
+struct mote_scale {
+  int32_t multiplier, half, negative; /* half of 2^shift; -1 where negatives round the other way */
+  int shift;
+};
+static inline struct mote_scale mote_scale_of(int32_t multiplier, int shift) {
+  const struct mote_scale s = {multiplier, (int32_t)(((uint32_t)1 << shift) >> 1), shift ? -1 : 0,
+                               shift};
+  return s;
+}
+/* |high half| < 2^30, half <= 2^30: no overflow. */
+static inline __attribute__((always_inline)) int32_t mote_isa_scale(int32_t x,
+                                                                    const struct mote_scale *s) {
+#if MOTE_ISA_DSP
+  int32_t h;
+  __asm__("smmulr %0, %1, %2" : "=r"(h) : "r"((int32_t)((uint32_t)x << 1)), "r"(s->multiplier));
+#else
+  const int32_t h = mote_isa_mul_high(x, s->multiplier);
+#endif
+  return (h + (h >> 31 & s->negative) + s->half) >> s->shift;
+}
+
 /* mote_requantise for multipliers >= 0, the instruction set's way. */
 static inline int32_t mote_isa_requantise(int32_t x, int32_t multiplier, int shift) {
   const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
@@ -172,13 +195,27 @@ struct mote_depthwise_job {
 void mote_isa_depthwise__plain(const struct mote_depthwise_job *d);
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d);
 
-/* Scratch: 4 channels of (strip_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns, each of
- * kernel_h values rounded up to even, and the widened weights of one channel. */
-static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint64_t kernel_w,
-                                                uint64_t kernel_h) {
-  const uint64_t height = (kernel_h + 1) & ~(uint64_t)1;
-  return (4 * columns + kernel_w) * height * 2;
+/* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
+static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
+  return kernel_h / 4 * 2 + (kernel_h % 4 < 2 ? kernel_h % 4 : 2);
 }
+
+/* Scratch: 4 channels of (strip_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns. */
+static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint32_t kernel_h) {
+  return 16 * columns * mote_isa_column_words(kernel_h);
+}
+
+/* ---- elementwise addition ------------------------------------------------------
+ * out[i] = clamp(scale(scale(a[i] unit - zp_a, s) + scale(b[i] unit - zp_b, t), u) + zp, low, high).
+ * needs: what is scaled stays below 2^30. alias: out may be a or b. */
+struct mote_add_job {
+  struct mote_scale s, t, u;
+  int32_t unit, zp_a, zp_b, zp, low, high;
+  const int8_t *a, *b;
+  int8_t *out;
+  uint32_t n;
+};
+void mote_isa_add(const struct mote_add_job *d);
 
 /* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);

@@ -156,6 +156,19 @@ void mote_isa_depthwise__plain(const struct mote_depthwise_job *d) {
   }
 }
 
+void mote_isa_add(const struct mote_add_job *d) {
+  const struct mote_scale s = d->s, t = d->t, u = d->u;
+  const int32_t unit = d->unit, zp_a = d->zp_a, zp_b = d->zp_b, zp = d->zp, low = d->low,
+                high = d->high;
+  const int8_t *a = d->a, *b = d->b;
+  int8_t *out = d->out;
+  for (uint32_t n = d->n; n; n--) {
+    const int32_t sum =
+        mote_isa_scale(*a++ * unit - zp_a, &s) + mote_isa_scale(*b++ * unit - zp_b, &t);
+    *out++ = (int8_t)mote_clamp(mote_isa_scale(sum, &u) + zp, low, high);
+  }
+}
+
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
   for (uint32_t i = 0; i < c; i++) {
     const int8_t *from = row + i;

@@ -3,22 +3,25 @@
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
-/* |x - zp| <= 255, left_shift <= 22: below 2^30. */
-static inline int32_t rescale(int32_t x, const struct mote_add_s8 *p, int i) {
-  const int32_t shifted = (x - p->zp[i]) * ((int32_t)1 << p->left_shift);
-  return mote_divide_pot(mote_isa_mul_high(shifted, p->multiplier[i]), -p->shift[i]);
-}
-
+/* |x - zp| <= 255 and left_shift <= 20, so each term stays below 2^28 and their sum below 2^29. */
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_add_s8 *p = (const struct mote_add_s8 *)params;
-  const int8_t *a = (const int8_t *)rows[0], *b = (const int8_t *)rows[1];
-  int8_t *to = (int8_t *)out;
+  struct mote_add_job d;
   (void)state;
-  for (uint32_t i = 0; i < p->n; i++) {
-    const int32_t sum = rescale(a[i], p, 0) + rescale(b[i], p, 1); /* below 2^31 */
-    const int32_t q = mote_divide_pot(mote_isa_mul_high(sum, p->out_multiplier), -p->out_shift);
-    to[i] = (int8_t)(mote_clamp(q, p->low - p->out_zp, p->high - p->out_zp) + p->out_zp);
-  }
+  d.s = mote_scale_of(p->multiplier[0], -p->shift[0]);
+  d.t = mote_scale_of(p->multiplier[1], -p->shift[1]);
+  d.u = mote_scale_of(p->out_multiplier, -p->out_shift);
+  d.unit = (int32_t)1 << p->left_shift;
+  d.zp_a = p->zp[0] * d.unit;
+  d.zp_b = p->zp[1] * d.unit;
+  d.zp = p->out_zp;
+  d.low = p->low;
+  d.high = p->high;
+  d.a = (const int8_t *)rows[0];
+  d.b = (const int8_t *)rows[1];
+  d.out = (int8_t *)out;
+  d.n = p->n;
+  mote_isa_add(&d);
 }
 
 const struct mote_kernel mote_kernel_add_s8 = {NULL, row, NULL};
@@ -35,7 +38,7 @@ enum mote_status mote_add_s8_check(const struct mote_add_s8 *p, const struct mot
       return MOTE_ERR_PARAMS;
     if (b->rows[i] < 1 || b->missing[i] || p->n > b->row_bytes[i]) return MOTE_ERR_BOUNDS;
   }
-  if (p->out_multiplier < 0 || p->out_shift > 0 || p->out_shift < -31 || p->left_shift > 22 ||
+  if (p->out_multiplier < 0 || p->out_shift > 0 || p->out_shift < -31 || p->left_shift > 20 ||
       !mote_is_int8(p->out_zp) || !mote_is_int8(p->low) || !mote_is_int8(p->high) ||
       p->low > p->high)
     return MOTE_ERR_PARAMS;

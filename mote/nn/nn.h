@@ -31,19 +31,19 @@ struct mote_kernel {
 
 /* What a step declares around a kernel, for <op>_check: the bytes that the executor guarantees. */
 struct mote_bounds {
-  size_t params_bytes;      /* readable from params on, constants included */
-  size_t state_bytes;       /* readable and writable at state */
-  size_t row_bytes[2];      /* of each input row */
-  size_t out_bytes;         /* writable at out in one call */
-  unsigned rows[2];         /* pointers to rows of each input */
-  unsigned missing[2];      /* 1: some call may pass NULL rows of this input (vertical padding) */
+  size_t params_bytes; /* readable from params on, constants included */
+  size_t state_bytes;  /* readable and writable at state */
+  size_t row_bytes[2]; /* of each input row */
+  size_t out_bytes;    /* writable at out in one call */
+  unsigned rows[2];    /* pointers to rows of each input */
+  unsigned missing[2]; /* 1: some call may pass NULL rows of this input (vertical padding) */
 };
 
 /* Packs the requantisation of a layer's n channels into uint32[n] and returns 1, or returns 0 where it must
  * be wide: a multiplier without bit 30, shifts that spread over more than 4 values or leave -22..-1, or
  * sums that may reach 2^30: max |bias| + k * 128 * 255, k = weights of a channel. bias NULL: none. */
-int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int32_t *bias, size_t n,
-                      uint32_t k, uint32_t *words, int8_t *shift_base);
+int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int32_t *bias,
+                      size_t n, uint32_t k, uint32_t *words, int8_t *shift_base);
 
 /* CONV_2D. needs: rows[0] of in_w x in_c; (rows_out - 1) * stride_h + kernel_h pointers, of which output
  * row r of a call takes kernel_h from r * stride_h on (so rows_out > 1 needs a dilation in height of 1).
@@ -65,10 +65,10 @@ struct mote_conv2d_s8 {
   int32_t weights_at;
   uint16_t in_w, in_c, out_w, out_c;
   uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
-  uint16_t pad_left;        /* columns of padding left of the row */
-  uint16_t rows_out;        /* output rows made by one call */
+  uint16_t pad_left; /* columns of padding left of the row */
+  uint16_t rows_out; /* output rows made by one call */
   uint16_t strip_w;
-  int16_t in_zp;            /* -128..127 */
+  int16_t in_zp; /* -128..127 */
   uint16_t reserved;
 };
 
@@ -108,7 +108,7 @@ struct mote_fully_connected_s8 {
 struct mote_add_s8 {
   int32_t multiplier[2], out_multiplier;
   int8_t shift[2], out_shift;
-  uint8_t left_shift;       /* 0..22 */
+  uint8_t left_shift; /* 0..20 */
   int16_t zp[2], out_zp, low, high;
   uint16_t reserved;
   uint32_t n;
@@ -128,7 +128,7 @@ struct mote_pool_s8 {
  * multiplier and shift being those of in scale / out scale after mote_fold_count(n). */
 struct mote_mean_s8 {
   int32_t multiplier;
-  uint32_t count;           /* w * rows of the map */
+  uint32_t count; /* w * rows of the map */
   uint16_t w, c;
   int16_t in_zp, out_zp, low, high;
   int8_t shift;
@@ -143,8 +143,8 @@ struct mote_mean_s8 {
  * three Newton steps. alias: out may be rows[0]. */
 struct mote_softmax_s8 {
   int32_t multiplier;
-  int32_t diff_min;         /* <= 0 */
-  int8_t left_shift;        /* 0..31 */
+  int32_t diff_min;  /* <= 0 */
+  int8_t left_shift; /* 0..31 */
   uint8_t reserved;
   uint16_t rows, c;
   uint16_t reserved2;
