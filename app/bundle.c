@@ -64,6 +64,9 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
   const int n = b->request.features ? 5 : 4;
   char *home;
   if (!mote_home(a, &home, e)) return false;
+  /* mote/mote.h, the one header of a firmware, names the doors of all rooms. */
+  if (!add_source(s, "mote/mote.h", e)) return false;
+  if (!b->request.features && !add_source(s, "mote/dsp/dsp.h", e)) return false;
   for (int i = 0; i < n; i++)
     if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
   return true;
