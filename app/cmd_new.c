@@ -2,6 +2,7 @@
 #include "app/project.h"
 #include "host/emulate/emulate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include <string.h>
@@ -123,28 +124,31 @@ static const char *align_comments(struct arena *a, const char *yaml) {
 }
 
 static const char *render(struct arena *a, const struct template *t, const char *name,
-                          const char *board) {
+                          const char *board, double rate_hz) {
   struct text text;
   struct features_config f;
   enum features_kind kind = project_automatic_features(t->kind);
-  char unit[64];
-  features_defaults(kind, strtod(t->rate_hz, NULL), (int)strtol(t->channels, NULL, 10),
-                    strtod(t->length_ms, NULL), &f, NULL);
+  char unit[64], rate[32];
+  snprintf(rate, sizeof rate, "%.9g", rate_hz);
+  features_defaults(kind, rate_hz, (int)strtol(t->channels, NULL, 10), strtod(t->length_ms, NULL),
+                    &f, NULL);
   snprintf(unit, sizeof unit, t->unit[0] ? "%s" : "\"\"%s", t->unit);
   text_init(&text, a);
-  text_printf(&text, yaml_text, t->about, name, t->kind, t->rate_hz, t->channels, unit, t->range,
+  text_printf(&text, yaml_text, t->about, name, t->kind, rate, t->channels, unit, t->range,
               t->length_ms, t->stride_ms, t->place, features_kind_name(kind), f.frame_ms, f.hop_ms,
               f.bands, features_normalise_name(f.normalise), t->background, board);
   return align_comments(a, text.data);
 }
 
 static bool make(struct command_line *c, const char *dir, const struct template *t,
-                 const char *board) {
+                 const char *board, double rate_hz) {
   struct err *e = &c->err;
   const struct emulate_board *known;
   struct store *st = NULL;
   const char *yaml = arena_printf(c->arena, "%s/" PROJECT_FILE, dir);
   const char *db = arena_printf(c->arena, "%s/" PROJECT_DATABASE, dir);
+  if (!(rate_hz > 0 && rate_hz <= 1e6))
+    return err_set(e, "--rate-hz %g; above 0 and up to 1,000,000 works", rate_hz);
   if (board[0] && !emulate_find_board(c->arena, board, &known, e)) return false;
   for (int i = 0; i < 2; i++) {
     const char *path = i ? db : yaml;
@@ -154,16 +158,18 @@ static bool make(struct command_line *c, const char *dir, const struct template 
   }
   if (!dir_make(dir, e) || !store_open(c->arena, db, STORE_CREATE, &st, e)) return false;
   store_close(st);
-  const char *text = render(c->arena, t, project_name(c->arena, dir), board);
+  const char *text = render(c->arena, t, project_name(c->arena, dir), board, rate_hz);
   return file_write(yaml, text, strlen(text), e);
 }
 
 int cmd_new(int argc, char **argv) {
   const char *name = NULL, *board = "wio-terminal";
+  double rate_hz = NAN;
   const struct option_spec options[] = {
       {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration or sensor", &name},
       {'b', "board", OPTION_TEXT, "NAME", "the board it is for (wio-terminal); \"\" for none",
        &board},
+      {'r', "rate-hz", OPTION_REAL, "N", "the sensor's rate (default: the template's)", &rate_hz},
       {0}};
   const struct command_spec spec = {
       .usage = "mote new FOLDER --template keyword|motion|vibration|sensor [--board NAME]",
@@ -186,7 +192,7 @@ int cmd_new(int argc, char **argv) {
     command_end(&c, true);
     return EXIT_USAGE;
   }
-  bool ok = make(&c, c.words[0], t, board);
+  bool ok = make(&c, c.words[0], t, board, isnan(rate_hz) ? strtod(t->rate_hz, NULL) : rate_hz);
   if (ok && c.json) {
     struct text text;
     struct json j;
