@@ -2,7 +2,7 @@
  *
  * Four channels at a time, the columns under a strip of output pixels are transposed into scratch, so that
  * rows of one channel and column stand side by side for SMLAD:
- *   scratch: [column][4 channels][words], a word two rows: of each four rows (0, 2) and (1, 3), because
+ *   scratch: [column][channel][words], a word two rows: of each four rows (0, 2) and (1, 3), because
  *   SXTB16 widens a column's weights to those pairs.
  *
  * 3x3 windows have assembly loops. Five registers hold the nine weights; with stride 1, P neighbouring
@@ -13,6 +13,12 @@
 #if MOTE_ISA_DSP
 
 /* ---- transposition ------------------------------------------------------------------ */
+
+/* Words from column to column. */
+static inline int32_t column_step(const struct mote_depthwise_job *d) {
+  return (int32_t)(mote_isa_lanes((uint32_t)d->in_c) *
+                   mote_isa_column_words((uint32_t)d->kernel_h));
+}
 
 /* Four channels (or the n that are left) of a row's column, widened; nothing where the row is missing. */
 struct pair4 {
@@ -29,24 +35,26 @@ static inline struct pair4 load4(const void *row, int32_t at, int32_t n, uint32_
   return p;
 }
 
-/* Rows a and b of four channels to words `step` apart. */
-static inline void transpose(uint32_t *to, uint32_t step, struct pair4 a, struct pair4 b) {
+/* Rows a and b of up to four channels to words `step` apart. */
+static inline void transpose(uint32_t *to, uint32_t step, uint32_t lanes, struct pair4 a,
+                             struct pair4 b) {
   to[0] = bottoms(a.even, b.even);
-  to[step] = bottoms(a.odd, b.odd);
-  to[2 * step] = tops(a.even, b.even);
-  to[3 * step] = tops(a.odd, b.odd);
+  if (lanes > 1) to[step] = bottoms(a.odd, b.odd);
+  if (lanes > 2) to[2 * step] = tops(a.even, b.even);
+  if (lanes > 3) to[3 * step] = tops(a.odd, b.odd);
 }
 
 /* One column of any height: of each four rows (0, 2) and (1, 3). */
 static void transpose_any(const struct mote_depthwise_job *d, int32_t at, int32_t n, uint32_t *to) {
   const uint32_t minus = both(-d->in_zp), step = mote_isa_column_words((uint32_t)d->kernel_h);
+  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
   const struct pair4 nothing = {0, 0};
   const void *const *rows = d->rows;
   for (int32_t left = d->kernel_h; left > 0; left -= 4, rows += 4, to += 2) {
-    transpose(to, step, load4(rows[0], at, n, minus),
+    transpose(to, step, lanes, load4(rows[0], at, n, minus),
               left > 2 ? load4(rows[2], at, n, minus) : nothing);
     if (left > 1)
-      transpose(to + 1, step, load4(rows[1], at, n, minus),
+      transpose(to + 1, step, lanes, load4(rows[1], at, n, minus),
                 left > 3 ? load4(rows[3], at, n, minus) : nothing);
   }
 }
@@ -94,7 +102,7 @@ static uint32_t *transpose3(const struct mote_depthwise_job *d, int32_t at, int3
 }
 
 static uint32_t *clear(uint32_t *to, int32_t words) {
-  for (; words > 0; words -= 4, to += 4) to[0] = to[1] = to[2] = to[3] = 0;
+  for (; words > 0; words--) *to++ = 0;
   return to;
 }
 
@@ -106,7 +114,7 @@ struct strip {
 };
 
 static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
-  const int32_t words = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h);
+  const int32_t words = column_step(d);
   const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
   struct strip s;
   s.first = x + left;
@@ -122,7 +130,7 @@ static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int3
 static void transpose_columns(const struct mote_depthwise_job *d, const struct strip *s,
                               int32_t c) {
   const int32_t n = d->in_c - c;
-  const int32_t words = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h);
+  const int32_t words = column_step(d);
   int32_t at = s->first * d->in_c + c;
   uint32_t *to = s->to;
   if (s->inside && d->kernel_h == 3 && n >= 4 && d->rows[0] && d->rows[1] && d->rows[2]) {
@@ -353,7 +361,7 @@ static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const 
  * the last column would read beyond the weights, so partial quads are put together byte by byte. */
 static int32_t window_any(const struct mote_depthwise_job *d, const uint32_t *columns,
                           const int8_t *w, int32_t sum) {
-  const int32_t next = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h) * d->dilation_w;
+  const int32_t next = column_step(d) * d->dilation_w;
   for (int32_t j = d->kernel_w; j; j--, columns += next) {
     const uint32_t *v = columns;
     int32_t left = d->kernel_h;
@@ -373,7 +381,7 @@ static int32_t window_any(const struct mote_depthwise_job *d, const uint32_t *co
 
 static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t oc,
                     int32_t n, int8_t *out, uint32_t out_step) {
-  const int32_t step = 4 * (int32_t)mote_isa_column_words((uint32_t)d->kernel_h) * d->stride_w;
+  const int32_t step = column_step(d) * d->stride_w;
   const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
   const int32_t bias = mote_channel_bias(d->output, d->params, oc);
   int32_t sums[8];
@@ -425,7 +433,7 @@ static void strip_any(const struct mote_depthwise_job *d, const struct strip *s,
 }
 
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
-  const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1;
+  const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1 && d->in_c >= 4;
   for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
     const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
     const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;

@@ -200,9 +200,13 @@ static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
   return kernel_h / 4 * 2 + (kernel_h % 4 < 2 ? kernel_h % 4 : 2);
 }
 
-/* Scratch: 4 channels of (strip_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns. */
-static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint32_t kernel_h) {
-  return 16 * columns * mote_isa_column_words(kernel_h);
+/* Channels that are transposed together. */
+static inline uint32_t mote_isa_lanes(uint32_t in_c) { return in_c < 4 ? in_c : 4; }
+
+/* Scratch: that many channels of (strip_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns. */
+static inline uint64_t mote_isa_depthwise_bytes(uint64_t columns, uint32_t kernel_h,
+                                                uint32_t in_c) {
+  return 4 * columns * mote_isa_lanes(in_c) * mote_isa_column_words(kernel_h);
 }
 
 /* ---- elementwise addition ------------------------------------------------------

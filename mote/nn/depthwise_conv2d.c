@@ -35,7 +35,7 @@ size_t mote_depthwise_conv2d_s8_state_bytes(const struct mote_depthwise_conv2d_s
   const uint64_t strip = p->strip_w < p->out_w ? p->strip_w : p->out_w;
   const uint64_t columns =
       (strip - 1) * p->stride_w + (uint64_t)(p->kernel_w - 1) * p->dilation_w + 1;
-  const uint64_t bytes = mote_isa_depthwise_bytes(columns, p->kernel_h);
+  const uint64_t bytes = mote_isa_depthwise_bytes(columns, p->kernel_h, p->in_c);
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 
