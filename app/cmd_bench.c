@@ -72,6 +72,7 @@ static void json_board(struct json *j, const struct bundle *k, int64_t stack_byt
   }
   json_object(j, "board");
   json_string(j, "name", b->name);
+  json_string(j, "title", b->title);
   json_string(j, "chip", b->chip);
   json_real(j, "clock_hz", b->clock_hz);
   json_int(j, "flash_bytes", b->flash_bytes - b->flash_reserved_bytes);

@@ -94,7 +94,7 @@ static void add_key_figures(struct job *job) {
            days_high = object_number(b, "ranges.battery_days.high");
     double ram_share = ram / object_number(b, "board.ram_bytes"),
            flash_share = flash / object_number(b, "board.flash_bytes");
-    const char *board = object_text(b, "board.name");
+    const char *board = object_text(b, "board.title");
     tiles[n++] = (struct report_tile){
         arena_printf(a, "%.1f KB", ram / 1000), "RAM, samples included",
         isfinite(ram_share) ? arena_printf(a, "%.0f %% of the %s", 100 * ram_share, board) : NULL,

@@ -259,10 +259,17 @@ void report_table_page(const struct report_facts *facts, struct report *page) {
                          .numeric = numeric});
   struct text sources;
   text_init(&sources, a);
-  text_printf(&sources, "%s\n", footnote);
+  text_add(&sources, footnote);
   for (int i = 0; i < facts->n; i++) {
-    text_add(&sources, "\n");
-    add_sources(a, facts->bench[i], &sources);
+    struct text lines;
+    text_init(&lines, a);
+    add_sources(a, facts->bench[i], &lines);
+    for (const char *p = lines.data ? lines.data : ""; *p;) { /* a paragraph each */
+      size_t n = strcspn(p, "\n");
+      text_add(&sources, "\n\n");
+      text_addn(&sources, p, n);
+      p += n + (p[n] == '\n');
+    }
   }
   report_small(page, sources.data);
 }
