@@ -1,8 +1,8 @@
 # Mote's build. `make` leaves the program at build/mote.
 #
 #   make                    the program, optimised                      build/mote
-#   make PROFILE=asan       the same under AddressSanitizer             build/asan/mote
-#   make PROFILE=ubsan      the same under UndefinedBehaviorSanitizer   build/ubsan/mote
+#   make PROFILE=asan       the same under AddressSanitizer             build/asan/bin/mote
+#   make PROFILE=ubsan      the same under UndefinedBehaviorSanitizer   build/ubsan/bin/mote
 #   make bare CHIP=cortex-m4    the device archive for a chip           build/cortex-m4/libmote.a
 #   make test               every unit test of the chosen profile
 #   make bench-train        one training step against PyTorch, as a ratio
@@ -57,7 +57,7 @@ TESTS      := $(TEST_SRC:test/%.c=$(B)/test/%)
 ifeq ($(PROFILE),host)
   PROGRAM := build/mote
 else
-  PROGRAM := $(B)/mote
+  PROGRAM := $(B)/bin/mote
 endif
 
 .PHONY: all test tests bare clean bench-train doors
