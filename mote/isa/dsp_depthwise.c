@@ -20,52 +20,48 @@ static inline int32_t column_step(const struct mote_depthwise_job *d) {
                    mote_isa_column_words((uint32_t)d->kernel_h));
 }
 
-/* Four channels (or the n that are left) of a row's column, widened; nothing where the row is missing. */
-struct pair4 {
-  uint32_t even, odd;
-};
-static inline struct pair4 load4(const void *row, int32_t at, int32_t n, uint32_t minus) {
-  struct pair4 p = {0, 0};
-  if (row) {
-    const int8_t *from = (const int8_t *)row + at;
-    const uint32_t x = n >= 4 ? load(from) : load_part(from, (uint32_t)n);
-    p.even = even_add(minus, x);
-    p.odd = odd_add(minus, x);
-  }
-  return p;
+/* Four channels, or the n that are left, of row i's column. A row that is missing, or beyond the last, is the
+ * zero point, which widens to 0. */
+static __attribute__((noinline)) uint32_t load_lanes(const struct mote_depthwise_job *d, int32_t i,
+                                                     int32_t at, int32_t n) {
+  const int8_t *row = i < d->kernel_h ? (const int8_t *)d->rows[i] : NULL;
+  if (row == NULL) return ((uint32_t)d->in_zp & 0xFF) * 0x01010101u;
+  return n >= 4 ? load(row + at) : load_part(row + at, (uint32_t)n);
 }
 
-/* Rows a and b of up to four channels to words `step` apart. */
-static inline void transpose(uint32_t *to, uint32_t step, uint32_t lanes, struct pair4 a,
-                             struct pair4 b) {
-  to[0] = bottoms(a.even, b.even);
-  if (lanes > 1) to[step] = bottoms(a.odd, b.odd);
-  if (lanes > 2) to[2 * step] = tops(a.even, b.even);
-  if (lanes > 3) to[3 * step] = tops(a.odd, b.odd);
+/* Rows i and i + 2 to words `step` apart. */
+static __attribute__((noinline)) void transpose(const struct mote_depthwise_job *d, int32_t i,
+                                                int32_t at, int32_t n, uint32_t *to) {
+  const uint32_t minus = both(-d->in_zp), step = mote_isa_column_words((uint32_t)d->kernel_h);
+  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
+  const uint32_t x = load_lanes(d, i, at, n), y = load_lanes(d, i + 2, at, n);
+  to[0] = bottoms(even_add(minus, x), even_add(minus, y));
+  if (lanes > 1) to[step] = bottoms(odd_add(minus, x), odd_add(minus, y));
+  if (lanes > 2) to[2 * step] = tops(even_add(minus, x), even_add(minus, y));
+  if (lanes > 3) to[3 * step] = tops(odd_add(minus, x), odd_add(minus, y));
 }
 
 /* One column of any height: of each four rows (0, 2) and (1, 3). */
 static void transpose_any(const struct mote_depthwise_job *d, int32_t at, int32_t n, uint32_t *to) {
-  const uint32_t minus = both(-d->in_zp), step = mote_isa_column_words((uint32_t)d->kernel_h);
-  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
-  const struct pair4 nothing = {0, 0};
-  const void *const *rows = d->rows;
-  for (int32_t left = d->kernel_h; left > 0; left -= 4, rows += 4, to += 2) {
-    transpose(to, step, lanes, load4(rows[0], at, n, minus),
-              left > 2 ? load4(rows[2], at, n, minus) : nothing);
-    if (left > 1)
-      transpose(to + 1, step, lanes, load4(rows[1], at, n, minus),
-                left > 3 ? load4(rows[3], at, n, minus) : nothing);
+  for (int32_t i = 0; i < d->kernel_h; i += 4, to += 2) {
+    transpose(d, i, at, n, to);
+    if (i + 1 < d->kernel_h) transpose(d, i + 1, at, n, to + 1);
   }
 }
 
-/* `columns` (at least 1) whole columns of three rows that exist, four channels: what transpose_any does, in
- * 22 instructions a column. The eight words of a column are r4..r11, stored at once. */
+/* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
+ * instructions a column. The eight words of a column are r4..r11, stored at once. A missing row is read as
+ * another; the caller clears it. */
 static uint32_t *transpose3(const struct mote_depthwise_job *d, int32_t at, int32_t columns,
                             uint32_t *to) {
-  register const int8_t *r0 __asm__("r0") = (const int8_t *)d->rows[0] + at;
-  register const int8_t *r1 __asm__("r1") = (const int8_t *)d->rows[1] + at;
-  register const int8_t *r2 __asm__("r2") = (const int8_t *)d->rows[2] + at;
+  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
+               *c = (const int8_t *)d->rows[2],
+               *any = b   ? b
+                      : a ? a
+                          : c;
+  register const int8_t *r0 __asm__("r0") = (a ? a : any) + at;
+  register const int8_t *r1 __asm__("r1") = any + at;
+  register const int8_t *r2 __asm__("r2") = (c ? c : any) + at;
   register int32_t r3 __asm__("r3") = d->in_c;
   register uint32_t *ip __asm__("ip") = to;
   register uint32_t lr __asm__("lr") = both(-d->in_zp);
@@ -113,7 +109,8 @@ struct strip {
   uint32_t *to;          /* where these go */
 };
 
-static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
+static __attribute__((noinline)) struct strip strip_of(const struct mote_depthwise_job *d,
+                                                       int32_t x, int32_t columns) {
   const int32_t words = column_step(d);
   const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
   struct strip s;
@@ -131,13 +128,22 @@ static void transpose_columns(const struct mote_depthwise_job *d, const struct s
                               int32_t c) {
   const int32_t n = d->in_c - c;
   const int32_t words = column_step(d);
+  const void *const *rows = d->rows;
   int32_t at = s->first * d->in_c + c;
   uint32_t *to = s->to;
-  if (s->inside && d->kernel_h == 3 && n >= 4 && d->rows[0] && d->rows[1] && d->rows[2]) {
-    transpose3(d, at, s->inside, to);
+  if (s->inside == 0) return;
+  if (d->kernel_h != 3 || n < 4 || !(rows[0] || rows[1] || rows[2])) {
+    for (int32_t i = 0; i < s->inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
     return;
   }
-  for (int32_t i = 0; i < s->inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
+  const uint32_t *end = transpose3(d, at, s->inside, to);
+  if (rows[0] && rows[1] && rows[2]) return;
+  const uint32_t outer = (rows[0] ? 0xFFFFu : 0) | (rows[2] ? 0xFFFF0000u : 0);
+  const uint32_t middle = rows[1] ? 0xFFFFFFFFu : 0;
+  for (; to != end; to += 2) {
+    to[0] &= outer;
+    to[1] &= middle;
+  }
 }
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
@@ -250,7 +256,6 @@ __asm__(MOTE_DSP_MACROS
         "  .size \\name, . - \\name\n"
         ".endm\n"
         "mote_depthwise mote_dsp_depthwise1, 1, r4\n"
-        "mote_depthwise mote_dsp_depthwise2, 2, r5\n"
         "mote_depthwise mote_dsp_depthwise3, 3, r6\n"
         "mote_depthwise mote_dsp_depthwise4, 4, r7\n"
         "mote_depthwise mote_dsp_depthwise5, 5, r8\n"
@@ -308,19 +313,19 @@ __asm__(MOTE_DSP_MACROS
         ".text\n");
 
 void mote_dsp_depthwise1(struct dsp_frame *f);
-void mote_dsp_depthwise2(struct dsp_frame *f);
 void mote_dsp_depthwise3(struct dsp_frame *f);
 void mote_dsp_depthwise4(struct dsp_frame *f);
 void mote_dsp_depthwise5(struct dsp_frame *f);
 void mote_dsp_depthwise(struct dsp_frame *f);
 
-/* Blocks of nearly equal size. A stride goes in one block where the assembly makes the outputs, else pixel by
+/* Blocks of nearly equal size; two pixels are rare and go one by one. A stride goes in one block where the assembly makes the outputs, else pixel by
  * pixel. */
 static uint32_t block_of(const struct mote_depthwise_job *d, const struct dsp_frame *f,
                          uint32_t left) {
   if (d->stride_w != 1) return f->general ? 1 : left;
+  if (left <= 2) return 1;
   const uint32_t blocks = (left + 4) / 5;
-  return blocks == 1 ? left : (left + blocks - 1) / blocks;
+  return blocks == 1 ? left : (left + blocks - 1) / blocks; /* 3..5 */
 }
 
 /* The next `channels` output channels over n pixels: columns of the first channel at `columns`, of the others
@@ -328,8 +333,7 @@ static uint32_t block_of(const struct mote_depthwise_job *d, const struct dsp_fr
 static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
                  uint32_t channels, uint32_t n, int8_t *out) {
   static void (*const loops[5])(struct dsp_frame *) = {
-      mote_dsp_depthwise1, mote_dsp_depthwise2, mote_dsp_depthwise3,
-      mote_dsp_depthwise4, mote_dsp_depthwise5,
+      mote_dsp_depthwise1, NULL, mote_dsp_depthwise3, mote_dsp_depthwise4, mote_dsp_depthwise5,
   };
   const int8_t *const weights = f->weights;
   const void *const bias = f->bias;
