@@ -20,12 +20,12 @@ enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_REAL, OPTION_LIS
 
 /* One option of a command. The table is both the parser and the text of --help. */
 struct option_spec {
-  char letter;            /* 'i' for -i, 0 for none */
-  const char *name;       /* "input" for --input, NULL for none */
+  char letter;      /* 'i' for -i, 0 for none */
+  const char *name; /* "input" for --input, NULL for none */
   enum option_kind kind;
-  const char *argument;   /* "FILE"; NULL for flags */
+  const char *argument; /* "FILE"; NULL for flags */
   const char *help;
-  void *target;           /* bool *, const char **, int64_t *, double *, struct option_list * */
+  void *target; /* bool *, const char **, int64_t *, double *, struct option_list * */
 };
 
 struct option_list {
@@ -34,11 +34,11 @@ struct option_list {
 };
 
 struct command_spec {
-  const char *usage;      /* "mote run MODEL -i in.bin -o out.bin" */
-  const char *about;      /* one or more lines */
+  const char *usage;                 /* "mote run MODEL -i in.bin -o out.bin" */
+  const char *about;                 /* one or more lines */
   const struct option_spec *options; /* ends with {0} */
-  const char *examples;   /* may be NULL */
-  int least, most;        /* words besides options; most -1: any number */
+  const char *examples;              /* may be NULL */
+  int least, most;                   /* words besides options; most -1: any number */
 };
 
 /* What every command has. --help, --json and --quiet are understood everywhere. */

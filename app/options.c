@@ -14,7 +14,8 @@ static const struct option_spec COMMON[] = {
 static void help_line(const struct option_spec *o) {
   char head[64];
   int n = o->letter ? snprintf(head, sizeof head, "-%c", o->letter) : 0;
-  if (o->name) n += snprintf(head + n, sizeof head - (size_t)n, "%s--%s", o->letter ? ", " : "", o->name);
+  if (o->name)
+    n += snprintf(head + n, sizeof head - (size_t)n, "%s--%s", o->letter ? ", " : "", o->name);
   if (o->argument) snprintf(head + n, sizeof head - (size_t)n, " %s", o->argument);
   printf("  %-26s %s\n", head, o->help);
 }
@@ -67,8 +68,8 @@ static bool store_value(const struct option_spec *o, const char *value) {
 }
 
 /* One argument that starts with '-'. Returns how many arguments it took; 0: wrong, *code says the exit. */
-static int take_option(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
-                       int i, int *code) {
+static int take_option(struct command_line *c, const struct command_spec *spec, int argc,
+                       char **argv, int i, int *code) {
   const char *arg = argv[i], *equals = strchr(arg, '=');
   size_t n = equals && arg[1] == '-' ? (size_t)(equals - arg) : strlen(arg);
   if (!strcmp(arg, "--json")) return c->json = true;
@@ -83,9 +84,12 @@ static int take_option(struct command_line *c, const struct command_spec *spec, 
     return 1;
   }
   const char *value = arg[n] == '=' ? arg + n + 1 : i + 1 < argc ? argv[i + 1] : NULL;
-  if (!value) *code = usage(spec, "", arg, " needs a value");
-  else if (!store_value(o, value)) *code = usage(spec, "'", value, "' is not a value for that option");
-  else return arg[n] == '=' ? 1 : 2;
+  if (!value)
+    *code = usage(spec, "", arg, " needs a value");
+  else if (!store_value(o, value))
+    *code = usage(spec, "'", value, "' is not a value for that option");
+  else
+    return arg[n] == '=' ? 1 : 2;
   return 0;
 }
 

@@ -61,8 +61,9 @@ static void json_is_well_formed(void **state) {
   json_end_array(&j);
   json_bool(&j, "yes", true);
   json_end(&j);
-  assert_string_equal(t.data, "{\n  \"quote\\\"d\": \"a\\u000ab\\\\\",\n  \"list\": [\n    -3,\n    null\n  ],\n"
-                              "  \"empty\": [],\n  \"yes\": true\n}\n");
+  assert_string_equal(
+      t.data, "{\n  \"quote\\\"d\": \"a\\u000ab\\\\\",\n  \"list\": [\n    -3,\n    null\n  ],\n"
+              "  \"empty\": [],\n  \"yes\": true\n}\n");
   arena_free(a);
 }
 

@@ -25,8 +25,8 @@ struct compile_options {
   enum mote_pack pack; /* layout of the weights: the target's */
   int pointer_bytes;   /* of the target: 2, 4 or 8; 0: of this machine */
   bool fast;           /* the fastest plan, whatever RAM it needs */
-  bool small;          /* the least flash: weights are packed alike in every plan, so the default plan */
-  size_t ram_bytes;    /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
+  bool small; /* the least flash: weights are packed alike in every plan, so the default plan */
+  size_t ram_bytes; /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
                         * says the least that is possible. */
   enum compile_schedule schedule;
   unsigned spare_rows; /* rows added to every ring beyond the proven need: for tests */

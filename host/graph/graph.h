@@ -26,14 +26,15 @@
 #include "host/kit/kit.h"
 #include "mote/base/base.h"
 
-#define GRAPH_MAX_RANK     6
-#define GRAPH_MAX_ELEMENTS (1 << 28) /* of one tensor; 256 MiB of int8, far above any microcontroller */
+#define GRAPH_MAX_RANK 6
+#define GRAPH_MAX_ELEMENTS                                                                         \
+  (1 << 28) /* of one tensor; 256 MiB of int8, far above any microcontroller */
 
 struct graph_quant {
-  int count;            /* 0: none; 1: per tensor; n: per channel */
-  int axis;             /* of per-channel */
-  const float *scale;   /* [count], > 0 */
-  const int32_t *zp;    /* [count] */
+  int count;          /* 0: none; 1: per tensor; n: per channel */
+  int axis;           /* of per-channel */
+  const float *scale; /* [count], > 0 */
+  const int32_t *zp;  /* [count] */
 };
 
 struct graph_tensor {
@@ -42,8 +43,8 @@ struct graph_tensor {
   int rank;
   int32_t dims[GRAPH_MAX_RANK];
   struct graph_quant quant;
-  const void *data;     /* NULL: made at run time. little-endian */
-  int producer;         /* node, or -1 for inputs and constants; kept by graph_add_node */
+  const void *data; /* NULL: made at run time. little-endian */
+  int producer;     /* node, or -1 for inputs and constants; kept by graph_add_node */
 };
 
 enum graph_activation { GRAPH_ACT_NONE, GRAPH_ACT_RELU, GRAPH_ACT_RELU_N1_TO_1, GRAPH_ACT_RELU6 };
@@ -54,11 +55,11 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
 struct graph_attrs {
   enum graph_activation activation;
   int stride_h, stride_w, dilation_h, dilation_w;
-  int kernel_h, kernel_w;                     /* pools */
+  int kernel_h, kernel_w; /* pools */
   int pad_top, pad_left, pad_bottom, pad_right;
-  int depth_multiplier;                       /* depthwise: out_c / c */
-  float beta;                                 /* softmax */
-  bool keep_dims;                             /* mean, fully connected (keep_num_dims) */
+  int depth_multiplier; /* depthwise: out_c / c */
+  float beta;           /* softmax */
+  bool keep_dims;       /* mean, fully connected (keep_num_dims) */
 };
 
 #define GRAPH_MAX_IN 4
@@ -68,12 +69,12 @@ struct graph_node {
   int in[GRAPH_MAX_IN]; /* tensors; -1: optional input left out */
   int out[1];
   struct graph_attrs attrs;
-  int source_op;        /* index in the source model; -1: made by a pass */
+  int source_op; /* index in the source model; -1: made by a pass */
 };
 
 struct graph {
   struct arena *arena;
-  const char *name;     /* file or project, for messages */
+  const char *name; /* file or project, for messages */
   struct graph_tensor *tensors;
   struct graph_node *nodes;
   int *inputs, *outputs;
@@ -105,8 +106,8 @@ int64_t graph_weight_bytes(const struct graph *g, int node);
 /* Output size of a window and the padding it takes: VALID out = floor((in - e) / stride) + 1, SAME out =
  * ceil(in / stride), with e = (kernel - 1) * dilation + 1; before = total / 2, after = the rest.
  * range: all arguments >= 1. Returns 0 where the window does not fit. source: TensorFlow's SAME and VALID. */
-int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_padding p, int *before,
-                     int *after);
+int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_padding p,
+                     int *before, int *after);
 
 /* ---- scales to integers ----------------------------------------------------
  * The rules by which the reference turns scales into multipliers differ from operator to operator in ways that
@@ -119,7 +120,8 @@ void graph_multiplier(double real, int32_t *multiplier, int *shift);
  * exact: a FULLY_CONNECTED with one weight scale rounds in * weight to float first, as the reference does. */
 double graph_output_scale(const struct graph *g, int node, int channel);
 /* The same as multiplier and shift. */
-void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier, int *shift);
+void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier,
+                             int *shift);
 
 /* ADD: both inputs are shifted left by left_shift, scaled to twice the larger scale, added, scaled to the
  * output. All shifts are <= 0. */
@@ -162,8 +164,8 @@ void graph_print(const struct graph *g, struct text *out);
  * caller's for inputs, the graph's for constants, in the arena a for what nodes made, NULL for unused.
  * needs: graph_check. errors: the arena has too little left. exact: the bits of TensorFlow Lite Micro's
  * reference kernels. */
-bool graph_evaluate(const struct graph *g, const void *const *inputs, struct arena *a, const void **values,
-                    struct err *e);
+bool graph_evaluate(const struct graph *g, const void *const *inputs, struct arena *a,
+                    const void **values, struct err *e);
 
 /* ---- as bytes --------------------------------------------------------------
  * A compact form in which trained models are kept: "MOTG", version, length, CRC-32, then tensors, nodes,
@@ -172,6 +174,7 @@ void graph_save(const struct graph *g, struct arena *a, uint8_t **bytes, size_t 
 /* Copies everything into the arena. Every byte is hostile; ends with graph_check.
  * errors: NULL and a text: not this format, another version, cut short, wrong checksum, or what graph_check
  * says. */
-struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes, size_t n, struct err *e);
+struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                         struct err *e);
 
 #endif

@@ -33,8 +33,8 @@ static bool read_all(struct arena *a, int fd, const char *path, size_t max_bytes
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
     if ((uint64_t)st.st_size > max_bytes) {
       err_file(e, path);
-      return err_set(e, "%lld bytes, more than the %zu that are read at most", (long long)st.st_size,
-                     max_bytes);
+      return err_set(e, "%lld bytes, more than the %zu that are read at most",
+                     (long long)st.st_size, max_bytes);
     }
     room = (size_t)st.st_size + 1;
   }
@@ -87,8 +87,10 @@ static void sync_parent(const char *path) {
   char dir[PATH_MAX];
   snprintf(dir, sizeof dir, "%s", path);
   char *slash = strrchr(dir, '/');
-  if (!slash) snprintf(dir, sizeof dir, ".");
-  else slash[slash == dir ? 1 : 0] = 0;
+  if (!slash)
+    snprintf(dir, sizeof dir, ".");
+  else
+    slash[slash == dir ? 1 : 0] = 0;
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   (void)fsync(fd);
@@ -106,7 +108,8 @@ bool file_write(const char *path, const void *data, size_t size, struct err *e) 
     if (fd >= 0) close(fd);
     return ok;
   }
-  if ((size_t)snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid()) >= sizeof beside) {
+  if ((size_t)snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid()) >=
+      sizeof beside) {
     err_file(e, path);
     return err_set(e, "the path is too long");
   }
@@ -169,9 +172,12 @@ void dir_remove(const char *path) {
       char inner[PATH_MAX];
       struct stat st;
       if (!strcmp(it->d_name, ".") || !strcmp(it->d_name, "..")) continue;
-      if ((size_t)snprintf(inner, sizeof inner, "%s/%s", path, it->d_name) >= sizeof inner) continue;
-      if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode)) dir_remove(inner);
-      else unlink(inner);
+      if ((size_t)snprintf(inner, sizeof inner, "%s/%s", path, it->d_name) >= sizeof inner)
+        continue;
+      if (lstat(inner, &st) == 0 && S_ISDIR(st.st_mode))
+        dir_remove(inner);
+      else
+        unlink(inner);
     }
     closedir(d);
   }
@@ -226,7 +232,8 @@ bool mote_home(struct arena *a, char **path, struct err *e) {
       }
     }
   }
-  return err_set(e, "Mote's own sources were not found above the program: set MOTE_HOME to their folder");
+  return err_set(
+      e, "Mote's own sources were not found above the program: set MOTE_HOME to their folder");
 }
 
 /* ---- processes ------------------------------------------------------------ */
@@ -252,7 +259,8 @@ struct stream {
 static void stream_take(struct stream *s) {
   char buffer[65536];
   ssize_t n = read(s->fd, buffer, sizeof buffer);
-  if (n > 0) text_addn(&s->text, buffer, (size_t)n);
+  if (n > 0)
+    text_addn(&s->text, buffer, (size_t)n);
   else if (n == 0 || errno != EINTR) {
     close(s->fd);
     s->fd = -1;
@@ -350,11 +358,13 @@ static void terminal_line(struct terminal *t, const char *what, uint64_t done, u
   char bar[3 * 24 + 1] = "";
   double part = total ? (double)done / (double)total : 0;
   int full = (int)(part * 24 + 0.5), k = 0;
-  for (int i = 0; i < 24; i++) k += snprintf(bar + k, sizeof bar - (size_t)k, "%s", i < full ? "█" : "░");
+  for (int i = 0; i < 24; i++)
+    k += snprintf(bar + k, sizeof bar - (size_t)k, "%s", i < full ? "█" : "░");
   char left[32] = "";
   if (done && done < total)
     snprintf(left, sizeof left, "%.0f s left", elapsed * (1 - part) / (part > 0 ? part : 1));
-  else snprintf(left, sizeof left, "%.1f s", elapsed);
+  else
+    snprintf(left, sizeof left, "%.1f s", elapsed);
   fprintf(stderr, "\r\033[K%-10s %s %3.0f %%  %s  %s", what, bar, 100 * part, text, left);
   if (done >= total) fputc('\n', stderr);
   fflush(stderr);

@@ -14,10 +14,10 @@
 
 /* ---- errors --------------------------------------------------------------- */
 struct err {
-  char file[512];   /* the file or model that is wrong; may be empty */
-  char node[128];   /* the operator, key, line or column; may be empty */
-  char text[1024];  /* what is wrong, with the numbers, and what would work */
-  bool internal;    /* Mote's own fault: exit code 3 instead of 1 */
+  char file[512];  /* the file or model that is wrong; may be empty */
+  char node[128];  /* the operator, key, line or column; may be empty */
+  char text[1024]; /* what is wrong, with the numbers, and what would work */
+  bool internal;   /* Mote's own fault: exit code 3 instead of 1 */
 };
 /* Fills e->text (and keeps file and node); returns false so that `return err_set(...)` reads well.
  * alias: e may be NULL. */
@@ -36,7 +36,7 @@ void arena_free(struct arena *a); /* NULL is fine */
  * place where a library does: rooms that read hostile sizes check with arena_left first. */
 void *arena_alloc(struct arena *a, size_t count, size_t size);
 size_t arena_left(const struct arena *a);
-#define ARENA_NEW(a, type) ((type *)arena_alloc((a), 1, sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), (size_t)(n), sizeof(type)))
 char *arena_strdup(struct arena *a, const char *text);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -68,7 +68,7 @@ void json_init(struct json *j, struct text *out);
 /* key may be NULL inside arrays and at the top. */
 void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
-void json_end(struct json *j); /* closes the innermost object */
+void json_end(struct json *j);       /* closes the innermost object */
 void json_end_array(struct json *j); /* closes the innermost array */
 void json_string(struct json *j, const char *key, const char *value); /* NULL value: null */
 void json_int(struct json *j, const char *key, int64_t value);
@@ -95,9 +95,9 @@ bool mote_home(struct arena *a, char **path, struct err *e);
 
 /* ---- processes ------------------------------------------------------------ */
 struct process_result {
-  int exit_code;      /* 128 + signal when killed */
-  char *out;          /* standard output, NUL-terminated */
-  char *err;          /* standard error, NUL-terminated */
+  int exit_code; /* 128 + signal when killed */
+  char *out;     /* standard output, NUL-terminated */
+  char *err;     /* standard error, NUL-terminated */
   size_t out_size;
   bool timed_out;
 };
@@ -109,16 +109,22 @@ bool process_exists(const char *program); /* on PATH */
 
 /* ---- random numbers -------------------------------------------------------
  * xoshiro128++ seeded through splitmix64: the same on every machine. source: Blackman and Vigna 2018. */
-struct rng { uint32_t s[4]; };
+struct rng {
+  uint32_t s[4];
+};
 void rng_seed(struct rng *r, uint64_t seed);
 uint32_t rng_u32(struct rng *r);
-uint32_t rng_below(struct rng *r, uint32_t n);   /* unbiased; n >= 1 */
-float rng_unit(struct rng *r);                   /* [0, 1) with 24 bits */
-float rng_normal(struct rng *r);                 /* mean 0, variance 1 (Box-Muller) */
+uint32_t rng_below(struct rng *r, uint32_t n); /* unbiased; n >= 1 */
+float rng_unit(struct rng *r);                 /* [0, 1) with 24 bits */
+float rng_normal(struct rng *r);               /* mean 0, variance 1 (Box-Muller) */
 void rng_shuffle(struct rng *r, uint32_t *items, uint32_t n);
 
 /* ---- hashing -------------------------------------------------------------- */
-struct sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; };
+struct sha256 {
+  uint32_t h[8];
+  uint64_t bytes;
+  uint8_t block[64];
+};
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t n);
 void sha256_end(struct sha256 *s, uint8_t digest[32]);
@@ -127,11 +133,13 @@ void sha256_hex(const uint8_t digest[32], char hex[65]);
 /* ---- progress -------------------------------------------------------------
  * The one way in which long work speaks. text is short ("loss 0.312  accuracy 91.2 %"). */
 struct progress {
-  void (*update)(struct progress *p, const char *what, uint64_t done, uint64_t total, const char *text);
+  void (*update)(struct progress *p, const char *what, uint64_t done, uint64_t total,
+                 const char *text);
   void *context;
 };
 void progress_update(struct progress *p, const char *what, uint64_t done, uint64_t total,
-                     const char *format, ...) __attribute__((format(printf, 5, 6))); /* p may be NULL */
+                     const char *format, ...)
+    __attribute__((format(printf, 5, 6))); /* p may be NULL */
 /* A bar on standard error when it is a terminal; a line each finished stage otherwise; nothing if quiet. */
 struct progress *progress_terminal(struct arena *a, bool quiet);
 

@@ -42,8 +42,8 @@ size_t arena_left(const struct arena *a) { return a->cap - a->held; }
 /* Exhaustion is a limit that the caller chose, or a machine without memory: neither can be handled in the
  * middle of a computation, so the process ends as an internal error, saying the numbers. */
 static _Noreturn void exhausted(const struct arena *a, size_t wanted) {
-  fprintf(stderr, "mote: out of memory: %zu bytes wanted, %zu of at most %zu in use\n", wanted, a->held,
-          a->cap);
+  fprintf(stderr, "mote: out of memory: %zu bytes wanted, %zu of at most %zu in use\n", wanted,
+          a->held, a->cap);
   exit(3);
 }
 

@@ -78,7 +78,9 @@ void text_printf(struct text *t, const char *format, ...) {
   va_end(again);
 }
 
-bool text_starts(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
+bool text_starts(const char *s, const char *prefix) {
+  return strncmp(s, prefix, strlen(prefix)) == 0;
+}
 
 bool text_ends(const char *s, const char *suffix) {
   size_t n = strlen(s), m = strlen(suffix);
@@ -151,8 +153,10 @@ void json_end_array(struct json *j) { close_with(j, "]"); }
 
 void json_string(struct json *j, const char *key, const char *value) {
   before(j, key);
-  if (value) quoted(j->out, value);
-  else text_add(j->out, "null");
+  if (value)
+    quoted(j->out, value);
+  else
+    text_add(j->out, "null");
 }
 void json_int(struct json *j, const char *key, int64_t value) {
   before(j, key);
@@ -160,8 +164,10 @@ void json_int(struct json *j, const char *key, int64_t value) {
 }
 void json_real(struct json *j, const char *key, double value) {
   before(j, key);
-  if (isfinite(value)) text_printf(j->out, "%.9g", value);
-  else text_add(j->out, "null");
+  if (isfinite(value))
+    text_printf(j->out, "%.9g", value);
+  else
+    text_add(j->out, "null");
 }
 void json_bool(struct json *j, const char *key, bool value) {
   before(j, key);

@@ -120,11 +120,11 @@ static inline const void *mote_at(const void *base, int32_t offset) {
  * multiplier (>= 0), shift (-31..30).
  * Biases: `bias_bytes` 2 (int16) where all of the layer's fit, else 4 (int32). */
 struct mote_output {
-  int32_t requant_at;       /* uint32[channels], or int32[channels][2] when wide */
-  int32_t bias_at;          /* int16 or int32 [channels]; 0: no bias */
-  int16_t zp;               /* output zero point, -128..127 */
-  int16_t low, high;        /* fused activation, -128 <= low <= high <= 127 */
-  int8_t shift_base;        /* largest shift of the layer; 0 when wide */
+  int32_t requant_at; /* uint32[channels], or int32[channels][2] when wide */
+  int32_t bias_at;    /* int16 or int32 [channels]; 0: no bias */
+  int16_t zp;         /* output zero point, -128..127 */
+  int16_t low, high;  /* fused activation, -128 <= low <= high <= 127 */
+  int8_t shift_base;  /* largest shift of the layer; 0 when wide */
   uint8_t wide;
   uint8_t bias_bytes;
   uint8_t reserved[3];

@@ -23,57 +23,58 @@
 
 /* One tensor in the arena, seen as `rows` rows of `row_bytes`. */
 struct mote_tensor {
-  uint32_t offset;          /* in the arena, aligned to 4 */
+  uint32_t offset; /* in the arena, aligned to 4 */
   uint32_t row_bytes;
-  uint16_t rows;            /* in all; >= 1 */
-  uint16_t ring_rows;       /* held: row y lies at offset + (y mod ring_rows) * row_bytes */
+  uint16_t rows;      /* in all; >= 1 */
+  uint16_t ring_rows; /* held: row y lies at offset + (y mod ring_rows) * row_bytes */
 };
 
 /* What a step reads of one tensor at call i: rows first + i*advance + k*dilation, k < rows. */
 struct mote_edge {
   uint16_t tensor;
-  int16_t first;            /* minus the padding above */
-  uint16_t rows;            /* pointers given to the kernel */
+  int16_t first; /* minus the padding above */
+  uint16_t rows; /* pointers given to the kernel */
   uint16_t advance, dilation;
 };
 
 struct mote_step {
-  uint16_t kernel;          /* index in the kernel table: enum mote_op in a .mote file */
-  uint16_t source_op;       /* operator of the source model whose output this step makes */
-  uint32_t params;          /* offset in the plan */
-  uint32_t params_bytes;    /* with the constants that follow them */
-  uint32_t state;           /* offset in the arena */
+  uint16_t kernel;       /* index in the kernel table: enum mote_op in a .mote file */
+  uint16_t source_op;    /* operator of the source model whose output this step makes */
+  uint32_t params;       /* offset in the plan */
+  uint32_t params_bytes; /* with the constants that follow them */
+  uint32_t state;        /* offset in the arena */
   uint32_t state_bytes;
-  uint16_t calls;           /* times that row() is called */
-  uint16_t rows_out;        /* output rows a call makes; 0: accumulates, end() makes the one row */
-  uint16_t output;          /* tensor */
-  uint16_t n_in;            /* 1 or 2 */
+  uint16_t calls;    /* times that row() is called */
+  uint16_t rows_out; /* output rows a call makes; 0: accumulates, end() makes the one row */
+  uint16_t output;   /* tensor */
+  uint16_t n_in;     /* 1 or 2 */
   struct mote_edge in[2];
 };
 
 /* Inputs and outputs of the model, in the model's order. */
 struct mote_port {
   uint16_t tensor;
-  uint8_t type;             /* enum mote_type */
+  uint8_t type; /* enum mote_type */
   uint8_t rank;
   int32_t dims[MOTE_MAX_RANK];
-  float scale;              /* real = scale * (q - zp) */
+  float scale; /* real = scale * (q - zp) */
   int32_t zp;
 };
 
 struct mote_plan {
   uint32_t magic;
   uint16_t version;
-  uint8_t pack;             /* enum mote_pack of the weights */
-  uint8_t pointer_bytes;    /* of the machine it was planned for; see mote_arena_bytes */
-  uint32_t bytes;           /* of the whole plan */
-  uint32_t crc32;           /* of the plan with this field as 0 */
-  uint32_t arena_bytes;     /* on the machine it was planned for */
-  uint32_t scratch;         /* the executor's own end of the arena, aligned to 8: max_rows row pointers, then
+  uint8_t pack;          /* enum mote_pack of the weights */
+  uint8_t pointer_bytes; /* of the machine it was planned for; see mote_arena_bytes */
+  uint32_t bytes;        /* of the whole plan */
+  uint32_t crc32;        /* of the plan with this field as 0 */
+  uint32_t arena_bytes;  /* on the machine it was planned for */
+  uint32_t
+      scratch; /* the executor's own end of the arena, aligned to 8: max_rows row pointers, then
                              * uint16 rows made of each tensor, then uint16 calls made of each step */
-  uint32_t tensors, steps, segments, inputs, outputs;   /* offsets of the tables */
+  uint32_t tensors, steps, segments, inputs, outputs; /* offsets of the tables */
   uint16_t n_tensors, n_steps, n_segments, n_inputs, n_outputs;
-  uint16_t max_rows;        /* most row pointers that one call needs */
+  uint16_t max_rows; /* most row pointers that one call needs */
 };
 /* segments: uint16_t[n_segments], how many steps each has; they sum to n_steps. */
 
@@ -84,8 +85,8 @@ struct mote_model {
   uint8_t *arena;
   /* Called after each row() and end() when not NULL: the tap of layer hashes and the profiler's mark.
    * made: output rows now at `rows`, contiguous; first: index of the first; 0 made for accumulation. */
-  void (*hook)(void *context, const struct mote_plan *plan, unsigned step, unsigned first, unsigned made,
-               const void *rows);
+  void (*hook)(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+               unsigned made, const void *rows);
   void *hook_context;
 };
 
