@@ -296,6 +296,9 @@ static void emit_asserts(struct emitter *m) {
       m->plan->tensors, m->plan->steps, m->plan->segments, m->plan->inputs, m->plan->outputs);
   for (int i = 0; i < m->plan->n_steps; i++)
     text_printf(t, "AT(%s, %u);\n", m->c->steps[i].name, m->steps[i].params);
+  text_printf(
+      t, "typedef char %s_version[MOTE_PLAN_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
+      m->name, m->plan->version);
   text_printf(t, "#undef AT\ntypedef char %s_size[sizeof(struct %s_constants) == %u ? 1 : -1];\n\n",
               m->name, m->name, m->plan->bytes);
 }
@@ -304,11 +307,11 @@ static void emit_plan(struct emitter *m) {
   struct text *t = m->out;
   const struct mote_plan *p = m->plan;
   text_printf(t,
-              "    .plan = {.magic = MOTE_PLAN_MAGIC, .version = MOTE_PLAN_VERSION, .pack = %u,\n"
+              "    .plan = {.magic = MOTE_PLAN_MAGIC, .version = %u, .pack = %u,\n"
               "             .pointer_bytes = %u, .bytes = sizeof(struct %s_constants), .crc32 = "
               "0x%08Xu,\n"
               "             .arena_bytes = %u, .scratch = %u,\n",
-              p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
+              p->version, p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
   static const char *const tables[] = {"tensors", "steps", "segments", "inputs", "outputs"};
   for (int i = 0; i < 5; i++)
     text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name,

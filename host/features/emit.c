@@ -92,6 +92,10 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   for (int i = 0; i < n; i++)
     text_printf(out, "typedef char %s_%s_place[offsetof(struct %s_bytes, %s) == %d ? 1 : -1];\n",
                 prefix, tables[i].name, prefix, tables[i].name, tables[i].at);
+  text_printf(
+      out,
+      "typedef char %s_version[MOTE_FEATURES_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
+      prefix, f->version);
   text_printf(out, "typedef char %s_size[sizeof(struct %s_bytes) == %zu ? 1 : -1];\n\n", prefix,
               prefix, block->bytes);
   text_printf(out, "const struct %s_bytes %s = {\n", prefix, prefix);

@@ -5,6 +5,12 @@
 #define MAX_VALUES (1u << 20)
 #define MAX_WINDOW (1u << 24)
 
+/* The structures are the block's own bytes, kept in projects and programs: who changes one, or the meaning of a
+ * table, raises MOTE_FEATURES_VERSION with it, and then the sizes here. */
+#define SIZE_OF(type, bytes) typedef char type##_size[sizeof(struct type) == (bytes) ? 1 : -1]
+SIZE_OF(mote_features, 72);
+SIZE_OF(mote_features_column, 6);
+
 static size_t align4(size_t n) { return (n + 3) & ~(size_t)3; }
 
 size_t mote_features_row_scratch_bytes(const struct mote_features *f) {

@@ -78,7 +78,7 @@ struct mote_plan {
 };
 /* segments: uint16_t[n_segments], how many steps each has; they sum to n_steps. */
 
-/* A model that is open: the caller's, three words, no ownership. */
+/* A model that is open: the caller's, five words, no ownership. */
 struct mote_model {
   const struct mote_plan *plan;
   const struct mote_kernel *const *kernels;
