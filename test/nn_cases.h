@@ -106,8 +106,8 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
   for (int c = 0; c < n; c++) {
     t->multiplier[c] = (int32_t)(1u << 30 | case_next(r) >> 2);
     t->shift[c] = base - case_range(r, 0, way == 0 ? 6 : 3);
-    t->bias[c] =
-        way == 1 ? (int32_t)case_next(r) >> case_range(r, 0, 12) : case_range(r, -9000, 9000);
+    const int less = way == 1 ? case_range(r, 0, 12) : 0; /* drawn apart: C fixes no order */
+    t->bias[c] = way == 1 ? (int32_t)case_next(r) >> less : case_range(r, -9000, 9000);
     if (way == 0 && case_range(r, 0, 9) == 0) t->multiplier[c] = t->shift[c] = 0;
   }
   o->zp = (int16_t)case_range(r, -128, 127);
