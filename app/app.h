@@ -16,7 +16,14 @@ enum exit_code { EXIT_OK = 0, EXIT_INPUT = 1, EXIT_USAGE = 2, EXIT_INTERNAL = 3 
 #undef COMMAND
 
 /* ---- options -------------------------------------------------------------- */
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_REAL, OPTION_LIST };
+enum option_kind {
+  OPTION_FLAG,
+  OPTION_TEXT,
+  OPTION_COUNT, /* a whole number from 1 to a thousand million */
+  OPTION_INT,   /* a whole number from 0 on */
+  OPTION_REAL,
+  OPTION_LIST
+};
 
 /* One option of a command. The table is both the parser and the text of --help. */
 struct option_spec {
@@ -43,6 +50,7 @@ struct command_spec {
 
 /* What every command has. --help, --json and --quiet are understood everywhere. */
 struct command_line {
+  const struct command_spec *spec;
   struct arena *arena;
   const char *words[4096];
   int n_words;
@@ -52,10 +60,18 @@ struct command_line {
 };
 
 /* Reads the arguments; argv[0] is the command's name. Returns true to go on; else *exit_code is what to
- * return (0 after --help, 2 after a usage error that was printed). command_end frees the arena. */
+ * return (0 after --help, 2 after a usage error that was told). command_end or command_usage frees the arena. */
 bool command_begin(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
                    int *exit_code);
-/* Prints c->err where ok is false (as an object under --json), frees the arena and returns the code. */
+/* Tells c->err where ok is false (as an object, too, under --json), frees the arena and returns the exit code. */
 int command_end(struct command_line *c, bool ok);
+/* Options that do not go together, or one that is missing: tells it with the usage line, frees the arena and
+ * returns EXIT_USAGE. */
+int command_usage(struct command_line *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Whether --json is among the arguments, in front of any "--": known before they are understood. */
+bool command_wants_json(int argc, char **argv);
+/* Prints an error as an object on standard output. kind: "input", "usage" or "internal". */
+void command_print_error(struct arena *a, const char *kind, const struct err *e);
 
 #endif

@@ -14,9 +14,11 @@ bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m
   if (path) {
     m->title = arena_strdup(a, file_part(path));
     m->graph = import_file(a, path, e);
-    if (m->graph) *e = (struct err){0}; /* what fails later is not the file's fault */
     return m->graph != NULL;
   }
+  if (!project_find(a))
+    return err_set(e, "no MODEL was named, and there is no project (mote.yaml) here or above whose "
+                      "trained model could be meant");
   struct project *p = ARENA_NEW(a, struct project);
   m->trained = ARENA_NEW(a, struct project_model);
   if (!project_open(a, NULL, STORE_READ, p, e)) return false;

@@ -79,8 +79,6 @@ static bool make_rules(struct adding *d, const struct add_options *o, struct err
   struct arena *a = d->c->arena;
   const struct project_config *config = &d->p.config;
   struct rules *r = &d->rules;
-  if (o->label && o->label_from) return err_set(e, "--label and --label-from exclude each other");
-  if (o->group && o->group_from) return err_set(e, "--group and --group-from exclude each other");
   const char *label = o->label_from ? o->label_from : "folder";
   if (!o->label && !ingest_rule_make(a, label, &r->label, e))
     return err_node(e, "--label-from"), false;
@@ -89,13 +87,8 @@ static bool make_rules(struct adding *d, const struct add_options *o, struct err
   if (!pattern_rule(a, o->test, "--test", &r->test, e) ||
       !pattern_rule(a, o->validation, "--validation", &r->validation, e))
     return false;
-  r->split = -1;
   enum store_split split;
-  if (o->split && store_split_parse(o->split, &split))
-    r->split = (int)split;
-  else if (o->split && strcmp(o->split, "auto") != 0)
-    return err_set(e, "--split \"%s\" is not known; train, validation, test and auto are",
-                   o->split);
+  r->split = o->split && store_split_parse(o->split, &split) ? (int)split : -1;
   r->ingest =
       (struct ingest_options){.type = config->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
                               .rate_hz = config->rate_hz,
@@ -394,6 +387,13 @@ int cmd_add(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (o.label && o.label_from)
+    return command_usage(&c, "--label and --label-from exclude each other");
+  if (o.group && o.group_from)
+    return command_usage(&c, "--group and --group-from exclude each other");
+  enum store_split split;
+  if (o.split && strcmp(o.split, "auto") != 0 && !store_split_parse(o.split, &split))
+    return command_usage(&c, "no split '%s'; train, validation, test and auto are", o.split);
   struct adding d = {.c = &c};
   bool ok = run(&d, &o, &c.err), some_failed = ok && d.failed > 0;
   if (ok && c.json) print_json(&d);

@@ -159,7 +159,6 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   json_int(&j, "flash_table_bytes", k->program.size.flash_tables);
   json_functions(&j, r);
   json_end(&j);
-  text_add(&t, "\n");
   return t.data;
 }
 
@@ -377,7 +376,7 @@ int cmd_bench(int argc, char **argv) {
        &o.in},
       {'o', "output", OPTION_LIST, "FILE", "write the raw outputs", &o.out},
       {0, "layers", OPTION_TEXT, "DIR", "write every layer's output", &o.layers},
-      {0, "ram", OPTION_INT, "N", "most bytes of arena", &o.ram},
+      {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
       {0},
@@ -398,12 +397,10 @@ int cmd_bench(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (c.n_words && !o.target && !o.board)
+    return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
   struct bench *b = ARENA_NEW(c.arena, struct bench);
-  bool ok = false;
-  if (o.ram < 0)
-    err_set(&c.err, "--ram %lld: bytes, at least 1", (long long)o.ram);
-  else
-    ok = run(&c, &o, b);
+  const bool ok = run(&c, &o, b);
   bundle_close_model(&b->model);
   return command_end(&c, ok);
 }

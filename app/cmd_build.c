@@ -30,8 +30,9 @@ static void print_summary(const struct bundle *b, const char *out) {
   if (b->built)
     printf("static  %9s B\n", text_thousands(b->program.size.ram_static));
   else
-    printf("code and static memory are known once it is compiled: no %s here\n",
-           b->request.target->compiler);
+    printf("code and static memory are known once it is compiled%s%s\n",
+           emulate_can_build(b->request.target) ? "" : ": there is no ",
+           emulate_can_build(b->request.target) ? "" : b->request.target->compiler);
   printf("MAC     %9s\n", text_thousands(b->compiled.macs));
   print_limits(b);
 }
@@ -68,7 +69,6 @@ static const char *report(struct arena *a, const struct bundle *b, int64_t stack
     json_end(&j);
   }
   json_end(&j);
-  text_add(&t, "\n");
   return t.data;
 }
 
@@ -113,7 +113,7 @@ int cmd_build(int argc, char **argv) {
       {0, "target", OPTION_TEXT, "T", "chip: cortex-m4, cortex-m0plus, host", &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
-      {0, "ram", OPTION_INT, "N", "most bytes of arena", &o.ram},
+      {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
       {0, "no-compile", OPTION_FLAG, NULL, "write the C only", &o.no_compile},
@@ -135,13 +135,10 @@ int cmd_build(int argc, char **argv) {
   struct bundle_model m = {0};
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  bool ok = false;
-  if (!o.out)
-    err_set(&c.err, "no folder was named: add -o DIR");
-  else if (o.ram < 0)
-    err_set(&c.err, "--ram %lld: bytes, at least 1", (long long)o.ram);
-  else
-    ok = run(&c, &o, &m);
+  if (!o.out) return command_usage(&c, "no folder was named: add -o DIR");
+  if (c.n_words && !o.target && !o.board)
+    return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  const bool ok = run(&c, &o, &m);
   bundle_close_model(&m);
   return command_end(&c, ok);
 }

@@ -11,6 +11,7 @@ struct data_options {
   const char *label, *group, *split, *dir, *out;
   int64_t plot, remove, edit;
   const char *set_label, *set_split, *set_group;
+  enum store_split only, to; /* what split and set_split name */
 };
 
 /* ---- table ------------------------------------------------------------------------------ */
@@ -285,8 +286,6 @@ static bool plot(struct command_line *c, struct project *p, int64_t id, const ch
 
 /* ---- command ---------------------------------------------------------------------------- */
 static bool change(struct command_line *c, struct project *p, const struct data_options *o) {
-  int split = -1;
-  enum store_split parsed;
   if (o->remove) {
     if (!store_remove(p->store, o->remove, &c->err)) return false;
     if (c->json)
@@ -295,12 +294,7 @@ static bool change(struct command_line *c, struct project *p, const struct data_
       printf("sample %" PRId64 " is out\n", o->remove);
     return true;
   }
-  if (o->set_split) {
-    if (!store_split_parse(o->set_split, &parsed))
-      return err_set(&c->err, "--set-split \"%s\" is not known; train, validation and test are",
-                     o->set_split);
-    split = (int)parsed;
-  }
+  const int split = o->set_split ? (int)o->to : -1;
   if (!store_relabel(p->store, o->edit, o->set_label, split, o->set_group, &c->err)) return false;
   struct store_sample s;
   if (!store_get(p->store, c->arena, o->edit, &s, &c->err)) return false;
@@ -314,14 +308,8 @@ static bool change(struct command_line *c, struct project *p, const struct data_
 
 static bool run(struct command_line *c, struct project *p, const struct data_options *o) {
   bool writes = o->remove || o->edit;
-  enum store_split split = STORE_TRAIN;
-  struct store_filter filter = {.label = o->label, .group = o->group, .split = -1};
-  if (o->split) {
-    if (!store_split_parse(o->split, &split))
-      return err_set(&c->err, "--split \"%s\" is not known; train, validation and test are",
-                     o->split);
-    filter.split = (int)split;
-  }
+  const struct store_filter filter = {
+      .label = o->label, .group = o->group, .split = o->split ? (int)o->only : -1};
   if (!project_open(c->arena, o->dir, writes ? STORE_WRITE : STORE_READ, p, &c->err)) return false;
   if (writes) return change(c, p, o);
   if (o->plot) return plot(c, p, o->plot, o->out);
@@ -339,10 +327,10 @@ int cmd_data(int argc, char **argv) {
       {0, "split", OPTION_TEXT, "SPLIT", "list only this split", &o.split},
       {0, "runs", OPTION_FLAG, NULL, "the training runs", &o.runs},
       {0, "check", OPTION_FLAG, NULL, "prove that the project's file is whole", &o.check},
-      {'p', "plot", OPTION_INT, "ID", "draw a sample as SVG", &o.plot},
+      {'p', "plot", OPTION_COUNT, "ID", "draw a sample as SVG", &o.plot},
       {'o', "output", OPTION_TEXT, "FILE", "where to (default: standard output)", &o.out},
-      {0, "remove", OPTION_INT, "ID", "take a sample out", &o.remove},
-      {0, "edit", OPTION_INT, "ID", "change a sample, with:", &o.edit},
+      {0, "remove", OPTION_COUNT, "ID", "take a sample out", &o.remove},
+      {0, "edit", OPTION_COUNT, "ID", "change a sample, with:", &o.edit},
       {0, "set-label", OPTION_TEXT, "LABEL", "its label", &o.set_label},
       {0, "set-split", OPTION_TEXT, "SPLIT", "its split", &o.set_split},
       {0, "set-group", OPTION_TEXT, "GROUP", "its group", &o.set_group},
@@ -360,6 +348,12 @@ int cmd_data(int argc, char **argv) {
   struct project p = {0};
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (o.split && !store_split_parse(o.split, &o.only))
+    return command_usage(&c, "no split '%s'; train, validation and test are", o.split);
+  if (o.set_split && !store_split_parse(o.set_split, &o.to))
+    return command_usage(&c, "no split '%s'; train, validation and test are", o.set_split);
+  if ((o.edit != 0) != (o.set_label || o.set_split || o.set_group))
+    return command_usage(&c, "--edit ID goes with --set-label, --set-split or --set-group");
   bool ok = run(&c, &p, &o);
   project_close(&p);
   return command_end(&c, ok);

@@ -108,14 +108,13 @@ static void print_json(struct text *t, const struct compiled *c) {
   }
   compile_report_json(c, NULL, &j);
   json_end(&j);
-  text_add(t, "\n");
 }
 
 int cmd_info(int argc, char **argv) {
   bool fast = false;
   int64_t ram = 0;
   const struct option_spec options[] = {
-      {0, "ram", OPTION_INT, "BYTES", "plan within that much RAM", &ram},
+      {0, "ram", OPTION_COUNT, "BYTES", "plan within that much RAM", &ram},
       {0, "fast", OPTION_FLAG, NULL, "plan for speed", &fast},
       {0}};
   const struct command_spec spec = {.usage = "mote info [MODEL]",
@@ -129,11 +128,6 @@ int cmd_info(int argc, char **argv) {
   struct text t;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (ram < 0) {
-    err_set(&c.err, "--ram %lld: give a number of bytes above 0", (long long)ram);
-    command_end(&c, false);
-    return EXIT_USAGE;
-  }
   /* Figures are those of a chip with 32-bit pointers. */
   const struct compile_options compile = {
       .ram_bytes = (size_t)ram, .fast = fast, .pointer_bytes = 4};

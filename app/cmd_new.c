@@ -185,12 +185,12 @@ int cmd_new(int argc, char **argv) {
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   const struct template *t = find_template(name ? name : "");
   if (!t) {
-    fprintf(stderr, "mote: %s%s; --template is one of:\n",
-            name ? "no template " : "which template?", name ? name : "");
+    struct text known;
+    text_init(&known, c.arena);
     for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++)
-      fprintf(stderr, "  %-10s %s\n", templates[i].name, templates[i].about);
-    command_end(&c, true);
-    return EXIT_USAGE;
+      text_printf(&known, "\n  %-10s %s", templates[i].name, templates[i].about);
+    return command_usage(&c, "%s%s; --template is one of:%s",
+                         name ? "no template " : "which template?", name ? name : "", known.data);
   }
   bool ok = make(&c, c.words[0], t, board, isnan(rate_hz) ? strtod(t->rate_hz, NULL) : rate_hz);
   if (ok && c.json) {

@@ -161,7 +161,7 @@ int cmd_predict(int argc, char **argv) {
   const struct option_spec options[] = {
       {'w', "windows", OPTION_FLAG, NULL, "also what each window says", &windows},
       {'o', "output", OPTION_TEXT, "FILE", "write the int8 scores of every window", &out},
-      {0, "run", OPTION_INT, "ID", "another run than the latest", &run_id},
+      {0, "run", OPTION_COUNT, "ID", "another run than the latest", &run_id},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {

@@ -411,7 +411,6 @@ static bool report(struct command_line *line, const char *test, const struct opt
     json_object(&j, NULL);
     json_string(&j, "output", out);
     json_end(&j);
-    text_add(&t, "\n");
   } else {
     report_table_text(&job.facts, &t);
   }

@@ -56,7 +56,7 @@ static void print_json(struct command_line *c, const struct model *m, const uint
   }
   json_end_array(&j);
   json_end(&j);
-  printf("%s\n", t.data);
+  fputs(t.data, stdout);
 }
 
 /* Scores in words, where they were not written to a file. */
@@ -119,7 +119,7 @@ static void print_scores(struct command_line *c, const struct project_model *m,
   }
   json_end_array(&j);
   json_end(&j);
-  if (c->json) printf("%s\n", t.data);
+  if (c->json) fputs(t.data, stdout);
 }
 
 /* The project's network over one recording: samples, features, network, as on the device. */
@@ -128,10 +128,6 @@ static bool run_project(struct command_line *c, const struct run *r) {
   struct dataset d;
   int8_t *scores = NULL;
   bool ok = bundle_open_model(c->arena, NULL, &m, &c->err);
-  if (ok && (r->in.count != 1 || r->out.count > 1 || r->layers != NULL))
-    ok = err_set(&c->err,
-                 "a project's network takes one recording with -i and at most one -o, without "
-                 "--layers; for raw tensors name a model file");
   ok = ok && dataset_load_file(m.project, r->in.items[0], m.trained->range, &d, &c->err) &&
        decide_here(c->arena, m.graph, m.features, &d, &scores, &c->err);
   if (ok && r->out.count == 1)
@@ -156,8 +152,8 @@ int cmd_run(int argc, char **argv) {
        &r.in},
       {'o', "output", OPTION_LIST, "FILE", "output tensor; likewise (default: print)", &r.out},
       {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin",
-       (void *)&r.layers},
-      {0, "ram", OPTION_INT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
+       &r.layers},
+      {0, "ram", OPTION_COUNT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
       {0}};
   const struct command_spec spec = {.usage =
@@ -170,17 +166,12 @@ int cmd_run(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (r.in.count == 0) {
-    err_set(
-        &c.err,
+  if (r.in.count == 0)
+    return command_usage(
+        &c,
         "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)");
-    command_end(&c, false);
-    return EXIT_USAGE;
-  }
-  if (r.ram < 0) {
-    err_set(&c.err, "--ram %lld: give a number of bytes above 0", (long long)r.ram);
-    command_end(&c, false);
-    return EXIT_USAGE;
-  }
+  if (c.n_words == 0 && (r.in.count > 1 || r.out.count > 1 || r.layers))
+    return command_usage(&c, "a project's network takes one recording with -i and at most one -o, "
+                             "without --layers; for raw tensors name a model file");
   return command_end(&c, c.n_words > 0 ? run_file(&c, &r) : run_project(&c, &r));
 }

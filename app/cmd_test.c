@@ -305,10 +305,10 @@ int cmd_test(int argc, char **argv) {
       {'s', "split", OPTION_TEXT, "SPLIT", "test (default), validation or train", &split},
       {0, "leave-one-group-out", OPTION_FLAG, NULL,
        "train a model for each group on all others, test it on that one", &leave_out},
-      {'e', "epochs", OPTION_INT, "N", "of these trainings (default: mote.yaml)", &epochs},
+      {'e', "epochs", OPTION_COUNT, "N", "of these trainings (default: mote.yaml)", &epochs},
       {0, "seed", OPTION_INT, "S", "of these trainings", &seed},
       {'n', "network", OPTION_TEXT, "TEXT", "of these trainings", &network},
-      {0, "threads", OPTION_INT, "N", "threads of these trainings", &threads},
+      {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &threads},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
@@ -321,16 +321,13 @@ int cmd_test(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  bool usage = !store_split_parse(split, &t.split) || (leave_out && t.group) || epochs < 0 ||
-               epochs > 100000 || seed < -1 || threads < 0 || threads > 1024 ||
-               (!leave_out && (epochs || seed >= 0 || network || threads));
-  if (usage) {
-    fprintf(stderr, "mote: --split is train, validation or test; --epochs, --seed, --network and "
-                    "--threads go with "
-                    "--leave-one-group-out, --group does not\n");
-    command_end(&c, true);
-    return EXIT_USAGE;
-  }
+  if (!store_split_parse(split, &t.split))
+    return command_usage(&c, "no split '%s'; train, validation and test are", split);
+  if (leave_out && t.group)
+    return command_usage(&c, "--leave-one-group-out tests every group: leave --group out");
+  if (!leave_out && (epochs || seed >= 0 || network || threads))
+    return command_usage(&c, "--epochs, --seed, --network and --threads go with "
+                             "--leave-one-group-out");
   t.c = &c;
   struct training_job job = {
       .epochs = (int)epochs, .seed = seed, .network = network, .threads = (int)threads};

@@ -48,11 +48,12 @@ int cmd_train(int argc, char **argv) {
   const char *network = NULL, *dir = NULL;
   bool fresh = false;
   const struct option_spec options[] = {
-      {'e', "epochs", OPTION_INT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
+      {'e', "epochs", OPTION_COUNT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
        &epochs},
       {0, "seed", OPTION_INT, "S", "another course of chance; the same seed gives the same weights",
        &seed},
-      {0, "threads", OPTION_INT, "N", "threads; the result is the same with any number", &threads},
+      {0, "threads", OPTION_COUNT, "N", "threads; the result is the same with any number",
+       &threads},
       {'n', "network", OPTION_TEXT, "TEXT", "layers, with ; between them: 'conv 16 3x3 s2; mean'",
        &network},
       {0, "fresh", OPTION_FLAG, NULL, "do not continue or reuse an earlier run", &fresh},
@@ -70,11 +71,6 @@ int cmd_train(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (epochs < 0 || epochs > 100000 || seed < -1 || threads < 0 || threads > 1024) {
-    fprintf(stderr, "mote: --epochs 1 to 100000, --seed from 0 on, --threads 0 to 1024\n");
-    command_end(&c, true);
-    return EXIT_USAGE;
-  }
   struct project p = {0};
   struct training_outcome t;
   struct training_job job = {.train = {.splits = 1u << STORE_TRAIN},

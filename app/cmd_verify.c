@@ -153,7 +153,6 @@ static bool report(struct command_line *c, const struct verify *v) {
   }
   json_end_array(&j);
   json_end(&j);
-  text_add(&t, "\n");
   if (c->json)
     fputs(t.data, stdout);
   else if (equal)
@@ -184,12 +183,11 @@ static bool gather(struct command_line *c, struct verify *v) {
 }
 
 int cmd_verify(int argc, char **argv) {
-  struct verify *v = NULL;
-  static struct verify empty; /* the table below wants the addresses before there is an arena */
+  struct verify v = {.n = 0};
   const struct option_spec options[] = {
       {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host, cortex-m4, cortex-m0plus",
-       &empty.targets},
-      {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &empty.in},
+       &v.targets},
+      {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &v.in},
       {0},
   };
   const struct command_spec spec = {
@@ -206,13 +204,11 @@ int cmd_verify(int argc, char **argv) {
   };
   struct command_line c;
   int code;
-  empty = (struct verify){0};
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  v = &empty;
   bool equal = true;
-  const bool ok = gather(&c, v);
-  if (ok) equal = report(&c, v);
-  bundle_close_model(&v->model);
+  const bool ok = gather(&c, &v);
+  if (ok) equal = report(&c, &v);
+  bundle_close_model(&v.model);
   code = command_end(&c, ok);
   return ok && !equal ? EXIT_INPUT : code;
 }

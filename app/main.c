@@ -32,6 +32,16 @@ static void help(FILE *out) {
   }
 }
 
+static int unknown(const char *name, bool json) {
+  struct err e = {0};
+  struct arena *a = arena_new(0);
+  err_set(&e, "no command '%s'; `mote help` lists them", name);
+  if (json && a) command_print_error(a, "usage", &e);
+  fprintf(stderr, "mote: %s\n", e.text);
+  arena_free(a);
+  return EXIT_USAGE;
+}
+
 int main(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "";
   bool asked = !strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h");
@@ -45,10 +55,7 @@ int main(int argc, char **argv) {
     return asked ? EXIT_OK : EXIT_USAGE;
   }
   const struct command *command = find(name);
-  if (!command) {
-    fprintf(stderr, "mote: no command '%s'; `mote help` lists them\n", name);
-    return EXIT_USAGE;
-  }
+  if (!command) return unknown(name, command_wants_json(argc, argv));
   int code = command->run(argc - 1, argv + 1);
   if ((fflush(stdout) != 0 || ferror(stdout)) && !code) { /* a full disk behind a redirection */
     fprintf(stderr, "mote: standard output cannot be written\n");

@@ -25,10 +25,8 @@ bool model_open(struct arena *a, const char *path, const struct compile_options 
                 struct model *m, struct err *e) {
   memset(m, 0, sizeof *m);
   if (path != NULL && is_mote_file(path)) return open_mote(a, path, m, e);
-  if (!bundle_open_model(a, path, &m->origin, e)) return false;
-  if (!compile_graph(m->origin.graph, options, a, &m->compiled, e)) return false;
-  e->file[0] = 0; /* what goes wrong from here on is not the model's fault */
-  return true;
+  return bundle_open_model(a, path, &m->origin, e) &&
+         compile_graph(m->origin.graph, options, a, &m->compiled, e);
 }
 
 void model_close(struct model *m) {

@@ -27,13 +27,6 @@ static void help(const struct command_spec *spec) {
   if (spec->examples) printf("\nexamples:\n%s\n", spec->examples);
 }
 
-/* before and after stand around what is wrong. */
-static int usage(const struct command_spec *spec, const char *before, const char *what,
-                 const char *after) {
-  fprintf(stderr, "mote: %s%s%s\nusage: %s\n", before, what, after, spec->usage);
-  return EXIT_USAGE;
-}
-
 static const struct option_spec *find(const struct option_spec *list, const char *arg, size_t n) {
   for (const struct option_spec *o = list; o && (o->letter || o->name); o++) {
     if (n == 2 && o->letter && arg[1] == o->letter) return o;
@@ -44,19 +37,25 @@ static const struct option_spec *find(const struct option_spec *list, const char
   return NULL;
 }
 
-static bool store_value(const struct option_spec *o, const char *value) {
+/* Keeps a value. errors: what the option wants. */
+static bool store_value(const struct option_spec *o, const char *value, struct err *e) {
   char *end;
   errno = 0;
   switch (o->kind) {
-  case OPTION_INT:
-    *(int64_t *)o->target = strtoll(value, &end, 10);
-    return !errno && end != value && !*end;
+  case OPTION_COUNT:
+  case OPTION_INT: {
+    const int64_t n = strtoll(value, &end, 10), least = o->kind == OPTION_COUNT;
+    *(int64_t *)o->target = n;
+    if (!errno && end != value && !*end && n >= least && (!least || n <= 1000000000)) return true;
+    return err_set(e, "a whole number, at least %d", (int)least);
+  }
   case OPTION_REAL:
     *(double *)o->target = strtod(value, &end);
-    return !errno && end != value && !*end;
+    return (!errno && end != value && !*end) || err_set(e, "a number");
   case OPTION_LIST: {
     struct option_list *list = o->target;
-    if (list->count == (int)(sizeof list->items / sizeof *list->items)) return false;
+    const int room = (int)(sizeof list->items / sizeof *list->items);
+    if (list->count == room) return err_set(e, "to be given at most %d times", room);
     list->items[list->count++] = value;
     return true;
   }
@@ -68,15 +67,16 @@ static bool store_value(const struct option_spec *o, const char *value) {
 }
 
 /* One argument that starts with '-'. Returns how many arguments it took; 0: wrong, *code says the exit. */
-static int take_option(struct command_line *c, const struct command_spec *spec, int argc,
-                       char **argv, int i, int *code) {
+static int take_option(struct command_line *c, int argc, char **argv, int i, int *code) {
   const char *arg = argv[i], *equals = strchr(arg, '=');
-  size_t n = equals && arg[1] == '-' ? (size_t)(equals - arg) : strlen(arg);
+  const size_t n = equals && arg[1] == '-' ? (size_t)(equals - arg) : strlen(arg);
+  struct err wanted = {0};
   if (!strcmp(arg, "--json")) return c->json = true;
   if (!strcmp(arg, "--quiet") || !strcmp(arg, "-q")) return c->quiet = true;
-  const struct option_spec *o = find(spec->options, arg, n);
+  const struct option_spec *o = find(c->spec->options, arg, n);
   if (!o || (o->kind == OPTION_FLAG && arg[n])) {
-    *code = usage(spec, "no option '", arg, o ? "': it takes no value" : "'; --help lists them");
+    *code = command_usage(c, "no option '%s'%s", arg,
+                          o ? ": it takes no value" : "; --help lists them");
     return 0;
   }
   if (o->kind == OPTION_FLAG) {
@@ -85,34 +85,33 @@ static int take_option(struct command_line *c, const struct command_spec *spec, 
   }
   const char *value = arg[n] == '=' ? arg + n + 1 : i + 1 < argc ? argv[i + 1] : NULL;
   if (!value)
-    *code = usage(spec, "", arg, " needs a value");
-  else if (!store_value(o, value))
-    *code = usage(spec, "'", value, "' is not a value for that option");
+    *code = command_usage(c, "%s needs a value", arg);
+  else if (!store_value(o, value, &wanted))
+    *code = command_usage(c, "%.*s '%s': it wants %s", (int)n, arg, value, wanted.text);
   else
     return arg[n] == '=' ? 1 : 2;
   return 0;
 }
 
 /* Fills words and options; false after a usage error or --help. */
-static bool take_all(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
-                     int *code) {
+static bool take_all(struct command_line *c, int argc, char **argv, int *code) {
   bool only_words = false;
   for (int i = 1; i < argc;) {
     const char *arg = argv[i];
     if (!only_words && (!strcmp(arg, "--help") || !strcmp(arg, "-h"))) {
-      help(spec);
-      *code = EXIT_OK;
+      help(c->spec);
+      *code = command_end(c, true);
       return false;
     }
     if (!only_words && !strcmp(arg, "--")) {
       only_words = true;
       i++;
     } else if (!only_words && arg[0] == '-' && arg[1]) {
-      int took = take_option(c, spec, argc, argv, i, code);
+      const int took = take_option(c, argc, argv, i, code);
       if (!took) return false;
       i += took;
     } else if (c->n_words == (int)(sizeof c->words / sizeof *c->words)) {
-      *code = usage(spec, "too many words, from '", arg, "' on; name a folder instead");
+      *code = command_usage(c, "too many words, from '%s' on; name a folder instead", arg);
       return false;
     } else {
       c->words[c->n_words++] = argv[i++];
@@ -121,34 +120,42 @@ static bool take_all(struct command_line *c, const struct command_spec *spec, in
   return true;
 }
 
+bool command_wants_json(int argc, char **argv) {
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (!strcmp(argv[i], "--json")) return true;
+  return false;
+}
+
 bool command_begin(struct command_line *c, const struct command_spec *spec, int argc, char **argv,
                    int *exit_code) {
   memset(c, 0, sizeof *c);
-  if (!take_all(c, spec, argc, argv, exit_code)) return false;
-  if (c->n_words < spec->least) {
-    *exit_code = usage(spec, "", argv[0], ": something is missing");
-    return false;
-  }
-  if (spec->most >= 0 && c->n_words > spec->most) {
-    *exit_code = usage(spec, "one word too many: '", c->words[spec->most], "'");
-    return false;
-  }
+  c->spec = spec;
+  c->json = command_wants_json(argc, argv);
   c->arena = arena_new((size_t)8 << 30);
   if (!c->arena) {
     *exit_code = EXIT_INTERNAL;
+    return false;
+  }
+  if (!take_all(c, argc, argv, exit_code)) return false;
+  if (c->n_words < spec->least) {
+    *exit_code = command_usage(c, "%s: something is missing", argv[0]);
+    return false;
+  }
+  if (spec->most >= 0 && c->n_words > spec->most) {
+    *exit_code = command_usage(c, "one word too many: '%s'", c->words[spec->most]);
     return false;
   }
   c->progress = progress_terminal(c->arena, c->quiet);
   return true;
 }
 
-static void print_json(const struct err *e, struct arena *a) {
+void command_print_error(struct arena *a, const char *kind, const struct err *e) {
   struct text t;
   struct json j;
   text_init(&t, a);
   json_init(&j, &t);
   json_object(&j, NULL);
-  json_string(&j, "error", e->internal ? "internal" : "input");
+  json_string(&j, "error", kind);
   json_string(&j, "file", e->file[0] ? e->file : NULL);
   json_string(&j, "node", e->node[0] ? e->node : NULL);
   json_string(&j, "message", e->text);
@@ -156,14 +163,30 @@ static void print_json(const struct err *e, struct arena *a) {
   fputs(t.data, stdout);
 }
 
+static void finish(struct command_line *c) {
+  arena_free(c->arena);
+  c->arena = NULL;
+}
+
 int command_end(struct command_line *c, bool ok) {
   const struct err *e = &c->err;
-  int code = ok ? EXIT_OK : e->internal ? EXIT_INTERNAL : EXIT_INPUT;
-  if (!ok && c->json) print_json(e, c->arena);
+  const int code = ok ? EXIT_OK : e->internal ? EXIT_INTERNAL : EXIT_INPUT;
+  if (!ok && c->json) command_print_error(c->arena, e->internal ? "internal" : "input", e);
   if (!ok)
     fprintf(stderr, "mote: %s%s%s%s%s\n", e->file, e->file[0] ? ": " : "", e->node,
             e->node[0] ? ": " : "", e->text[0] ? e->text : "failed, and nobody said why");
-  arena_free(c->arena);
-  c->arena = NULL;
+  finish(c);
   return code;
+}
+
+int command_usage(struct command_line *c, const char *format, ...) {
+  struct err e = {0};
+  va_list args;
+  va_start(args, format);
+  vsnprintf(e.text, sizeof e.text, format, args);
+  va_end(args);
+  if (c->json) command_print_error(c->arena, "usage", &e);
+  fprintf(stderr, "mote: %s\nusage: %s\n", e.text, c->spec->usage);
+  finish(c);
+  return EXIT_USAGE;
 }

@@ -94,12 +94,12 @@ bool elf_read(struct arena *a, const char *path, struct elf *elf, struct err *e)
   if (!file_read(a, path, (size_t)256 << 20, &bytes, &f.size, e)) return false;
   f.bytes = bytes;
   *elf = (struct elf){.path = path};
+  const bool arm =
+      f.size >= 52 && !memcmp(f.bytes, "\177ELF\1\1", 6) && u16(f.bytes + 18) == EM_ARM;
+  if (arm && read_sections(a, &f, elf)) return true;
   err_file(e, path);
-  if (f.size < 52 || memcmp(f.bytes, "\177ELF\1\1", 6) || u16(f.bytes + 18) != EM_ARM)
-    return err_set(e, "not a 32-bit little-endian Arm ELF file");
-  if (!read_sections(a, &f, elf))
-    return err_set(e, "the ELF file is damaged: an offset leaves the file");
-  return true;
+  return err_set(e, arm ? "the ELF file is damaged: an offset leaves the file"
+                        : "not a 32-bit little-endian Arm ELF file");
 }
 
 const struct elf_section *elf_find_section(const struct elf *elf, const char *name) {

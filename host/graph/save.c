@@ -231,10 +231,9 @@ static bool check_header(struct load *l) {
   return true;
 }
 
-struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
-                         struct err *e) {
+static struct graph *load(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                          struct err *e) {
   struct load l = {a, bytes, n, 0, false, e};
-  err_file(e, name);
   if (!check_header(&l)) return NULL;
   const int tensors = get_count(&l, 4, SAVE_MOST, "tensors"),
             nodes = get_count(&l, 4, SAVE_MOST, "operators");
@@ -268,4 +267,11 @@ struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes
     return NULL;
   }
   return graph_check(g, e) ? g : NULL;
+}
+
+struct graph *graph_load(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                         struct err *e) {
+  struct graph *g = load(a, name, bytes, n, e);
+  if (!g) err_file(e, name);
+  return g;
 }

@@ -741,13 +741,10 @@ static bool prepare(struct reader *r, const char *name) {
   return true;
 }
 
-struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
-                            struct err *e) {
-  struct err ignored = {0};
-  if (!e) e = &ignored;
+static struct graph *read_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                                 struct err *e) {
   struct reader r = {.f = {bytes, n, e, false}, .a = a, .e = e};
   struct flat_table subgraph;
-  err_file(e, name);
   if (n < 8 || memcmp(bytes + 4, "TFL3", 4) != 0) {
     err_set(e, "not a TensorFlow Lite model: byte 4 does not begin TFL3");
     return NULL;
@@ -766,12 +763,20 @@ struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *by
   return graph_check(r.g, e) ? r.g : NULL;
 }
 
+struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
+                            struct err *e) {
+  struct err ignored = {0};
+  struct graph *g = read_tflite(a, name, bytes, n, e ? e : &ignored);
+  if (!g) err_file(e, name);
+  return g;
+}
+
 struct graph *import_file(struct arena *a, const char *path, struct err *e) {
   uint8_t *bytes;
   size_t n;
-  err_file(e, path);
   if (!file_read(a, path, IMPORT_MAX_BYTES, &bytes, &n, e)) return NULL;
   if (n >= 8 && memcmp(bytes + 4, "TFL3", 4) == 0) return import_tflite(a, path, bytes, n, e);
+  err_file(e, path);
   if (n >= 4 && memcmp(bytes, "TFL3", 4) == 0)
     err_set(e, "damaged: a TensorFlow Lite model has TFL3 at byte 4, not at byte 0");
   else

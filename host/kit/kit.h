@@ -1,4 +1,4 @@
-/* kit: what every hosted room needs. Arena, errors, text, files, JSON reading and writing, random numbers,
+/* kit: what every hosted room needs. Arena, errors, text, files, JSON writing, random numbers,
  * progress, processes. It knows nothing of models.
  *
  * Memory: a job makes one arena with a cap; everything it makes lives until the arena is freed. No free of
@@ -23,7 +23,8 @@ struct err {
  * alias: e may be NULL. */
 bool err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool err_internal(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Names the file or node of an error that was already set or is about to be; the first name stays. */
+/* Names the file or node of an error that was already set or is about to be; the first name stays, so what
+ * succeeds must leave none behind. */
 void err_file(struct err *e, const char *file);
 void err_node(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
