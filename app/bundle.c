@@ -278,8 +278,24 @@ int64_t bundle_flash_code(const struct bundle *b) {
   const struct emulate_size *s = &b->program.size;
   return s->flash_code + s->flash_plan - (int64_t)b->compiled.flash_weight_bytes;
 }
+/* As linked; before that, as the features' bytes say. */
+static int64_t table_bytes(const struct bundle *b) {
+  if (!b->request.features) return 0;
+  return b->program.size.flash_tables ? b->program.size.flash_tables
+                                      : (int64_t)b->request.features->bytes;
+}
 int64_t bundle_flash_weight(const struct bundle *b) {
-  return (int64_t)b->compiled.flash_weight_bytes + b->program.size.flash_tables;
+  return (int64_t)b->compiled.flash_weight_bytes + table_bytes(b);
+}
+
+struct compile_measured bundle_measured(const struct bundle *b, int64_t stack_bytes) {
+  const bool linked = b->built && *b->request.target->machine;
+  return (struct compile_measured){
+      .flash_code_bytes = linked ? bundle_flash_code(b) : -1,
+      .ram_static_bytes = linked ? b->program.size.ram_static : -1,
+      .stack_bytes = linked ? stack_bytes : -1,
+      .flash_table_bytes = table_bytes(b),
+  };
 }
 
 int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes) {

@@ -66,6 +66,9 @@ bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int
 /* bytes of flash: code with the plan's own tables; weights, constants and feature tables. */
 int64_t bundle_flash_code(const struct bundle *b);
 int64_t bundle_flash_weight(const struct bundle *b);
+/* The same for compile_report_json, with what is not known left unknown: a program of this machine is not looked
+ * into. The caller adds instructions and hashes. */
+struct compile_measured bundle_measured(const struct bundle *b, int64_t stack_bytes);
 
 /* Everything about one program in one call, for tests and reports: writes to a folder of its own, builds, runs,
  * removes the folder. b->dir is gone afterwards. */
@@ -106,7 +109,10 @@ bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inpu
  * out. */
 void bundle_hash(const void *outputs, size_t output_bytes, const struct bundle_layers *layers,
                  char hex[65]);
-void bundle_layer_hash(const struct bundle_layers *layers, int i, char hex[65]);
+/* Of the outputs alone. */
+void bundle_output_hash(const void *outputs, size_t output_bytes, char hex[65]);
+/* Each layer's, in hex: [n], NULL where the layer does not exist. */
+const char *const *bundle_layer_hashes(struct arena *a, const struct bundle_layers *layers);
 /* Writes opNN.bin of every layer that exists into dir, which is made. */
 bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, const char *dir,
                          struct err *e);
@@ -119,7 +125,7 @@ void *bundle_pattern(struct arena *a, const struct graph *g, size_t *bytes);
 bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,
                         uint8_t **inputs, struct err *e);
 /* -o FILE...: likewise. */
-bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+bool bundle_write_outputs(const struct graph *g, const struct option_list *files,
                           const uint8_t *outputs, struct err *e);
 
 #endif

@@ -129,10 +129,21 @@ static void digest(const void *bytes, size_t n, uint8_t out[32]) {
   sha256_end(&s, out);
 }
 
-void bundle_layer_hash(const struct bundle_layers *layers, int i, char hex[65]) {
+void bundle_output_hash(const void *outputs, size_t output_bytes, char hex[65]) {
   uint8_t d[32];
-  digest(layers->bytes[i], layers->size[i], d);
+  digest(outputs, output_bytes, d);
   sha256_hex(d, hex);
+}
+
+const char *const *bundle_layer_hashes(struct arena *a, const struct bundle_layers *layers) {
+  const char **hashes = ARENA_ARRAY(a, const char *, layers->n + 1);
+  for (int i = 0; i < layers->n; i++) {
+    if (!layers->bytes[i]) continue;
+    char *hex = arena_alloc(a, 65, 1);
+    bundle_output_hash(layers->bytes[i], layers->size[i], hex);
+    hashes[i] = hex;
+  }
+  return hashes;
 }
 
 void bundle_hash(const void *outputs, size_t output_bytes, const struct bundle_layers *layers,
@@ -221,10 +232,9 @@ bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct opt
   return true;
 }
 
-bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+bool bundle_write_outputs(const struct graph *g, const struct option_list *files,
                           const uint8_t *outputs, struct err *e) {
   size_t sum = 0;
-  (void)a;
   for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
   if (files->count == 0) return true;
   if (files->count == 1) return file_write(files->items[0], outputs, sum, e);

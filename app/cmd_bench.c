@@ -40,8 +40,13 @@ static void json_range(struct json *j, const char *key, const struct emulate_ran
   json_null(j, key);
 }
 
-static void json_count(struct json *j, const char *key, const struct emulate_count *c,
+/* counted: false on a machine whose instructions nobody counts. */
+static void json_count(struct json *j, const char *key, bool counted, const struct emulate_count *c,
                        const struct emulate_estimate *t) {
+  if (!counted) {
+    json_null(j, key);
+    return;
+  }
   json_object(j, key);
   json_int(j, "instructions", c->instructions);
   json_range(j, "cycles_estimated", &t->cycles);
@@ -61,6 +66,19 @@ static void json_bounds(struct json *j, const char *key, const struct emulate_ra
     json_real(j, "high", r->high);
   } else
     json_string(j, "unknown", r->reason);
+  json_end(j);
+}
+
+static void json_estimate(struct json *j, const struct emulate_estimate *t) {
+  json_range(j, "cycles_estimated", &t->cycles);
+  json_range(j, "milliseconds", &t->milliseconds);
+  json_range(j, "energy_uj", &t->energy_uj);
+  json_range(j, "battery_days", &t->battery_days);
+  json_object(j, "ranges");
+  json_bounds(j, "cycles_estimated", &t->cycles);
+  json_bounds(j, "milliseconds", &t->milliseconds);
+  json_bounds(j, "energy_uj", &t->energy_uj);
+  json_bounds(j, "battery_days", &t->battery_days);
   json_end(j);
 }
 
@@ -101,26 +119,16 @@ static void json_functions(struct json *j, const struct emulate_result *r) {
 static const char *to_json(struct arena *a, const struct bench *b) {
   const struct bundle *k = &b->bundle;
   const struct emulate_result *r = &b->result;
-  const int n = k->compiled.n_steps, n_layers = k->compiled.n_layers;
+  const int n = k->compiled.n_steps;
   int64_t *steps = ARENA_ARRAY(a, int64_t, n + 1);
-  const char **hashes = ARENA_ARRAY(a, const char *, n_layers + 1);
-  struct sha256 s;
-  uint8_t d[32];
   char hex[65];
   struct text t;
   struct json j;
   for (int i = 0; i < n && i < r->n_steps; i++) steps[i] = r->steps[i].instructions;
-  for (int i = 0; i < n_layers; i++)
-    if (b->layers.bytes[i]) {
-      bundle_layer_hash(&b->layers, i, hex);
-      hashes[i] = arena_strdup(a, hex);
-    }
-  const struct compile_measured m = {bundle_flash_code(k), k->program.size.ram_static,
-                                     r->stack_bytes, r->counted ? steps : NULL, hashes};
-  sha256_init(&s);
-  sha256_add(&s, r->outputs, r->output_bytes * (size_t)r->count);
-  sha256_end(&s, d);
-  sha256_hex(d, hex);
+  struct compile_measured m = bundle_measured(k, r->stack_bytes);
+  m.step_instructions = r->counted ? steps : NULL;
+  m.layer_hash = bundle_layer_hashes(a, &b->layers);
+  bundle_output_hash(r->outputs, r->output_bytes * (size_t)r->count, hex);
   text_init(&t, a);
   json_init(&j, &t);
   json_object(&j, NULL);
@@ -137,26 +145,14 @@ static const char *to_json(struct arena *a, const struct bench *b) {
     json_int(&j, "instructions", b->total.instructions);
   else
     json_null(&j, "instructions");
-  json_range(&j, "cycles_estimated", &b->estimate.cycles);
-  json_range(&j, "milliseconds", &b->estimate.milliseconds);
-  json_range(&j, "energy_uj", &b->estimate.energy_uj);
-  json_range(&j, "battery_days", &b->estimate.battery_days);
-  json_object(&j, "ranges");
-  json_bounds(&j, "cycles_estimated", &b->estimate.cycles);
-  json_bounds(&j, "milliseconds", &b->estimate.milliseconds);
-  json_bounds(&j, "energy_uj", &b->estimate.energy_uj);
-  json_bounds(&j, "battery_days", &b->estimate.battery_days);
-  json_end(&j);
-  if (k->request.features)
-    json_count(&j, "features", &r->features, &b->features);
-  else
-    json_null(&j, "features");
-  json_count(&j, "network", &r->network, &b->network);
+  json_estimate(&j, &b->estimate);
+  json_count(&j, "features", r->counted && k->request.features, &r->features, &b->features);
+  json_count(&j, "network", r->counted, &r->network, &b->network);
   json_string(&j, "output_sha256", hex);
   compile_report_json(&k->compiled, &m, &j);
   json_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
   json_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
-  json_int(&j, "flash_table_bytes", k->program.size.flash_tables);
+  json_int(&j, "flash_table_bytes", m.flash_table_bytes);
   json_functions(&j, r);
   json_end(&j);
   return t.data;
@@ -283,8 +279,6 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
     return true;
   }
   struct project_windows w;
-  if (o->in.count > 1)
-    return err_set(&c->err, "one recording at a time: -i was given %d times", o->in.count);
   if (!project_file_windows(m->project, m->trained, o->in.items[0], &w, &c->err)) return false;
   *inputs = w.samples;
   *count = w.count;
@@ -328,6 +322,15 @@ static bool measure(struct command_line *c, const struct arguments *o, struct be
                        &b->layers, &c->err);
 }
 
+/* Of a model file the raw tensors; of a project the scores of every window, as `mote run` writes them. */
+static bool write_outputs(struct command_line *c, const struct arguments *o,
+                          const struct bench *b) {
+  const struct emulate_result *r = &b->result;
+  if (!b->model.features) return bundle_write_outputs(b->model.graph, &o->out, r->outputs, &c->err);
+  return !o->out.count ||
+         file_write(o->out.items[0], r->outputs, r->output_bytes * (size_t)r->count, &c->err);
+}
+
 static void estimate(struct bench *b) {
   const struct emulate_board *board = b->bundle.request.board;
   add(&b->total, &b->result.features);
@@ -359,7 +362,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   if (!ok) return false;
   estimate(b);
   if (o->layers && !bundle_write_layers(c->arena, &b->layers, o->layers, &c->err)) return false;
-  if (!bundle_write_outputs(c->arena, r->graph, &o->out, b->result.outputs, &c->err)) return false;
+  if (!write_outputs(c, o, b)) return false;
   if (c->json)
     fputs(to_json(c->arena, b), stdout);
   else
@@ -399,6 +402,8 @@ int cmd_bench(int argc, char **argv) {
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (!c.n_words && (o.in.count > 1 || o.out.count > 1))
+    return command_usage(&c, "a project's network takes one recording with -i and at most one -o");
   struct bench *b = ARENA_NEW(c.arena, struct bench);
   const bool ok = run(&c, &o, b);
   bundle_close_model(&b->model);

@@ -23,13 +23,14 @@ static void print_limits(const struct bundle *b) {
 
 static void print_summary(const struct bundle *b, const char *out) {
   printf("%s for %s in %s\n", b->request.title, b->request.target->name, out);
-  if (b->built) printf("flash   %9s B code\n", text_thousands(bundle_flash_code(b)));
+  const bool linked = b->built && *b->request.target->machine;
+  if (linked) printf("flash   %9s B code\n", text_thousands(bundle_flash_code(b)));
   printf("flash   %9s B weights and tables\n", text_thousands(bundle_flash_weight(b)));
   printf("arena   %9s B\n", text_thousands((int64_t)b->arena_bytes));
   if (b->window_bytes) printf("samples %9s B\n", text_thousands((int64_t)b->window_bytes));
-  if (b->built)
+  if (linked)
     printf("static  %9s B\n", text_thousands(b->program.size.ram_static));
-  else
+  else if (!b->built)
     printf("code and static memory are known once it is compiled%s%s\n",
            emulate_can_build(b->request.target) ? "" : ": there is no ",
            emulate_can_build(b->request.target) ? "" : b->request.target->compiler);
@@ -39,15 +40,11 @@ static void print_summary(const struct bundle *b, const char *out) {
 
 /* report.json: also what --json prints. stack: -1 where it was not measured. */
 static const char *report(struct arena *a, const struct bundle *b, int64_t stack) {
-  struct compile_measured m = {-1, -1, stack, NULL, NULL};
+  const struct compile_measured m = bundle_measured(b, stack);
   struct text t;
   struct json j;
   text_init(&t, a);
   json_init(&j, &t);
-  if (b->built) {
-    m.flash_code_bytes = bundle_flash_code(b);
-    m.ram_static_bytes = b->program.size.ram_static;
-  }
   json_object(&j, NULL);
   json_string(&j, "model", b->request.title);
   json_string(&j, "target", b->request.target->name);
@@ -62,11 +59,11 @@ static const char *report(struct arena *a, const struct bundle *b, int64_t stack
   compile_report_json(&b->compiled, &m, &j);
   if (b->request.features) {
     json_object(&j, "features");
-    json_int(&j, "window_bytes", (int64_t)b->window_bytes);
     json_int(&j, "scratch_bytes", (int64_t)b->request.features->scratch_bytes);
-    json_int(&j, "arena_with_scratch_bytes", (int64_t)b->arena_bytes);
-    json_int(&j, "flash_table_bytes", b->built ? b->program.size.flash_tables : -1);
+    json_int(&j, "flash_table_bytes", m.flash_table_bytes);
     json_end(&j);
+    json_int(&j, "ram_window_bytes", (int64_t)b->window_bytes);
+    json_int(&j, "ram_arena_with_features_bytes", (int64_t)b->arena_bytes);
   }
   json_end(&j);
   return t.data;

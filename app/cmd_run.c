@@ -20,8 +20,8 @@ static const char ABOUT[] =
     "scores of its\n"
     "windows, one after another.";
 
-/* The hash as the contract has it, and each layer's. */
-static void print_json(struct command_line *c, const struct model *m, const uint8_t *outputs,
+/* The hash as docs/spec/cli.md has it, each layer's, and what the plan needs. */
+static void print_json(struct command_line *c, const struct model *model, const uint8_t *outputs,
                        size_t output_bytes, const struct bundle_layers *layers) {
   struct text t;
   struct json j;
@@ -29,32 +29,13 @@ static void print_json(struct command_line *c, const struct model *m, const uint
   text_init(&t, c->arena);
   json_init(&j, &t);
   json_object(&j, NULL);
-  json_string(&j, "model", m->compiled.source->name);
-  json_int(&j, "ram_arena_bytes", (int64_t)m->compiled.arena_bytes);
+  json_string(&j, "model", model->compiled.source->name);
   bundle_hash(outputs, output_bytes, layers, hex);
   json_string(&j, "hash", hex);
-  struct sha256 s;
-  uint8_t digest[32];
-  sha256_init(&s);
-  sha256_add(&s, outputs, output_bytes);
-  sha256_end(&s, digest);
-  sha256_hex(digest, hex);
+  bundle_output_hash(outputs, output_bytes, hex);
   json_string(&j, "output_sha256", hex);
-  json_array(&j, "layers");
-  for (int i = 0; i < layers->n; i++) {
-    const struct compile_layer *l = &m->compiled.layers[i];
-    if (layers->bytes[i] != NULL) bundle_layer_hash(layers, i, hex);
-    json_object(&j, NULL);
-    json_int(&j, "index", i);
-    json_string(&j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
-    json_string(&j, "hash", layers->bytes[i] != NULL ? hex : NULL);
-    if (l->fate == COMPILE_FUSED)
-      json_int(&j, "fused_into", l->fused_into);
-    else
-      json_null(&j, "fused_into");
-    json_end(&j);
-  }
-  json_end_array(&j);
+  const struct compile_measured m = {-1, -1, -1, 0, NULL, bundle_layer_hashes(c->arena, layers)};
+  compile_report_json(&model->compiled, &m, &j);
   json_end(&j);
   fputs(t.data, stdout);
 }
@@ -87,7 +68,7 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
     return false;
   }
   for (int i = 0; i < g->n_outputs; i++) output_bytes += graph_bytes(&g->tensors[g->outputs[i]]);
-  if (!bundle_write_outputs(c->arena, g, &r->out, outputs, &c->err)) return false;
+  if (!bundle_write_outputs(g, &r->out, outputs, &c->err)) return false;
   if (r->layers != NULL && !bundle_write_layers(c->arena, &layers, r->layers, &c->err))
     return false;
   if (c->json)

@@ -30,9 +30,7 @@ double report_ram_bytes(const struct object *bench) {
 }
 
 double report_flash_bytes(const struct object *bench) {
-  double tables = object_number(bench, "flash_table_bytes");
-  return object_number(bench, "flash_code_bytes") + object_number(bench, "flash_weight_bytes") +
-         (isfinite(tables) ? tables : 0);
+  return object_number(bench, "flash_code_bytes") + object_number(bench, "flash_weight_bytes");
 }
 
 /* ---- rows ---------------------------------------------------------------------- */
@@ -84,8 +82,7 @@ static const char *code_cell(struct arena *a, const struct object *b) {
   return whole_at(a, b, "flash_code_bytes");
 }
 static const char *weight_cell(struct arena *a, const struct object *b) {
-  double tables = object_number(b, "flash_table_bytes");
-  return report_whole(a, object_number(b, "flash_weight_bytes") + (isfinite(tables) ? tables : 0));
+  return whole_at(a, b, "flash_weight_bytes");
 }
 static const char *flash_cell(struct arena *a, const struct object *b) {
   return against(a, report_flash_bytes(b), object_number(b, "board.flash_bytes"));

@@ -141,6 +141,7 @@ bool compile_is_mote(const uint8_t *bytes, size_t n);
 /* What only building and running can tell. NULL pointers and -1: not known, null in the report. */
 struct compile_measured {
   int64_t flash_code_bytes, ram_static_bytes, stack_bytes;
+  int64_t flash_table_bytes;        /* tables in front of the network; part of flash_weight_bytes */
   const int64_t *step_instructions; /* [n_steps] */
   const char *const *layer_hash;    /* [n_layers], hex; NULL where the output exists nowhere */
 };

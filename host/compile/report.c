@@ -19,7 +19,7 @@ static void put_layer(const struct compile_layer *l, const struct compiled *c,
   const char *hash = m != NULL && m->layer_hash != NULL ? m->layer_hash[l->source_op] : NULL;
   json_object(j, NULL);
   json_int(j, "index", l->source_op);
-  json_string(j, "operator", mote_op_name((int)l->op));
+  json_string(j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
   put_shape(j, "output_shape", l->dims, l->rank);
   json_int(j, "macs", l->macs);
   maybe_int(j, "instructions",
@@ -54,7 +54,8 @@ static void put_piece(const struct compile_piece *p, struct json *j) {
 void compile_report_json(const struct compiled *c, const struct compile_measured *m,
                          struct json *j) {
   maybe_int(j, "flash_code_bytes", m != NULL ? m->flash_code_bytes : -1);
-  json_int(j, "flash_weight_bytes", (int64_t)c->flash_weight_bytes);
+  json_int(j, "flash_weight_bytes",
+           (int64_t)c->flash_weight_bytes + (m != NULL ? m->flash_table_bytes : 0));
   json_int(j, "ram_arena_bytes", (int64_t)c->arena_bytes);
   maybe_int(j, "ram_static_bytes", m != NULL ? m->ram_static_bytes : -1);
   maybe_int(j, "stack_bytes", m != NULL ? m->stack_bytes : -1);
