@@ -1,7 +1,8 @@
 /* bundle: writes the C project of a model, builds it and runs it. See bundle.h.
  *
- * A project holds the emitted model (model.c, model.h), the features' constants (features.c), the glue that the
- * harness asks for (program.c), the pieces of mote/ that the model needs, and the harness with start-up code.
+ * A project holds the emitted model (model.c, model.h, and the same plan as model.mote), the features' constants
+ * (features.c), the glue that the harness asks for (program.c), the pieces of mote/ that the model needs, and the
+ * harness with start-up code.
  *
  * The features' scratch lies in the arena where the network's input is not: the network runs after them. */
 #include "app/bundle.h"
@@ -239,6 +240,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                          n_flags, 0, e) &&
          write_text(a, dir, "model.h", header.data, e) &&
          write_text(a, dir, "model.c", source.data, e) &&
+         compile_write_mote(&b->compiled, arena_printf(a, "%s/model.mote", dir), e) &&
          (!request->features || write_features(a, b, e)) &&
          write_text(a, dir, "program.c", program_text(a, b), e);
 }

@@ -53,7 +53,7 @@ struct bundle {
 };
 
 /* Compiles the graph for the target and writes the C project to dir, which is made: model.c, model.h,
- * features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a full disk. */
+ * model.mote, features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a full disk. */
 bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
                   struct bundle *b, struct err *e);
 /* Builds the project with the target's compiler, and measures it. */

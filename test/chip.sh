@@ -63,6 +63,8 @@ is "no board, no milliseconds" "$(grep -o '"milliseconds": *[a-z0-9.]*' "$dir/be
 
 "$MOTE" build "$kws" --target cortex-m4 -o "$dir/project" -q >/dev/null; is "build ends with 0" $? 0
 make -s -C "$dir/project" clean >/dev/null && make -s -C "$dir/project" >/dev/null 2>&1; is "the project builds by itself" $? 0
+"$MOTE" run "$dir/project/model.mote" -i "$golden/mlperf_tiny/kws_ref_model.in.bin" -o "$dir/out" -q
+cmp -s "$dir/out" "$golden/mlperf_tiny/kws_ref_model.out.bin"; is "its model.mote gives the reference's output" $? 0
 PATH=/nowhere "$MOTE" build "$kws" --target cortex-m4 -o "$dir/emitted" -q --json >"$dir/report"
 is "build without a compiler ends with 0" $? 0
 is "and does not know the code" "$(grep -o '"flash_code_bytes": *[a-z0-9]*' "$dir/report" | sed 's/.* *: *//')" null
@@ -104,9 +106,9 @@ wrong "an input of the wrong size" 1 "the model wants 490" "$MOTE" bench "$kws" 
 wrong "an unknown target" 1 "cortex-m4" "$MOTE" bench "$kws" --target z80 -q
 wrong "an unknown board" 1 "wio-terminal" "$MOTE" bench "$kws" --board abacus -q
 wrong "a board of another chip" 1 "cortex-m0plus" "$MOTE" bench "$kws" --board xiao --target cortex-m4 -q
-wrong "no target at all" 1 "target" "$MOTE" bench "$kws" -q
+wrong "no target at all" 2 "target" "$MOTE" bench "$kws" -q
 wrong "a plan that cannot fit" 1 "least" "$MOTE" build "$kws" --target cortex-m4 --ram 500 -o "$dir/no" -q
-wrong "no folder" 1 "-o" "$MOTE" build "$kws" --target cortex-m4 -q
+wrong "no folder" 2 "-o" "$MOTE" build "$kws" --target cortex-m4 -q
 wrong "an unknown option" 2 "usage" "$MOTE" verify "$kws" --nonsense
 wrong "a model that is none" 1 "short.bin" "$MOTE" verify "$dir/short.bin" -q
 exit $failed

@@ -22,7 +22,7 @@ static double now_s(void) {
 
 /* ---- files ---------------------------------------------------------------- */
 static bool file_fail(struct err *e, const char *path, const char *what) {
-  err_file(e, path);
+  err_file(e, *path ? path : "\"\"");
   return err_set(e, "%s: %s", what, strerror(errno));
 }
 
