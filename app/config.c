@@ -37,7 +37,7 @@ struct yaml_training {
   int *seed;
 };
 struct yaml_augmentation {
-  double *shift_ms, *gain_db, *speed, *background_chance, *background_snr_db_min,
+  double *shift_ms, *gain_db, *speed, *tone_db, *background_chance, *background_snr_db_min,
       *background_snr_db_max, *noise_chance, *noise_snr_db_min;
 };
 struct yaml_data {
@@ -93,6 +93,7 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, shift_ms),
     REAL(yaml_augmentation, gain_db),
     REAL(yaml_augmentation, speed),
+    REAL(yaml_augmentation, tone_db),
     REAL(yaml_augmentation, background_chance),
     REAL(yaml_augmentation, background_snr_db_min),
     REAL(yaml_augmentation, background_snr_db_max),
@@ -414,6 +415,7 @@ static void read_augmentation(const struct project_yaml *y, struct project_confi
   o->shift_ms = (float)real_or(g->shift_ms, (double)o->shift_ms);
   o->gain_db = (float)real_or(g->gain_db, (double)o->gain_db);
   o->speed = (float)real_or(g->speed, (double)o->speed);
+  o->tone_db = (float)real_or(g->tone_db, (double)o->tone_db);
   o->background_chance = (float)real_or(g->background_chance, (double)o->background_chance);
   o->background_snr_db_min =
       (float)real_or(g->background_snr_db_min, (double)o->background_snr_db_min);
@@ -431,6 +433,7 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
   } all[] = {{"shift_ms", (double)g->shift_ms, 0, 1e6},
              {"gain_db", (double)g->gain_db, 0, 60},
              {"speed", (double)g->speed, 0, 0.5},
+             {"tone_db", (double)g->tone_db, 0, 40},
              {"background_chance", (double)g->background_chance, 0, 1},
              {"background_snr_db_min", (double)g->background_snr_db_min, -60, 100},
              {"background_snr_db_max", (double)g->background_snr_db_max, -60, 100},

@@ -233,8 +233,8 @@ static void describe_settings(struct training *t) {
       c->patience);
   text_printf(&s, "masks %d %d %d %d seed %llu\n", c->time_masks, c->time_mask_max, c->band_masks,
               c->band_mask_max, (unsigned long long)c->seed);
-  text_printf(&s, "shift %g gain %g speed %g background %g %g %g noise %g %g\n",
-              (double)g->shift_ms, (double)g->gain_db, (double)g->speed,
+  text_printf(&s, "shift %g gain %g speed %g tone %g background %g %g %g noise %g %g\n",
+              (double)g->shift_ms, (double)g->gain_db, (double)g->speed, (double)g->tone_db,
               (double)g->background_chance, (double)g->background_snr_db_min,
               (double)g->background_snr_db_max, (double)g->noise_chance,
               (double)g->noise_snr_db_min);

@@ -331,6 +331,7 @@ static void digest_with(int threads, const char *vector, uint8_t digest[32]) {
   c.mixup = 0.2f;
   c.time_masks = c.band_masks = 1;
   c.time_mask_max = c.band_mask_max = 3;
+  c.time_warp = c.band_warp = 0.1f;
   if (vector) setenv("MOTE_VECTOR", vector, 1);
   const struct train_result r =
       train(a, &net, bars(a, 300, 12, 12, 4, 1), bars(a, 100, 12, 12, 4, 2), &c, NULL);
@@ -703,6 +704,46 @@ static void masks_cover_runs(void **state) {
   assert_true(touched > 300);
 }
 
+static void tone_tilts_and_warps_move(void **state) {
+  (void)state;
+  /* A low and a high tone: their ratio moves by up to tone_db for the tilt and as much for the peak. */
+  enum { N = 8000 };
+  static int16_t in[2][N], out[N];
+  for (int i = 0; i < N; i++) {
+    in[0][i] = (int16_t)(1000.0 * sin(i * 0.05));
+    in[1][i] = (int16_t)(1000.0 * sin(i * 2.9));
+  }
+  const struct train_augment how = {.tone_db = 12.0f};
+  double least = 1e9, most = -1e9;
+  for (uint64_t seed = 1; seed < 100; seed++) {
+    double power[2] = {0};
+    for (int k = 0; k < 2; k++) {
+      train_augment_audio(&how, NULL, 8000, in[k], N, seed, out, N);
+      for (int i = 500; i < N; i++) power[k] += (double)out[i] * out[i];
+    }
+    const double db = 10.0 * log10(power[1] / power[0]);
+    least = fmin(least, db), most = fmax(most, db);
+  }
+  assert_true(least < -8.0 && least > -24.5 && most > 8.0 && most < 24.5);
+  /* Features: a slope stays a slope, an amount of 0 changes nothing, ends of the range stay in it. */
+  int8_t x[20 * 10], y[20 * 10], scratch[20 * 10];
+  for (int i = 0; i < 200; i++) x[i] = (int8_t)(i / 10 * 4 + i % 10);
+  memcpy(y, x, sizeof x);
+  train_augment_warp(y, 20, 10, 1, 0, 0, 5, scratch);
+  assert_memory_equal(x, y, sizeof x);
+  int moved = 0;
+  for (uint64_t seed = 0; seed < 50; seed++) {
+    memcpy(y, x, sizeof x);
+    train_augment_warp(y, 20, 10, 1, 0.3f, 0.2f, seed, scratch);
+    moved += memcmp(x, y, sizeof x) != 0;
+    for (int i = 10; i < 200; i++) assert_in_range(y[i] - y[i - 10], 0, 6);
+  }
+  assert_true(moved > 45);
+  memset(y, -128, sizeof y);
+  train_augment_warp(y, 20, 10, 1, 0.3f, 0.2f, 3, scratch);
+  for (int i = 0; i < 200; i++) assert_int_equal(y[i], -128);
+}
+
 /* ---- own functions ------------------------------------------------------------------------------------------- */
 static void functions_are_close_to_the_librarys(void **state) {
   (void)state;
@@ -731,6 +772,7 @@ int main(void) {
       cmocka_unit_test(defaults_fit_their_budget),
       cmocka_unit_test(audio_is_changed_as_said),
       cmocka_unit_test(masks_cover_runs),
+      cmocka_unit_test(tone_tilts_and_warps_move),
   };
   return cmocka_run_group_tests_name("train", tests, NULL, NULL);
 }

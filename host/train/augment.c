@@ -12,12 +12,13 @@ struct train_augment train_augment_default(enum train_input input) {
   if (input != TRAIN_INPUT_AUDIO) return a;
   a.shift_ms = 100.0f;
   a.gain_db = 6.0f;
-  a.speed = 0.2f;
+  a.speed = 0.3f;
+  a.tone_db = 15.0f;
   a.background_chance = 0.7f;
   a.background_snr_db_min = 5.0f;
   a.background_snr_db_max = 30.0f;
-  a.noise_chance = 0.3f;
-  a.noise_snr_db_min = 15.0f;
+  a.noise_chance = 0.8f;
+  a.noise_snr_db_min = 5.0f;
   return a;
 }
 
@@ -43,6 +44,36 @@ static float sample_at(const int16_t *in, uint32_t n, double place) {
   const float c = p[0] - 2.5f * p[1] + 2.0f * p[2] - 0.5f * p[3];
   const float d = 0.5f * (p[3] - p[0]) + 1.5f * (p[1] - p[2]);
   return a + t * (b + t * (c + t * d));
+}
+
+/* y[i] = b0 x[i] + b1 x[i-1] + b2 x[i-2] - a1 y[i-1] - a2 y[i-2], in place. */
+struct biquad {
+  double b0, b1, b2, a1, a2;
+};
+static void run_biquad(const struct biquad *f, float *x, uint32_t n) {
+  double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    const double now = (double)x[i];
+    const double y = f->b0 * now + f->b1 * x1 + f->b2 * x2 - f->a1 * y1 - f->a2 * y2;
+    x2 = x1, x1 = now, y2 = y1, y1 = y;
+    x[i] = (float)y;
+  }
+}
+
+/* One zero: gain 1 - k at 0 Hz and 1 + k at half the rate, `db` apart. */
+static struct biquad tilt_of(float db) {
+  const double ratio = (double)factor_of_db(db), k = (ratio - 1.0) / (ratio + 1.0);
+  return (struct biquad){.b0 = 1.0, .b1 = -k};
+}
+
+/* A peak of `db` at place * half the rate, an octave and a half wide. source: Bristow-Johnson's filters. */
+static struct biquad peak_of(float place, float db) {
+  const double c = train_cos_half_turn((double)place), s = sqrt(1.0 - c * c), q = 0.9;
+  const double a = (double)factor_of_db(0.5f * db), up = s / (2.0 * q) * a,
+               down = s / (2.0 * q) / a;
+  const double a0 = 1.0 + down;
+  return (struct biquad){(1.0 + up) / a0, -2.0 * c / a0, (1.0 - up) / a0, -2.0 * c / a0,
+                         (1.0 - down) / a0};
 }
 
 /* Mean square of n samples of x, at least one step of an int16. */
@@ -100,6 +131,14 @@ static void augment(const struct train_augment *how, const struct train_backgrou
   for (uint32_t i = 0; i < n; i++)
     x[i] = gain * sample_at(in, n_in, middle + ((double)i - from) * (double)speed);
   if (!seed) return;
+  if (how->tone_db > 0.0f) {
+    const struct biquad tilt = tilt_of(between(&r, -how->tone_db, how->tone_db));
+    /* From 1/32 of half the rate up, evenly over octaves. */
+    const float place = (float)train_exp(-3.4657359 * (double)rng_unit(&r)) * 0.95f;
+    const struct biquad peak = peak_of(place, between(&r, -how->tone_db, how->tone_db));
+    run_biquad(&tilt, x, n);
+    run_biquad(&peak, x, n);
+  }
   const double signal = power_of(x, n);
   const bool with_background = rng_unit(&r) < how->background_chance;
   if (with_background && background && background->n > 0)
@@ -140,5 +179,39 @@ void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, i
     for (int y = 0; y < h; y++)
       memset(features + (size_t)y * row + (size_t)first * (size_t)c, fill,
              (size_t)length * (size_t)c);
+  }
+}
+
+/* Places between `size` samples in 1/256: the lower neighbour and the weight of the upper. */
+static void place_of(float at, int size, int *low, int *weight) {
+  if (at < 0.0f) at = 0.0f;
+  if (at > (float)(size - 1)) at = (float)(size - 1);
+  *low = (int)at < size - 1 ? (int)at : size > 1 ? size - 2 : 0;
+  *weight = size > 1 ? (int)lrintf((at - (float)*low) * 256.0f) : 0;
+}
+
+void train_augment_warp(int8_t *features, int h, int w, int c, float time_warp, float band_warp,
+                        uint64_t seed, int8_t *scratch) {
+  struct rng r;
+  rng_seed(&r, seed);
+  const float stretch = 1.0f + between(&r, -time_warp, time_warp);
+  const float move = between(&r, -band_warp, band_warp) * (float)w, middle = 0.5f * (float)(h - 1);
+  memcpy(scratch, features, (size_t)h * (size_t)w * (size_t)c);
+  for (int y = 0; y < h; y++) {
+    int y0, ky;
+    place_of(middle + ((float)y - middle) * stretch, h, &y0, &ky);
+    for (int x = 0; x < w; x++) {
+      int x0, kx;
+      place_of((float)x + move, w, &x0, &kx);
+      for (int k = 0; k < c; k++) {
+        const int8_t *p = scratch + ((ptrdiff_t)y0 * w + x0) * c + k;
+        const int right = w > 1 ? c : 0, down = h > 1 ? w * c : 0;
+        const int upper = p[0] * (256 - kx) + p[right] * kx;
+        const int lower = p[down] * (256 - kx) + p[down + right] * kx;
+        /* |upper|, |lower| <= 2^15; the sum <= 2^23; rounded to the nearest. */
+        const int sum = upper * (256 - ky) + lower * ky + (1 << 15);
+        features[((ptrdiff_t)y * w + x) * c + k] = (int8_t)(sum >> 16);
+      }
+    }
   }
 }

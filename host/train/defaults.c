@@ -25,9 +25,11 @@ struct train_config train_config_default(enum train_input input, uint32_t exampl
   if (examples > 20000) c.epochs = 20, c.batch = 64;
   if (input == TRAIN_INPUT_AUDIO) {
     c.time_masks = 2;
-    c.time_mask_max = 8;
+    c.time_mask_max = 4;
     c.band_masks = 2;
-    c.band_mask_max = 5;
+    c.band_mask_max = 4;
+    c.time_warp = 0.25f;
+    c.band_warp = 0.05f;
   }
   return c;
 }

@@ -119,6 +119,9 @@ struct train_config {
   int patience;          /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
+  /* Of each draw: time stretched by up to this share about its middle, spectra moved by up to this share of
+   * the bands; 0: off. Tempo and vocal tract apart, where train_augment.speed moves them together. */
+  float time_warp, band_warp;
   uint64_t seed;
   int threads; /* 0: as many as the machine has */
 };
@@ -201,9 +204,10 @@ float train_accuracy_int8(const struct train_model *m, const struct train_set *s
 /* ---- augmentation ------------------------------------------------------------ */
 /* Every amount is the most that is drawn, uniformly unless said; 0 leaves the step out. */
 struct train_augment {
-  float shift_ms;          /* time shift to either side; what enters is silence */
-  float gain_db;           /* gain to either side */
-  float speed;             /* 0.15: tempo and pitch together times [0.85, 1.15], by resampling */
+  float shift_ms; /* time shift to either side; what enters is silence */
+  float gain_db;  /* gain to either side */
+  float speed;    /* 0.15: tempo and pitch together times [0.85, 1.15], by resampling */
+  float tone_db;  /* another microphone: a tilt over the spectrum and a peak or dip somewhere */
   float background_chance; /* share of draws mixed with background */
   float background_snr_db_min, background_snr_db_max;
   float noise_chance; /* share of draws with white noise of noise_snr_db_min .. 40 dB */
@@ -218,7 +222,7 @@ struct train_background {
   const uint32_t *lengths;
 };
 
-/* out[n]: n samples at rate_hz around the middle of in[n_in], speed, shift, gain, background and noise
+/* out[n]: n samples at rate_hz around the middle of in[n_in], speed, shift, gain, tone, background and noise
  * drawn from seed, in this order, saturated to int16. Where in is shorter than n, silence surrounds it.
  * seed 0: no augmentation, only the middle. background: may be NULL. alias: out overlaps nothing.
  * Deterministic; safe from several threads. */
@@ -229,6 +233,11 @@ void train_augment_audio(const struct train_augment *how, const struct train_bac
  * `fill`. source: Park et al. 2019, SpecAugment. */
 void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, int time_mask_max,
                         int band_masks, int band_mask_max, int8_t fill, uint64_t seed);
+/* Resamples features [h, w, c]: row y comes from about the middle + (y - middle) * (1 + t), column x from
+ * x + b * w, with t in +-time_warp and b in +-band_warp, between neighbours; edges repeat. source: Jaitly and
+ * Hinton 2013, vocal tract length perturbation. needs: scratch [h*w*c], overlapping nothing. */
+void train_augment_warp(int8_t *features, int h, int w, int c, float time_warp, float band_warp,
+                        uint64_t seed, int8_t *scratch);
 
 /* ---- measuring ---------------------------------------------------------------- */
 /* Median seconds of one float training step (forward, backward, Adam) of `batch` random examples. */
