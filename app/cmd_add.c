@@ -291,23 +291,23 @@ static void print_json(const struct adding *d) {
   struct text text;
   struct json j;
   text_init(&text, d->c->arena);
-  json_init(&j, &text);
-  json_object(&j, NULL);
-  json_int(&j, "files", d->n_files);
-  json_int(&j, "added", d->added);
-  json_int(&j, "duplicates", d->duplicates);
-  json_int(&j, "clipped", d->clipped);
-  json_int(&j, "failed", d->failed);
-  json_array(&j, "failures");
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  json_put_int(&j, "files", d->n_files);
+  json_put_int(&j, "added", d->added);
+  json_put_int(&j, "duplicates", d->duplicates);
+  json_put_int(&j, "clipped", d->clipped);
+  json_put_int(&j, "failed", d->failed);
+  json_open_array(&j, "failures");
   for (int i = 0; i < d->failed && i < MAX_FAILURES; i++) {
-    json_object(&j, NULL);
-    json_string(&j, "file", d->failures[i].file);
-    json_string(&j, "node", d->failures[i].node[0] ? d->failures[i].node : NULL);
-    json_string(&j, "message", d->failures[i].text);
-    json_end(&j);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "file", d->failures[i].file);
+    json_put_string(&j, "node", d->failures[i].node[0] ? d->failures[i].node : NULL);
+    json_put_string(&j, "message", d->failures[i].text);
+    json_close_object(&j);
   }
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
 }
 

@@ -34,39 +34,40 @@ static void add(struct emulate_count *to, const struct emulate_count *c) {
 
 static void json_range(struct json *j, const char *key, const struct emulate_range *r) {
   if (r->known) {
-    json_real(j, key, r->typical);
+    json_put_real(j, key, r->typical);
     return;
   }
-  json_null(j, key);
+  json_put_null(j, key);
 }
 
 /* counted: false on a machine whose instructions nobody counts. */
 static void json_count(struct json *j, const char *key, bool counted, const struct emulate_count *c,
                        const struct emulate_estimate *t) {
   if (!counted) {
-    json_null(j, key);
+    json_put_null(j, key);
     return;
   }
-  json_object(j, key);
-  json_int(j, "instructions", c->instructions);
+  json_open_object(j, key);
+  json_put_int(j, "instructions", c->instructions);
   json_range(j, "cycles_estimated", &t->cycles);
   json_range(j, "milliseconds", &t->milliseconds);
   json_range(j, "energy_uj", &t->energy_uj);
-  json_object(j, "classes");
-  for (int i = 0; i < EMULATE_CLASS_COUNT; i++) json_int(j, emulate_class_name(i), c->by_class[i]);
-  json_end(j);
-  json_end(j);
+  json_open_object(j, "classes");
+  for (int i = 0; i < EMULATE_CLASS_COUNT; i++)
+    json_put_int(j, emulate_class_name(i), c->by_class[i]);
+  json_close_object(j);
+  json_close_object(j);
 }
 
 static void json_bounds(struct json *j, const char *key, const struct emulate_range *r) {
-  json_object(j, key);
+  json_open_object(j, key);
   if (r->known) {
-    json_real(j, "low", r->low);
-    json_real(j, "typical", r->typical);
-    json_real(j, "high", r->high);
+    json_put_real(j, "low", r->low);
+    json_put_real(j, "typical", r->typical);
+    json_put_real(j, "high", r->high);
   } else
-    json_string(j, "unknown", r->reason);
-  json_end(j);
+    json_put_string(j, "unknown", r->reason);
+  json_close_object(j);
 }
 
 static void json_estimate(struct json *j, const struct emulate_estimate *t) {
@@ -74,46 +75,46 @@ static void json_estimate(struct json *j, const struct emulate_estimate *t) {
   json_range(j, "milliseconds", &t->milliseconds);
   json_range(j, "energy_uj", &t->energy_uj);
   json_range(j, "battery_days", &t->battery_days);
-  json_object(j, "ranges");
+  json_open_object(j, "ranges");
   json_bounds(j, "cycles_estimated", &t->cycles);
   json_bounds(j, "milliseconds", &t->milliseconds);
   json_bounds(j, "energy_uj", &t->energy_uj);
   json_bounds(j, "battery_days", &t->battery_days);
-  json_end(j);
+  json_close_object(j);
 }
 
 static void json_board(struct json *j, const struct bundle *k, int64_t stack_bytes) {
   const struct emulate_board *b = k->request.board;
   if (!b) {
-    json_null(j, "board");
+    json_put_null(j, "board");
     return;
   }
-  json_object(j, "board");
-  json_string(j, "name", b->name);
-  json_string(j, "title", b->title);
-  json_string(j, "chip", b->chip);
-  json_real(j, "clock_hz", b->clock_hz);
-  json_int(j, "flash_bytes", b->flash_bytes - b->flash_reserved_bytes);
-  json_int(j, "ram_bytes", b->ram_bytes);
-  json_int(j, "flash_used_bytes", bundle_flash_code(k) + bundle_flash_weight(k));
-  json_int(j, "ram_used_bytes", bundle_ram(k, stack_bytes));
-  json_int(j, "ram_used_by_rows_bytes", bundle_ram_by_rows(k, stack_bytes));
-  json_bool(j, "fits", bundle_fits(k, stack_bytes));
-  json_string(j, "active_source", b->active_ma.source);
-  json_string(j, "sleep_source", b->sleep_ma.source);
-  json_string(j, "wait_source", b->wait_factor.source);
-  json_end(j);
+  json_open_object(j, "board");
+  json_put_string(j, "name", b->name);
+  json_put_string(j, "title", b->title);
+  json_put_string(j, "chip", b->chip);
+  json_put_real(j, "clock_hz", b->clock_hz);
+  json_put_int(j, "flash_bytes", b->flash_bytes - b->flash_reserved_bytes);
+  json_put_int(j, "ram_bytes", b->ram_bytes);
+  json_put_int(j, "flash_used_bytes", bundle_flash_code(k) + bundle_flash_weight(k));
+  json_put_int(j, "ram_used_bytes", bundle_ram(k, stack_bytes));
+  json_put_int(j, "ram_used_by_rows_bytes", bundle_ram_by_rows(k, stack_bytes));
+  json_put_bool(j, "fits", bundle_fits(k, stack_bytes));
+  json_put_string(j, "active_source", b->active_ma.source);
+  json_put_string(j, "sleep_source", b->sleep_ma.source);
+  json_put_string(j, "wait_source", b->wait_factor.source);
+  json_close_object(j);
 }
 
 static void json_functions(struct json *j, const struct emulate_result *r) {
-  json_array(j, "functions");
+  json_open_array(j, "functions");
   for (int i = 0; i < r->n_functions; i++) {
-    json_object(j, NULL);
-    json_string(j, "name", r->functions[i].name);
-    json_int(j, "instructions", r->functions[i].count.instructions / r->count);
-    json_end(j);
+    json_open_object(j, NULL);
+    json_put_string(j, "name", r->functions[i].name);
+    json_put_int(j, "instructions", r->functions[i].count.instructions / r->count);
+    json_close_object(j);
   }
-  json_end_array(j);
+  json_close_array(j);
 }
 
 static const char *to_json(struct arena *a, const struct bench *b) {
@@ -130,31 +131,31 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   m.layer_hash = bundle_layer_hashes(a, &b->layers);
   bundle_output_hash(r->outputs, r->output_bytes * (size_t)r->count, hex);
   text_init(&t, a);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_string(&j, "model", k->request.title);
-  json_string(&j, "target", k->request.target->name);
-  json_string(&j, "machine", r->machine);
-  json_string(&j, "machine_again", r->small_machine);
-  json_string(&j, "compiler_flags", k->request.target->flags);
-  json_string(&j, "hot_files", k->request.target->hot);
-  json_string(&j, "hot_flags", k->request.target->hot_flags);
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "model", k->request.title);
+  json_put_string(&j, "target", k->request.target->name);
+  json_put_string(&j, "machine", r->machine);
+  json_put_string(&j, "machine_again", r->small_machine);
+  json_put_string(&j, "compiler_flags", k->request.target->flags);
+  json_put_string(&j, "hot_files", k->request.target->hot);
+  json_put_string(&j, "hot_flags", k->request.target->hot_flags);
   json_board(&j, k, r->stack_bytes);
-  json_int(&j, "inferences", r->count);
+  json_put_int(&j, "inferences", r->count);
   if (r->counted)
-    json_int(&j, "instructions", b->total.instructions);
+    json_put_int(&j, "instructions", b->total.instructions);
   else
-    json_null(&j, "instructions");
+    json_put_null(&j, "instructions");
   json_estimate(&j, &b->estimate);
   json_count(&j, "features", r->counted && k->request.features, &r->features, &b->features);
   json_count(&j, "network", r->counted, &r->network, &b->network);
-  json_string(&j, "output_sha256", hex);
+  json_put_string(&j, "output_sha256", hex);
   compile_report_json(&k->compiled, &m, &j);
-  json_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
-  json_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
-  json_int(&j, "flash_table_bytes", m.flash_table_bytes);
+  json_put_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
+  json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
+  json_put_int(&j, "flash_table_bytes", m.flash_table_bytes);
   json_functions(&j, r);
-  json_end(&j);
+  json_close_object(&j);
   return t.data;
 }
 

@@ -44,28 +44,28 @@ static const char *report(struct arena *a, const struct bundle *b, int64_t stack
   struct text t;
   struct json j;
   text_init(&t, a);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_string(&j, "model", b->request.title);
-  json_string(&j, "target", b->request.target->name);
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "model", b->request.title);
+  json_put_string(&j, "target", b->request.target->name);
   if (b->request.board)
-    json_string(&j, "board", b->request.board->name);
+    json_put_string(&j, "board", b->request.board->name);
   else
-    json_null(&j, "board");
-  json_string(&j, "compiler", b->request.target->compiler);
-  json_string(&j, "compiler_flags", b->request.target->flags);
-  json_string(&j, "hot_files", b->request.target->hot);
-  json_string(&j, "hot_flags", b->request.target->hot_flags);
+    json_put_null(&j, "board");
+  json_put_string(&j, "compiler", b->request.target->compiler);
+  json_put_string(&j, "compiler_flags", b->request.target->flags);
+  json_put_string(&j, "hot_files", b->request.target->hot);
+  json_put_string(&j, "hot_flags", b->request.target->hot_flags);
   compile_report_json(&b->compiled, &m, &j);
   if (b->request.features) {
-    json_object(&j, "features");
-    json_int(&j, "scratch_bytes", (int64_t)b->request.features->scratch_bytes);
-    json_int(&j, "flash_table_bytes", m.flash_table_bytes);
-    json_end(&j);
-    json_int(&j, "ram_window_bytes", (int64_t)b->window_bytes);
-    json_int(&j, "ram_arena_with_features_bytes", (int64_t)b->arena_bytes);
+    json_open_object(&j, "features");
+    json_put_int(&j, "scratch_bytes", (int64_t)b->request.features->scratch_bytes);
+    json_put_int(&j, "flash_table_bytes", m.flash_table_bytes);
+    json_close_object(&j);
+    json_put_int(&j, "ram_window_bytes", (int64_t)b->window_bytes);
+    json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)b->arena_bytes);
   }
-  json_end(&j);
+  json_close_object(&j);
   return t.data;
 }
 

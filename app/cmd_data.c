@@ -60,7 +60,7 @@ static void advise(const struct store_count *rows, int n) {
 }
 
 static void json_counts(struct json *j, const struct store_count *rows, int n) {
-  json_array(j, "labels");
+  json_open_array(j, "labels");
   for (int i = 0; i < n;) {
     const char *label = rows[i].label;
     int64_t count[STORE_SPLIT_COUNT] = {0};
@@ -69,14 +69,14 @@ static void json_counts(struct json *j, const struct store_count *rows, int n) {
       count[rows[i].split] = rows[i].samples;
       seconds += rows[i].seconds;
     }
-    json_object(j, NULL);
-    json_string(j, "label", label);
+    json_open_object(j, NULL);
+    json_put_string(j, "label", label);
     for (int s = 0; s < STORE_SPLIT_COUNT; s++)
-      json_int(j, store_split_name((enum store_split)s), count[s]);
-    json_real(j, "seconds", seconds);
-    json_end(j);
+      json_put_int(j, store_split_name((enum store_split)s), count[s]);
+    json_put_real(j, "seconds", seconds);
+    json_close_object(j);
   }
-  json_end_array(j);
+  json_close_array(j);
 }
 
 static bool table(struct command_line *c, struct project *p) {
@@ -97,14 +97,14 @@ static bool table(struct command_line *c, struct project *p) {
   struct text text;
   struct json j;
   text_init(&text, c->arena);
-  json_init(&j, &text);
-  json_object(&j, NULL);
-  json_string(&j, "name", p->config.name);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "name", p->config.name);
   json_counts(&j, rows, n);
-  json_array(&j, "groups");
-  for (int i = 0; i < n_groups; i++) json_string(&j, NULL, groups[i]);
-  json_end_array(&j);
-  json_end(&j);
+  json_open_array(&j, "groups");
+  for (int i = 0; i < n_groups; i++) json_put_string(&j, NULL, groups[i]);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
   return true;
 }
@@ -117,10 +117,10 @@ static bool list(struct command_line *c, struct project *p, const struct store_f
   struct text text;
   struct json j;
   text_init(&text, c->arena);
-  json_init(&j, &text);
+  json_start(&j, &text);
   if (c->json) {
-    json_object(&j, NULL);
-    json_array(&j, "samples");
+    json_open_object(&j, NULL);
+    json_open_array(&j, "samples");
   } else {
     printf("%7s  %-16s %-10s %-12s %8s  %s\n", "id", "label", "split", "group", "seconds",
            "source");
@@ -133,22 +133,22 @@ static bool list(struct command_line *c, struct project *p, const struct store_f
              store_split_name(s->split), s->group, seconds, s->source);
       continue;
     }
-    json_object(&j, NULL);
-    json_int(&j, "id", s->id);
-    json_string(&j, "label", s->label);
-    json_string(&j, "split", store_split_name(s->split));
-    json_string(&j, "group", s->group);
-    json_string(&j, "source", s->source);
-    json_real(&j, "rate_hz", s->rate_hz);
-    json_int(&j, "channels", s->channels);
-    json_int(&j, "length", s->length);
-    json_real(&j, "seconds", seconds);
-    json_string(&j, "sha256", s->sha256);
-    json_end(&j);
+    json_open_object(&j, NULL);
+    json_put_int(&j, "id", s->id);
+    json_put_string(&j, "label", s->label);
+    json_put_string(&j, "split", store_split_name(s->split));
+    json_put_string(&j, "group", s->group);
+    json_put_string(&j, "source", s->source);
+    json_put_real(&j, "rate_hz", s->rate_hz);
+    json_put_int(&j, "channels", s->channels);
+    json_put_int(&j, "length", s->length);
+    json_put_real(&j, "seconds", seconds);
+    json_put_string(&j, "sha256", s->sha256);
+    json_close_object(&j);
   }
   if (!c->json) return true;
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
   return true;
 }
@@ -161,10 +161,10 @@ static bool runs(struct command_line *c, struct project *p) {
   struct text text;
   struct json j;
   text_init(&text, c->arena);
-  json_init(&j, &text);
+  json_start(&j, &text);
   if (c->json) {
-    json_object(&j, NULL);
-    json_array(&j, "runs");
+    json_open_object(&j, NULL);
+    json_open_array(&j, "runs");
   } else {
     printf("%5s  %-9s %7s %12s  %s\n", "run", "status", "epochs", "model bytes", "purpose");
   }
@@ -176,18 +176,18 @@ static bool runs(struct command_line *c, struct project *p) {
              r->purpose[0] ? r->purpose : "the project's model");
       continue;
     }
-    json_object(&j, NULL);
-    json_int(&j, "run", r->id);
-    json_string(&j, "status", status);
-    json_string(&j, "purpose", r->purpose);
-    json_int(&j, "epochs", r->epochs_done);
-    json_int(&j, "model_bytes", (int64_t)r->model_bytes);
-    json_int(&j, "started_s", r->started_s);
-    json_end(&j);
+    json_open_object(&j, NULL);
+    json_put_int(&j, "run", r->id);
+    json_put_string(&j, "status", status);
+    json_put_string(&j, "purpose", r->purpose);
+    json_put_int(&j, "epochs", r->epochs_done);
+    json_put_int(&j, "model_bytes", (int64_t)r->model_bytes);
+    json_put_int(&j, "started_s", r->started_s);
+    json_close_object(&j);
   }
   if (!c->json) return true;
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
   return true;
 }

@@ -70,27 +70,27 @@ static void print_json(struct command_line *c, const struct features_block *b, c
   struct text text;
   struct json j;
   text_init(&text, c->arena);
-  json_init(&j, &text);
-  json_object(&j, NULL);
-  json_string(&j, "source", title);
-  json_bool(&j, "trained", trained);
-  json_array(&j, "shape");
-  for (int i = 0; i < 3; i++) json_int(&j, NULL, b->dims[i]);
-  json_end_array(&j);
-  json_real(&j, "scale", (double)b->scale);
-  json_int(&j, "zp", b->zp);
-  json_int(&j, "window_samples", b->window_samples);
-  json_int(&j, "flash_bytes", (int64_t)b->bytes);
-  json_int(&j, "ram_scratch_bytes", (int64_t)b->scratch_bytes);
-  json_array(&j, "windows");
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "source", title);
+  json_put_bool(&j, "trained", trained);
+  json_open_array(&j, "shape");
+  for (int i = 0; i < 3; i++) json_put_int(&j, NULL, b->dims[i]);
+  json_close_array(&j);
+  json_put_real(&j, "scale", (double)b->scale);
+  json_put_int(&j, "zp", b->zp);
+  json_put_int(&j, "window_samples", b->window_samples);
+  json_put_int(&j, "flash_bytes", (int64_t)b->bytes);
+  json_put_int(&j, "ram_scratch_bytes", (int64_t)b->scratch_bytes);
+  json_open_array(&j, "windows");
   for (int i = 0; d && i < d->n_windows; i++) {
-    json_array(&j, NULL);
+    json_open_array(&j, NULL);
     for (size_t k = 0; k < b->out_bytes; k++)
-      json_int(&j, NULL, features[(size_t)i * b->out_bytes + k]);
-    json_end_array(&j);
+      json_put_int(&j, NULL, features[(size_t)i * b->out_bytes + k]);
+    json_close_array(&j);
   }
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
 }
 

@@ -86,28 +86,28 @@ static void print_plan(struct text *t, const struct compiled *c) {
 
 static void print_json(struct text *t, const struct compiled *c) {
   struct json j;
-  json_init(&j, t);
-  json_object(&j, NULL);
-  json_string(&j, "model", c->source->name);
+  json_start(&j, t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "model", c->source->name);
   for (int k = 0; k < 2; k++) {
     const int n = k == 0 ? c->source->n_inputs : c->source->n_outputs;
     const int *ports = k == 0 ? c->source->inputs : c->source->outputs;
-    json_array(&j, k == 0 ? "inputs" : "outputs");
+    json_open_array(&j, k == 0 ? "inputs" : "outputs");
     for (int i = 0; i < n; i++) {
       const struct graph_tensor *p = &c->source->tensors[ports[i]];
-      json_object(&j, NULL);
-      json_string(&j, "type", type_name(p->type));
-      json_array(&j, "shape");
-      for (int d = 0; d < p->rank; d++) json_int(&j, NULL, p->dims[d]);
-      json_end_array(&j);
-      json_real(&j, "scale", p->quant.count == 1 ? (double)p->quant.scale[0] : 0.0);
-      json_int(&j, "zero_point", p->quant.count == 1 ? p->quant.zp[0] : 0);
-      json_end(&j);
+      json_open_object(&j, NULL);
+      json_put_string(&j, "type", type_name(p->type));
+      json_open_array(&j, "shape");
+      for (int d = 0; d < p->rank; d++) json_put_int(&j, NULL, p->dims[d]);
+      json_close_array(&j);
+      json_put_real(&j, "scale", p->quant.count == 1 ? (double)p->quant.scale[0] : 0.0);
+      json_put_int(&j, "zero_point", p->quant.count == 1 ? p->quant.zp[0] : 0);
+      json_close_object(&j);
     }
-    json_end_array(&j);
+    json_close_array(&j);
   }
   compile_report_json(c, NULL, &j);
-  json_end(&j);
+  json_close_object(&j);
 }
 
 int cmd_info(int argc, char **argv) {

@@ -197,12 +197,12 @@ int cmd_new(int argc, char **argv) {
     struct text text;
     struct json j;
     text_init(&text, c.arena);
-    json_init(&j, &text);
-    json_object(&j, NULL);
-    json_string(&j, "folder", c.words[0]);
-    json_string(&j, "template", t->name);
-    json_string(&j, "board", board[0] ? board : NULL);
-    json_end(&j);
+    json_start(&j, &text);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "folder", c.words[0]);
+    json_put_string(&j, "template", t->name);
+    json_put_string(&j, "board", board[0] ? board : NULL);
+    json_close_object(&j);
     fputs(text.data, stdout);
   } else if (ok) {
     printf("%s/mote.yaml  describes the project: read it, change what you like\n"

@@ -87,27 +87,27 @@ static void print_text(const struct project_model *m, const struct answer *x, bo
 
 static void add_json(struct json *j, const struct project_model *m, const struct answer *x,
                      bool windows) {
-  json_object(j, NULL);
-  json_string(j, "file", x->path);
-  json_string(j, "class", m->classes[x->best]);
-  json_real(j, "score", x->mean[x->best]);
-  json_object(j, "scores");
-  for (int k = 0; k < m->n_classes; k++) json_real(j, m->classes[k], x->mean[k]);
-  json_end(j);
+  json_open_object(j, NULL);
+  json_put_string(j, "file", x->path);
+  json_put_string(j, "class", m->classes[x->best]);
+  json_put_real(j, "score", x->mean[x->best]);
+  json_open_object(j, "scores");
+  for (int k = 0; k < m->n_classes; k++) json_put_real(j, m->classes[k], x->mean[k]);
+  json_close_object(j);
   if (windows) {
-    json_array(j, "windows");
+    json_open_array(j, "windows");
     for (int i = 0; i < x->windows; i++) {
       const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
       int best = decide_best(s, m->n_classes);
-      json_object(j, NULL);
-      json_real(j, "start_s", x->start_s[i]);
-      json_string(j, "class", m->classes[best]);
-      json_real(j, "score", (s[best] + 128) / 256.0);
-      json_end(j);
+      json_open_object(j, NULL);
+      json_put_real(j, "start_s", x->start_s[i]);
+      json_put_string(j, "class", m->classes[best]);
+      json_put_real(j, "score", (s[best] + 128) / 256.0);
+      json_close_object(j);
     }
-    json_end_array(j);
+    json_close_array(j);
   }
-  json_end(j);
+  json_close_object(j);
 }
 
 /* The raw int8 scores of every window, one recording behind another. */
@@ -143,13 +143,13 @@ static bool run(struct command_line *c, struct project *p, const char *dir, int6
   if (out && !write_scores(c->arena, x, c->n_words, m.n_classes, out, &c->err)) return false;
   if (!c->json) return true;
   text_init(&text, c->arena);
-  json_init(&j, &text);
-  json_object(&j, NULL);
-  json_int(&j, "run", m.run);
-  json_array(&j, "files");
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  json_put_int(&j, "run", m.run);
+  json_open_array(&j, "files");
   for (int i = 0; i < c->n_words; i++) add_json(&j, &m, &x[i], windows);
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
   return true;
 }

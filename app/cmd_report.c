@@ -32,13 +32,13 @@ static bool load_object(struct job *job, const char *path, const struct object *
   uint8_t *bytes;
   size_t size;
   if (!file_read(job->arena, path, 16u << 20, &bytes, &size, e)) return false;
+  const bool is_json = object_read(job->arena, (const char *)bytes, size, out, e);
+  if (is_json && (*out)->kind == OBJECT_OBJECT && !object_at(*out, "error")) return true;
   err_file(e, path);
-  if (!object_read(job->arena, (const char *)bytes, size, out, e)) return false;
-  if ((*out)->kind != OBJECT_OBJECT || object_at(*out, "error"))
-    return err_set(
-        e, "it holds no results (%s); give what `mote test --json` or `mote bench --json` printed",
-        object_at(*out, "message") ? object_text(*out, "message") : "no object");
-  return true;
+  if (!is_json) return false;
+  return err_set(
+      e, "it holds no results (%s); give what `mote test --json` or `mote bench --json` printed",
+      object_at(*out, "message") ? object_text(*out, "message") : "no object");
 }
 
 /* ---- what the network answers -------------------------------------------------- */
@@ -407,10 +407,10 @@ static bool report(struct command_line *line, const char *test, const struct opt
   text_init(&t, line->arena);
   if (line->json) {
     struct json j;
-    json_init(&j, &t);
-    json_object(&j, NULL);
-    json_string(&j, "output", out);
-    json_end(&j);
+    json_start(&j, &t);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "output", out);
+    json_close_object(&j);
   } else {
     report_table_text(&job.facts, &t);
   }

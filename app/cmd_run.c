@@ -27,16 +27,16 @@ static void print_json(struct command_line *c, const struct model *model, const 
   struct json j;
   char hex[65];
   text_init(&t, c->arena);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_string(&j, "model", model->compiled.source->name);
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "model", model->compiled.source->name);
   bundle_hash(outputs, output_bytes, layers, hex);
-  json_string(&j, "hash", hex);
+  json_put_string(&j, "hash", hex);
   bundle_output_hash(outputs, output_bytes, hex);
-  json_string(&j, "output_sha256", hex);
+  json_put_string(&j, "output_sha256", hex);
   const struct compile_measured m = {-1, -1, -1, 0, NULL, bundle_layer_hashes(c->arena, layers)};
   compile_report_json(&model->compiled, &m, &j);
-  json_end(&j);
+  json_close_object(&j);
   fputs(t.data, stdout);
 }
 
@@ -83,23 +83,23 @@ static void print_scores(struct command_line *c, const struct project_model *m,
   struct text t;
   struct json j;
   text_init(&t, c->arena);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_array(&j, "classes");
-  for (int k = 0; k < m->n_classes; k++) json_string(&j, NULL, m->classes[k]);
-  json_end_array(&j);
-  json_array(&j, "windows");
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_open_array(&j, "classes");
+  for (int k = 0; k < m->n_classes; k++) json_put_string(&j, NULL, m->classes[k]);
+  json_close_array(&j);
+  json_open_array(&j, "windows");
   for (int i = 0; i < windows; i++, scores += m->n_classes) {
     if (!c->json)
       for (int k = 0; k < m->n_classes; k++)
         printf("%s%s %d", k > 0 ? "  " : "", m->classes[k], scores[k]);
     if (!c->json) printf("\n");
-    json_array(&j, NULL);
-    for (int k = 0; k < m->n_classes; k++) json_int(&j, NULL, scores[k]);
-    json_end_array(&j);
+    json_open_array(&j, NULL);
+    for (int k = 0; k < m->n_classes; k++) json_put_int(&j, NULL, scores[k]);
+    json_close_array(&j);
   }
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   if (c->json) fputs(t.data, stdout);
 }
 

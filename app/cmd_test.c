@@ -183,9 +183,9 @@ static double mean(const struct testing *t, int which) {
 
 static void json_share(struct json *j, const char *key, bool has, double value) {
   if (has)
-    json_real(j, key, value);
+    json_put_real(j, key, value);
   else
-    json_null(j, key);
+    json_put_null(j, key);
 }
 
 static void json_figures(struct json *j, const struct testing *t, const struct figures *f,
@@ -203,39 +203,40 @@ static void print_json(const struct testing *t) {
   struct json j;
   bool folds = t->n_groups > 0;
   text_init(&text, t->c->arena);
-  json_init(&j, &text);
-  json_object(&j, NULL);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
   json_figures(&j, t, &t->all, folds);
   if (!folds) {
-    json_string(&j, "reason_no_float", t->no_float);
-    json_int(&j, "windows", t->all.int8.windows);
-    json_int(&j, "recordings", t->all.int8.recordings);
-    json_real(&j, "accuracy_recordings_int8",
-              share(t->all.int8.recordings_right, t->all.int8.recordings));
+    json_put_string(&j, "reason_no_float", t->no_float);
+    json_put_int(&j, "windows", t->all.int8.windows);
+    json_put_int(&j, "recordings", t->all.int8.recordings);
+    json_put_real(&j, "accuracy_recordings_int8",
+                  share(t->all.int8.recordings_right, t->all.int8.recordings));
   }
-  json_string(&j, "chip", t->chip);
-  json_array(&j, "classes");
-  for (int i = 0; i < t->n_classes; i++) json_string(&j, NULL, t->classes[i]);
-  json_end_array(&j);
-  json_array(&j, "confusion");
+  json_put_string(&j, "chip", t->chip);
+  json_open_array(&j, "classes");
+  for (int i = 0; i < t->n_classes; i++) json_put_string(&j, NULL, t->classes[i]);
+  json_close_array(&j);
+  json_open_array(&j, "confusion");
   for (int r = 0; r < t->n_classes; r++) {
-    json_array(&j, NULL);
-    for (int k = 0; k < t->n_classes; k++) json_int(&j, NULL, t->confusion[r * t->n_classes + k]);
-    json_end_array(&j);
+    json_open_array(&j, NULL);
+    for (int k = 0; k < t->n_classes; k++)
+      json_put_int(&j, NULL, t->confusion[r * t->n_classes + k]);
+    json_close_array(&j);
   }
-  json_end_array(&j);
+  json_close_array(&j);
   if (folds) {
-    json_array(&j, "groups");
+    json_open_array(&j, "groups");
     for (int i = 0; i < t->n_groups; i++) {
-      json_object(&j, NULL);
-      json_string(&j, "group", t->groups[i]);
-      json_int(&j, "windows", t->by_group[i].int8.windows);
+      json_open_object(&j, NULL);
+      json_put_string(&j, "group", t->groups[i]);
+      json_put_int(&j, "windows", t->by_group[i].int8.windows);
       json_figures(&j, t, &t->by_group[i], false);
-      json_end(&j);
+      json_close_object(&j);
     }
-    json_end_array(&j);
+    json_close_array(&j);
   }
-  json_end(&j);
+  json_close_object(&j);
   fputs(text.data, stdout);
 }
 

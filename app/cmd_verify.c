@@ -133,26 +133,26 @@ static bool report(struct command_line *c, const struct verify *v) {
   for (int i = 0; i < v->n; i++)
     equal = equal && !strcmp(v->witnesses[i].hash, v->witnesses[0].hash);
   text_init(&t, c->arena);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_bool(&j, "equal", equal);
-  json_string(&j, "hash", v->witnesses[0].hash);
-  json_array(&j, "witnesses");
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_bool(&j, "equal", equal);
+  json_put_string(&j, "hash", v->witnesses[0].hash);
+  json_open_array(&j, "witnesses");
   for (int i = 0; i < v->n; i++) {
     const struct witness *w = &v->witnesses[i];
     const bool same = !strcmp(w->hash, v->witnesses[0].hash);
-    json_object(&j, NULL);
-    json_string(&j, "target", w->name);
-    json_string(&j, "hash", w->hash);
-    json_bool(&j, "equal", same);
-    if (!same) json_string(&j, "first_difference", difference(c->arena, v, w));
-    json_end(&j);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "target", w->name);
+    json_put_string(&j, "hash", w->hash);
+    json_put_bool(&j, "equal", same);
+    if (!same) json_put_string(&j, "first_difference", difference(c->arena, v, w));
+    json_close_object(&j);
     if (c->json) continue;
     printf("%-14s %s%s\n", w->name, w->hash, same ? "" : "  DIFFERS");
     if (!same) printf("               first at %s\n", difference(c->arena, v, w));
   }
-  json_end_array(&j);
-  json_end(&j);
+  json_close_array(&j);
+  json_close_object(&j);
   if (c->json)
     fputs(t.data, stdout);
   else if (equal)

@@ -1,7 +1,7 @@
 /* object: reads the JSON objects that Mote's own commands print. Every byte is hostile: the text may have come from
  * anywhere. Values live in the arena.
  *
- * source: RFC 8259. Nesting is at most 64 deep; numbers become doubles; \u escapes become UTF-8. */
+ * source: RFC 8259, as jansson reads it; numbers become doubles. */
 #ifndef APP_OBJECT_H
 #define APP_OBJECT_H
 

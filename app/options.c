@@ -153,13 +153,13 @@ void command_print_error(struct arena *a, const char *kind, const struct err *e)
   struct text t;
   struct json j;
   text_init(&t, a);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_string(&j, "error", kind);
-  json_string(&j, "file", e->file[0] ? e->file : NULL);
-  json_string(&j, "node", e->node[0] ? e->node : NULL);
-  json_string(&j, "message", e->text);
-  json_end(&j);
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "error", kind);
+  json_put_string(&j, "file", e->file[0] ? e->file : NULL);
+  json_put_string(&j, "node", e->node[0] ? e->node : NULL);
+  json_put_string(&j, "message", e->text);
+  json_close_object(&j);
   fputs(t.data, stdout);
 }
 

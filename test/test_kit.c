@@ -50,17 +50,17 @@ static void json_is_well_formed(void **state) {
   struct text t;
   struct json j;
   text_init(&t, a);
-  json_init(&j, &t);
-  json_object(&j, NULL);
-  json_string(&j, "quote\"d", "a\nb\\");
-  json_array(&j, "list");
-  json_int(&j, NULL, -3);
-  json_real(&j, NULL, 0.0 / strtod("0", NULL));
-  json_end_array(&j);
-  json_array(&j, "empty");
-  json_end_array(&j);
-  json_bool(&j, "yes", true);
-  json_end(&j);
+  json_start(&j, &t);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "quote\"d", "a\nb\\");
+  json_open_array(&j, "list");
+  json_put_int(&j, NULL, -3);
+  json_put_real(&j, NULL, 0.0 / strtod("0", NULL));
+  json_close_array(&j);
+  json_open_array(&j, "empty");
+  json_close_array(&j);
+  json_put_bool(&j, "yes", true);
+  json_close_object(&j);
   assert_string_equal(
       t.data, "{\n  \"quote\\\"d\": \"a\\u000ab\\\\\",\n  \"list\": [\n    -3,\n    null\n  ],\n"
               "  \"empty\": [],\n  \"yes\": true\n}\n");

@@ -3,70 +3,70 @@
 
 static void maybe_int(struct json *j, const char *key, int64_t value) {
   if (value < 0)
-    json_null(j, key);
+    json_put_null(j, key);
   else
-    json_int(j, key, value);
+    json_put_int(j, key, value);
 }
 
 static void put_shape(struct json *j, const char *key, const int32_t *dims, int rank) {
-  json_array(j, key);
-  for (int d = 0; d < rank; d++) json_int(j, NULL, dims[d]);
-  json_end_array(j);
+  json_open_array(j, key);
+  for (int d = 0; d < rank; d++) json_put_int(j, NULL, dims[d]);
+  json_close_array(j);
 }
 
 static void put_layer(const struct compile_layer *l, const struct compiled *c,
                       const struct compile_measured *m, struct json *j) {
   const char *hash = m != NULL && m->layer_hash != NULL ? m->layer_hash[l->source_op] : NULL;
-  json_object(j, NULL);
-  json_int(j, "index", l->source_op);
-  json_string(j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
+  json_open_object(j, NULL);
+  json_put_int(j, "index", l->source_op);
+  json_put_string(j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
   put_shape(j, "output_shape", l->dims, l->rank);
-  json_int(j, "macs", l->macs);
+  json_put_int(j, "macs", l->macs);
   maybe_int(j, "instructions",
             m != NULL && m->step_instructions != NULL && l->step >= 0
                 ? m->step_instructions[l->step]
                 : -1);
-  json_string(j, "hash", hash);
+  json_put_string(j, "hash", hash);
   maybe_int(j, "fused_into", l->fate == COMPILE_FUSED ? l->fused_into : -1);
-  json_string(j, "fate", compile_fate_text(l->fate));
-  json_string(j, "why", l->why);
-  json_int(j, "weight_bytes", (int64_t)l->weight_bytes);
+  json_put_string(j, "fate", compile_fate_text(l->fate));
+  json_put_string(j, "why", l->why);
+  json_put_int(j, "weight_bytes", (int64_t)l->weight_bytes);
   maybe_int(j, "flash_weight_bytes", l->step >= 0 ? (int64_t)c->steps[l->step].weight_bytes : 0);
   maybe_int(j, "segment", l->step >= 0 ? c->steps[l->step].segment : -1);
-  json_end(j);
+  json_close_object(j);
 }
 
 static void put_piece(const struct compile_piece *p, struct json *j) {
-  json_object(j, NULL);
-  json_string(j, "kind", compile_piece_text(p->kind));
-  json_string(j, "name", p->name);
-  json_int(j, "offset", (int64_t)p->offset);
-  json_int(j, "bytes", (int64_t)p->bytes);
-  json_int(j, "first_segment", p->first_segment);
-  json_int(j, "last_segment", p->last_segment);
+  json_open_object(j, NULL);
+  json_put_string(j, "kind", compile_piece_text(p->kind));
+  json_put_string(j, "name", p->name);
+  json_put_int(j, "offset", (int64_t)p->offset);
+  json_put_int(j, "bytes", (int64_t)p->bytes);
+  json_put_int(j, "first_segment", p->first_segment);
+  json_put_int(j, "last_segment", p->last_segment);
   if (p->kind == COMPILE_RING) {
-    json_int(j, "rows", p->rows);
-    json_int(j, "ring_rows", p->ring_rows);
+    json_put_int(j, "rows", p->rows);
+    json_put_int(j, "ring_rows", p->ring_rows);
   }
-  json_end(j);
+  json_close_object(j);
 }
 
 void compile_report_json(const struct compiled *c, const struct compile_measured *m,
                          struct json *j) {
   maybe_int(j, "flash_code_bytes", m != NULL ? m->flash_code_bytes : -1);
-  json_int(j, "flash_weight_bytes",
-           (int64_t)c->flash_weight_bytes + (m != NULL ? m->flash_table_bytes : 0));
-  json_int(j, "ram_arena_bytes", (int64_t)c->arena_bytes);
+  json_put_int(j, "flash_weight_bytes",
+               (int64_t)c->flash_weight_bytes + (m != NULL ? m->flash_table_bytes : 0));
+  json_put_int(j, "ram_arena_bytes", (int64_t)c->arena_bytes);
   maybe_int(j, "ram_static_bytes", m != NULL ? m->ram_static_bytes : -1);
   maybe_int(j, "stack_bytes", m != NULL ? m->stack_bytes : -1);
-  json_int(j, "macs", c->macs);
-  json_int(j, "model_weight_bytes", (int64_t)c->source_weight_bytes);
-  json_int(j, "plan_bytes", (int64_t)c->plan_bytes);
-  json_int(j, "segments", c->n_segments);
-  json_array(j, "layers");
+  json_put_int(j, "macs", c->macs);
+  json_put_int(j, "model_weight_bytes", (int64_t)c->source_weight_bytes);
+  json_put_int(j, "plan_bytes", (int64_t)c->plan_bytes);
+  json_put_int(j, "segments", c->n_segments);
+  json_open_array(j, "layers");
   for (int i = 0; i < c->n_layers; i++) put_layer(&c->layers[i], c, m, j);
-  json_end_array(j);
-  json_array(j, "memory");
+  json_close_array(j);
+  json_open_array(j, "memory");
   for (int i = 0; i < c->n_pieces; i++) put_piece(&c->pieces[i], j);
-  json_end_array(j);
+  json_close_array(j);
 }

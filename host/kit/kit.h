@@ -58,24 +58,24 @@ bool text_ends(const char *s, const char *suffix);
 /* "1,234,567" in a static ring of 16 buffers: for printing only. */
 const char *text_thousands(int64_t value);
 
-/* ---- JSON writing (reading: jansson) --------------------------------------- */
+/* ---- JSON writing (reading is jansson's, whose names these leave alone) ------ */
 /* Writes one well-formed document; commas are its business. Numbers that are not finite become null. */
 struct json {
   struct text *out;
   int depth;
   bool need_comma[32];
 };
-void json_init(struct json *j, struct text *out);
+void json_start(struct json *j, struct text *out);
 /* key may be NULL inside arrays and at the top. */
-void json_object(struct json *j, const char *key);
-void json_array(struct json *j, const char *key);
-void json_end(struct json *j);       /* closes the innermost object */
-void json_end_array(struct json *j); /* closes the innermost array */
-void json_string(struct json *j, const char *key, const char *value); /* NULL value: null */
-void json_int(struct json *j, const char *key, int64_t value);
-void json_real(struct json *j, const char *key, double value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_null(struct json *j, const char *key);
+void json_open_object(struct json *j, const char *key);
+void json_open_array(struct json *j, const char *key);
+void json_close_object(struct json *j); /* closes the innermost object */
+void json_close_array(struct json *j);  /* closes the innermost array */
+void json_put_string(struct json *j, const char *key, const char *value); /* NULL value: null */
+void json_put_int(struct json *j, const char *key, int64_t value);
+void json_put_real(struct json *j, const char *key, double value);
+void json_put_bool(struct json *j, const char *key, bool value);
+void json_put_null(struct json *j, const char *key);
 
 /* ---- files ---------------------------------------------------------------- */
 /* The whole file, with one NUL behind it that size does not count. errors: absent, directory, > max_bytes. */

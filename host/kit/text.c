@@ -102,7 +102,7 @@ const char *text_thousands(int64_t value) {
 }
 
 /* ---- JSON ----------------------------------------------------------------- */
-void json_init(struct json *j, struct text *out) { *j = (struct json){.out = out}; }
+void json_start(struct json *j, struct text *out) { *j = (struct json){.out = out}; }
 
 static void quoted(struct text *t, const char *s) {
   text_add(t, "\"");
@@ -146,34 +146,34 @@ static void close_with(struct json *j, const char *bracket) {
   if (!j->depth) text_add(j->out, "\n");
 }
 
-void json_object(struct json *j, const char *key) { open_with(j, key, "{"); }
-void json_array(struct json *j, const char *key) { open_with(j, key, "["); }
-void json_end(struct json *j) { close_with(j, "}"); }
-void json_end_array(struct json *j) { close_with(j, "]"); }
+void json_open_object(struct json *j, const char *key) { open_with(j, key, "{"); }
+void json_open_array(struct json *j, const char *key) { open_with(j, key, "["); }
+void json_close_object(struct json *j) { close_with(j, "}"); }
+void json_close_array(struct json *j) { close_with(j, "]"); }
 
-void json_string(struct json *j, const char *key, const char *value) {
+void json_put_string(struct json *j, const char *key, const char *value) {
   before(j, key);
   if (value)
     quoted(j->out, value);
   else
     text_add(j->out, "null");
 }
-void json_int(struct json *j, const char *key, int64_t value) {
+void json_put_int(struct json *j, const char *key, int64_t value) {
   before(j, key);
   text_printf(j->out, "%lld", (long long)value);
 }
-void json_real(struct json *j, const char *key, double value) {
+void json_put_real(struct json *j, const char *key, double value) {
   before(j, key);
   if (isfinite(value))
     text_printf(j->out, "%.9g", value);
   else
     text_add(j->out, "null");
 }
-void json_bool(struct json *j, const char *key, bool value) {
+void json_put_bool(struct json *j, const char *key, bool value) {
   before(j, key);
   text_add(j->out, value ? "true" : "false");
 }
-void json_null(struct json *j, const char *key) {
+void json_put_null(struct json *j, const char *key) {
   before(j, key);
   text_add(j->out, "null");
 }
