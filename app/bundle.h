@@ -117,9 +117,6 @@ const char *const *bundle_layer_hashes(struct arena *a, const struct bundle_laye
 bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, const char *dir,
                          struct err *e);
 
-/* The default input of bench and verify: byte i is ((i*37+11) mod 256) - 128 (other types as the golden files
- * have them), every input tensor from 0. */
-void *bundle_pattern(struct arena *a, const struct graph *g, size_t *bytes);
 /* -i FILE...: one for each input tensor, or one with all concatenated; none: the pattern. errors: a wrong size
  * says which is right. */
 bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,

@@ -4,7 +4,8 @@
  * The learning curve, the answers and the memory map are made here, from the project. What only the emulated chip
  * can tell comes from the objects that `mote test --json` and `mote bench --json` printed; without them those parts
  * are left out. */
-#include "app/project.h"
+#include "app/bundle.h"
+#include "app/decide.h"
 #include "app/report_table.h"
 #include "host/compile/compile.h"
 #include "host/report/report.h"
@@ -46,27 +47,15 @@ static bool load_object(struct job *job, const char *path, const struct object *
 static bool answer_all(struct job *job, struct err *e) {
   struct project_model *m = &job->model;
   if (!project_split_windows(job->project, m, STORE_TEST, NULL, 0, &job->windows, e)) return false;
-  struct compile_options options = {.pack = MOTE_PACK_PLAIN};
-  struct compiled plan;
-  if (!compile_graph(m->graph, &options, job->arena, &plan, e)) return false;
-  struct mote_model net;
-  void *memory = arena_alloc(job->arena, plan.arena_bytes + 8, 1);
-  enum mote_status status = mote_open(&net, plan.plan, plan.plan_bytes, memory, plan.arena_bytes);
-  if (status != MOTE_OK)
-    return err_internal(e, "the plan does not open: %s", mote_status_text(status));
-  size_t classes = (size_t)m->n_classes, count = (size_t)job->windows.count;
-  void *scratch = arena_alloc(job->arena, m->features.scratch_bytes + 4, 1);
-  job->scores = arena_alloc(job->arena, count * classes + 1, 1);
-  job->answers = ARENA_ARRAY(job->arena, int, count + 1);
-  size_t samples = (size_t)m->features.window_samples * (size_t)m->features.channels;
-  for (size_t i = 0; i < count; i++) {
-    features_run(&m->features, job->windows.samples + i * samples, scratch, mote_input(&net, 0));
-    mote_run(&net);
-    memcpy(job->scores + i * classes, mote_output(&net, 0), classes);
-    for (int c = 1; c < m->n_classes; c++)
-      if (job->scores[i * classes + (size_t)c] > job->scores[i * classes + (size_t)job->answers[i]])
-        job->answers[i] = c;
-  }
+  const struct bundle_request request = {.graph = m->graph, .features = &m->features};
+  uint8_t *scores;
+  if (job->windows.count &&
+      !bundle_run_host(job->arena, &request, job->windows.samples, job->windows.count, &scores, e))
+    return false;
+  job->scores = job->windows.count ? (int8_t *)scores : NULL;
+  job->answers = ARENA_ARRAY(job->arena, int, job->windows.count + 1);
+  for (int i = 0; i < job->windows.count; i++)
+    job->answers[i] = decide_best(job->scores + (size_t)i * (size_t)m->n_classes, m->n_classes);
   return true;
 }
 
@@ -366,7 +355,7 @@ static void add_instructions(struct job *job) {
 static bool write_page(struct job *job, const char *path, struct err *e) {
   const struct project_config *c = &job->project->config;
   const char *lead = arena_printf(
-      job->arena, "%d classes, tested on %d recordings that training never saw%s%s.",
+      job->arena, "%d classes, tested on %d windows that training never saw%s%s.",
       job->model.n_classes, job->windows.count, job->bench ? ", measured on an emulated " : "",
       job->bench ? object_text(job->bench, "target") : "");
   char *title = arena_strdup(job->arena, c->name);

@@ -60,7 +60,7 @@ int decide_best(const int8_t *scores, int n) {
   return best;
 }
 
-int decide_best_float(const float *scores, int n) {
+static int decide_best_float(const float *scores, int n) {
   int best = 0;
   for (int i = 1; i < n; i++)
     if (scores[i] > scores[best]) best = i;

@@ -15,7 +15,6 @@ bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
 
 /* The largest; the first of equals. */
 int decide_best(const int8_t *scores, int n);
-int decide_best_float(const float *scores, int n);
 
 /* What a set of decisions is worth. */
 struct decide_figures {

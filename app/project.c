@@ -41,7 +41,8 @@ void project_close(struct project *p) {
 /* ---- the model ------------------------------------------------------------------- */
 /* What a run keeps beside graph and features: lines "class NAME" and "range VALUE" among others. The text is
  * this program's own, but the file may come from anywhere. */
-static bool read_card(struct project *p, const char *text, struct project_model *m, struct err *e) {
+static bool read_card(struct project *p, const char *text, struct project_model *m,
+                      int *quantised_from, struct err *e) {
   size_t room = strlen(text) / 6 + 2; /* a line is at least "class ", so no more can come */
   const char **names = ARENA_ARRAY(p->arena, const char *, room);
   double *values = ARENA_ARRAY(p->arena, double, room);
@@ -50,6 +51,7 @@ static bool read_card(struct project *p, const char *text, struct project_model 
   char *copy = arena_strdup(p->arena, text), *rest = NULL;
   for (char *line = strtok_r(copy, "\n", &rest); line && ok; line = strtok_r(NULL, "\n", &rest)) {
     if (text_starts(line, "class ")) names[n++] = line + 6;
+    if (text_starts(line, "quantised_from ")) *quantised_from = (int)strtol(line + 15, NULL, 10);
     if (!text_starts(line, "range ")) continue;
     values[n_range] = strtod(line + 6, NULL);
     ok = values[n_range] > 0 && isfinite(values[n_range]);
@@ -68,7 +70,9 @@ static bool read_card(struct project *p, const char *text, struct project_model 
   return true;
 }
 
-static bool read_history(struct project *p, int64_t run, struct project_model *m, struct err *e) {
+/* from: the first epoch of quantisation-aware training; 0: none. */
+static bool read_history(struct project *p, int64_t run, int from, struct project_model *m,
+                         struct err *e) {
   struct store_epoch *epochs = NULL;
   int n = 0;
   if (!store_run_history(p->store, p->arena, run, &epochs, &n, e)) return false;
@@ -79,7 +83,8 @@ static bool read_history(struct project *p, int64_t run, struct project_model *m
                                       .loss = (float)epochs[i].loss,
                                       .accuracy = (float)epochs[i].accuracy,
                                       .validation_loss = (float)epochs[i].validation_loss,
-                                      .validation_accuracy = (float)epochs[i].validation_accuracy};
+                                      .validation_accuracy = (float)epochs[i].validation_accuracy,
+                                      .quantised = from > 0 && epochs[i].epoch >= from};
   m->history = history;
   m->n_history = n;
   return true;
@@ -112,15 +117,16 @@ static bool check_model(const struct project *p, const struct project_model *m, 
 bool project_load_model(struct project *p, int64_t run, struct project_model *m, struct err *e) {
   struct store_run stored;
   bool found = false;
+  int quantised_from = 0;
   memset(m, 0, sizeof *m);
   if (!store_run_get(p->store, p->arena, "", run, &stored, &found, e)) return false;
   if (found && stored.status == STORE_DONE) {
     m->run = stored.id;
-    if (read_card(p, stored.metrics, m, e) &&
+    if (read_card(p, stored.metrics, m, &quantised_from, e) &&
         features_open(stored.features, stored.features_bytes, p->arena, &m->features, e) &&
         (m->graph = graph_load(p->arena, p->config.name, stored.model, stored.model_bytes, e)) !=
             NULL &&
-        check_model(p, m, e) && read_history(p, stored.id, m, e))
+        check_model(p, m, e) && read_history(p, stored.id, quantised_from, m, e))
       return true;
   } else if (run) {
     err_set(e, "there is no finished run %lld", (long long)run);

@@ -10,7 +10,7 @@ const char *report_percent(struct arena *a, double fraction) {
   return isfinite(fraction) ? arena_printf(a, "%.1f %%", 100 * fraction) : DASH;
 }
 
-const char *report_whole(struct arena *a, double value) {
+static const char *report_whole(struct arena *a, double value) {
   return isfinite(value) ? arena_strdup(a, text_thousands((int64_t)llround(value))) : DASH;
 }
 
@@ -197,8 +197,8 @@ void report_table_text(const struct report_facts *facts, struct text *out) {
   if (facts->test) {
     text_printf(out, "%-30s %10s %10s %10s\n", "", "float32", "int8", "chip");
     text_printf(out, "%-30s %10s %10s %10s\n",
-                arena_printf(a, "accuracy, %s recordings",
-                             report_whole(a, object_number(facts->test, "recordings"))),
+                arena_printf(a, "accuracy, %s windows",
+                             report_whole(a, object_number(facts->test, "windows"))),
                 report_percent(a, object_number(facts->test, "accuracy_float")),
                 report_percent(a, object_number(facts->test, "accuracy_int8")),
                 report_percent(a, object_number(facts->test, "accuracy_chip")));

@@ -27,6 +27,5 @@ double report_flash_bytes(const struct object *bench);
 
 /* "95.2 %", "1,234", "31.0 (28.1 to 40.2)"; a dash where it is not known. In the arena. */
 const char *report_percent(struct arena *a, double fraction);
-const char *report_whole(struct arena *a, double value);
 
 #endif

@@ -319,6 +319,11 @@ static const char *card(struct training *t, const struct train_result *r) {
   text_printf(&s, "validation_float %.6f\nvalidation_int8 %.6f\nbest_epoch %d\nbest_qat_epoch %d\n",
               (double)r->float_accuracy, (double)r->int8_accuracy, r->best_epoch,
               r->best_qat_epoch);
+  for (int i = 0; i < r->n_history; i++)
+    if (r->history[i].quantised) {
+      text_printf(&s, "quantised_from %d\n", r->history[i].epoch);
+      break;
+    }
   /* What the command line said over mote.yaml: `mote test` prepares the same training again. */
   text_printf(&s, "option epochs %d\noption seed %lld\n", t->job->epochs, (long long)t->job->seed);
   const char **lines = NULL;

@@ -100,21 +100,28 @@ bool emulate_targets(struct arena *a, const struct emulate_target **targets, int
   return true;
 }
 
+/* An unknown name's error lists the known ones. what: "target" or "board". */
+static bool unknown(struct arena *a, const char *what, const char *name, const char *const *names,
+                    int n, struct err *e) {
+  struct text known;
+  text_init(&known, a);
+  for (int i = 0; i < n; i++) text_printf(&known, " %s", names[i]);
+  return err_set(e, "no %s is called \"%s\"; known:%s", what, name, known.data);
+}
+
 bool emulate_find_target(struct arena *a, const char *name, const struct emulate_target **target,
                          struct err *e) {
   const struct emulate_target *list;
-  struct text known;
+  const char *names[MAX_TARGETS];
   int n;
   if (!emulate_targets(a, &list, &n, e)) return false;
-  text_init(&known, a);
   for (int i = 0; i < n; i++) {
-    text_printf(&known, " %s", list[i].name);
-    if (!strcmp(list[i].name, name)) {
-      *target = &list[i];
-      return true;
-    }
+    names[i] = list[i].name;
+    if (strcmp(list[i].name, name) != 0) continue;
+    *target = &list[i];
+    return true;
   }
-  return err_set(e, "no target is called \"%s\"; known:%s", name, known.data);
+  return unknown(a, "target", name, names, n, e);
 }
 
 /* ---- boards ------------------------------------------------------------------ */
@@ -231,16 +238,14 @@ bool emulate_boards(struct arena *a, const struct emulate_board **boards, int *c
 bool emulate_find_board(struct arena *a, const char *name, const struct emulate_board **board,
                         struct err *e) {
   const struct emulate_board *list;
-  struct text known;
+  const char *names[MAX_BOARDS];
   int n;
   if (!emulate_boards(a, &list, &n, e)) return false;
-  text_init(&known, a);
   for (int i = 0; i < n; i++) {
-    text_printf(&known, " %s", list[i].name);
-    if (!strcmp(list[i].name, name)) {
-      *board = &list[i];
-      return true;
-    }
+    names[i] = list[i].name;
+    if (strcmp(list[i].name, name) != 0) continue;
+    *board = &list[i];
+    return true;
   }
-  return err_set(e, "no board is called \"%s\"; known:%s", name, known.data);
+  return unknown(a, "board", name, names, n, e);
 }

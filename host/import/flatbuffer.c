@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-uint16_t flat_u16(const struct flat *f, size_t at) {
+static uint16_t flat_u16(const struct flat *f, size_t at) {
   return (uint16_t)(f->p[at] | f->p[at + 1] << 8);
 }
 

@@ -31,7 +31,6 @@ struct flat_vector {
 };
 
 /* Little-endian numbers; needs: the bytes are inside. */
-uint16_t flat_u16(const struct flat *f, size_t at);
 uint32_t flat_u32(const struct flat *f, size_t at);
 uint64_t flat_u64(const struct flat *f, size_t at);
 float flat_f32(const struct flat *f, size_t at);

@@ -95,7 +95,9 @@ struct draw_axis draw_axis(double low, double high, int wanted) {
 
 /* Straight line in Oklab's lightness with the hue turning from violet over teal to yellow, then to sRGB.
  * source: Ottosson 2020, Oklab; the inverse matrices are his. */
-void draw_ramp(double x, unsigned char rgb[3]) {
+/* The ramp: perceptually uniform, dark violet over green to pale yellow, x in [0, 1]. Lightness rises evenly, so it
+ * reads in grey too. */
+static void draw_ramp(double x, unsigned char rgb[3]) {
   x = x < 0 ? 0 : x > 1 ? 1 : x;
   const double turn = 3.14159265358979323846 / 180;
   double lightness = 0.17 + 0.77 * x;

@@ -28,8 +28,4 @@ struct draw_axis draw_axis(double low, double high, int wanted);
  * range: columns and rows in [1, 2048]. */
 void draw_image(struct text *t, int columns, int rows, const unsigned char *levels);
 
-/* The ramp: perceptually uniform, dark violet over green to pale yellow, x in [0, 1]. Lightness rises evenly, so it
- * reads in grey too. */
-void draw_ramp(double x, unsigned char rgb[3]);
-
 #endif

@@ -96,14 +96,6 @@ bool store_run_finish(struct store *st, int64_t id, const char *metrics, const v
   return store_finish_statement(st, q, "saving the model", e) && changed(st, id, e);
 }
 
-bool store_run_set_metrics(struct store *st, int64_t id, const char *metrics, struct err *e) {
-  sqlite3_stmt *q = store_prepare(st, "UPDATE runs SET metrics = ?2 WHERE id = ?1", e);
-  if (!q) return false;
-  sqlite3_bind_int64(q, 1, id);
-  sqlite3_bind_text(q, 2, metrics, -1, SQLITE_STATIC);
-  return store_finish_statement(st, q, "saving figures", e) && changed(st, id, e);
-}
-
 static void read_run(struct arena *a, sqlite3_stmt *q, struct store_run *run) {
   memset(run, 0, sizeof *run);
   run->id = sqlite3_column_int64(q, 0);
@@ -164,23 +156,12 @@ bool store_run_find(struct store *st, struct arena *a, const char *purpose, cons
   return read_whole_run(st, a, q, run, found, e);
 }
 
-static bool count_of(struct store *st, const char *sql, int64_t id, int *count, struct err *e) {
-  sqlite3_stmt *q = store_prepare(st, sql, e);
-  if (!q) return false;
-  if (sqlite3_bind_parameter_count(q) > 0) sqlite3_bind_int64(q, 1, id);
-  int code = sqlite3_step(q);
-  *count = code == SQLITE_ROW ? sqlite3_column_int(q, 0) : 0;
-  bool ok = code == SQLITE_ROW;
-  if (!ok) store_fail(st, "counting", e);
-  sqlite3_finalize(q);
-  return ok;
-}
-
 bool store_run_history(struct store *st, struct arena *a, int64_t id, struct store_epoch **epochs,
                        int *count, struct err *e) {
   int room = 0, n = 0;
   *count = 0;
-  if (!count_of(st, "SELECT count(*) FROM epochs WHERE run = ?", id, &room, e)) return false;
+  if (!store_count_rows(st, "SELECT count(*) FROM epochs WHERE run = ?", id, &room, e))
+    return false;
   *epochs = ARENA_ARRAY(a, struct store_epoch, room > 0 ? room : 1);
   sqlite3_stmt *q =
       store_prepare(st,
@@ -198,26 +179,20 @@ bool store_run_history(struct store *st, struct arena *a, int64_t id, struct sto
                                           .validation_accuracy = column_real(q, 4),
                                           .learning_rate = column_real(q, 5)};
   }
-  bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
-  if (!ok) store_fail(st, "reading a run's history", e);
-  sqlite3_finalize(q);
   *count = n;
-  return ok;
+  return store_end_rows(st, q, code, "reading a run's history", e);
 }
 
 bool store_run_list(struct store *st, struct arena *a, struct store_run **runs, int *count,
                     struct err *e) {
   int room = 0, n = 0;
   *count = 0;
-  if (!count_of(st, "SELECT count(*) FROM runs", 0, &room, e)) return false;
+  if (!store_count_rows(st, "SELECT count(*) FROM runs", 0, &room, e)) return false;
   *runs = ARENA_ARRAY(a, struct store_run, room > 0 ? room : 1);
   sqlite3_stmt *q = store_prepare(st, "SELECT " COLUMNS " FROM runs ORDER BY id", e);
   if (!q) return false;
   int code;
   while ((code = sqlite3_step(q)) == SQLITE_ROW && n < room) read_run(a, q, &(*runs)[n++]);
-  bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
-  if (!ok) store_fail(st, "listing runs", e);
-  sqlite3_finalize(q);
   *count = n;
-  return ok;
+  return store_end_rows(st, q, code, "listing runs", e);
 }

@@ -24,7 +24,7 @@ bool store_split_parse(const char *name, enum store_split *split) {
   return false;
 }
 
-size_t store_type_bytes(enum store_type type) { return type == STORE_INT16 ? 2 : 4; }
+static size_t store_type_bytes(enum store_type type) { return type == STORE_INT16 ? 2 : 4; }
 
 /* Bytes of a sample's numbers; 0 when the sizes are out of range (so that nothing can overflow). */
 static size_t data_bytes(int type, int channels, int64_t length) {
@@ -158,24 +158,11 @@ bool store_get(struct store *st, struct arena *a, int64_t id, struct store_sampl
   return ok;
 }
 
-static bool count_rows(struct store *st, const char *sql, int *count, struct err *e) {
-  sqlite3_stmt *q = store_prepare(st, sql, e);
-  if (!q) return false;
-  int code = sqlite3_step(q);
-  bool ok = code == SQLITE_ROW;
-  if (ok)
-    *count = sqlite3_column_int(q, 0);
-  else
-    store_fail(st, "counting", e);
-  sqlite3_finalize(q);
-  return ok;
-}
-
 bool store_list(struct store *st, struct arena *a, const struct store_filter *filter,
                 struct store_sample **samples, int *count, struct err *e) {
   int room = 0, n = 0;
   *count = 0;
-  if (!count_rows(st, "SELECT count(*) FROM samples", &room, e)) return false;
+  if (!store_count_rows(st, "SELECT count(*) FROM samples", 0, &room, e)) return false;
   *samples = ARENA_ARRAY(a, struct store_sample, room > 0 ? room : 1);
   sqlite3_stmt *q =
       store_prepare(st,
@@ -240,8 +227,8 @@ bool store_counts(struct store *st, struct arena *a, struct store_count **rows, 
                   struct err *e) {
   int room = 0, n = 0;
   *count = 0;
-  if (!count_rows(st, "SELECT count(*) FROM (SELECT 1 FROM samples GROUP BY label, split)", &room,
-                  e))
+  if (!store_count_rows(st, "SELECT count(*) FROM (SELECT 1 FROM samples GROUP BY label, split)", 0,
+                        &room, e))
     return false;
   *rows = ARENA_ARRAY(a, struct store_count, room > 0 ? room : 1);
   sqlite3_stmt *q =
@@ -260,18 +247,16 @@ bool store_counts(struct store *st, struct arena *a, struct store_count **rows, 
     (*rows)[n].seconds = sqlite3_column_double(q, 3);
     n++;
   }
-  bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
-  if (!ok) store_fail(st, "counting", e);
-  sqlite3_finalize(q);
   *count = n;
-  return ok;
+  return store_end_rows(st, q, code, "counting", e);
 }
 
 bool store_groups(struct store *st, struct arena *a, const char ***names, int *count,
                   struct err *e) {
   int room = 0, n = 0;
   *count = 0;
-  if (!count_rows(st, "SELECT count(DISTINCT speaker) FROM samples", &room, e)) return false;
+  if (!store_count_rows(st, "SELECT count(DISTINCT speaker) FROM samples", 0, &room, e))
+    return false;
   *names = ARENA_ARRAY(a, const char *, room > 0 ? room : 1);
   sqlite3_stmt *q = store_prepare(
       st, "SELECT DISTINCT speaker FROM samples WHERE speaker <> '' ORDER BY speaker", e);
@@ -279,9 +264,6 @@ bool store_groups(struct store *st, struct arena *a, const char ***names, int *c
   int code;
   while ((code = sqlite3_step(q)) == SQLITE_ROW && n < room)
     (*names)[n++] = store_column_text(a, q, 0);
-  bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
-  if (!ok) store_fail(st, "listing groups", e);
-  sqlite3_finalize(q);
   *count = n;
-  return ok;
+  return store_end_rows(st, q, code, "listing groups", e);
 }

@@ -100,17 +100,29 @@ sqlite3_stmt *store_prepare(struct store *st, const char *sql, struct err *e) {
   return q;
 }
 
-bool store_exec(struct store *st, const char *sql, const char *doing, struct err *e) {
+static bool store_exec(struct store *st, const char *sql, const char *doing, struct err *e) {
   if (sqlite3_exec(st->db, sql, NULL, NULL, NULL) != SQLITE_OK) return store_fail(st, doing, e);
   return true;
 }
 
-bool store_finish_statement(struct store *st, sqlite3_stmt *q, const char *doing, struct err *e) {
-  int code = sqlite3_step(q);
+bool store_end_rows(struct store *st, sqlite3_stmt *q, int code, const char *doing, struct err *e) {
   bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
   if (!ok) store_fail(st, doing, e);
   sqlite3_finalize(q);
   return ok;
+}
+
+bool store_finish_statement(struct store *st, sqlite3_stmt *q, const char *doing, struct err *e) {
+  return store_end_rows(st, q, sqlite3_step(q), doing, e);
+}
+
+bool store_count_rows(struct store *st, const char *sql, int64_t id, int *count, struct err *e) {
+  sqlite3_stmt *q = store_prepare(st, sql, e);
+  if (!q) return false;
+  if (sqlite3_bind_parameter_count(q) > 0) sqlite3_bind_int64(q, 1, id);
+  int code = sqlite3_step(q);
+  *count = code == SQLITE_ROW ? sqlite3_column_int(q, 0) : 0;
+  return store_end_rows(st, q, code, "counting", e);
 }
 
 const char *store_column_text(struct arena *a, sqlite3_stmt *q, int column) {
@@ -237,7 +249,10 @@ bool store_open(struct arena *a, const char *path, enum store_mode mode, struct 
       goto fail;
     if (version < STORE_SCHEMA_VERSION && !migrate(st, e)) goto fail;
   } else if (version < STORE_SCHEMA_VERSION) {
-    err_set(e, "the project has an older schema (%d); run `mote data` once where it can be written",
+    err_set(e,
+            "the project has an older schema (%d); a command that writes, such as `mote train`, "
+            "brings it up "
+            "to date",
             version);
     goto fail;
   } else if (!store_exec(st, "PRAGMA query_only = ON", "opening the project", e)) {

@@ -47,7 +47,6 @@ const char *store_split_name(enum store_split split);              /* "train" "v
 bool store_split_parse(const char *name, enum store_split *split); /* false: no such name */
 
 enum store_type { STORE_INT16, STORE_FLOAT32, STORE_TYPE_COUNT };
-size_t store_type_bytes(enum store_type type); /* 2 or 4 */
 
 /* A recording. data is [length][channels], little-endian in the file, native in memory. */
 struct store_sample {
@@ -109,7 +108,7 @@ struct store_run {
   enum store_status status;
   const char *purpose;  /* "" the project's own model; another word: a series of its own */
   const char *settings; /* text that decides the run: equal settings may continue it */
-  const char *metrics;  /* JSON object; "" until done */
+  const char *metrics;  /* what the run came to, a text of its owner; "" until done */
   int64_t started_s, ended_s;
   int epochs_done;
   const void *features, *checkpoint, *model;
@@ -129,7 +128,6 @@ bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epo
 /* The model and metrics; the run is done. The last checkpoint stays. */
 bool store_run_finish(struct store *st, int64_t id, const char *metrics, const void *model,
                       size_t model_bytes, struct err *e);
-bool store_run_set_metrics(struct store *st, int64_t id, const char *metrics, struct err *e);
 /* The run id, with its blobs in a; id 0: the latest of this purpose that is done (purpose counts only then).
  * found: false when there is none. */
 bool store_run_get(struct store *st, struct arena *a, const char *purpose, int64_t id,
