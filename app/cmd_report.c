@@ -290,7 +290,9 @@ static bool add_memory(struct job *job, struct err *e) {
   report_paragraph(
       job->page,
       "The network's arena while it runs, on a chip with 32-bit pointers. Layers that stream "
-      "keep a few rows each in a ring, and so never hold a whole activation.");
+      "keep a few rows each in a ring, and so never hold a whole activation. "
+      "Where blocks overlap, the later is written over rows of which the earlier has no more "
+      "need.");
   report_memory(
       job->page,
       &(struct report_memory){

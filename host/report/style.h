@@ -119,7 +119,7 @@ static const char style_figures[] =
     ".bars .t{height:.95rem;background:var(--grid);border-radius:4px;overflow:hidden}"
     ".bars .t i{display:block;height:100%;border-radius:4px;min-width:2px}"
     ".bars .v{text-align:right}.bars .p{text-align:right;color:var(--soft);min-width:3.4rem}"
-    ".map{min-width:38rem}.map rect.m{stroke:var(--card);stroke-width:1.5}"
+    ".map{min-width:38rem}.map rect.m{stroke:var(--card);stroke-width:1.5;fill-opacity:.84}"
     ".map text.in{fill:var(--onfill);font-size:11px;font-weight:550}"
     "@media(max-width:38rem){main,header,footer{padding-left:1rem;padding-right:1rem}header{"
     "padding-top:2rem}"
