@@ -1,8 +1,8 @@
 /* mote data: what is in the project, as a table, a list or a drawing; and taking samples out. */
 #include "app/project.h"
+#include "host/report/report.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,66 +212,13 @@ static bool check(struct command_line *c, struct project *p) {
 }
 
 /* ---- drawing ------------------------------------------------------------------------------ */
-static double value_at(const struct store_sample *s, int64_t t, int channel) {
-  int64_t i = t * s->channels + channel;
-  return s->type == STORE_INT16 ? (double)((const int16_t *)s->data)[i] / 32768
-                                : (double)((const float *)s->data)[i];
-}
-
-/* A text with what XML does not take left out or replaced. */
-static void add_escaped(struct text *out, const char *s) {
-  for (; *s; s++) {
-    if (*s == '&')
-      text_add(out, "&amp;");
-    else if (*s == '<')
-      text_add(out, "&lt;");
-    else if (*s == '>')
-      text_add(out, "&gt;");
-    else if ((unsigned char)*s >= 32)
-      text_addn(out, s, 1);
-  }
-}
-
-/* The least and largest value under each of `columns` upright lines, one panel for each channel. */
-static void draw_svg(const struct store_sample *s, struct text *out) {
-  enum { WIDTH = 960, PANEL = 160, MARGIN = 40 };
-  int panels = s->channels < 12 ? s->channels : 12;
-  text_printf(out,
-              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-              "font-family=\"sans-serif\" "
-              "font-size=\"12\"><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/><text "
-              "x=\"%d\" y=\"20\">",
-              WIDTH + 2 * MARGIN, panels * PANEL + 2 * MARGIN, MARGIN);
-  add_escaped(out, s->label);
-  text_printf(out, " \xc2\xb7 sample %" PRId64 " \xc2\xb7 %.2f s at %g Hz \xc2\xb7 ", s->id,
-              (double)s->length / s->rate_hz, s->rate_hz);
-  add_escaped(out, s->source);
-  text_add(out, "</text>\n");
-  for (int k = 0; k < panels; k++) {
-    double low = value_at(s, 0, k), high = low;
-    for (int64_t t = 1; t < s->length; t++) {
-      low = fmin(low, value_at(s, t, k));
-      high = fmax(high, value_at(s, t, k));
-    }
-    double middle = MARGIN + k * PANEL + PANEL / 2.0, span = high > low ? high - low : 1;
-    text_printf(out,
-                "<text x=\"4\" y=\"%.1f\" fill=\"#555\">%.3g</text><text x=\"4\" y=\"%.1f\" "
-                "fill=\"#555\">%.3g</text><path fill=\"none\" stroke=\"#2563eb\" d=\"",
-                middle - PANEL * 0.45 + 10, high, middle + PANEL * 0.45, low);
-    for (int x = 0; x < WIDTH; x++) {
-      int64_t from = s->length * x / WIDTH, to = s->length * (x + 1) / WIDTH;
-      double least = value_at(s, from < s->length ? from : s->length - 1, k), most = least;
-      for (int64_t t = from; t < to; t++) {
-        least = fmin(least, value_at(s, t, k));
-        most = fmax(most, value_at(s, t, k));
-      }
-      double top = middle - ((most - low) / span - 0.5) * PANEL * 0.9;
-      double bottom = middle - ((least - low) / span - 0.5) * PANEL * 0.9;
-      text_printf(out, "%c%d %.1fV%.1f", x ? 'L' : 'M', MARGIN + x, top, bottom + 0.5);
-    }
-    text_add(out, "\"/>\n");
-  }
-  text_add(out, "</svg>\n");
+/* The numbers as float, int16 as shares of full scale. */
+static const float *values_of(struct arena *a, const struct store_sample *s) {
+  const int64_t n = s->length * s->channels;
+  if (s->type == STORE_FLOAT32) return s->data;
+  float *values = ARENA_ARRAY(a, float, n);
+  for (int64_t i = 0; i < n; i++) values[i] = (float)((const int16_t *)s->data)[i] / 32768.0f;
+  return values;
 }
 
 static bool plot(struct command_line *c, struct project *p, int64_t id, const char *path) {
@@ -279,7 +226,15 @@ static bool plot(struct command_line *c, struct project *p, int64_t id, const ch
   struct text svg;
   if (!store_get(p->store, c->arena, id, &s, &c->err)) return false;
   text_init(&svg, c->arena);
-  draw_svg(&s, &svg);
+  report_plot(
+      &(struct report_plot){
+          .title = arena_printf(
+              c->arena, "%s \xc2\xb7 sample %" PRId64 " \xc2\xb7 %.2f s at %g Hz \xc2\xb7 %s",
+              s.label, s.id, (double)s.length / s.rate_hz, s.rate_hz, s.source),
+          .channels = s.channels,
+          .length = s.length,
+          .values = values_of(c->arena, &s)},
+      &svg);
   if (!path) return fputs(svg.data, stdout) >= 0;
   return file_write(path, svg.data, svg.size, &c->err);
 }

@@ -286,6 +286,30 @@ static void odd_values_are_drawn(void **state) {
   arena_free(a);
 }
 
+/* A recording by itself: one path for each channel, names escaped, nothing that is no number. */
+static void plots_are_svg(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct text svg;
+  float values[2000];
+  for (int i = 0; i < 1000; i++) values[2 * i] = (float)i, values[2 * i + 1] = NAN;
+  values[3] = -1.0f;
+  text_init(&svg, a);
+  report_plot(&(struct report_plot){"<a> & \"b\"", 2, 1000, values}, &svg);
+  assert_non_null(strstr(svg.data, "&lt;a&gt; &amp; &quot;b&quot;"));
+  assert_null(strstr(svg.data, "nan"));
+  assert_null(strstr(svg.data, "inf"));
+  assert_non_null(strstr(svg.data, ">999</text>"));
+  int paths = 0;
+  for (const char *p = svg.data; (p = strstr(p, "<path")); p++) paths++;
+  assert_int_equal(paths, 2);
+  assert_true(text_ends(svg.data, "</svg>\n"));
+  const size_t before = svg.size;
+  report_plot(&(struct report_plot){"empty", 1, 0, NULL}, &svg);
+  assert_true(svg.size > before);
+  arena_free(a);
+}
+
 /* The image decodes: signature, sizes, and the checksum of the last chunk, which is always the same. */
 static void images_are_png(void **state) {
   (void)state;
@@ -315,7 +339,8 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(same_pieces_same_bytes), cmocka_unit_test(nothing_is_fetched),
       cmocka_unit_test(elements_are_closed),    cmocka_unit_test(hostile_text_is_escaped),
-      cmocka_unit_test(odd_values_are_drawn),   cmocka_unit_test(images_are_png),
+      cmocka_unit_test(odd_values_are_drawn),   cmocka_unit_test(plots_are_svg),
+      cmocka_unit_test(images_are_png),
   };
   return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

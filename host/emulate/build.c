@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 static const char *package_of(const char *program) {
   return text_starts(program, "arm-none-eabi") ? "gcc-arm-none-eabi libnewlib-arm-none-eabi"

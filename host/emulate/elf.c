@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 enum { SHT_SYMTAB = 2, SHT_NOBITS = 8, STT_FUNC = 2, EM_ARM = 40 };
 

@@ -2,7 +2,7 @@
  * are in docs/estimates.md. */
 #include <math.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 #define BATTERY_MAH   150.0
 #define SECONDS_A_DAY 86400.0

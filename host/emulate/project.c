@@ -2,7 +2,7 @@
  * a person can read. */
 #include <string.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 static bool copy(struct arena *a, const char *home, const char *dir, const char *file,
                  struct err *e) {

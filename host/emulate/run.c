@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 #define JOB_MAGIC 0x314A4F4Du /* "MOJ1": firmware/harness/harness.c */
 enum { MARK_FEATURES = 1, MARK_NETWORK = 2, MARK_TAP = 3, MARK_STEP = 4, MAX_STEPS = 1000 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 #define MAX_TARGETS 32
 #define MAX_BOARDS  64

@@ -5,7 +5,7 @@
  * (DDI 0484), table 3.1, with the single-cycle multiplier. */
 #include <string.h>
 
-#include "host/emulate/inside.h"
+#include "host/emulate/private.h"
 
 static int bits_set(uint32_t x) {
   int n = 0;

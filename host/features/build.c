@@ -2,93 +2,12 @@
  *
  * Tables are rounded doubles. Where the C library's sine differs in its last bit from one machine to another,
  * a table could differ by one; so blocks travel as bytes, and nothing computes them twice. */
-#include "host/features/inside.h"
+#include "host/features/private.h"
 
 #include <math.h>
 #include <string.h>
 
 #define PI 3.14159265358979323846
-
-int features_frame_samples(const struct features_config *c) {
-  if (c->kind == FEATURES_RAW) return features_hop_samples(c);
-  return features_samples_of(c->frame_ms == 0 ? c->window_ms : c->frame_ms, c->rate_hz);
-}
-
-int features_hop_samples(const struct features_config *c) {
-  if (c->hop_ms > 0) return features_samples_of(c->hop_ms, c->rate_hz);
-  return c->kind == FEATURES_RAW ? 1 : features_frame_samples(c);
-}
-
-double features_high_hz(const struct features_config *c) {
-  return c->high_hz == 0 ? c->rate_hz / 2 : c->high_hz;
-}
-
-bool features_has_spectrum(const struct features_config *c) {
-  return c->kind == FEATURES_STATISTICS ? c->fft_size != 0 : c->kind != FEATURES_RAW;
-}
-
-int features_columns_each(const struct features_config *c) {
-  switch (c->kind) {
-  case FEATURES_MFCC: return c->coefficients;
-  case FEATURES_STATISTICS: return MOTE_FEATURES_STATS + (c->fft_size ? c->bands : 0);
-  case FEATURES_RAW: return 1;
-  default: return c->bands;
-  }
-}
-
-/* ---- bands ----------------------------------------------------------------- */
-
-/* source: O'Shaughnessy's formula, as HTK uses it. */
-static double mel_of(double hz) { return 2595 * log10(1 + hz / 700); }
-static double hz_of(double mel) { return 700 * (pow(10, mel / 2595) - 1); }
-
-/* Edge i of bands + 2, in bins. Bands are triangles from edge i over i + 1 to i + 2. */
-static double band_edge(const struct features_config *c, int i) {
-  const double high = features_high_hz(c), part = (double)i / (c->bands + 1);
-  double hz = c->low_hz + (high - c->low_hz) * part;
-  if (c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC)
-    hz = hz_of(mel_of(c->low_hz) + (mel_of(high) - mel_of(c->low_hz)) * part);
-  return hz * c->fft_size / c->rate_hz;
-}
-
-/* The first bin of segment i: bins 0 and fft/2 are real and left out. */
-static int segment_start(const struct features_config *c, int i) {
-  const int bin = (int)ceil(band_edge(c, i) - 1e-9), last = c->fft_size / 2;
-  return bin < 1 ? 1 : bin > last ? last : bin;
-}
-
-/* Share of bin k in segment i that goes to the band above. */
-static uint8_t bin_weight(const struct features_config *c, int i, int k) {
-  const double from = band_edge(c, i), to = band_edge(c, i + 1);
-  const double w = floor(256 * (k - from) / (to - from) + 0.5);
-  return (uint8_t)(w < 0 ? 0 : w > 255 ? 255 : w);
-}
-
-bool features_check_bands(const struct features_config *c, struct err *e) {
-  for (int b = 0; b < c->bands; b++) {
-    int sum = 0;
-    for (int k = segment_start(c, b); k < segment_start(c, b + 1); k++) sum += bin_weight(c, b, k);
-    for (int k = segment_start(c, b + 1); k < segment_start(c, b + 2); k++)
-      sum += 256 - bin_weight(c, b + 1, k);
-    if (sum == 0) {
-      err_node(e, "bands");
-      return err_set(e,
-                     "band %d (%.0f to %.0f Hz) holds no point of the spectrum, which has one "
-                     "every %g Hz; fewer "
-                     "bands, a higher low_hz or a larger fft_size than %d works",
-                     b, band_edge(c, b) * c->rate_hz / c->fft_size,
-                     band_edge(c, b + 2) * c->rate_hz / c->fft_size, c->rate_hz / c->fft_size,
-                     c->fft_size);
-    }
-  }
-  for (int i = 0; i <= c->bands; i++)
-    if (segment_start(c, i + 1) - segment_start(c, i) > 256) {
-      err_node(e, "bands");
-      return err_set(e, "%d bands over an FFT of %d are wider than 256 points; more bands work",
-                     c->bands, c->fft_size);
-    }
-  return true;
-}
 
 /* ---- tables ---------------------------------------------------------------- */
 
@@ -111,7 +30,8 @@ static struct layout layout_of(const struct features_config *c) {
     l.window = place(&end, frame * 2);
     l.sine = place(&end, (fft / 4 + 1) * 2);
     l.segment = place(&end, ((size_t)c->bands + 2) * 2);
-    l.weight = place(&end, (size_t)(segment_start(c, c->bands + 1) - segment_start(c, 0)));
+    l.weight = place(
+        &end, (size_t)(features_segment_start(c, c->bands + 1) - features_segment_start(c, 0)));
     if (c->kind == FEATURES_MFCC)
       l.cosine = place(&end, (size_t)c->coefficients * (size_t)c->bands * 2);
   }
@@ -143,9 +63,9 @@ static void fill_spectrum(const struct features_config *c, const struct layout *
   for (int k = 0; k <= c->fft_size / 4; k++) sine[k] = q15(sin(2 * PI * k / c->fft_size));
   uint16_t *const segment = (uint16_t *)(bytes + l->segment);
   uint8_t *weight = bytes + l->weight;
-  for (int i = 0; i <= c->bands + 1; i++) segment[i] = (uint16_t)segment_start(c, i);
+  for (int i = 0; i <= c->bands + 1; i++) segment[i] = (uint16_t)features_segment_start(c, i);
   for (int i = 0; i <= c->bands; i++)
-    for (int k = segment[i]; k < segment[i + 1]; k++) *weight++ = bin_weight(c, i, k);
+    for (int k = segment[i]; k < segment[i + 1]; k++) *weight++ = features_bin_weight(c, i, k);
   /* A tone of RMS 1 has the power (sum of the window)^2 / 2 in its bin. 10 log10(2) dB are one octave of power. */
   const double floor_log2 = log2(sum * sum / 2) + c->floor_db / (10 * log10(2));
   f->floor = (int16_t)fmin(fmax(floor(256 * floor_log2 + 0.5), -16384), 16383);

@@ -1,6 +1,6 @@
 /* Configurations: words, defaults with their reasons, and the limits that a block must keep. */
 #include "host/features/features.h"
-#include "host/features/inside.h"
+#include "host/features/private.h"
 
 #include <math.h>
 #include <string.h>
@@ -165,11 +165,6 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
 }
 
 /* ---- limits ---------------------------------------------------------------- */
-
-int features_samples_of(double ms, double rate_hz) {
-  const double n = floor(ms * rate_hz / 1000 + 0.5);
-  return n >= 0 && n < (1 << 24) ? (int)n : -1;
-}
 
 static bool refuse(struct err *e, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

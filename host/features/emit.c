@@ -1,5 +1,5 @@
 /* A block as C source and as a few lines for people. */
-#include "host/features/inside.h"
+#include "host/features/private.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Two passes over the windows: sums for mean and deviation, then a histogram of the standardised values for the
  * percentiles. Sums are in double and in the order of the windows, so the result depends on nothing else. */
-#include "host/features/inside.h"
+#include "host/features/private.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What the files of this room share. */
+/* private: what the files of this room share. */
 #ifndef HOST_INGEST_PRIVATE_H
 #define HOST_INGEST_PRIVATE_H
 

@@ -5,17 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-void page_legend(struct report *r, const char *const *names, int count, bool areas) {
-  struct text *t = &r->body;
-  text_add(t, "<div class=\"legend\">");
-  for (int i = 0; i < count; i++) {
-    text_printf(t, "<span><i class=\"b%d%s\"></i>", page_colour(i), areas ? " q" : "");
-    draw_text(t, names[i]);
-    text_add(t, "</span>");
-  }
-  text_add(t, "</div>\n");
-}
-
 /* <text> at (x, y) with classes or anchors in `how`. */
 static void label(struct report *r, double x, double y, const char *how, const char *s) {
   text_add(&r->body, "<text x=\"");

@@ -34,6 +34,17 @@ void page_figure(struct report *r, const char *caption) {
   text_add(&r->body, "\n");
 }
 
+void page_legend(struct report *r, const char *const *names, int count, bool areas) {
+  struct text *t = &r->body;
+  text_add(t, "<div class=\"legend\">");
+  for (int i = 0; i < count; i++) {
+    text_printf(t, "<span><i class=\"b%d%s\"></i>", page_colour(i), areas ? " q" : "");
+    draw_text(t, names[i]);
+    text_add(t, "</span>");
+  }
+  text_add(t, "</div>\n");
+}
+
 void report_heading(struct report *r, const char *text) {
   page_group(r, PAGE_ALONE);
   r->sections++;

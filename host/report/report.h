@@ -140,6 +140,16 @@ struct report_bars {
 };
 void report_bars(struct report *r, const struct report_bars *bars);
 
+/* Not a piece of a page but an SVG document of its own: a recording, one panel for each channel (at most 12), in each
+ * of 960 columns the least and largest value that falls there. shape: values [length, channels], interleaved. */
+struct report_plot {
+  const char *title;
+  int channels;
+  int64_t length;
+  const float *values;
+};
+void report_plot(const struct report_plot *plot, struct text *out);
+
 /* The page as text in the arena; may be called once. */
 const char *report_html(struct report *r, size_t *size);
 

@@ -1,4 +1,4 @@
-/* What the files of this room share: the handle, statements and errors. */
+/* private: what the files of this room share: the handle, statements and errors. */
 #ifndef HOST_STORE_PRIVATE_H
 #define HOST_STORE_PRIVATE_H
 

@@ -14,6 +14,8 @@
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
+typedef char mote_conv_block_is_the_loops[MOTE_CONV_BLOCK == MOTE_ISA_BLOCK ? 1 : -1];
+
 struct layout {
   int shared, gathered;
   uint32_t columns; /* runs of a window: kernel_w, or 1 */

@@ -1,6 +1,6 @@
-/* inside: what the files of this room share. */
-#ifndef HOST_EMULATE_INSIDE_H
-#define HOST_EMULATE_INSIDE_H
+/* private: what the files of this room share. */
+#ifndef HOST_EMULATE_PRIVATE_H
+#define HOST_EMULATE_PRIVATE_H
 
 #include "host/emulate/emulate.h"
 
