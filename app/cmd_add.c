@@ -160,7 +160,7 @@ static bool plan_split(struct adding *d, struct err *e) {
   }
   for (int i = 0; i < d->n_files; i++) {
     char *name = NULL;
-    struct err ignored = {{0}, {0}, {0}, false};
+    struct err ignored = {0};
     if (!ingest_rule_apply(d->rules.group, a, d->files[i], &name, &ignored)) continue;
     struct placed_group *g = find_group(d, name);
     if (!g) {
@@ -269,7 +269,7 @@ static bool add_all(struct adding *d, struct err *e) {
   int in_batch = 0;
   if (!store_begin(d->p.store, e)) return false;
   for (int i = 0; i < d->n_files; i++) {
-    struct err one = {{0}, {0}, {0}, false};
+    struct err one = {0};
     bool fatal = false;
     if (!add_file(d, d->files[i], &fatal, &one)) {
       if (fatal) return *e = one, false;

@@ -53,7 +53,7 @@ static bool load_sample(struct project *p, int64_t id, const double *range, stru
 static bool get_block(struct project *p, struct features_block *block, const double **range,
                       bool *trained, struct err *e) {
   struct project_model m;
-  struct err ignored = {{0}, {0}, {0}, false};
+  struct err ignored = {0};
   struct dataset_pick pick = {.splits = 1u << STORE_TRAIN};
   *trained = project_load_model(p, 0, &m, &ignored);
   if (*trained) {

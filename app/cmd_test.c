@@ -71,7 +71,7 @@ static bool load_outcome(struct testing *t, struct training_outcome *o, struct e
     return false;
   training_job_of(t->p.arena, &run, &job);
   job.only_known = true;
-  struct err ignored = {{0}, {0}, {0}, false};
+  struct err ignored = {0};
   bool quiet = t->c->quiet;
   struct progress *progress = t->c->progress;
   t->c->quiet = true;

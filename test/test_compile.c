@@ -151,6 +151,47 @@ static void test_what_no_kernel_covers_is_refused(void **state) {
   arena_free(a);
 }
 
+/* Numbers of a window that 16 bits do not hold are refused by name, never cut. */
+static void test_windows_beyond_16_bits_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    int kernel_h, kernel_w, pad_h, pad_w, stride;
+    const char *what;
+  } all[] = {{70001, 1, 35000, 0, 1, "the kernel's height"},
+             {1, 65537, 0, 32768, 1, "the kernel's width"},
+             {1, 1, 0, 0, 65537, "the stride in height"}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    struct arena *a = new_arena();
+    struct graph *g = graph_new(a, "wide");
+    const int out = all[i].stride > 1 ? 1 : 2;
+    const int x = image_tensor(g, "x", 2, 2, 1, NULL), y = image_tensor(g, "y", out, out, 1, NULL);
+    struct graph_tensor w = {.name = "w",
+                             .type = MOTE_INT8,
+                             .rank = 4,
+                             .dims = {1, all[i].kernel_h, all[i].kernel_w, 1}};
+    w.data = ARENA_ARRAY(a, int8_t, all[i].kernel_h * all[i].kernel_w);
+    w.quant = graph_quant_one(a, 0.01f, 0);
+    const int wi = graph_add_tensor(g, &w);
+    add_node(g, MOTE_OP_CONV_2D, 0, x, wi, y);
+    struct graph_node *n = &g->nodes[0];
+    n->n_in = 3;
+    n->in[2] = -1;
+    n->attrs.stride_h = n->attrs.stride_w = all[i].stride;
+    n->attrs.pad_top = n->attrs.pad_bottom = all[i].pad_h;
+    n->attrs.pad_left = n->attrs.pad_right = all[i].pad_w;
+    graph_set_inputs(g, &x, 1);
+    graph_set_outputs(g, &y, 1);
+    struct err e = {0};
+    struct compiled c;
+    const struct compile_options o = {.pack = MOTE_PACK_PLAIN};
+    if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
+    assert_false(compile_graph(g, &o, a, &c, &e));
+    assert_false(e.internal);
+    if (!strstr(e.text, all[i].what)) fail_msg("%s", e.text);
+    arena_free(a);
+  }
+}
+
 /* ---- memory ---------------------------------------------------------------------- */
 
 /* No two pieces that live together share bytes, except where one dies as the other is made. */
@@ -538,6 +579,7 @@ int main(void) {
       cmocka_unit_test(test_pads_that_are_seen_stay),
       cmocka_unit_test(test_constants_fold_and_dead_nodes_go),
       cmocka_unit_test(test_what_no_kernel_covers_is_refused),
+      cmocka_unit_test(test_windows_beyond_16_bits_are_refused),
       cmocka_unit_test(test_pieces_do_not_collide),
       cmocka_unit_test(test_offsets_meet_the_bound),
       cmocka_unit_test(test_goldens),

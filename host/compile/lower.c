@@ -51,13 +51,25 @@ static bool too_large(struct err *e, const char *what, int64_t value, int64_t mo
                  (long long)most);
 }
 
+/* Steps and parameters hold a window's numbers in 16 bits. */
+static bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w, struct err *e) {
+  const struct {
+    const char *what;
+    int value;
+  } all[] = {{"the kernel's height", kernel_h},         {"the kernel's width", kernel_w},
+             {"the stride in height", a->stride_h},     {"the stride in width", a->stride_w},
+             {"the dilation in height", a->dilation_h}, {"the dilation in width", a->dilation_w},
+             {"the padding above", a->pad_top},         {"the padding on the left", a->pad_left}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (all[i].value > INT16_MAX) return too_large(e, all[i].what, all[i].value, INT16_MAX);
+  return true;
+}
+
 /* Vertical window over rows: pads above are negative rows. */
-static bool set_window(const struct graph_node *n, int kernel_h, struct form *f, struct err *e) {
+static void set_window(const struct graph_node *n, int kernel_h, struct form *f) {
   const struct graph_attrs *a = &n->attrs;
-  if (a->pad_top > INT16_MAX) return too_large(e, "the padding above", a->pad_top, INT16_MAX);
   f->reach[0] =
       (struct reach){-a->pad_top, kernel_h, a->stride_h, a->dilation_h > 0 ? a->dilation_h : 1};
-  return true;
 }
 
 /* Instructions of a convolution's pixels in blocks of MOTE_CONV_BLOCK: a block of b pixels takes for each four
@@ -104,8 +116,8 @@ static bool build_conv(const struct graph *g, const struct graph_node *n, bool f
     in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
     if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
   }
-  if (!fits16(in_w * x->dims[3]) && !fits16(in_w))
-    return too_large(e, "the width", in_w, UINT16_MAX);
+  if (!fits16(in_w)) return too_large(e, "the width", in_w, UINT16_MAX);
+  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
   if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
     return too_large(e, "the number of channels", x->dims[3] > y->dims[3] ? x->dims[3] : y->dims[3],
                      UINT16_MAX);
@@ -131,8 +143,10 @@ static bool build_conv(const struct graph *g, const struct graph_node *n, bool f
   f->instructions *= f->calls;
   f->params_bytes = sizeof *p;
   f->state_bytes = mote_conv2d_s8_state_bytes(p);
-  if (!flat) return set_window(n, w->dims[1], f, e);
-  f->reach[0] = EACH_ROW;
+  if (flat)
+    f->reach[0] = EACH_ROW;
+  else
+    set_window(n, w->dims[1], f);
   return true;
 }
 
@@ -146,6 +160,7 @@ static bool build_depthwise(const struct graph *g, const struct graph_node *n, b
   if (!fits16(x->dims[2]) || !fits16(y->dims[3]))
     return too_large(e, "width or channels", x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3],
                      UINT16_MAX);
+  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
   set_output(g, n, &p->output);
   p->in_w = (uint16_t)x->dims[2];
   p->in_c = (uint16_t)x->dims[3];
@@ -169,7 +184,8 @@ static bool build_depthwise(const struct graph *g, const struct graph_node *n, b
   f->instructions = products * 13 / 4 + outputs * 16 + graph_elements(x) * w->dims[1] * 2;
   f->params_bytes = sizeof *p;
   f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
-  return set_window(n, w->dims[1], f, e);
+  set_window(n, w->dims[1], f);
+  return true;
 }
 
 static bool build_dense(const struct graph *g, const struct graph_node *n, bool flat,
@@ -242,8 +258,10 @@ static bool build_pool(const struct graph *g, const struct graph_node *n, bool f
   int32_t low, high;
   if (flat) return false;
   if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (!fits16(x->dims[2]) || !fits16(x->dims[3]) || !fits16(a->kernel_h) || !fits16(a->kernel_w))
-    return err_set(e, "a size above %d", UINT16_MAX);
+  if (!fits16(x->dims[2]) || !fits16(x->dims[3]))
+    return too_large(e, "width or channels", x->dims[2] > x->dims[3] ? x->dims[2] : x->dims[3],
+                     UINT16_MAX);
+  if (!window_fits(a, a->kernel_h, a->kernel_w, e)) return false;
   graph_activation_range(y, a->activation, &low, &high);
   p->in_w = (uint16_t)x->dims[2];
   p->c = (uint16_t)x->dims[3];
@@ -263,7 +281,8 @@ static bool build_pool(const struct graph *g, const struct graph_node *n, bool f
   f->instructions = graph_elements(y) * (8 + 4 * (int64_t)a->kernel_h * a->kernel_w);
   f->params_bytes = sizeof *p;
   f->state_bytes = average ? mote_average_pool_s8_state_bytes(p) : mote_max_pool_s8_state_bytes(p);
-  return set_window(n, a->kernel_h, f, e);
+  set_window(n, a->kernel_h, f);
+  return true;
 }
 
 /* An average pool whose one window is the whole map. */

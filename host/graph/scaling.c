@@ -49,12 +49,7 @@ void graph_mean_scaling_of(const struct graph *g, int node, struct graph_mean_sc
   graph_multiplier((double)x->quant.scale[0] / (double)y->quant.scale[0], &s->multiplier,
                    &s->shift);
   s->count = x->dims[1] * x->dims[2];
-  /* 1/count goes into the multiplier with as many bits as the count has, so none of its 31 are lost:
-   * multiplier * 2^up / count is in [multiplier / 2, multiplier]. The shift stays at or above -31. */
-  int up = 31 - __builtin_clz((unsigned)s->count);
-  if (up > 31 + s->shift) up = 31 + s->shift;
-  s->multiplier = (int32_t)((int64_t)((uint64_t)s->multiplier << up) / s->count);
-  s->shift -= up;
+  mote_fold_count((uint32_t)s->count, &s->multiplier, &s->shift);
 }
 
 void graph_softmax_scaling_of(const struct graph *g, int node, struct graph_softmax_scaling *s) {
