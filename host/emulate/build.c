@@ -103,8 +103,12 @@ bool build_plugin(struct arena *a, const char **path, struct err *e) {
   if (!dir_make(folder, NULL) || access(folder, W_OK)) {
     /* An installation that cannot be written to: the user's own cache. */
     const char *cache = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
-    folder = cache && *cache ? arena_printf(a, "%s/mote", cache)
-                             : arena_printf(a, "%s/.cache/mote", user ? user : "/tmp");
+    if (cache && *cache)
+      folder = arena_printf(a, "%s/mote", cache);
+    else if (user && *user)
+      folder = arena_printf(a, "%s/.cache/mote", user);
+    else /* never a place where others may write: QEMU loads what lies there */
+      return err_set(e, "%s cannot be written, and neither HOME nor XDG_CACHE_HOME is set", folder);
     if (!dir_make(folder, e)) return false;
   }
   *path = arena_printf(a, "%s/count-plugin.so", folder);
