@@ -376,20 +376,17 @@ static bool write_page(struct job *job, const char *path, struct err *e) {
   return report_write(job->page, path, e);
 }
 
-static bool report(struct command_line *line, const char *test, const struct option_list *bench,
-                   const char *out) {
+static bool report(struct command_line *line, const char *dir, const char *test,
+                   const struct option_list *bench, const char *out) {
   struct project project;
   struct job job = {.arena = line->arena, .project = &project};
   struct err *e = &line->err;
   job.facts.arena = line->arena;
   if (!load_object(&job, test, &job.facts.test, e)) return false;
-  if (bench->count > REPORT_MOST_BOARDS)
-    return err_set(e, "--bench was given %d times; at most %d boards fit side by side",
-                   bench->count, REPORT_MOST_BOARDS);
   for (int i = 0; i < bench->count; i++)
     if (!load_object(&job, bench->items[i], &job.facts.bench[job.facts.n++], e)) return false;
   job.bench = job.facts.n ? job.facts.bench[0] : NULL;
-  if (!project_open(line->arena, NULL, STORE_READ, &project, e)) return false;
+  if (!project_open(line->arena, dir, STORE_READ, &project, e)) return false;
   bool ok = project_load_model(&project, 0, &job.model, e) && answer_all(&job, e) &&
             write_page(&job, out, e);
   project_close(&project);
@@ -410,13 +407,14 @@ static bool report(struct command_line *line, const char *test, const struct opt
 }
 
 int cmd_report(int argc, char **argv) {
-  const char *test = NULL, *out = "report.html";
+  const char *dir = NULL, *test = NULL, *out = "report.html";
   struct option_list bench = {0};
   const struct option_spec options[] = {
       {0, "test", OPTION_TEXT, "FILE", "what `mote test --json` printed", &test},
       {0, "bench", OPTION_LIST, "FILE", "what `mote bench --json` printed; once for each board",
        &bench},
       {'o', "output", OPTION_TEXT, "FILE", "the page to write (report.html)", &out},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
       .usage = "mote report [--test FILE] [--bench FILE]... [-o FILE]",
@@ -432,5 +430,8 @@ int cmd_report(int argc, char **argv) {
   struct command_line line;
   int code;
   if (!command_begin(&line, &spec, argc, argv, &code)) return code;
-  return command_end(&line, report(&line, test, &bench, out));
+  if (bench.count > REPORT_MOST_BOARDS)
+    return command_usage(&line, "--bench was given %d times; at most %d boards fit side by side",
+                         bench.count, REPORT_MOST_BOARDS);
+  return command_end(&line, report(&line, dir, test, &bench, out));
 }

@@ -1,0 +1,77 @@
+#!/bin/sh
+# Exit codes and the objects of errors, of every command: 2 where the command line is wrong, 1 where what it names is,
+# and under --json an object that says which. Prints TAP lines. check: sanitizers too
+cd "$(dirname "$0")/.." || exit 1
+MOTE=${MOTE:-$PWD/build/mote}
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+n=0
+ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; printf '%s\n' "$3" | sed 's/^/# /'; fi; }
+# ends CODE WORDS COMMAND...: that exit code, and these words on standard error; under --json the same as an object.
+ends() {
+  want=$1 words=$2; shift 2
+  "$MOTE" "$@" >out 2>err </dev/null; code=$?
+  [ $code -eq "$want" ] && [ ! -s out ] && grep -q -- "$words" err; ok $? "$*: $want" "code $code, $(head -c 300 err)"
+  case $want in 1) kind=input ;; *) kind=usage ;; esac
+  command=$1; shift
+  "$MOTE" "$command" --json "$@" >out 2>err </dev/null; code=$?
+  [ $code -eq "$want" ] && grep -q "\"error\": \"$kind\"" out && grep -q '"message": "' out && grep -q '"file": ' out && grep -q '"node": ' out
+  ok $? "$command --json $*: an object of kind $kind" "code $code, $(head -c 300 out)"
+}
+
+"$MOTE" >out 2>err; ok $(($? != 2)) "no command at all" "$(cat err)"
+"$MOTE" help >out; ok $? "help" "$(cat out)"
+for command in $(awk '/^  [a-z]/ { print $1 }' out); do
+  "$MOTE" "$command" --help >help 2>err; code=$?
+  [ $code -eq 0 ] && [ ! -s err ] && grep -q "^usage: mote $command" help && grep -q -- '--json' help
+  ok $? "$command --help" "code $code, $(head -c 300 err)"
+  ends 2 "no option '--nonsense'" "$command" --nonsense
+done
+ends 2 "no command" nonsense
+: >empty; head -c 2000 /dev/zero >zeros
+
+ends 2 "something is missing" new
+ends 2 "no template tulip" new x --template tulip
+ends 2 "wants a number" new x --template motion --rate-hz fast
+ends 1 "no board" new x --template motion --board abacus
+ends 1 "a directory is needed" new empty --template motion
+ends 2 "something is missing" add
+ends 2 "exclude each other" add f --label a --label-from folder
+ends 2 "no split" add f --split sometimes
+ends 1 "mote.yaml" add f
+ends 2 "no split" data --split sometimes
+ends 2 "--edit" data --set-label x
+ends 2 "at least 1" data --plot 0
+ends 1 "mote.yaml" data
+ends 1 "mote.yaml" features
+ends 2 "at least 1" train --epochs 0
+ends 2 "at least 0" train --seed -1
+ends 2 "at least 1" train --threads many
+ends 1 "mote.yaml" train
+ends 2 "no split" test --split sometimes
+ends 2 "leave-one-group-out" test --seed 1
+ends 2 "leave --group out" test --group a --leave-one-group-out
+ends 2 "something is missing" predict
+ends 1 "mote.yaml" predict f
+ends 2 "at most 4" report --bench a --bench b --bench c --bench d --bench e
+ends 1 "cannot be opened" report --test nowhere
+
+for command in info "run -i empty" "build --target host -o d" "bench --target host" verify; do
+  # shellcheck disable=SC2086 # words of a command
+  set -- $command
+  ends 1 "no MODEL was named" "$@"
+  ends 1 "cannot be opened" "$@" nowhere.tflite
+  ends 1 "directory" "$@" .
+  ends 1 "empty" "$@" empty
+  ends 1 "not a model" "$@" zeros
+  ends 2 "one word too many" "$@" a b
+done
+for command in info run build bench; do ends 2 "at least 1" $command zeros --ram 0; done
+ends 2 "needs a value" info --ram
+ends 2 "no input" run zeros
+ends 2 "no folder" build zeros --target host
+ends 2 "no chip" build zeros -o d
+ends 2 "no chip" bench zeros
+echo "1..$n"
