@@ -38,7 +38,8 @@ struct yaml_training {
 };
 struct yaml_augmentation {
   double *shift_ms, *gain_db, *speed, *tone_db, *background_chance, *background_snr_db_min,
-      *background_snr_db_max, *noise_chance, *noise_snr_db_min;
+      *background_snr_db_max, *noise_chance, *noise_snr_db_min, *time_stretch, *band_warp,
+      *slope_db, *floor_chance, *floor_db_min, *floor_db_max;
 };
 struct yaml_data {
   char **background, **unknown, **ignore;
@@ -99,6 +100,12 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, background_snr_db_max),
     REAL(yaml_augmentation, noise_chance),
     REAL(yaml_augmentation, noise_snr_db_min),
+    REAL(yaml_augmentation, time_stretch),
+    REAL(yaml_augmentation, band_warp),
+    REAL(yaml_augmentation, slope_db),
+    REAL(yaml_augmentation, floor_chance),
+    REAL(yaml_augmentation, floor_db_min),
+    REAL(yaml_augmentation, floor_db_max),
     CYAML_FIELD_END};
 #define LABELS(m) CYAML_FIELD_SEQUENCE(#m, OPTIONAL, struct yaml_data, m, &text_entry, 0, 1000)
 static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(unknown),
@@ -423,6 +430,12 @@ static void read_augmentation(const struct project_yaml *y, struct project_confi
       (float)real_or(g->background_snr_db_max, (double)o->background_snr_db_max);
   o->noise_chance = (float)real_or(g->noise_chance, (double)o->noise_chance);
   o->noise_snr_db_min = (float)real_or(g->noise_snr_db_min, (double)o->noise_snr_db_min);
+  o->time_stretch = (float)real_or(g->time_stretch, (double)o->time_stretch);
+  o->band_warp = (float)real_or(g->band_warp, (double)o->band_warp);
+  o->slope_db = (float)real_or(g->slope_db, (double)o->slope_db);
+  o->floor_chance = (float)real_or(g->floor_chance, (double)o->floor_chance);
+  o->floor_db_min = (float)real_or(g->floor_db_min, (double)o->floor_db_min);
+  o->floor_db_max = (float)real_or(g->floor_db_max, (double)o->floor_db_max);
 }
 
 static bool check_augmentation(const struct reader *r, const struct project_config *c) {
@@ -438,7 +451,13 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
              {"background_snr_db_min", (double)g->background_snr_db_min, -60, 100},
              {"background_snr_db_max", (double)g->background_snr_db_max, -60, 100},
              {"noise_chance", (double)g->noise_chance, 0, 1},
-             {"noise_snr_db_min", (double)g->noise_snr_db_min, -60, 100}};
+             {"noise_snr_db_min", (double)g->noise_snr_db_min, -60, 100},
+             {"time_stretch", (double)g->time_stretch, 0, 1},
+             {"band_warp", (double)g->band_warp, 0, 0.5},
+             {"slope_db", (double)g->slope_db, 0, 40},
+             {"floor_chance", (double)g->floor_chance, 0, 1},
+             {"floor_db_min", (double)g->floor_db_min, 0, 200},
+             {"floor_db_max", (double)g->floor_db_max, 0, 200}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     if (!(all[i].value >= all[i].low && all[i].value <= all[i].high))
       return err_set(at_key(r, "augmentation", all[i].key), "%g; %g to %g works", all[i].value,

@@ -90,15 +90,36 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
   }
 }
 
+/* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
+static bool has_bands(const struct features_block *block) {
+  const struct mote_features *f = block->params;
+  return f->kind == MOTE_FEATURES_BANDS && !f->coefficients && f->channels == 1;
+}
+
+/* A window's features with its bands warped between the spectrum and the normalisation. */
+static void warped_features(const struct training *t, const int16_t *samples, uint64_t seed,
+                            void *scratch, int16_t *rows, int8_t *features) {
+  const struct mote_features *f = t->out->features.params;
+  const size_t n = (size_t)f->rows * f->columns;
+  const float per_db = 85.0411f; /* steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10 */
+  for (size_t r = 0; r < f->rows; r++)
+    mote_features_row(f, samples + r * f->hop, scratch, rows + r * f->columns);
+  train_augment_bands(&t->train.config->augmentation, rows, f->rows, f->columns, per_db,
+                      mix(seed ^ 0x5EED), rows + n);
+  mote_features_finish(f, rows + n, features);
+}
+
 /* train_examples.example: called from several threads, so everything it writes is its own. */
 static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features) {
   const struct training *t = context;
   const struct dataset *d = &t->train;
   const struct features_block *block = &t->out->features;
   size_t n = (size_t)d->window_samples * (size_t)d->channels;
-  /* One piece for window, placed window and scratch, each aligned to 16. */
+  /* One piece for window, placed window, scratch and rows before and after warping, aligned to 16. */
   size_t part = (n * sizeof(int16_t) + 15) & ~(size_t)15;
-  uint8_t *memory = malloc(2 * part + block->scratch_bytes + 16);
+  size_t scratch = (block->scratch_bytes + 15) & ~(size_t)15;
+  const bool warp = seed != 0 && has_bands(block);
+  uint8_t *memory = malloc(2 * part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
   if (!memory) abort(); /* a few kilobytes: the machine has no memory left at all */
   int16_t *samples = (int16_t *)(void *)memory, *placed = (int16_t *)(void *)(memory + part);
   if (seed == 0)
@@ -107,7 +128,11 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
     draw_audio(t, (int)index, seed, placed, samples);
   else
     draw_sensor(t, (int)index, seed, samples);
-  features_run(block, samples, memory + 2 * part, features);
+  if (warp)
+    warped_features(t, samples, seed, memory + 2 * part,
+                    (int16_t *)(void *)(memory + 2 * part + scratch), features);
+  else
+    features_run(block, samples, memory + 2 * part, features);
   free(memory);
 }
 
@@ -238,6 +263,9 @@ static void describe_settings(struct training *t) {
               (double)g->background_chance, (double)g->background_snr_db_min,
               (double)g->background_snr_db_max, (double)g->noise_chance,
               (double)g->noise_snr_db_min);
+  text_printf(&s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
+              (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
+              (double)g->floor_db_min, (double)g->floor_db_max);
   train_network_text(&t->out->network, &s);
   t->settings = s.data;
 }

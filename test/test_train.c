@@ -331,7 +331,6 @@ static void digest_with(int threads, const char *vector, uint8_t digest[32]) {
   c.mixup = 0.2f;
   c.time_masks = c.band_masks = 1;
   c.time_mask_max = c.band_mask_max = 3;
-  c.time_warp = c.band_warp = 0.1f;
   if (vector) setenv("MOTE_VECTOR", vector, 1);
   const struct train_result r =
       train(a, &net, bars(a, 300, 12, 12, 4, 1), bars(a, 100, 12, 12, 4, 2), &c, NULL);
@@ -704,7 +703,7 @@ static void masks_cover_runs(void **state) {
   assert_true(touched > 300);
 }
 
-static void tone_tilts_and_warps_move(void **state) {
+static void tones_tilt(void **state) {
   (void)state;
   /* A low and a high tone: their ratio moves by up to tone_db for the tilt and as much for the peak. */
   enum { N = 8000 };
@@ -725,23 +724,35 @@ static void tone_tilts_and_warps_move(void **state) {
     least = fmin(least, db), most = fmax(most, db);
   }
   assert_true(least < -8.0 && least > -24.5 && most > 8.0 && most < 24.5);
-  /* Features: a slope stays a slope, an amount of 0 changes nothing, ends of the range stay in it. */
-  int8_t x[20 * 10], y[20 * 10], scratch[20 * 10];
-  for (int i = 0; i < 200; i++) x[i] = (int8_t)(i / 10 * 4 + i % 10);
-  memcpy(y, x, sizeof x);
-  train_augment_warp(y, 20, 10, 1, 0, 0, 5, scratch);
-  assert_memory_equal(x, y, sizeof x);
+}
+
+/* Bands: no amount changes nothing; a slope in time stays one; a floor lifts what is quiet; same seed, same. */
+static void bands_are_warped_apart(void **state) {
+  (void)state;
+  enum { H = 20, W = 10 };
+  int16_t in[H * W], out[H * W], again[H * W];
+  for (int i = 0; i < H * W; i++) in[i] = (int16_t)(i / W * 400 + 3 * (i % W) - 2000);
+  const struct train_augment none = {0};
+  train_augment_bands(&none, in, H, W, 85.0f, 5, out);
+  assert_memory_equal(in, out, sizeof in);
+  const struct train_augment warp = {.time_stretch = 0.3f, .band_warp = 0.1f};
   int moved = 0;
   for (uint64_t seed = 0; seed < 50; seed++) {
-    memcpy(y, x, sizeof x);
-    train_augment_warp(y, 20, 10, 1, 0.3f, 0.2f, seed, scratch);
-    moved += memcmp(x, y, sizeof x) != 0;
-    for (int i = 10; i < 200; i++) assert_in_range(y[i] - y[i - 10], 0, 6);
+    train_augment_bands(&warp, in, H, W, 85.0f, seed, out);
+    train_augment_bands(&warp, in, H, W, 85.0f, seed, again);
+    assert_memory_equal(out, again, sizeof out);
+    moved += memcmp(in, out, sizeof in) != 0;
+    for (int i = 0; i < H * W; i++) assert_in_range(out[i] + 2000, 0, 400 * H);
+    for (int y = H / 2; y + 4 < H * 3 / 4; y++) assert_true(out[(y + 1) * W] > out[y * W]);
   }
   assert_true(moved > 45);
-  memset(y, -128, sizeof y);
-  train_augment_warp(y, 20, 10, 1, 0.3f, 0.2f, 3, scratch);
-  for (int i = 0; i < 200; i++) assert_int_equal(y[i], -128);
+  const struct train_augment floor = {.floor_chance = 1, .floor_db_min = 20, .floor_db_max = 20};
+  train_augment_bands(&floor, in, H, W, 85.0f, 3, out);
+  for (int i = 0; i < W; i++) assert_true(out[i] > in[i]);
+  for (int i = 0; i < H * W; i++) in[i] = i % 2 ? 32767 : -32768; /* the ends stay in the range */
+  const struct train_augment all = {.time_stretch = 1, .band_warp = 0.5f, .slope_db = 40,
+                                    .floor_chance = 1, .floor_db_max = 10};
+  for (uint64_t seed = 0; seed < 20; seed++) train_augment_bands(&all, in, H, W, 85.0f, seed, out);
 }
 
 /* ---- own functions ------------------------------------------------------------------------------------------- */
@@ -756,6 +767,7 @@ static void functions_are_close_to_the_librarys(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bands_are_warped_apart),
       cmocka_unit_test(functions_are_close_to_the_librarys),
       cmocka_unit_test(gradient_of_each_layer),
       cmocka_unit_test(learns_xor_spirals_and_bars),
@@ -772,7 +784,7 @@ int main(void) {
       cmocka_unit_test(defaults_fit_their_budget),
       cmocka_unit_test(audio_is_changed_as_said),
       cmocka_unit_test(masks_cover_runs),
-      cmocka_unit_test(tone_tilts_and_warps_move),
+      cmocka_unit_test(tones_tilt),
   };
   return cmocka_run_group_tests_name("train", tests, NULL, NULL);
 }

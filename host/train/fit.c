@@ -77,8 +77,6 @@ bool train_config_check(const struct train_config *c, struct err *e) {
          within(e, "time_mask_max", c->time_mask_max, 0, 4096) &&
          within(e, "band_masks", c->band_masks, 0, 100) &&
          within(e, "band_mask_max", c->band_mask_max, 0, 4096) &&
-         within(e, "time_warp", (double)c->time_warp, 0, 0.9) &&
-         within(e, "band_warp", (double)c->band_warp, 0, 0.9) &&
          within(e, "threads", c->threads, 0, 64);
 }
 
@@ -125,9 +123,8 @@ static void fingerprint(const struct train_network *net, const struct train_conf
                              l->batch_norm,    l->relu,     (int32_t)lrintf(l->rate * 1e6f)};
     sha256_add(&s, layer, sizeof layer);
   }
-  const float reals[] = {
-      c->learning_rate, c->qat_learning_rate, c->weight_decay, c->label_smoothing,
-      c->mixup,         c->time_warp,         c->band_warp};
+  const float reals[] = {c->learning_rate, c->qat_learning_rate, c->weight_decay,
+                         c->label_smoothing, c->mixup};
   const int32_t whole[] = {c->epochs,        c->qat_epochs, c->batch,
                            c->class_weights, c->patience,   c->time_masks,
                            c->time_mask_max, c->band_masks, c->band_mask_max};
@@ -208,7 +205,7 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   const int threads = threads_of(c->threads);
   f->history = ARENA_ARRAY(f->arena, struct train_epoch, c->epochs + c->qat_epochs + 1);
   f->order = ARENA_ARRAY(f->arena, uint32_t, n);
-  f->drawn = ARENA_ARRAY(f->arena, int8_t, 3 * f->features * (size_t)threads);
+  f->drawn = ARENA_ARRAY(f->arena, int8_t, 2 * f->features * (size_t)threads);
   f->labels = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->second = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->weights = ARENA_ARRAY(f->arena, float, capacity);
@@ -246,13 +243,10 @@ static float draw_beta(struct rng *r, float a) {
   return 1.0f;
 }
 
-static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to, int8_t *scratch) {
+static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to) {
   const struct train_config *c = f->config;
   const struct value *v = &f->g->values[0];
   f->examples->example(f->examples->context, index, seed, to);
-  if (c->time_warp > 0.0f || c->band_warp > 0.0f)
-    train_augment_warp(to, v->h, v->w, v->c, c->time_warp, c->band_warp,
-                       train_mix(seed, 0x77617270, 0), scratch);
   if (c->time_masks > 0 || c->band_masks > 0)
     train_augment_mask(to, v->h, v->w, v->c, c->time_masks, c->time_mask_max, c->band_masks,
                        c->band_mask_max, (int8_t)f->head.input_zp, train_mix(seed, 0x6d61736b, 0));
@@ -262,19 +256,18 @@ static void fill_sample(void *context, int item, int worker) {
   struct fit *f = context;
   const uint32_t at = f->first + (uint32_t)item, index = f->order[at];
   const uint64_t seed = train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) | 1;
-  int8_t *x = f->drawn + (size_t)worker * 3 * f->features, *y = x + f->features,
-         *scratch = y + f->features;
+  int8_t *x = f->drawn + (size_t)worker * 2 * f->features, *y = x + f->features;
   f->labels[item] = f->second[item] = f->examples->labels[index];
   f->weights[item] = f->class_weight[f->labels[item]];
   f->mix[item] = 1.0f;
-  draw(f, index, seed, x, scratch);
+  draw(f, index, seed, x);
   if (f->config->mixup > 0.0f) {
     struct rng r;
     rng_seed(&r, train_mix(seed, 0x6d6978, 0));
     float share = draw_beta(&r, f->config->mixup);
     if (share < 0.5f) share = 1.0f - share;
     const uint32_t other = f->order[(at + 1) % f->examples->n];
-    draw(f, other, train_mix(seed, 0x6f74686572, 0) | 1, y, scratch);
+    draw(f, other, train_mix(seed, 0x6f74686572, 0) | 1, y);
     f->second[item] = f->examples->labels[other];
     f->mix[item] = share;
     for (size_t i = 0; i < f->features; i++)

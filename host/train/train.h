@@ -119,9 +119,6 @@ struct train_config {
   int patience;          /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
-  /* Of each draw: time stretched by up to this share about its middle, spectra moved by up to this share of
-   * the bands; 0: off. Tempo and vocal tract apart, where train_augment.speed moves them together. */
-  float time_warp, band_warp;
   uint64_t seed;
   int threads; /* 0: as many as the machine has */
 };
@@ -212,6 +209,12 @@ struct train_augment {
   float background_snr_db_min, background_snr_db_max;
   float noise_chance; /* share of draws with white noise of noise_snr_db_min .. 40 dB */
   float noise_snr_db_min;
+  /* Of bands, see train_augment_bands. */
+  float time_stretch; /* 0.25: slower or faster by up to e^0.25, pitch kept */
+  float band_warp;    /* 0.07: a vocal tract up to e^0.07 shorter or longer */
+  float slope_db;     /* another microphone: tilted by up to so much at either end of the bands */
+  float floor_chance; /* share of draws over a floor of noise ... */
+  float floor_db_min, floor_db_max; /* ... so far below the loudest band */
 };
 struct train_augment train_augment_default(enum train_input input);
 
@@ -229,15 +232,15 @@ struct train_background {
 void train_augment_audio(const struct train_augment *how, const struct train_background *background,
                          int rate_hz, const int16_t *in, uint32_t n_in, uint64_t seed, int16_t *out,
                          uint32_t n);
+/* The logarithms of band energies in[h, w], [time, bands], before they are normalised: stretched along time,
+ * warped along the bands, sloped, over a floor of noise, drawn from seed. per_db: steps of a value in one dB.
+ * alias: out overlaps nothing. Deterministic; safe from several threads. */
+void train_augment_bands(const struct train_augment *how, const int16_t *in, int h, int w,
+                         float per_db, uint64_t seed, int16_t *out);
 /* Masks up to `time_masks` runs of rows and `band_masks` runs of columns of features [h, w, c] with
  * `fill`. source: Park et al. 2019, SpecAugment. */
 void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, int time_mask_max,
                         int band_masks, int band_mask_max, int8_t fill, uint64_t seed);
-/* Resamples features [h, w, c]: row y comes from about the middle + (y - middle) * (1 + t), column x from
- * x + b * w, with t in +-time_warp and b in +-band_warp, between neighbours; edges repeat. source: Jaitly and
- * Hinton 2013, vocal tract length perturbation. needs: scratch [h*w*c], overlapping nothing. */
-void train_augment_warp(int8_t *features, int h, int w, int c, float time_warp, float band_warp,
-                        uint64_t seed, int8_t *scratch);
 
 /* ---- measuring ---------------------------------------------------------------- */
 /* Median seconds of one float training step (forward, backward, Adam) of `batch` random examples. */
