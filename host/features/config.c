@@ -75,11 +75,12 @@ static void defaults_speech(struct features_config *c, struct text *why) {
   c->bands = 40;
   c->low_hz = 60;
   c->high_hz = c->rate_hz / 2 < 7600 ? 0.475 * c->rate_hz : 7600;
-  c->normalise = FEATURES_NORMALISE_MEAN;
   c->floor_db = 0;
   if (c->kind == FEATURES_MFCC) {
+    c->normalise = FEATURES_NORMALISE_MEAN;
     c->coefficients = 13;
   } else {
+    c->normalise = c->channels == 1 ? FEATURES_NORMALISE_TILT : FEATURES_NORMALISE_MEAN;
     c->range_db = 45;
   }
   /* Few points a second: as many bands as the spectrum can tell apart. */
@@ -92,12 +93,16 @@ static void defaults_speech(struct features_config *c, struct text *why) {
       "plosive. %d mel bands from %g to %g Hz follow the ear's resolution; below lies hum. ",
       c->frame_ms, c->hop_ms, c->bands, c->low_hz, c->high_hz);
   say(why,
-      "Each band's mean over the window is taken off, so that loudness, microphone and much of the "
-      "speaker's timbre do not count.%s",
-      c->kind == FEATURES_MFCC ? ""
-                               : " Values more than 45 dB below the window's loudest are raised to "
-                                 "that, so that silence looks the "
-                                 "same in every recording.");
+      c->kind == FEATURES_MFCC
+          ? "Each coefficient's mean over the window is taken off, so that loudness and microphone "
+            "do not count."
+      : c->normalise == FEATURES_NORMALISE_MEAN
+          ? "Each band's mean over the window is taken off, so that loudness and microphone do not "
+            "count."
+          : "A straight line through the bands' means is taken off, so that neither loudness nor "
+            "a bright or dull microphone counts, while a vowel stays what it is. Values more than "
+            "45 dB below the window's loudest are raised to that, so that silence looks the same "
+            "in every recording.");
 }
 
 static void defaults_spectrum(struct features_config *c, struct text *why) {
@@ -178,6 +183,16 @@ static bool refuse(struct err *e, const char *field, const char *format, ...) {
   return err_set(e, "%s", line);
 }
 
+/* A line through columns means something where neighbours are neighbours on a scale. */
+static bool check_normalise(const struct features_config *c, struct err *e) {
+  if (c->normalise != FEATURES_NORMALISE_TILT) return true;
+  const bool bands = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM;
+  if (!bands || c->channels != 1 || c->bands > 256)
+    return refuse(e, "normalise",
+                  "tilt works for up to 256 bands of one channel (logmel, spectrum)");
+  return true;
+}
+
 static bool check_numbers(const struct features_config *c, struct err *e) {
   const double all[] = {c->rate_hz, c->window_ms, c->frame_ms, c->hop_ms,
                         c->low_hz,  c->high_hz,   c->range_db, c->floor_db};
@@ -253,6 +268,7 @@ bool features_check(const struct features_config *c, struct err *e) {
     return refuse(e, "range_db", "%g dB: %s features have no range; use 0", c->range_db,
                   features_kind_name(c->kind));
   if (spectrum && !check_spectrum(c, e)) return false;
+  if (!check_normalise(c, e)) return false;
   const int64_t frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int64_t rows = (features_samples_of(c->window_ms, c->rate_hz) - frame) / hop + 1;
   const int64_t values = rows * c->channels * features_columns_each(c);

@@ -35,7 +35,8 @@ enum features_kind {
 #define FEATURES_NORMALISE_LIST(X)                                                                 \
   X(NONE, "none", "values as they are: loudness and position count")                               \
   X(LEVEL, "level", "the window's mean over all values: loudness does not count")                  \
-  X(MEAN, "mean", "each column's mean over the window: neither loudness, microphone nor timbre")
+  X(MEAN, "mean", "each column's mean over the window: neither loudness, microphone nor timbre")   \
+  X(TILT, "tilt", "a straight line through the columns' means: neither loudness nor brightness")
 
 enum features_normalise {
 #define X(name, word, text) FEATURES_NORMALISE_##name,

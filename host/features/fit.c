@@ -18,6 +18,19 @@ struct fit {
   double *offset, *deviation;
 };
 
+/* The straight line through n values in their place, by least squares. */
+static void lay_line(double *v, size_t n) {
+  double level = 0, moment = 0, squares = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double x = 2 * (double)i - (double)(n - 1);
+    level += v[i] / (double)n;
+    moment += v[i] * x;
+    squares += x * x;
+  }
+  for (size_t i = 0; i < n; i++)
+    v[i] = level + (squares > 0 ? moment / squares * (2 * (double)i - (double)(n - 1)) : 0);
+}
+
 /* One window's rows with the range applied, and what mote_features_finish would take off (not yet rounded). */
 static void fit_rows(struct fit *t, const int16_t *samples) {
   const struct mote_features *const f = t->f;
@@ -34,7 +47,9 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
     all += t->rows[i];
     t->taken[i % f->columns] += t->rows[i] / (double)f->rows;
   }
-  if (f->normalise != MOTE_FEATURES_NORMALISE_MEAN)
+  if (f->normalise == MOTE_FEATURES_NORMALISE_TILT)
+    lay_line(t->taken, f->columns);
+  else if (f->normalise != MOTE_FEATURES_NORMALISE_MEAN)
     for (size_t c = 0; c < f->columns; c++)
       t->taken[c] = f->normalise == MOTE_FEATURES_NORMALISE_LEVEL ? all / (double)values : 0;
 }

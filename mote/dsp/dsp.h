@@ -37,6 +37,7 @@ enum mote_features_normalise {
   MOTE_FEATURES_NORMALISE_NONE,
   MOTE_FEATURES_NORMALISE_LEVEL, /* minus the mean of all values of the window */
   MOTE_FEATURES_NORMALISE_MEAN,  /* minus each column's mean over the window */
+  MOTE_FEATURES_NORMALISE_TILT,  /* minus the straight line through the columns' means */
   MOTE_FEATURES_NORMALISE_COUNT
 };
 

@@ -80,6 +80,9 @@ static enum mote_status check_bands(const struct mote_features *f) {
   return status == MOTE_OK && f->coefficients ? check_cosines(f) : status;
 }
 
+/* Most columns that a line is laid through: up to that, every product of its sums fits 32 bits. */
+#define MAX_TILT_COLUMNS 256
+
 /* Frames lie in the window, and the columns are what the kind makes. */
 static enum mote_status check_shape(const struct mote_features *f) {
   if (f->kind >= MOTE_FEATURES_KIND_COUNT || f->normalise >= MOTE_FEATURES_NORMALISE_COUNT)
@@ -95,6 +98,8 @@ static enum mote_status check_shape(const struct mote_features *f) {
                         : f->kind == MOTE_FEATURES_STATISTICS ? MOTE_FEATURES_STATS + spectrum
                                                               : spectrum;
   if (f->columns != f->channels * each) return MOTE_ERR_PARAMS;
+  if (f->normalise == MOTE_FEATURES_NORMALISE_TILT && f->columns > MAX_TILT_COLUMNS)
+    return MOTE_ERR_PARAMS;
   if (f->kind == MOTE_FEATURES_RAW && (f->fft_log2 || f->hop != f->frame)) return MOTE_ERR_PARAMS;
   return f->kind == MOTE_FEATURES_BANDS && !f->fft_log2 ? MOTE_ERR_PARAMS : MOTE_OK;
 }
@@ -153,14 +158,38 @@ static int32_t window_mean(const struct mote_features *f, const int16_t *rows, i
   return mean_of(sum, f->columns);
 }
 
+/* The straight line level + slope * x / 2^8 through the columns' means, x = 2c - (columns - 1). */
+struct line {
+  int32_t level, slope;
+};
+
+/* Least squares: slope = sum(x m) / sum(x^2), sum(x^2) = n (n^2 - 1) / 3.
+ * range: n <= 256, |m| <= 2^15: |sum(x m)| < 2^15 n^2 / 2 <= 2^30; sum(x^2) < 2^23, its rest * 2^8 < 2^31. */
+static struct line line_of(const struct mote_features *f, const int16_t *rows, int32_t lowest) {
+  const int32_t n = f->columns, squares = n * (n * n - 1) / 3;
+  int32_t sum = 0, moment = 0;
+  for (int32_t c = 0; c < n; c++) {
+    const int32_t m = column_mean(f, rows, (uint32_t)c, lowest);
+    sum += m;
+    moment += m * (2 * c - (n - 1));
+  }
+  struct line l = {mean_of(sum, (uint32_t)n), 0};
+  if (squares > 0) l.slope = moment / squares * 256 + moment % squares * 256 / squares;
+  return l;
+}
+
 void mote_features_finish(const struct mote_features *f, const int16_t *rows, int8_t *out) {
   const struct mote_features_column *column = mote_at(f, f->column_at);
   const int32_t lowest = lowest_of(f, rows);
+  const int tilt = f->normalise == MOTE_FEATURES_NORMALISE_TILT;
+  const struct line line = tilt ? line_of(f, rows, lowest) : (struct line){0, 0};
   int32_t mean = f->normalise == MOTE_FEATURES_NORMALISE_LEVEL ? window_mean(f, rows, lowest) : 0;
   for (uint32_t d = 0; d < f->depth; d++)
     for (uint32_t w = 0; w < f->width; w++, column++) {
       const uint32_t c = d * f->width + w;
       if (f->normalise == MOTE_FEATURES_NORMALISE_MEAN) mean = column_mean(f, rows, c, lowest);
+      /* |slope| <= 2^8 * 2^15 * 3 / (2 n), |x| < n: the product is below 2^25. */
+      if (tilt) mean = line.level + ((line.slope * (2 * (int32_t)c - (f->columns - 1)) + 128) >> 8);
       const int32_t away = mean + column->offset, half = 1 << (column->shift - 1);
       const int16_t *v = rows + c;
       int8_t *q = out + w * f->depth + d;
