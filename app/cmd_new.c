@@ -64,7 +64,7 @@ static const char yaml_text[] =
     "training: {}          # epochs, batch, learning_rate, patience, seed, mixup, time_masks ... "
     "(docs/spec/cli.md)\n"
     "\n"
-    "augmentation: {}      # shift_ms, gain_db, speed, background_chance, noise_chance ... each "
+    "augmentation: {}      # shift_ms, gain_db, time_stretch, background_chance ... each "
     "the most drawn\n"
     "\n"
     "data:\n"
