@@ -7,7 +7,7 @@
 
 /* ---- layers --------------------------------------------------------------------------- */
 
-/* The output of one step, whole. */
+/* The output of one step, whole: as the plan makes it. */
 static const uint8_t *gather(struct arena *a, const struct compiled *c, int step,
                              const struct emulate_rows *rows, int n_rows, size_t bytes,
                              struct err *e) {
@@ -33,6 +33,21 @@ static const uint8_t *gather(struct arena *a, const struct compiled *c, int step
   return NULL;
 }
 
+/* A layer of the source, with the channels that the compiler removed; *out NULL: it exists nowhere. */
+static bool gather_layer(struct arena *a, const struct compiled *c, const struct compile_layer *l,
+                         const struct emulate_rows *rows, int n_rows, const uint8_t **out,
+                         struct err *e) {
+  const size_t made = compile_layer_made(l);
+  const uint8_t *bytes = gather(a, c, l->step, rows, n_rows, made, e);
+  uint8_t *whole;
+  if (!bytes) return false;
+  *out = bytes;
+  if (!l->fill) return true;
+  whole = ARENA_ARRAY(a, uint8_t, l->bytes);
+  *out = compile_layer_expand(l, bytes, made, whole) ? whole : NULL;
+  return true;
+}
+
 static const uint8_t *input_at(const struct graph *g, const uint8_t *inputs, int index) {
   for (int i = 0; i < index; i++) inputs += graph_bytes(&g->tensors[g->inputs[i]]);
   return inputs;
@@ -46,8 +61,7 @@ bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs
   for (int i = 0; i < c->n_layers; i++) {
     const struct compile_layer *l = &c->layers[i];
     size[i] = l->bytes;
-    if (l->fate == COMPILE_STEP && !(bytes[i] = gather(a, c, l->step, rows, n_rows, l->bytes, e)))
-      return false;
+    if (l->fate == COMPILE_STEP && !gather_layer(a, c, l, rows, n_rows, &bytes[i], e)) return false;
     if (l->fate == COMPILE_CONSTANT) bytes[i] = l->data;
     /* A view of an earlier operator, or of an input; inputs NULL: features made it, and nobody saw it. */
     if (l->fate == COMPILE_VIEW && l->view_of_op >= 0 && l->view_of_op < i)

@@ -161,6 +161,7 @@ static const char *to_json(struct arena *a, const struct bench *b) {
 
 /* ---- the table ----------------------------------------------------------------------- */
 
+/* Shapes are the model's, MAC those that run. */
 static void print_layers(const struct bench *b) {
   const struct compiled *c = &b->bundle.compiled;
   printf("\n  layer                      output            MAC  instructions  per MAC\n");
@@ -248,7 +249,10 @@ static void print_table(const struct bench *b) {
     printf("RAM static     %12s B\n", text_thousands(k->program.size.ram_static));
     printf("stack          %12s B\n", text_thousands(r->stack_bytes));
   }
-  printf("MAC            %12s\n", text_thousands(k->compiled.macs));
+  printf("MAC            %12s", text_thousands(k->compiled.macs));
+  if (k->compiled.source_macs > k->compiled.macs)
+    printf(" (%s in the model)", text_thousands(k->compiled.source_macs));
+  printf("\n");
   print_counts(b);
   if (!r->counted) return;
   print_layers(b);

@@ -34,7 +34,10 @@ static void print_summary(const struct bundle *b, const char *out) {
     printf("code and static memory are known once it is compiled%s%s\n",
            emulate_can_build(b->request.target) ? "" : ": there is no ",
            emulate_can_build(b->request.target) ? "" : b->request.target->compiler);
-  printf("MAC     %9s\n", text_thousands(b->compiled.macs));
+  printf("MAC     %9s", text_thousands(b->compiled.macs));
+  if (b->compiled.source_macs > b->compiled.macs)
+    printf(" (%s in the model)", text_thousands(b->compiled.source_macs));
+  printf("\n");
   print_limits(b);
 }
 

@@ -34,7 +34,7 @@ static void print_ports(struct text *t, const char *what, const struct graph *g,
 
 static void print_layers(struct text *t, const struct compiled *c) {
   text_printf(t, "\n %3s  %-20s %-16s %12s %9s  %s\n", "op", "operator", "output", "MAC", "weights",
-              "becomes");
+              "becomes (outputs, MAC, weights: the model's)");
   for (int i = 0; i < c->n_layers; i++) {
     const struct compile_layer *l = &c->layers[i];
     struct text s;
@@ -42,16 +42,17 @@ static void print_layers(struct text *t, const struct compiled *c) {
     shape(&s, l->dims, l->rank);
     text_printf(t, " %3d  %-20s %-16s %12s %9s  ", i,
                 l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : "-", s.data,
-                text_thousands(l->macs), text_thousands((int64_t)l->weight_bytes));
-    if (l->fate == COMPILE_STEP)
-      text_printf(t, "%s", c->steps[l->step].stem);
-    else if (l->fate == COMPILE_FUSED)
+                text_thousands(l->source_macs), text_thousands((int64_t)l->weight_bytes));
+    if (l->fate == COMPILE_STEP) text_printf(t, "%s", c->steps[l->step].stem);
+    if (l->fate == COMPILE_STEP && l->fill != NULL)
+      text_printf(t, ", %d of %d channels", l->kept, l->channels);
+    if (l->fate == COMPILE_FUSED)
       text_printf(t, "part of operator %d", l->fused_into);
     else if (l->fate == COMPILE_VIEW)
       text_add(t, "a view, no work");
     else if (l->fate == COMPILE_CONSTANT)
       text_add(t, "a constant");
-    else
+    else if (l->fate == COMPILE_DEAD)
       text_add(t, "nothing");
     text_add(t, "\n");
   }
@@ -64,6 +65,24 @@ static void print_layers(struct text *t, const struct compiled *c) {
   }
 }
 
+/* Channels that the plan leaves out, over all layers. */
+static void print_channels(struct text *t, const struct compiled *c) {
+  int channels = 0, removed = 0, unread = 0;
+  for (int i = 0; i < c->n_layers; i++) {
+    const struct compile_layer *l = &c->layers[i];
+    if (l->fate != COMPILE_STEP) continue;
+    channels += l->rank > 0 ? l->dims[l->rank - 1] : 1;
+    removed += l->channels - l->kept;
+    unread += l->unread;
+  }
+  if (removed > 0)
+    text_printf(t,
+                "  channels %12s of %s left out: %s have one value for any input, %s are read by "
+                "nothing\n",
+                text_thousands(removed), text_thousands(channels), text_thousands(removed - unread),
+                text_thousands(unread));
+}
+
 static void print_plan(struct text *t, const struct compiled *c) {
   text_printf(t, "\nplan: %d steps in %d segment%s\n", c->n_steps, c->n_segments,
               c->n_segments == 1 ? "" : "s");
@@ -72,7 +91,11 @@ static void print_plan(struct text *t, const struct compiled *c) {
   if (c->source_weight_bytes > 0)
     text_printf(t, " (%s in the model)", text_thousands((int64_t)c->source_weight_bytes));
   text_add(t, "\n");
-  if (c->macs > 0) text_printf(t, "  MAC      %12s\n", text_thousands(c->macs));
+  if (c->macs > 0) text_printf(t, "  MAC      %12s", text_thousands(c->macs));
+  if (c->macs > 0 && c->source_macs > c->macs)
+    text_printf(t, " (%s in the model)", text_thousands(c->source_macs));
+  if (c->macs > 0) text_add(t, "\n");
+  print_channels(t, c);
   if (c->n_pieces > 0)
     text_printf(t, "\n  %-10s %8s %8s  %-8s %s\n", "memory", "offset", "bytes", "segments", "of");
   for (int i = 0; i < c->n_pieces; i++) {

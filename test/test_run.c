@@ -11,6 +11,7 @@
 
 #include "host/compile/compile.h"
 #include "mote/run/run.h"
+#include "test/made_layers.h"
 #include "test/random_graph.h"
 
 /* A block that ends where its bytes end, so that a sanitizer sees the first byte beyond. aligned to 16. */
@@ -56,28 +57,16 @@ static void check_outputs(const struct compiled *c, const struct mote_model *m, 
   }
 }
 
-struct seen {
-  const struct compiled *c;
-  const void **values;
-  unsigned rows_seen;
-  int wrong_step;
-};
-
-/* The tap: rows as they are made are the rows of the source model's layers. */
-static void tap(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
-                unsigned made, const void *rows) {
-  struct seen *s = context;
-  const struct mote_step *steps = (const void *)((const uint8_t *)plan + plan->steps);
-  const struct mote_tensor *t = (const void *)((const uint8_t *)plan + plan->tensors);
-  const size_t row_bytes = t[steps[step].output].row_bytes;
-  const struct graph *g = s->c->source;
+/* Rows as they are made are the rows of the source model's layers. */
+static void check_made(struct arena *a, const struct made_layers *l, const void **values,
+                       uint64_t seed) {
+  const struct graph *g = l->c->source;
   for (int n = 0; n < g->n_nodes; n++) {
-    if (g->nodes[n].source_op != steps[step].source_op || made == 0) continue;
-    const uint8_t *want = s->values[g->nodes[n].out[0]];
-    if (memcmp(want + first * row_bytes, rows, made * row_bytes) != 0 && s->wrong_step < 0)
-      s->wrong_step = (int)step;
+    const int op = g->nodes[n].source_op;
+    if (l->made[op] != NULL && !made_layers_equal(l, op, values[g->nodes[n].out[0]], a))
+      fail_msg("seed %llu schedule %d: operator %d differs", (unsigned long long)seed,
+               l->c->options.schedule, op);
   }
-  s->rows_seen += made;
 }
 
 static void run_and_check(struct arena *a, const struct compiled *c, uint64_t seed) {
@@ -90,19 +79,17 @@ static void run_and_check(struct arena *a, const struct compiled *c, uint64_t se
   const size_t need = mote_arena_bytes((const void *)c->plan);
   void *plan = exact_block(c->plan, c->plan_bytes), *arena = exact_block(NULL, need);
   assert_int_equal(mote_open(&m, plan, c->plan_bytes, arena, need), MOTE_OK);
-  struct seen s = {c, values, 0, -1};
-  m.hook = tap;
-  m.hook_context = &s;
+  struct made_layers layers = made_layers_new(c, a);
+  m.hook = made_layers_hook;
+  m.hook_context = &layers;
   for (int again = 0; again < 2;
        again++) { /* a second run must not depend on what the first left */
     memcpy(mote_input(&m, 0), inputs[0], graph_bytes(&g->tensors[g->inputs[0]]));
     mote_run(&m);
     check_outputs(c, &m, values, seed);
+    check_made(a, &layers, values, seed);
   }
-  if (s.wrong_step >= 0)
-    fail_msg("seed %llu schedule %d: step %d differs", (unsigned long long)seed,
-             c->options.schedule, s.wrong_step);
-  assert_true(s.rows_seen > 0 || c->n_steps == 0);
+  assert_true(layers.rows > 0 || c->n_steps == 0);
   free(plan);
   free(arena);
 }

@@ -38,21 +38,37 @@ static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, 
     layer->rank = t->rank;
     memcpy(layer->dims, t->dims, sizeof layer->dims);
     layer->bytes = graph_bytes(t);
-    layer->macs += graph_macs(g, n);
+    layer->source_macs += graph_macs(g, n);
     layer->weight_bytes += (size_t)graph_weight_bytes(g, n);
   }
   return true;
 }
 
+/* The operator that reads a tensor first. */
+static int reader_of(const struct graph *g, int tensor) {
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int i = 0; i < g->nodes[n].n_in; i++)
+      if (g->nodes[n].in[i] == tensor) return g->nodes[n].source_op;
+  return -1;
+}
+
+/* Adds to what was done to a layer. */
+static void say(const struct pass *p, struct compile_layer *layer, const char *what) {
+  layer->why = layer->why == NULL ? what : arena_printf(p->arena, "%s; %s", layer->why, what);
+}
+
 /* Ties layers to steps, and views to what they view. */
 static void finish_layers(const struct program *p, struct pass *pass) {
   const struct graph *g = p->graph;
-  for (int i = 0; i < p->n_work; i++) pass->layers[g->nodes[p->work[i].node].source_op].step = i;
   for (int i = 0; i < p->n_work; i++) {
     const struct graph_node *node = &g->nodes[p->work[i].node];
+    struct compile_layer *layer = &pass->layers[node->source_op];
+    layer->step = i;
+    layer->macs = graph_macs(g, p->work[i].node);
+    if (layer->unread > 0) layer->fused_into = reader_of(g, node->out[0]);
     if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].op == MOTE_OP_MEAN)
-      pass->layers[node->source_op].why =
-          "one window over the whole map: rows are added as they come, the same sum of integers";
+      say(pass, layer,
+          "one window over the whole map: rows are added as they come, the same sum of integers");
   }
   for (int n = 0; n < g->n_nodes; n++) {
     const struct graph_node *node = &g->nodes[n];
@@ -60,19 +76,21 @@ static void finish_layers(const struct program *p, struct pass *pass) {
     struct compile_layer *layer = &pass->layers[node->source_op];
     const int producer = g->tensors[node->in[0]].producer;
     layer->fate = COMPILE_VIEW;
-    layer->why = "the same bytes in another shape: nothing is copied";
+    layer->why =
+        "the same bytes in another shape: nothing is copied"; /* its channels are its input's */
     if (producer >= 0) layer->view_of_op = g->nodes[producer].source_op;
     for (int i = 0; i < g->n_inputs; i++)
       if (g->inputs[i] == node->in[0]) layer->view_of_input = i;
   }
 }
 
-static bool run_passes(struct pass *p, const struct graph *g, const struct graph **out,
-                       struct err *e) {
+static bool run_passes(struct pass *p, const struct graph *g, bool all_channels,
+                       const struct graph **out, struct err *e) {
   g = pass_drop_dead(p, g);
   if (!pass_fold_constants(p, g, &g, e)) return false;
   g = pass_fuse_pads(p, g);
-  *out = pass_drop_dead(p, g);
+  g = pass_drop_dead(p, g);
+  *out = all_channels ? g : pass_remove_channels(p, g);
   return true;
 }
 
@@ -87,10 +105,11 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (out->options.pointer_bytes == 0) out->options.pointer_bytes = (int)sizeof(void *);
   if (!make_layers(g, a, &pass, e)) return false;
   for (int n = 0; n < g->n_nodes; n++) {
-    out->macs += graph_macs(g, n);
+    out->source_macs += graph_macs(g, n);
     out->source_weight_bytes += (size_t)graph_weight_bytes(g, n);
   }
-  if (!run_passes(&pass, g, &out->graph, e)) return false;
+  if (!run_passes(&pass, g, options->all_channels, &out->graph, e)) return false;
+  for (int n = 0; n < out->graph->n_nodes; n++) out->macs += graph_macs(out->graph, n);
   if (!program_lower(out->graph, a, &program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
@@ -108,6 +127,24 @@ bool compile_graph(const struct graph *g, const struct compile_options *options,
   if (compile(g, options, a, out, e)) return true;
   err_file(e, g->name);
   return false;
+}
+
+size_t compile_layer_made(const struct compile_layer *l) {
+  return l->fill == NULL ? l->bytes : l->bytes / (size_t)l->channels * (size_t)l->kept;
+}
+
+bool compile_layer_expand(const struct compile_layer *l, const void *made, size_t n, void *out) {
+  const uint8_t *from = made;
+  int8_t *to = out;
+  if (l->unread > 0) return false;
+  if (l->fill == NULL) {
+    memcpy(out, made, n);
+    return true;
+  }
+  for (size_t pixel = 0; pixel < n / (size_t)l->kept; pixel++)
+    for (int c = 0; c < l->channels; c++)
+      *to++ = (int8_t)(l->fill[c] == COMPILE_KEPT ? (int8_t)*from++ : l->fill[c]);
+  return true;
 }
 
 bool compile_write_mote(const struct compiled *c, const char *path, struct err *e) {

@@ -29,6 +29,7 @@ struct compile_options {
   size_t ram_bytes; /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
                         * says the least that is possible. */
   enum compile_schedule schedule;
+  bool all_channels;   /* channels that need not be computed stay: for tests and comparison */
   unsigned spare_rows; /* rows added to every ring beyond the proven need: for tests */
 };
 
@@ -72,6 +73,8 @@ enum compile_fate {
   COMPILE_CONSTANT, /* its output never changes: `data` */
   COMPILE_DEAD      /* no output of the model depends on it */
 };
+/* What became of a channel, where it is not the constant that it always was. */
+enum { COMPILE_KEPT = 1000, COMPILE_UNREAD = 1001 /* nothing reads it: nobody computes it */ };
 struct compile_layer {
   int source_op; /* = its index in layers[] */
   enum mote_op op;
@@ -85,9 +88,15 @@ struct compile_layer {
   enum mote_type type;
   int rank;
   int32_t dims[GRAPH_MAX_RANK];
-  size_t bytes; /* of the output */
-  int64_t macs;
+  size_t bytes;        /* of the source model's output */
+  int64_t macs;        /* of the plan */
+  int64_t source_macs; /* of the source model */
   size_t weight_bytes; /* of the source model: int8 weights and biases */
+  int channels, kept;  /* of the last axis: in the source, in the plan; 0, 0: as they were */
+  int unread; /* removed channels whose values nobody knows: then the output exists in no plan, and
+                         * fused_into tells who does not read them */
+  const int16_t
+      *fill; /* [channels] COMPILE_KEPT, COMPILE_UNREAD, or the constant; NULL: all are kept */
 };
 
 struct compiled {
@@ -102,8 +111,9 @@ struct compiled {
   size_t least_arena_bytes;   /* a lower bound for any order of memory within the chosen segments */
   size_t flash_weight_bytes;  /* weights, biases, requantisation constants, as packed */
   size_t source_weight_bytes; /* int8 weights and int32 biases of the source model */
-  int64_t macs;
-  int64_t instructions;         /* estimate */
+  int64_t macs;               /* of the plan */
+  int64_t source_macs;        /* of the source model */
+  int64_t instructions;       /* estimate */
   int64_t fastest_instructions; /* estimate of the fastest plan */
 
   int n_steps, n_layers, n_pieces, n_segments;
@@ -111,6 +121,12 @@ struct compiled {
   const struct compile_layer *layers; /* every operator of the source model, in its order */
   const struct compile_piece *pieces;
 };
+
+/* Bytes that a step makes of this layer: less than layer->bytes where channels were removed. */
+size_t compile_layer_made(const struct compile_layer *layer);
+/* Puts removed channels back: n bytes as made, whole pixels, become n / kept * channels bytes of the source's
+ * output. alias: none. Returns false where the layer has unread channels: there is no such output. */
+bool compile_layer_expand(const struct compile_layer *layer, const void *made, size_t n, void *out);
 
 /* Compiles g. errors: an operator, type or shape that no kernel covers (names the node and what would work);
  * a plan that cannot fit options->ram_bytes. */
@@ -147,8 +163,9 @@ struct compile_measured {
 };
 
 /* Adds the keys of report.json to the open object of j; the caller writes target and its own keys.
- *   flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs
- *   layers[]: index operator output_shape macs instructions hash fused_into (and fate, why)
+ *   flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs source_macs
+ *   layers[]: index operator output_shape macs source_macs instructions hash fused_into (and fate, why,
+ *   channels_removed)
  *   memory[]: the pieces of the arena over the segments.   m: may be NULL. */
 void compile_report_json(const struct compiled *c, const struct compile_measured *m,
                          struct json *j);

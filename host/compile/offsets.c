@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEARCH_ITEMS = 14, SEARCH_BUDGET = 300000 };
+enum { SEARCH_ITEMS = 14, SEARCH_BUDGET = 300000, CHANCES = 1000 };
 
 struct search {
   struct item *items;
@@ -18,6 +18,7 @@ struct search {
   int64_t *offset, *best; /* [n] */
   bool *placed;
   size_t best_bytes, least;
+  int top; /* of the last order that was placed: the item whose end is highest */
   int budget;
 };
 
@@ -59,7 +60,8 @@ static void keep_if_best(struct search *s, size_t bytes) {
   memcpy(s->best, s->offset, (size_t)s->n * sizeof *s->best);
 }
 
-static void place_in_order(struct search *s, const int *order) {
+/* Places all items, and returns the bytes that they take. */
+static size_t place_in_order(struct search *s, const int *order) {
   size_t bytes = 0;
   memset(s->placed, 0, (size_t)s->n * sizeof *s->placed);
   for (int k = 0; k < s->n; k++) {
@@ -67,9 +69,13 @@ static void place_in_order(struct search *s, const int *order) {
     s->offset[i] = lowest(s, i);
     s->placed[i] = true;
     const size_t end = (size_t)s->offset[i] + s->items[i].bytes;
-    if (end > bytes) bytes = end;
+    if (end > bytes) {
+      bytes = end;
+      s->top = i;
+    }
   }
   keep_if_best(s, bytes);
+  return bytes;
 }
 
 static void search_orders(struct search *s, int depth, size_t bytes) {
@@ -100,6 +106,40 @@ static int64_t key_of(const struct item *item, int rule) {
   }
 }
 
+/* Moves item order[from] to place `to`, the others up or down. */
+static void move(int *order, int from, int to) {
+  const int item = order[from];
+  for (; from > to; from--) order[from] = order[from - 1];
+  for (; from < to; from++) order[from] = order[from + 1];
+  order[to] = item;
+}
+
+/* Orders by chance: cheap, and good for graphs too large to search through. Half of the moves bring the item at
+ * the top to an earlier place, where the room below it is still free. */
+static void search_by_chance(struct search *s, int *order, struct arena *a) {
+  struct rng rng;
+  int *before = ARENA_ARRAY(a, int, s->n);
+  size_t now = place_in_order(s, order);
+  rng_seed(&rng, 1);
+  for (int round = 0; round < CHANCES && s->best_bytes > s->least; round++) {
+    const int top = s->top;
+    int from = (int)rng_below(&rng, (uint32_t)s->n), to = (int)rng_below(&rng, (uint32_t)s->n);
+    if (rng_below(&rng, 2) == 0) {
+      for (from = 0; order[from] != top;) from++;
+      to = (int)rng_below(&rng, (uint32_t)from + 1);
+    }
+    memcpy(before, order, (size_t)s->n * sizeof *order);
+    move(order, from, to);
+    const size_t bytes = place_in_order(s, order);
+    if (bytes <= now || rng_below(&rng, 16) == 0) {
+      now = bytes;
+    } else {
+      memcpy(order, before, (size_t)s->n * sizeof *order);
+      s->top = top;
+    }
+  }
+}
+
 size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least,
                      struct arena *a) {
   struct search s = {.items = items,
@@ -122,21 +162,7 @@ size_t offsets_place(struct item *items, int n, const struct apart *apart, size_
     }
     place_in_order(&s, order);
   }
-  /* Chance orders: cheap, and enough for graphs too large to search through. */
-  struct rng rng;
-  rng_seed(&rng, 1);
-  for (int round = 0; round < 400 && s.best_bytes > least; round++) {
-    const uint32_t i = rng_below(&rng, (uint32_t)n), k = rng_below(&rng, (uint32_t)n);
-    const int swap = order[i];
-    const size_t before = s.best_bytes;
-    order[i] = order[k];
-    order[k] = swap;
-    place_in_order(&s, order);
-    if (s.best_bytes == before && rng_below(&rng, 4) != 0) {
-      order[k] = order[i];
-      order[i] = swap;
-    }
-  }
+  search_by_chance(&s, order, a);
   memset(s.placed, 0, (size_t)n * sizeof *s.placed);
   if (n <= SEARCH_ITEMS) search_orders(&s, 0, 0);
   for (int i = 0; i < n; i++) items[i].offset = s.best[i];

@@ -4,13 +4,14 @@
  *   fold_constants  nodes whose inputs are all constant become their output
  *   fuse_pads       PAD in front of convolutions becomes their own padding
  *
+ * (remove_channels, the fourth, is in channels.c.)
+ *
  * invariant: tensor indices stay the same, so tensors of the source graph keep their names for the tap. */
 #include "host/compile/private.h"
 
 #include <string.h>
 
-/* A copy whose nodes and tensors may be changed. */
-static struct graph *copy_graph(struct arena *a, const struct graph *g) {
+struct graph *pass_copy_graph(struct arena *a, const struct graph *g) {
   struct graph *c = ARENA_NEW(a, struct graph);
   *c = *g;
   c->arena = a;
@@ -36,7 +37,7 @@ static void remove_nodes(struct graph *g, const bool *gone) {
   g->n_nodes = kept;
 }
 
-static struct compile_layer *layer_of(struct pass *p, const struct graph_node *n) {
+struct compile_layer *pass_layer(struct pass *p, const struct graph_node *n) {
   if (p->layers == NULL || n->source_op < 0 || n->source_op >= p->n_layers) return &p->ignored;
   return &p->layers[n->source_op];
 }
@@ -53,13 +54,13 @@ const struct graph *pass_drop_dead(struct pass *p, const struct graph *g) {
     for (int i = 0; i < node->n_in && !gone[n]; i++)
       if (node->in[i] >= 0) needed[node->in[i]] = true;
     if (!gone[n]) continue;
-    struct compile_layer *layer = layer_of(p, node);
+    struct compile_layer *layer = pass_layer(p, node);
     if (layer->fate != COMPILE_STEP) continue; /* another pass has already said what became of it */
     layer->fate = COMPILE_DEAD;
     layer->why = "left out: no output of the model depends on it";
   }
   if (n_gone == 0) return g;
-  struct graph *c = copy_graph(p->arena, g);
+  struct graph *c = pass_copy_graph(p->arena, g);
   remove_nodes(c, gone);
   return c;
 }
@@ -92,12 +93,12 @@ bool pass_fold_constants(struct pass *p, const struct graph *g, const struct gra
     for (int i = 0; i < node->n_in; i++)
       if (node->in[i] >= 0 && now->tensors[node->in[i]].data == NULL) constant = false;
     if (!constant) continue;
-    if (c == NULL) c = copy_graph(p->arena, g);
+    if (c == NULL) c = pass_copy_graph(p->arena, g);
     const void *data = NULL;
     if (!evaluate_node(p, c, n, &data, e)) return false;
     c->tensors[node->out[0]].data = data;
     gone[n] = true;
-    struct compile_layer *layer = layer_of(p, node);
+    struct compile_layer *layer = pass_layer(p, node);
     layer->fate = COMPILE_CONSTANT;
     layer->data = data;
     layer->why = "computed by the compiler: all its inputs are constant";
@@ -135,7 +136,7 @@ const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g) {
       }
     }
     if (!fits || first_reader < 0) continue;
-    if (c == NULL) c = copy_graph(p->arena, g);
+    if (c == NULL) c = pass_copy_graph(p->arena, g);
     for (int r = n + 1; r < c->n_nodes; r++) {
       struct graph_node *reader = &c->nodes[r];
       if (reader->in[0] != pad->out[0]) continue;
@@ -147,7 +148,7 @@ const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g) {
       reader->attrs.pad_right += pad->attrs.pad_right;
     }
     gone[n] = true;
-    struct compile_layer *layer = layer_of(p, pad);
+    struct compile_layer *layer = pass_layer(p, pad);
     layer->fate = COMPILE_FUSED;
     layer->fused_into = g->nodes[first_reader].source_op;
     layer->why = "its border is the zero point, which is what the convolution takes for padding";

@@ -18,6 +18,61 @@ const struct graph *pass_drop_dead(struct pass *p, const struct graph *g);
 bool pass_fold_constants(struct pass *p, const struct graph *g, const struct graph **out,
                          struct err *e);
 const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g);
+/* Removes channels that are constant for any input, and those that nothing reads. New constants get new tensor
+ * indices behind the old ones. needs: graph_check (of the source). */
+const struct graph *pass_remove_channels(struct pass *p, const struct graph *g);
+/* A copy whose nodes and tensors may be changed. */
+struct graph *pass_copy_graph(struct arena *a, const struct graph *g);
+/* Where to tell what becomes of the operator that a node stands for. */
+struct compile_layer *pass_layer(struct pass *p, const struct graph_node *n);
+
+/* ---- channels: what is known of them ------------------------------------------ */
+/* A channel is an index of a tensor's last axis; a tensor of rank 0 has one. */
+int channels_of(const struct graph_tensor *t);
+struct range {
+  int16_t low, high; /* int8 values, both included */
+};
+struct channels {
+  const struct graph *g;
+  int n;
+  int *first; /* [n_tensors + 1] a tensor's first channel in range[]; constants have none */
+  struct range *range; /* [n] */
+};
+#define CHANNELS_MOST (1 << 20)
+/* The ranges of all computed tensors. false: more than CHANNELS_MOST channels. cost: one pass over all weights. */
+bool channels_ranges(const struct graph *g, struct arena *a, struct channels *out);
+/* The same bytes seen with `view` channels: element i of a vector is one of those channels that have the same
+ * rest by the greatest common divisor; its range is their hull. */
+void ranges_view(const struct range *from, int channels, int view, struct range *to);
+int greatest_common_divisor(int a, int b);
+
+/* CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED alike: the weight of output channel o, tap t (ky * kernel_w +
+ * kx) and input i is weights[o * per_out + t * per_tap + i], i < depth. Depthwise: the input is o / multiplier. */
+struct weighted {
+  const int8_t *weights;
+  const int32_t *bias; /* NULL: none */
+  int32_t zp;          /* of the input */
+  int out_c, kernel_h, kernel_w, depth, multiplier /* 0: not depthwise */;
+  int64_t per_out, per_tap;
+};
+bool weighted_of(const struct graph *g, const struct graph_node *n, struct weighted *w);
+/* How a sum, bias included, becomes an output: never less as it grows. */
+struct finish {
+  int32_t multiplier, zp, low, high;
+  int shift;
+};
+struct finish finish_of(const struct graph *g, int node, int channel);
+int16_t finish_sum(const struct finish *f, int64_t sum);
+struct span {
+  int first, end;
+};
+/* The sets of taps that lie inside the input at some output, rows and columns apart; `every`: at all outputs. */
+struct window {
+  int n_rows, n_columns;
+  struct span *rows, *columns, every_row, every_column;
+};
+void window_of(const struct graph *g, const struct graph_node *n, const struct weighted *w,
+               struct arena *a, struct window *out);
 
 /* ---- work: a node as a row machine ------------------------------------------ */
 /* How a step sees a tensor. */

@@ -22,14 +22,16 @@ static void put_layer(const struct compile_layer *l, const struct compiled *c,
   json_put_string(j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
   put_shape(j, "output_shape", l->dims, l->rank);
   json_put_int(j, "macs", l->macs);
+  json_put_int(j, "source_macs", l->source_macs);
   maybe_int(j, "instructions",
             m != NULL && m->step_instructions != NULL && l->step >= 0
                 ? m->step_instructions[l->step]
                 : -1);
   json_put_string(j, "hash", hash);
-  maybe_int(j, "fused_into", l->fate == COMPILE_FUSED ? l->fused_into : -1);
+  maybe_int(j, "fused_into", l->fused_into);
   json_put_string(j, "fate", compile_fate_text(l->fate));
   json_put_string(j, "why", l->why);
+  json_put_int(j, "channels_removed", l->channels - l->kept);
   json_put_int(j, "weight_bytes", (int64_t)l->weight_bytes);
   maybe_int(j, "flash_weight_bytes", l->step >= 0 ? (int64_t)c->steps[l->step].weight_bytes : 0);
   maybe_int(j, "segment", l->step >= 0 ? c->steps[l->step].segment : -1);
@@ -60,6 +62,7 @@ void compile_report_json(const struct compiled *c, const struct compile_measured
   maybe_int(j, "ram_static_bytes", m != NULL ? m->ram_static_bytes : -1);
   maybe_int(j, "stack_bytes", m != NULL ? m->stack_bytes : -1);
   json_put_int(j, "macs", c->macs);
+  json_put_int(j, "source_macs", c->source_macs);
   json_put_int(j, "model_weight_bytes", (int64_t)c->source_weight_bytes);
   json_put_int(j, "plan_bytes", (int64_t)c->plan_bytes);
   json_put_int(j, "segments", c->n_segments);
