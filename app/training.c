@@ -119,7 +119,8 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
   size_t part = (n * sizeof(int16_t) + 15) & ~(size_t)15;
   size_t scratch = (block->scratch_bytes + 15) & ~(size_t)15;
   const bool warp = seed != 0 && has_bands(block);
-  uint8_t *memory = malloc(2 * part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
+  uint8_t *memory =
+      malloc(2 * part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
   if (!memory) abort(); /* a few kilobytes: the machine has no memory left at all */
   int16_t *samples = (int16_t *)(void *)memory, *placed = (int16_t *)(void *)(memory + part);
   if (seed == 0)

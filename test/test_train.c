@@ -750,8 +750,8 @@ static void bands_are_warped_apart(void **state) {
   train_augment_bands(&floor, in, H, W, 85.0f, 3, out);
   for (int i = 0; i < W; i++) assert_true(out[i] > in[i]);
   for (int i = 0; i < H * W; i++) in[i] = i % 2 ? 32767 : -32768; /* the ends stay in the range */
-  const struct train_augment all = {.time_stretch = 1, .band_warp = 0.5f, .slope_db = 40,
-                                    .floor_chance = 1, .floor_db_max = 10};
+  const struct train_augment all = {
+      .time_stretch = 1, .band_warp = 0.5f, .slope_db = 40, .floor_chance = 1, .floor_db_max = 10};
   for (uint64_t seed = 0; seed < 20; seed++) train_augment_bands(&all, in, H, W, 85.0f, seed, out);
 }
 

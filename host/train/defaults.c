@@ -106,7 +106,8 @@ static bool make_plan(struct arena *a, enum train_input input, int h, int w, int
 /* ---- the choice ----------------------------------------------------------------------- */
 static const int widths[] = {96, 64, 48, 32, 24, 16, 12, 8};
 static const char *const family_text[] = {
-    [TRAIN_INPUT_AUDIO] = "convolutions over time and frequency, twice the channels with each halving",
+    [TRAIN_INPUT_AUDIO] =
+        "convolutions over time and frequency, twice the channels with each halving",
     [TRAIN_INPUT_MOTION] =
         "depthwise separable convolutions over time, all axes joined in the first layer",
     [TRAIN_INPUT_IMAGE] = "depthwise separable convolutions, twice the channels with each halving",
