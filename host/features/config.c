@@ -75,12 +75,11 @@ static void defaults_speech(struct features_config *c, struct text *why) {
   c->bands = 40;
   c->low_hz = 60;
   c->high_hz = c->rate_hz / 2 < 7600 ? 0.475 * c->rate_hz : 7600;
+  c->normalise = FEATURES_NORMALISE_MEAN;
   c->floor_db = 0;
   if (c->kind == FEATURES_MFCC) {
-    c->normalise = FEATURES_NORMALISE_MEAN;
     c->coefficients = 13;
   } else {
-    c->normalise = c->channels == 1 ? FEATURES_NORMALISE_TILT : FEATURES_NORMALISE_MEAN;
     c->range_db = 45;
   }
   /* Few points a second: as many bands as the spectrum can tell apart. */
@@ -93,16 +92,11 @@ static void defaults_speech(struct features_config *c, struct text *why) {
       "plosive. %d mel bands from %g to %g Hz follow the ear's resolution; below lies hum. ",
       c->frame_ms, c->hop_ms, c->bands, c->low_hz, c->high_hz);
   say(why,
-      c->kind == FEATURES_MFCC
-          ? "Each coefficient's mean over the window is taken off, so that loudness and microphone "
-            "do not count."
-      : c->normalise == FEATURES_NORMALISE_MEAN
-          ? "Each band's mean over the window is taken off, so that loudness and microphone do not "
-            "count."
-          : "A straight line through the bands' means is taken off, so that neither loudness nor "
-            "a bright or dull microphone counts, while a vowel stays what it is. Values more than "
-            "45 dB below the window's loudest are raised to that, so that silence looks the same "
-            "in every recording.");
+      "Each band's mean over the window is taken off, so that loudness, microphone and much of the "
+      "speaker's timbre do not count.%s",
+      c->kind == FEATURES_MFCC ? ""
+                               : " Values more than 45 dB below the window's loudest are raised to "
+                                 "that, so that silence looks the same in every recording.");
 }
 
 static void defaults_spectrum(struct features_config *c, struct text *why) {
