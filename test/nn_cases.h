@@ -211,6 +211,7 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
   struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
   struct case_window w = case_window(r, 1);
   if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 3;
+  if (case_range(r, 0, 4) == 0) w.kernel_w = 1, w.kernel_h = case_range(r, 2, 7);
   const int reach = (w.kernel_w - 1) * w.dilation_w;
   if (w.pad_left > reach) w.pad_left = reach;
   const int multiplier = case_range(r, 0, 2) ? 1 : case_range(r, 1, 3);

@@ -42,6 +42,33 @@ void mote_dsp_general(struct dsp_frame *f) {
   f->out++;
 }
 
+/* Small dense layers cannot afford a call. */
+static inline __attribute__((always_inline)) void channels_outputs(const struct mote_output *o,
+                                                                   const void *params, uint32_t c,
+                                                                   const int32_t *sums, uint32_t n,
+                                                                   int8_t *out) {
+  if (o->wide) {
+    for (uint32_t i = 0; i < n; i++) mote_dsp_outputs(o, params, c + i, &sums[i], 1, out + i, 1);
+    return;
+  }
+  const uint32_t *words = (const uint32_t *)mote_at(params, o->requant_at) + c;
+  const int32_t zp_word = 2 * o->zp + 1, less_shift = -o->shift_base - 1, low = o->low,
+                high = o->high;
+  for (; n; n--, sums++) {
+    const uint32_t word = *words++;
+    const int32_t less = (int32_t)(word & 3) + less_shift;
+    const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
+    const int32_t nudge = (int32_t)((uint32_t)zp_word << less) + (*sums >> 31);
+    const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
+    *out++ = (int8_t)mote_clamp(smmlar(doubled, multiplier, nudge) >> (less + 1), low, high);
+  }
+}
+
+void mote_dsp_channels(const struct mote_output *o, const void *params, uint32_t c,
+                       const int32_t *sums, uint32_t n, int8_t *out) {
+  channels_outputs(o, params, c, sums, n, out);
+}
+
 /* ---- widening ---------------------------------------------------------------------------- */
 
 void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
@@ -117,29 +144,6 @@ static int32_t dense_sum(const struct mote_dense_job *d, const int8_t *w, uint32
   return sum;
 }
 
-/* Outputs of n neighbouring channels. */
-static void dense_outputs(const struct mote_dense_job *d, uint32_t c, const int32_t *sums,
-                          uint32_t n) {
-  const struct mote_output *o = d->output;
-  if (o->wide) {
-    for (uint32_t i = 0; i < n; i++)
-      mote_dsp_outputs(o, d->params, c + i, &sums[i], 1, d->out + c + i, 1);
-    return;
-  }
-  const uint32_t *words = (const uint32_t *)mote_at(d->params, o->requant_at) + c;
-  const int32_t zp_word = 2 * o->zp + 1, less_shift = -o->shift_base - 1, low = o->low,
-                high = o->high;
-  int8_t *out = d->out + c;
-  for (; n; n--, sums++) {
-    const uint32_t word = *words++;
-    const int32_t less = (int32_t)(word & 3) + less_shift;
-    const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
-    const int32_t nudge = (int32_t)((uint32_t)zp_word << less) + (*sums >> 31);
-    const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
-    *out++ = (int8_t)mote_clamp(smmlar(doubled, multiplier, nudge) >> (less + 1), low, high);
-  }
-}
-
 void mote_isa_dense__dsp(const struct mote_dense_job *d) {
   const uint32_t step = (d->n + 3) & ~(uint32_t)3, whole = d->n & ~(uint32_t)3;
   for (uint32_t c = 0, some; c < d->channels; c += some) {
@@ -159,7 +163,7 @@ void mote_isa_dense__dsp(const struct mote_dense_job *d) {
     for (uint32_t i = 0; i < some; i++) {
       if (done < d->n) f.sums[i] = dense_sum(d, f.weights + (size_t)i * step, done, f.sums[i]);
     }
-    dense_outputs(d, c, f.sums, some);
+    channels_outputs(d->output, d->params, c, f.sums, some, d->out + c);
   }
 }
 

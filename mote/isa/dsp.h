@@ -80,6 +80,10 @@ static inline uint32_t load_part(const int8_t *p, uint32_t n) {
 void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t c,
                       const int32_t *sums, uint32_t n, int8_t *out, uint32_t step);
 
+/* Outputs of the sums of n neighbouring channels of one pixel, from channel c on. */
+void mote_dsp_channels(const struct mote_output *o, const void *params, uint32_t c,
+                       const int32_t *sums, uint32_t n, int8_t *out);
+
 /* ---- the assembly loops ---------------------------------------------------------- */
 
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in

@@ -7,7 +7,8 @@
  *
  * 3x3 windows have assembly loops. Five registers hold the nine weights; with stride 1, P neighbouring
  * pixels share their columns, so P outputs are P + 2 LDRD and 6 P multiplications (9 MAC in 6 instructions).
- * Any other kernel takes the loop in C. */
+ * Kernels one column wide share nothing between pixels: they read the rows as they are, four channels at a
+ * time, without scratch. Any other kernel takes the loop in C, two pixels at a time. */
 #include "mote/isa/dsp.h"
 
 #if MOTE_ISA_DSP
@@ -20,48 +21,45 @@ static inline int32_t column_step(const struct mote_depthwise_job *d) {
                    mote_isa_column_words((uint32_t)d->kernel_h));
 }
 
-/* Four channels, or the n that are left, of row i's column. A row that is missing, or beyond the last, is the
- * zero point, which widens to 0. */
-static __attribute__((noinline)) uint32_t load_lanes(const struct mote_depthwise_job *d, int32_t i,
-                                                     int32_t at, int32_t n) {
-  const int8_t *row = i < d->kernel_h ? (const int8_t *)d->rows[i] : NULL;
-  if (row == NULL) return ((uint32_t)d->in_zp & 0xFF) * 0x01010101u;
-  return n >= 4 ? load(row + at) : load_part(row + at, (uint32_t)n);
+/* Four channels, or the n that are left, of row i; a row that is missing, or not before `end`, is the zero point,
+ * which widens to 0. */
+static inline uint32_t load_lanes(const void *const *rows, int32_t i, int32_t end, int32_t at,
+                                  int32_t n, uint32_t nothing) {
+  if (i >= end || rows[i] == NULL) return nothing;
+  const int8_t *from = (const int8_t *)rows[i] + at;
+  return n >= 4 ? load(from) : load_part(from, (uint32_t)n);
 }
-
-/* Rows i and i + 2 to words `step` apart. */
-static __attribute__((noinline)) void transpose(const struct mote_depthwise_job *d, int32_t i,
-                                                int32_t at, int32_t n, uint32_t *to) {
-  const uint32_t minus = both(-d->in_zp), step = mote_isa_column_words((uint32_t)d->kernel_h);
-  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
-  const uint32_t x = load_lanes(d, i, at, n), y = load_lanes(d, i + 2, at, n);
-  to[0] = bottoms(even_add(minus, x), even_add(minus, y));
-  if (lanes > 1) to[step] = bottoms(odd_add(minus, x), odd_add(minus, y));
-  if (lanes > 2) to[2 * step] = tops(even_add(minus, x), even_add(minus, y));
-  if (lanes > 3) to[3 * step] = tops(odd_add(minus, x), odd_add(minus, y));
+static inline uint32_t zero_points(const struct mote_depthwise_job *d) {
+  return ((uint32_t)d->in_zp & 0xFF) * 0x01010101u;
 }
 
 /* One column of any height: of each four rows (0, 2) and (1, 3). */
-static void transpose_any(const struct mote_depthwise_job *d, int32_t at, int32_t n, uint32_t *to) {
-  for (int32_t i = 0; i < d->kernel_h; i += 4, to += 2) {
-    transpose(d, i, at, n, to);
-    if (i + 1 < d->kernel_h) transpose(d, i + 1, at, n, to + 1);
+static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_job *d, int32_t at,
+                                                    int32_t n, uint32_t *to) {
+  const uint32_t minus = both(-d->in_zp), nothing = zero_points(d);
+  const uint32_t step = mote_isa_column_words((uint32_t)d->kernel_h);
+  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
+  int32_t i = 0;
+  for (uint32_t *end = to + step; to != end; to++, i += i & 1 ? 3 : 1) {
+    const uint32_t x = load_lanes(d->rows, i, d->kernel_h, at, n, nothing),
+                   y = load_lanes(d->rows, i + 2, d->kernel_h, at, n, nothing);
+    const uint32_t xe = even_add(minus, x), ye = even_add(minus, y);
+    to[0] = bottoms(xe, ye);
+    if (lanes == 1) continue;
+    const uint32_t xo = odd_add(minus, x), yo = odd_add(minus, y);
+    to[step] = bottoms(xo, yo);
+    if (lanes > 2) to[2 * step] = tops(xe, ye);
+    if (lanes > 3) to[3 * step] = tops(xo, yo);
   }
 }
 
 /* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
- * instructions a column. The eight words of a column are r4..r11, stored at once. A missing row is read as
- * another; the caller clears it. */
-static uint32_t *transpose3(const struct mote_depthwise_job *d, int32_t at, int32_t columns,
-                            uint32_t *to) {
-  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
-               *c = (const int8_t *)d->rows[2],
-               *any = b   ? b
-                      : a ? a
-                          : c;
-  register const int8_t *r0 __asm__("r0") = (a ? a : any) + at;
-  register const int8_t *r1 __asm__("r1") = any + at;
-  register const int8_t *r2 __asm__("r2") = (c ? c : any) + at;
+ * instructions a column. The eight words of a column are r4..r11, stored at once. */
+static uint32_t *transpose3(const struct mote_depthwise_job *d, const int8_t *const *rows,
+                            int32_t at, int32_t columns, uint32_t *to) {
+  register const int8_t *r0 __asm__("r0") = rows[0] + at;
+  register const int8_t *r1 __asm__("r1") = rows[1] + at;
+  register const int8_t *r2 __asm__("r2") = rows[2] + at;
   register int32_t r3 __asm__("r3") = d->in_c;
   register uint32_t *ip __asm__("ip") = to;
   register uint32_t lr __asm__("lr") = both(-d->in_zp);
@@ -107,42 +105,58 @@ static uint32_t *clear(uint32_t *to, int32_t words) {
 struct strip {
   int32_t first, inside; /* column of the row, and how many of the strip lie in it */
   uint32_t *to;          /* where these go */
+  const int8_t
+      *rows[3]; /* of kernels of three rows; a missing one is read as another, and masked */
+  uint32_t outer, middle;
 };
 
-static __attribute__((noinline)) struct strip strip_of(const struct mote_depthwise_job *d,
-                                                       int32_t x, int32_t columns) {
+/* Whether three rows can be transposed at once. */
+static int three_rows(const struct mote_depthwise_job *d) {
+  return d->kernel_h == 3 && d->in_c >= 4 && (d->rows[0] || d->rows[1] || d->rows[2]);
+}
+
+static void strip_rows(const struct mote_depthwise_job *d, struct strip *s) {
+  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
+               *c = (const int8_t *)d->rows[2],
+               *any = b   ? b
+                      : a ? a
+                          : c;
+  s->rows[0] = a ? a : any;
+  s->rows[1] = any;
+  s->rows[2] = c ? c : any;
+  s->outer = (a ? 0xFFFFu : 0) | (c ? 0xFFFF0000u : 0);
+  s->middle = b ? 0xFFFFFFFFu : 0;
+}
+
+static __attribute__((noinline)) void strip_place(const struct mote_depthwise_job *d, int32_t x,
+                                                  int32_t columns, struct strip *s) {
   const int32_t words = column_step(d);
   const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
-  struct strip s;
-  s.first = x + left;
-  s.inside = d->in_w - s.first;
-  if (s.inside > columns - left) s.inside = columns - left;
-  if (s.inside < 0) s.inside = 0;
-  s.to = clear((uint32_t *)d->scratch, left * words);
-  clear(s.to + s.inside * words, (columns - left - s.inside) * words);
-  return s;
+  s->first = x + left;
+  s->inside = d->in_w - s->first;
+  if (s->inside > columns - left) s->inside = columns - left;
+  if (s->inside < 0) s->inside = 0;
+  s->to = clear((uint32_t *)d->scratch, left * words);
+  clear(s->to + s->inside * words, (columns - left - s->inside) * words);
 }
 
 /* Transposes the strip's columns of channels c .. c + 3. */
 static void transpose_columns(const struct mote_depthwise_job *d, const struct strip *s,
                               int32_t c) {
   const int32_t n = d->in_c - c;
-  const int32_t words = column_step(d);
-  const void *const *rows = d->rows;
   int32_t at = s->first * d->in_c + c;
   uint32_t *to = s->to;
   if (s->inside == 0) return;
-  if (d->kernel_h != 3 || n < 4 || !(rows[0] || rows[1] || rows[2])) {
+  if (n < 4 || (s->outer | s->middle) == 0) { /* no three rows */
+    const int32_t words = column_step(d);
     for (int32_t i = 0; i < s->inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
     return;
   }
-  const uint32_t *end = transpose3(d, at, s->inside, to);
-  if (rows[0] && rows[1] && rows[2]) return;
-  const uint32_t outer = (rows[0] ? 0xFFFFu : 0) | (rows[2] ? 0xFFFF0000u : 0);
-  const uint32_t middle = rows[1] ? 0xFFFFFFFFu : 0;
+  const uint32_t *end = transpose3(d, s->rows, at, s->inside, to);
+  if ((s->outer & s->middle) == 0xFFFFFFFFu) return;
   for (; to != end; to += 2) {
-    to[0] &= outer;
-    to[1] &= middle;
+    to[0] &= s->outer;
+    to[1] &= s->middle;
   }
 }
 
@@ -318,8 +332,8 @@ void mote_dsp_depthwise4(struct dsp_frame *f);
 void mote_dsp_depthwise5(struct dsp_frame *f);
 void mote_dsp_depthwise(struct dsp_frame *f);
 
-/* Blocks of nearly equal size; two pixels are rare and go one by one. A stride goes in one block where the assembly makes the outputs, else pixel by
- * pixel. */
+/* Blocks of nearly equal size; two pixels are rare and go one by one. A stride goes in one block where the
+ * assembly makes the outputs, else pixel by pixel. */
 static uint32_t block_of(const struct mote_depthwise_job *d, const struct dsp_frame *f,
                          uint32_t left) {
   if (d->stride_w != 1) return f->general ? 1 : left;
@@ -361,26 +375,42 @@ static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const 
 
 /* ---- any kernel -------------------------------------------------------------------------- */
 
-/* The sum of one window. Four rows at a time: SXTB16 gives their weights as the words lie. The last rows of
- * the last column would read beyond the weights, so partial quads are put together byte by byte. */
-static int32_t window_any(const struct mote_depthwise_job *d, const uint32_t *columns,
-                          const int8_t *w, int32_t sum) {
-  const int32_t next = column_step(d) * d->dilation_w;
+/* The last `left` < 4 weights of a column, and what does not matter above them. A load would read beyond the
+ * weights of the last channel; so it ends with them, and begins, where the kernel has four weights, within
+ * them. */
+static inline uint32_t last_weights(const int8_t *w, int32_t left, int32_t kernel) {
+  return kernel >= 4 ? load(w + left - 4) >> (8 * (4 - left)) : load_part(w, (uint32_t)left);
+}
+
+/* Adds one window to sums[0], and the window `second` words on to sums[1]. Four rows at a time: SXTB16 gives
+ * their weights as the words lie. */
+static __attribute__((noinline)) void windows_any(const struct mote_depthwise_job *d,
+                                                  const uint32_t *columns, int32_t second,
+                                                  const int8_t *w, int32_t *sums) {
+  const int32_t next = column_step(d) * d->dilation_w, h = d->kernel_h;
+  int32_t a = sums[0], b = sums[1];
   for (int32_t j = d->kernel_w; j; j--, columns += next) {
-    const uint32_t *v = columns;
-    int32_t left = d->kernel_h;
-    for (; left >= 4; left -= 4, w += 4, v += 2) {
-      const uint32_t x = load(w);
-      sum = smlad(even(x), v[0], smlad(odd(x), v[1], sum));
+    const uint32_t *v = columns, *u = columns + second;
+    int32_t left = h;
+    for (; left >= 4; left -= 4, w += 4, v += 2, u += 2) {
+      const uint32_t x = load(w), e = even(x), o = odd(x);
+      a = smlad(e, v[0], a);
+      b = smlad(e, u[0], b);
+      a = smlad(o, v[1], a);
+      b = smlad(o, u[1], b);
     }
-    if (left) {
-      const uint32_t x = load_part(w, (uint32_t)left);
-      sum = smlad(even(x), v[0], sum);
-      if (left > 1) sum = smlad(odd(x), v[1], sum);
-      w += left;
-    }
+    if (left == 0) continue;
+    const uint32_t x = last_weights(w, left, d->kernel_w * h), e = even(x);
+    w += left;
+    a = smlad(e, v[0], a);
+    b = smlad(e, u[0], b);
+    if (left == 1) continue;
+    const uint32_t o = odd(x);
+    a = smlad(o, v[1], a);
+    b = smlad(o, u[1], b);
   }
-  return sum;
+  sums[0] = a;
+  sums[1] = b;
 }
 
 static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t oc,
@@ -391,15 +421,18 @@ static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns,
   int32_t sums[8];
   while (n) {
     const int32_t some = n < 8 ? n : 8;
-    for (int32_t i = 0; i < some; i++, columns += step) sums[i] = window_any(d, columns, w, bias);
+    for (int32_t i = 0; i < some; i += 2, columns += 2 * step) {
+      sums[i] = sums[i + 1] = bias;
+      windows_any(d, columns, i + 1 < some ? step : 0, w, sums + i);
+    }
     mote_dsp_outputs(d->output, d->params, oc, sums, (uint32_t)some, out, out_step);
     out += (uint32_t)some * out_step;
     n -= some;
   }
 }
 
-static void strip3(const struct mote_depthwise_job *d, const struct strip *s, uint32_t n,
-                   int8_t *out) {
+static __attribute__((noinline)) void strip3(const struct mote_depthwise_job *d,
+                                             const struct strip *s, uint32_t n, int8_t *out) {
   const uint32_t *columns = (const uint32_t *)d->scratch;
   const uint32_t multiplier = (uint32_t)d->multiplier;
   struct dsp_frame f;
@@ -422,13 +455,15 @@ static void strip3(const struct mote_depthwise_job *d, const struct strip *s, ui
   }
 }
 
-static void strip_any(const struct mote_depthwise_job *d, const struct strip *s, int32_t n,
-                      int8_t *out) {
+/* Channels from c on. */
+static __attribute__((noinline)) void strip_any(const struct mote_depthwise_job *d,
+                                                const struct strip *s, int32_t c, int32_t n,
+                                                int8_t *out) {
   const uint32_t words = mote_isa_column_words((uint32_t)d->kernel_h);
   const uint32_t *columns = (const uint32_t *)d->scratch;
   const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
-  uint32_t oc = 0;
-  for (int32_t c = 0; c < d->in_c; c += 4) {
+  uint32_t oc = (uint32_t)(c * d->multiplier);
+  for (; c < d->in_c; c += 4) {
     transpose_columns(d, s, c);
     for (uint32_t i = 0; i < 4 && c + (int32_t)i < d->in_c; i++)
       for (int32_t m = 0; m < d->multiplier; m++, oc++)
@@ -436,17 +471,86 @@ static void strip_any(const struct mote_depthwise_job *d, const struct strip *s,
   }
 }
 
+/* ---- kernels one column wide -------------------------------------------------------------- */
+
+/* Whether each window is one column within the row, read once: nothing is worth keeping in scratch. From two
+ * rows on, weights of the first three channels of a group can be loaded beyond their own. */
+static int is_tall(const struct mote_depthwise_job *d) {
+  return d->kernel_w == 1 && d->multiplier == 1 && d->kernel_h >= 2 && d->pad_left == 0 &&
+         (d->out_w - 1) * d->stride_w < d->in_w;
+}
+
+/* Adds the windows of four channels to sums: `at` is where they begin in a row, w their weights. Rows that are
+ * not there are 0, whatever weights they meet. */
+static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job *d, int32_t at,
+                                                const int8_t *w, int32_t *sums) {
+  const uint32_t minus = both(-d->in_zp), nothing = zero_points(d);
+  const int32_t h = d->kernel_h;
+  const void *const *rows = d->rows;
+  int32_t a = sums[0], b = sums[1], c = sums[2], e = sums[3];
+  for (int32_t left = h; left > 0; left -= 4, w += 4, rows += 4) {
+    const int8_t *third = w + 2 * h, *fourth = third + h;
+    uint32_t x = load_lanes(rows, 0, left, at, 4, nothing),
+             y = load_lanes(rows, 2, left, at, 4, nothing);
+    uint32_t xe = even_add(minus, x), ye = even_add(minus, y), xo = odd_add(minus, x),
+             yo = odd_add(minus, y);
+    const uint32_t p = load(w), q = load(w + h), r = load(third),
+                   s = left >= 4 ? load(fourth) : last_weights(fourth, left, 4);
+    a = smlad(even(p), bottoms(xe, ye), a);
+    b = smlad(even(q), bottoms(xo, yo), b);
+    c = smlad(even(r), tops(xe, ye), c);
+    e = smlad(even(s), tops(xo, yo), e);
+    if (left == 1) break;
+    x = load_lanes(rows, 1, left, at, 4, nothing);
+    y = load_lanes(rows, 3, left, at, 4, nothing);
+    xe = even_add(minus, x), ye = even_add(minus, y);
+    xo = odd_add(minus, x), yo = odd_add(minus, y);
+    a = smlad(odd(p), bottoms(xe, ye), a);
+    b = smlad(odd(q), bottoms(xo, yo), b);
+    c = smlad(odd(r), tops(xe, ye), c);
+    e = smlad(odd(s), tops(xo, yo), e);
+  }
+  sums[0] = a;
+  sums[1] = b;
+  sums[2] = c;
+  sums[3] = e;
+}
+
+/* All whole groups of four channels. */
+static __attribute__((noinline)) void tall(const struct mote_depthwise_job *d) {
+  int32_t sums[4];
+  for (int32_t x = 0; x < d->out_w; x++) {
+    int8_t *out = d->out + x * d->in_c;
+    const int8_t *w = d->weights;
+    for (int32_t c = 0; c + 4 <= d->in_c; c += 4, w += 4 * d->kernel_h) {
+      for (int32_t i = 0; i < 4; i++)
+        sums[i] = mote_channel_bias(d->output, d->params, (uint32_t)(c + i));
+      tall_sums(d, x * d->stride_w * d->in_c + c, w, sums);
+      mote_dsp_channels(d->output, d->params, (uint32_t)c, sums, 4, out + c);
+    }
+  }
+}
+
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
   const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1 && d->in_c >= 4;
+  int32_t c = 0;
+  if (is_tall(d)) {
+    tall(d);
+    c = d->in_c & ~3;
+    if (c == d->in_c) return;
+  }
+  struct strip s;
+  s.outer = s.middle = 0;
+  if (three_rows(d)) strip_rows(d, &s);
   for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
     const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
     const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
-    const struct strip s = strip_of(d, x * d->stride_w - d->pad_left, wide);
+    strip_place(d, x * d->stride_w - d->pad_left, wide, &s);
     int8_t *out = d->out + x * d->in_c * d->multiplier;
     if (three)
       strip3(d, &s, (uint32_t)n, out);
     else
-      strip_any(d, &s, n, out);
+      strip_any(d, &s, c, n, out);
   }
 }
 
