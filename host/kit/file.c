@@ -383,7 +383,10 @@ static void terminal_update(struct progress *p, const char *what, uint64_t done,
   }
   bool complete = done >= total;
   if (!t->is_terminal) {
-    if (complete) fprintf(stderr, "%-10s done  %s  %.1f s\n", what, text, now - t->started);
+    if (complete) {
+      fprintf(stderr, "%-10s done  %s  %.1f s\n", what, text, now - t->started);
+      t->what[0] = 0; /* the next stage may have the same name */
+    }
     return;
   }
   if (!complete && now - t->last < 0.05) return;
