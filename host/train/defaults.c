@@ -117,7 +117,7 @@ static const char *const family_text[] = {
 /* The largest width that the number of examples supports; more would only be learnt by heart. */
 static int width_for(uint32_t examples) {
   return examples < 300     ? 24
-         : examples < 1000  ? 32
+         : examples < 600   ? 32
          : examples < 2000  ? 48
          : examples < 20000 ? 64
                             : 96;
