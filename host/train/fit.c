@@ -697,40 +697,42 @@ void train_predict_int8(const struct train_model *m, const int8_t *features, uin
     softmax_int8(m->g, n - i < 4096 ? n - i : 4096, out + (size_t)i * (size_t)m->g->classes);
 }
 
+/* Share of examples whose greatest score is their label's; the first of equals counts. */
+static float count_right(const float *scores, size_t classes, const struct train_set *set,
+                         uint32_t *confusion) {
+  uint32_t right = 0;
+  if (confusion) memset(confusion, 0, classes * classes * sizeof *confusion);
+  for (uint32_t i = 0; i < set->n; i++) {
+    const float *p = scores + i * classes;
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++)
+      if (p[c] > p[best]) best = c;
+    right += (int32_t)best == set->labels[i];
+    if (confusion) confusion[(size_t)set->labels[i] * classes + best]++;
+  }
+  return set->n ? (float)((double)right / set->n) : 0.0f;
+}
+
 float train_accuracy_float(const struct train_model *m, const struct train_set *set,
                            uint32_t *confusion) {
-  const size_t n = (size_t)m->g->classes;
-  struct arena *a = arena_new((size_t)set->n * n * 4 + (1 << 20));
-  float *p = ARENA_ARRAY(a, float, (size_t)set->n *n);
-  train_predict_float(m, set->features, set->n, p);
-  uint32_t right = 0;
-  if (confusion) memset(confusion, 0, n * n * sizeof *confusion);
-  for (uint32_t i = 0; i < set->n; i++) {
-    size_t best = 0;
-    for (size_t c = 1; c < n; c++)
-      if (p[i * n + c] > p[i * n + best]) best = c;
-    right += (int32_t)best == set->labels[i];
-    if (confusion) confusion[(size_t)set->labels[i] * n + best]++;
-  }
+  const size_t classes = (size_t)m->g->classes, n = set->n * classes;
+  struct arena *a = arena_new(n * sizeof(float) + (1 << 20));
+  float *scores = ARENA_ARRAY(a, float, n);
+  train_predict_float(m, set->features, set->n, scores);
+  const float accuracy = count_right(scores, classes, set, confusion);
   arena_free(a);
-  return set->n ? (float)((double)right / set->n) : 0.0f;
+  return accuracy;
 }
 
 float train_accuracy_int8(const struct train_model *m, const struct train_set *set,
                           uint32_t *confusion) {
-  const size_t n = (size_t)m->g->classes;
-  struct arena *a = arena_new((size_t)set->n * n + (1 << 20));
-  int8_t *p = ARENA_ARRAY(a, int8_t, (size_t)set->n * n);
-  train_predict_int8(m, set->features, set->n, p);
-  uint32_t right = 0;
-  if (confusion) memset(confusion, 0, n * n * sizeof *confusion);
-  for (uint32_t i = 0; i < set->n; i++) {
-    size_t best = 0;
-    for (size_t c = 1; c < n; c++)
-      if (p[i * n + c] > p[i * n + best]) best = c;
-    right += (int32_t)best == set->labels[i];
-    if (confusion) confusion[(size_t)set->labels[i] * n + best]++;
-  }
+  const size_t classes = (size_t)m->g->classes, n = set->n * classes;
+  struct arena *a = arena_new(n * (sizeof(float) + 1) + (1 << 20));
+  int8_t *quantised = ARENA_ARRAY(a, int8_t, n);
+  float *scores = ARENA_ARRAY(a, float, n); /* of int8: the same order */
+  train_predict_int8(m, set->features, set->n, quantised);
+  for (size_t i = 0; i < n; i++) scores[i] = quantised[i];
+  const float accuracy = count_right(scores, classes, set, confusion);
   arena_free(a);
-  return set->n ? (float)((double)right / set->n) : 0.0f;
+  return accuracy;
 }
