@@ -25,19 +25,11 @@ struct training {
 };
 
 /* ---- drawing examples ------------------------------------------------------------------ */
-/* A mixing function over 64 bits. source: splitmix64, Steele, Lea and Flood 2014. */
-static uint64_t mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 /* A sliding window moves by up to half a stride within its recording. */
 static int64_t jitter(const struct dataset *d, const struct dataset_sample *s, int64_t start,
                       uint64_t seed) {
   int64_t reach = (int64_t)(d->config->stride_ms * d->config->rate_hz / 2000);
-  int64_t moved = start + (int64_t)(mix(seed) % (uint64_t)(2 * reach + 1)) - reach;
+  int64_t moved = start + (int64_t)(rng_mix(seed) % (uint64_t)(2 * reach + 1)) - reach;
   int64_t last = s->length - d->window_samples;
   return moved < 0 ? 0 : moved > last ? last : moved;
 }
@@ -64,30 +56,16 @@ static void draw_audio(const struct training *t, int window, uint64_t seed, int1
                       in, n, seed, out, (uint32_t)d->window_samples);
 }
 
-/* Several channels: the place, a common gain, noise on each. */
 static void draw_sensor(const struct training *t, int window, uint64_t seed, int16_t *out) {
   const struct dataset *d = &t->train;
   const struct dataset_window *w = &d->windows[window];
   const struct dataset_sample *s = &d->samples[w->sample];
-  const struct train_augment *how = &d->config->augmentation;
-  size_t n = (size_t)d->window_samples * (size_t)d->channels;
-  struct rng rng;
-  rng_seed(&rng, seed);
+  const size_t n = (size_t)d->window_samples * (size_t)d->channels;
   if (w->start >= 0 && s->length > d->window_samples)
     memcpy(out, s->data + jitter(d, s, w->start, seed) * d->channels, n * sizeof *out);
   else
     dataset_window(d, window, out);
-  double gain = pow(10, (double)(how->gain_db * (2 * rng_unit(&rng) - 1)) / 20), level = 0;
-  bool noisy = rng_unit(&rng) < how->noise_chance;
-  double snr_db = (double)how->noise_snr_db_min;
-  snr_db += (double)rng_unit(&rng) * (40 - snr_db);
-  for (size_t i = 0; i < n; i++) level += (double)out[i] * (double)out[i];
-  double noise = noisy ? sqrt(level / (double)n) * pow(10, -snr_db / 20) : 0;
-  for (size_t i = 0; i < n; i++) {
-    double v = gain * ((double)out[i] + (noisy ? noise * (double)rng_normal(&rng) : 0));
-    v = nearbyint(v);
-    out[i] = (int16_t)(v > 32767 ? 32767 : v < -32768 ? -32768 : v);
-  }
+  train_augment_sensor(&d->config->augmentation, out, n, seed);
 }
 
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
@@ -105,7 +83,7 @@ static void warped_features(const struct training *t, const int16_t *samples, ui
   for (size_t r = 0; r < f->rows; r++)
     mote_features_row(f, samples + r * f->hop, scratch, rows + r * f->columns);
   train_augment_bands(&t->train.config->augmentation, rows, f->rows, f->columns, per_db,
-                      mix(seed ^ 0x5EED), rows + n);
+                      rng_mix(seed ^ 0x5EED), rows + n);
   mote_features_finish(f, rows + n, features);
 }
 

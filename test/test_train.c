@@ -755,6 +755,34 @@ static void bands_are_warped_apart(void **state) {
   for (uint64_t seed = 0; seed < 20; seed++) train_augment_bands(&all, in, H, W, 85.0f, seed, out);
 }
 
+/* A sensor's channels keep their proportion under gain; noise comes at the level asked for; ends are held. */
+static void sensors_are_scaled_and_noisy(void **state) {
+  (void)state;
+  enum { N = 3000 };
+  int16_t x[N], same[N];
+  const struct train_augment gain = {.gain_db = 6}, noise = {.noise_chance = 1, .noise_snr_db_min = 40};
+  int moved = 0;
+  for (uint64_t seed = 1; seed < 30; seed++) {
+    for (int i = 0; i < N; i++) same[i] = x[i] = (int16_t)(i % 3 == 0 ? 4000 : -8000);
+    train_augment_sensor(&gain, x, N, seed);
+    assert_in_range(x[0], 2000, 8000); /* 6 dB to either side */
+    assert_in_range(-x[1] - 2 * x[0] + 2, 0, 4);
+    moved += x[0] != same[0];
+    train_augment_sensor(&noise, same, N, seed);
+    double power = 0;
+    for (int i = 0; i < N; i++) {
+      const double away = same[i] - (i % 3 == 0 ? 4000 : -8000);
+      power += away * away / N;
+    }
+    const double snr_db = 10 * log10((16e6 + 2 * 64e6) / 3 / power);
+    assert_true(snr_db > 39 && snr_db < 41);
+  }
+  assert_true(moved > 25);
+  for (int i = 0; i < N; i++) x[i] = i % 2 ? 32767 : -32768;
+  train_augment_sensor(&noise, x, N, 7);
+  for (int i = 0; i < N; i++) assert_true(i % 2 ? x[i] > 30000 : x[i] < -30000);
+}
+
 /* ---- own functions ------------------------------------------------------------------------------------------- */
 static void functions_are_close_to_the_librarys(void **state) {
   (void)state;
@@ -768,6 +796,7 @@ static void functions_are_close_to_the_librarys(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bands_are_warped_apart),
+      cmocka_unit_test(sensors_are_scaled_and_noisy),
       cmocka_unit_test(functions_are_close_to_the_librarys),
       cmocka_unit_test(gradient_of_each_layer),
       cmocka_unit_test(learns_xor_spirals_and_bars),

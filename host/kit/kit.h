@@ -114,6 +114,8 @@ struct rng {
   uint32_t s[4];
 };
 void rng_seed(struct rng *r, uint64_t seed);
+/* One step of splitmix64: a number from another without visible relation, to seed a part from a whole. */
+uint64_t rng_mix(uint64_t x);
 uint32_t rng_u32(struct rng *r);
 uint32_t rng_below(struct rng *r, uint32_t n); /* unbiased; n >= 1 */
 float rng_unit(struct rng *r);                 /* [0, 1) with 24 bits */

@@ -5,15 +5,17 @@
 #include <string.h>
 
 /* source: D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators" (2018). */
-static uint64_t splitmix(uint64_t *x) {
-  uint64_t z = (*x += 0x9E3779B97F4A7C15u);
+#define GOLDEN 0x9E3779B97F4A7C15u /* 2^64 over the golden ratio */
+
+uint64_t rng_mix(uint64_t x) {
+  uint64_t z = x + GOLDEN;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   return z ^ (z >> 31);
 }
 
 void rng_seed(struct rng *r, uint64_t seed) {
-  uint64_t a = splitmix(&seed), b = splitmix(&seed);
+  const uint64_t a = rng_mix(seed), b = rng_mix(seed + GOLDEN);
   *r = (struct rng){{(uint32_t)a, (uint32_t)(a >> 32), (uint32_t)b, (uint32_t)(b >> 32)}};
   if (!(r->s[0] | r->s[1] | r->s[2] | r->s[3])) r->s[0] = 1;
 }

@@ -162,6 +162,19 @@ void train_augment_audio(const struct train_augment *how, const struct train_bac
   arena_free(a);
 }
 
+void train_augment_sensor(const struct train_augment *how, int16_t *x, size_t n, uint64_t seed) {
+  struct rng r;
+  rng_seed(&r, seed);
+  const float gain = factor_of_db(between(&r, -how->gain_db, how->gain_db));
+  const bool noisy = rng_unit(&r) < how->noise_chance;
+  const float snr_db = between(&r, how->noise_snr_db_min, 40.0f);
+  double power = 0;
+  for (size_t i = 0; i < n; i++) power += (double)x[i] * (double)x[i];
+  const float noise = noisy && n ? (float)sqrt(power / (double)n) * factor_of_db(-snr_db) : 0.0f;
+  for (size_t i = 0; i < n; i++)
+    x[i] = saturate(gain * ((float)x[i] + (noisy ? noise * rng_normal(&r) : 0.0f)));
+}
+
 /* One run of at most `most` of `size`; fewer than half of all are ever masked. */
 static void draw_run(struct rng *r, int size, int most, int *first, int *length) {
   if (most > size / 2) most = size / 2;

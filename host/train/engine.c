@@ -39,10 +39,7 @@ double train_cos_half_turn(double t) {
 }
 
 uint64_t train_mix(uint64_t a, uint64_t b, uint64_t c) {
-  uint64_t x = a + 0x9E3779B97F4A7C15u * (b + 1) + 0xD1B54A32D192ED03u * (c + 1);
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
+  return rng_mix(a + 0x9E3779B97F4A7C15u * b + 0xD1B54A32D192ED03u * (c + 1));
 }
 
 /* ---- set-up --------------------------------------------------------------------- */

@@ -232,6 +232,8 @@ struct train_background {
 void train_augment_audio(const struct train_augment *how, const struct train_background *background,
                          int rate_hz, const int16_t *in, uint32_t n_in, uint64_t seed, int16_t *out,
                          uint32_t n);
+/* In place, n values of a sensor of any channels: one gain for all, and noise, drawn from seed. */
+void train_augment_sensor(const struct train_augment *how, int16_t *x, size_t n, uint64_t seed);
 /* The logarithms of band energies in[h, w], [time, bands], before they are normalised: stretched along time,
  * warped along the bands, sloped, over a floor of noise, drawn from seed. per_db: steps of a value in one dB.
  * alias: out overlaps nothing. Deterministic; safe from several threads. */
