@@ -175,6 +175,18 @@ static struct case_window case_window(uint32_t *r, int dilate) {
   return w;
 }
 
+/* The fields that both convolutions have under the same names; draws the strip, then the zero point. */
+#define CASE_SET_WINDOW(p, w, c, r)                                                                \
+  do {                                                                                             \
+    (p)->in_w = (uint16_t)(w).in_w, (p)->out_w = (uint16_t)(w).out_w, (p)->in_c = (uint16_t)(c);   \
+    (p)->kernel_w = (uint16_t)(w).kernel_w, (p)->kernel_h = (uint16_t)(w).kernel_h;                \
+    (p)->stride_w = (uint16_t)(w).stride_w, (p)->stride_h = (uint16_t)(w).stride_h;                \
+    (p)->dilation_w = (uint16_t)(w).dilation_w, (p)->pad_left = (uint16_t)(w).pad_left;            \
+    (p)->rows_out = (uint16_t)(w).rows_out;                                                        \
+    (p)->strip_w = (uint16_t)case_range(r, 1, 16);                                                 \
+    (p)->in_zp = (int16_t)case_range(r, -128, 127);                                                \
+  } while (0)
+
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
   const struct case_window w = case_window(r, 1);
@@ -189,19 +201,8 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
       for (int y = 0; y < w.kernel_h; y++)
         for (int c = 0; c < in_c; c++)
           weights[oc * k4 + (x * w.kernel_h + y) * in_c + c] = case_weight(t, oc, y, x, c);
-  p->in_w = (uint16_t)w.in_w;
-  p->in_c = (uint16_t)in_c;
-  p->out_w = (uint16_t)w.out_w;
+  CASE_SET_WINDOW(p, w, in_c, r);
   p->out_c = (uint16_t)out_c;
-  p->kernel_w = (uint16_t)w.kernel_w;
-  p->kernel_h = (uint16_t)w.kernel_h;
-  p->stride_w = (uint16_t)w.stride_w;
-  p->stride_h = (uint16_t)w.stride_h;
-  p->dilation_w = (uint16_t)w.dilation_w;
-  p->pad_left = (uint16_t)w.pad_left;
-  p->rows_out = (uint16_t)w.rows_out;
-  p->strip_w = (uint16_t)case_range(r, 1, 16);
-  p->in_zp = (int16_t)case_range(r, -128, 127);
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), mote_conv2d_s8_state_bytes(p),
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
@@ -224,19 +225,8 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
     for (int x = 0; x < w.kernel_w; x++)
       for (int y = 0; y < w.kernel_h; y++)
         weights[oc * area + x * w.kernel_h + y] = case_weight(t, oc, y, x, 0);
-  p->in_w = (uint16_t)w.in_w;
-  p->in_c = (uint16_t)in_c;
-  p->out_w = (uint16_t)w.out_w;
+  CASE_SET_WINDOW(p, w, in_c, r);
   p->multiplier = (uint16_t)multiplier;
-  p->kernel_w = (uint16_t)w.kernel_w;
-  p->kernel_h = (uint16_t)w.kernel_h;
-  p->stride_w = (uint16_t)w.stride_w;
-  p->stride_h = (uint16_t)w.stride_h;
-  p->dilation_w = (uint16_t)w.dilation_w;
-  p->pad_left = (uint16_t)w.pad_left;
-  p->rows_out = (uint16_t)w.rows_out;
-  p->strip_w = (uint16_t)case_range(r, 1, 16);
-  p->in_zp = (int16_t)case_range(r, -128, 127);
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), mote_depthwise_conv2d_s8_state_bytes(p),
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
