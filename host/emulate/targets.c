@@ -36,24 +36,28 @@ static struct emulate_target *target_of(struct emulate_target *list, int *count,
   return t;
 }
 
+/* A key whose value is a text, and where that goes. */
+struct text_key {
+  const char *key, **value;
+};
+
+static bool set_text(const struct text_key *keys, size_t n, const char *key, const char *value) {
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(keys[i].key, key) != 0) continue;
+    *keys[i].value = value;
+    return true;
+  }
+  return false;
+}
+
 static bool set_fact(struct emulate_target *t, const char *fact, const char *value) {
-  if (!strcmp(fact, "CC"))
-    t->compiler = value;
-  else if (!strcmp(fact, "FLAGS"))
-    t->flags = value;
-  else if (!strcmp(fact, "HOT"))
-    t->hot = value;
-  else if (!strcmp(fact, "HOTFLAGS"))
-    t->hot_flags = value;
-  else if (!strcmp(fact, "MACHINE"))
-    t->machine = value;
-  else if (!strcmp(fact, "SMALL"))
-    t->small_machine = value;
-  else if (!strcmp(fact, "PACK"))
-    t->pack = value;
-  else if (!strcmp(fact, "BOARD"))
-    t->start = value;
-  else if (!strcmp(fact, "POINTER"))
+  const struct text_key texts[] = {
+      {"CC", &t->compiler},        {"FLAGS", &t->flags},     {"HOT", &t->hot},
+      {"HOTFLAGS", &t->hot_flags}, {"MACHINE", &t->machine}, {"SMALL", &t->small_machine},
+      {"PACK", &t->pack},          {"BOARD", &t->start},
+  };
+  if (set_text(texts, sizeof texts / sizeof *texts, fact, value)) return true;
+  if (!strcmp(fact, "POINTER"))
     t->pointer_bytes = atoi(value);
   else if (!strcmp(fact, "CORE"))
     t->core = !strcmp(value, "m4")       ? EMULATE_CORE_M4
@@ -154,14 +158,11 @@ static bool read_number(const char *value, double *number) {
 }
 
 static bool set_board(struct emulate_board *b, const char *key, char *value) {
+  const struct text_key texts[] = {
+      {"title", &b->title}, {"chip", &b->chip}, {"target", &b->target}};
   double n = 0;
-  if (!strcmp(key, "title"))
-    b->title = value;
-  else if (!strcmp(key, "chip"))
-    b->chip = value;
-  else if (!strcmp(key, "target"))
-    b->target = value;
-  else if (!strcmp(key, "clock_hz"))
+  if (set_text(texts, sizeof texts / sizeof *texts, key, value)) return true;
+  if (!strcmp(key, "clock_hz"))
     return read_number(value, &b->clock_hz) && b->clock_hz > 0;
   else if (!strcmp(key, "volts"))
     return read_number(value, &b->volts) && b->volts > 0;
