@@ -1,13 +1,14 @@
 /* mote run: runs a model on this machine, through its plan, as a chip would. */
 #include <string.h>
 
+#include "app/batch.h"
 #include "app/decide.h"
 #include "app/model.h"
 
 struct run {
   struct option_list in, out;
-  const char *layers;
-  int64_t ram;
+  const char *layers, *batch, *format;
+  int64_t ram, stride;
   bool fast;
 };
 
@@ -18,7 +19,14 @@ static const char ABOUT[] =
     "it is the\n"
     "project's trained network with its features in front: -i is a recording, -o the int8 class "
     "scores of its\n"
-    "windows, one after another.";
+    "windows, one after another.\n"
+    "--batch FOLDER runs a labelled set instead, as the MLPerf Tiny suite lays them out: files and "
+    "y_labels.csv\n"
+    "(file name, number of classes, label); it prints accuracy, or the AUC of an autoencoder. What "
+    "the files\n"
+    "hold is told from their size: raw is the input itself, uint8 is shifted by 128, float32 is "
+    "quantised,\n"
+    "windows are longer float32 files over which the input slides.";
 
 /* The hash as docs/spec/cli.md has it, each layer's, and what the plan needs. */
 static void print_json(struct command_line *c, const struct model *model, const uint8_t *outputs,
@@ -118,12 +126,64 @@ static bool run_project(struct command_line *c, const struct run *r) {
   return ok;
 }
 
-static bool run_file(struct command_line *c, const struct run *r) {
+/* A labelled set of files. */
+static bool run_batch(struct command_line *c, const struct run *r, const struct model *m,
+                      enum batch_format format) {
+  struct batch b = {.folder = r->batch, .format = format, .stride = (size_t)r->stride};
+  struct text t;
+  struct json j;
+  if (!batch_open(c->arena, m->compiled.source, &b, &c->err) ||
+      !batch_run(c->arena, &m->compiled, &b, c->progress, &c->err))
+    return false;
+  text_init(&t, c->arena);
+  if (c->json) {
+    json_start(&j, &t);
+    json_open_object(&j, NULL);
+    json_put_string(&j, "model", m->compiled.source->name);
+    batch_json(&b, &j);
+    json_close_object(&j);
+  } else
+    batch_print(&b, &t);
+  fputs(t.data, stdout);
+  return true;
+}
+
+static bool run_file(struct command_line *c, const struct run *r, enum batch_format format) {
   const struct compile_options options = {.ram_bytes = (size_t)r->ram, .fast = r->fast};
   struct model m;
-  const bool ok = model_open(c->arena, c->words[0], &options, &m, &c->err) && run_model(c, r, &m);
+  const bool ok = model_open(c->arena, c->words[0], &options, &m, &c->err) &&
+                  (r->batch ? run_batch(c, r, &m, format) : run_model(c, r, &m));
   model_close(&m);
   return ok;
+}
+
+/* false: no such name. */
+static bool find_format(const char *name, enum batch_format *format) {
+  if (!name) return true;
+  for (int i = BATCH_RAW; batch_format_name(i); i++)
+    if (!strcmp(batch_format_name(i), name)) {
+      *format = (enum batch_format)i;
+      return true;
+    }
+  return false;
+}
+
+/* What does not go together, in words; NULL: all is well. */
+static const char *wrong_use(const struct command_line *c, const struct run *r) {
+  if (r->batch && (r->in.count || r->out.count || r->layers))
+    return "--batch takes its inputs from the folder: leave -i, -o and --layers out";
+  if (r->batch && !c->n_words) return "--batch needs MODEL; a project's own is tested by mote test";
+  if (!r->batch && (r->format || r->stride))
+    return "--format and --stride tell what the files of --batch hold";
+  if (r->stride && r->format && strcmp(r->format, "windows") != 0)
+    return "--stride is for --format windows";
+  if (r->batch) return NULL;
+  if (r->in.count == 0)
+    return "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)";
+  if (c->n_words == 0 && (r->in.count > 1 || r->out.count > 1 || r->layers))
+    return "a project's network takes one recording with -i and at most one -o, without --layers; "
+           "for raw tensors name a model file";
+  return NULL;
 }
 
 int cmd_run(int argc, char **argv) {
@@ -134,25 +194,31 @@ int cmd_run(int argc, char **argv) {
       {'o', "output", OPTION_LIST, "FILE", "output tensor; likewise (default: print)", &r.out},
       {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin",
        &r.layers},
+      {0, "batch", OPTION_TEXT, "FOLDER", "a labelled set: y_labels.csv and the files it lists",
+       &r.batch},
+      {0, "format", OPTION_TEXT, "F", "what its files hold: raw, uint8, float32, windows",
+       &r.format},
+      {0, "stride", OPTION_COUNT, "N", "values from a window to the next (default: y_labels.csv)",
+       &r.stride},
       {0, "ram", OPTION_COUNT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
       {0}};
-  const struct command_spec spec = {.usage =
-                                        "mote run [MODEL] -i in.bin [-o out.bin] [--layers DIR]",
-                                    .about = ABOUT,
-                                    .options = options,
-                                    .examples = "mote run kws.tflite -i features.bin -o scores.bin",
-                                    .least = 0,
-                                    .most = 1};
+  const struct command_spec spec = {
+      .usage = "mote run [MODEL] -i in.bin [-o out.bin] [--layers DIR]\n"
+               "       mote run MODEL --batch FOLDER [--format F]",
+      .about = ABOUT,
+      .options = options,
+      .examples = "  mote run kws.tflite -i features.bin -o scores.bin\n"
+                  "  mote run kws.tflite --batch kws01 --json",
+      .least = 0,
+      .most = 1};
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (r.in.count == 0)
-    return command_usage(
-        &c,
-        "no input: add -i FILE, a raw tensor in the model's own type and shape (see mote info)");
-  if (c.n_words == 0 && (r.in.count > 1 || r.out.count > 1 || r.layers))
-    return command_usage(&c, "a project's network takes one recording with -i and at most one -o, "
-                             "without --layers; for raw tensors name a model file");
-  return command_end(&c, c.n_words > 0 ? run_file(&c, &r) : run_project(&c, &r));
+  enum batch_format format = BATCH_GUESS;
+  const char *wrong = wrong_use(&c, &r);
+  if (wrong) return command_usage(&c, "%s", wrong);
+  if (!find_format(r.format, &format))
+    return command_usage(&c, "no format %s; there are raw, uint8, float32 and windows", r.format);
+  return command_end(&c, c.n_words > 0 ? run_file(&c, &r, format) : run_project(&c, &r));
 }

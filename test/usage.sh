@@ -71,6 +71,10 @@ done
 for command in info run build bench; do ends 2 "at least 1" $command zeros --ram 0; done
 ends 2 "needs a value" info --ram
 ends 2 "no input" run zeros
+ends 2 "leave -i" run zeros --batch . -i empty
+ends 2 "needs MODEL" run --batch .
+ends 2 "no format jpeg" run zeros --batch . --format jpeg
+ends 2 "of --batch" run zeros -i empty --stride 3
 ends 2 "no folder" build zeros --target host
 ends 2 "no chip" build zeros -o d
 ends 2 "no chip" bench zeros

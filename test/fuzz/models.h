@@ -61,7 +61,7 @@ static void model_node(struct model_builder *b, enum mote_op op, int n_in, int s
 
 /* [1,9,8,2] -> pad -> convolution (stride 2, ReLU) -> depthwise (SAME, ReLU6) -> sum with the convolution ->
  * maximum and average pool -> mean -> reshape -> dense -> softmax over 3. */
-static struct graph *model_with_all_operators(struct arena *a) {
+__attribute__((unused)) static struct graph *model_with_all_operators(struct arena *a) {
   struct model_builder b = {.g = graph_new(a, "all operators")};
   rng_seed(&b.r, 2718);
   const int input = b.last = model_tensor(&b, 1, 9, 8, 2, 0.05f, -3);
