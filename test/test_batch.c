@@ -70,13 +70,13 @@ static const struct graph *classifier(struct arena *a) {
 
 /* A picture to four classes; its input has the zero point of one. */
 static const struct graph *picture(struct arena *a) {
-  struct model_builder b = start(a, 12);
+  struct model_builder b = start(a, 14);
   const int input = b.last = model_tensor(&b, 1, 6, 5, 3, 1.0f, -128);
   const int kernel = model_weights(&b, 4, (const int32_t[4]){4, 3, 3, 3}, 0),
             bias = model_bias(&b, 4);
-  model_node(&b, MOTE_OP_CONV_2D, 3, kernel, bias, model_tensor(&b, 1, 4, 3, 4, 4.0f, -10),
+  model_node(&b, MOTE_OP_CONV_2D, 3, kernel, bias, model_tensor(&b, 1, 4, 3, 4, 6.0f, -10),
              (struct graph_attrs){.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1});
-  model_node(&b, MOTE_OP_MEAN, 1, 0, 0, model_tensor(&b, 1, 1, 1, 4, 3.0f, 4),
+  model_node(&b, MOTE_OP_MEAN, 1, 0, 0, model_tensor(&b, 1, 1, 1, 4, 6.0f, 4),
              (struct graph_attrs){.keep_dims = true});
   return end(&b, input);
 }
