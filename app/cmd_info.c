@@ -13,16 +13,11 @@ static void shape(struct text *t, const int32_t *dims, int rank) {
   for (int d = 0; d < rank; d++) text_printf(t, "%s%d", d > 0 ? "x" : "", dims[d]);
 }
 
-static const char *type_name(enum mote_type type) {
-  static const char *const names[] = {"int8", "uint8", "int16", "int32", "float32"};
-  return (unsigned)type < MOTE_TYPE_COUNT ? names[type] : "?";
-}
-
 static void print_ports(struct text *t, const char *what, const struct graph *g, const int *ports,
                         int n) {
   for (int i = 0; i < n; i++) {
     const struct graph_tensor *p = &g->tensors[ports[i]];
-    text_printf(t, "%s %d  %s ", what, i, type_name(p->type));
+    text_printf(t, "%s %d  %s ", what, i, mote_type_name(p->type));
     shape(t, p->dims, p->rank);
     if (p->quant.count == 1)
       text_printf(t, "  real = %.6g * (q %c %d)", (double)p->quant.scale[0],
@@ -119,7 +114,7 @@ static void print_json(struct text *t, const struct compiled *c) {
     for (int i = 0; i < n; i++) {
       const struct graph_tensor *p = &c->source->tensors[ports[i]];
       json_open_object(&j, NULL);
-      json_put_string(&j, "type", type_name(p->type));
+      json_put_string(&j, "type", mote_type_name(p->type));
       json_open_array(&j, "shape");
       for (int d = 0; d < p->rank; d++) json_put_int(&j, NULL, p->dims[d]);
       json_close_array(&j);

@@ -343,7 +343,7 @@ static void check_refuses_what_breaks_a_rule(void **state) {
     refuse(f, text);                                                                               \
     memcpy(t, good, sizeof good);                                                                  \
   } while (0)
-  BREAK(t[0].type = MOTE_FLOAT32, "not int8");
+  BREAK(t[0].type = MOTE_FLOAT32, "its input is float32");
   BREAK(t[0].dims[1] = 4, "do not agree");
   BREAK(t[0].dims[1] = 0, "must be known and positive");
   BREAK(t[1].data = NULL, "before any operator");
@@ -394,10 +394,10 @@ static void printing_is_stable(void **state) {
   text_init(&t, f->a);
   graph_print(f->g, &t);
   assert_string_equal(t.data, "inputs t0\noutputs t3\n"
-                              "t0 \"t\" INT8 [1,3] scale=1 zp=0\n"
-                              "t1 \"t\" INT8 [2,3] scale=1 zp=0 constant=6 crc32=d382b969\n"
-                              "t2 \"t\" INT32 [2] scale=1 zp=0 constant=8 crc32=03cabbaf\n"
-                              "t3 \"t\" INT8 [1,2] scale=1 zp=0\n"
+                              "t0 \"t\" int8 [1,3] scale=1 zp=0\n"
+                              "t1 \"t\" int8 [2,3] scale=1 zp=0 constant=6 crc32=d382b969\n"
+                              "t2 \"t\" int32 [2] scale=1 zp=0 constant=8 crc32=03cabbaf\n"
+                              "t3 \"t\" int8 [1,2] scale=1 zp=0\n"
                               "n0 FULLY_CONNECTED(t0, t1, t2) -> t3 activation=RELU source=7\n");
 }
 

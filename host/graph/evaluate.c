@@ -255,8 +255,34 @@ static void eval_node(const struct eval *v, const void *second) {
   case MOTE_OP_SOFTMAX: eval_softmax(v); break;
   case MOTE_OP_RESHAPE: memcpy(v->out, v->in, graph_bytes(v->x)); break;
   case MOTE_OP_PAD: eval_pad(v); break;
-  case MOTE_OP_COUNT: break;
+  default: break; /* graph_can_evaluate */
   }
+}
+
+static bool is_core(enum mote_op op) {
+  switch (op) {
+  case MOTE_OP_CONV_2D:
+  case MOTE_OP_DEPTHWISE_CONV_2D:
+  case MOTE_OP_FULLY_CONNECTED:
+  case MOTE_OP_ADD:
+  case MOTE_OP_AVERAGE_POOL_2D:
+  case MOTE_OP_MAX_POOL_2D:
+  case MOTE_OP_MEAN:
+  case MOTE_OP_SOFTMAX:
+  case MOTE_OP_RESHAPE:
+  case MOTE_OP_PAD: return true;
+  default: return false;
+  }
+}
+
+bool graph_can_evaluate(const struct graph *g) {
+  for (int i = 0; i < g->n_nodes; i++) {
+    const struct graph_node *n = &g->nodes[i];
+    if (!is_core(n->op) || n->n_out != 1) return false;
+    if (g->tensors[n->in[0]].type != MOTE_INT8 || g->tensors[n->out[0]].type != MOTE_INT8)
+      return false;
+  }
+  return true;
 }
 
 bool graph_evaluate(const struct graph *g, const void *const *inputs, struct arena *a,

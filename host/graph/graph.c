@@ -37,8 +37,8 @@ int graph_add_node(struct graph *g, const struct graph_node *n) {
   if (g->n_nodes == g->room_nodes)
     g->nodes = grow(g->arena, g->nodes, g->n_nodes, &g->room_nodes, sizeof *g->nodes);
   g->nodes[g->n_nodes] = *n;
-  if (n->n_out == 1 && n->out[0] >= 0 && n->out[0] < g->n_tensors)
-    g->tensors[n->out[0]].producer = g->n_nodes;
+  for (int i = 0; i < n->n_out && i < GRAPH_MAX_OUT; i++)
+    if (n->out[i] >= 0 && n->out[i] < g->n_tensors) g->tensors[n->out[i]].producer = g->n_nodes;
   return g->n_nodes++;
 }
 
@@ -105,7 +105,7 @@ int64_t graph_weight_bytes(const struct graph *g, int node) {
   const struct graph_node *n = &g->nodes[node];
   int64_t bytes = 0;
   for (int i = 1; i < n->n_in; i++)
-    if (n->in[i] >= 0 && g->tensors[n->in[i]].data)
+    if (n->in[i] >= 0 && graph_is_constant(&g->tensors[n->in[i]]))
       bytes += (int64_t)graph_bytes(&g->tensors[n->in[i]]);
   return bytes;
 }
@@ -126,15 +126,12 @@ int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_pa
 }
 
 /* ---- printing -------------------------------------------------------------- */
-static const char *const type_names[MOTE_TYPE_COUNT] = {"INT8", "UINT8", "INT16", "INT32",
-                                                        "FLOAT32"};
-static const char *const activation_names[] = {"NONE", "RELU", "RELU_N1_TO_1", "RELU6"};
+static const char *const activation_names[] = {"NONE",  "RELU", "RELU_N1_TO_1",
+                                               "RELU6", "TANH", "SIGN_BIT"};
 
 static void print_tensor(const struct graph *g, int index, struct text *out) {
   const struct graph_tensor *t = &g->tensors[index];
-  const bool known = t->type < MOTE_TYPE_COUNT;
-  text_printf(out, "t%d \"%s\" %s [", index, t->name ? t->name : "",
-              known ? type_names[t->type] : "?");
+  text_printf(out, "t%d \"%s\" %s [", index, t->name ? t->name : "", mote_type_name((int)t->type));
   for (int i = 0; i < t->rank && i < GRAPH_MAX_RANK; i++)
     text_printf(out, i ? ",%d" : "%d", t->dims[i]);
   text_add(out, "]");
@@ -143,6 +140,7 @@ static void print_tensor(const struct graph *g, int index, struct text *out) {
   else if (t->quant.count > 1)
     text_printf(out, " scales=%d axis=%d first=%.9g", t->quant.count, t->quant.axis,
                 (double)t->quant.scale[0]);
+  if (t->is_state) text_add(out, " state");
   if (t->data) {
     const size_t bytes = graph_bytes(t);
     text_printf(out, " constant=%zu crc32=%08" PRIx32, bytes, mote_crc32(0, t->data, bytes));
@@ -150,33 +148,29 @@ static void print_tensor(const struct graph *g, int index, struct text *out) {
   text_add(out, "\n");
 }
 
-static void print_window(const struct graph_attrs *a, struct text *out) {
-  text_printf(out, " stride=%dx%d pad=%d,%d,%d,%d", a->stride_h, a->stride_w, a->pad_top,
-              a->pad_left, a->pad_bottom, a->pad_right);
-  if (a->dilation_h > 1 || a->dilation_w > 1)
-    text_printf(out, " dilation=%dx%d", a->dilation_h, a->dilation_w);
+static void print_attr_list(const char *name, const int32_t *list, struct text *out) {
+  int n = GRAPH_MAX_RANK;
+  while (n > 0 && list[n - 1] == 0) n--;
+  if (n == 0) return;
+  text_printf(out, " %s=", name);
+  for (int i = 0; i < n; i++) text_printf(out, i ? ",%d" : "%d", list[i]);
 }
 
-static void print_attrs(const struct graph_node *n, struct text *out) {
-  const struct graph_attrs *a = &n->attrs;
-  switch (n->op) {
-  case MOTE_OP_CONV_2D: print_window(a, out); break;
-  case MOTE_OP_DEPTHWISE_CONV_2D:
-    print_window(a, out);
-    text_printf(out, " multiplier=%d", a->depth_multiplier);
-    break;
-  case MOTE_OP_AVERAGE_POOL_2D:
-  case MOTE_OP_MAX_POOL_2D:
-    text_printf(out, " kernel=%dx%d", a->kernel_h, a->kernel_w);
-    print_window(a, out);
-    break;
-  case MOTE_OP_SOFTMAX: text_printf(out, " beta=%.9g", (double)a->beta); break;
-  case MOTE_OP_PAD:
-    text_printf(out, " pad=%d,%d,%d,%d", a->pad_top, a->pad_left, a->pad_bottom, a->pad_right);
-    break;
-  default: break;
-  }
-  if (a->activation > GRAPH_ACT_NONE && a->activation <= GRAPH_ACT_RELU6)
+/* Those that are not zero. */
+static void print_attrs(const struct graph_attrs *a, struct text *out) {
+#define INT(name)                                                                                  \
+  if (a->name != 0) text_printf(out, " " #name "=%d", a->name);
+#define REAL(name)                                                                                 \
+  if (a->name < 0 || a->name > 0) text_printf(out, " " #name "=%.9g", (double)a->name);
+#define FLAG(name)                                                                                 \
+  if (a->name) text_add(out, " " #name);
+#define LIST(name) print_attr_list(#name, a->name, out);
+  GRAPH_ATTRS(INT, REAL, FLAG, LIST)
+#undef INT
+#undef REAL
+#undef FLAG
+#undef LIST
+  if (a->activation > GRAPH_ACT_NONE && a->activation <= GRAPH_ACT_SIGN_BIT)
     text_printf(out, " activation=%s", activation_names[a->activation]);
 }
 
@@ -190,8 +184,10 @@ static void print_node(const struct graph *g, int index, struct text *out) {
     else
       text_printf(out, "t%d", n->in[i]);
   }
-  text_printf(out, ") -> t%d", n->out[0]);
-  print_attrs(n, out);
+  text_add(out, ") ->");
+  for (int i = 0; i < n->n_out && i < GRAPH_MAX_OUT; i++)
+    text_printf(out, i ? ", t%d" : " t%d", n->out[i]);
+  print_attrs(&n->attrs, out);
   if (n->source_op >= 0) text_printf(out, " source=%d", n->source_op);
   text_add(out, "\n");
 }
@@ -206,5 +202,13 @@ void graph_print(const struct graph *g, struct text *out) {
   print_list("inputs", g->inputs, g->n_inputs, out);
   print_list("outputs", g->outputs, g->n_outputs, out);
   for (int i = 0; i < g->n_tensors; i++) print_tensor(g, i, out);
-  for (int i = 0; i < g->n_nodes; i++) print_node(g, i, out);
+  for (int i = 0; i < g->n_nodes; i++) {
+    print_node(g, i, out);
+    for (int k = 0; k < GRAPH_BODIES; k++) {
+      if (g->nodes[i].body[k] == NULL) continue;
+      text_printf(out, "body %d of n%d {\n", k, i);
+      graph_print(g->nodes[i].body[k], out);
+      text_add(out, "}\n");
+    }
+  }
 }

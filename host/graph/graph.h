@@ -3,8 +3,10 @@
  * A graph is tensors and nodes in topological order. Tensors know shape, type, quantisation and, when they
  * are constants, their data. Everything lives in the graph's arena. Layout NHWC.
  *
- * Operators and their inputs (constants are tensors with data; whatever an operator knows before it runs
- * that is not an array of numbers is an attribute, never an input):
+ * Operators are TensorFlow Lite's (mote/base/ops.def) with its inputs in its order, except that whatever an
+ * operator knows before it runs and that is not an array of numbers to compute with (shapes, axes, paddings,
+ * permutations) is an attribute, never an input. The file that has an operator's rule (check_<family>.c) states
+ * its inputs, types and attributes. Those of the int8 core:
  *
  *   CONV_2D            x[n,h,w,c]  weights int8 [out_c,kh,kw,c]    bias int32 [out_c] or -1
  *   DEPTHWISE_CONV_2D  x[n,h,w,c]  weights int8 [1,kh,kw,out_c]    bias int32 [out_c] or -1
@@ -17,9 +19,13 @@
  *   RESHAPE            x; the shape is the output tensor's
  *   PAD                x[n,h,w,c] by pad_* rows and columns of the output's zero point
  *
+ * State: a tensor with is_state keeps its value from one inference to the next and begins as its data says (zero
+ * where it has none). It is an input of the nodes that read or write it, and nobody's output; order of
+ * nodes is order of time.
+ *
  * invariant (graph_check): every index is in range, every shape agrees with its operator, every
  * quantisation is finite and has one scale or one for each channel, constants have all their bytes, and no
- * sum that an operator makes can leave int32 for any input. */
+ * sum that an int8 operator makes can leave int32 for any input. */
 #ifndef HOST_GRAPH_H
 #define HOST_GRAPH_H
 
@@ -43,33 +49,78 @@ struct graph_tensor {
   int rank;
   int32_t dims[GRAPH_MAX_RANK];
   struct graph_quant quant;
-  const void *data; /* NULL: made at run time. little-endian */
-  int producer;     /* node, or -1 for inputs and constants; kept by graph_add_node */
+  const void
+      *data; /* NULL: made at run time. little-endian. Of a state: its first value, NULL for zero */
+  bool is_state; /* keeps its value between inferences */
+  int producer;  /* node, or -1 for inputs, constants and states; kept by graph_add_node */
 };
+/* Known before the device runs. */
+static inline bool graph_is_constant(const struct graph_tensor *t) {
+  return t->data != NULL && !t->is_state;
+}
 
-enum graph_activation { GRAPH_ACT_NONE, GRAPH_ACT_RELU, GRAPH_ACT_RELU_N1_TO_1, GRAPH_ACT_RELU6 };
+enum graph_activation {
+  GRAPH_ACT_NONE,
+  GRAPH_ACT_RELU,
+  GRAPH_ACT_RELU_N1_TO_1,
+  GRAPH_ACT_RELU6,
+  GRAPH_ACT_TANH, /* this and the next: LSTM, SVDF and what else takes them */
+  GRAPH_ACT_SIGN_BIT
+};
 enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
 
-/* Attributes of all operators; each reads its own. SAME padding is resolved into pad_* before adding
- * (graph_window_out). Strides and dilations are >= 1. */
+/* Attributes of all operators; each reads its own, the others stay zero. SAME padding is resolved into pad_*
+ * before adding (graph_window_out). Strides and dilations are >= 1. INT, REAL, FLAG: one number; LIST: one for each
+ * axis, in the tensor's own order of axes. */
+#define GRAPH_ATTRS(INT, REAL, FLAG, LIST)                                                         \
+  INT(stride_h)                                                                                    \
+  INT(stride_w) INT(dilation_h) INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */            \
+      INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                    \
+          INT(depth_multiplier) /* depthwise: out_c / c */                                         \
+      REAL(beta)                /* softmax */                                                      \
+      FLAG(keep_dims)           /* reductions, fully connected (keep_num_dims) */                  \
+      INT(axis)       /* 0 <= axis < rank: concatenation, gather, split, pack, argmax, ... */      \
+      INT(batch_dims) /* gather */                                                                 \
+      INT(n_axes) LIST(axes)    /* reductions, reverse: the axes, rising */                        \
+      LIST(begin) LIST(step)    /* slices: element i along an input axis is begin + i * step */    \
+      LIST(perm)                /* transpose: output axis i is input axis perm[i] */               \
+      LIST(before) LIST(after)  /* pads of any rank, batch/space: elements in front and behind */  \
+      INT(block_h) INT(block_w) /* depth/space, batch/space */                                     \
+      REAL(alpha)               /* leaky_relu */                                                   \
+      FLAG(symmetric)           /* mirror_pad: the edge itself is repeated */                      \
+      FLAG(exclusive) FLAG(reverse)                                   /* cumsum */                 \
+      FLAG(align_corners) FLAG(half_pixel_centers)                    /* resize */                 \
+      FLAG(adj_x) FLAG(adj_y)                                         /* batch_matmul */           \
+      INT(svdf_rank) FLAG(time_major) REAL(cell_clip) REAL(proj_clip) /* svdf, lstm */             \
+      FLAG(asymmetric_inputs) /* hybrid operators: inputs are quantised with a zero point */       \
+      LIST(option) REAL(real_0) REAL(real_1) REAL(real_2)                                          \
+          REAL(real_3) /* operators with a rule of their own */
+
 struct graph_attrs {
   enum graph_activation activation;
-  int stride_h, stride_w, dilation_h, dilation_w;
-  int kernel_h, kernel_w; /* pools */
-  int pad_top, pad_left, pad_bottom, pad_right;
-  int depth_multiplier; /* depthwise: out_c / c */
-  float beta;           /* softmax */
-  bool keep_dims;       /* mean, fully connected (keep_num_dims) */
+#define INT(name)  int name;
+#define REAL(name) float name;
+#define FLAG(name) bool name;
+#define LIST(name) int32_t name[GRAPH_MAX_RANK];
+  GRAPH_ATTRS(INT, REAL, FLAG, LIST)
+#undef INT
+#undef REAL
+#undef FLAG
+#undef LIST
 };
 
-#define GRAPH_MAX_IN 4
+/* A concatenation or split of more than these is cut in several on import. */
+#define GRAPH_MAX_IN  64
+#define GRAPH_MAX_OUT 64
+#define GRAPH_BODIES  2
 struct graph_node {
   enum mote_op op;
   int n_in, n_out;
-  int in[GRAPH_MAX_IN]; /* tensors; -1: optional input left out */
-  int out[1];
+  int in[GRAPH_MAX_IN];   /* tensors; -1: optional input left out */
+  int out[GRAPH_MAX_OUT]; /* tensors, all made by this node */
   struct graph_attrs attrs;
-  int source_op; /* index in the source model; -1: made by a pass */
+  struct graph *body[GRAPH_BODIES]; /* IF: then, else; WHILE: condition, body; else NULL */
+  int source_op;                    /* index in the source model; -1: made by a pass */
 };
 
 struct graph {
@@ -99,6 +150,10 @@ struct graph_quant graph_quant_one(struct arena *a, float scale, int32_t zp);
 /* Product of the dims. range: saturates at INT64_MAX / 16 so that hostile shapes cannot wrap. */
 int64_t graph_elements(const struct graph_tensor *t);
 size_t graph_bytes(const struct graph_tensor *t);
+/* Whether a node writes to its input i, a state. */
+bool graph_writes(const struct graph_node *n, int i);
+/* Whether a node must run although nobody reads its outputs: it writes to a state. */
+bool graph_has_effect(const struct graph_node *n);
 bool graph_same_shape(const struct graph_tensor *a, const struct graph_tensor *b);
 /* Multiply-accumulates and weight bytes (weights and biases) of a node; 0 where it has none. */
 int64_t graph_macs(const struct graph *g, int node);
@@ -159,10 +214,13 @@ bool graph_check(const struct graph *g, struct err *e);
 /* One line a node and tensor; also the format of the passes' tests. */
 void graph_print(const struct graph *g, struct text *out);
 
+/* Whether graph_evaluate covers every node: the int8 core above. (Other operators are proven against the
+ * reference's own outputs, test/golden.) */
+bool graph_can_evaluate(const struct graph *g);
 /* Evaluates a graph slowly and obviously, a layer at a time: the oracle of the other witnesses.
  * inputs[i]: the bytes of input i. values[t] (n_tensors pointers): every tensor's bytes afterwards: the
  * caller's for inputs, the graph's for constants, in the arena a for what nodes made, NULL for unused.
- * needs: graph_check. errors: the arena has too little left. exact: the bits of TensorFlow Lite Micro's
+ * needs: graph_check, graph_can_evaluate. errors: the arena has too little left. exact: the bits of TensorFlow Lite Micro's
  * reference kernels. */
 bool graph_evaluate(const struct graph *g, const void *const *inputs, struct arena *a,
                     const void **values, struct err *e);

@@ -3,57 +3,19 @@
  *   "MOTG"  version u32  bytes u32 (of the whole)  crc32 u32 (of all that follows)
  *   tensors u32  nodes u32  inputs u32  outputs u32
  *   each tensor: name (u16 length, bytes), type u8, rank u8, dims i32[rank], scales u32, axis i32,
- *                scale f32[scales], zp i32[scales], constant u8, bytes of the constant
- *   each node: op u8, inputs u8, in i32[inputs], out i32, 14 attributes i32 (beta as its bits), source_op i32
+ *                scale f32[scales], zp i32[scales], state u8, constant u8, bytes of the constant
+ *   each node: op u8, inputs u8, in i32[inputs], outputs u8, out i32[outputs], activation i32, then the attributes
+ *              in the order of GRAPH_ATTRS as i32 (real numbers as their bits, lists whole), source_op i32
  *   inputs i32[], outputs i32[]
  *
- * Little-endian, nothing aligned. The checksum is against damage, not malice: the reader bounds every step. */
+ * Nodes with bodies (IF, WHILE) are not saved: trained models have none. Little-endian, nothing aligned. The checksum is against damage, not malice: the reader bounds every step. */
 #include "host/graph/graph.h"
 
 #include <string.h>
 
-#define SAVE_VERSION 1
+#define SAVE_VERSION 2
 #define SAVE_HEADER  16
-#define SAVE_ATTRS   14
 #define SAVE_MOST    (1 << 16) /* tensors or nodes; a plan numbers them in 16 bits */
-
-/* Attributes in file order. */
-static void attrs_to_ints(const struct graph_attrs *a, int32_t v[SAVE_ATTRS]) {
-  int32_t beta;
-  memcpy(&beta, &a->beta, sizeof beta);
-  const int32_t list[SAVE_ATTRS] = {(int32_t)a->activation,
-                                    a->stride_h,
-                                    a->stride_w,
-                                    a->dilation_h,
-                                    a->dilation_w,
-                                    a->kernel_h,
-                                    a->kernel_w,
-                                    a->pad_top,
-                                    a->pad_left,
-                                    a->pad_bottom,
-                                    a->pad_right,
-                                    a->depth_multiplier,
-                                    beta,
-                                    a->keep_dims};
-  memcpy(v, list, sizeof list);
-}
-
-static void attrs_from_ints(const int32_t v[SAVE_ATTRS], struct graph_attrs *a) {
-  *a = (struct graph_attrs){.activation = (enum graph_activation)v[0],
-                            .stride_h = v[1],
-                            .stride_w = v[2],
-                            .dilation_h = v[3],
-                            .dilation_w = v[4],
-                            .kernel_h = v[5],
-                            .kernel_w = v[6],
-                            .pad_top = v[7],
-                            .pad_left = v[8],
-                            .pad_bottom = v[9],
-                            .pad_right = v[10],
-                            .depth_multiplier = v[11],
-                            .keep_dims = v[13] != 0};
-  memcpy(&a->beta, &v[12], sizeof a->beta);
-}
 
 /* ---- writing --------------------------------------------------------------- */
 static void put(struct text *t, uint32_t value, size_t bytes) {
@@ -81,18 +43,34 @@ static void put_tensor(struct text *t, const struct graph_tensor *x) {
     put(t, bits, 4);
   }
   put_ints(t, x->quant.zp, x->quant.count);
+  put(t, x->is_state, 1);
   put(t, x->data != NULL, 1);
   if (x->data) text_addn(t, x->data, graph_bytes(x));
 }
 
+static void put_attrs(struct text *t, const struct graph_attrs *a) {
+  uint32_t bits;
+  put(t, (uint32_t)a->activation, 4);
+#define INT(name)  put(t, (uint32_t)a->name, 4);
+#define FLAG(name) put(t, a->name, 4);
+#define REAL(name)                                                                                 \
+  memcpy(&bits, &a->name, sizeof bits);                                                            \
+  put(t, bits, 4);
+#define LIST(name) put_ints(t, a->name, GRAPH_MAX_RANK);
+  GRAPH_ATTRS(INT, REAL, FLAG, LIST)
+#undef INT
+#undef REAL
+#undef FLAG
+#undef LIST
+}
+
 static void put_node(struct text *t, const struct graph_node *n) {
-  int32_t attrs[SAVE_ATTRS];
-  attrs_to_ints(&n->attrs, attrs);
   put(t, (uint32_t)n->op, 1);
   put(t, (uint32_t)n->n_in, 1);
   put_ints(t, n->in, n->n_in);
-  put_ints(t, n->out, 1);
-  put_ints(t, attrs, SAVE_ATTRS);
+  put(t, (uint32_t)n->n_out, 1);
+  put_ints(t, n->out, n->n_out);
+  put_attrs(t, &n->attrs);
   put(t, (uint32_t)n->source_op, 4);
 }
 
@@ -189,6 +167,7 @@ static void get_tensor(struct load *l, struct graph *g) {
     t.quant.scale = get_copy(l, (size_t)t.quant.count * sizeof *t.quant.scale);
     t.quant.zp = get_copy(l, (size_t)t.quant.count * sizeof *t.quant.zp);
   }
+  t.is_state = get_count(l, 1, 1, "as a flag") != 0;
   if (get_count(l, 1, 1, "as a flag")) {
     const int64_t elements = graph_elements(&t);
     if (!l->bad && (elements < 1 || elements > GRAPH_MAX_ELEMENTS)) {
@@ -200,15 +179,31 @@ static void get_tensor(struct load *l, struct graph *g) {
   if (!l->bad) graph_add_tensor(g, &t);
 }
 
+static void get_attrs(struct load *l, struct graph_attrs *a) {
+  uint32_t bits;
+  a->activation = (enum graph_activation)get(l, 4);
+#define INT(name)  a->name = get_int(l);
+#define FLAG(name) a->name = get(l, 4) != 0;
+#define REAL(name)                                                                                 \
+  bits = get(l, 4);                                                                                \
+  memcpy(&a->name, &bits, sizeof bits);
+#define LIST(name)                                                                                 \
+  for (int i = 0; i < GRAPH_MAX_RANK; i++) a->name[i] = get_int(l);
+  GRAPH_ATTRS(INT, REAL, FLAG, LIST)
+#undef INT
+#undef REAL
+#undef FLAG
+#undef LIST
+}
+
 static void get_node(struct load *l, struct graph *g) {
-  struct graph_node n = {.n_out = 1};
+  struct graph_node n = {0};
   n.op = (enum mote_op)get_count(l, 1, MOTE_OP_COUNT - 1, "as an operator");
   n.n_in = get_count(l, 1, GRAPH_MAX_IN, "inputs of an operator");
   for (int i = 0; i < n.n_in; i++) n.in[i] = get_int(l);
-  n.out[0] = get_int(l);
-  int32_t attrs[SAVE_ATTRS];
-  for (int i = 0; i < SAVE_ATTRS; i++) attrs[i] = get_int(l);
-  attrs_from_ints(attrs, &n.attrs);
+  n.n_out = get_count(l, 1, GRAPH_MAX_OUT, "outputs of an operator");
+  for (int i = 0; i < n.n_out; i++) n.out[i] = get_int(l);
+  get_attrs(l, &n.attrs);
   n.source_op = get_int(l);
   if (!l->bad) graph_add_node(g, &n);
 }

@@ -1,4 +1,4 @@
-/* import: TensorFlow Lite models, int8. See import.h.
+/* import: TensorFlow Lite models: the file, its subgraphs, tensors and edges. See import.h.
  *
  * Two passes: the first looks at every operator and refuses the model with the whole list of what is not
  * supported, so that a user learns it at once; the second translates. Tensors are read when an operator or the model's
@@ -8,7 +8,7 @@
  * source: the published TensorFlow Lite schema, version 3 (field numbers below). */
 #include "host/import/import.h"
 
-#include "host/import/flatbuffer.h"
+#include "host/import/tflite.h"
 
 #include <string.h>
 
@@ -16,7 +16,14 @@
 enum { MODEL_VERSION, MODEL_CODES, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS };
 enum { GRAPH_TENSORS, GRAPH_INPUTS, GRAPH_OUTPUTS, GRAPH_OPERATORS };
 enum { CODE_OLD, CODE_CUSTOM, CODE_VERSION, CODE_NEW };
-enum { OPERATOR_CODE, OPERATOR_INPUTS, OPERATOR_OUTPUTS, OPERATOR_OPTIONS_TYPE, OPERATOR_OPTIONS };
+enum {
+  OPERATOR_CODE,
+  OPERATOR_INPUTS,
+  OPERATOR_OUTPUTS,
+  OPERATOR_OPTIONS_TYPE,
+  OPERATOR_OPTIONS,
+  OPERATOR_CUSTOM
+};
 enum {
   TENSOR_SHAPE,
   TENSOR_TYPE,
@@ -28,18 +35,6 @@ enum {
 };
 enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_AXIS };
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
-enum {
-  CONV_PADDING,
-  CONV_STRIDE_W,
-  CONV_STRIDE_H,
-  CONV_ACTIVATION,
-  CONV_DILATION_W,
-  CONV_DILATION_H
-};
-enum { DEPTHWISE_MULTIPLIER = 3, DEPTHWISE_ACTIVATION, DEPTHWISE_DILATION_W, DEPTHWISE_DILATION_H };
-enum { POOL_KERNEL_W = 3, POOL_KERNEL_H, POOL_ACTIVATION };
-enum { DENSE_ACTIVATION, DENSE_WEIGHTS_FORMAT, DENSE_KEEP_DIMS };
-
 #define CODE_PLACEHOLDER 127 /* old field of models whose code needs the new one */
 #define CODE_IS_CUSTOM   32
 #define MOST_TENSORS     65535 /* a plan numbers tensors and operators in 16 bits */
@@ -51,37 +46,16 @@ static const char *const type_names[] = {"FLOAT32", "FLOAT16",    "INT32",  "UIN
                                          "UINT32",  "UINT16",     "INT4"};
 enum {
   TYPE_FLOAT32 = 0,
+  TYPE_FLOAT16 = 1,
   TYPE_INT32 = 2,
   TYPE_UINT8 = 3,
   TYPE_INT64 = 4,
+  TYPE_BOOL = 6,
   TYPE_INT16 = 7,
-  TYPE_INT8 = 9
-};
-
-static const char how_to_quantise[] =
-    "convert it with full-integer quantisation: a representative data set, TFLITE_BUILTINS_INT8, "
-    "inference_input_type and inference_output_type int8";
-
-/* The reader of one model. bytes_of: the arena's copy of a buffer once it is used. */
-struct reader {
-  struct flat f;
-  struct arena *a;
-  struct err *e;
-  struct graph *g;
-  struct flat_vector codes, buffers, tensors, operators;
-  bool *have;            /* tensor was read */
-  bool *needed;          /* operator: the outputs depend on it */
-  const void **bytes_of; /* [buffers] */
-};
-
-/* One operator while it is translated. */
-struct op {
-  int number;
-  enum mote_op code;
-  struct flat_table options;
-  int in[GRAPH_MAX_IN];
-  int n_in, out;
-  struct graph_node node;
+  TYPE_INT8 = 9,
+  TYPE_RESOURCE = 13,
+  TYPE_UINT32 = 15,
+  TYPE_INT4 = 17
 };
 
 static const char *type_name(int32_t type) {
@@ -100,11 +74,17 @@ static const char *operator_name(int32_t code) {
   }
 }
 
-/* The operator with this code in the schema; -1 where mote has none. */
-static int operator_of(int32_t code);
+static const struct {
+  int32_t code;
+  const struct tflite_reader *reader;
+} readers[MOTE_OP_COUNT] = {
+#define OP(name, tflite_code, text) {tflite_code, &tflite_reader_##name},
+#include "mote/base/ops.def"
+#undef OP
+};
 
 /* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */
-static void *take(struct reader *r, size_t count, size_t size) {
+void *tflite_take(struct reader *r, size_t count, size_t size) {
   const size_t left = arena_left(r->a);
   if (left < 16384 || count > (left - 16384) / size) {
     err_set(r->e, "reading it needs more than the %zu bytes of memory left", left);
@@ -118,7 +98,7 @@ static void *take(struct reader *r, size_t count, size_t size) {
 static char *read_name(struct reader *r, const struct flat_table *t) {
   const struct flat_vector v = flat_vector_field(&r->f, t, TENSOR_NAME, 1);
   const size_t n = v.count < 120 ? v.count : 120;
-  char *name = take(r, n + 1, 1);
+  char *name = tflite_take(r, n + 1, 1);
   for (size_t i = 0; name && i < n; i++) {
     const uint8_t c = r->f.p[v.at + i];
     name[i] = c >= ' ' && c < 127 && c != '"' ? (char)c : '?';
@@ -162,8 +142,8 @@ static bool read_quant(struct reader *r, const struct flat_table *tensor, struct
   if (scale.count > MOST_CHANNELS) return err_set(r->e, "%zu scales", scale.count);
   if (zp.count > 1 && zp.count != scale.count)
     return err_set(r->e, "%zu scales, but %zu zero points", scale.count, zp.count);
-  float *scales = take(r, scale.count, sizeof *scales);
-  int32_t *zps = take(r, scale.count, sizeof *zps);
+  float *scales = tflite_take(r, scale.count, sizeof *scales);
+  int32_t *zps = tflite_take(r, scale.count, sizeof *zps);
   if (!scales || !zps) return false;
   for (size_t i = 0; i < scale.count; i++) {
     scales[i] = flat_f32(&r->f, scale.at + 4 * i);
@@ -186,22 +166,63 @@ static bool read_shape(struct reader *r, const struct flat_table *t, struct grap
   return true;
 }
 
-/* The constant bytes of a tensor, copied once for each buffer. */
+/* IEEE half precision as single precision: every value is exact. */
+static uint32_t float_of_half(uint16_t h) {
+  const uint32_t sign = (uint32_t)(h & 0x8000) << 16, fraction = h & 0x3FF;
+  const uint32_t exponent = h >> 10 & 31;
+  if (exponent == 31) return sign | 0x7F800000u | fraction << 13;
+  if (exponent > 0) return sign | (exponent + 112) << 23 | fraction << 13;
+  if (fraction == 0) return sign;
+  /* Subnormal, fraction * 2^-24: the leading one moves to bit 10. */
+  const uint32_t up = (uint32_t)__builtin_clz(fraction) - 21;
+  return sign | (113 - up) << 23 | (fraction << up & 0x3FF) << 13;
+}
+
+/* Fills to[] from the file's own form of the constant. */
+static void unpack_constant(const uint8_t *from, int32_t type, int64_t elements, void *to) {
+  uint32_t *words = to;
+  int8_t *bytes = to;
+  for (int64_t i = 0; i < elements; i++) {
+    if (type == TYPE_FLOAT16) {
+      words[i] = float_of_half((uint16_t)(from[2 * i] | from[2 * i + 1] << 8));
+    } else { /* two to a byte, the first in the low half */
+      const int nibble = i % 2 ? from[i / 2] >> 4 : from[i / 2] & 15;
+      bytes[i] = (int8_t)(nibble < 8 ? nibble : nibble - 16);
+    }
+  }
+}
+
+/* The constant bytes of a tensor, copied once for each buffer. float16 becomes float32, int4 becomes int8. */
 static bool read_constant(struct reader *r, const struct flat_table *t, struct graph_tensor *x) {
   const uint32_t index = (uint32_t)flat_i32_field(&r->f, t, TENSOR_BUFFER, 0);
+  const int32_t type = flat_i8_field(&r->f, t, TENSOR_TYPE, TYPE_FLOAT32);
+  const bool packed = type == TYPE_FLOAT16 || type == TYPE_INT4;
   size_t at, count;
   if (r->f.bad || !buffer_span(r, index, &at, &count)) return false;
-  if (count == 0) return true;
+  if (count == 0)
+    return !packed || err_set(r->e, "type %s is supported for constants only", type_name(type));
   const int64_t elements = graph_elements(x);
-  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS || graph_bytes(x) != count)
-    return err_set(r->e, "a constant with %zu bytes where its shape needs %lld elements of %zu",
-                   count, (long long)elements, mote_type_bytes((int)x->type));
+  const size_t wanted = type == TYPE_FLOAT16 ? 2 * (size_t)elements
+                        : type == TYPE_INT4  ? ((size_t)elements + 1) / 2
+                                             : graph_bytes(x);
+  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS || wanted != count)
+    return err_set(r->e, "a constant with %zu bytes where its shape needs %lld elements of %s",
+                   count, (long long)elements, type_name(type));
   if (!r->bytes_of[index]) {
-    void *copy = take(r, count, 1);
+    void *copy = tflite_take(r, graph_bytes(x), 1);
     if (!copy) return false;
-    memcpy(copy, r->f.p + at, count);
+    if (packed)
+      unpack_constant(r->f.p + at, type, elements, copy);
+    else
+      memcpy(copy, r->f.p + at, count);
     r->bytes_of[index] = copy;
+    r->type_of[index] = type;
   }
+  /* Tensors of other types may share a buffer; float16 and int4 have another form here than in the file. */
+  if (r->type_of[index] != type &&
+      (packed || r->type_of[index] == TYPE_FLOAT16 || r->type_of[index] == TYPE_INT4))
+    return err_set(r->e, "its constant is shared with a tensor of type %s",
+                   type_name(r->type_of[index]));
   x->data = r->bytes_of[index];
   return true;
 }
@@ -210,11 +231,18 @@ static bool read_type(struct reader *r, const struct flat_table *t, struct graph
   const int32_t type = flat_i8_field(&r->f, t, TENSOR_TYPE, TYPE_FLOAT32);
   if (r->f.bad) return false;
   switch (type) {
+  case TYPE_INT4:
   case TYPE_INT8: x->type = MOTE_INT8; return true;
+  case TYPE_UINT8: x->type = MOTE_UINT8; return true;
+  case TYPE_INT16: x->type = MOTE_INT16; return true;
+  case TYPE_RESOURCE: /* a handle: its operators see the variable behind it */
   case TYPE_INT32: x->type = MOTE_INT32; return true;
-  default:
-    return err_set(r->e, "type %s is not supported, only int8 with int32 biases; %s",
-                   type_name(type), how_to_quantise);
+  case TYPE_UINT32: x->type = MOTE_UINT32; return true;
+  case TYPE_INT64: x->type = MOTE_INT64; return true;
+  case TYPE_BOOL: x->type = MOTE_BOOL; return true;
+  case TYPE_FLOAT16:
+  case TYPE_FLOAT32: x->type = MOTE_FLOAT32; return true;
+  default: return err_set(r->e, "type %s is not supported", type_name(type));
   }
 }
 
@@ -232,8 +260,7 @@ static bool use_tensor(struct reader *r, int index) {
   fresh.name = read_name(r, &t);
   bool ok = fresh.name && read_type(r, &t, &fresh) && read_shape(r, &t, &fresh) &&
             read_quant(r, &t, &fresh.quant) && read_constant(r, &t, &fresh);
-  if (ok && flat_i8_field(&r->f, &t, TENSOR_VARIABLE, 0))
-    ok = err_set(r->e, "it keeps its value between runs (a variable), which is not supported");
+  if (ok) fresh.is_state = flat_i8_field(&r->f, &t, TENSOR_VARIABLE, 0) != 0;
   if (ok && flat_table_field(&r->f, &t, TENSOR_SPARSITY).at)
     ok = err_set(r->e, "sparse weights are not supported; convert the model with dense weights");
   if (r->f.bad) ok = false;
@@ -248,10 +275,9 @@ static bool use_tensor(struct reader *r, int index) {
 }
 
 /* ---- parameters that models keep in tensors ------------------------------------ */
-#define MOST_PARAMETERS 16
 /* The numbers of a constant int32 or int64 tensor: shapes, axes, paddings. */
-static bool read_parameters(struct reader *r, int index, const char *what,
-                            int64_t values[MOST_PARAMETERS], int *count) {
+bool tflite_parameters(struct reader *r, int index, const char *what,
+                       int64_t values[TFLITE_MOST_PARAMETERS], int *count) {
   if (index < 0 || (size_t)index >= r->tensors.count)
     return err_set(r->e, "its %s is tensor %d of %zu", what, index, r->tensors.count);
   const struct flat_table t = flat_table_at(&r->f, &r->tensors, (size_t)index);
@@ -265,7 +291,7 @@ static bool read_parameters(struct reader *r, int index, const char *what,
     return err_set(r->e, "its %s is computed while the model runs; only constants are supported",
                    what);
   const size_t size = type == TYPE_INT32 ? 4 : 8;
-  if (bytes % size || bytes / size > MOST_PARAMETERS)
+  if (bytes % size || bytes / size > TFLITE_MOST_PARAMETERS)
     return err_set(r->e, "its %s has %zu bytes", what, bytes);
   *count = (int)(bytes / size);
   for (int i = 0; i < *count; i++) {
@@ -275,15 +301,8 @@ static bool read_parameters(struct reader *r, int index, const char *what,
   return true;
 }
 
-/* ---- operators ------------------------------------------------------------------ */
-static struct graph_tensor *input(struct reader *r, const struct op *o, int i) {
-  return &r->g->tensors[o->in[i]];
-}
-static struct graph_tensor *output(struct reader *r, const struct op *o) {
-  return &r->g->tensors[o->out];
-}
-
-static bool set_activation(struct reader *r, struct op *o, int field) {
+/* ---- what readers share ---- */
+bool tflite_activation(struct reader *r, struct op *o, int field) {
   static const char *const refused[] = {"TANH", "SIGN_BIT"};
   const int32_t act = flat_i8_field(&r->f, &o->options, field, 0);
   if (act < 0 || act > 5) return err_set(r->e, "unknown fused activation %d", act);
@@ -295,12 +314,12 @@ static bool set_activation(struct reader *r, struct op *o, int field) {
 }
 
 /* Strides are fields 1 and 2 of all windows; the padding is field 0. */
-static bool set_window(struct reader *r, struct op *o, int kernel_h, int kernel_w) {
+bool tflite_window(struct reader *r, struct op *o, int kernel_h, int kernel_w) {
   struct graph_attrs *a = &o->node.attrs;
-  const struct graph_tensor *x = input(r, o, 0);
-  const int32_t padding = flat_i8_field(&r->f, &o->options, CONV_PADDING, 0);
-  a->stride_w = flat_i32_field(&r->f, &o->options, CONV_STRIDE_W, 0);
-  a->stride_h = flat_i32_field(&r->f, &o->options, CONV_STRIDE_H, 0);
+  const struct graph_tensor *x = tflite_in(r, o, 0);
+  const int32_t padding = flat_i8_field(&r->f, &o->options, TFLITE_PADDING, 0);
+  a->stride_w = flat_i32_field(&r->f, &o->options, TFLITE_STRIDE_W, 0);
+  a->stride_h = flat_i32_field(&r->f, &o->options, TFLITE_STRIDE_H, 0);
   if (padding != 0 && padding != 1) return err_set(r->e, "unknown padding %d", padding);
   if (x->rank != 4 || x->dims[1] < 1 || x->dims[2] < 1)
     return err_set(
@@ -318,284 +337,96 @@ static bool set_window(struct reader *r, struct op *o, int kernel_h, int kernel_
   return true;
 }
 
-static bool read_conv(struct reader *r, struct op *o) {
-  struct graph_attrs *a = &o->node.attrs;
-  const bool depthwise = o->code == MOTE_OP_DEPTHWISE_CONV_2D;
-  const struct graph_tensor *x = input(r, o, 0), *w = input(r, o, 1);
-  if (w->rank != 4) return err_set(r->e, "its weights have %d axes instead of 4", w->rank);
-  a->dilation_w =
-      flat_i32_field(&r->f, &o->options, depthwise ? DEPTHWISE_DILATION_W : CONV_DILATION_W, 1);
-  a->dilation_h =
-      flat_i32_field(&r->f, &o->options, depthwise ? DEPTHWISE_DILATION_H : CONV_DILATION_H, 1);
-  if (!set_window(r, o, w->dims[1], w->dims[2])) return false;
-  /* Some converters leave the option at 0; the shapes decide. */
-  if (depthwise) a->depth_multiplier = x->dims[3] > 0 ? w->dims[3] / x->dims[3] : 0;
-  return set_activation(r, o, depthwise ? DEPTHWISE_ACTIVATION : CONV_ACTIVATION);
-}
-
-static bool read_pool(struct reader *r, struct op *o) {
-  struct graph_attrs *a = &o->node.attrs;
-  a->dilation_h = a->dilation_w = 1;
-  a->kernel_w = flat_i32_field(&r->f, &o->options, POOL_KERNEL_W, 0);
-  a->kernel_h = flat_i32_field(&r->f, &o->options, POOL_KERNEL_H, 0);
-  return set_window(r, o, a->kernel_h, a->kernel_w) && set_activation(r, o, POOL_ACTIVATION);
-}
-
-static bool read_fully_connected(struct reader *r, struct op *o) {
-  const int32_t format = flat_i8_field(&r->f, &o->options, DENSE_WEIGHTS_FORMAT, 0);
-  if (format != 0) return err_set(r->e, "shuffled weights (format %d) are not supported", format);
-  o->node.attrs.keep_dims = flat_i8_field(&r->f, &o->options, DENSE_KEEP_DIMS, 0) != 0;
-  return set_activation(r, o, DENSE_ACTIVATION);
-}
-
-/* A new constant of y's shape in which z's elements are repeated along the axes where z has size 1 or none;
- * -1 where the shapes do not allow it. The copy costs flash, but every kernel then reads two equal shapes. */
-static int repeat_constant(struct reader *r, const struct graph_tensor *z,
-                           const struct graph_tensor *y) {
-  int64_t step[GRAPH_MAX_RANK] = {0}, size = 1;
-  const int more = y->rank - z->rank;
-  for (int i = y->rank - 1; i >= 0; i--) {
-    const int32_t dim = more >= 0 && i >= more ? z->dims[i - more] : 1;
-    if (more < 0 || (dim != 1 && dim != y->dims[i])) {
-      err_set(r->e, "its constant does not suit the shape of the output, even repeated");
-      return -1;
-    }
-    step[i] = dim == 1 ? 0 : size;
-    size *= dim;
+/* The row of ops.def for an operator of the file; -1 where mote has none. */
+static int operator_of(const struct reader *r, int32_t value, const struct flat_vector *custom) {
+  for (int op = 0; op < MOTE_OP_COUNT; op++) {
+    if (readers[op].code != value) continue;
+    const char *name = readers[op].reader->custom;
+    if (value != CODE_IS_CUSTOM) return op;
+    if (name && strlen(name) == custom->count && !memcmp(name, r->f.p + custom->at, custom->count))
+      return op;
   }
-  const int64_t elements = graph_elements(y);
-  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS) {
-    err_set(r->e, "its output has no known size");
-    return -1;
-  }
-  int8_t *all = take(r, (size_t)elements, 1);
-  const int8_t *once = z->data;
-  for (int64_t e = 0; all && e < elements; e++) {
-    int64_t rest = e, from = 0;
-    for (int i = y->rank - 1; i >= 0; i--) {
-      from += rest % y->dims[i] * step[i];
-      rest /= y->dims[i];
-    }
-    all[e] = once[from];
-  }
-  struct graph_tensor wide = *y;
-  wide.name = z->name;
-  wide.quant = z->quant;
-  wide.data = all;
-  return all ? graph_add_tensor(r->g, &wide) : -1;
-}
-
-/* A constant may come first (the sum does not care) and may be smaller than the output. */
-static bool read_add(struct reader *r, struct op *o) {
-  int *in = o->node.in;
-  if (input(r, o, 0)->data) {
-    in[0] = o->in[1];
-    in[1] = o->in[0];
-  }
-  const struct graph_tensor *x = &r->g->tensors[in[0]], *z = &r->g->tensors[in[1]],
-                            *y = output(r, o);
-  if (x->data) return err_set(r->e, "both of its inputs are constants");
-  if (z->data && !graph_same_shape(z, y)) {
-    if (z->type != MOTE_INT8 || y->type != MOTE_INT8)
-      return err_set(r->e, "its tensors are not int8");
-    in[1] = repeat_constant(r, z, y);
-    if (in[1] < 0) return false;
-  }
-  return set_activation(r, o, 0);
-}
-
-/* Means over height and width. One axis will do where the other has size 1, and an input of three axes is
- * seen as one of width 1. */
-static bool read_mean(struct reader *r, struct op *o) {
-  int64_t axes[MOST_PARAMETERS];
-  int count;
-  const struct graph_tensor *x = input(r, o, 0);
-  if (!read_parameters(r, o->in[1], "list of axes", axes, &count)) return false;
-  bool over[GRAPH_MAX_RANK] = {false};
-  for (int i = 0; i < count; i++) {
-    const int64_t axis = axes[i] < 0 ? axes[i] + x->rank : axes[i];
-    if (axis < 0 || axis >= x->rank)
-      return err_set(r->e, "axis %lld of %d", (long long)axes[i], x->rank);
-    over[axis] = true;
-  }
-  const bool rank3 = x->rank == 3 && !over[0] && over[1] && !over[2];
-  const bool rank4 = x->rank == 4 && !over[0] && !over[3] && (over[1] || x->dims[1] == 1) &&
-                     (over[2] || x->dims[2] == 1);
-  if (!rank3 && !rank4)
-    return err_set(r->e,
-                   "a mean of %d axes over these axes is not supported; over height and width of "
-                   "[batch, height, width, channels] it is",
-                   x->rank);
-  o->node.attrs.keep_dims = flat_i8_field(&r->f, &o->options, 0, 0) != 0;
-  o->node.n_in = 1;
-  if (rank4) return true;
-
-  struct graph_tensor seen = *x;
-  seen.rank = 4;
-  seen.dims[3] = x->dims[2];
-  seen.dims[2] = 1;
-  seen.data = NULL;
-  const int view = graph_add_tensor(r->g, &seen);
-  const struct graph_node reshape = {.op = MOTE_OP_RESHAPE,
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .in = {o->in[0]},
-                                     .out = {view},
-                                     .source_op = -1};
-  graph_add_node(r->g, &reshape);
-  o->node.in[0] = view;
-  return true;
-}
-
-static bool read_softmax(struct reader *r, struct op *o) {
-  o->node.attrs.beta = flat_f32_field(&r->f, &o->options, 0);
-  return true;
-}
-
-/* The output tensor has the shape. Where the converter left it open, the wanted shape decides, in which one
- * size may be -1: whatever is left. */
-static bool read_reshape(struct reader *r, struct op *o) {
-  struct graph_tensor *x = input(r, o, 0), *y = output(r, o);
-  int64_t shape[MOST_PARAMETERS];
-  int count = 0;
-  o->node.n_in = 1;
-  if (graph_elements(y) > 0) return true;
-  if (o->n_in > 1 && o->in[1] >= 0) {
-    if (!read_parameters(r, o->in[1], "shape", shape, &count)) return false;
-  } else {
-    const struct flat_vector v = flat_vector_field(&r->f, &o->options, 0, 4);
-    if (v.count > GRAPH_MAX_RANK) return err_set(r->e, "a shape of %zu axes", v.count);
-    count = (int)v.count;
-    for (int i = 0; i < count; i++) shape[i] = (int32_t)flat_u32(&r->f, v.at + 4 * (size_t)i);
-  }
-  if (count == 0) return true; /* graph_check says that the size is unknown */
-  if (count > GRAPH_MAX_RANK) return err_set(r->e, "a shape of %d axes", count);
-  int64_t rest = graph_elements(x);
-  int open = -1;
-  for (int i = 0; i < count; i++) {
-    if (shape[i] == -1 && open < 0) {
-      open = i;
-      continue;
-    }
-    if (shape[i] < 1 || shape[i] > GRAPH_MAX_ELEMENTS || rest % shape[i])
-      return err_set(r->e, "size %lld of its shape does not divide what is left of %lld elements",
-                     (long long)shape[i], (long long)graph_elements(x));
-    rest /= shape[i];
-  }
-  if (rest > GRAPH_MAX_ELEMENTS || (open < 0 && rest != 1))
-    return err_set(r->e, "its shape does not hold the %lld elements of its input",
-                   (long long)graph_elements(x));
-  y->rank = count;
-  for (int i = 0; i < count; i++) y->dims[i] = (int32_t)(i == open ? rest : shape[i]);
-  return true;
-}
-
-static bool read_pad(struct reader *r, struct op *o) {
-  int64_t p[MOST_PARAMETERS];
-  int count;
-  if (!read_parameters(r, o->in[1], "list of paddings", p, &count)) return false;
-  if (count != 8 || p[0] || p[1] || p[6] || p[7])
-    return err_set(
-        r->e, "only padding of height and width of [batch, height, width, channels] is supported");
-  for (int i = 2; i < 6; i++)
-    if (p[i] < 0 || p[i] > 65535) return err_set(r->e, "padding by %lld", (long long)p[i]);
-  struct graph_attrs *a = &o->node.attrs;
-  a->pad_top = (int)p[2];
-  a->pad_bottom = (int)p[3];
-  a->pad_left = (int)p[4];
-  a->pad_right = (int)p[5];
-  o->node.n_in = 1;
-  return true;
-}
-
-/* code: in the schema. least, most: inputs in the file. tensors: how many of them the graph keeps. */
-static const struct operator_reader {
-  int32_t code;
-  int least, most, tensors;
-  bool (*read)(struct reader *r, struct op *o);
-} operators[MOTE_OP_COUNT] = {
-    [MOTE_OP_CONV_2D] = {3, 2, 3, 3, read_conv},
-    [MOTE_OP_DEPTHWISE_CONV_2D] = {4, 2, 3, 3, read_conv},
-    [MOTE_OP_FULLY_CONNECTED] = {9, 2, 3, 3, read_fully_connected},
-    [MOTE_OP_ADD] = {0, 2, 2, 2, read_add},
-    [MOTE_OP_AVERAGE_POOL_2D] = {1, 1, 1, 1, read_pool},
-    [MOTE_OP_MAX_POOL_2D] = {17, 1, 1, 1, read_pool},
-    [MOTE_OP_MEAN] = {40, 2, 2, 1, read_mean},
-    [MOTE_OP_SOFTMAX] = {25, 1, 1, 1, read_softmax},
-    [MOTE_OP_RESHAPE] = {22, 1, 2, 1, read_reshape},
-    [MOTE_OP_PAD] = {34, 2, 2, 1, read_pad},
-};
-
-static int operator_of(int32_t code) {
-  for (int op = 0; op < MOTE_OP_COUNT; op++)
-    if (operators[op].code == code) return op;
   return -1;
 }
 
-/* The schema's code of operator `number`; -1 when the file is damaged. */
-static int32_t code_of(struct reader *r, size_t number, struct flat_table *op,
-                       struct flat_table *code) {
-  *op = flat_table_at(&r->f, &r->operators, number);
-  const uint32_t index = (uint32_t)flat_i32_field(&r->f, op, OPERATOR_CODE, 0);
-  if (r->f.bad) return -1;
-  if (index >= r->codes.count) {
-    err_set(r->e, "operator %zu has code number %u of %zu", number, index, r->codes.count);
-    return -1;
-  }
-  *code = flat_table_at(&r->f, &r->codes, index);
-  const int32_t old = flat_i8_field(&r->f, code, CODE_OLD, 0),
-                new = flat_i32_field(&r->f, code, CODE_NEW, 0);
-  if (r->f.bad) return -1;
-  const int32_t value = old > new ? old : new;
-  if (value < 0 || value == CODE_PLACEHOLDER) {
-    err_set(r->e, "operator %zu has code %d, which no operator has", number, value);
-    return -1;
-  }
-  return value;
+/* An operator as the file has it. */
+struct entry {
+  struct flat_table op;
+  struct flat_vector custom; /* the name of a custom operator */
+  int32_t code;              /* in the schema */
+  int known;                 /* row of ops.def; -1 where mote has none */
+};
+
+/* false when the file is damaged. */
+static bool read_entry(struct reader *r, size_t number, struct entry *out) {
+  out->op = flat_table_at(&r->f, &r->operators, number);
+  const uint32_t index = (uint32_t)flat_i32_field(&r->f, &out->op, OPERATOR_CODE, 0);
+  if (r->f.bad) return false;
+  if (index >= r->codes.count)
+    return err_set(r->e, "operator %zu has code number %u of %zu", number, index, r->codes.count);
+  const struct flat_table code = flat_table_at(&r->f, &r->codes, index);
+  const int32_t old = flat_i8_field(&r->f, &code, CODE_OLD, 0),
+                new = flat_i32_field(&r->f, &code, CODE_NEW, 0);
+  out->custom = flat_vector_field(&r->f, &code, CODE_CUSTOM, 1);
+  out->code = old > new ? old : new;
+  if (r->f.bad) return false;
+  if (out->code < 0 || out->code == CODE_PLACEHOLDER)
+    return err_set(r->e, "operator %zu has code %d, which no operator has", number, out->code);
+  out->known = operator_of(r, out->code, &out->custom);
+  return true;
 }
 
 /* "LSTM" or the name that a custom operator calls itself. */
-static void add_operator_name(struct reader *r, const struct flat_table *code, int32_t value,
-                              struct text *out) {
-  if (value != CODE_IS_CUSTOM) {
-    text_add(out, operator_name(value));
+static void add_operator_name(struct reader *r, const struct entry *entry, struct text *out) {
+  if (entry->code != CODE_IS_CUSTOM) {
+    text_add(out, operator_name(entry->code));
     return;
   }
-  const struct flat_vector v = flat_vector_field(&r->f, code, CODE_CUSTOM, 1);
   text_add(out, "custom operator \"");
-  for (size_t i = 0; i < v.count && i < 60; i++) {
-    const uint8_t c = r->f.p[v.at + i];
+  for (size_t i = 0; i < entry->custom.count && i < 60; i++) {
+    const uint8_t c = r->f.p[entry->custom.at + i];
     const char shown = c >= ' ' && c < 127 ? (char)c : '?';
     text_addn(out, &shown, 1);
   }
   text_add(out, "\"");
 }
 
-/* Which operators the model's outputs depend on. Numbers that only become an attribute (the shape that a
- * RESHAPE is given, which its output tensor states anyway) are no dependence: converters compute such
- * shapes with SHAPE, STRIDED_SLICE and PACK, and those operators fall away here. */
+/* Whether an operator runs although no output depends on it: it writes to a state, or is unknown and may. */
+static bool has_effect(const struct entry *entry) {
+  const struct graph_node n = {.op = (enum mote_op)entry->known};
+  for (int i = 0; i < GRAPH_MAX_IN && entry->known >= 0; i++)
+    if (graph_writes(&n, i)) return true;
+  return false;
+}
+
+/* Which operators the model's outputs depend on, and who makes each tensor. Numbers that only become an
+ * attribute (the shape that a RESHAPE is given, which its output tensor states anyway) are no dependence: converters
+ * compute such shapes with SHAPE, STRIDED_SLICE and PACK, and those operators fall away here. */
 static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
   const size_t tensors = r->tensors.count;
-  bool *wanted = take(r, tensors, sizeof *wanted);
-  r->needed = take(r, r->operators.count, sizeof *r->needed);
-  if (!wanted || !r->needed) return false;
+  bool *wanted = tflite_take(r, tensors, sizeof *wanted);
+  r->needed = tflite_take(r, r->operators.count, sizeof *r->needed);
+  r->producer_of = tflite_take(r, tensors, sizeof *r->producer_of);
+  if (!wanted || !r->needed || !r->producer_of) return false;
+  for (size_t t = 0; t < tensors; t++) r->producer_of[t] = -1;
   const struct flat_vector ports = flat_vector_field(&r->f, subgraph, GRAPH_OUTPUTS, 4);
   for (size_t i = 0; i < ports.count; i++) {
     const uint32_t t = flat_u32(&r->f, ports.at + 4 * i);
     if (t < tensors) wanted[t] = true;
   }
   for (size_t i = r->operators.count; i-- > 0;) {
-    struct flat_table op, code;
-    const int32_t value = code_of(r, i, &op, &code);
-    if (value < 0) return false;
-    const struct flat_vector in = flat_vector_field(&r->f, &op, OPERATOR_INPUTS, 4);
-    const struct flat_vector out = flat_vector_field(&r->f, &op, OPERATOR_OUTPUTS, 4);
-    for (size_t k = 0; k < out.count && !r->needed[i]; k++) {
+    struct entry entry;
+    if (!read_entry(r, i, &entry)) return false;
+    const struct flat_vector in = flat_vector_field(&r->f, &entry.op, OPERATOR_INPUTS, 4);
+    const struct flat_vector out = flat_vector_field(&r->f, &entry.op, OPERATOR_OUTPUTS, 4);
+    r->needed[i] = has_effect(&entry);
+    for (size_t k = 0; k < out.count; k++) {
       const uint32_t t = flat_u32(&r->f, out.at + 4 * k);
-      r->needed[i] = t < tensors && wanted[t];
+      if (t >= tensors) continue;
+      r->producer_of[t] = (int32_t)i;
+      r->needed[i] = r->needed[i] || wanted[t];
     }
-    const int known = operator_of(value);
-    const size_t read = known < 0 ? in.count : (size_t)operators[known].tensors;
+    const size_t read = entry.known < 0 ? in.count : (size_t)readers[entry.known].reader->tensors;
     for (size_t k = 0; k < in.count && k < read && r->needed[i]; k++) {
       const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
       if (t < tensors) wanted[t] = true;
@@ -612,63 +443,72 @@ static bool check_operators(struct reader *r) {
   bool seen[256] = {false};
   size_t at = 0, count = 0;
   for (size_t i = 0; i < r->operators.count; i++) {
-    struct flat_table op, code;
-    const int32_t value = code_of(r, i, &op, &code);
-    if (value < 0) return false;
-    if (operator_of(value) >= 0 || !r->needed[i]) continue;
+    struct entry entry;
+    if (!read_entry(r, i, &entry)) return false;
+    if (entry.known >= 0 || !r->needed[i]) continue;
     if (count++ == 0) {
       at = i;
-      add_operator_name(r, &code, value, &first);
-    } else if (value < 256 && !seen[value] && others.size < 300) {
+      add_operator_name(r, &entry, &first);
+    } else if (entry.code < 256 && !seen[entry.code] && others.size < 300) {
       text_add(&others, others.size ? ", " : "");
-      text_add(&others, value == CODE_IS_CUSTOM ? "custom operators" : operator_name(value));
+      text_add(&others,
+               entry.code == CODE_IS_CUSTOM ? "custom operators" : operator_name(entry.code));
     }
-    if (value < 256) seen[value] = true;
+    if (entry.code < 256) seen[entry.code] = true;
   }
   if (count == 0) return !r->f.bad;
   err_node(r->e, "operator %zu, %s", at, first.data);
-  return err_set(
-      r->e,
-      "%s is not supported (%zu of %zu operators are not%s%s). Supported, in int8: CONV_2D, "
-      "DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, SOFTMAX, "
-      "RESHAPE, PAD%s%s",
-      first.data, count, r->operators.count, others.size ? "; also " : "",
-      others.size ? others.data : "", seen[6] || seen[114] ? ". For QUANTIZE and DEQUANTIZE: " : "",
-      seen[6] || seen[114] ? how_to_quantise : "");
+  return err_set(r->e,
+                 "%s is not supported (%zu of %zu operators are not%s%s). docs/operators.md lists "
+                 "what is",
+                 first.data, count, r->operators.count, others.size ? "; also " : "",
+                 others.size ? others.data : "");
 }
 
+/* Tensors that the operator reads and makes. Those behind `tensors` are parameters and are not read here. */
 static bool read_edges(struct reader *r, struct op *o, const struct flat_table *t) {
-  const struct operator_reader *known = &operators[o->code];
+  const struct tflite_reader *known = readers[o->code].reader;
   const struct flat_vector in = flat_vector_field(&r->f, t, OPERATOR_INPUTS, 4);
   const struct flat_vector out = flat_vector_field(&r->f, t, OPERATOR_OUTPUTS, 4);
   if (r->f.bad) return false;
-  if (in.count < (size_t)known->least || in.count > (size_t)known->most || out.count != 1)
-    return err_set(r->e, "%zu inputs and %zu outputs", in.count, out.count);
+  if (in.count < (size_t)known->least || in.count > (size_t)known->most ||
+      out.count > (size_t)known->outputs || in.count > GRAPH_MAX_IN || out.count > GRAPH_MAX_OUT)
+    return err_set(r->e,
+                   "%zu inputs and %zu outputs; %d to %d inputs and up to %d outputs are "
+                   "possible",
+                   in.count, out.count, known->least,
+                   known->most < GRAPH_MAX_IN ? known->most : GRAPH_MAX_IN,
+                   known->outputs < GRAPH_MAX_OUT ? known->outputs : GRAPH_MAX_OUT);
   o->n_in = (int)in.count;
   for (int i = 0; i < GRAPH_MAX_IN; i++)
     o->in[i] = i < o->n_in ? (int)(int32_t)flat_u32(&r->f, in.at + 4 * (size_t)i) : -1;
-  o->out = (int)(int32_t)flat_u32(&r->f, out.at);
-  for (int i = 0; i < known->tensors; i++) {
-    if (i == 2 && o->in[i] == -1) continue; /* the bias may be left out */
-    if (!use_tensor(r, o->in[i])) return false;
+  for (int i = 0; i < known->tensors && i < o->n_in; i++)
+    if (o->in[i] != -1 && !use_tensor(r, o->in[i])) return false;
+  o->node.n_out = (int)out.count;
+  for (int i = 0; i < o->node.n_out; i++) {
+    o->node.out[i] = (int)(int32_t)flat_u32(&r->f, out.at + 4 * (size_t)i);
+    if (!use_tensor(r, o->node.out[i])) return false;
   }
-  return use_tensor(r, o->out);
+  o->out = o->node.n_out > 0 ? o->node.out[0] : -1;
+  return true;
 }
 
 static bool read_operator(struct reader *r, int number) {
-  struct flat_table t, code;
+  struct entry entry;
   struct op o = {.number = number};
-  const int32_t value = code_of(r, (size_t)number, &t, &code);
-  if (value < 0) return false;
-  o.code = (enum mote_op)operator_of(value);
-  o.options = flat_table_field(&r->f, &t, OPERATOR_OPTIONS);
+  if (!read_entry(r, (size_t)number, &entry)) return false;
+  const struct tflite_reader *reader = readers[entry.known].reader;
+  o.code = (enum mote_op)entry.known;
+  o.options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS);
+  o.custom = flat_vector_field(&r->f, &entry.op, OPERATOR_CUSTOM, 1);
   err_node(r->e, "operator %d, %s", number, mote_op_name((int)o.code));
-  if (!read_edges(r, &o, &t)) return false;
-  o.node = (struct graph_node){
-      .op = o.code, .n_in = operators[o.code].tensors, .n_out = 1, .source_op = number};
+  o.node.op = o.code;
+  o.node.source_op = number;
+  if (!read_edges(r, &o, &entry.op)) return false;
+  /* Optional inputs that the file does not mention are left out. */
+  o.node.n_in = reader->tensors == GRAPH_MAX_IN ? o.n_in : reader->tensors;
   memcpy(o.node.in, o.in, sizeof o.node.in);
-  o.node.out[0] = o.out;
-  if (!operators[o.code].read(r, &o) || r->f.bad) return false;
+  if ((reader->read != NULL && !reader->read(r, &o)) || r->f.bad) return false;
   graph_add_node(r->g, &o.node);
   r->e->node[0] = '\0';
   return true;
@@ -694,42 +534,29 @@ static bool read_ports(struct reader *r, const struct flat_table *subgraph, int 
   return true;
 }
 
-/* Finds the model's vectors and checks how many of everything there are. */
-static bool read_model(struct reader *r, struct flat_table *subgraph) {
-  const struct flat_table model = flat_root(&r->f);
-  const int32_t version = flat_i32_field(&r->f, &model, MODEL_VERSION, 0);
-  const struct flat_vector subgraphs = flat_vector_field(&r->f, &model, MODEL_SUBGRAPHS, 4);
-  r->codes = flat_vector_field(&r->f, &model, MODEL_CODES, 4);
-  r->buffers = flat_vector_field(&r->f, &model, MODEL_BUFFERS, 4);
-  if (r->f.bad) return false;
-  if (version != 3) return err_set(r->e, "schema version %d; version 3 is supported", version);
-  if (subgraphs.count != 1)
-    return err_set(r->e,
-                   "%zu subgraphs; models with control flow or several entry points are not "
-                   "supported: convert "
-                   "one function without them",
-                   subgraphs.count);
-  *subgraph = flat_table_at(&r->f, &subgraphs, 0);
+/* Finds the vectors of the subgraph and checks how many of everything there are. */
+static bool open_subgraph(struct reader *r, struct flat_table *subgraph) {
+  if (r->subgraph < 0 || (size_t)r->subgraph >= r->subgraphs.count)
+    return err_set(r->e, "subgraph %d of %zu", r->subgraph, r->subgraphs.count);
+  *subgraph = flat_table_at(&r->f, &r->subgraphs, (size_t)r->subgraph);
   r->tensors = flat_vector_field(&r->f, subgraph, GRAPH_TENSORS, 4);
   r->operators = flat_vector_field(&r->f, subgraph, GRAPH_OPERATORS, 4);
   if (r->f.bad) return false;
-  if (r->tensors.count > MOST_TENSORS || r->operators.count > MOST_TENSORS ||
-      r->operators.count < 1)
-    return err_set(r->e, "%zu tensors and %zu operators; 1 to %d are possible", r->tensors.count,
+  if (r->tensors.count > MOST_TENSORS || r->operators.count > MOST_TENSORS)
+    return err_set(r->e, "%zu tensors and %zu operators; at most %d are possible", r->tensors.count,
                    r->operators.count, MOST_TENSORS);
   return true;
 }
 
 /* Memory for what is counted; the tensors begin as placeholders. */
 static bool prepare(struct reader *r, const char *name) {
-  r->have = take(r, r->tensors.count, sizeof *r->have);
-  r->bytes_of = take(r, r->buffers.count, sizeof *r->bytes_of);
-  if (!r->have || !r->bytes_of) return false;
-  /* An operator may add one tensor and one node. The room is taken now, while running out is an error. */
-  const size_t room_tensors = r->tensors.count + r->operators.count,
+  r->have = tflite_take(r, r->tensors.count, sizeof *r->have);
+  if (!r->have) return false;
+  /* An operator may add a few tensors and a node. The room is taken now, while running out is an error. */
+  const size_t room_tensors = r->tensors.count + 4 * r->operators.count,
                room_nodes = 2 * r->operators.count;
-  struct graph_tensor *t = take(r, room_tensors, sizeof *t);
-  struct graph_node *n = take(r, room_nodes, sizeof *n);
+  struct graph_tensor *t = tflite_take(r, room_tensors, sizeof *t);
+  struct graph_node *n = tflite_take(r, room_nodes, sizeof *n);
   if (!t || !n) return false;
   r->g = graph_new(r->a, name);
   r->g->tensors = t;
@@ -741,10 +568,51 @@ static bool prepare(struct reader *r, const char *name) {
   return true;
 }
 
+static struct graph *read_subgraph(struct reader *r, const char *name) {
+  struct flat_table subgraph;
+  if (!open_subgraph(r, &subgraph) || !find_needed(r, &subgraph) || !check_operators(r) ||
+      !prepare(r, name) || !read_ports(r, &subgraph, GRAPH_INPUTS, "input"))
+    return NULL;
+  for (size_t i = 0; i < r->operators.count; i++)
+    if (r->needed[i] && !read_operator(r, (int)i)) return NULL;
+  if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output")) return NULL;
+  return r->g;
+}
+
+#define MOST_DEPTH  8
+#define MOST_BODIES 256
+struct graph *tflite_subgraph(struct reader *r, int index) {
+  struct reader inner = *r;
+  inner.subgraph = index;
+  inner.depth = r->depth + 1;
+  if (inner.depth > MOST_DEPTH || ++*r->n_bodies > MOST_BODIES) {
+    err_set(r->e, "subgraphs call each other more than %d deep, more than %d times, or in a circle",
+            MOST_DEPTH, MOST_BODIES);
+    return NULL;
+  }
+  struct graph *g = read_subgraph(&inner, r->g->name);
+  r->f.bad = inner.f.bad;
+  return g;
+}
+
+static bool open_model(struct reader *r) {
+  const struct flat_table model = flat_root(&r->f);
+  const int32_t version = flat_i32_field(&r->f, &model, MODEL_VERSION, 0);
+  r->subgraphs = flat_vector_field(&r->f, &model, MODEL_SUBGRAPHS, 4);
+  r->codes = flat_vector_field(&r->f, &model, MODEL_CODES, 4);
+  r->buffers = flat_vector_field(&r->f, &model, MODEL_BUFFERS, 4);
+  if (r->f.bad) return false;
+  if (version != 3) return err_set(r->e, "schema version %d; version 3 is supported", version);
+  if (r->subgraphs.count < 1) return err_set(r->e, "it has no subgraph");
+  r->bytes_of = tflite_take(r, r->buffers.count, sizeof *r->bytes_of);
+  r->type_of = tflite_take(r, r->buffers.count, sizeof *r->type_of);
+  return r->bytes_of && r->type_of;
+}
+
 static struct graph *read_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
                                  struct err *e) {
-  struct reader r = {.f = {bytes, n, e, false}, .a = a, .e = e};
-  struct flat_table subgraph;
+  int n_bodies = 0;
+  struct reader r = {.f = {bytes, n, e, false}, .a = a, .e = e, .n_bodies = &n_bodies};
   if (n < 8 || memcmp(bytes + 4, "TFL3", 4) != 0) {
     err_set(e, "not a TensorFlow Lite model: byte 4 does not begin TFL3");
     return NULL;
@@ -753,14 +621,8 @@ static struct graph *read_tflite(struct arena *a, const char *name, const uint8_
     err_set(e, "reading it needs more than the %zu bytes of memory left", arena_left(a));
     return NULL;
   }
-  if (!read_model(&r, &subgraph) || !find_needed(&r, &subgraph) || !check_operators(&r) ||
-      !prepare(&r, name))
-    return NULL;
-  if (!read_ports(&r, &subgraph, GRAPH_INPUTS, "input")) return NULL;
-  for (size_t i = 0; i < r.operators.count; i++)
-    if (r.needed[i] && !read_operator(&r, (int)i)) return NULL;
-  if (!read_ports(&r, &subgraph, GRAPH_OUTPUTS, "output")) return NULL;
-  return graph_check(r.g, e) ? r.g : NULL;
+  struct graph *g = open_model(&r) ? read_subgraph(&r, name) : NULL;
+  return g && graph_check(g, e) ? g : NULL;
 }
 
 struct graph *import_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,

@@ -23,12 +23,21 @@ const char *mote_op_name(int op) {
 size_t mote_type_bytes(int type) {
   switch (type) {
   case MOTE_INT8:
-  case MOTE_UINT8: return 1;
+  case MOTE_UINT8:
+  case MOTE_BOOL: return 1;
   case MOTE_INT16: return 2;
   case MOTE_INT32:
+  case MOTE_UINT32:
   case MOTE_FLOAT32: return 4;
+  case MOTE_INT64: return 8;
   default: return 0;
   }
+}
+
+const char *mote_type_name(int type) {
+  static const char *const names[] = {"int8",    "uint8", "int16", "int32",
+                                      "float32", "bool",  "int64", "uint32"};
+  return type >= 0 && type < MOTE_TYPE_COUNT ? names[type] : "?";
 }
 
 void mote_quantise_multiplier(uint64_t double_bits, int32_t *multiplier, int *shift) {

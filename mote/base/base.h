@@ -53,9 +53,21 @@ enum mote_op {
 /* The field's name of an operator ("CONV_2D"); "?" when out of range. */
 const char *mote_op_name(int op);
 
-/* Types of tensor elements. bytes: 1 1 2 4 4. */
-enum mote_type { MOTE_INT8, MOTE_UINT8, MOTE_INT16, MOTE_INT32, MOTE_FLOAT32, MOTE_TYPE_COUNT };
+/* Types of tensor elements. bytes: 1 1 2 4 4 1 8 4. A BOOL is 0 or 1. */
+enum mote_type {
+  MOTE_INT8,
+  MOTE_UINT8,
+  MOTE_INT16,
+  MOTE_INT32,
+  MOTE_FLOAT32,
+  MOTE_BOOL,
+  MOTE_INT64,
+  MOTE_UINT32,
+  MOTE_TYPE_COUNT
+};
 size_t mote_type_bytes(int type);
+/* "int8"; "?" when out of range. */
+const char *mote_type_name(int type);
 
 /* ---- requantisation --------------------------------------------------------
  * An int32 sum of products becomes an int8 output by multiplying with a real number s in (0, 1) or so,

@@ -89,7 +89,8 @@ __attribute__((unused)) static struct graph *model_with_all_operators(struct are
              model_tensor(&b, 1, 9, 8, 6, 0.03f, -128), depthwise);
   model_node(&b, MOTE_OP_ADD, 2, first, 0, model_tensor(&b, 1, 9, 8, 6, 0.07f, -120),
              (struct graph_attrs){0});
-  const struct graph_attrs pool = {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
+  const struct graph_attrs pool = {
+      .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .dilation_h = 1, .dilation_w = 1};
   struct graph_attrs same = pool;
   same.pad_bottom = 1;
   model_node(&b, MOTE_OP_MAX_POOL_2D, 1, 0, 0, model_tensor(&b, 1, 5, 4, 6, 0.07f, -120), same);

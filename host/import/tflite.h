@@ -1,0 +1,81 @@
+/* tflite: what the readers of operators share; private to this room.
+ *
+ * Every row of ops.def has a reader, tflite_reader_<NAME>, in tflite_<family>.c; without it the program does not
+ * link. It turns an operator's options, and those of its inputs that are parameters, into attributes. */
+#ifndef HOST_IMPORT_TFLITE_H
+#define HOST_IMPORT_TFLITE_H
+
+#include "host/graph/graph.h"
+#include "host/import/flatbuffer.h"
+
+/* The reader of one subgraph of a model. bytes_of: the arena's copy of a buffer once it is used. */
+struct reader {
+  struct flat f;
+  struct arena *a;
+  struct err *e;
+  struct graph *g;
+  struct flat_vector codes, buffers, subgraphs;
+  const void **bytes_of; /* [buffers] */
+  int32_t *type_of;      /* [buffers] type in the file of bytes_of */
+  struct flat_vector tensors, operators;
+  bool *have;           /* tensor was read */
+  bool *needed;         /* operator: the outputs depend on it */
+  int32_t *producer_of; /* [tensors] operator that makes it, or -1 */
+  int subgraph, depth;  /* index in the file; how many subgraphs called this one */
+  int *n_bodies;        /* subgraphs read for IF and WHILE, in all */
+};
+
+/* One operator while it is translated. node: with its inputs (the first `tensors` of the reader's row), outputs and
+ * source_op set. */
+struct op {
+  int number;
+  enum mote_op code;
+  struct flat_table options; /* the builtin options' table; absent: all defaults */
+  struct flat_vector custom; /* custom options' bytes */
+  int in[GRAPH_MAX_IN];      /* tensors in the file; -1: left out */
+  int n_in, out;             /* out: the first output */
+  struct graph_node node;
+};
+
+/* least, most: inputs in the file. outputs: most that it has. tensors: how many of its inputs the graph
+ * keeps (GRAPH_MAX_IN: all that there are; else inputs that the file lacks are -1); those behind are parameters, which become attributes (tflite_parameters). custom: the name of a custom
+ * operator, else NULL. read: NULL where nothing is to be read. */
+struct tflite_reader {
+  int least, most, outputs, tensors;
+  bool (*read)(struct reader *r, struct op *o);
+  const char *custom;
+};
+#define OP(name, tflite_code, text) extern const struct tflite_reader tflite_reader_##name;
+#include "mote/base/ops.def"
+#undef OP
+
+/* Fields of option tables that many operators have. */
+enum { TFLITE_PADDING = 0, TFLITE_STRIDE_W = 1, TFLITE_STRIDE_H = 2 };
+
+static inline struct graph_tensor *tflite_in(struct reader *r, const struct op *o, int i) {
+  return &r->g->tensors[o->in[i]];
+}
+static inline struct graph_tensor *tflite_out(struct reader *r, const struct op *o, int i) {
+  return &r->g->tensors[o->node.out[i]];
+}
+
+/* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */
+void *tflite_take(struct reader *r, size_t count, size_t size);
+/* Fused activation in field `field`: NONE, RELU, RELU6, RELU_N1_TO_1; others are an error. */
+bool tflite_activation(struct reader *r, struct op *o, int field);
+/* Strides, padding (fields 0 to 2) and dilations (set before) of a window over input 0. */
+bool tflite_window(struct reader *r, struct op *o, int kernel_h, int kernel_w);
+/* The numbers of a constant int32 or int64 tensor: shapes, axes, paddings. A tensor that the model computes from
+ * shapes is computed here. `what` names it in messages. */
+#define TFLITE_MOST_PARAMETERS 64
+bool tflite_parameters(struct reader *r, int tensor, const char *what,
+                       int64_t values[TFLITE_MOST_PARAMETERS], int *count);
+/* An axis counted from the front; negative ones count from the end. */
+bool tflite_axis(struct reader *r, int64_t axis, int rank, int *out);
+/* A state tensor that an operator keeps for itself, zero at first; -1 with an error. */
+int tflite_new_state(struct reader *r, const char *name, enum mote_type type, int rank,
+                     const int32_t *dims);
+/* Reads subgraph `index` of the file as a graph of its own. */
+struct graph *tflite_subgraph(struct reader *r, int index);
+
+#endif
