@@ -275,9 +275,20 @@ static bool use_tensor(struct reader *r, int index) {
 }
 
 /* ---- parameters that models keep in tensors ------------------------------------ */
-/* The numbers of a constant int32 or int64 tensor: shapes, axes, paddings. */
-bool tflite_parameters(struct reader *r, int index, const char *what,
-                       int64_t values[TFLITE_MOST_PARAMETERS], int *count) {
+bool tflite_shape(struct reader *r, int index, int *rank, int32_t dims[GRAPH_MAX_RANK]) {
+  if (index < 0 || (size_t)index >= r->tensors.count) return false;
+  const struct flat_table t = flat_table_at(&r->f, &r->tensors, (size_t)index);
+  const struct flat_vector v = flat_vector_field(&r->f, &t, TENSOR_SHAPE, 4);
+  if (r->f.bad || v.count > GRAPH_MAX_RANK) return false;
+  *rank = (int)v.count;
+  for (size_t i = 0; i < v.count; i++) dims[i] = (int32_t)flat_u32(&r->f, v.at + 4 * i);
+  return true;
+}
+
+/* The numbers of tensor `index` where the file has them. *constant: whether it has. */
+static bool read_numbers(struct reader *r, int index, const char *what, bool *constant,
+                         int64_t values[TFLITE_MOST_PARAMETERS], int *count) {
+  *constant = false;
   if (index < 0 || (size_t)index >= r->tensors.count)
     return err_set(r->e, "its %s is tensor %d of %zu", what, index, r->tensors.count);
   const struct flat_table t = flat_table_at(&r->f, &r->tensors, (size_t)index);
@@ -287,18 +298,55 @@ bool tflite_parameters(struct reader *r, int index, const char *what,
   if (r->f.bad || !buffer_span(r, buffer, &at, &bytes)) return false;
   if (type != TYPE_INT32 && type != TYPE_INT64)
     return err_set(r->e, "its %s is %s instead of int32", what, type_name(type));
-  if (bytes == 0)
-    return err_set(r->e, "its %s is computed while the model runs; only constants are supported",
-                   what);
+  if (bytes == 0) return true;
   const size_t size = type == TYPE_INT32 ? 4 : 8;
   if (bytes % size || bytes / size > TFLITE_MOST_PARAMETERS)
     return err_set(r->e, "its %s has %zu bytes", what, bytes);
+  *constant = true;
   *count = (int)(bytes / size);
   for (int i = 0; i < *count; i++) {
     const size_t from = at + size * (size_t)i;
     values[i] = size == 4 ? (int32_t)flat_u32(&r->f, from) : (int64_t)flat_u64(&r->f, from);
   }
   return true;
+}
+
+bool tflite_parameters(struct reader *r, int index, const char *what,
+                       int64_t values[TFLITE_MOST_PARAMETERS], int *count) {
+  bool constant;
+  if (!read_numbers(r, index, what, &constant, values, count)) return false;
+  if (constant || tflite_fold(r, index, 0, values, count)) return !r->f.bad;
+  return err_set(
+      r->e,
+      "its %s (tensor %d) depends on the data of the model's input, so that no memory can be "
+      "planned; convert the model with fixed shapes",
+      what, index);
+}
+
+bool tflite_numbers(struct reader *r, int index, int64_t values[TFLITE_MOST_PARAMETERS],
+                    int *count) {
+  struct err ignored = {0};
+  struct err *outer = r->e;
+  bool constant;
+  r->e = &ignored;
+  const bool ok = read_numbers(r, index, "value", &constant, values, count);
+  r->e = outer;
+  return ok && constant;
+}
+
+bool tflite_axis(struct reader *r, int64_t axis, int rank, int *out) {
+  const int64_t front = axis < 0 ? axis + rank : axis;
+  if (front < 0 || front >= rank)
+    return err_set(r->e, "axis %lld of a tensor of %d axes", (long long)axis, rank);
+  *out = (int)front;
+  return true;
+}
+
+int tflite_new_state(struct reader *r, const char *name, enum mote_type type, int rank,
+                     const int32_t *dims) {
+  struct graph_tensor t = {.name = name, .type = type, .rank = rank, .is_state = true};
+  memcpy(t.dims, dims, (size_t)rank * sizeof *dims);
+  return graph_add_tensor(r->g, &t);
 }
 
 /* ---- what readers share ---- */
@@ -374,6 +422,16 @@ static bool read_entry(struct reader *r, size_t number, struct entry *out) {
     return err_set(r->e, "operator %zu has code %d, which no operator has", number, out->code);
   out->known = operator_of(r, out->code, &out->custom);
   return true;
+}
+
+bool tflite_maker_of(struct reader *r, int tensor, struct tflite_maker *out) {
+  struct entry entry;
+  if (tensor < 0 || (size_t)tensor >= r->tensors.count || r->producer_of[tensor] < 0) return false;
+  if (!read_entry(r, (size_t)r->producer_of[tensor], &entry)) return false;
+  out->code = entry.code;
+  out->in = flat_vector_field(&r->f, &entry.op, OPERATOR_INPUTS, 4);
+  out->options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS);
+  return !r->f.bad;
 }
 
 /* "LSTM" or the name that a custom operator calls itself. */
@@ -585,6 +643,7 @@ struct graph *tflite_subgraph(struct reader *r, int index) {
   struct reader inner = *r;
   inner.subgraph = index;
   inner.depth = r->depth + 1;
+  inner.n_folds = 0;
   if (inner.depth > MOST_DEPTH || ++*r->n_bodies > MOST_BODIES) {
     err_set(r->e, "subgraphs call each other more than %d deep, more than %d times, or in a circle",
             MOST_DEPTH, MOST_BODIES);

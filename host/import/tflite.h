@@ -22,6 +22,7 @@ struct reader {
   bool *needed;         /* operator: the outputs depend on it */
   int32_t *producer_of; /* [tensors] operator that makes it, or -1 */
   int subgraph, depth;  /* index in the file; how many subgraphs called this one */
+  int n_folds;          /* calls of tflite_fold */
   int *n_bodies;        /* subgraphs read for IF and WHILE, in all */
 };
 
@@ -66,10 +67,26 @@ bool tflite_activation(struct reader *r, struct op *o, int field);
 /* Strides, padding (fields 0 to 2) and dilations (set before) of a window over input 0. */
 bool tflite_window(struct reader *r, struct op *o, int kernel_h, int kernel_w);
 /* The numbers of a constant int32 or int64 tensor: shapes, axes, paddings. A tensor that the model computes from
- * shapes is computed here. `what` names it in messages. */
+ * shapes is computed here. `what` names it in messages. errors: a text. */
 #define TFLITE_MOST_PARAMETERS 64
 bool tflite_parameters(struct reader *r, int tensor, const char *what,
                        int64_t values[TFLITE_MOST_PARAMETERS], int *count);
+/* The numbers that the file has of tensor `index`: false, no text, where it has none. */
+bool tflite_numbers(struct reader *r, int index, int64_t values[TFLITE_MOST_PARAMETERS],
+                    int *count);
+/* The operator that makes a tensor: its code in the schema, inputs and options. false: none does. */
+struct tflite_maker {
+  int32_t code;
+  struct flat_vector in;
+  struct flat_table options;
+};
+bool tflite_maker_of(struct reader *r, int tensor, struct tflite_maker *out);
+/* Shape of tensor `index` of the file, whether it was used or not; false where it has none or too many axes. */
+bool tflite_shape(struct reader *r, int index, int *rank, int32_t dims[GRAPH_MAX_RANK]);
+/* The numbers of a tensor that the model computes from shapes and constants (tflite_fold.c). depth: 0.
+ * errors: false, no text: it depends on data, or is too large. */
+bool tflite_fold(struct reader *r, int index, int depth, int64_t values[TFLITE_MOST_PARAMETERS],
+                 int *count);
 /* An axis counted from the front; negative ones count from the end. */
 bool tflite_axis(struct reader *r, int64_t axis, int rank, int *out);
 /* A state tensor that an operator keeps for itself, zero at first; -1 with an error. */
