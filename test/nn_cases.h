@@ -87,10 +87,12 @@ static int case_finish(struct nn_case *t, struct case_memory *m, uint32_t *r, un
     for (size_t i = 0; i < row_bytes; i++) row[i] = case_input(t, (int)k, (int)i);
     t->rows[k] = row;
   }
+  t->bounds.n_in = inputs;
+  t->bounds.n_out = 1;
   for (unsigned i = 0; i < inputs; i++) {
     t->bounds.row_bytes[i] = row_bytes;
-    t->bounds.rows[i] = rows;
-    t->bounds.missing[i] = (unsigned)missing;
+    t->bounds.rows[i] = (uint16_t)rows;
+    if (missing) t->bounds.missing = (uint16_t)(t->bounds.missing | 1u << i);
   }
   t->bounds.state_bytes = state_bytes;
   t->bounds.out_bytes = out_bytes;
@@ -382,11 +384,11 @@ static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) 
 }
 
 static enum mote_status case_check(const struct nn_case *t) {
-#define X(name, type, stem)                                                                        \
-  if (t->op == MOTE_OP_##name)                                                                     \
+#define KERNEL(stem, type)                                                                         \
+  if (t->kernel == &mote_kernel_##stem)                                                            \
     return mote_##stem##_check((const struct type *)t->params, &t->bounds);
-  MOTE_NN_KERNELS(X)
-#undef X
+#include "mote/nn/kernels.def"
+#undef KERNEL
   return MOTE_ERR_OPERATOR;
 }
 

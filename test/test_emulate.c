@@ -50,7 +50,7 @@ static const char program[] =
     "struct mote_model *program_model(void) { return &m; }\n";
 
 static const char *const headers[] = {"mote/run/run.h", "mote/nn/nn.h", "mote/base/base.h",
-                                      "mote/base/ops.def"};
+                                      "mote/base/ops.def", "mote/nn/kernels.def"};
 
 struct fixture {
   struct arena *arena;

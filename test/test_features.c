@@ -350,8 +350,8 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
                          struct err *e) {
   static const char *const sources[] = {
       "mote/dsp/fft.c", "mote/dsp/frame.c", "mote/dsp/math.c",   "mote/dsp/features.c",
-      "mote/dsp/dsp.h", "mote/base/base.h", "mote/base/ops.def", "mote/isa/isa.h",
-      "mote/run/run.h", "mote/nn/nn.h"};
+      "mote/dsp/dsp.h", "mote/base/base.h", "mote/base/ops.def", "mote/nn/kernels.def",
+      "mote/isa/isa.h", "mote/run/run.h",   "mote/nn/nn.h"};
   /* As `mote build` does: chips.mk gives the inner loops flags of their own. Without: not optimised. */
   const char *const hot = target->hot_flags[0] ? target->hot_flags : "-O0";
   struct emulate_flags flags[4];

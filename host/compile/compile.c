@@ -9,7 +9,8 @@ const char *compile_fate_text(enum compile_fate fate) {
 }
 
 const char *compile_piece_text(enum compile_piece_kind kind) {
-  static const char *const text[] = {"input", "output", "activation", "ring", "state", "scratch"};
+  static const char *const text[] = {"input", "output",  "activation", "ring",
+                                     "state", "scratch", "variable"};
   return (unsigned)kind < sizeof text / sizeof *text ? text[kind] : "?";
 }
 
@@ -66,7 +67,7 @@ static void finish_layers(const struct program *p, struct pass *pass) {
     layer->step = i;
     layer->macs = graph_macs(g, p->work[i].node);
     if (layer->unread > 0) layer->fused_into = reader_of(g, node->out[0]);
-    if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].op == MOTE_OP_MEAN)
+    if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].kernel == MOTE_KERNEL_mean_s8)
       say(pass, layer,
           "one window over the whole map: rows are added as they come, the same sum of integers");
   }

@@ -40,7 +40,8 @@ enum compile_piece_kind {
   COMPILE_ACTIVATION,
   COMPILE_RING,
   COMPILE_STATE,
-  COMPILE_SCRATCH
+  COMPILE_SCRATCH,
+  COMPILE_VARIABLE /* keeps its value from one inference to the next */
 };
 struct compile_piece {
   enum compile_piece_kind kind;
@@ -48,6 +49,15 @@ struct compile_piece {
   size_t offset, bytes;
   int first_segment, last_segment; /* it lives through these, both included */
   int rows, ring_rows;             /* of tensors */
+};
+
+/* A constant as it lies in the plan: an array of one type. */
+struct compile_part {
+  const char *name; /* a C identifier */
+  enum mote_type type;
+  size_t offset,
+      count; /* elements, with the zeros that pad it. offset: from the start of the step's parameters,
+                         * or of the plan */
 };
 
 /* One step of the plan. */
@@ -63,6 +73,8 @@ struct compile_step {
   int64_t instructions; /* the scheduler's estimate, not a measurement */
   size_t weight_bytes;  /* flash: weights, biases, requantisation, as packed */
   size_t state_bytes;
+  const struct compile_part *parts; /* what lies behind the parameters; 0: nothing, or not known */
+  int n_parts;
 };
 
 /* What became of an operator of the source model. */
@@ -116,10 +128,11 @@ struct compiled {
   int64_t instructions;       /* estimate */
   int64_t fastest_instructions; /* estimate of the fastest plan */
 
-  int n_steps, n_layers, n_pieces, n_segments;
+  int n_steps, n_layers, n_pieces, n_segments, n_constants;
   const struct compile_step *steps;
   const struct compile_layer *layers; /* every operator of the source model, in its order */
   const struct compile_piece *pieces;
+  const struct compile_part *constants; /* tensors that lie in the plan; offset: from its start */
 };
 
 /* Bytes that a step makes of this layer: less than layer->bytes where channels were removed. */

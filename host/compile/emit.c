@@ -15,15 +15,19 @@ struct emitter {
   struct text *out;
   const struct mote_plan *plan;
   const struct mote_tensor *tensors;
+  const struct mote_edge *edges;
   const struct mote_step *steps;
-  const uint16_t *segments;
+  const struct mote_segment *segments;
+  const struct mote_variable *variables;
   const struct mote_port *inputs, *outputs;
 };
 
 static void open_plan(struct emitter *m) {
   m->plan = (const struct mote_plan *)(const void *)m->c->plan;
   m->tensors = (const void *)(m->c->plan + m->plan->tensors);
+  m->edges = (const void *)(m->c->plan + m->plan->edges);
   m->steps = (const void *)(m->c->plan + m->plan->steps);
+  m->variables = (const void *)(m->c->plan + m->plan->variables);
   m->segments = (const void *)(m->c->plan + m->plan->segments);
   m->inputs = (const void *)(m->c->plan + m->plan->inputs);
   m->outputs = (const void *)(m->c->plan + m->plan->outputs);
@@ -79,25 +83,59 @@ static void step_comment(const struct emitter *m, int i, const char *indent) {
 
 /* ---- numbers ---------------------------------------------------------------------- */
 
-static void numbers(struct text *t, const uint8_t *bytes, size_t count, size_t size,
-                    const char *format) {
-  const size_t columns = size == 1 ? 20 : size == 2 ? 14 : 9;
-  for (size_t i = 0; i < count; i++) {
-    int32_t v = 0;
-    int16_t half = 0;
-    if (size == 1)
-      v = (int8_t)bytes[i];
-    else if (size == 2)
-      memcpy(&half, bytes + 2 * i, 2), v = half;
-    else
-      memcpy(&v, bytes + 4 * i, 4);
-    if (i % columns == 0) text_add(t, "\n            ");
-    if (v == INT32_MIN && format[0] == '%')
+/* How the elements of a type are written. */
+static const char *c_type(enum mote_type type) {
+  static const char *const names[MOTE_TYPE_COUNT] = {"int8_t", "uint8_t", "int16_t", "int32_t",
+                                                     "float",  "uint8_t", "int64_t", "uint32_t"};
+  return names[type];
+}
+
+static void number(struct text *t, const uint8_t *at, enum mote_type type) {
+  int16_t half;
+  int32_t word;
+  int64_t twice;
+  float real;
+  switch (type) {
+  case MOTE_INT16: memcpy(&half, at, 2), text_printf(t, "%d", half); break;
+  case MOTE_INT32:
+    memcpy(&word, at, 4);
+    if (word == INT32_MIN)
       text_add(t, "INT32_MIN"); /* no literal of it is an int */
     else
-      text_printf(t, format, v);
+      text_printf(t, "%d", word);
+    break;
+  case MOTE_UINT32: memcpy(&word, at, 4), text_printf(t, "0x%08Xu", (unsigned)word); break;
+  case MOTE_FLOAT32: memcpy(&real, at, 4), text_printf(t, "%af", (double)real); break;
+  case MOTE_INT64:
+    memcpy(&twice, at, 8);
+    if (twice == INT64_MIN)
+      text_add(t, "INT64_MIN");
+    else
+      text_printf(t, "%lldLL", (long long)twice);
+    break;
+  case MOTE_INT8: text_printf(t, "%d", (int8_t)*at); break;
+  default: text_printf(t, "%u", *at); break;
+  }
+}
+
+static void numbers(struct text *t, const uint8_t *bytes, size_t count, enum mote_type type) {
+  const size_t size = mote_type_bytes((int)type);
+  const size_t columns = size == 1 ? 20 : size == 2 ? 14 : size == 4 ? 9 : 5;
+  for (size_t i = 0; i < count; i++) {
+    if (i % columns == 0) text_add(t, "\n            ");
+    number(t, bytes + size * i, type);
     text_add(t, i + 1 < count ? "," : "");
   }
+}
+
+/* Infinities and NaN have no literal: an array that holds one is written as the words of its bits. */
+static enum mote_type written_type(const uint8_t *bytes, size_t count, enum mote_type type) {
+  for (size_t i = 0; type == MOTE_FLOAT32 && i < count; i++) {
+    uint32_t word;
+    memcpy(&word, bytes + 4 * i, 4);
+    if ((word >> 23 & 0xFF) == 0xFF) type = MOTE_UINT32;
+  }
+  return type;
 }
 
 /* INT32_MIN has no literal in C99 that is an int. */
@@ -112,82 +150,74 @@ static void field(struct emitter *m, const char *name, int64_t value) {
 
 /* ---- the parameters of each kernel -------------------------------------------------- */
 
-/* Where the parts of a block lie; 0: absent. */
-struct layout {
-  bool wide;
-  size_t requant, bias, weights, end;
-  size_t bias_bytes;
+/* The arrays behind a step's parameters: as the compiler described them, or, where a file did not tell, words. */
+struct parts {
+  const struct compile_part *part;
+  int n;
+  struct compile_part words;
 };
 
-static bool has_constants(const struct mote_step *s) {
-  return s->kernel == MOTE_OP_CONV_2D || s->kernel == MOTE_OP_DEPTHWISE_CONV_2D ||
-         s->kernel == MOTE_OP_FULLY_CONNECTED;
-}
-
-static struct layout layout_of(const struct emitter *m, int i) {
+static struct parts parts_of(const struct emitter *m, int i) {
   const struct mote_step *s = &m->steps[i];
-  const uint8_t *block = m->c->plan + s->params;
-  struct layout l = {.end = s->params_bytes};
-  if (!has_constants(s)) return l;
-  const struct mote_output *o = (const void *)block; /* the first member of all three */
-  l.wide = o->wide != 0;
-  l.requant = (size_t)o->requant_at;
-  l.bias = (size_t)o->bias_at;
-  l.bias_bytes = o->bias_bytes;
-  const struct mote_conv2d_s8 *conv = (const void *)block;
-  const struct mote_depthwise_conv2d_s8 *depthwise = (const void *)block;
-  const struct mote_fully_connected_s8 *dense = (const void *)block;
-  l.weights = (size_t)(s->kernel == MOTE_OP_CONV_2D             ? conv->weights_at
-                       : s->kernel == MOTE_OP_DEPTHWISE_CONV_2D ? depthwise->weights_at
-                                                                : dense->weights_at);
-  return l;
+  const size_t head = kernel_params_bytes(s->kernel);
+  struct parts p = {m->c->steps[i].parts, m->c->steps[i].n_parts, {0}};
+  if (p.part != NULL || s->params_bytes <= head) return p;
+  p.words = (struct compile_part){"data", MOTE_UINT32, head, (s->params_bytes - head) / 4};
+  return p;
 }
 
-static size_t requant_count(const struct layout *l) {
-  return ((l->bias > 0 ? l->bias : l->weights) - l->requant) / 4;
+static const struct compile_part *part_at(const struct parts *p, int k) {
+  return p->part != NULL ? &p->part[k] : k == 0 && p->words.count > 0 ? &p->words : NULL;
 }
-static size_t bias_count(const struct layout *l) {
-  return l->bias > 0 ? (l->weights - l->bias) / l->bias_bytes : 0;
+static int parts_count(const struct parts *p) {
+  return p->part != NULL ? p->n : p->words.count > 0;
+}
+
+/* An offset inside a block: of a part, written so that a reader finds it, or a number. 0: absent. */
+static void offset_field(struct emitter *m, const struct compile_step *step, const char *name,
+                         int32_t at) {
+  if (at == 0) return;
+  for (int k = 0; k < step->n_parts; k++) {
+    if ((int32_t)step->parts[k].offset != at) continue;
+    text_printf(m->out, "            .%s = offsetof(struct %s_%s, %s),\n", name, m->name,
+                step->name, step->parts[k].name);
+    return;
+  }
+  field(m, name, at);
 }
 
 static void emit_output(struct emitter *m, const struct compile_step *step,
-                        const struct mote_output *o, const struct layout *l) {
-  text_printf(m->out, "            .output = {.requant_at = offsetof(struct %s_%s, requant),\n",
-              m->name, step->name);
-  if (l->bias > 0)
-    text_printf(m->out, "                       .bias_at = offsetof(struct %s_%s, bias),\n",
-                m->name, step->name);
-  text_printf(
-      m->out,
-      "                       .zp = %d, .low = %d, .high = %d, .shift_base = %d, .wide = %d, "
-      ".bias_bytes = %d},\n",
-      o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
-  text_printf(m->out, "            .weights_at = offsetof(struct %s_%s, weights),\n", m->name,
-              step->name);
+                        const struct mote_output *o, int32_t weights_at) {
+  offset_field(m, step, "output.requant_at", o->requant_at);
+  offset_field(m, step, "output.bias_at", o->bias_at);
+  text_printf(m->out,
+              "            .output.zp = %d, .output.low = %d, .output.high = %d,\n"
+              "            .output.shift_base = %d, .output.wide = %d, .output.bias_bytes = %d,\n",
+              o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
+  offset_field(m, step, "weights_at", weights_at);
 }
 
 #define FIELD(member) field(m, #member, (int64_t)p->member)
 
-static void emit_conv2d_s8(struct emitter *m, const struct compile_step *step, const void *params,
-                           const struct layout *l) {
+static void emit_conv2d_s8(struct emitter *m, const struct compile_step *step, const void *params) {
   const struct mote_conv2d_s8 *p = params;
-  emit_output(m, step, &p->output, l);
+  emit_output(m, step, &p->output, p->weights_at);
   FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(out_c);
   FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
   FIELD(pad_left), FIELD(rows_out), FIELD(strip_w), FIELD(in_zp);
 }
 static void emit_depthwise_conv2d_s8(struct emitter *m, const struct compile_step *step,
-                                     const void *params, const struct layout *l) {
+                                     const void *params) {
   const struct mote_depthwise_conv2d_s8 *p = params;
-  emit_output(m, step, &p->output, l);
+  emit_output(m, step, &p->output, p->weights_at);
   FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(multiplier);
   FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
   FIELD(pad_left), FIELD(rows_out), FIELD(strip_w), FIELD(in_zp);
 }
 static void emit_fully_connected_s8(struct emitter *m, const struct compile_step *step,
-                                    const void *params, const struct layout *l) {
+                                    const void *params) {
   const struct mote_fully_connected_s8 *p = params;
-  emit_output(m, step, &p->output, l);
+  emit_output(m, step, &p->output, p->weights_at);
   FIELD(in_c), FIELD(out_c), FIELD(vectors), FIELD(in_zp);
 }
 static void emit_add_s8(struct emitter *m, const void *params) {
@@ -221,21 +251,35 @@ static void emit_pad_s8(struct emitter *m, const void *params) {
   FIELD(before_bytes), FIELD(row_bytes), FIELD(after_bytes), FIELD(value);
 }
 
-static void emit_params(struct emitter *m, int i, const struct layout *l) {
+/* Parameters of a kernel that has no writer of its own: their words. */
+static void emit_words(struct emitter *m, int i) {
+  const struct mote_step *s = &m->steps[i];
+  text_add(m->out, "           ");
+  for (size_t k = 0; k < kernel_params_bytes(s->kernel) / 4; k++) {
+    text_add(m->out, k > 0 ? ", " : " ");
+    number(m->out, m->c->plan + s->params + 4 * k, MOTE_UINT32);
+  }
+  text_add(m->out, "\n");
+}
+
+/* Whether the parameters are written member by member. */
+static bool has_writer(unsigned kernel) { return kernel <= MOTE_KERNEL_pad_s8; }
+
+static void emit_params(struct emitter *m, int i) {
   const struct compile_step *step = &m->c->steps[i];
   const void *p = m->c->plan + m->steps[i].params;
-  switch ((enum mote_op)m->steps[i].kernel) {
-  case MOTE_OP_CONV_2D: emit_conv2d_s8(m, step, p, l); break;
-  case MOTE_OP_DEPTHWISE_CONV_2D: emit_depthwise_conv2d_s8(m, step, p, l); break;
-  case MOTE_OP_FULLY_CONNECTED: emit_fully_connected_s8(m, step, p, l); break;
-  case MOTE_OP_ADD: emit_add_s8(m, p); break;
-  case MOTE_OP_AVERAGE_POOL_2D:
-  case MOTE_OP_MAX_POOL_2D: emit_pool_s8(m, p); break;
-  case MOTE_OP_MEAN: emit_mean_s8(m, p); break;
-  case MOTE_OP_SOFTMAX: emit_softmax_s8(m, p); break;
-  case MOTE_OP_RESHAPE: emit_copy(m, p); break;
-  case MOTE_OP_PAD: emit_pad_s8(m, p); break;
-  case MOTE_OP_COUNT: break;
+  switch (m->steps[i].kernel) {
+  case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
+  case MOTE_KERNEL_depthwise_conv2d_s8: emit_depthwise_conv2d_s8(m, step, p); break;
+  case MOTE_KERNEL_fully_connected_s8: emit_fully_connected_s8(m, step, p); break;
+  case MOTE_KERNEL_add_s8: emit_add_s8(m, p); break;
+  case MOTE_KERNEL_average_pool_s8:
+  case MOTE_KERNEL_max_pool_s8: emit_pool_s8(m, p); break;
+  case MOTE_KERNEL_mean_s8: emit_mean_s8(m, p); break;
+  case MOTE_KERNEL_softmax_s8: emit_softmax_s8(m, p); break;
+  case MOTE_KERNEL_copy: emit_copy(m, p); break;
+  case MOTE_KERNEL_pad_s8: emit_pad_s8(m, p); break;
+  default: emit_words(m, i); break;
   }
 }
 
@@ -244,42 +288,75 @@ static void emit_params(struct emitter *m, int i, const struct layout *l) {
 /* The structure's name of a kernel's parameters. */
 static const char *params_type(unsigned kernel) {
   switch (kernel) {
-#define X(op, params, stem)                                                                        \
-  case MOTE_OP_##op: return #params;
-    MOTE_NN_KERNELS(X)
-#undef X
+#define KERNEL(stem, params)                                                                       \
+  case MOTE_KERNEL_##stem:                                                                         \
+    return #params;
+#include "mote/nn/kernels.def"
+#undef KERNEL
   default: return "?";
   }
 }
 
+static void emit_block_type(struct emitter *m, int i) {
+  struct text *t = m->out;
+  const struct mote_step *s = &m->steps[i];
+  const struct parts parts = parts_of(m, i);
+  step_comment(m, i, "");
+  text_printf(t, "struct %s_%s {\n", m->name, m->c->steps[i].name);
+  if (has_writer(s->kernel))
+    text_printf(t, "  struct %s params;\n", params_type(s->kernel));
+  else
+    text_printf(t, "  uint32_t params[%zu]; /* struct %s */\n", kernel_params_bytes(s->kernel) / 4,
+                params_type(s->kernel));
+  for (int k = 0; k < parts_count(&parts); k++) {
+    const struct compile_part *part = part_at(&parts, k);
+    const uint8_t *bytes = m->c->plan + s->params + part->offset;
+    text_printf(t, "  %s %s[%zu];\n", c_type(written_type(bytes, part->count, part->type)),
+                part->name, part->count);
+  }
+  text_add(t, "};\n\n");
+}
+
+static void member(struct text *t, const char *type, const char *name, unsigned n) {
+  if (n > 0) text_printf(t, "  %s %s[%u];\n", type, name, n);
+}
+
+/* Bytes between the last block and the first constant. */
+static size_t gap_of(const struct emitter *m) {
+  const struct mote_step *last = &m->steps[m->plan->n_steps - 1];
+  return m->c->n_constants > 0 ? m->c->constants[0].offset - last->params - last->params_bytes : 0;
+}
+
+/* What lies in the plan behind its blocks: as described, or, where a file did not tell, words. */
+static struct compile_part tail_of(const struct emitter *m) {
+  const struct mote_step *last = &m->steps[m->plan->n_steps - 1];
+  const size_t end = last->params + last->params_bytes;
+  return (struct compile_part){"data", MOTE_UINT32, end,
+                               m->c->n_constants > 0 ? 0 : (m->plan->bytes - end) / 4};
+}
+
 static void emit_types(struct emitter *m) {
   struct text *t = m->out;
-  for (int i = 0; i < m->plan->n_steps; i++) {
-    const struct layout l = layout_of(m, i);
-    step_comment(m, i, "");
-    text_printf(t, "struct %s_%s {\n  struct %s params;\n", m->name, m->c->steps[i].name,
-                params_type(m->steps[i].kernel));
-    if (l.weights > 0) {
-      text_printf(t, "  %s requant[%zu];\n", l.wide ? "int32_t" : "uint32_t", requant_count(&l));
-      if (l.bias > 0)
-        text_printf(t, "  %s bias[%zu];\n", l.bias_bytes == 2 ? "int16_t" : "int32_t",
-                    bias_count(&l));
-      text_printf(t, "  int8_t weights[%zu];\n", l.end - l.weights);
-    }
-    text_add(t, "};\n\n");
-  }
-  text_printf(t,
-              "struct %s_constants {\n"
-              "  struct mote_plan plan;\n"
-              "  struct mote_tensor tensors[%u];\n"
-              "  struct mote_step steps[%u];\n"
-              "  uint16_t segments[%u];\n"
-              "  struct mote_port inputs[%u];\n"
-              "  struct mote_port outputs[%u];\n",
-              m->name, m->plan->n_tensors, m->plan->n_steps, (m->plan->n_segments + 1u) & ~1u,
-              m->plan->n_inputs, m->plan->n_outputs);
-  for (int i = 0; i < m->plan->n_steps; i++)
+  const struct mote_plan *p = m->plan;
+  const struct compile_part tail = tail_of(m);
+  for (int i = 0; i < p->n_steps; i++) emit_block_type(m, i);
+  text_printf(t, "struct %s_constants {\n  struct mote_plan plan;\n", m->name);
+  member(t, "struct mote_tensor", "tensors", p->n_tensors);
+  member(t, "struct mote_edge", "edges", p->n_edges);
+  member(t, "struct mote_step", "steps", p->n_steps);
+  member(t, "struct mote_segment", "segments", p->n_segments);
+  member(t, "struct mote_variable", "variables", p->n_variables);
+  member(t, "struct mote_port", "inputs", p->n_inputs);
+  member(t, "struct mote_port", "outputs", p->n_outputs);
+  for (int i = 0; i < p->n_steps; i++)
     text_printf(t, "  struct %s_%s %s;\n", m->name, m->c->steps[i].name, m->c->steps[i].name);
+  member(t, "uint32_t", "gap", (unsigned)(gap_of(m) / 4));
+  for (int i = 0; i < m->c->n_constants; i++) {
+    const struct compile_part *part = &m->c->constants[i];
+    const enum mote_type type = written_type(m->c->plan + part->offset, part->count, part->type);
+    member(t, c_type(type), part->name, (unsigned)part->count);
+  }
+  member(t, "uint32_t", tail.name, (unsigned)tail.count);
   text_add(t, "};\n\n");
 }
 
@@ -291,11 +368,14 @@ static void emit_asserts(struct emitter *m) {
       "#define AT(member, offset) typedef char %s_##member##_at[offsetof(struct "
       "%s_constants, member) == (offset) ? 1 : -1]\n",
       m->name, m->name);
-  text_printf(
-      t, "AT(tensors, %u);\nAT(steps, %u);\nAT(segments, %u);\nAT(inputs, %u);\nAT(outputs, %u);\n",
-      m->plan->tensors, m->plan->steps, m->plan->segments, m->plan->inputs, m->plan->outputs);
+  text_printf(t, "AT(tensors, %u);\nAT(edges, %u);\nAT(steps, %u);\nAT(segments, %u);\n",
+              m->plan->tensors, m->plan->edges, m->plan->steps, m->plan->segments);
+  if (m->plan->n_variables > 0) text_printf(t, "AT(variables, %u);\n", m->plan->variables);
+  text_printf(t, "AT(inputs, %u);\nAT(outputs, %u);\n", m->plan->inputs, m->plan->outputs);
   for (int i = 0; i < m->plan->n_steps; i++)
     text_printf(t, "AT(%s, %u);\n", m->c->steps[i].name, m->steps[i].params);
+  for (int i = 0; i < m->c->n_constants; i++)
+    text_printf(t, "AT(%s, %zu);\n", m->c->constants[i].name, m->c->constants[i].offset);
   text_printf(
       t, "typedef char %s_version[MOTE_PLAN_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
       m->name, m->plan->version);
@@ -312,24 +392,56 @@ static void emit_plan(struct emitter *m) {
               "0x%08Xu,\n"
               "             .arena_bytes = %u, .scratch = %u,\n",
               p->version, p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
-  static const char *const tables[] = {"tensors", "steps", "segments", "inputs", "outputs"};
-  for (int i = 0; i < 5; i++)
+  static const char *const tables[] = {"tensors",  "edges",  "steps",
+                                       "segments", "inputs", "outputs"};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name,
                 tables[i]);
+  text_printf(t, "             .variables = %u,\n", p->variables);
   text_printf(t,
-              "             .n_tensors = %u, .n_steps = %u, .n_segments = %u, .n_inputs = %u,\n"
-              "             .n_outputs = %u, .max_rows = %u},\n",
-              p->n_tensors, p->n_steps, p->n_segments, p->n_inputs, p->n_outputs, p->max_rows);
+              "             .n_tensors = %u, .n_edges = %u, .n_steps = %u, .n_segments = %u,\n"
+              "             .n_variables = %u, .n_inputs = %u, .n_outputs = %u, .max_rows = %u,\n"
+              "             .fed_rows = %u},\n",
+              p->n_tensors, p->n_edges, p->n_steps, p->n_segments, p->n_variables, p->n_inputs,
+              p->n_outputs, p->max_rows, p->fed_rows);
 }
 
 static void emit_tensors(struct emitter *m) {
   struct text *t = m->out;
   text_add(t, "    /* offset in the arena, bytes of a row, rows in all, rows held at a time */\n"
               "    .tensors = {\n");
-  for (int i = 0; i < m->plan->n_tensors; i++)
-    text_printf(t, "        {%u, %u, %u, %u},%s\n", m->tensors[i].offset, m->tensors[i].row_bytes,
-                m->tensors[i].rows, m->tensors[i].ring_rows,
-                m->tensors[i].ring_rows < m->tensors[i].rows ? " /* ring */" : "");
+  for (int i = 0; i < m->plan->n_tensors; i++) {
+    const struct mote_tensor *x = &m->tensors[i];
+    const uint32_t offset = x->offset & ~3u;
+    const bool constant = (x->offset & MOTE_CONSTANT) != 0;
+    const char *name = NULL;
+    for (int k = 0; k < m->c->n_constants && constant; k++)
+      if (m->c->constants[k].offset == offset) name = m->c->constants[k].name;
+    text_add(t, "        {");
+    if (name != NULL)
+      text_printf(t, "offsetof(struct %s_constants, %s) + MOTE_CONSTANT", m->name, name);
+    else
+      text_printf(t, "%u%s", offset,
+                  constant                           ? " + MOTE_CONSTANT"
+                  : (x->offset & MOTE_VARIABLE) != 0 ? " + MOTE_VARIABLE"
+                                                     : "");
+    text_printf(t, ", %u, %u, %u},%s\n", x->row_bytes, x->rows, x->ring_rows,
+                x->ring_rows < x->rows ? " /* ring */" : "");
+  }
+  text_add(t, "    },\n");
+}
+
+static void emit_edges(struct emitter *m) {
+  struct text *t = m->out;
+  text_add(t, "    /* tensor, first row, rows of a call, rows from call to call, dilation, steps "
+              "back to its "
+              "maker */\n    .edges = {\n");
+  for (int i = 0; i < m->plan->n_edges; i++) {
+    const struct mote_edge *e = &m->edges[i];
+    text_printf(t, "        {%u, %d, %u, %u, %u, ", e->tensor, e->first, e->rows, e->advance,
+                e->dilation);
+    text_printf(t, e->maker == MOTE_FED ? "MOTE_FED},\n" : "%u},\n", e->maker);
+  }
   text_add(t, "    },\n");
 }
 
@@ -339,24 +451,26 @@ static void emit_steps(struct emitter *m) {
   for (int i = 0; i < m->plan->n_steps; i++) {
     const struct mote_step *s = &m->steps[i];
     const char *name = m->c->steps[i].name;
-    text_printf(
-        t,
-        "        {.kernel = MOTE_OP_%s, .source_op = %u,\n"
-        "         .params = offsetof(struct %s_constants, %s), .params_bytes = "
-        "sizeof(struct %s_%s),\n"
-        "         .state = %u, .state_bytes = %u, .calls = %u, .rows_out = %u, .output = %u, "
-        ".n_in = %u,\n         .in = {",
-        mote_op_name(s->kernel), s->source_op, m->name, name, m->name, name, s->state,
-        s->state_bytes, s->calls, s->rows_out, s->output, s->n_in);
-    for (unsigned k = 0; k < s->n_in; k++)
-      text_printf(t, "%s{.tensor = %u, .first = %d, .rows = %u, .advance = %u, .dilation = %u}",
-                  k > 0 ? ", " : "", s->in[k].tensor, s->in[k].first, s->in[k].rows,
-                  s->in[k].advance, s->in[k].dilation);
-    text_add(t, "}},\n");
+    text_printf(t,
+                "        {.kernel = MOTE_KERNEL_%s, .source_op = %u,\n"
+                "         .params = offsetof(struct %s_constants, %s), .params_bytes = "
+                "sizeof(struct %s_%s),\n"
+                "         .state = %u, .state_bytes = %u, .calls = %u, .rows_out = %u,\n"
+                "         .output = %u, .edges = %u, .reader = %u, .n_in = %u, .n_out = %u},\n",
+                kernel_stem(s->kernel), s->source_op, m->name, name, m->name, name, s->state,
+                s->state_bytes, s->calls, s->rows_out, s->output, s->edges, s->reader, s->n_in,
+                s->n_out);
   }
   text_add(t, "    },\n    .segments = {");
   for (int i = 0; i < m->plan->n_segments; i++)
-    text_printf(t, "%s%u", i > 0 ? ", " : "", m->segments[i]);
+    text_printf(t, "%s{.steps = %u, .counters = %u}", i > 0 ? ", " : "", m->segments[i].steps,
+                m->segments[i].counters);
+  text_add(t, "},\n");
+  if (m->plan->n_variables == 0) return;
+  text_add(t, "    .variables = {");
+  for (int i = 0; i < m->plan->n_variables; i++)
+    text_printf(t, "%s{.tensor = %u, .fill = %u, .value = %u}", i > 0 ? ", " : "",
+                m->variables[i].tensor, m->variables[i].fill, m->variables[i].value);
   text_add(t, "},\n");
 }
 
@@ -365,8 +479,9 @@ static void emit_ports(struct emitter *m, const char *member, const struct mote_
   struct text *t = m->out;
   text_printf(t, "    .%s = {\n", member);
   for (unsigned i = 0; i < n; i++) {
-    static const char *const types[] = {"MOTE_INT8", "MOTE_UINT8", "MOTE_INT16", "MOTE_INT32",
-                                        "MOTE_FLOAT32"};
+    static const char *const types[MOTE_TYPE_COUNT] = {"MOTE_INT8",  "MOTE_UINT8",   "MOTE_INT16",
+                                                       "MOTE_INT32", "MOTE_FLOAT32", "MOTE_BOOL",
+                                                       "MOTE_INT64", "MOTE_UINT32"};
     text_printf(t, "        {.tensor = %u, .type = %s, .rank = %u, .dims = {", ports[i].tensor,
                 types[ports[i].type], ports[i].rank);
     for (int d = 0; d < ports[i].rank; d++)
@@ -376,42 +491,46 @@ static void emit_ports(struct emitter *m, const char *member, const struct mote_
   text_add(t, "    },\n");
 }
 
+static void emit_array(struct emitter *m, const char *indent, const struct compile_part *part,
+                       const uint8_t *bytes) {
+  text_printf(m->out, "%s.%s = {", indent, part->name);
+  numbers(m->out, bytes, part->count, written_type(bytes, part->count, part->type));
+  text_add(m->out, "},\n");
+}
+
 static void emit_block(struct emitter *m, int i) {
   struct text *t = m->out;
-  const struct layout l = layout_of(m, i);
+  const struct parts parts = parts_of(m, i);
   const uint8_t *block = m->c->plan + m->steps[i].params;
   step_comment(m, i, "    ");
   text_printf(t, "    .%s = {\n        .params = {\n", m->c->steps[i].name);
-  emit_params(m, i, &l);
+  emit_params(m, i);
   text_add(t, "        },\n");
-  if (l.weights > 0) {
-    text_add(t, "        .requant = {");
-    numbers(t, block + l.requant, requant_count(&l), 4, l.wide ? "%d" : "0x%08Xu");
-    text_add(t, "},\n");
-    if (l.bias > 0) {
-      text_add(t, "        .bias = {");
-      numbers(t, block + l.bias, bias_count(&l), l.bias_bytes, "%d");
-      text_add(t, "},\n");
-    }
-    text_add(t, "        .weights = {");
-    numbers(t, block + l.weights, l.end - l.weights, 1, "%d");
-    text_add(t, "},\n");
+  for (int k = 0; k < parts_count(&parts); k++) {
+    const struct compile_part *part = part_at(&parts, k);
+    emit_array(m, "        ", part, block + part->offset);
   }
   text_add(t, "    },\n");
+}
+
+static void emit_constants(struct emitter *m) {
+  const struct compile_part tail = tail_of(m);
+  for (int i = 0; i < m->c->n_constants; i++)
+    emit_array(m, "    ", &m->c->constants[i], m->c->plan + m->c->constants[i].offset);
+  if (tail.count > 0) emit_array(m, "    ", &tail, m->c->plan + tail.offset);
 }
 
 static void emit_kernels(struct emitter *m) {
   struct text *t = m->out;
   text_printf(t, "/* Only what this model uses: the linker drops every other kernel. */\n"
-                 "static const struct mote_kernel *const kernels[MOTE_OP_COUNT] = {\n");
-#define X(op, params, stem)                                                                        \
-  for (int i = 0; i < m->plan->n_steps; i++)                                                       \
-    if (m->steps[i].kernel == MOTE_OP_##op) {                                                      \
-      text_add(t, "    [MOTE_OP_" #op "] = &mote_kernel_" #stem ",\n");                            \
-      break;                                                                                       \
-    }
-  MOTE_NN_KERNELS(X)
-#undef X
+                 "static const struct mote_kernel *const kernels[MOTE_KERNEL_COUNT] = {\n");
+  for (unsigned kernel = 0; kernel < MOTE_KERNEL_COUNT; kernel++) {
+    int i = 0;
+    while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
+    if (i < m->plan->n_steps)
+      text_printf(t, "    [MOTE_KERNEL_%s] = &mote_kernel_%s,\n", kernel_stem(kernel),
+                  kernel_stem(kernel));
+  }
   text_add(t, "};\n\n");
 }
 
@@ -434,10 +553,12 @@ static void emit_source(struct emitter *m, const char *header_file) {
               m->name);
   emit_plan(m);
   emit_tensors(m);
+  emit_edges(m);
   emit_steps(m);
   emit_ports(m, "inputs", m->inputs, m->plan->n_inputs);
   emit_ports(m, "outputs", m->outputs, m->plan->n_outputs);
   for (int i = 0; i < m->plan->n_steps; i++) emit_block(m, i);
+  emit_constants(m);
   text_add(t, "};\n\n");
   emit_kernels(m);
   text_printf(t,

@@ -384,33 +384,28 @@ static bool build_pad(const struct graph *g, const struct graph_node *n, bool fl
 typedef bool build_form(const struct graph *g, const struct graph_node *n, bool flat,
                         struct form *f, struct err *e);
 
-/* The builder of a node's forms; tells which kernel runs it. */
-static build_form *builder_of(const struct graph *g, const struct graph_node *n, enum mote_op *op,
-                              const char **stem) {
-  const bool whole = is_whole_map(g, n);
-  *op = whole ? MOTE_OP_MEAN : n->op;
-  switch (*op) {
-#define X(name, params, text)                                                                      \
-  case MOTE_OP_##name: *stem = #text; break;
-    MOTE_NN_KERNELS(X)
-#undef X
-  default: return NULL;
-  }
-  switch (*op) {
-  case MOTE_OP_CONV_2D: return build_conv;
-  case MOTE_OP_DEPTHWISE_CONV_2D: return build_depthwise;
-  case MOTE_OP_FULLY_CONNECTED: return build_dense;
-  case MOTE_OP_ADD: return build_add;
-  case MOTE_OP_AVERAGE_POOL_2D:
-  case MOTE_OP_MAX_POOL_2D: return build_pool;
-  case MOTE_OP_MEAN: return build_mean;
-  case MOTE_OP_SOFTMAX: return build_softmax;
-  case MOTE_OP_PAD: return build_pad;
-  default: return NULL;
+/* The builder of a node's forms, and the kernel that runs it. */
+struct recipe {
+  build_form *build;
+  enum mote_kernel_number kernel;
+};
+
+static struct recipe recipe_of(const struct graph *g, const struct graph_node *n) {
+  if (is_whole_map(g, n)) return (struct recipe){build_mean, MOTE_KERNEL_mean_s8};
+  switch (n->op) {
+  case MOTE_OP_CONV_2D: return (struct recipe){build_conv, MOTE_KERNEL_conv2d_s8};
+  case MOTE_OP_DEPTHWISE_CONV_2D:
+    return (struct recipe){build_depthwise, MOTE_KERNEL_depthwise_conv2d_s8};
+  case MOTE_OP_FULLY_CONNECTED: return (struct recipe){build_dense, MOTE_KERNEL_fully_connected_s8};
+  case MOTE_OP_ADD: return (struct recipe){build_add, MOTE_KERNEL_add_s8};
+  case MOTE_OP_AVERAGE_POOL_2D: return (struct recipe){build_pool, MOTE_KERNEL_average_pool_s8};
+  case MOTE_OP_MAX_POOL_2D: return (struct recipe){build_pool, MOTE_KERNEL_max_pool_s8};
+  case MOTE_OP_MEAN: return (struct recipe){build_mean, MOTE_KERNEL_mean_s8};
+  case MOTE_OP_SOFTMAX: return (struct recipe){build_softmax, MOTE_KERNEL_softmax_s8};
+  case MOTE_OP_PAD: return (struct recipe){build_pad, MOTE_KERNEL_pad_s8};
+  default: return (struct recipe){NULL, MOTE_KERNEL_COUNT};
   }
 }
-
-static const struct mote_kernel *kernel_of(enum mote_op op) { return mote_all_kernels[op]; }
 
 /* Every computed tensor that a kernel touches must be int8. */
 static bool check_types(const struct graph *g, const struct graph_node *n, struct err *e) {
@@ -433,8 +428,9 @@ static void count_calls(const struct work *w, struct form *f) {
 
 static bool lower_node(const struct graph *g, int index, struct work *w, struct err *e) {
   const struct graph_node *n = &g->nodes[index];
-  build_form *build = builder_of(g, n, &w->op, &w->stem);
-  if (build == NULL) return err_set(e, "no kernel runs this operator");
+  const struct recipe recipe = recipe_of(g, n);
+  const struct mote_kernel *kernel;
+  if (recipe.build == NULL) return err_set(e, "no kernel runs this operator");
   if (!check_types(g, n, e)) return false;
   w->node = index;
   w->n_in = n->op == MOTE_OP_ADD ? 2 : 1;
@@ -443,11 +439,14 @@ static bool lower_node(const struct graph *g, int index, struct work *w, struct 
     if (g->tensors[n->in[i]].data != NULL && n->op != MOTE_OP_ADD)
       return err_internal(e, "input %d is a constant that was not folded", i);
   }
-  w->out = n->out[0];
-  w->keeps_state = kernel_of(w->op)->begin != NULL || kernel_of(w->op)->end != NULL;
-  if (!build(g, n, false, &w->row, e)) return false;
+  w->n_out = 1;
+  w->out[0] = n->out[0];
+  w->kernel = recipe.kernel;
+  kernel = mote_all_kernels[w->kernel];
+  w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
+  if (!recipe.build(g, n, false, &w->row, e)) return false;
   count_calls(w, &w->row);
-  w->has_flat = build(g, n, true, &w->flat, NULL);
+  w->has_flat = recipe.build(g, n, true, &w->flat, NULL);
   if (w->has_flat) count_calls(w, &w->flat);
   if (!fits16(w->row.calls)) return too_large(e, "the number of rows", w->row.calls, UINT16_MAX);
   return true;
@@ -460,13 +459,19 @@ static void find_lives(struct program *p) {
   for (int i = 0; i < g->n_inputs; i++) p->born[p->storage[g->inputs[i]]] = -1;
   for (int i = 0; i < p->n_work; i++) {
     const struct work *w = &p->work[i];
-    p->born[p->storage[w->out]] = i;
+    for (int k = 0; k < w->n_out; k++) p->born[p->storage[w->out[k]]] = i;
     for (int k = 0; k < w->n_in; k++) {
       p->last[p->storage[w->in[k]]] = i;
       p->readers[p->storage[w->in[k]]]++;
     }
   }
   for (int i = 0; i < g->n_outputs; i++) p->last[p->storage[g->outputs[i]]] = p->n_work;
+  /* A state is there before everything, and stays. */
+  for (int t = 0; t < g->n_tensors; t++) {
+    if (!p->is_state[p->storage[t]]) continue;
+    p->born[p->storage[t]] = -1;
+    p->last[p->storage[t]] = p->n_work;
+  }
 }
 
 bool program_lower(const struct graph *g, struct arena *a, struct program *p, struct err *e) {
@@ -478,6 +483,7 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
   p->born = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->last = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->readers = ARENA_ARRAY(a, int, g->n_tensors + 1);
+  p->is_state = ARENA_ARRAY(a, bool, g->n_tensors + 1);
   for (int t = 0; t < g->n_tensors; t++) p->storage[t] = t;
   for (int i = 0; i < g->n_outputs; i++)
     if (g->tensors[g->outputs[i]].data != NULL)

@@ -26,23 +26,37 @@ static struct graph *ports_graph(const struct mote_plan *plan, const char *name,
   return g;
 }
 
-static const char *stem_of(unsigned kernel) {
-  switch (kernel) {
-#define X(op, params, stem)                                                                        \
-  case MOTE_OP_##op: return #stem;
-    MOTE_NN_KERNELS(X)
-#undef X
-  default: return "?";
-  }
+const char *kernel_stem(unsigned number) {
+  static const char *const stems[MOTE_KERNEL_COUNT] = {
+#define KERNEL(stem, params) #stem,
+#include "mote/nn/kernels.def"
+#undef KERNEL
+  };
+  return number < MOTE_KERNEL_COUNT ? stems[number] : "?";
 }
 
-static size_t params_bytes_of(unsigned kernel) {
+size_t kernel_params_bytes(unsigned number) {
+  static const size_t bytes[MOTE_KERNEL_COUNT] = {
+#define KERNEL(stem, params) sizeof(struct params),
+#include "mote/nn/kernels.def"
+#undef KERNEL
+  };
+  return number < MOTE_KERNEL_COUNT ? bytes[number] : 0;
+}
+
+/* The operator that a kernel is named after; MOTE_OP_COUNT where it serves several: a file does not tell. */
+static enum mote_op op_of(unsigned kernel) {
   switch (kernel) {
-#define X(op, params, stem)                                                                        \
-  case MOTE_OP_##op: return sizeof(struct params);
-    MOTE_NN_KERNELS(X)
-#undef X
-  default: return 0;
+  case MOTE_KERNEL_conv2d_s8: return MOTE_OP_CONV_2D;
+  case MOTE_KERNEL_depthwise_conv2d_s8: return MOTE_OP_DEPTHWISE_CONV_2D;
+  case MOTE_KERNEL_fully_connected_s8: return MOTE_OP_FULLY_CONNECTED;
+  case MOTE_KERNEL_add_s8: return MOTE_OP_ADD;
+  case MOTE_KERNEL_average_pool_s8: return MOTE_OP_AVERAGE_POOL_2D;
+  case MOTE_KERNEL_max_pool_s8: return MOTE_OP_MAX_POOL_2D;
+  case MOTE_KERNEL_mean_s8: return MOTE_OP_MEAN;
+  case MOTE_KERNEL_softmax_s8: return MOTE_OP_SOFTMAX;
+  case MOTE_KERNEL_pad_s8: return MOTE_OP_PAD;
+  default: return MOTE_OP_COUNT;
   }
 }
 
@@ -50,7 +64,8 @@ static size_t params_bytes_of(unsigned kernel) {
 static void describe(const struct mote_plan *plan, struct arena *a, struct compiled *c) {
   const struct mote_step *from = (const void *)((const uint8_t *)plan + plan->steps);
   const struct mote_tensor *tensors = (const void *)((const uint8_t *)plan + plan->tensors);
-  const uint16_t *segments = (const void *)((const uint8_t *)plan + plan->segments);
+  const struct mote_edge *edges = (const void *)((const uint8_t *)plan + plan->edges);
+  const struct mote_segment *segments = (const void *)((const uint8_t *)plan + plan->segments);
   struct compile_step *steps = ARENA_ARRAY(a, struct compile_step, plan->n_steps + 1);
   for (int i = 0; i < plan->n_steps; i++)
     if (from[i].source_op >= c->n_layers) c->n_layers = from[i].source_op + 1;
@@ -64,22 +79,23 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
                                        .view_of_input = -1,
                                        .fused_into = -1,
                                        .why = "not in the file"};
-  for (int i = 0, k = 0, left = plan->n_segments > 0 ? segments[0] : 0; i < plan->n_steps;
+  for (int i = 0, k = 0, left = plan->n_segments > 0 ? segments[0].steps : 0; i < plan->n_steps;
        i++, left--) {
-    while (left == 0) left = segments[++k];
-    const struct mote_tensor *in = &tensors[from[i].in[0].tensor], *out = &tensors[from[i].output];
+    while (left == 0) left = segments[++k].steps;
+    const struct mote_tensor *in = &tensors[edges[from[i].edges].tensor],
+                             *out = &tensors[from[i].output];
     struct compile_layer *layer = &layers[from[i].source_op];
     steps[i] = (struct compile_step){.source_op = from[i].source_op,
-                                     .op = (enum mote_op)from[i].kernel,
+                                     .op = op_of(from[i].kernel),
                                      .name = arena_printf(a, "op%02u", from[i].source_op),
-                                     .stem = stem_of(from[i].kernel),
+                                     .stem = kernel_stem(from[i].kernel),
                                      .rank_in = 2,
                                      .rank_out = 2,
                                      .dims_in = {in->rows, (int32_t)in->row_bytes},
                                      .dims_out = {out->rows, (int32_t)out->row_bytes},
                                      .segment = k,
                                      .weight_bytes =
-                                         from[i].params_bytes - params_bytes_of(from[i].kernel),
+                                         from[i].params_bytes - kernel_params_bytes(from[i].kernel),
                                      .state_bytes = from[i].state_bytes};
     layer->op = steps[i].op;
     layer->fate = COMPILE_STEP;
@@ -95,6 +111,18 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
   c->layers = layers;
   c->n_steps = plan->n_steps;
   c->n_segments = plan->n_segments;
+}
+
+/* Constants that lie in the plan as tensors; several tensors may see one. */
+static size_t constant_bytes(const struct mote_plan *plan) {
+  const struct mote_tensor *t = (const void *)((const uint8_t *)plan + plan->tensors);
+  size_t sum = 0;
+  for (int i = 0; i < plan->n_tensors; i++) {
+    bool seen = (t[i].offset & MOTE_CONSTANT) == 0;
+    for (int k = 0; k < i && !seen; k++) seen = t[k].offset == t[i].offset;
+    if (!seen) sum += (size_t)t[i].rows * t[i].row_bytes;
+  }
+  return sum;
 }
 
 /* A checked plan may still ask for more than this machine has: its arena, and all layers for a tap. */
@@ -135,5 +163,6 @@ bool compile_open_mote(const char *name, const uint8_t *bytes, size_t n, struct 
   out->least_arena_bytes = plan->arena_bytes;
   out->source = out->graph = ports_graph(plan, name, a);
   describe(plan, a, out);
+  out->flash_weight_bytes += constant_bytes(plan);
   return true;
 }

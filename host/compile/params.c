@@ -10,9 +10,11 @@
 static size_t round4(size_t n) { return (n + 3) & ~(size_t)3; }
 
 /* Room for a part behind what is there; returns its bytes. */
-static uint8_t *add_part(struct packed *out, enum part_kind kind, size_t count, size_t bytes) {
+static uint8_t *add_part(struct packed *out, const char *name, enum mote_type type, size_t count) {
   struct part *part = &out->parts[out->n_parts++];
-  part->kind = kind;
+  const size_t bytes = mote_type_bytes((int)type);
+  part->name = name;
+  part->type = type;
   part->offset = out->size;
   part->count = round4(count * bytes) / bytes;
   out->size += part->count * bytes;
@@ -50,9 +52,9 @@ static void pack_requant(const struct graph *g, int node, const struct dense *d,
   }
   if (mote_pack_requant(multiplier, shift, d->bias, d->channels, (uint32_t)d->per_channel, words,
                         &o->shift_base)) {
-    memcpy(add_part(out, PART_REQUANT, d->channels, 4), words, 4 * d->channels);
+    memcpy(add_part(out, "requant", MOTE_UINT32, d->channels), words, 4 * d->channels);
   } else {
-    uint8_t *wide = add_part(out, PART_REQUANT_WIDE, 2 * d->channels, 4);
+    uint8_t *wide = add_part(out, "requant", MOTE_INT32, 2 * d->channels);
     o->wide = 1;
     o->shift_base = 0;
     for (size_t c = 0; c < d->channels; c++) {
@@ -70,7 +72,7 @@ static void pack_bias(const struct dense *d, struct packed *out, struct mote_out
   for (size_t c = 0; c < d->channels; c++)
     narrow = narrow && d->bias[c] >= INT16_MIN && d->bias[c] <= INT16_MAX;
   o->bias_bytes = narrow ? 2 : 4;
-  uint8_t *to = add_part(out, narrow ? PART_BIAS16 : PART_BIAS32, d->channels, o->bias_bytes);
+  uint8_t *to = add_part(out, "bias", narrow ? MOTE_INT16 : MOTE_INT32, d->channels);
   for (size_t c = 0; c < d->channels; c++) {
     const int16_t half = (int16_t)d->bias[c];
     if (narrow)
@@ -86,7 +88,7 @@ static int32_t pack_conv(const struct graph_tensor *w, struct packed *out) {
   const size_t out_c = (size_t)w->dims[0], kh = (size_t)w->dims[1], kw = (size_t)w->dims[2],
                c = (size_t)w->dims[3], block = round4(kh * kw * c);
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, PART_WEIGHTS, out_c * block, 1);
+  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * block);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
       for (size_t x = 0; x < kw; x++)
@@ -98,7 +100,7 @@ static int32_t pack_conv(const struct graph_tensor *w, struct packed *out) {
 static int32_t pack_depthwise(const struct graph_tensor *w, struct packed *out) {
   const size_t kh = (size_t)w->dims[1], kw = (size_t)w->dims[2], out_c = (size_t)w->dims[3];
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, PART_WEIGHTS, out_c * kh * kw, 1);
+  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * kh * kw);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
       for (size_t x = 0; x < kw; x++) to[o * kh * kw + x * kh + y] = from[(y * kw + x) * out_c + o];
@@ -109,13 +111,14 @@ static int32_t pack_depthwise(const struct graph_tensor *w, struct packed *out) 
 static int32_t pack_dense(const struct graph_tensor *w, struct packed *out) {
   const size_t out_c = (size_t)w->dims[0], in_c = (size_t)w->dims[1], block = round4(in_c);
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, PART_WEIGHTS, out_c * block, 1);
+  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * block);
   for (size_t o = 0; o < out_c; o++) memcpy(to + o * block, from + o * in_c, in_c);
   return (int32_t)out->parts[out->n_parts - 1].offset;
 }
 
-static bool has_weights(enum mote_op op) {
-  return op == MOTE_OP_CONV_2D || op == MOTE_OP_DEPTHWISE_CONV_2D || op == MOTE_OP_FULLY_CONNECTED;
+static bool has_weights(enum mote_kernel_number kernel) {
+  return kernel == MOTE_KERNEL_conv2d_s8 || kernel == MOTE_KERNEL_depthwise_conv2d_s8 ||
+         kernel == MOTE_KERNEL_fully_connected_s8;
 }
 
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
@@ -125,7 +128,7 @@ bool params_pack(const struct program *p, const struct work *w, const struct for
   union kernel_params params = f->params;
   memset(out, 0, sizeof *out);
   out->size = f->params_bytes;
-  if (!has_weights(w->op)) {
+  if (!has_weights(w->kernel)) {
     out->bytes = ARENA_ARRAY(a, uint8_t, out->size);
     memcpy(out->bytes, &params, f->params_bytes);
     return true;
@@ -140,9 +143,9 @@ bool params_pack(const struct program *p, const struct work *w, const struct for
   struct mote_output *o = &params.conv2d_s8.output; /* the first member of all three */
   pack_requant(g, w->node, &d, a, out, o);
   pack_bias(&d, out, o);
-  if (w->op == MOTE_OP_CONV_2D)
+  if (w->kernel == MOTE_KERNEL_conv2d_s8)
     params.conv2d_s8.weights_at = pack_conv(weights, out);
-  else if (w->op == MOTE_OP_DEPTHWISE_CONV_2D)
+  else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
     params.depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
   else
     params.fully_connected_s8.weights_at = pack_dense(weights, out);

@@ -1,11 +1,18 @@
 /* plan: writes the image that mote/run executes, and describes it.
  *
- * Order of the image: header, tensors, steps, segments, inputs, outputs, then one block of parameters and
- * constants for each step; every table and block a multiple of 4 bytes, so that a C structure with the same
- * members has the same bytes (emit.c). A plan tensor is a storage seen as rows of one size. */
+ * Order of the image: header, tensors, edges, steps, segments, variables, inputs, outputs, then one block of
+ * parameters and constants for each step, then the constant tensors, each padded to a multiple of 8; every table and
+ * block a multiple of 4 bytes, so that a C structure with the same members has the same bytes (emit.c). A plan
+ * tensor is a storage seen as rows of one size. */
 #include "host/compile/private.h"
 
 #include <string.h>
+
+/* A constant that lies in the plan as it is: an input of some work, or what a state begins with. */
+struct constant {
+  int storage;   /* tensor of the graph */
+  size_t offset; /* in the plan */
+};
 
 struct builder {
   const struct program *p;
@@ -14,29 +21,76 @@ struct builder {
   struct mote_plan *head;
   struct mote_tensor *tensors;
   int *tensor_storage; /* [tensors] */
+  struct mote_edge *edges;
   struct mote_step *steps;
-  uint16_t *segments;
+  struct mote_segment *segments;
+  struct mote_variable *variables;
+  int *variable_storage; /* [variables] */
   struct mote_port *inputs, *outputs;
   struct packed *packed; /* [steps] */
+  struct constant *constants;
+  int n_constants;
   size_t bytes;
 };
 
 static size_t round4(size_t n) { return (n + 3) & ~(size_t)3; }
 static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 
-/* The plan's tensor for a storage seen as these rows; made where it is new. */
+static bool is_constant(const struct builder *b, int storage) {
+  return b->p->graph->tensors[storage].data != NULL && !b->p->is_state[storage];
+}
+
+/* The place of a constant in constants[]; made where it is new. */
+static int constant_for(struct builder *b, int storage) {
+  for (int i = 0; i < b->n_constants; i++)
+    if (b->constants[i].storage == storage) return i;
+  b->constants[b->n_constants] = (struct constant){storage, 0};
+  return b->n_constants++;
+}
+
+/* The plan's tensor for a storage seen as these rows; made where it is new. The offset of a constant is known
+ * later (place_tables). */
 static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of *rows) {
-  const struct item *item = &b->s->items[b->s->item_of[storage]];
   const int held = b->s->ring_rows[storage] > 0 ? b->s->ring_rows[storage] : rows->rows;
+  uint32_t offset = MOTE_CONSTANT;
   for (int i = 0; i < b->head->n_tensors; i++)
     if (b->tensor_storage[i] == storage && b->tensors[i].rows == rows->rows &&
         b->tensors[i].row_bytes == rows->row_bytes)
       return (uint16_t)i;
+  if (is_constant(b, storage))
+    constant_for(b, storage);
+  else
+    offset = (uint32_t)b->s->items[b->s->item_of[storage]].offset |
+             (b->p->is_state[storage] ? MOTE_VARIABLE : 0);
   const int i = b->head->n_tensors++;
   b->tensor_storage[i] = storage;
-  b->tensors[i] = (struct mote_tensor){(uint32_t)item->offset, (uint32_t)rows->row_bytes,
-                                       (uint16_t)rows->rows, (uint16_t)held};
+  b->tensors[i] =
+      (struct mote_tensor){offset, (uint32_t)rows->row_bytes, (uint16_t)rows->rows, (uint16_t)held};
   return (uint16_t)i;
+}
+
+/* How many steps ahead the storage is made in this very segment; 0: it exists. */
+static uint16_t maker_of(const struct builder *b, int step, const struct segment *seg,
+                         int storage) {
+  const int born = b->p->born[storage];
+  return born >= seg->first && born < step ? (uint16_t)(step - born) : 0;
+}
+
+static void add_edge(struct builder *b, const struct mote_edge *edge, unsigned *rows) {
+  b->edges[b->head->n_edges++] = *edge;
+  *rows += edge->rows;
+}
+
+/* The last step of the segment that reads what step i makes, in steps behind it. */
+static uint16_t reader_of(const struct builder *b, int i, const struct segment *seg) {
+  const struct work *maker = &b->p->work[i];
+  for (int later = seg->end - 1; later > i; later--) {
+    const struct work *w = &b->p->work[later];
+    for (int k = 0; k < w->n_in; k++)
+      for (int j = 0; j < maker->n_out; j++)
+        if (b->p->storage[w->in[k]] == b->p->storage[maker->out[j]]) return (uint16_t)(later - i);
+  }
+  return 0;
 }
 
 static void fill_step(struct builder *b, int i, const struct segment *seg) {
@@ -45,33 +99,49 @@ static void fill_step(struct builder *b, int i, const struct segment *seg) {
   struct mote_step *step = &b->steps[i];
   const int state = b->s->state_item[i];
   unsigned rows = 0;
-  step->kernel = (uint16_t)w->op;
+  step->kernel = (uint16_t)w->kernel;
   step->source_op = (uint16_t)b->p->graph->nodes[w->node].source_op;
   step->state = state < 0 ? 0 : (uint32_t)b->s->items[state].offset;
   step->state_bytes = (uint32_t)f->state_bytes;
   step->calls = (uint16_t)f->calls;
   step->rows_out = (uint16_t)f->rows_out;
-  step->n_in = (uint16_t)w->n_in;
+  step->edges = b->head->n_edges;
+  step->reader = reader_of(b, i, seg);
+  step->n_in = (uint8_t)w->n_in;
+  step->n_out = (uint8_t)w->n_out;
   for (int k = 0; k < w->n_in; k++) {
+    const int storage = b->p->storage[w->in[k]];
     const struct reach *r = &f->reach[k];
-    step->in[k] =
-        (struct mote_edge){tensor_for(b, b->p->storage[w->in[k]], &f->in[k]), (int16_t)r->first,
-                           (uint16_t)r->rows, (uint16_t)r->advance, (uint16_t)r->dilation};
-    rows += (unsigned)r->rows;
+    const struct mote_edge edge = {tensor_for(b, storage, &f->in[k]),
+                                   (int16_t)r->first,
+                                   (uint16_t)r->rows,
+                                   (uint16_t)r->advance,
+                                   (uint16_t)r->dilation,
+                                   maker_of(b, i, seg, storage)};
+    add_edge(b, &edge, &rows);
   }
-  step->output = tensor_for(b, b->p->storage[w->out], &f->out);
+  for (int j = 1; j < w->n_out; j++) {
+    const struct rows_of whole = rows_made(b->p, w, f, j);
+    const struct mote_edge edge = {tensor_for(b, b->p->storage[w->out[j]], &whole), 0, 1, 0, 1, 0};
+    add_edge(b, &edge, &rows);
+  }
+  step->output = tensor_for(b, b->p->storage[w->out[0]], &f->out);
   if (rows > b->head->max_rows) b->head->max_rows = (uint16_t)rows;
+}
+
+/* Any view of a storage that the plan has, else one row: the bytes are contiguous. */
+static uint16_t whole_tensor(struct builder *b, int tensor) {
+  const int storage = b->p->storage[tensor];
+  struct rows_of whole = {1, graph_bytes(&b->p->graph->tensors[tensor])};
+  for (int i = 0; i < b->head->n_tensors; i++)
+    if (b->tensor_storage[i] == storage)
+      whole = (struct rows_of){b->tensors[i].rows, b->tensors[i].row_bytes};
+  return tensor_for(b, storage, &whole);
 }
 
 static void fill_port(struct builder *b, struct mote_port *port, int tensor) {
   const struct graph_tensor *t = &b->p->graph->tensors[tensor];
-  const int storage = b->p->storage[tensor];
-  struct rows_of whole = {1, graph_bytes(t)};
-  /* Any view of it does: the bytes are contiguous. */
-  for (int i = 0; i < b->head->n_tensors; i++)
-    if (b->tensor_storage[i] == storage)
-      whole = (struct rows_of){b->tensors[i].rows, b->tensors[i].row_bytes};
-  port->tensor = tensor_for(b, storage, &whole);
+  port->tensor = whole_tensor(b, tensor);
   port->type = (uint8_t)t->type;
   port->rank = (uint8_t)t->rank;
   for (int d = 0; d < t->rank; d++) port->dims[d] = t->dims[d];
@@ -79,9 +149,29 @@ static void fill_port(struct builder *b, struct mote_port *port, int tensor) {
   port->zp = t->quant.count == 1 ? t->quant.zp[0] : 0;
 }
 
+/* The states that the arena holds, and what they begin with: their data, a constant of the plan unless all its
+ * bytes are alike, or the zero of their quantisation. */
+static void fill_variables(struct builder *b) {
+  const struct graph *g = b->p->graph;
+  for (int t = 0; t < g->n_tensors; t++) {
+    if (b->p->storage[t] != t || !b->p->is_state[t] || b->s->item_of[t] < 0) continue;
+    struct mote_variable *v = &b->variables[b->head->n_variables];
+    const uint8_t *data = g->tensors[t].data;
+    bool alike = true;
+    v->tensor = whole_tensor(b, t);
+    if (data != NULL) v->fill = data[0];
+    for (size_t i = 1; data != NULL && i < graph_bytes(&g->tensors[t]); i++)
+      alike = alike && data[i] == data[0];
+    if (!alike) constant_for(b, t);
+    b->variable_storage[b->head->n_variables++] = alike ? -1 : t;
+  }
+}
+
 static bool check_limits(const struct builder *b, struct err *e) {
   const struct graph *g = b->p->graph;
-  if (b->p->n_work * 3 + g->n_inputs + g->n_outputs > UINT16_MAX)
+  int edges = 0;
+  for (int i = 0; i < b->p->n_work; i++) edges += b->p->work[i].n_in + b->p->work[i].n_out;
+  if (edges + g->n_tensors + g->n_inputs + g->n_outputs > UINT16_MAX)
     return err_set(e, "%d operators are too many for one plan", b->p->n_work);
   if (b->s->arena_bytes > INT32_MAX / 2)
     return err_set(e, "needs an arena of %zu bytes, above what a plan can address",
@@ -99,42 +189,66 @@ static void make_tables(struct builder *b) {
   const struct program *p = b->p;
   struct arena *a = b->arena;
   const int ports = p->graph->n_inputs + p->graph->n_outputs;
+  int edges = 0;
+  for (int i = 0; i < p->n_work; i++) edges += p->work[i].n_in + p->work[i].n_out;
+  const int tensors = edges + ports + p->graph->n_tensors + 1;
   b->head = ARENA_NEW(a, struct mote_plan);
-  b->tensors = ARENA_ARRAY(a, struct mote_tensor, p->n_work * 3 + ports + 1);
-  b->tensor_storage = ARENA_ARRAY(a, int, p->n_work * 3 + ports + 1);
+  b->tensors = ARENA_ARRAY(a, struct mote_tensor, tensors);
+  b->tensor_storage = ARENA_ARRAY(a, int, tensors);
+  b->edges = ARENA_ARRAY(a, struct mote_edge, edges + 1);
   b->steps = ARENA_ARRAY(a, struct mote_step, p->n_work + 1);
-  b->segments = ARENA_ARRAY(a, uint16_t, b->s->n_segments + 2);
+  b->segments = ARENA_ARRAY(a, struct mote_segment, b->s->n_segments + 1);
+  b->variables = ARENA_ARRAY(a, struct mote_variable, p->graph->n_tensors + 1);
+  b->variable_storage = ARENA_ARRAY(a, int, p->graph->n_tensors + 1);
+  b->constants = ARENA_ARRAY(a, struct constant, p->graph->n_tensors + 1);
   b->inputs = ARENA_ARRAY(a, struct mote_port, p->graph->n_inputs + 1);
   b->outputs = ARENA_ARRAY(a, struct mote_port, p->graph->n_outputs + 1);
   b->packed = ARENA_ARRAY(a, struct packed, p->n_work + 1);
   b->head->max_rows = 1;
   for (int k = 0; k < b->s->n_segments; k++) {
     const struct segment *seg = &b->s->segments[k];
-    b->segments[k] = (uint16_t)(seg->end - seg->first);
+    const int counters = b->s->counters_item[k];
+    b->segments[k].steps = (uint16_t)(seg->end - seg->first);
+    b->segments[k].counters = counters < 0 ? 0 : (uint32_t)b->s->items[counters].offset;
     for (int i = seg->first; i < seg->end; i++) fill_step(b, i, seg);
   }
   for (int i = 0; i < p->graph->n_inputs; i++) fill_port(b, &b->inputs[i], p->graph->inputs[i]);
   for (int i = 0; i < p->graph->n_outputs; i++) fill_port(b, &b->outputs[i], p->graph->outputs[i]);
+  fill_variables(b);
 }
 
-/* Gives every table and block its place. */
+/* n records of `size` bytes at *at. */
+static uint32_t take(size_t *at, size_t n, size_t size) {
+  const size_t first = *at;
+  *at += round4(n * size);
+  return (uint32_t)first;
+}
+
+/* Gives every table, block and constant its place. */
 static void place_tables(struct builder *b) {
   struct mote_plan *h = b->head;
   size_t at = sizeof *h;
-  h->tensors = (uint32_t)at;
-  at += h->n_tensors * sizeof *b->tensors;
-  h->steps = (uint32_t)at;
-  at += h->n_steps * sizeof *b->steps;
-  h->segments = (uint32_t)at;
-  at += round4(h->n_segments * sizeof *b->segments);
-  h->inputs = (uint32_t)at;
-  at += h->n_inputs * sizeof *b->inputs;
-  h->outputs = (uint32_t)at;
-  at += h->n_outputs * sizeof *b->outputs;
+  h->tensors = take(&at, h->n_tensors, sizeof *b->tensors);
+  h->edges = take(&at, h->n_edges, sizeof *b->edges);
+  h->steps = take(&at, h->n_steps, sizeof *b->steps);
+  h->segments = take(&at, h->n_segments, sizeof *b->segments);
+  h->variables = take(&at, h->n_variables, sizeof *b->variables);
+  h->inputs = take(&at, h->n_inputs, sizeof *b->inputs);
+  h->outputs = take(&at, h->n_outputs, sizeof *b->outputs);
   for (int i = 0; i < h->n_steps; i++) {
-    b->steps[i].params = (uint32_t)at;
     b->steps[i].params_bytes = (uint32_t)b->packed[i].size;
-    at += b->packed[i].size;
+    b->steps[i].params = take(&at, b->packed[i].size, 1);
+  }
+  if (b->n_constants > 0) at = round8(at);
+  for (int i = 0; i < b->n_constants; i++) {
+    const int storage = b->constants[i].storage;
+    b->constants[i].offset = at;
+    for (int t = 0; t < h->n_tensors; t++)
+      if (b->tensor_storage[t] == storage && is_constant(b, storage))
+        b->tensors[t].offset = (uint32_t)at | MOTE_CONSTANT;
+    for (int v = 0; v < h->n_variables; v++)
+      if (b->variable_storage[v] == storage) b->variables[v].value = (uint32_t)at;
+    at += round8(graph_bytes(&b->p->graph->tensors[storage]));
   }
   b->bytes = at;
 }
@@ -143,12 +257,18 @@ static uint8_t *write_image(struct builder *b) {
   struct mote_plan *h = b->head;
   uint8_t *image = ARENA_ARRAY(b->arena, uint8_t, b->bytes + 8);
   memcpy(image + h->tensors, b->tensors, h->n_tensors * sizeof *b->tensors);
+  memcpy(image + h->edges, b->edges, h->n_edges * sizeof *b->edges);
   memcpy(image + h->steps, b->steps, h->n_steps * sizeof *b->steps);
   memcpy(image + h->segments, b->segments, h->n_segments * sizeof *b->segments);
+  memcpy(image + h->variables, b->variables, h->n_variables * sizeof *b->variables);
   memcpy(image + h->inputs, b->inputs, h->n_inputs * sizeof *b->inputs);
   memcpy(image + h->outputs, b->outputs, h->n_outputs * sizeof *b->outputs);
   for (int i = 0; i < h->n_steps; i++)
     memcpy(image + b->steps[i].params, b->packed[i].bytes, b->packed[i].size);
+  for (int i = 0; i < b->n_constants; i++) {
+    const struct graph_tensor *t = &b->p->graph->tensors[b->constants[i].storage];
+    memcpy(image + b->constants[i].offset, t->data, graph_bytes(t));
+  }
   h->bytes = (uint32_t)b->bytes;
   h->crc32 = 0;
   memcpy(image, h, sizeof *h);
@@ -167,9 +287,9 @@ static void fill_header(struct builder *b, const struct compile_options *o) {
   h->n_segments = (uint16_t)b->s->n_segments;
   h->n_inputs = (uint16_t)b->p->graph->n_inputs;
   h->n_outputs = (uint16_t)b->p->graph->n_outputs;
-  h->scratch = (uint32_t)round8(b->s->used_bytes);
-  h->arena_bytes = (uint32_t)(h->scratch + (size_t)(h->max_rows * o->pointer_bytes) +
-                              2 * ((size_t)h->n_tensors + h->n_steps));
+  h->scratch = (uint32_t)b->s->used_bytes;
+  h->arena_bytes = h->scratch;
+  if (h->max_rows > MOTE_STACK_ROWS) h->arena_bytes += (uint32_t)(h->max_rows * o->pointer_bytes);
 }
 
 /* ---- describing it -------------------------------------------------------------- */
@@ -195,43 +315,62 @@ static void describe_steps(const struct builder *b, struct compiled *out) {
     step->source_op = g->nodes[w->node].source_op;
     step->op = g->nodes[w->node].op;
     step->name = name;
-    step->stem = w->stem;
+    step->stem = kernel_stem(w->kernel);
     step->rank_in = copy_dims(&g->tensors[w->in[0]], step->dims_in);
-    step->rank_out = copy_dims(&g->tensors[w->out], step->dims_out);
+    step->rank_out = copy_dims(&g->tensors[w->out[0]], step->dims_out);
     step->segment = k;
     step->macs = graph_macs(g, w->node);
     step->instructions = f->instructions;
     step->weight_bytes = b->packed[i].size - f->params_bytes;
     step->state_bytes = f->state_bytes;
     out->flash_weight_bytes += step->weight_bytes;
+    struct compile_part *parts = ARENA_ARRAY(b->arena, struct compile_part, MAX_PARTS);
+    for (int k2 = 0; k2 < b->packed[i].n_parts; k2++) {
+      const struct part *part = &b->packed[i].parts[k2];
+      parts[k2] = (struct compile_part){part->name, part->type, part->offset, part->count};
+    }
+    step->parts = parts;
+    step->n_parts = b->packed[i].n_parts;
   }
   out->steps = steps;
   out->n_steps = b->p->n_work;
 }
 
+static void describe_constants(const struct builder *b, struct compiled *out) {
+  struct compile_part *parts = ARENA_ARRAY(b->arena, struct compile_part, b->n_constants + 1);
+  for (int i = 0; i < b->n_constants; i++) {
+    const struct graph_tensor *t = &b->p->graph->tensors[b->constants[i].storage];
+    const size_t bytes = round8(graph_bytes(t));
+    parts[i] = (struct compile_part){arena_printf(b->arena, "constant%d", i), t->type,
+                                     b->constants[i].offset, bytes / mote_type_bytes((int)t->type)};
+    out->flash_weight_bytes += graph_bytes(t);
+  }
+  out->constants = parts;
+  out->n_constants = b->n_constants;
+}
+
+static const char *piece_name(const struct builder *b, const struct item *item) {
+  const char *name = item->storage >= 0 ? b->p->graph->tensors[item->storage].name : NULL;
+  if (item->storage < 0) return item->kind == COMPILE_SCRATCH ? "counters" : "kernel state";
+  return name != NULL ? name : "";
+}
+
 static void describe_pieces(const struct builder *b, struct compiled *out) {
-  const struct graph *g = b->p->graph;
-  const int n = b->s->n_items;
+  int n = b->s->n_items;
   struct compile_piece *pieces = ARENA_ARRAY(b->arena, struct compile_piece, n + 1);
   for (int i = 0; i < n; i++) {
     const struct item *item = &b->s->items[i];
-    const char *name = item->storage >= 0 ? g->tensors[item->storage].name : "kernel state";
-    pieces[i] = (struct compile_piece){item->kind,           name != NULL ? name : "",
-                                       (size_t)item->offset, item->bytes,
-                                       item->first,          item->last,
-                                       item->rows,           item->ring_rows};
+    pieces[i] = (struct compile_piece){item->kind,        piece_name(b, item), (size_t)item->offset,
+                                       item->exact_bytes, item->first,         item->last,
+                                       item->rows,        item->ring_rows};
   }
   const int last = b->s->n_segments > 0 ? b->s->n_segments - 1 : 0;
-  pieces[n] = (struct compile_piece){COMPILE_SCRATCH,
-                                     "row pointers and counters",
-                                     b->head->scratch,
-                                     b->head->arena_bytes - b->head->scratch,
-                                     0,
-                                     last,
-                                     0,
-                                     0};
+  const size_t pointers = b->head->arena_bytes - b->head->scratch;
+  if (pointers > 0)
+    pieces[n++] = (struct compile_piece){
+        COMPILE_SCRATCH, "row pointers", b->head->scratch, pointers, 0, last, 0, 0};
   out->pieces = pieces;
-  out->n_pieces = n + 1;
+  out->n_pieces = n;
 }
 
 bool plan_build(const struct program *p, const struct schedule *s, struct arena *a,
@@ -258,6 +397,7 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   out->instructions = s->instructions;
   out->fastest_instructions = s->fastest_instructions;
   describe_steps(&b, out);
+  describe_constants(&b, out);
   describe_pieces(&b, out);
   const enum mote_status status = mote_check(out->plan, out->plan_bytes);
   if (status != MOTE_OK)

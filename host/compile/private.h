@@ -87,17 +87,20 @@ struct reach {
 };
 
 union kernel_params {
-#define X(op, params, stem) struct params stem;
-  MOTE_NN_KERNELS(X)
-#undef X
+#define KERNEL(stem, params) struct params stem;
+#include "mote/nn/kernels.def"
+#undef KERNEL
 };
+/* "conv2d_s8" and the bytes of its parameters; "?" and 0 when out of range. */
+const char *kernel_stem(unsigned number);
+size_t kernel_params_bytes(unsigned number);
 
 /* One way to run a node: row by row, or flat (few calls over the whole tensor). */
 struct form {
-  int calls, rows_out; /* rows_out 0: accumulates, end() makes the one row */
-  struct rows_of in[2], out;
-  struct reach reach[2];
-  bool alias[2];              /* output row y may lie where row y of this input lies */
+  int calls, rows_out;                    /* rows_out 0: accumulates, end() makes the one row */
+  struct rows_of in[MOTE_MAX_EDGES], out; /* further outputs are one row each */
+  struct reach reach[MOTE_MAX_EDGES];
+  bool alias[MOTE_MAX_EDGES]; /* output row y may lie where row y of this input lies */
   int64_t instructions;       /* estimate, executor included */
   union kernel_params params; /* without constants */
   size_t params_bytes;        /* of the structure */
@@ -106,10 +109,12 @@ struct form {
 
 struct work {
   int node;
-  enum mote_op op; /* of the kernel: a whole-map pool runs as MEAN */
-  const char *stem;
-  int n_in, in[2], out; /* tensors of the graph */
-  bool keeps_state;     /* the state lives from call to call */
+  enum mote_kernel_number kernel;
+  int n_in,
+      in[MOTE_MAX_EDGES]; /* tensors of the graph: computed, constant (they lie in the plan), or states */
+  int n_out,
+      out[MOTE_MAX_EDGES]; /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row */
+  bool keeps_state;        /* the kernel's state lives from call to call */
   struct form row, flat;
   bool has_flat;
 };
@@ -121,21 +126,27 @@ struct program {
   struct work *work;
   int n_work;
   int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
-  int *born;    /* [n_tensors] of a storage: work that makes it; -1: input; -2: unused */
-  int *last;    /* last work that reads it; n_work: output of the model; -2: never read */
-  int *readers; /* how many edges read it */
+  int *
+      born; /* [n_tensors] of a storage: work that makes it; -1: input or state; -2: unused or constant */
+  int *last;      /* last work that reads it; n_work: output of the model; -2: never read */
+  int *readers;   /* how many edges read it */
+  bool *is_state; /* [n_tensors] of a storage: it keeps its value between inferences */
 };
+/* The rows that work w makes of its output j in this form. */
+struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
+                         int j);
 
 /* Makes work of every node. errors: what no kernel covers. */
 bool program_lower(const struct graph *g, struct arena *a, struct program *out, struct err *e);
 /* Adds the packed parameters of a work's form with its constants to out (a multiple of 4 bytes); the
  * constants' descriptions go to parts for the C emitter. */
-enum part_kind { PART_WEIGHTS, PART_REQUANT, PART_REQUANT_WIDE, PART_BIAS16, PART_BIAS32 };
 struct part {
-  enum part_kind kind;
-  size_t offset, count; /* from the start of the parameters; elements, padding included */
+  const char *name;    /* a C identifier, unique within the block */
+  enum mote_type type; /* of its elements */
+  size_t offset,
+      count; /* from the start of the parameters; elements, padding to 4 bytes included */
 };
-#define MAX_PARTS 3
+#define MAX_PARTS 8
 struct packed {
   uint8_t *bytes; /* the parameters' structure, then the parts */
   size_t size;
@@ -175,9 +186,10 @@ void segment_replay(const struct program *p, int first, int end, bool flat, unsi
 /* ---- schedule ---------------------------------------------------------------- */
 struct item { /* one piece of the arena */
   enum compile_piece_kind kind;
-  int storage;         /* tensor of the graph, or -1 */
-  int first, last;     /* segments that it lives through */
-  size_t bytes;        /* a multiple of 8 */
+  int storage;     /* tensor of the graph, or -1 */
+  int first, last; /* segments that it lives through */
+  size_t bytes;    /* a multiple of 8, of which all but the last few are used: */
+  size_t exact_bytes;
   int rows, ring_rows; /* ring_rows 0: whole */
   int64_t offset;
 };
@@ -196,6 +208,7 @@ struct schedule {
   int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
   int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
   int *shared_item;   /* [n_segments]; -1: none */
+  int *counters_item; /* [n_segments] calls made of each step; -1: none */
   size_t used_bytes;  /* of the items */
   size_t arena_bytes; /* with the executor's own */
   size_t least_bytes; /* lower bound for these items */

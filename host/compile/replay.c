@@ -26,6 +26,12 @@ const struct form *form_in(const struct work *w, const struct segment *s) {
   return s->flat ? &w->flat : &w->row;
 }
 
+struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
+                         int j) {
+  if (j == 0) return f->out;
+  return (struct rows_of){1, graph_bytes(&p->graph->tensors[w->out[j]])};
+}
+
 static const struct work *work_at(const struct replay *r, int i) {
   return &r->p->work[r->s->first + i];
 }
@@ -39,6 +45,18 @@ static bool is_inner(const struct program *p, const struct segment *s, int stora
   return made_here(p, s, storage) && p->last[storage] < s->end;
 }
 
+/* What reads or writes a state runs by itself: the order of such work is the model's. */
+static bool touches_state(const struct program *p, const struct segment *s) {
+  for (int i = s->first; i < s->end; i++) {
+    const struct work *w = &p->work[i];
+    for (int k = 0; k < w->n_in; k++)
+      if (p->is_state[p->storage[w->in[k]]]) return true;
+    for (int k = 0; k < w->n_out; k++)
+      if (p->is_state[p->storage[w->out[k]]]) return true;
+  }
+  return false;
+}
+
 /* Every reader must see the rows that the maker makes. */
 static bool views_agree(const struct program *p, const struct segment *s,
                         const struct form **forms) {
@@ -47,12 +65,21 @@ static bool views_agree(const struct program *p, const struct segment *s,
     for (int k = 0; k < w->n_in; k++) {
       const int storage = p->storage[w->in[k]];
       if (!made_here(p, s, storage)) continue;
-      const struct rows_of *out = &forms[p->born[storage] - s->first]->out;
-      if (out->rows != forms[i]->in[k].rows || out->row_bytes != forms[i]->in[k].row_bytes)
+      const struct work *maker = &p->work[p->born[storage]];
+      int j = 0;
+      while (p->storage[maker->out[j]] != storage) j++;
+      const struct rows_of out = rows_made(p, maker, forms[p->born[storage] - s->first], j);
+      if (out.rows != forms[i]->in[k].rows || out.row_bytes != forms[i]->in[k].row_bytes)
         return false;
     }
   }
   return true;
+}
+
+/* Whether a step of the segment makes this storage as its first output, row by row. */
+static bool made_by_rows(const struct replay *r, int storage) {
+  const struct program *p = r->p;
+  return made_here(p, r->s, storage) && p->storage[p->work[p->born[storage]].out[0]] == storage;
 }
 
 /* Inner storages that a step overwrites in place join the class of its output. Backwards, so that a chain of
@@ -62,11 +89,15 @@ static void find_classes(struct replay *r) {
   for (int i = r->s->end - r->s->first - 1; i >= 0; i--) {
     const struct work *w = work_at(r, i);
     const struct form *f = r->forms[i];
-    const int out = p->storage[w->out];
-    if (r->class_of[out] < 0) r->class_of[out] = out;
+    const int out = p->storage[w->out[0]];
+    for (int j = 0; j < w->n_out; j++)
+      if (r->class_of[p->storage[w->out[j]]] < 0)
+        r->class_of[p->storage[w->out[j]]] = p->storage[w->out[j]];
+    if (p->is_state[out]) continue; /* shares its room with nothing */
     for (int k = 0; k < w->n_in; k++) {
       const int in = p->storage[w->in[k]];
       if (!f->alias[k] || !is_inner(p, r->s, in) || p->readers[in] != 1) continue;
+      if (!made_by_rows(r, in)) continue;
       if (r->class_of[in] >= 0 || f->in[k].row_bytes != f->out.row_bytes) continue;
       r->class_of[in] = r->class_of[out];
       break; /* one input at most can be overwritten */
@@ -113,10 +144,10 @@ static int lowest_needed(const struct replay *r, int storage, int now) {
 /* Rows first .. first+n-1 of step i's output are about to be written: the ring of its class must hold them
  * beside all rows of the class that are still needed. */
 static void count_ring(struct replay *r, int i, int first, int n) {
-  const int class = r->class_of[r->p->storage[work_at(r, i)->out]];
+  const int class = r->class_of[r->p->storage[work_at(r, i)->out[0]]];
   int lowest = first;
   for (int j = 0; j < r->s->end - r->s->first; j++) {
-    const int member = r->p->storage[work_at(r, j)->out];
+    const int member = r->p->storage[work_at(r, j)->out[0]];
     if (r->class_of[member] != class) continue;
     const int low = lowest_needed(r, member, i);
     if (low < lowest) lowest = low;
@@ -145,7 +176,7 @@ static bool call_is_in_place(const struct replay *r, int i, int storage, int64_t
 
 /* Step i is about to write n rows: widens the distances of its output from inputs that die here. */
 static void count_overlaps(struct replay *r, int i, int first, int n) {
-  const int out = r->p->storage[work_at(r, i)->out];
+  const int out = r->p->storage[work_at(r, i)->out[0]];
   const int64_t at = (int64_t)first * (int64_t)r->forms[i]->out.row_bytes;
   const int64_t end = (int64_t)(first + n) * (int64_t)r->forms[i]->out.row_bytes;
   for (int o = 0; o < r->s->n_overlaps; o++) {
@@ -165,7 +196,8 @@ static void count_overlaps(struct replay *r, int i, int first, int n) {
 
 static void call_step(struct replay *r, int i) {
   const struct form *f = r->forms[i];
-  const int out = r->p->storage[work_at(r, i)->out];
+  const struct work *w = work_at(r, i);
+  const int out = r->p->storage[w->out[0]];
   const bool ends = r->calls[i] + 1 == f->calls;
   const int first = r->calls[i] * f->rows_out;
   const int n = f->rows_out > 0 ? f->rows_out : ends ? f->out.rows : 0;
@@ -174,6 +206,7 @@ static void call_step(struct replay *r, int i) {
     count_overlaps(r, i, first, n);
     r->made[out] = first + n;
   }
+  for (int j = 1; ends && j < w->n_out; j++) r->made[r->p->storage[w->out[j]]] = 1;
   r->calls[i]++;
 }
 
@@ -184,21 +217,22 @@ static void find_overlaps(struct replay *r) {
   struct segment *s = r->s;
   const int n = s->end - s->first;
   int outer = 0;
-  for (int i = 0; i < n; i++) outer += p->last[p->storage[work_at(r, i)->out]] >= s->end;
-  s->overlaps = ARENA_ARRAY(p->arena, struct overlap, 2 * n * outer + 1);
+  for (int i = 0; i < n; i++) outer += p->last[p->storage[work_at(r, i)->out[0]]] >= s->end;
+  s->overlaps = ARENA_ARRAY(p->arena, struct overlap, MOTE_MAX_EDGES * n * outer + 1);
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < work_at(r, i)->n_in; k++) {
       const int dying = p->storage[work_at(r, i)->in[k]];
-      if (made_here(p, s, dying) || p->last[dying] != s->first + i) continue;
-      bool one_size = k == 0 || p->storage[work_at(r, i)->in[0]] != dying;
+      if (made_here(p, s, dying) || p->born[dying] < -1 || p->last[dying] != s->first + i) continue;
+      bool one_size = true;
+      for (int m = 0; m < k; m++) one_size = one_size && p->storage[work_at(r, i)->in[m]] != dying;
       for (int j = 0; j < i; j++)
         for (int m = 0; m < work_at(r, j)->n_in; m++)
           if (p->storage[work_at(r, j)->in[m]] == dying &&
               r->forms[j]->in[m].row_bytes != r->forms[i]->in[k].row_bytes)
             one_size = false;
       for (int j = 0; j < n && one_size; j++) {
-        const int made = p->storage[work_at(r, j)->out];
-        if (p->last[made] < s->end) continue;
+        const int made = p->storage[work_at(r, j)->out[0]];
+        if (!made_here(p, s, made) || p->last[made] < s->end) continue;
         s->overlaps[s->n_overlaps++] = (struct overlap){dying, made, INT64_MIN / 4, true};
       }
     }
@@ -225,34 +259,45 @@ static bool run(struct replay *r) {
 
 static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 
-/* Adds what the segment's own rings and states take, and lists the rings. */
-static void sum_inner(struct replay *r, unsigned spare_rows) {
+/* Adds the ring of step i's output j where it is made and read up here. */
+static void add_ring(struct replay *r, int i, int j, unsigned spare_rows) {
   const struct program *p = r->p;
   struct segment *s = r->s;
+  const struct form *f = r->forms[i];
+  const int out = p->storage[work_at(r, i)->out[j]], class = r->class_of[out];
+  const struct rows_of made = rows_made(p, work_at(r, i), f, j);
+  const int rows_out = j == 0 && f->rows_out > 0 ? f->rows_out : 1;
+  if (!is_inner(p, s, out)) return;
+  const bool whole = j > 0 || !is_inner(p, s, class);
+  int rows = r->ring[class];
+  if (spare_rows > 0) rows += (int)spare_rows * rows_out;
+  rows = (rows + rows_out - 1) / rows_out * rows_out;
+  if (whole || rows > made.rows) rows = made.rows;
+  s->ring_storage[s->n_rings] = out;
+  s->ring_rows[s->n_rings] = rows;
+  s->ring_class[s->n_rings++] = class;
+  if (class == out) s->bytes += round8((size_t)rows * made.row_bytes);
+}
+
+/* Adds what the segment's own rings and states take, and lists the rings. */
+static void sum_inner(struct replay *r, unsigned spare_rows) {
+  struct segment *s = r->s;
   const int n = s->end - s->first;
-  s->ring_storage = ARENA_ARRAY(p->arena, int, n + 1);
-  s->ring_rows = ARENA_ARRAY(p->arena, int, n + 1);
-  s->ring_class = ARENA_ARRAY(p->arena, int, n + 1);
+  int outputs = 0;
+  for (int i = 0; i < n; i++) outputs += work_at(r, i)->n_out;
+  s->ring_storage = ARENA_ARRAY(r->p->arena, int, outputs + 1);
+  s->ring_rows = ARENA_ARRAY(r->p->arena, int, outputs + 1);
+  s->ring_class = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   for (int i = 0; i < n; i++) {
     const struct form *f = r->forms[i];
-    const int out = p->storage[work_at(r, i)->out], class = r->class_of[out];
     s->instructions += f->instructions;
     if (work_at(r, i)->keeps_state)
       s->state_bytes += round8(f->state_bytes);
     else if (round8(f->state_bytes) > s->shared_state_bytes)
       s->shared_state_bytes = round8(f->state_bytes);
-    if (!is_inner(p, s, out)) continue;
-    const bool whole = !is_inner(p, s, class);
-    int rows = r->ring[class];
-    if (!whole && spare_rows > 0) rows += (int)spare_rows * (f->rows_out > 0 ? f->rows_out : 1);
-    if (f->rows_out > 1) rows = (rows + f->rows_out - 1) / f->rows_out * f->rows_out;
-    if (whole || rows > f->out.rows) rows = f->out.rows;
-    s->ring_storage[s->n_rings] = out;
-    s->ring_rows[s->n_rings] = rows;
-    s->ring_class[s->n_rings++] = class;
-    if (class == out) s->bytes += round8((size_t)rows * f->out.row_bytes);
+    for (int j = 0; j < work_at(r, i)->n_out; j++) add_ring(r, i, j, spare_rows);
   }
-  s->bytes += s->state_bytes + s->shared_state_bytes;
+  s->bytes += s->state_bytes + s->shared_state_bytes + (n > 1 ? round8(2 * (size_t)n) : 0);
 }
 
 /* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */
@@ -292,6 +337,7 @@ void segment_replay(const struct program *p, int first, int end, bool flat, unsi
                      .ring = ARENA_ARRAY(a, int, tensors)};
   for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[first + i], s);
   for (int t = 0; t < tensors; t++) r.class_of[t] = -1;
+  if (n > 1 && touches_state(p, s)) return;
   if (!views_agree(p, s, r.forms)) return;
   find_classes(&r);
   find_overlaps(&r);

@@ -19,7 +19,10 @@ static void put_layer(const struct compile_layer *l, const struct compiled *c,
   const char *hash = m != NULL && m->layer_hash != NULL ? m->layer_hash[l->source_op] : NULL;
   json_open_object(j, NULL);
   json_put_int(j, "index", l->source_op);
-  json_put_string(j, "operator", l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op) : NULL);
+  json_put_string(j, "operator",
+                  l->op < MOTE_OP_COUNT ? mote_op_name((int)l->op)
+                  : l->step >= 0        ? c->steps[l->step].stem
+                                        : NULL);
   put_shape(j, "output_shape", l->dims, l->rank);
   json_put_int(j, "macs", l->macs);
   json_put_int(j, "source_macs", l->source_macs);

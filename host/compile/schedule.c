@@ -101,6 +101,7 @@ static int segment_of(const struct schedule *s, int work) {
 }
 
 static int add_item(struct schedule *s, struct item item) {
+  item.exact_bytes = item.bytes;
   item.bytes = (item.bytes + 7) & ~(size_t)7;
   s->items[s->n_items] = item;
   return s->n_items++;
@@ -123,7 +124,8 @@ static void add_whole(const struct program *p, struct schedule *s) {
     item.first = p->born[t] < 0 ? 0 : segment_of(s, p->born[t]);
     /* What nothing reads is written all the same (dead nodes are gone: only unread inputs are left). */
     item.last = last == -2 ? item.first : segment_of(s, last);
-    if (p->born[t] >= 0 && last >= 0 && last < s->segments[item.first].end) continue; /* inner */
+    if (p->born[t] >= 0 && last < s->segments[item.first].end) continue; /* inner */
+    if (p->is_state[t]) item.kind = COMPILE_VARIABLE;
     if (is_port(g->outputs, g->n_outputs, p, t)) item.kind = COMPILE_OUTPUT;
     if (is_port(g->inputs, g->n_inputs, p, t)) item.kind = COMPILE_INPUT;
     s->item_of[t] = add_item(s, item);
@@ -141,15 +143,18 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
         s->item_of[storage] = s->item_of[class];
         continue;
       }
-      const struct form *f = form_in(&p->work[p->born[storage]], seg);
+      const struct work *maker = &p->work[p->born[storage]];
+      int j = 0;
+      while (p->storage[maker->out[j]] != storage) j++;
+      const struct rows_of made = rows_made(p, maker, form_in(maker, seg), j);
       s->item_of[storage] =
           add_item(s, (struct item){.kind = COMPILE_RING,
                                     .storage = storage,
                                     .first = k,
                                     .last = k,
-                                    .rows = f->out.rows,
+                                    .rows = made.rows,
                                     .ring_rows = seg->ring_rows[i],
-                                    .bytes = (size_t)seg->ring_rows[i] * f->out.row_bytes});
+                                    .bytes = (size_t)seg->ring_rows[i] * made.row_bytes});
     }
   }
   for (int i = 0; i < seg->n_rings; i++) s->ring_rows[seg->ring_storage[i]] = seg->ring_rows[i];
@@ -157,7 +162,13 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
 
 static void add_states(const struct program *p, struct schedule *s, int k) {
   const struct segment *seg = &s->segments[k];
-  s->shared_item[k] = -1;
+  s->shared_item[k] = s->counters_item[k] = -1;
+  if (seg->end - seg->first > 1)
+    s->counters_item[k] = add_item(s, (struct item){.kind = COMPILE_SCRATCH,
+                                                    .storage = -1,
+                                                    .first = k,
+                                                    .last = k,
+                                                    .bytes = 2 * (size_t)(seg->end - seg->first)});
   if (seg->shared_state_bytes > 0)
     s->shared_item[k] = add_item(s, (struct item){.kind = COMPILE_STATE,
                                                   .storage = -1,
@@ -202,41 +213,23 @@ static size_t least_of(const struct schedule *s) {
   return least;
 }
 
-/* Whether the work before this edge already sees the storage as these rows. */
-static bool seen_before(const struct program *p, const struct schedule *s, int work, int edge,
-                        int storage, const struct rows_of *rows) {
-  for (int i = 0; i <= work; i++) {
-    const struct work *w = &p->work[i];
-    const struct form *f = form_in(w, &s->segments[segment_of(s, i)]);
-    for (int k = 0; k < w->n_in && (i < work || k < edge); k++)
-      if (p->storage[w->in[k]] == storage && f->in[k].rows == rows->rows &&
-          f->in[k].row_bytes == rows->row_bytes)
-        return true;
-    if (i < work && p->storage[w->out] == storage && f->out.rows == rows->rows &&
-        f->out.row_bytes == rows->row_bytes)
-      return true;
-  }
-  return false;
-}
-
-/* The executor's own bytes, as struct mote_plan has them: row pointers, and counters of tensors (a storage
- * seen as rows of one size) and steps. An output's or input's port adds none where a step touches it. */
-static size_t own_bytes(const struct program *p, const struct schedule *s, int pointer_bytes) {
-  int most = 1, tensors = 0;
+/* The bytes of all items, and behind them row pointers where a call takes more than lie on the stack. */
+static void sum_arena(const struct program *p, int pointer_bytes, struct schedule *s) {
+  int most = 1;
   for (int i = 0; i < p->n_work; i++) {
     const struct work *w = &p->work[i];
     const struct form *f = form_in(w, &s->segments[segment_of(s, i)]);
-    int rows = 0;
-    for (int k = 0; k < w->n_in; k++) {
-      rows += f->reach[k].rows;
-      tensors += !seen_before(p, s, i, k, p->storage[w->in[k]], &f->in[k]);
-    }
-    tensors += !seen_before(p, s, i, w->n_in, p->storage[w->out], &f->out);
+    int rows = w->n_out - 1;
+    for (int k = 0; k < w->n_in; k++) rows += f->reach[k].rows;
     if (rows > most) most = rows;
   }
-  for (int i = 0; i < p->graph->n_inputs; i++)
-    tensors += p->last[p->storage[p->graph->inputs[i]]] < 0;
-  return (size_t)(most * pointer_bytes) + 2 * (size_t)(tensors + p->n_work);
+  s->used_bytes = 0;
+  for (int i = 0; i < s->n_items; i++) {
+    const size_t end = (size_t)s->items[i].offset + s->items[i].exact_bytes;
+    if (end > s->used_bytes) s->used_bytes = end;
+  }
+  if (most > MOTE_STACK_ROWS) s->used_bytes = (s->used_bytes + 7) & ~(size_t)7;
+  s->arena_bytes = s->used_bytes + (most > MOTE_STACK_ROWS ? (size_t)(most * pointer_bytes) : 0);
 }
 
 static void lay_out(const struct program *p, const struct segment *const *cut, int n_cut,
@@ -246,11 +239,12 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   s->n_segments = n_cut;
   s->segments = ARENA_ARRAY(a, struct segment, n_cut + 1);
   for (int k = 0; k < n_cut; k++) s->segments[k] = *cut[k];
-  s->items = ARENA_ARRAY(a, struct item, tensors + p->n_work + n_cut + 1);
+  s->items = ARENA_ARRAY(a, struct item, tensors + p->n_work + 2 * n_cut + 1);
   s->item_of = ARENA_ARRAY(a, int, tensors);
   s->ring_rows = ARENA_ARRAY(a, int, tensors);
   s->state_item = ARENA_ARRAY(a, int, p->n_work + 1);
   s->shared_item = ARENA_ARRAY(a, int, n_cut + 1);
+  s->counters_item = ARENA_ARRAY(a, int, n_cut + 1);
   for (int t = 0; t < tensors; t++) s->item_of[t] = -1;
   add_whole(p, s);
   for (int k = 0; k < n_cut; k++) add_rings(p, s, k);
@@ -258,8 +252,8 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   struct apart *apart = ARENA_ARRAY(a, struct apart, s->n_items * s->n_items + 1);
   keep_apart(s, apart);
   s->least_bytes = least_of(s);
-  s->used_bytes = offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
-  s->arena_bytes = ((s->used_bytes + 7) & ~(size_t)7) + own_bytes(p, s, pointer_bytes);
+  offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
+  sum_arena(p, pointer_bytes, s);
 }
 
 /* ---- choosing ------------------------------------------------------------------ */

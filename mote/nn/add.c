@@ -33,10 +33,10 @@ size_t mote_add_s8_state_bytes(const struct mote_add_s8 *p) {
 
 enum mote_status mote_add_s8_check(const struct mote_add_s8 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  for (int i = 0; i < 2; i++) {
+  for (unsigned i = 0; i < 2; i++) {
     if (p->multiplier[i] < 0 || p->shift[i] > 0 || p->shift[i] < -31 || !mote_is_int8(p->zp[i]))
       return MOTE_ERR_PARAMS;
-    if (b->rows[i] < 1 || b->missing[i] || p->n > b->row_bytes[i]) return MOTE_ERR_BOUNDS;
+    if (!mote_bounds_present(b, i, 1) || p->n > b->row_bytes[i]) return MOTE_ERR_BOUNDS;
   }
   if (p->out_multiplier < 0 || p->out_shift > 0 || p->out_shift < -31 || p->left_shift > 20 ||
       !mote_is_int8(p->out_zp) || !mote_is_int8(p->low) || !mote_is_int8(p->high) ||

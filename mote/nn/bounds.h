@@ -8,6 +8,11 @@
 static inline uint32_t mote_up4(uint32_t n) { return (n + 3) & ~(uint32_t)3; }
 static inline int mote_is_int8(int32_t x) { return x >= -128 && x <= 127; }
 
+/* Edge i has n rows or more, none of them ever NULL. */
+static inline int mote_bounds_present(const struct mote_bounds *b, unsigned i, unsigned n) {
+  return i < MOTE_MAX_EDGES && b->rows[i] >= n && (b->missing >> i & 1u) == 0;
+}
+
 /* A constant of n bytes at an offset lies within the params' bytes, aligned to 4. */
 static inline int mote_bounds_constant(const struct mote_bounds *b, int32_t at, uint64_t n) {
   return at >= 0 && at % 4 == 0 && n <= b->params_bytes && (uint64_t)at <= b->params_bytes - n;

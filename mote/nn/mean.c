@@ -50,7 +50,7 @@ enum mote_status mote_mean_s8_check(const struct mote_mean_s8 *p, const struct m
   if (!mote_is_int8(p->in_zp) || !mote_is_int8(p->out_zp) || !mote_is_int8(p->low) ||
       !mote_is_int8(p->high) || p->low > p->high)
     return MOTE_ERR_PARAMS;
-  if (b->rows[0] < 1 || b->missing[0] || (uint64_t)p->w * p->c > b->row_bytes[0] ||
+  if (!mote_bounds_present(b, 0, 1) || (uint64_t)p->w * p->c > b->row_bytes[0] ||
       p->c > b->out_bytes || mote_mean_s8_state_bytes(p) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

@@ -7,9 +7,13 @@
  *   end(params, state, out)              after the last; NULL for most
  *
  * rows[k] is input row `first + call*advance + k*dilation_h`, or NULL where that lies in vertical padding.
- * An operator with two inputs gets the rows of the first, then the rows of the second. A row is W x C
- * elements. Output rows of one call are contiguous at `out`. `state` is the step's piece of the arena:
- * accumulators and scratch, `<op>_state_bytes` long, aligned to 8.
+ * An operator with several inputs gets the rows of the first, then those of the second ..., and behind them one
+ * pointer for each output after the first, which is whole there and may be written (const is cast away). A
+ * constant input lies in flash, a variable of the model in the arena; both reach the kernel as rows like any
+ * other, and a variable may be written where the bounds say so. A row is W x C elements. Output rows of one
+ * call are contiguous at `out`. `state` is the step's piece of the arena: accumulators and scratch,
+ * `<op>_state_bytes` long, aligned to 8. What a variable holds is data that other steps may write: a kernel
+ * bounds every index that it keeps there.
  *
  * Params are plain data, the same bytes on every machine, aligned to 4; an int32 named *_at is the distance
  * in bytes from the start of the params structure to a constant (see mote_at). Constants are aligned to 4.
@@ -21,22 +25,26 @@
 
 #include "mote/base/base.h"
 
-/* The code of an operator. In a table indexed by enum mote_op (mote/run), or one of an emitted program's
- * own that holds only what the program uses. */
+/* The code of an operator. In a table indexed by enum mote_kernel_number (mote/run), or one of an emitted
+ * program's own that holds only what the program uses. */
 struct mote_kernel {
   void (*begin)(const void *params, void *state);
   void (*row)(const void *params, const void *const *rows, void *state, void *out);
   void (*end)(const void *params, void *state, void *out);
 };
 
-/* What a step declares around a kernel, for <op>_check: the bytes that the executor guarantees. */
+/* What a step declares around a kernel, for <op>_check: the bytes that the executor guarantees. An edge is an
+ * input, 0 .. n_in - 1, or a further output, n_in .. n_in + n_out - 2, one whole row each. */
+#define MOTE_MAX_EDGES 16
 struct mote_bounds {
   size_t params_bytes; /* readable from params on, constants included */
   size_t state_bytes;  /* readable and writable at state */
-  size_t row_bytes[2]; /* of each input row */
   size_t out_bytes;    /* writable at out in one call */
-  unsigned rows[2];    /* pointers to rows of each input */
-  unsigned missing[2]; /* 1: some call may pass NULL rows of this input (vertical padding) */
+  unsigned n_in, n_out;
+  size_t row_bytes[MOTE_MAX_EDGES]; /* of each row of an edge */
+  uint16_t rows[MOTE_MAX_EDGES];    /* pointers to rows of an edge */
+  uint16_t missing;  /* bit i: some call may pass NULL rows of edge i (vertical padding) */
+  uint16_t writable; /* bit i: edge i may be written: a variable, or a further output */
 };
 
 /* Packs the requantisation of a layer's n channels into uint32[n] and returns 1, or returns 0 where it must
@@ -162,28 +170,23 @@ struct mote_pad_s8 {
   uint16_t reserved;
 };
 
-/* X(operator, params structure, function stem): mote_<stem>_row, mote_<stem>_check ... */
-#define MOTE_NN_KERNELS(X)                                                                         \
-  X(CONV_2D, mote_conv2d_s8, conv2d_s8)                                                            \
-  X(DEPTHWISE_CONV_2D, mote_depthwise_conv2d_s8, depthwise_conv2d_s8)                              \
-  X(FULLY_CONNECTED, mote_fully_connected_s8, fully_connected_s8)                                  \
-  X(ADD, mote_add_s8, add_s8)                                                                      \
-  X(AVERAGE_POOL_2D, mote_pool_s8, average_pool_s8)                                                \
-  X(MAX_POOL_2D, mote_pool_s8, max_pool_s8)                                                        \
-  X(MEAN, mote_mean_s8, mean_s8)                                                                   \
-  X(SOFTMAX, mote_softmax_s8, softmax_s8)                                                          \
-  X(RESHAPE, mote_copy, copy)                                                                      \
-  X(PAD, mote_pad_s8, pad_s8)
+/* The number of a kernel: MOTE_KERNEL_<stem>. */
+enum mote_kernel_number {
+#define KERNEL(stem, params) MOTE_KERNEL_##stem,
+#include "mote/nn/kernels.def"
+#undef KERNEL
+  MOTE_KERNEL_COUNT
+};
 
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
  * every number in params is hostile there, and OK proves that begin, row and end read and write only what
  * struct mote_bounds grants, whatever the constants and activations are. mote_<stem>_state_bytes: need of
  * the state, the same on every machine. Only CONV_2D, DEPTHWISE_CONV_2D, the pools and PAD take NULL rows. */
-#define X(op, params, stem)                                                                        \
+#define KERNEL(stem, params)                                                                       \
   extern const struct mote_kernel mote_kernel_##stem;                                              \
   enum mote_status mote_##stem##_check(const struct params *p, const struct mote_bounds *b);       \
   size_t mote_##stem##_state_bytes(const struct params *p);
-MOTE_NN_KERNELS(X)
-#undef X
+#include "mote/nn/kernels.def"
+#undef KERNEL
 
 #endif

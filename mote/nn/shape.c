@@ -16,7 +16,7 @@ size_t mote_copy_state_bytes(const struct mote_copy *p) {
 }
 
 enum mote_status mote_copy_check(const struct mote_copy *p, const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || b->rows[0] < 1 || b->missing[0] ||
+  if (b->params_bytes < sizeof *p || !mote_bounds_present(b, 0, 1) ||
       p->bytes > b->row_bytes[0] || p->bytes > b->out_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

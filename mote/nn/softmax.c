@@ -122,7 +122,7 @@ enum mote_status mote_softmax_s8_check(const struct mote_softmax_s8 *p,
       p->rows == 0 || p->c == 0 || p->c > 4095)
     return MOTE_ERR_PARAMS;
   const uint64_t n = (uint64_t)p->rows * p->c;
-  if (b->rows[0] < 1 || b->missing[0] || n > b->row_bytes[0] || n > b->out_bytes)
+  if (!mote_bounds_present(b, 0, 1) || n > b->row_bytes[0] || n > b->out_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

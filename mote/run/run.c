@@ -1,22 +1,26 @@
 /* The executor: replays a plan over one arena.
  *
  * How it works: for each segment, from its last step backwards, the first step that is not complete and whose
- * input rows all exist is called once; then again from the last. A step hands its kernel pointers to rows in
- * rings; rows outside the tensor are NULL (vertical padding).
+ * input rows all exist is called once; then again from the last. A segment of one step is a loop over its calls.
+ * A step hands its kernel pointers to rows in rings; rows outside the tensor are NULL (vertical padding). Rows
+ * made are the calls of the step that makes them, so the calls of the segment's steps are all that is kept.
  *
- * invariant: the counters count calls and rows made, nothing else; the compiler replays the same rule
+ * invariant: the counters count calls, nothing else; the compiler replays the same rule
  * (host/compile/replay.c), so what it proved about rings holds here and nothing is checked twice.
  * Termination: each turn makes a call, and the calls of a plan are finite. */
+#include <string.h>
+
 #include "mote/run/run.h"
 
 /* What one inference needs at hand; lives on the stack. */
 struct run {
   const struct mote_model *model;
   const struct mote_tensor *tensors;
+  const struct mote_edge *edges;
   const struct mote_step *steps;
-  const void **rows; /* max_rows pointers, in the arena's scratch */
-  uint16_t *made;    /* rows made of each tensor */
-  uint16_t *calls;   /* calls made of each step */
+  uint16_t *calls;   /* made of each step of the segment, in the arena */
+  const void **rows; /* of one call: few, or in the arena */
+  const void *few[MOTE_STACK_ROWS];
 };
 
 static const void *table(const struct mote_plan *plan, uint32_t offset) {
@@ -27,9 +31,27 @@ static const struct mote_port *port(const struct mote_plan *plan, uint32_t offse
   return (const struct mote_port *)table(plan, offset) + i;
 }
 
-static uint8_t *port_bytes(const struct mote_model *model, uint32_t offset, unsigned i) {
-  const struct mote_tensor *t = table(model->plan, model->plan->tensors);
-  return model->arena + t[port(model->plan, offset, i)->tensor].offset;
+static const struct mote_tensor *tensor(const struct mote_plan *plan, unsigned i) {
+  return (const struct mote_tensor *)table(plan, plan->tensors) + i;
+}
+
+/* Where row 0 of a tensor of the arena lies. */
+static uint8_t *bytes_of(const struct mote_model *model, const struct mote_tensor *t) {
+  return model->arena + (t->offset & ~3u);
+}
+
+void mote_reset(struct mote_model *model) {
+  const struct mote_plan *plan = model->plan;
+  const struct mote_variable *v = table(plan, plan->variables);
+  for (unsigned i = 0; i < plan->n_variables; i++, v++) {
+    const struct mote_tensor *t = tensor(plan, v->tensor);
+    const size_t n = (size_t)t->rows * t->row_bytes;
+    if (v->value != 0)
+      memcpy(bytes_of(model, t), table(plan, v->value), n);
+    else
+      memset(bytes_of(model, t), v->fill, n);
+  }
+  model->fed = 0;
 }
 
 enum mote_status mote_init(struct mote_model *model, const struct mote_plan *plan,
@@ -40,31 +62,50 @@ enum mote_status mote_init(struct mote_model *model, const struct mote_plan *pla
   model->arena = arena;
   model->hook = NULL;
   model->hook_context = NULL;
+  mote_reset(model);
   return MOTE_OK;
 }
 
 void *mote_input(const struct mote_model *model, unsigned i) {
-  MOTE_ASSERT(i < model->plan->n_inputs);
-  return port_bytes(model, model->plan->inputs, i);
+  const struct mote_plan *plan = model->plan;
+  MOTE_ASSERT(i < plan->n_inputs);
+  if (i == 0 && plan->fed_rows != 0) return NULL;
+  return bytes_of(model, tensor(plan, port(plan, plan->inputs, i)->tensor));
 }
 
 const void *mote_output(const struct mote_model *model, unsigned i) {
-  MOTE_ASSERT(i < model->plan->n_outputs);
-  return port_bytes(model, model->plan->outputs, i);
+  const struct mote_plan *plan = model->plan;
+  MOTE_ASSERT(i < plan->n_outputs);
+  return bytes_of(model, tensor(plan, port(plan, plan->outputs, i)->tensor));
 }
 
 /* The first row that call `call` reads through an edge; negative in the padding above. */
 static int32_t first_row(const struct mote_edge *edge, unsigned call) {
-  return edge->first + (int32_t)(call * edge->advance); /* below 2^31: mote_check */
+  return edge->first + (int32_t)((uint32_t)call * edge->advance); /* below 2^31: mote_check */
 }
 
-/* Whether every row that the step's next call reads exists. */
-static int is_ready(const struct run *r, const struct mote_step *step, unsigned call) {
+/* How many rows exist of what step s reads through an edge. */
+static int32_t rows_made(const struct run *r, unsigned s, unsigned calls_at,
+                         const struct mote_edge *edge) {
+  const int32_t all = r->tensors[edge->tensor].rows;
+  if (edge->maker == 0) return all;
+  if (edge->maker == MOTE_FED) return r->model->fed;
+  const struct mote_step *maker = &r->steps[s - edge->maker];
+  const unsigned calls = r->calls[calls_at - edge->maker];
+  if (calls == maker->calls) return all;
+  return maker->output == edge->tensor ? (int32_t)((uint32_t)calls * maker->rows_out) : 0;
+}
+
+/* Whether every row that the next call of step s reads exists; calls_at: the place of its counter. */
+static int is_ready(const struct run *r, unsigned s, unsigned calls_at) {
+  const struct mote_step *step = &r->steps[s];
+  const unsigned call = r->calls[calls_at];
+  if (call >= step->calls) return 0;
   for (unsigned i = 0; i < step->n_in; i++) {
-    const struct mote_edge *edge = &step->in[i];
+    const struct mote_edge *edge = &r->edges[step->edges + i];
     const int32_t last = first_row(edge, call) + (edge->rows - 1) * (int32_t)edge->dilation;
     const int32_t end = r->tensors[edge->tensor].rows;
-    if ((last < end ? last + 1 : end) > r->made[edge->tensor]) return 0;
+    if ((last < end ? last + 1 : end) > rows_made(r, s, calls_at, edge)) return 0;
   }
   return 1;
 }
@@ -74,7 +115,9 @@ static int is_ready(const struct run *r, const struct mote_step *step, unsigned 
 static const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
                                   const void **out) {
   const struct mote_tensor *t = &r->tensors[edge->tensor];
-  const uint8_t *base = r->model->arena + t->offset;
+  const uint8_t *home =
+      (t->offset & MOTE_CONSTANT) != 0 ? (const uint8_t *)r->model->plan : r->model->arena;
+  const uint8_t *base = home + (t->offset & ~3u);
   const unsigned ring = t->ring_rows, rows = t->rows;
   int32_t y = first_row(edge, call);
   unsigned n = edge->rows;
@@ -99,46 +142,37 @@ static void tell(const struct run *r, unsigned step, unsigned first, unsigned ma
 }
 
 /* One call of a step, with begin before its first and end after its last. */
-static void call_step(struct run *r, unsigned s) {
+static void call_step(struct run *r, unsigned s, unsigned call) {
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
   const struct mote_tensor *t = &r->tensors[step->output];
   const void *params = table(r->model->plan, step->params);
-  uint8_t *arena = r->model->arena, *state = arena + step->state;
-  const unsigned call = r->calls[s], first = call * step->rows_out;
+  uint8_t *state = r->model->arena + step->state;
+  const unsigned first = call * step->rows_out;
   unsigned slot = first;
   if (slot >= t->ring_rows) slot %= t->ring_rows;
-  uint8_t *out = arena + t->offset + slot * t->row_bytes;
+  uint8_t *out = bytes_of(r->model, t) + slot * t->row_bytes;
 
   const void **rows = r->rows;
-  for (unsigned i = 0; i < step->n_in; i++) rows = point_at_rows(r, &step->in[i], call, rows);
+  const struct mote_edge *edge = &r->edges[step->edges];
+  for (unsigned i = step->n_in + step->n_out - 1u; i != 0; i--)
+    rows = point_at_rows(r, edge++, call, rows);
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
   kernel->row(params, r->rows, state, out);
-  r->calls[s] = (uint16_t)(call + 1);
-  r->made[step->output] = (uint16_t)(first + step->rows_out);
   tell(r, s, first, step->rows_out, out);
   if (call + 1 < step->calls) return;
   if (kernel->end != NULL) kernel->end(params, state, out);
-  if (step->rows_out == 0) {
-    r->made[step->output] = t->rows;
-    tell(r, s, 0, t->rows, out);
-  }
+  if (step->rows_out == 0) tell(r, s, 0, t->rows, out);
 }
 
-static int reads(const struct mote_step *step, unsigned tensor) {
-  return step->in[0].tensor == tensor || (step->n_in > 1 && step->in[1].tensor == tensor);
-}
-
-/* Steps first .. last of one segment, the deepest that is ready first. After a call only the readers of what
- * it made can have become ready among the deeper steps, so the search goes on at the deepest of them. */
+/* Steps first .. last of one segment, the deepest that is ready first, as far as their input rows exist. After a
+ * call only the readers of what it made can have become ready among the deeper steps, so the search goes on at
+ * the deepest of them. */
 static void run_segment(struct run *r, unsigned first, unsigned last) {
   for (unsigned s = last;;) {
-    const struct mote_step *step = &r->steps[s];
-    if (r->calls[s] < step->calls && is_ready(r, step, r->calls[s])) {
-      call_step(r, s);
-      unsigned deepest = last;
-      while (deepest > s && !reads(&r->steps[deepest], step->output)) deepest--;
-      s = deepest;
+    if (is_ready(r, s, s - first)) {
+      call_step(r, s, r->calls[s - first]++);
+      s += r->steps[s].reader;
     } else if (s == first) {
       return;
     } else {
@@ -147,22 +181,57 @@ static void run_segment(struct run *r, unsigned first, unsigned last) {
   }
 }
 
-void mote_run(const struct mote_model *model) {
-  const struct mote_plan *plan = model->plan;
-  const uint16_t *segments = table(plan, plan->segments);
-  struct run r;
-  r.model = model;
-  r.tensors = table(plan, plan->tensors);
-  r.steps = table(plan, plan->steps);
-  r.rows = (const void **)(void *)(model->arena + plan->scratch);
-  r.made = (uint16_t *)(void *)(r.rows + plan->max_rows);
-  r.calls = r.made + plan->n_tensors;
-  /* What no step makes exists: the model's inputs, and other views of a tensor from an earlier segment. */
-  for (unsigned t = 0; t < plan->n_tensors; t++) r.made[t] = r.tensors[t].rows;
-  for (unsigned s = 0; s < plan->n_steps; s++) {
-    r.calls[s] = 0;
-    r.made[r.steps[s].output] = 0;
+/* begin: the counters of the segment start at zero. */
+static void run_fed_segment(struct run *r, const struct mote_segment *segment, unsigned first,
+                            int begin) {
+  r->calls = (uint16_t *)(void *)(r->model->arena + segment->counters);
+  if (begin) memset(r->calls, 0, segment->steps * sizeof *r->calls);
+  run_segment(r, first, first + segment->steps - 1u);
+}
+
+/* Segments from number i on, whose first step is `first`. */
+static void run_segments(struct run *r, unsigned i, unsigned first) {
+  const struct mote_plan *plan = r->model->plan;
+  const struct mote_segment *segment = (const struct mote_segment *)table(plan, plan->segments) + i;
+  for (; i < plan->n_segments; first += segment->steps, segment++, i++) {
+    if (segment->steps == 1)
+      for (unsigned call = 0; call < r->steps[first].calls; call++) call_step(r, first, call);
+    else if (segment->steps > 1)
+      run_fed_segment(r, segment, first, 1);
   }
-  for (unsigned i = 0, first = 0; i < plan->n_segments; first += segments[i], i++)
-    if (segments[i] != 0) run_segment(&r, first, first + segments[i] - 1u);
+}
+
+static void start(struct run *r, const struct mote_model *model) {
+  const struct mote_plan *plan = model->plan;
+  r->model = model;
+  r->tensors = table(plan, plan->tensors);
+  r->edges = table(plan, plan->edges);
+  r->steps = table(plan, plan->steps);
+  r->rows = plan->max_rows <= MOTE_STACK_ROWS
+                ? r->few
+                : (const void **)(void *)(model->arena + plan->scratch);
+}
+
+void mote_run(const struct mote_model *model) {
+  struct run r;
+  start(&r, model);
+  run_segments(&r, 0, 0);
+}
+
+int mote_feed_row(struct mote_model *model, const void *row) {
+  const struct mote_plan *plan = model->plan;
+  const struct mote_segment *segment = table(plan, plan->segments);
+  const struct mote_tensor *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
+  const int begin = model->fed == 0;
+  struct run r;
+  MOTE_ASSERT(plan->fed_rows != 0);
+  memcpy(bytes_of(model, t) + (size_t)(model->fed % t->ring_rows) * t->row_bytes, row,
+         t->row_bytes);
+  model->fed++;
+  start(&r, model);
+  if (plan->n_segments != 0) run_fed_segment(&r, segment, 0, begin);
+  if (model->fed < plan->fed_rows) return 0;
+  if (plan->n_segments != 0) run_segments(&r, 1, segment->steps);
+  model->fed = 0;
+  return 1;
 }

@@ -1,10 +1,12 @@
 /* run: opens a .mote model in place and runs its plan.
  *
- * A plan is a list of steps; a step is a row machine (mote/nn/nn.h) between tensors that live in one arena.
- * A tensor holds `ring_rows` of its `rows`: all of them for layer-at-a-time execution, a few for streaming.
- * Steps are grouped in segments. Within a segment the executor always advances the deepest step that has
- * its input rows, so few rows wait anywhere; the compiler replays the same rule and proves ring sizes.
- * A segment of one step is layer-at-a-time execution: the special case.
+ * A plan is a list of steps; a step is a row machine (mote/nn/nn.h) between tensors that live in one arena, or,
+ * where they are constant, in the plan itself. A tensor of the arena holds `ring_rows` of its `rows`: all of them
+ * for layer-at-a-time execution, a few for streaming. Steps are grouped in segments. Within a segment the
+ * executor always advances the deepest step that has its input rows, so few rows wait anywhere; the compiler
+ * replays the same rule and proves ring sizes. A segment of one step is layer-at-a-time execution: the special
+ * case. Variables of the model are tensors of the arena that no other shares: they live from one inference to
+ * the next.
  *
  * The same structures are a .mote file (opened in place, never copied) and a C object in an emitted program:
  * little-endian, no pointers, offsets from the start of struct mote_plan, everything aligned to 4.
@@ -18,12 +20,19 @@
 #include "mote/nn/nn.h"
 
 #define MOTE_PLAN_MAGIC   0x45544F4Du /* "MOTE", little-endian */
-#define MOTE_PLAN_VERSION 1
+#define MOTE_PLAN_VERSION 2
 #define MOTE_MAX_RANK     6
 
-/* One tensor in the arena, seen as `rows` rows of `row_bytes`. */
+/* Row pointers of a call that lie on the stack; a plan with a call that takes more has room for them in its arena. */
+#define MOTE_STACK_ROWS 16
+
+/* One tensor, seen as `rows` rows of `row_bytes`. Bits 0 and 1 of `offset` tell where:
+ *   arena:    offset, aligned to 4; with MOTE_VARIABLE it keeps its value between inferences
+ *   constant: MOTE_CONSTANT set, offset of the plan, aligned to 8; all rows are there, and nobody writes them */
+#define MOTE_CONSTANT 1u
+#define MOTE_VARIABLE 2u
 struct mote_tensor {
-  uint32_t offset; /* in the arena, aligned to 4 */
+  uint32_t offset;
   uint32_t row_bytes;
   uint16_t rows;      /* in all; >= 1 */
   uint16_t ring_rows; /* held: row y lies at offset + (y mod ring_rows) * row_bytes */
@@ -35,10 +44,14 @@ struct mote_edge {
   int16_t first; /* minus the padding above */
   uint16_t rows; /* pointers given to the kernel */
   uint16_t advance, dilation;
+  uint16_t
+      maker; /* the step that makes the tensor in this very segment stands so many steps ahead; 0: all rows
+                   * exist; MOTE_FED: they come from mote_feed_row */
 };
+#define MOTE_FED UINT16_MAX
 
 struct mote_step {
-  uint16_t kernel;       /* index in the kernel table: enum mote_op in a .mote file */
+  uint16_t kernel;       /* enum mote_kernel_number */
   uint16_t source_op;    /* operator of the source model whose output this step makes */
   uint32_t params;       /* offset in the plan */
   uint32_t params_bytes; /* with the constants that follow them */
@@ -46,9 +59,31 @@ struct mote_step {
   uint32_t state_bytes;
   uint16_t calls;    /* times that row() is called */
   uint16_t rows_out; /* output rows a call makes; 0: accumulates, end() makes the one row */
-  uint16_t output;   /* tensor */
-  uint16_t n_in;     /* 1 or 2 */
-  struct mote_edge in[2];
+  uint16_t output;   /* tensor: the first output */
+  uint16_t
+      edges; /* its first in the table of edges: n_in inputs, then n_out - 1 further outputs, which are
+                       * tensors of one row, complete when the step is */
+  uint16_t
+      reader; /* the last step of this segment that reads what this one makes stands so many steps
+                       * behind; 0: none does */
+  uint8_t n_in, n_out; /* >= 1; n_in + n_out - 1 <= MOTE_MAX_EDGES */
+};
+
+/* Steps that run together. */
+struct mote_segment {
+  uint16_t steps; /* how many */
+  uint16_t reserved;
+  uint32_t
+      counters; /* offset in the arena of uint16 calls made of each step; unused where there is one step
+                      * that is not fed */
+};
+
+/* A variable of the model and what it begins with. */
+struct mote_variable {
+  uint16_t tensor;
+  uint8_t fill; /* of every byte, where `value` is 0 */
+  uint8_t reserved;
+  uint32_t value; /* offset in the plan of all its bytes, aligned to 8 */
 };
 
 /* Inputs and outputs of the model, in the model's order. */
@@ -69,16 +104,17 @@ struct mote_plan {
   uint32_t bytes;        /* of the whole plan */
   uint32_t crc32;        /* of the plan with this field as 0 */
   uint32_t arena_bytes;  /* on the machine it was planned for */
-  uint32_t
-      scratch; /* the executor's own end of the arena, aligned to 8: max_rows row pointers, then
-                             * uint16 rows made of each tensor, then uint16 calls made of each step */
-  uint32_t tensors, steps, segments, inputs, outputs; /* offsets of the tables */
-  uint16_t n_tensors, n_steps, n_segments, n_inputs, n_outputs;
+  uint32_t scratch; /* end of tensors, states and counters in the arena; where max_rows is above
+                          * MOTE_STACK_ROWS, a multiple of 8 behind which max_rows row pointers lie */
+  uint32_t tensors, edges, steps, segments, variables, inputs, outputs; /* offsets of the tables */
+  uint16_t n_tensors, n_edges, n_steps, n_segments, n_variables, n_inputs, n_outputs;
   uint16_t max_rows; /* most row pointers that one call needs */
+  uint16_t
+      fed_rows; /* rows of input 0 that come from mote_feed_row; 0: mote_input has room for all inputs */
+  uint16_t reserved;
 };
-/* segments: uint16_t[n_segments], how many steps each has; they sum to n_steps. */
 
-/* A model that is open: the caller's, five words, no ownership. */
+/* A model that is open: the caller's, a few words, no ownership. */
 struct mote_model {
   const struct mote_plan *plan;
   const struct mote_kernel *const *kernels;
@@ -88,18 +124,19 @@ struct mote_model {
   void (*hook)(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
                unsigned made, const void *rows);
   void *hook_context;
+  uint16_t fed; /* rows of this inference that mote_feed_row has taken */
 };
 
 /* Need of the arena on this machine: that of the plan, or a little more where pointers are wider here than on
  * the machine it was planned for (the host proves a chip's plan). */
 static inline size_t mote_arena_bytes(const struct mote_plan *plan) {
-  /* max_rows < 2^16 and the counters < 2^18 bytes: fits beside any scratch that mote_check accepts. */
-  return plan->scratch + plan->max_rows * sizeof(void *) +
-         2 * ((size_t)plan->n_tensors + plan->n_steps);
+  /* scratch < 2^31 and max_rows < 2^16: a size_t of 32 bits holds it. */
+  return plan->scratch +
+         (plan->max_rows > MOTE_STACK_ROWS ? plan->max_rows * sizeof(void *) : (size_t)0);
 }
 
-/* Kernels of every operator, indexed by enum mote_op. Naming it (mote_open does) links them all. */
-extern const struct mote_kernel *const mote_all_kernels[MOTE_OP_COUNT];
+/* Every kernel, indexed by enum mote_kernel_number. Naming it (mote_open does) links them all. */
+extern const struct mote_kernel *const mote_all_kernels[MOTE_KERNEL_COUNT];
 
 /* Proves that a plan is safe to run: structure, bounds, parameters and checksum. bytes: aligned to 8,
  * unchanged while the model lives. cost: one pass over the bytes. */
@@ -109,16 +146,24 @@ enum mote_status mote_check(const void *bytes, size_t n);
 enum mote_status mote_open(struct mote_model *model, const void *bytes, size_t n, void *arena,
                            size_t n_arena);
 
-/* Takes a plan that is trusted (compiled into the program) with its own kernel table. */
+/* Takes a plan that is trusted (compiled into the program) with its own kernel table, and resets it. */
 enum mote_status mote_init(struct mote_model *model, const struct mote_plan *plan,
                            const struct mote_kernel *const *kernels, void *arena, size_t n_arena);
 
+/* Gives the model's variables the values that they begin with, and forgets rows that were fed. */
+void mote_reset(struct mote_model *model);
+
 /* Where input or output i lies in the arena, contiguous, in the model's own type. An input must be written
- * again before each run: its room may be reused. */
+ * again before each run: its room may be reused. NULL: an input whose rows are fed. */
 void *mote_input(const struct mote_model *model, unsigned i);
 const void *mote_output(const struct mote_model *model, unsigned i);
 
-/* One inference. errors: none, see the invariant. */
+/* One inference. needs: no input is fed. errors: none, see the invariant. */
 void mote_run(const struct mote_model *model);
+
+/* Takes the next row of input 0 and computes what has become possible. Returns 1 with the last row of an
+ * inference: the outputs stand then, until the next row is fed. needs: a plan whose input is fed
+ * (plan->fed_rows); other inputs are written before the first row. row: row_bytes of the input's tensor. */
+int mote_feed_row(struct mote_model *model, const void *row);
 
 #endif
