@@ -484,7 +484,10 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
   p->last = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->readers = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->is_state = ARENA_ARRAY(a, bool, g->n_tensors + 1);
-  for (int t = 0; t < g->n_tensors; t++) p->storage[t] = t;
+  for (int t = 0; t < g->n_tensors; t++) {
+    p->storage[t] = t;
+    p->is_state[t] = g->tensors[t].is_state;
+  }
   for (int i = 0; i < g->n_outputs; i++)
     if (g->tensors[g->outputs[i]].data != NULL)
       return err_set(e, "output %d is a constant: it depends on no input, nothing is left to run",

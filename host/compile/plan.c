@@ -37,7 +37,7 @@ static size_t round4(size_t n) { return (n + 3) & ~(size_t)3; }
 static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 
 static bool is_constant(const struct builder *b, int storage) {
-  return b->p->graph->tensors[storage].data != NULL && !b->p->is_state[storage];
+  return graph_is_constant(&b->p->graph->tensors[storage]);
 }
 
 /* The place of a constant in constants[]; made where it is new. */
@@ -150,7 +150,7 @@ static void fill_port(struct builder *b, struct mote_port *port, int tensor) {
 }
 
 /* The states that the arena holds, and what they begin with: their data, a constant of the plan unless all its
- * bytes are alike, or the zero of their quantisation. */
+ * bytes are alike, or zeros. */
 static void fill_variables(struct builder *b) {
   const struct graph *g = b->p->graph;
   for (int t = 0; t < g->n_tensors; t++) {
