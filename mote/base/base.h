@@ -1,13 +1,15 @@
 /* base: what every room on the device floor shares.
  *
- * Status codes, the fixed-point arithmetic that gives an int8 model its bits, bytes at an offset, and the
- * list of operators (ops.def). Nothing here allocates, prints or keeps state.
+ * Status codes, the fixed-point arithmetic that gives an int8 model its bits, bytes at an offset,
+ * functions of real numbers (real.h), and the list of operators (ops.def). Nothing here allocates, prints or keeps state.
  *
  * One arithmetic: the compiler, the trainer, the reference evaluation and every kernel call the functions
  * below, so a bit cannot differ between training and device. An instruction set may have a faster form
  * (mote/isa), proven equal by test. */
 #ifndef MOTE_BASE_H
 #define MOTE_BASE_H
+
+#include "mote/base/real.h"
 
 #include <stddef.h>
 #include <stdint.h>
