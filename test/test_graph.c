@@ -386,6 +386,38 @@ static void check_proves_that_sums_fit(void **state) {
   refuse(f, "32 bits");
 }
 
+/* What is printed is read back as the same graph; damage is an error that names the line. */
+static void text_comes_back(void **state) {
+  struct fixture *f = *state;
+  static const char text[] =
+      "inputs t0\noutputs t3\n# a comment\n"
+      "t0 \"x\" int8 [1,3] scale=0.5 zp=-1\n"
+      "t1 \"w\" int8 [2,3] scale=0.100000001,0.200000003 axis=0 values=1,2,3,-4,5,6\n"
+      "t2 \"b\" int32 [2] values=7,-8\n"
+      "t3 \"y\" int8 [1,2] scale=1 zp=0\n"
+      "n0 FULLY_CONNECTED(t0, t1, t2) -> t3 keep_dims activation=RELU source=7\n";
+  const struct graph *g = graph_parse(f->a, "text", text, &f->e);
+  if (g == NULL) fail_msg("%s: %s", f->e.node, f->e.text);
+  struct text first, second;
+  text_init(&first, f->a);
+  graph_print(g, &first);
+  g = graph_parse(f->a, "text", first.data, &f->e);
+  assert_non_null(g);
+  text_init(&second, f->a);
+  graph_print(g, &second);
+  assert_string_equal(first.data, second.data);
+  assert_int_equal(((const int8_t *)g->tensors[1].data)[3], -4);
+  assert_int_equal(g->nodes[0].attrs.activation, GRAPH_ACT_RELU);
+  for (size_t cut = 1; cut < sizeof text - 2; cut++) {
+    struct err e = {0};
+    const char *part = arena_printf(f->a, "%.*s", (int)cut, text);
+    if (graph_parse(f->a, "text", part, &e) == NULL) assert_true(e.text[0] != 0);
+  }
+  struct err e = {0};
+  assert_null(graph_parse(f->a, "text", "inputs t0\nx\n", &e));
+  assert_string_equal(e.node, "line 2");
+}
+
 static void printing_is_stable(void **state) {
   struct fixture *f = *state;
   dense(f);
@@ -476,6 +508,7 @@ int main(void) {
       TEST(check_refuses_what_breaks_a_rule),
       TEST(check_proves_that_sums_fit),
       TEST(printing_is_stable),
+      TEST(text_comes_back),
       TEST(saved_graphs_come_back),
       TEST(damaged_saves_are_refused),
       TEST(evaluation_says_when_memory_ends),

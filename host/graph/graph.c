@@ -3,7 +3,6 @@
  * Arrays grow by doubling in the arena; old ones are left behind, as an arena does. */
 #include "host/graph/graph.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -123,92 +122,4 @@ int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_pa
   *before = (int)(total / 2);
   *after = (int)(total - total / 2);
   return (int)out;
-}
-
-/* ---- printing -------------------------------------------------------------- */
-static const char *const activation_names[] = {"NONE",  "RELU", "RELU_N1_TO_1",
-                                               "RELU6", "TANH", "SIGN_BIT"};
-
-static void print_tensor(const struct graph *g, int index, struct text *out) {
-  const struct graph_tensor *t = &g->tensors[index];
-  text_printf(out, "t%d \"%s\" %s [", index, t->name ? t->name : "", mote_type_name((int)t->type));
-  for (int i = 0; i < t->rank && i < GRAPH_MAX_RANK; i++)
-    text_printf(out, i ? ",%d" : "%d", t->dims[i]);
-  text_add(out, "]");
-  if (t->quant.count == 1)
-    text_printf(out, " scale=%.9g zp=%d", (double)t->quant.scale[0], t->quant.zp[0]);
-  else if (t->quant.count > 1)
-    text_printf(out, " scales=%d axis=%d first=%.9g", t->quant.count, t->quant.axis,
-                (double)t->quant.scale[0]);
-  if (t->is_state) text_add(out, " state");
-  if (t->data) {
-    const size_t bytes = graph_bytes(t);
-    text_printf(out, " constant=%zu crc32=%08" PRIx32, bytes, mote_crc32(0, t->data, bytes));
-  }
-  text_add(out, "\n");
-}
-
-static void print_attr_list(const char *name, const int32_t *list, struct text *out) {
-  int n = GRAPH_MAX_RANK;
-  while (n > 0 && list[n - 1] == 0) n--;
-  if (n == 0) return;
-  text_printf(out, " %s=", name);
-  for (int i = 0; i < n; i++) text_printf(out, i ? ",%d" : "%d", list[i]);
-}
-
-/* Those that are not zero. */
-static void print_attrs(const struct graph_attrs *a, struct text *out) {
-#define INT(name)                                                                                  \
-  if (a->name != 0) text_printf(out, " " #name "=%d", a->name);
-#define REAL(name)                                                                                 \
-  if (a->name < 0 || a->name > 0) text_printf(out, " " #name "=%.9g", (double)a->name);
-#define FLAG(name)                                                                                 \
-  if (a->name) text_add(out, " " #name);
-#define LIST(name) print_attr_list(#name, a->name, out);
-  GRAPH_ATTRS(INT, REAL, FLAG, LIST)
-#undef INT
-#undef REAL
-#undef FLAG
-#undef LIST
-  if (a->activation > GRAPH_ACT_NONE && a->activation <= GRAPH_ACT_SIGN_BIT)
-    text_printf(out, " activation=%s", activation_names[a->activation]);
-}
-
-static void print_node(const struct graph *g, int index, struct text *out) {
-  const struct graph_node *n = &g->nodes[index];
-  text_printf(out, "n%d %s(", index, mote_op_name((int)n->op));
-  for (int i = 0; i < n->n_in && i < GRAPH_MAX_IN; i++) {
-    if (i) text_add(out, ", ");
-    if (n->in[i] < 0)
-      text_add(out, "-");
-    else
-      text_printf(out, "t%d", n->in[i]);
-  }
-  text_add(out, ") ->");
-  for (int i = 0; i < n->n_out && i < GRAPH_MAX_OUT; i++)
-    text_printf(out, i ? ", t%d" : " t%d", n->out[i]);
-  print_attrs(&n->attrs, out);
-  if (n->source_op >= 0) text_printf(out, " source=%d", n->source_op);
-  text_add(out, "\n");
-}
-
-static void print_list(const char *what, const int *list, int n, struct text *out) {
-  text_add(out, what);
-  for (int i = 0; i < n; i++) text_printf(out, " t%d", list[i]);
-  text_add(out, "\n");
-}
-
-void graph_print(const struct graph *g, struct text *out) {
-  print_list("inputs", g->inputs, g->n_inputs, out);
-  print_list("outputs", g->outputs, g->n_outputs, out);
-  for (int i = 0; i < g->n_tensors; i++) print_tensor(g, i, out);
-  for (int i = 0; i < g->n_nodes; i++) {
-    print_node(g, i, out);
-    for (int k = 0; k < GRAPH_BODIES; k++) {
-      if (g->nodes[i].body[k] == NULL) continue;
-      text_printf(out, "body %d of n%d {\n", k, i);
-      graph_print(g->nodes[i].body[k], out);
-      text_add(out, "}\n");
-    }
-  }
 }

@@ -74,7 +74,8 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
  * axis, in the tensor's own order of axes. */
 #define GRAPH_ATTRS(INT, REAL, FLAG, LIST)                                                         \
   INT(stride_h)                                                                                    \
-  INT(stride_w) INT(dilation_h) INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */            \
+  INT(stride_w)                                                                                    \
+  INT(dilation_h) INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */                          \
       INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                    \
           INT(depth_multiplier) /* depthwise: out_c / c */                                         \
       REAL(beta)                /* softmax */                                                      \
@@ -211,8 +212,11 @@ void graph_activation_range(const struct graph_tensor *out, enum graph_activatio
 /* ---- proving, printing, evaluating ------------------------------------------ */
 /* The invariant above. Every importer ends with it. cost: one pass over all weights. */
 bool graph_check(const struct graph *g, struct err *e);
-/* One line a node and tensor; also the format of the passes' tests. */
+/* One line a node and tensor; the form is described in text.c. */
 void graph_print(const struct graph *g, struct text *out);
+/* Reads what graph_print wrote of a graph without bodies whose constants are small; for tests and hand-made
+ * models. Ends with graph_check. errors: NULL; e names the line. */
+struct graph *graph_parse(struct arena *a, const char *name, const char *text, struct err *e);
 
 /* Whether graph_evaluate covers every node: the int8 core above. (Other operators are proven against the
  * reference's own outputs, test/golden.) */
