@@ -170,6 +170,8 @@ struct mote_pad_s8 {
   uint16_t reserved;
 };
 
+#include "mote/nn/signal.h"
+
 /* The number of a kernel: MOTE_KERNEL_<stem>. */
 enum mote_kernel_number {
 #define KERNEL(stem, params) MOTE_KERNEL_##stem,

@@ -29,6 +29,20 @@ SIZE_OF(mote_mean_s8, 24);
 SIZE_OF(mote_softmax_s8, 16);
 SIZE_OF(mote_copy, 4);
 SIZE_OF(mote_pad_s8, 16);
+SIZE_OF(mote_signal_window, 8);
+SIZE_OF(mote_signal_scale, 4);
+SIZE_OF(mote_fft, 28);
+SIZE_OF(mote_signal_energy, 12);
+SIZE_OF(mote_filter_bank, 28);
+SIZE_OF(mote_filter_bank_root, 4);
+SIZE_OF(mote_spectral_subtraction, 28);
+SIZE_OF(mote_filter_bank_log, 12);
+SIZE_OF(mote_pcan, 8);
+SIZE_OF(mote_framer, 12);
+SIZE_OF(mote_stacker, 8);
+SIZE_OF(mote_overlap_add, 8);
+SIZE_OF(mote_delay, 12);
+SIZE_OF(mote_circular_buffer, 8);
 
 const struct mote_kernel *const mote_all_kernels[MOTE_KERNEL_COUNT] = {
 #define KERNEL(stem, params) [MOTE_KERNEL_##stem] = &mote_kernel_##stem,
