@@ -10,9 +10,9 @@
 #   BOARD         folder of the start-up code and linker script
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
-CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os
+CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -fno-tree-loop-distribute-patterns
 CHIP_HOT_cortex-m4       := mote/isa/% mote/dsp/%
-CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts
+CHIP_HOTFLAGS_cortex-m4  := -Os -fno-tree-loop-distribute-patterns
 CHIP_CORE_cortex-m4      := m4
 CHIP_PACK_cortex-m4      := PLAIN
 CHIP_POINTER_cortex-m4   := 4

@@ -22,51 +22,125 @@ void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t 
   }
 }
 
-void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params,
-                           uint32_t c) {
-  static const int32_t nothing = 0;
-  f->bias_step = o->bias_at ? o->bias_bytes : 0;
-  f->bias = o->bias_at ? (const int8_t *)mote_at(params, o->bias_at) + c * f->bias_step
-                       : (const int8_t *)&nothing;
-  f->words = (const uint32_t *)mote_at(params, o->requant_at) + c;
-  f->zp_word = 2 * o->zp + 1;
-  f->less_shift = -o->shift_base - 1;
-  f->general = o->wide || o->low > -128 || o->high < 127;
+static const int32_t no_bias = 0;
+
+uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o,
+                            const void *params) {
+  k->bias = (const int8_t *)&no_bias;
+  k->bias_step = 0;
+  if (o->bias_at) {
+    k->bias = (const int8_t *)mote_at(params, o->bias_at);
+    k->bias_step = o->bias_bytes;
+  }
+  k->words = (const uint32_t *)mote_at(params, o->requant_at);
+  k->zp_word = 2 * o->zp + 1;
+  k->less_shift = -o->shift_base - 1;
+  return o->wide || o->low > -128 || o->high < 127;
+}
+
+void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params) {
+  f->general = mote_dsp_constants(&f->next, o, params);
+  f->first_bias = f->next.bias;
+  f->first_word = f->next.words;
   f->output = o;
   f->params = params;
 }
 
+/* ---- the loop over channels ------------------------------------------------------------------ */
+
+/* Makes the outputs of one channel from the frame's sums; called by the assembly. */
+__attribute__((used)) void mote_dsp_general(struct dsp_frame *f);
 void mote_dsp_general(struct dsp_frame *f) {
-  mote_dsp_outputs(f->output, f->params, (uint32_t)(f->out - f->first_out), f->sums, f->pixels,
-                   f->out, f->out_step);
-  f->out++;
+  const uint32_t none = MOTE_ISA_BLOCK - f->pixels;
+  mote_dsp_outputs(f->output, f->params, f->out - f->first_out, f->sums + none, f->pixels,
+                   (int8_t *)(f->out + none * f->out_step), f->out_step);
 }
 
-/* Small dense layers cannot afford a call. */
-static inline __attribute__((always_inline)) void channels_outputs(const struct mote_output *o,
-                                                                   const void *params, uint32_t c,
-                                                                   const int32_t *sums, uint32_t n,
-                                                                   int8_t *out) {
-  if (o->wide) {
-    for (uint32_t i = 0; i < n; i++) mote_dsp_outputs(o, params, c + i, &sums[i], 1, out + i, 1);
-    return;
-  }
-  const uint32_t *words = (const uint32_t *)mote_at(params, o->requant_at) + c;
-  const int32_t zp_word = 2 * o->zp + 1, less_shift = -o->shift_base - 1, low = o->low,
-                high = o->high;
-  for (; n; n--, sums++) {
-    const uint32_t word = *words++;
-    const int32_t less = (int32_t)(word & 3) + less_shift;
-    const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
-    const int32_t nudge = (int32_t)((uint32_t)zp_word << less) + (*sums >> 31);
-    const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
-    *out++ = (int8_t)mote_clamp(smmlar(doubled, multiplier, nudge) >> (less + 1), low, high);
-  }
-}
+/* mote_dsp_run loads the bias into r4..r8 and goes to the body with r0 the frame and r9 the weights of the
+ * first channel, which a body may keep there. The body comes back to mote_dsp_sums with the sums in r4..r8;
+ * nothing else need be kept. [sp, 4] and [sp, 8] are the body's. */
+__asm__(MOTE_DSP_MACROS
+        "mote_function mote_dsp_run\n"
+        "  push {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "  ldr r9, [r0]\n"
+        "1:\n"
+        "  ldrd r2, r1, [r0, #8]\n"
+        "  ldrsh r4, [r2]\n"
+        "  cmp r1, #4\n"
+        "  it eq\n"
+        "  ldreq r4, [r2]\n"
+        "  add r2, r2, r1\n"
+        "  str r2, [r0, #8]\n"
+        "  mov r5, r4\n"
+        "  mov r6, r4\n"
+        "  mov r7, r4\n"
+        "  mov r8, r4\n"
+        "  ldr pc, [r0, #40]\n"
+        "  .global mote_dsp_sums\n"
+        "  .thumb_func\n"
+        "mote_dsp_sums:\n"
+        "  ldr r0, [sp]\n"
+        "  ldr r1, [r0, #16]\n"
+        "  ldm r1!, {r2}\n"
+        "  str r1, [r0, #16]\n"
+        "  ldrd r1, r10, [r0, #20]\n"
+        "  and r3, r2, #3\n"
+        "  add r3, r3, r10\n"
+        "  lsls r1, r1, r3\n"
+        "  adds r3, r3, #1\n"
+        "  mov r10, #0x40000000\n"
+        "  orr r2, r10, r2, lsr #2\n"
+        "  ldrd r10, r11, [r0, #28]\n"
+        "  ldr lr, [r0, #44]\n"
+        "  tbb [pc, lr]\n"
+        "2:\n"
+        "  .byte (4f - 2b) / 2, (5f - 2b) / 2, (6f - 2b) / 2, (7f - 2b) / 2, (8f - 2b) / 2\n"
+        "  .byte (10f - 2b) / 2\n"
+        "4:\n"
+        "  mote_finish r4\n"
+        "  strb r4, [r10]\n"
+        "5:\n"
+        "  mote_finish r5\n"
+        "  strb r5, [r10, r11]\n"
+        "6:\n"
+        "  mote_finish r6\n"
+        "  strb r6, [r10, r11, lsl #1]\n"
+        "7:\n"
+        "  mote_finish r7\n"
+        "  add lr, r11, r11, lsl #1\n"
+        "  strb r7, [r10, lr]\n"
+        "8:\n"
+        "  mote_finish r8\n"
+        "  strb r8, [r10, r11, lsl #2]\n"
+        "9:\n"
+        "  add r10, r10, #1\n"
+        "  str r10, [r0, #28]\n"
+        "  ldr r1, [r0, #36]\n"
+        "  cmp r10, r1\n"
+        "  bne 1b\n"
+        "  pop {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        "10:\n"
+        "  add r1, r0, #48\n"
+        "  stm r1, {r4, r5, r6, r7, r8}\n"
+        "  bl mote_dsp_general\n"
+        "  ldr r0, [sp]\n"
+        "  ldr r10, [r0, #28]\n"
+        "  b 9b\n"
+        "  .size mote_dsp_run, . - mote_dsp_run\n"
+        ".text\n");
+void mote_dsp_run(struct dsp_frame *f);
 
-void mote_dsp_channels(const struct mote_output *o, const void *params, uint32_t c,
-                       const int32_t *sums, uint32_t n, int8_t *out) {
-  channels_outputs(o, params, c, sums, n, out);
+void mote_dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
+                    int8_t *out) {
+  const uint32_t none = MOTE_ISA_BLOCK - pixels;
+  f->pixels = pixels;
+  f->tail = f->general ? MOTE_ISA_BLOCK : none;
+  f->next.bias = f->first_bias + c * f->next.bias_step;
+  f->next.words = f->first_word + c;
+  f->out = (uint32_t)out - none * f->out_step;
+  f->out_end = f->out + channels;
+  f->first_out = f->out - c;
+  mote_dsp_run(f);
 }
 
 /* ---- widening ---------------------------------------------------------------------------- */
@@ -94,76 +168,166 @@ void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, cons
 
 /* ---- dense ----------------------------------------------------------------------------------- */
 
-/* Four channels at once, so that a widened activation serves four weights: 24 instructions for 16 MAC.
- * r4..r7 sums, r8 in, r9 its end, r10 weights, r11 and lr one and three channels on, ip minus the zero point
- * twice, r1 and r2 activations, r0 and r3 weights. */
+/* Four channels at once, so that a widened activation serves four weights: 25 instructions for 16 MAC. The
+ * vector is read as it lies; what is left of it is put together byte by byte, weights being padded with 0. */
 struct dense_frame {
-  int32_t sums[4];
-  const int8_t *in, *end, *weights;
-  uint32_t step, minus;
+  const int8_t *weights;       /*  0: of the next four channels */
+  const int8_t *in, *end;      /*  4, 8: end of the whole quads */
+  uint32_t step, minus;        /* 12: from channel to channel, 16: the zero point twice, negative */
+  uint32_t left;               /* 20: values behind the whole quads */
+  struct dsp_constants next;   /* 24 */
+  int8_t *out;                 /* 44 */
+  const int8_t *out_end;       /* 48 */
+  uint32_t general;            /* 52 */
+  int32_t sums[4];             /* 56 */
+  const struct mote_dense_job *job;
 };
-typedef char dense_frame_layout[sizeof(struct dense_frame) == 36 ? 1 : -1];
-void mote_dsp_dense_quads(struct dense_frame *f);
+typedef char dense_frame_layout[offsetof(struct dense_frame, sums) == 56 ? 1 : -1];
+void mote_dsp_dense(struct dense_frame *f);
 
-__asm__(MOTE_DSP_MACROS ".macro mote_dense_channel s, from:vararg\n"
-                        "  ldr r0, \\from\n"
-                        "  sxtb16 r3, r0\n"
-                        "  sxtb16 r0, r0, ror #8\n"
-                        "  smlad \\s, r3, r1, \\s\n"
-                        "  smlad \\s, r0, r2, \\s\n"
-                        ".endm\n"
-                        "mote_function mote_dsp_dense_quads\n"
-                        "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-                        "  ldm r0, {r4, r5, r6, r7, r8, r9, r10, r11, ip}\n"
-                        "  add lr, r11, r11, lsl #1\n"
-                        "1:\n"
-                        "  ldr r0, [r8], #4\n"
-                        "  sxtab16 r1, ip, r0\n"
-                        "  sxtab16 r2, ip, r0, ror #8\n"
-                        "  mote_dense_channel r5, [r10, r11]\n"
-                        "  mote_dense_channel r6, [r10, r11, lsl #1]\n"
-                        "  mote_dense_channel r7, [r10, lr]\n"
-                        "  mote_dense_channel r4, [r10], #4\n"
-                        "  cmp r8, r9\n"
-                        "  bne 1b\n"
-                        "  pop {r0}\n"
-                        "  stm r0, {r4, r5, r6, r7}\n"
-                        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-                        "  .size mote_dsp_dense_quads, . - mote_dsp_dense_quads\n"
-                        ".text\n");
-
-/* One channel's sum over quads from quad `i` of the vector on; the last may be partial: weights are padded
- * with zeros. */
-static int32_t dense_sum(const struct mote_dense_job *d, const int8_t *w, uint32_t i, int32_t sum) {
-  const uint32_t minus = both(-d->in_zp);
-  for (; i < d->n; i += 4) {
-    const uint32_t x = d->n - i >= 4 ? load(d->in + i) : load_part(d->in + i, d->n - i),
-                   y = load(w + i);
-    sum = smlad(even(y), even_add(minus, x), smlad(odd(y), odd_add(minus, x), sum));
+/* Outputs of up to four channels by the general way; sums are without their biases. */
+__attribute__((used)) void mote_dsp_dense_general(struct dense_frame *f);
+void mote_dsp_dense_general(struct dense_frame *f) {
+  const struct mote_dense_job *d = f->job;
+  for (uint32_t i = 0; i < 4 && f->out != f->out_end; i++) {
+    const uint32_t c = (uint32_t)(f->out - d->out);
+    const int32_t bias = mote_channel_bias(d->output, d->params, c);
+    const int32_t sum = (int32_t)((uint32_t)f->sums[i] + (uint32_t)bias);
+    mote_dsp_outputs(d->output, d->params, c, &sum, 1, f->out++, 1);
   }
-  return sum;
 }
 
+/* r4..r7 sums, r8 in, r9 its end, r10 weights, r11 and lr one and three channels on, ip the zero point, r1 and
+ * r2 activations, r0 and r3 weights. [sp, 4]: values that are left. */
+__asm__(".macro mote_dense_bias s\n"
+        "  ldrsh \\s, [r2]\n"
+        "  it eq\n"
+        "  ldreq \\s, [r2]\n"
+        "  add r2, r2, r1\n"
+        ".endm\n"
+        ".macro mote_dense_channel s, from:vararg\n"
+        "  ldr r0, \\from\n"
+        "  sxtb16 r3, r0\n"
+        "  sxtb16 r0, r0, ror #8\n"
+        "  smlad \\s, r3, r1, \\s\n"
+        "  smlad \\s, r0, r2, \\s\n"
+        ".endm\n"
+        "mote_function mote_dsp_dense\n"
+        "  push {r0, r1, r4, r5, r6, r7, r8, r9, r10, r11, ip, lr}\n"
+        "1:\n"
+        "  ldrd r2, r1, [r0, #24]\n"
+        "  cmp r1, #4\n"
+        "  mote_dense_bias r4\n"
+        "  mote_dense_bias r5\n"
+        "  mote_dense_bias r6\n"
+        "  mote_dense_bias r7\n"
+        "  str r2, [r0, #24]\n"
+        "  ldr r1, [r0, #20]\n"
+        "  str r1, [sp, #4]\n"
+        "  ldrd r8, r9, [r0, #4]\n"
+        "  ldrd r11, ip, [r0, #12]\n"
+        "  ldr r10, [r0]\n"
+        "  add lr, r11, r11, lsl #1\n"
+        "  b 4f\n"
+        "2:\n"
+        "  ldr r0, [r8], #4\n"
+        "3:\n"
+        "  sxtab16 r1, ip, r0\n"
+        "  sxtab16 r2, ip, r0, ror #8\n"
+        "  mote_dense_channel r5, [r10, r11]\n"
+        "  mote_dense_channel r6, [r10, r11, lsl #1]\n"
+        "  mote_dense_channel r7, [r10, lr]\n"
+        "  mote_dense_channel r4, [r10], #4\n"
+        "4:\n"
+        "  cmp r8, r9\n"
+        "  bne 2b\n"
+        "  ldr r1, [sp, #4]\n"
+        "  cbz r1, 6f\n"
+        "  movs r0, #0\n"
+        "  str r0, [sp, #4]\n"
+        "5:\n"
+        "  subs r1, r1, #1\n"
+        "  ldrb r2, [r8, r1]\n"
+        "  orr r0, r2, r0, lsl #8\n"
+        "  bne 5b\n"
+        "  b 3b\n"
+        "6:\n"
+        "  ldr r0, [sp]\n"
+        "  add r10, r10, lr\n"
+        "  str r10, [r0]\n"
+        "  ldr r1, [r0, #52]\n"
+        "  cbnz r1, 9f\n"
+        "  ldr r10, [r0, #32]\n"
+        "  ldrd r8, r9, [r0, #36]\n"
+        "  ldr r11, [r0, #44]\n"
+        "  mov ip, #0x40000000\n"
+        "  movs r0, #4\n"
+        "7:\n"
+        "  ldr r2, [r10], #4\n"
+        "  and r3, r2, #3\n"
+        "  add r3, r3, r9\n"
+        "  lsl r1, r8, r3\n"
+        "  adds r3, r3, #1\n"
+        "  orr r2, ip, r2, lsr #2\n"
+        "  mote_finish r4\n"
+        "  strb r4, [r11], #1\n"
+        "  mov r4, r5\n"
+        "  mov r5, r6\n"
+        "  mov r6, r7\n"
+        "  subs r0, r0, #1\n"
+        "  bne 7b\n"
+        "  ldr r0, [sp]\n"
+        "  str r10, [r0, #32]\n"
+        "  str r11, [r0, #44]\n"
+        "8:\n"
+        "  ldrd r1, r2, [r0, #44]\n"
+        "  cmp r1, r2\n"
+        "  bne 1b\n"
+        "  pop {r0, r1, r4, r5, r6, r7, r8, r9, r10, r11, ip, pc}\n"
+        "9:\n"
+        "  add r1, r0, #56\n"
+        "  stm r1, {r4, r5, r6, r7}\n"
+        "  bl mote_dsp_dense_general\n"
+        "  ldr r0, [sp]\n"
+        "  b 8b\n"
+        "  .size mote_dsp_dense, . - mote_dsp_dense\n"
+        ".text\n");
+
+/* Channels c .. c + channels - 1. */
+static void dense_run(struct dense_frame *f, uint32_t c, uint32_t step, uint32_t channels) {
+  const struct mote_dense_job *d = f->job;
+  f->general = mote_dsp_constants(&f->next, d->output, d->params) | (f->step == 0);
+  f->next.bias += c * f->next.bias_step;
+  f->next.words += c;
+  if (f->general) {
+    f->next.bias = (const int8_t *)&no_bias;
+    f->next.bias_step = 0;
+  }
+  f->weights = d->weights + (size_t)c * step;
+  f->out = d->out + c;
+  f->out_end = f->out + channels;
+  mote_dsp_dense(f);
+}
+
+/* Groups of four; what is left over is made with the last four once more. Fewer channels than four go one by
+ * one, each in the place of all four. */
 void mote_isa_dense__dsp(const struct mote_dense_job *d) {
-  const uint32_t step = (d->n + 3) & ~(uint32_t)3, whole = d->n & ~(uint32_t)3;
-  for (uint32_t c = 0, some; c < d->channels; c += some) {
-    struct dense_frame f;
-    uint32_t done = 0;
-    some = d->channels - c < 4 ? 1 : 4;
-    f.weights = d->weights + (size_t)c * step;
-    for (uint32_t i = 0; i < some; i++) f.sums[i] = mote_channel_bias(d->output, d->params, c + i);
-    if (some == 4 && whole) {
-      f.in = d->in;
-      f.end = d->in + whole;
-      f.step = step;
-      f.minus = both(-d->in_zp);
-      mote_dsp_dense_quads(&f);
-      done = whole;
+  const uint32_t step = (d->n + 3) & ~(uint32_t)3, whole = d->channels & ~(uint32_t)3;
+  struct dense_frame f;
+  f.job = d;
+  f.in = d->in;
+  f.left = d->n & 3;
+  f.end = d->in + (d->n - f.left);
+  f.minus = both(-d->in_zp);
+  f.step = whole ? step : 0;
+  for (uint32_t c = 0; c < d->channels;) {
+    uint32_t n = 1;
+    if (whole) {
+      n = c ? 4 : whole;
+      if (c) c = d->channels - 4;
     }
-    for (uint32_t i = 0; i < some; i++) {
-      if (done < d->n) f.sums[i] = dense_sum(d, f.weights + (size_t)i * step, done, f.sums[i]);
-    }
-    channels_outputs(d->output, d->params, c, f.sums, some, d->out + c);
+    dense_run(&f, c, step, n);
+    c += n;
   }
 }
 

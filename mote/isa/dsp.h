@@ -53,6 +53,12 @@ static inline uint32_t odd_add(uint32_t base, uint32_t x) {
   __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(d) : "r"(base), "r"(x));
   return d;
 }
+/* x clamped to -128..127. */
+static inline int8_t saturate(int32_t x) {
+  int32_t d;
+  __asm__("ssat %0, #8, %1" : "=r"(d) : "r"(x));
+  return (int8_t)d;
+}
 /* Bottom halves of a and b; top halves of a and b. The half of a comes first. */
 static inline uint32_t bottoms(uint32_t a, uint32_t b) {
   uint32_t d;
@@ -80,55 +86,60 @@ static inline uint32_t load_part(const int8_t *p, uint32_t n) {
 void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t c,
                       const int32_t *sums, uint32_t n, int8_t *out, uint32_t step);
 
-/* Outputs of the sums of n neighbouring channels of one pixel, from channel c on. */
-void mote_dsp_channels(const struct mote_output *o, const void *params, uint32_t c,
-                       const int32_t *sums, uint32_t n, int8_t *out);
-
 /* ---- the assembly loops ---------------------------------------------------------- */
 
+/* Constants of the channel that comes next. */
+struct dsp_constants {
+  const int8_t *bias;
+  uint32_t bias_step;          /*  4: 4, 2, or 0 where there is none */
+  const uint32_t *words;       /*  8: packed requantisation */
+  int32_t zp_word, less_shift; /* 12: 2 zp + 1, 16: -shift_base - 1 */
+};
+
+/* Those of channel 0. Returns whether outputs must be made in C: layers that are wide or clamp inside int8. */
+uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, const void *params);
+
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in
- * the comments; it keeps a pointer to its frame in r0. */
+ * the comments; it keeps a pointer to its frame at [sp], and in r0 where it says so. A block's P pixels have
+ * the last P of five sums: so one piece of code serves every P, entered where the first of them begins. */
 struct dsp_frame {
-  const int8_t *weights; /*  0 */
-  const void *values;    /*  4: the first pixel's window, or its first column */
-  uint32_t small, large; /*  8, 12: bytes of a run of quads beyond, and in, groups of 4 (2 apart) */
-  uint32_t skip;         /* 16: bytes from the last pixel of a quad to the first of the next */
-  const uint32_t *column_at;    /* 20 */
-  const uint32_t *column_end;   /* 24 */
-  const void *bias;             /* 28 */
-  uint32_t bias_step;           /* 32: 4, 2, or 0 where there is none */
-  const uint32_t *words;        /* 36: packed requantisation */
-  int32_t zp_word, less_shift;  /* 40: 2 zp + 1, 44: -shift_base - 1 */
-  int8_t *out;                  /* 48 */
-  uint32_t out_step;            /* 52: from pixel to pixel */
-  const int8_t *out_end;        /* 56: where `out` ends up after the last channel */
-  uint32_t general;             /* 60: outputs are made in C */
-  int32_t sums[MOTE_ISA_BLOCK]; /* 64 */
-  uint32_t values_step;         /* 84: from channel to channel */
-  uint32_t column_step;         /* 88: from pixel to pixel */
-  const void *values_end;       /* 92 */
+  const int8_t *weights;        /*  0: of the next channel */
+  const void *values;           /*  4: the block's first window or column */
+  struct dsp_constants next;    /*  8 */
+  uint32_t out;                 /* 28: where sum 0 would go */
+  uint32_t out_step;            /* 32: from pixel to pixel */
+  uint32_t out_end;             /* 36: where `out` ends up after the last channel */
+  void (*body)(void);           /* 40: makes the sums of one channel */
+  uint32_t tail;                /* 44: sums without a pixel, or 5: outputs are made in C */
+  int32_t sums[MOTE_ISA_BLOCK]; /* 48 */
+  uintptr_t entry;              /* 68: into the body */
+  uint32_t run;                 /* 72: bytes of weights in a run */
+  uint32_t skip;                /* 76: bytes from the last pixel of a quad to the next's first */
+  const uint32_t *column_at;    /* 80 */
+  const uint32_t *column_end;   /* 84 */
+  uint32_t values_step;         /* 88: from channel to channel */
+  uint32_t column_step;         /* 92: from pixel to pixel */
   const struct mote_output *output;
   const void *params;
-  const int8_t *first_out; /* channel 0 of the block's first pixel */
-  int8_t *row_out;         /* channel 0 of the strip's first pixel */
-  uint32_t pixels;
+  const int8_t *first_bias; /* of channel 0, as first_word and first_out */
+  const uint32_t *first_word;
+  uint32_t first_out;
+  uint32_t pixels, general;
 };
-typedef char dsp_frame_layout[offsetof(struct dsp_frame, sums) == 64 &&
-                                      offsetof(struct dsp_frame, values_end) == 92
+typedef char dsp_frame_layout[offsetof(struct dsp_frame, sums) == 48 &&
+                                      offsetof(struct dsp_frame, column_step) == 92
                                   ? 1
                                   : -1];
 
-/* Fills what concerns outputs, from channel c on. */
-void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params,
-                           uint32_t c);
+/* Fills what concerns outputs of all blocks. */
+void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params);
 
-/* Makes the outputs of one channel from the frame's sums; called by the assembly. */
-void mote_dsp_general(struct dsp_frame *f);
+/* Makes channels c .. c + channels - 1 of `pixels` pixels: `out` is the first pixel's channel c. The body's own
+ * members are filled already. */
+void mote_dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
+                    int8_t *out);
 
-/* mote_bias to: the next channel's bias. Uses r1, r2.
- * mote_decode: ip = shift, r1 = rounding and zero point, r2 = multiplier. Uses r3.
- * mote_finish s: the sum in s becomes an int8. Uses lr.
- * mote_outputs n: finishes and stores the sums of n pixels in r4.., advances `out`, leaves it in r10. */
+/* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr. */
 #define MOTE_DSP_MACROS                                                                            \
   ".syntax unified\n"                                                                              \
   ".thumb\n"                                                                                       \
@@ -140,58 +151,12 @@ void mote_dsp_general(struct dsp_frame *f);
   "  .thumb_func\n"                                                                                \
   "\\name:\n"                                                                                      \
   ".endm\n"                                                                                        \
-  ".macro mote_bias to\n"                                                                          \
-  "  ldrd r2, r1, [r0, #28]\n"                                                                     \
-  "  ldrsh \\to, [r2]\n"                                                                           \
-  "  cmp r1, #4\n"                                                                                 \
-  "  it eq\n"                                                                                      \
-  "  ldreq \\to, [r2]\n"                                                                           \
-  "  add r2, r2, r1\n"                                                                             \
-  "  str r2, [r0, #28]\n"                                                                          \
-  ".endm\n"                                                                                        \
-  ".macro mote_decode\n"                                                                           \
-  "  ldr r1, [r0, #36]\n"                                                                          \
-  "  ldr r2, [r1], #4\n"                                                                           \
-  "  str r1, [r0, #36]\n"                                                                          \
-  "  ldrd r1, r3, [r0, #40]\n"                                                                     \
-  "  and ip, r2, #3\n"                                                                             \
-  "  add ip, ip, r3\n"                                                                             \
-  "  lsl r1, r1, ip\n"                                                                             \
-  "  add ip, ip, #1\n"                                                                             \
-  "  mov r3, #0x40000000\n"                                                                        \
-  "  orr r2, r3, r2, lsr #2\n"                                                                     \
-  ".endm\n"                                                                                        \
   ".macro mote_finish s\n"                                                                         \
   "  add lr, r1, \\s, asr #31\n"                                                                   \
-  "  lsl \\s, \\s, #1\n"                                                                           \
+  "  lsls \\s, \\s, #1\n"                                                                           \
   "  smmlar \\s, \\s, r2, lr\n"                                                                    \
-  "  asr \\s, \\s, ip\n"                                                                           \
+  "  asrs \\s, \\s, r3\n"                                                                           \
   "  ssat \\s, #8, \\s\n"                                                                          \
-  ".endm\n"                                                                                        \
-  ".macro mote_outputs pixels\n"                                                                   \
-  "  mote_decode\n"                                                                                \
-  "  ldrd r10, r11, [r0, #48]\n"                                                                   \
-  "  mote_finish r4\n"                                                                             \
-  "  strb r4, [r10]\n"                                                                             \
-  "  .if \\pixels > 1\n"                                                                           \
-  "    mote_finish r5\n"                                                                           \
-  "    strb r5, [r10, r11]\n"                                                                      \
-  "  .endif\n"                                                                                     \
-  "  .if \\pixels > 2\n"                                                                           \
-  "    mote_finish r6\n"                                                                           \
-  "    strb r6, [r10, r11, lsl #1]\n"                                                              \
-  "  .endif\n"                                                                                     \
-  "  .if \\pixels > 3\n"                                                                           \
-  "    mote_finish r7\n"                                                                           \
-  "    add r3, r11, r11, lsl #1\n"                                                                 \
-  "    strb r7, [r10, r3]\n"                                                                       \
-  "  .endif\n"                                                                                     \
-  "  .if \\pixels > 4\n"                                                                           \
-  "    mote_finish r8\n"                                                                           \
-  "    strb r8, [r10, r11, lsl #2]\n"                                                              \
-  "  .endif\n"                                                                                     \
-  "  add r10, r10, #1\n"                                                                           \
-  "  str r10, [r0, #48]\n"                                                                         \
   ".endm\n"
 
 #endif

@@ -1,26 +1,20 @@
-/* dsp_conv: the convolution's inner loop for Cortex-M with the DSP extension, in assembly because it needs
- * every register there is: P sums (r4..r8), weights (r9) and activations (r10) by pointer, an end or a step
- * (r11), two registers of widened weights (ip, lr) and four of activations (r0..r3, one LDM for two pixels).
+/* dsp_conv: the convolution's inner loops for Cortex-M with the DSP extension, in assembly because they need
+ * every register there is: P sums (the last of r4..r8), weights (r9) and activations (r10) by pointer, an end
+ * or a step (r11), two registers of widened weights (ip, lr) and four of activations (r0..r3, one LDM for two
+ * pixels).
  *
  * One quad (4 weights of a channel) for P pixels is LDR, 2 SXTB16, (P + 1) / 2 loads and 2 P SMLAD:
  *   P         1     2     3     4     5
  *   per MAC   1.5   1.0   0.92  0.81  0.8
- * Two shapes: `dense`, where the quads of a block follow each other (patches), and `apart`, where windows
- * share columns and a step leads from quad to quad.
- *
- * A channel's requantisation is explained in dsp.h. Layers that are wide or clamp beyond int8 leave their
- * sums to C. */
+ * Two shapes: `patch`, where the quads of a block follow each other, and `column`, where windows share columns
+ * and a step leads from quad to quad. Loops are unrolled to four quads (P > 3) or two; a run that is no
+ * multiple enters in the middle. Bias and outputs are mote_dsp_run's. */
 #include "mote/isa/dsp.h"
 
 #if MOTE_ISA_DSP
 
 __asm__(MOTE_DSP_MACROS
 
-        ".macro mote_weights\n"
-        "  ldr ip, [r9], #4\n"
-        "  sxtb16 lr, ip, ror #8\n"
-        "  sxtb16 ip, ip\n"
-        ".endm\n"
         ".macro mote_one s\n"
         "  ldrd r0, r1, [r10], #8\n"
         "  smlad \\s, ip, r0, \\s\n"
@@ -33,169 +27,138 @@ __asm__(MOTE_DSP_MACROS
         "  smlad \\s, lr, r1, \\s\n"
         "  smlad \\t, lr, r3, \\t\n"
         ".endm\n"
-        ".macro mote_quad pixels\n"
-        "  mote_weights\n"
-        "  .if \\pixels == 1\n"
+        /* 4 + 8 bytes, 12 a single pixel, 20 a pair, 2 to 4 the step; CODE below knows. */
+        ".macro mote_quad pixels, apart\n"
+        "  ldr ip, [r9], #4\n"
+        "  sxtb16 lr, ip, ror #8\n"
+        "  sxtb16 ip, ip\n"
+        "  .if \\pixels == 5\n"
         "    mote_one r4\n"
-        "  .else\n"
-        "    mote_two r4, r5\n"
         "  .endif\n"
         "  .if \\pixels == 3\n"
         "    mote_one r6\n"
         "  .endif\n"
         "  .if \\pixels >= 4\n"
-        "    mote_two r6, r7\n"
+        "    mote_two r5, r6\n"
         "  .endif\n"
-        "  .if \\pixels == 5\n"
+        "  .if \\pixels == 1\n"
         "    mote_one r8\n"
-        "  .endif\n"
-        ".endm\n"
-
-        /* stack: 0 frame, 4 end of a run, 8 next column */
-        ".macro mote_conv name, pixels, apart\n"
-        "  mote_function \\name\n"
-        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "  sub sp, sp, #12\n"
-        "  str r0, [sp]\n"
-        "  ldr r9, [r0]\n"
-        "1:\n" /* next channel */
-        "  mote_bias r4\n"
-        "  .if \\pixels > 1\n"
-        "    mov r5, r4\n"
-        "  .endif\n"
-        "  .if \\pixels > 2\n"
-        "    mov r6, r4\n"
-        "  .endif\n"
-        "  .if \\pixels > 3\n"
-        "    mov r7, r4\n"
-        "  .endif\n"
-        "  .if \\pixels > 4\n"
-        "    mov r8, r4\n"
-        "  .endif\n"
-
-        "  .if \\apart\n"
-        "    ldr r1, [r0, #20]\n"
-        "2:\n" /* next kernel column */
-        "    ldr r2, [r1], #4\n"
-        "    str r1, [sp, #8]\n"
-        "    ldrd r10, r1, [r0, #4]\n"
-        "    add r10, r10, r2, lsl #1\n"
-        "    ldrd r2, r11, [r0, #12]\n"
-        "    add r3, r9, r1\n"
-        "    add r3, r3, r2\n"
-        "    str r3, [sp, #4]\n"
-        "    cbz r1, 3f\n"
-        "    mote_quad \\pixels\n"
-        "    add r10, r10, r11\n"
-        "3:\n"
-        "    ldr r0, [sp, #4]\n"
-        "    cmp r9, r0\n"
-        "    beq 5f\n"
-        "4:\n"
-        "    mote_quad \\pixels\n"
-        "    add r10, r10, r11\n"
-        "    mote_quad \\pixels\n"
-        "    add r10, r10, r11\n"
-        "    ldr r0, [sp, #4]\n"
-        "    cmp r9, r0\n"
-        "    bne 4b\n"
-        "5:\n"
-        "    ldr r0, [sp]\n"
-        "    ldr r1, [sp, #8]\n"
-        "    ldr r2, [r0, #24]\n"
-        "    cmp r1, r2\n"
-        "    bne 2b\n"
-
         "  .else\n"
-        "    ldrd r10, r1, [r0, #4]\n"
-        "    cbz r1, 3f\n"
-        "    add r11, r9, r1\n"
-        "2:\n"
-        "    mote_quad \\pixels\n"
-        "    cmp r9, r11\n"
-        "    bne 2b\n"
-        "    ldr r0, [sp]\n"
-        "3:\n"
-        "    ldr r1, [r0, #12]\n"
-        "    cmp r1, #0\n"
-        "    beq 5f\n"
-        "    add r11, r9, r1\n"
-        "4:\n"
-        "    mote_quad \\pixels\n"
-        "    mote_quad \\pixels\n"
-        "  .if \\pixels > 3\n"
-        "    mote_quad \\pixels\n"
-        "    mote_quad \\pixels\n"
+        "    mote_two r7, r8\n"
         "  .endif\n"
-        "    cmp r9, r11\n"
-        "    bne 4b\n"
-        "    ldr r0, [sp]\n"
-        "5:\n"
+        "  .if \\apart\n"
+        "    add r10, r10, r11\n"
         "  .endif\n"
-
-        "  ldr r1, [r0, #60]\n"
-        "  cbz r1, 6f\n"
-        "  add r1, r0, #64\n"
-        "  stm r1, {r4, r5, r6, r7, r8}\n"
-        "  bl mote_dsp_general\n"
-        "  ldr r0, [sp]\n"
-        "  ldr r10, [r0, #48]\n"
-        "  b 7f\n"
-        "6:\n"
-        "  mote_outputs \\pixels\n"
-        "7:\n"
-        "  ldr r1, [r0, #56]\n"
-        "  cmp r10, r1\n"
-        "  bne 1b\n"
-        "  add sp, sp, #12\n"
-        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-        "  .size \\name, . - \\name\n"
         ".endm\n"
 
-        "mote_conv mote_dsp_dense1, 1, 0\n"
-        "mote_conv mote_dsp_dense2, 2, 0\n"
-        "mote_conv mote_dsp_dense3, 3, 0\n"
-        "mote_conv mote_dsp_dense4, 4, 0\n"
-        "mote_conv mote_dsp_dense5, 5, 0\n"
-        "mote_conv mote_dsp_apart1, 1, 1\n"
-        "mote_conv mote_dsp_apart2, 2, 1\n"
-        "mote_conv mote_dsp_apart3, 3, 1\n"
-        "mote_conv mote_dsp_apart4, 4, 1\n"
-        "mote_conv mote_dsp_apart5, 5, 1\n"
+        ".macro mote_patch pixels\n"
+        "  .balign 4\n"
+        "  .thumb_func\n"
+        "mote_dsp_patch\\pixels:\n"
+        "  .rept 2 + 2 * (\\pixels / 4)\n"
+        "    mote_quad \\pixels, 0\n"
+        "  .endr\n"
+        "  cmp r9, r11\n"
+        "  bne mote_dsp_patch\\pixels\n"
+        "  b mote_dsp_sums\n"
+        ".endm\n"
+        "mote_function mote_dsp_patch\n"
+        "  ldr r10, [r0, #4]\n"
+        "  ldr r1, [r0, #72]\n"
+        "  add r11, r9, r1\n"
+        "  ldr pc, [r0, #68]\n"
+        "mote_patch 1\n"
+        "mote_patch 2\n"
+        "mote_patch 3\n"
+        "mote_patch 4\n"
+        "mote_patch 5\n"
+        "  .size mote_dsp_patch, . - mote_dsp_patch\n"
+
+        /* [sp, 4] end of the run, [sp, 8] next column */
+        ".macro mote_column pixels\n"
+        "  .balign 4\n"
+        "  .thumb_func\n"
+        "mote_dsp_column\\pixels:\n"
+        "  .rept 2 + 2 * (\\pixels / 4)\n"
+        "    mote_quad \\pixels, 1\n"
+        "  .endr\n"
+        "  ldr r0, [sp, #4]\n"
+        "  cmp r9, r0\n"
+        "  bne mote_dsp_column\\pixels\n"
+        "  b 2f\n"
+        ".endm\n"
+        "mote_function mote_dsp_column\n"
+        "  ldr r1, [r0, #80]\n"
+        "1:\n"
+        "  ldm r1!, {r2}\n"
+        "  str r1, [sp, #8]\n"
+        "  ldr r10, [r0, #4]\n"
+        "  add r10, r10, r2, lsl #1\n"
+        "  ldrd r1, r11, [r0, #72]\n"
+        "  add r1, r1, r9\n"
+        "  str r1, [sp, #4]\n"
+        "  ldr pc, [r0, #68]\n"
+        "mote_column 1\n"
+        "mote_column 2\n"
+        "mote_column 3\n"
+        "mote_column 4\n"
+        "mote_column 5\n"
+        "2:\n"
+        "  ldr r0, [sp]\n"
+        "  ldr r1, [sp, #8]\n"
+        "  ldr r2, [r0, #84]\n"
+        "  cmp r1, r2\n"
+        "  bne 1b\n"
+        "  b mote_dsp_sums\n"
+        "  .size mote_dsp_column, . - mote_dsp_column\n"
         ".text\n");
 
-void mote_dsp_dense1(struct dsp_frame *f);
-void mote_dsp_dense2(struct dsp_frame *f);
-void mote_dsp_dense3(struct dsp_frame *f);
-void mote_dsp_dense4(struct dsp_frame *f);
-void mote_dsp_dense5(struct dsp_frame *f);
-void mote_dsp_apart1(struct dsp_frame *f);
-void mote_dsp_apart2(struct dsp_frame *f);
-void mote_dsp_apart3(struct dsp_frame *f);
-void mote_dsp_apart4(struct dsp_frame *f);
-void mote_dsp_apart5(struct dsp_frame *f);
+void mote_dsp_patch(void);
+void mote_dsp_patch1(void);
+void mote_dsp_patch2(void);
+void mote_dsp_patch3(void);
+void mote_dsp_patch4(void);
+void mote_dsp_patch5(void);
+void mote_dsp_column(void);
+void mote_dsp_column1(void);
+void mote_dsp_column2(void);
+void mote_dsp_column3(void);
+void mote_dsp_column4(void);
+void mote_dsp_column5(void);
 
-void mote_isa_conv__dsp(const struct mote_conv_job *b) {
-  static void (*const loops[2][MOTE_ISA_BLOCK])(struct dsp_frame *) = {
-      {mote_dsp_dense1, mote_dsp_dense2, mote_dsp_dense3, mote_dsp_dense4, mote_dsp_dense5},
-      {mote_dsp_apart1, mote_dsp_apart2, mote_dsp_apart3, mote_dsp_apart4, mote_dsp_apart5},
-  };
+/* Bytes of a quad's code for P pixels. */
+#define CODE(pixels, step) (12 + (pixels) % 2 * 12 + (pixels) / 2 * 20 + (step))
+
+/* loop: of the block's pixels; step: bytes of code that lead to the next quad. */
+static void conv(const struct mote_conv_job *b, void (*body)(void), void (*loop)(void),
+                 uint32_t step) {
   struct dsp_frame f;
-  f.skip = 2 * b->quad_step - 8 * b->pixels;
-  const uint32_t apart = f.skip != 0 || b->columns != 1;
+  const uint32_t turn = b->pixels > 3 ? 3 : 1;
+  f.body = body;
+  f.entry = (uintptr_t)loop + (0u - b->quads & turn) * CODE(b->pixels, step);
   f.weights = b->weights;
   f.values = b->values;
-  f.small = 4 * (b->quads & (apart ? 1 : 3));
-  f.large = 4 * b->quads - f.small;
+  f.run = 4 * b->quads;
+  f.skip = 2 * b->quad_step - 8 * b->pixels;
   f.column_at = b->column_at;
   f.column_end = b->column_at + b->columns;
-  f.out = b->out;
   f.out_step = b->out_step;
-  f.out_end = b->out + b->channels;
-  f.first_out = b->out;
-  f.pixels = b->pixels;
-  mote_dsp_frame_output(&f, b->output, b->params, 0);
-  loops[apart][b->pixels - 1](&f);
+  mote_dsp_frame_output(&f, b->output, b->params);
+  mote_dsp_block(&f, 0, b->channels, b->pixels, b->out);
+}
+
+void mote_isa_conv_patch__dsp(const struct mote_conv_job *b) {
+  static void (*const loops[MOTE_ISA_BLOCK])(void) = {
+      mote_dsp_patch1, mote_dsp_patch2, mote_dsp_patch3, mote_dsp_patch4, mote_dsp_patch5,
+  };
+  conv(b, mote_dsp_patch, loops[b->pixels - 1], 0);
+}
+
+void mote_isa_conv_column__dsp(const struct mote_conv_job *b) {
+  static void (*const loops[MOTE_ISA_BLOCK])(void) = {
+      mote_dsp_column1, mote_dsp_column2, mote_dsp_column3, mote_dsp_column4, mote_dsp_column5,
+  };
+  conv(b, mote_dsp_column, loops[b->pixels - 1], 2);
 }
 
 #else

@@ -5,7 +5,7 @@
  *   scratch: [column][channel][words], a word two rows: of each four rows (0, 2) and (1, 3), because
  *   SXTB16 widens a column's weights to those pairs.
  *
- * 3x3 windows have assembly loops. Five registers hold the nine weights; with stride 1, P neighbouring
+ * 3x3 windows have an assembly loop. Five registers hold the nine weights; with stride 1, P neighbouring
  * pixels share their columns, so P outputs are P + 2 LDRD and 6 P multiplications (9 MAC in 6 instructions).
  * Kernels one column wide share nothing between pixels: they read the rows as they are, four channels at a
  * time, without scratch. Any other kernel takes the loop in C, two pixels at a time. */
@@ -105,85 +105,77 @@ static uint32_t *clear(uint32_t *to, int32_t words) {
 struct strip {
   int32_t first, inside; /* column of the row, and how many of the strip lie in it */
   uint32_t *to;          /* where these go */
-  const int8_t
-      *rows[3]; /* of kernels of three rows; a missing one is read as another, and masked */
-  uint32_t outer, middle;
 };
 
-/* Whether three rows can be transposed at once. */
-static int three_rows(const struct mote_depthwise_job *d) {
-  return d->kernel_h == 3 && d->in_c >= 4 && (d->rows[0] || d->rows[1] || d->rows[2]);
-}
-
-static void strip_rows(const struct mote_depthwise_job *d, struct strip *s) {
-  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
-               *c = (const int8_t *)d->rows[2],
-               *any = b   ? b
-                      : a ? a
-                          : c;
-  s->rows[0] = a ? a : any;
-  s->rows[1] = any;
-  s->rows[2] = c ? c : any;
-  s->outer = (a ? 0xFFFFu : 0) | (c ? 0xFFFF0000u : 0);
-  s->middle = b ? 0xFFFFFFFFu : 0;
-}
-
-static __attribute__((noinline)) void strip_place(const struct mote_depthwise_job *d, int32_t x,
-                                                  int32_t columns, struct strip *s) {
+/* The columns under n output pixels from x on. */
+static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwise_job *d,
+                                                       int32_t x, int32_t n) {
+  const int32_t columns = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
   const int32_t words = column_step(d);
-  const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
-  s->first = x + left;
-  s->inside = d->in_w - s->first;
-  if (s->inside > columns - left) s->inside = columns - left;
-  if (s->inside < 0) s->inside = 0;
-  s->to = clear((uint32_t *)d->scratch, left * words);
-  clear(s->to + s->inside * words, (columns - left - s->inside) * words);
-}
-
-/* Transposes the strip's columns of channels c .. c + 3. */
-static void transpose_columns(const struct mote_depthwise_job *d, const struct strip *s,
-                              int32_t c) {
-  const int32_t n = d->in_c - c;
-  int32_t at = s->first * d->in_c + c;
-  uint32_t *to = s->to;
-  if (s->inside == 0) return;
-  if (n < 4 || (s->outer | s->middle) == 0) { /* no three rows */
-    const int32_t words = column_step(d);
-    for (int32_t i = 0; i < s->inside; i++, at += d->in_c, to += words) transpose_any(d, at, n, to);
-    return;
+  int32_t left = d->pad_left - x * d->stride_w;
+  struct strip s;
+  s.first = 0;
+  if (left < 0) {
+    s.first = -left;
+    left = 0;
   }
-  const uint32_t *end = transpose3(d, s->rows, at, s->inside, to);
-  if ((s->outer & s->middle) == 0xFFFFFFFFu) return;
-  for (; to != end; to += 2) {
-    to[0] &= s->outer;
-    to[1] &= s->middle;
-  }
+  if (left > columns) left = columns;
+  s.inside = d->in_w - s.first;
+  if (s.inside > columns - left) s.inside = columns - left;
+  if (s.inside < 0) s.inside = 0;
+  s.to = clear((uint32_t *)d->scratch, left * words);
+  clear(s.to + s.inside * words, (columns - left - s.inside) * words);
+  return s;
 }
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
 
-/* mote_weights3: r9 r10 r11 = rows (0, 2) of kernel columns 0 1 2, ip = row 1 of columns 0 and 1, lr = row 1
- * of column 2 in the top half. Weights lie column after column: bytes 0..3 give column 0, 3..6 column 1,
- * and 5..8 column 2 (with 5 instead of 6, nothing beyond the nine is read).
- * mote_column i: column i of the block goes to the sums of the pixels that it belongs to. */
+/* Three rows; a missing one is read as another, and masked. */
+struct three {
+  const int8_t *rows[3];
+  uint32_t outer, middle; /* masks of rows 0 and 2, and of row 1 */
+};
+
+static struct three three_rows(const struct mote_depthwise_job *d) {
+  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
+               *c = (const int8_t *)d->rows[2];
+  struct three t;
+  t.middle = b ? 0xFFFFFFFFu : 0;
+  t.outer = (a ? 0xFFFFu : 0) | (c ? 0xFFFF0000u : 0);
+  if (b == NULL) b = a ? a : c;
+  t.rows[0] = a ? a : b;
+  t.rows[1] = b;
+  t.rows[2] = c ? c : b;
+  return t;
+}
+
+/* Transposes the strip's columns of channels c .. c + 3. */
+static void transpose_three(const struct mote_depthwise_job *d, const struct strip *s,
+                            const struct three *t, int32_t c) {
+  uint32_t *to = s->to;
+  if (s->inside == 0) return;
+  if (t->rows[1] == NULL) { /* no row at all */
+    clear(to, s->inside * 8);
+    return;
+  }
+  const uint32_t *end = transpose3(d, t->rows, s->first * d->in_c + c, s->inside, to);
+  if ((t->outer & t->middle) == 0xFFFFFFFFu) return;
+  for (; to != end; to += 2) {
+    to[0] &= t->outer;
+    to[1] &= t->middle;
+  }
+}
+
+/* Weights: r9 r10 r11 = rows (0, 2) of kernel columns 0 1 2, ip = row 1 of columns 0 and 1, lr = row 1 of column
+ * 2 in the top half. They lie column after column: bytes 0..3 give column 0, 3..6 column 1, and 5..8 column 2
+ * (with 5 instead of 6, nothing beyond the nine is read).
+ *
+ * Stride 1: a column goes to the sums of the three pixels that it belongs to; fewer pixels enter where the
+ * first of them begins, and the sums before it take what does not matter. Other strides: a pixel after the
+ * other, from the pixel that is first on, `column_step` apart. The table: entries of 5..1 pixels, both ways. */
 __asm__(MOTE_DSP_MACROS
-        ".macro mote_weights3\n"
-        "  ldr r1, [r0]\n"
-        "  ldr r2, [r1]\n"
-        "  ldr r3, [r1, #3]\n"
-        "  ldr lr, [r1, #5]\n"
-        "  add r1, r1, #9\n"
-        "  str r1, [r0]\n"
-        "  sxtb16 r9, r2\n"
-        "  sxtb16 r2, r2, ror #8\n"
-        "  sxtb16 r10, r3\n"
-        "  sxtb16 r3, r3, ror #8\n"
-        "  pkhbt ip, r2, r3, lsl #16\n"
-        "  sxtb16 r11, lr, ror #8\n"
-        "  sxtb16 lr, lr\n"
-        ".endm\n"
-        ".macro mote_first s, bias\n"
-        "  smlad \\s, r9, r2, \\bias\n"
+        ".macro mote_first s\n"
+        "  smlad \\s, r9, r2, \\s\n"
         "  smlabb \\s, ip, r3, \\s\n"
         ".endm\n"
         ".macro mote_second s\n"
@@ -194,182 +186,130 @@ __asm__(MOTE_DSP_MACROS
         "  smlad \\s, r11, r2, \\s\n"
         "  smlatb \\s, lr, r3, \\s\n"
         ".endm\n"
-
-        /* P pixels of stride 1. The bias waits in the last sum. */
-        ".macro mote_depthwise name, pixels, last\n"
-        "  mote_function \\name\n"
-        "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "1:\n"
-        "  mote_weights3\n"
-        "  mote_bias \\last\n"
+        ".macro mote_pixel s\n"
+        "  ldrd r2, r3, [r1]\n"
+        "  mote_first \\s\n"
+        "  ldrd r2, r3, [r1, #32]\n"
+        "  mote_second \\s\n"
+        "  ldrd r2, r3, [r1, #64]\n"
+        "  mote_third \\s\n"
+        "  add r1, r1, r0\n"
+        ".endm\n"
+        "mote_function mote_dsp_windows3\n"
+        "  ldr r1, [r0]\n"
+        "  ldr r2, [r1]\n"
+        "  ldr r3, [r1, #3]\n"
+        "  ldr lr, [r1, #5]\n"
+        "  adds r1, r1, #9\n"
+        "  str r1, [r0]\n"
+        "  sxtb16 r9, r2\n"
+        "  sxtb16 r2, r2, ror #8\n"
+        "  sxtb16 r10, r3\n"
+        "  sxtb16 r3, r3, ror #8\n"
+        "  pkhbt ip, r2, r3, lsl #16\n"
+        "  sxtb16 r11, lr, ror #8\n"
+        "  sxtb16 lr, lr\n"
         "  ldr r1, [r0, #4]\n"
-        "  ldr r2, [r0, #84]\n"
+        "  ldrd r2, r3, [r0, #88]\n"
         "  add r2, r2, r1\n"
         "  str r2, [r0, #4]\n"
-        "  ldrd r2, r3, [r1]\n"
-        "    mote_first r4, \\last\n"
-        "  ldrd r2, r3, [r1, #32]\n"
-        "  .if \\pixels > 1\n"
-        "    mote_first r5, \\last\n"
-        "  .endif\n"
-        "    mote_second r4\n"
-        "  ldrd r2, r3, [r1, #64]\n"
-        "  .if \\pixels > 2\n"
-        "    mote_first r6, \\last\n"
-        "  .endif\n"
-        "  .if \\pixels > 1\n"
-        "    mote_second r5\n"
-        "  .endif\n"
-        "    mote_third r4\n"
-        "  .if \\pixels >= 2\n"
-        "  ldrd r2, r3, [r1, #96]\n"
-        "  .if \\pixels > 3\n"
-        "    mote_first r7, \\last\n"
-        "  .endif\n"
-        "  .if \\pixels > 2\n"
-        "    mote_second r6\n"
-        "  .endif\n"
-        "    mote_third r5\n"
-        "  .endif\n"
-        "  .if \\pixels >= 3\n"
-        "  ldrd r2, r3, [r1, #128]\n"
-        "  .if \\pixels > 4\n"
-        "    mote_first r8, \\last\n"
-        "  .endif\n"
-        "  .if \\pixels > 3\n"
-        "    mote_second r7\n"
-        "  .endif\n"
-        "    mote_third r6\n"
-        "  .endif\n"
-        "  .if \\pixels >= 4\n"
-        "  ldrd r2, r3, [r1, #160]\n"
-        "  .if \\pixels > 4\n"
-        "    mote_second r8\n"
-        "  .endif\n"
-        "    mote_third r7\n"
-        "  .endif\n"
-        "  .if \\pixels >= 5\n"
-        "  ldrd r2, r3, [r1, #192]\n"
-        "    mote_third r8\n"
-        "  .endif\n"
-        "  ldr r1, [r0, #60]\n"
-        "  cbz r1, 2f\n"
-        "  add r1, r0, #64\n"
-        "  stm r1, {r4, r5, r6, r7, r8}\n"
-        "  bl mote_dsp_general\n"
-        "  ldr r0, [sp]\n"
-        "  ldr r10, [r0, #48]\n"
-        "  b 3f\n"
+        "  ldr r2, [r0, #68]\n"
+        "  mov r0, r3\n"
+        "  tbb [pc, r2]\n"
         "2:\n"
-        "  mote_outputs \\pixels\n"
+        "  .byte (3f - 2b) / 2, (4f - 2b) / 2, (5f - 2b) / 2, (6f - 2b) / 2, (7f - 2b) / 2\n"
+        "  .byte (13f - 2b) / 2, (14f - 2b) / 2, (15f - 2b) / 2, (16f - 2b) / 2, (17f - 2b) / 2\n"
         "3:\n"
-        "  ldr r1, [r0, #56]\n"
-        "  cmp r10, r1\n"
-        "  bne 1b\n"
-        "  pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-        "  .size \\name, . - \\name\n"
-        ".endm\n"
-        "mote_depthwise mote_dsp_depthwise1, 1, r4\n"
-        "mote_depthwise mote_dsp_depthwise3, 3, r6\n"
-        "mote_depthwise mote_dsp_depthwise4, 4, r7\n"
-        "mote_depthwise mote_dsp_depthwise5, 5, r8\n"
-
-        /* Any number of pixels, any stride; stack: 0 bias, 4 the channel's first column.
-         * r4 rounding, r5 multiplier, r6 shift, r7 column, r8 out */
-        "mote_function mote_dsp_depthwise\n"
-        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "  sub sp, sp, #12\n"
-        "1:\n"
-        "  mote_decode\n"
-        "  mov r4, r1\n"
-        "  mov r5, r2\n"
-        "  mov r6, ip\n"
-        "  mote_bias r3\n"
-        "  str r3, [sp]\n"
-        "  mote_weights3\n"
-        "  ldr r7, [r0, #4]\n"
-        "  ldr r8, [r0, #48]\n"
-        "2:\n"
-        "  ldr r1, [sp]\n"
-        "  ldrd r2, r3, [r7]\n"
-        "  mote_first r1, r1\n"
-        "  ldrd r2, r3, [r7, #32]\n"
-        "  mote_second r1\n"
-        "  ldrd r2, r3, [r7, #64]\n"
-        "  mote_third r1\n"
-        "  add r2, r4, r1, asr #31\n"
-        "  lsl r1, r1, #1\n"
-        "  smmlar r1, r1, r5, r2\n"
-        "  asr r1, r1, r6\n"
-        "  ssat r1, #8, r1\n"
-        "  strb r1, [r8]\n"
-        "  ldr r1, [r0, #52]\n"
-        "  ldrd r2, r3, [r0, #88]\n"
-        "  add r8, r8, r1\n"
-        "  add r7, r7, r2\n"
-        "  cmp r7, r3\n"
-        "  bne 2b\n"
-        "  ldr r1, [r0, #84]\n"
-        "  ldr r7, [r0, #4]\n"
-        "  add r7, r7, r1\n"
-        "  add r3, r3, r1\n"
-        "  str r7, [r0, #4]\n"
-        "  str r3, [r0, #92]\n"
-        "  ldr r8, [r0, #48]\n"
-        "  ldr r1, [r0, #56]\n"
-        "  add r8, r8, #1\n"
-        "  str r8, [r0, #48]\n"
-        "  cmp r8, r1\n"
-        "  bne 1b\n"
-        "  add sp, sp, #12\n"
-        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
-        "  .size mote_dsp_depthwise, . - mote_dsp_depthwise\n"
+        "  ldrd r2, r3, [r1]\n"
+        "  mote_first r4\n"
+        "4:\n"
+        "  ldrd r2, r3, [r1, #32]\n"
+        "  mote_first r5\n"
+        "  mote_second r4\n"
+        "5:\n"
+        "  ldrd r2, r3, [r1, #64]\n"
+        "  mote_first r6\n"
+        "  mote_second r5\n"
+        "  mote_third r4\n"
+        "6:\n"
+        "  ldrd r2, r3, [r1, #96]\n"
+        "  mote_first r7\n"
+        "  mote_second r6\n"
+        "  mote_third r5\n"
+        "7:\n"
+        "  ldrd r2, r3, [r1, #128]\n"
+        "  mote_first r8\n"
+        "  mote_second r7\n"
+        "  mote_third r6\n"
+        "  ldrd r2, r3, [r1, #160]\n"
+        "  mote_second r8\n"
+        "  mote_third r7\n"
+        "  ldrd r2, r3, [r1, #192]\n"
+        "  mote_third r8\n"
+        "  b mote_dsp_sums\n"
+        "13:\n"
+        "  mote_pixel r4\n"
+        "14:\n"
+        "  mote_pixel r5\n"
+        "15:\n"
+        "  mote_pixel r6\n"
+        "16:\n"
+        "  mote_pixel r7\n"
+        "17:\n"
+        "  mote_pixel r8\n"
+        "  b mote_dsp_sums\n"
+        "  .size mote_dsp_windows3, . - mote_dsp_windows3\n"
         ".text\n");
+void mote_dsp_windows3(void);
 
-void mote_dsp_depthwise1(struct dsp_frame *f);
-void mote_dsp_depthwise3(struct dsp_frame *f);
-void mote_dsp_depthwise4(struct dsp_frame *f);
-void mote_dsp_depthwise5(struct dsp_frame *f);
-void mote_dsp_depthwise(struct dsp_frame *f);
-
-/* Blocks of nearly equal size; two pixels are rare and go one by one. A stride goes in one block where the
- * assembly makes the outputs, else pixel by pixel. */
-static uint32_t block_of(const struct mote_depthwise_job *d, const struct dsp_frame *f,
-                         uint32_t left) {
-  if (d->stride_w != 1) return f->general ? 1 : left;
-  if (left <= 2) return 1;
-  const uint32_t blocks = (left + 4) / 5;
-  return blocks == 1 ? left : (left + blocks - 1) / blocks; /* 3..5 */
+/* Output channels oc .. oc + channels - 1 over n pixels: blocks of nearly equal size. */
+static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
+                 uint32_t oc, uint32_t channels, uint32_t n, int8_t *out) {
+  for (uint32_t blocks = (n + 4) / 5, some; blocks; blocks--, n -= some) {
+    some = (n + blocks - 1) / blocks;
+    const uint32_t none = MOTE_ISA_BLOCK - some;
+    f->weights = d->weights + 9 * oc;
+    f->entry = none;
+    f->values = columns;
+    if (d->stride_w != 1)
+      f->entry += MOTE_ISA_BLOCK;
+    else /* the columns of the sums before are not read */
+      f->values = (const void *)((uintptr_t)columns - 32 * none);
+    mote_dsp_block(f, oc, channels, some, out);
+    columns += some * (f->column_step / 4);
+    out += some * f->out_step;
+  }
 }
 
-/* The next `channels` output channels over n pixels: columns of the first channel at `columns`, of the others
- * f->values_step bytes on. The frame goes on with the channels behind them. */
-static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
-                 uint32_t channels, uint32_t n, int8_t *out) {
-  static void (*const loops[5])(struct dsp_frame *) = {
-      mote_dsp_depthwise1, NULL, mote_dsp_depthwise3, mote_dsp_depthwise4, mote_dsp_depthwise5,
-  };
-  const int8_t *const weights = f->weights;
-  const void *const bias = f->bias;
-  const uint32_t *const words = f->words;
-  for (uint32_t done = 0;;) {
-    f->pixels = block_of(d, f, n - done);
-    const uint32_t *next = columns + f->pixels * (f->column_step / 4);
-    f->values = columns;
-    f->values_end = next;
-    f->out = out + done * f->out_step;
-    f->first_out = f->row_out + done * f->out_step;
-    f->out_end = f->out + channels;
-    if (d->stride_w != 1 && !f->general)
-      mote_dsp_depthwise(f);
+/* Channels of a strip: groups of four; what is left over is made with the last four once more. */
+static void strip3(const struct mote_depthwise_job *d, const struct strip *s,
+                   const struct three *t, struct dsp_frame *f, uint32_t n, int8_t *out) {
+  const uint32_t *columns = (const uint32_t *)d->scratch;
+  const uint32_t m = (uint32_t)d->multiplier;
+  for (int32_t c = 0; c < d->in_c; c += 4) {
+    if (c > d->in_c - 4) c = d->in_c - 4;
+    transpose_three(d, s, t, c);
+    uint32_t oc = (uint32_t)c * m;
+    if (m == 1)
+      run3(d, f, columns, oc, 4, n, out + oc);
     else
-      loops[f->pixels - 1](f);
-    done += f->pixels;
-    if (done == n) break;
-    columns = next;
-    f->weights = weights;
-    f->bias = bias;
-    f->words = words;
+      for (uint32_t i = 0; i < 4; i++, oc += m) run3(d, f, columns + 2 * i, oc, m, n, out + oc);
+  }
+}
+
+void mote_isa_depthwise_3x3__dsp(const struct mote_depthwise_job *d) {
+  const struct three t = three_rows(d);
+  struct dsp_frame f;
+  mote_dsp_frame_output(&f, d->output, d->params);
+  f.body = mote_dsp_windows3;
+  f.out_step = (uint32_t)(d->in_c * d->multiplier);
+  f.values_step = d->multiplier == 1 ? 8 : 0;
+  f.column_step = 32 * (uint32_t)d->stride_w;
+  int8_t *out = d->out;
+  for (int32_t x = 0, n; x < d->out_w; x += n, out += (uint32_t)n * f.out_step) {
+    n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
+    const struct strip s = strip_at(d, x, n);
+    strip3(d, &s, &t, &f, (uint32_t)n, out);
   }
 }
 
@@ -431,54 +371,28 @@ static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns,
   }
 }
 
-static __attribute__((noinline)) void strip3(const struct mote_depthwise_job *d,
-                                             const struct strip *s, uint32_t n, int8_t *out) {
+void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
+  const uint32_t words = mote_isa_column_words((uint32_t)d->kernel_h);
   const uint32_t *columns = (const uint32_t *)d->scratch;
-  const uint32_t multiplier = (uint32_t)d->multiplier;
-  struct dsp_frame f;
-  mote_dsp_frame_output(&f, d->output, d->params, 0);
-  f.weights = d->weights;
-  f.out_step = (uint32_t)d->in_c * multiplier;
-  f.row_out = out;
-  f.values_step = multiplier == 1 ? 8 : 0;
-  f.column_step = 32 * (uint32_t)d->stride_w;
-  for (int32_t c = 0; c < d->in_c; c += 4) {
-    const uint32_t group = d->in_c - c < 4 ? (uint32_t)(d->in_c - c) : 4;
-    transpose_columns(d, s, c);
-    if (multiplier == 1) {
-      run3(d, &f, columns, group, n, out);
-      out += group;
-    } else {
-      for (uint32_t i = 0; i < group; i++, out += multiplier)
-        run3(d, &f, columns + 2 * i, multiplier, n, out);
+  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
+  for (int32_t x = 0, n; x < d->out_w; x += n) {
+    n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
+    const struct strip s = strip_at(d, x, n);
+    int8_t *out = d->out + (uint32_t)x * out_c;
+    uint32_t oc = 0;
+    for (int32_t c = 0; c < d->in_c; c += 4) {
+      uint32_t *to = s.to;
+      int32_t at = s.first * d->in_c + c;
+      for (int32_t i = 0; i < s.inside; i++, at += d->in_c, to += column_step(d))
+        transpose_any(d, at, d->in_c - c, to);
+      for (uint32_t i = 0; i < 4 && c + (int32_t)i < d->in_c; i++)
+        for (int32_t m = 0; m < d->multiplier; m++, oc++)
+          run_any(d, columns + words * i, oc, n, out + oc, out_c);
     }
   }
 }
 
-/* Channels from c on. */
-static __attribute__((noinline)) void strip_any(const struct mote_depthwise_job *d,
-                                                const struct strip *s, int32_t c, int32_t n,
-                                                int8_t *out) {
-  const uint32_t words = mote_isa_column_words((uint32_t)d->kernel_h);
-  const uint32_t *columns = (const uint32_t *)d->scratch;
-  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
-  uint32_t oc = (uint32_t)(c * d->multiplier);
-  for (; c < d->in_c; c += 4) {
-    transpose_columns(d, s, c);
-    for (uint32_t i = 0; i < 4 && c + (int32_t)i < d->in_c; i++)
-      for (int32_t m = 0; m < d->multiplier; m++, oc++)
-        run_any(d, columns + words * i, oc, n, out + oc, out_c);
-  }
-}
-
 /* ---- kernels one column wide -------------------------------------------------------------- */
-
-/* Whether each window is one column within the row, read once: nothing is worth keeping in scratch. From two
- * rows on, weights of the first three channels of a group can be loaded beyond their own. */
-static int is_tall(const struct mote_depthwise_job *d) {
-  return d->kernel_w == 1 && d->multiplier == 1 && d->kernel_h >= 2 && d->pad_left == 0 &&
-         (d->out_w - 1) * d->stride_w < d->in_w;
-}
 
 /* Adds the windows of four channels to sums: `at` is where they begin in a row, w their weights. Rows that are
  * not there are 0, whatever weights they meet. */
@@ -516,41 +430,36 @@ static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job 
   sums[3] = e;
 }
 
-/* All whole groups of four channels. */
-static __attribute__((noinline)) void tall(const struct mote_depthwise_job *d) {
-  int32_t sums[4];
-  for (int32_t x = 0; x < d->out_w; x++) {
-    int8_t *out = d->out + x * d->in_c;
-    const int8_t *w = d->weights;
-    for (int32_t c = 0; c + 4 <= d->in_c; c += 4, w += 4 * d->kernel_h) {
-      for (int32_t i = 0; i < 4; i++)
-        sums[i] = mote_channel_bias(d->output, d->params, (uint32_t)(c + i));
-      tall_sums(d, x * d->stride_w * d->in_c + c, w, sums);
-      mote_dsp_channels(d->output, d->params, (uint32_t)c, sums, 4, out + c);
-    }
+/* Outputs of four channels of one pixel, from channel c on. */
+static void four_outputs(const struct mote_output *o, const void *params, uint32_t c,
+                         const int32_t *sums, int8_t *out) {
+  struct dsp_constants k;
+  if (mote_dsp_constants(&k, o, params)) {
+    for (uint32_t i = 0; i < 4; i++) mote_dsp_outputs(o, params, c + i, &sums[i], 1, out + i, 1);
+    return;
+  }
+  const uint32_t *words = k.words + c;
+  for (uint32_t n = 4; n; n--, sums++) {
+    const uint32_t word = *words++;
+    const int32_t less = (int32_t)(word & 3) + k.less_shift;
+    const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
+    const int32_t nudge = (int32_t)((uint32_t)k.zp_word << less) + (*sums >> 31);
+    const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
+    *out++ = saturate(smmlar(doubled, multiplier, nudge) >> (less + 1));
   }
 }
 
-void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
-  const int three = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1 && d->in_c >= 4;
-  int32_t c = 0;
-  if (is_tall(d)) {
-    tall(d);
-    c = d->in_c & ~3;
-    if (c == d->in_c) return;
-  }
-  struct strip s;
-  s.outer = s.middle = 0;
-  if (three_rows(d)) strip_rows(d, &s);
-  for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
-    const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
-    const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
-    strip_place(d, x * d->stride_w - d->pad_left, wide, &s);
-    int8_t *out = d->out + x * d->in_c * d->multiplier;
-    if (three)
-      strip3(d, &s, (uint32_t)n, out);
-    else
-      strip_any(d, &s, c, n, out);
+void mote_isa_depthwise_tall__dsp(const struct mote_depthwise_job *d) {
+  int32_t sums[4];
+  for (int32_t x = 0; x < d->out_w; x++) {
+    int8_t *out = d->out + x * d->in_c;
+    for (int32_t c = 0; c < d->in_c; c += 4) {
+      if (c > d->in_c - 4) c = d->in_c - 4; /* what is left over, with the last four once more */
+      for (int32_t i = 0; i < 4; i++)
+        sums[i] = mote_channel_bias(d->output, d->params, (uint32_t)(c + i));
+      tall_sums(d, x * d->stride_w * d->in_c + c, d->weights + c * d->kernel_h, sums);
+      four_outputs(d->output, d->params, (uint32_t)c, sums, out + c);
+    }
   }
 }
 

@@ -163,9 +163,12 @@ struct mote_conv_job {
   int8_t *out;       /* first pixel, channel 0 */
   uint32_t out_step; /* from pixel to pixel */
 };
+/* _patch: columns is 1, the quads of all pixels follow each other. _column: any. Apart, so that a program that
+ * needs only the one is linked without the other. */
 void mote_isa_conv__plain(const struct mote_conv_job *b);
-void mote_isa_conv__dsp(const struct mote_conv_job *b);
 void mote_isa_conv__v6m(const struct mote_conv_job *b);
+void mote_isa_conv_patch__dsp(const struct mote_conv_job *b);
+void mote_isa_conv_column__dsp(const struct mote_conv_job *b);
 
 /* ---- one vector through a dense layer ---------------------------------------- */
 struct mote_dense_job {
@@ -193,7 +196,11 @@ struct mote_depthwise_job {
   int32_t in_zp;
 };
 void mote_isa_depthwise__plain(const struct mote_depthwise_job *d);
+/* Three ways of the DSP extension, apart for the same reason. Any kernel; 3x3 without dilation over at least
+ * four channels; and kernels that mote_isa_depthwise_is_tall. */
 void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d);
+void mote_isa_depthwise_3x3__dsp(const struct mote_depthwise_job *d);
+void mote_isa_depthwise_tall__dsp(const struct mote_depthwise_job *d);
 
 /* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
 static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
@@ -228,19 +235,26 @@ void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32
 #if MOTE_ISA_DSP
 #define mote_isa_add_row   mote_isa_add_row__dsp
 #define mote_isa_widen     mote_isa_widen__dsp
-#define mote_isa_conv      mote_isa_conv__dsp
+#define mote_isa_conv_patch  mote_isa_conv_patch__dsp
+#define mote_isa_conv_column mote_isa_conv_column__dsp
 #define mote_isa_dense     mote_isa_dense__dsp
 #define mote_isa_depthwise mote_isa_depthwise__dsp
+#define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
+#define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
 #else
 #define mote_isa_add_row mote_isa_add_row__plain
 #define mote_isa_widen   mote_isa_widen__plain
 #if MOTE_ISA_V6M
-#define mote_isa_conv mote_isa_conv__v6m
+#define mote_isa_conv_patch  mote_isa_conv__v6m
+#define mote_isa_conv_column mote_isa_conv__v6m
 #else
-#define mote_isa_conv mote_isa_conv__plain
+#define mote_isa_conv_patch  mote_isa_conv__plain
+#define mote_isa_conv_column mote_isa_conv__plain
 #endif
 #define mote_isa_dense     mote_isa_dense__plain
 #define mote_isa_depthwise mote_isa_depthwise__plain
+#define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
+#define mote_isa_depthwise_tall mote_isa_depthwise__plain
 #endif
 
 #endif

@@ -27,11 +27,16 @@ struct layout {
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* Whether windows share columns. */
+static int is_shared(const struct mote_conv2d_s8 *p) {
+  return p->kernel_w > 1 && p->in_c % 4 == 0;
+}
+
 /* needs: window and products checked below 2^24 and 2^32 (mote_conv2d_s8_check). */
 static struct layout layout_of(const struct mote_conv2d_s8 *p) {
   const uint32_t tall = (uint32_t)p->kernel_h * p->in_c;
   struct layout l;
-  l.shared = p->kernel_w > 1 && p->in_c % 4 == 0;
+  l.shared = is_shared(p);
   l.gathered = p->in_c % 4 != 0;
   l.bytes = 0;
   l.columns = l.shared ? p->kernel_w : 1;
@@ -170,7 +175,7 @@ static void run_patches(const struct mote_conv2d_s8 *p, const struct layout *l,
     }
     b.values = strip;
     b.out = out + (size_t)done * p->out_c;
-    mote_isa_conv(&b);
+    mote_isa_conv_patch(&b);
   }
 }
 
@@ -190,7 +195,7 @@ static void run_shared(const struct mote_conv2d_s8 *p, const struct layout *l,
       for (uint32_t done = 0; done < n; done += b.pixels) {
         b.pixels = block_of(n - done);
         b.out = out;
-        mote_isa_conv(&b);
+        mote_isa_conv_column(&b);
         b.values += (size_t)b.pixels * b.position_step;
         out += (size_t)b.pixels * p->out_c;
       }
@@ -198,16 +203,27 @@ static void run_shared(const struct mote_conv2d_s8 *p, const struct layout *l,
   }
 }
 
-static void row(const void *params, const void *const *rows, void *state, void *out) {
+static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
   const struct layout l = layout_of(p);
-  if (l.shared)
-    run_shared(p, &l, rows, (uint32_t *)state, (int8_t *)out);
-  else
-    run_patches(p, &l, rows, (uint32_t *)state, (int8_t *)out);
+  run_patches(p, &l, rows, (uint32_t *)state, (int8_t *)out);
+}
+static void row_column(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
+  const struct layout l = layout_of(p);
+  run_shared(p, &l, rows, (uint32_t *)state, (int8_t *)out);
+}
+
+unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) { return is_shared(p) ? 1 : 0; }
+
+static void row(const void *params, const void *const *rows, void *state, void *out) {
+  (is_shared((const struct mote_conv2d_s8 *)params) ? row_column : row_patch)(params, rows, state,
+                                                                              out);
 }
 
 const struct mote_kernel mote_kernel_conv2d_s8 = {NULL, row, NULL};
+const struct mote_kernel mote_kernel_conv2d_s8__patch = {NULL, row_patch, NULL};
+const struct mote_kernel mote_kernel_conv2d_s8__column = {NULL, row_column, NULL};
 
 size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
   const struct layout l = layout_of(p);

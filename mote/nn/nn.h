@@ -180,6 +180,21 @@ enum mote_kernel_number {
   MOTE_KERNEL_COUNT
 };
 
+/* Kernels of which a program may need only a part: mote_kernel_<stem>__<form> serves exactly the params of which
+ * mote_<stem>_form gives its number, mote_kernel_<stem> all of them. An emitted program whose steps have one
+ * form names that, so that a linker drops the others. */
+#define MOTE_NN_FORMS(X)                                                                           \
+  X(conv2d_s8, mote_conv2d_s8, 0, patch)                                                           \
+  X(conv2d_s8, mote_conv2d_s8, 1, column)                                                          \
+  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 0, any)                                         \
+  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 1, 3x3)                                         \
+  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)
+#define X(stem, params, number, form) extern const struct mote_kernel mote_kernel_##stem##__##form;
+MOTE_NN_FORMS(X)
+#undef X
+unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p);
+unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p);
+
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
  * every number in params is hostile there, and OK proves that begin, row and end read and write only what
  * struct mote_bounds grants, whatever the constants and activations are. mote_<stem>_state_bytes: need of
