@@ -520,16 +520,34 @@ static void emit_constants(struct emitter *m) {
   if (tail.count > 0) emit_array(m, "    ", &tail, m->c->plan + tail.offset);
 }
 
+/* "__<form>" where all steps of a kernel have the same form (mote/nn/nn.h), else "". */
+static const char *form_of(const struct emitter *m, unsigned kernel) {
+  unsigned forms = 0;
+  const char *name = "";
+  for (int i = 0; i < m->plan->n_steps; i++) {
+    const void *params = m->c->plan + m->steps[i].params;
+    if (m->steps[i].kernel != kernel) continue;
+    if (kernel == MOTE_KERNEL_conv2d_s8) forms |= 1u << mote_conv2d_s8_form(params);
+    if (kernel == MOTE_KERNEL_depthwise_conv2d_s8)
+      forms |= 1u << mote_depthwise_conv2d_s8_form(params);
+  }
+#define X(stem, params, number, form)                                                              \
+  if (kernel == MOTE_KERNEL_##stem && forms == 1u << (number)) name = "__" #form;
+  MOTE_NN_FORMS(X)
+#undef X
+  return name;
+}
+
 static void emit_kernels(struct emitter *m) {
   struct text *t = m->out;
-  text_printf(t, "/* Only what this model uses: the linker drops every other kernel. */\n"
+  text_printf(t, "/* Only what this model uses: the linker drops all else. */\n"
                  "static const struct mote_kernel *const kernels[MOTE_KERNEL_COUNT] = {\n");
   for (unsigned kernel = 0; kernel < MOTE_KERNEL_COUNT; kernel++) {
     int i = 0;
     while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
     if (i < m->plan->n_steps)
-      text_printf(t, "    [MOTE_KERNEL_%s] = &mote_kernel_%s,\n", kernel_stem(kernel),
-                  kernel_stem(kernel));
+      text_printf(t, "    [MOTE_KERNEL_%s] = &mote_kernel_%s%s,\n", kernel_stem(kernel),
+                  kernel_stem(kernel), form_of(m, kernel));
   }
   text_add(t, "};\n\n");
 }
