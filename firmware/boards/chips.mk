@@ -11,8 +11,8 @@
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m4       := mote/isa/% mote/dsp/%
-CHIP_HOTFLAGS_cortex-m4  := -Os -fno-tree-loop-distribute-patterns
+CHIP_HOT_cortex-m4       := mote/dsp/%
+CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m4      := m4
 CHIP_PACK_cortex-m4      := PLAIN
 CHIP_POINTER_cortex-m4   := 4
@@ -23,7 +23,7 @@ CHIP_BOARD_cortex-m4     := mps2
 # access is made to trap there, and the program's instructions are checked to be ARMv6-M's.
 CHIP_CC_cortex-m0plus    := arm-none-eabi-gcc
 CHIP_AR_cortex-m0plus    := arm-none-eabi-ar
-CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os
+CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
 CHIP_HOT_cortex-m0plus   := mote/isa/% mote/dsp/%
 CHIP_HOTFLAGS_cortex-m0plus := -O3
 CHIP_CORE_cortex-m0plus  := m0plus

@@ -171,15 +171,15 @@ void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, cons
 /* Four channels at once, so that a widened activation serves four weights: 25 instructions for 16 MAC. The
  * vector is read as it lies; what is left of it is put together byte by byte, weights being padded with 0. */
 struct dense_frame {
-  const int8_t *weights;       /*  0: of the next four channels */
-  const int8_t *in, *end;      /*  4, 8: end of the whole quads */
-  uint32_t step, minus;        /* 12: from channel to channel, 16: the zero point twice, negative */
-  uint32_t left;               /* 20: values behind the whole quads */
-  struct dsp_constants next;   /* 24 */
-  int8_t *out;                 /* 44 */
-  const int8_t *out_end;       /* 48 */
-  uint32_t general;            /* 52 */
-  int32_t sums[4];             /* 56 */
+  const int8_t *weights;     /*  0: of the next four channels */
+  const int8_t *in, *end;    /*  4, 8: end of the whole quads */
+  uint32_t step, minus;      /* 12: from channel to channel, 16: the zero point twice, negative */
+  uint32_t left;             /* 20: values behind the whole quads */
+  struct dsp_constants next; /* 24 */
+  int8_t *out;               /* 44 */
+  const int8_t *out_end;     /* 48 */
+  uint32_t general;          /* 52 */
+  int32_t sums[4];           /* 56 */
   const struct mote_dense_job *job;
 };
 typedef char dense_frame_layout[offsetof(struct dense_frame, sums) == 56 ? 1 : -1];

@@ -97,7 +97,8 @@ struct dsp_constants {
 };
 
 /* Those of channel 0. Returns whether outputs must be made in C: layers that are wide or clamp inside int8. */
-uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, const void *params);
+uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o,
+                            const void *params);
 
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in
  * the comments; it keeps a pointer to its frame at [sp], and in r0 where it says so. A block's P pixels have
@@ -153,9 +154,9 @@ void mote_dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t
   ".endm\n"                                                                                        \
   ".macro mote_finish s\n"                                                                         \
   "  add lr, r1, \\s, asr #31\n"                                                                   \
-  "  lsls \\s, \\s, #1\n"                                                                           \
+  "  lsls \\s, \\s, #1\n"                                                                          \
   "  smmlar \\s, \\s, r2, lr\n"                                                                    \
-  "  asrs \\s, \\s, r3\n"                                                                           \
+  "  asrs \\s, \\s, r3\n"                                                                          \
   "  ssat \\s, #8, \\s\n"                                                                          \
   ".endm\n"
 

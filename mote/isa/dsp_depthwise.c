@@ -282,8 +282,8 @@ static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const 
 }
 
 /* Channels of a strip: groups of four; what is left over is made with the last four once more. */
-static void strip3(const struct mote_depthwise_job *d, const struct strip *s,
-                   const struct three *t, struct dsp_frame *f, uint32_t n, int8_t *out) {
+static void strip3(const struct mote_depthwise_job *d, const struct strip *s, const struct three *t,
+                   struct dsp_frame *f, uint32_t n, int8_t *out) {
   const uint32_t *columns = (const uint32_t *)d->scratch;
   const uint32_t m = (uint32_t)d->multiplier;
   for (int32_t c = 0; c < d->in_c; c += 4) {

@@ -233,12 +233,12 @@ void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint
 void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 
 #if MOTE_ISA_DSP
-#define mote_isa_add_row   mote_isa_add_row__dsp
-#define mote_isa_widen     mote_isa_widen__dsp
-#define mote_isa_conv_patch  mote_isa_conv_patch__dsp
-#define mote_isa_conv_column mote_isa_conv_column__dsp
-#define mote_isa_dense     mote_isa_dense__dsp
-#define mote_isa_depthwise mote_isa_depthwise__dsp
+#define mote_isa_add_row        mote_isa_add_row__dsp
+#define mote_isa_widen          mote_isa_widen__dsp
+#define mote_isa_conv_patch     mote_isa_conv_patch__dsp
+#define mote_isa_conv_column    mote_isa_conv_column__dsp
+#define mote_isa_dense          mote_isa_dense__dsp
+#define mote_isa_depthwise      mote_isa_depthwise__dsp
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
 #else
@@ -251,8 +251,8 @@ void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32
 #define mote_isa_conv_patch  mote_isa_conv__plain
 #define mote_isa_conv_column mote_isa_conv__plain
 #endif
-#define mote_isa_dense     mote_isa_dense__plain
-#define mote_isa_depthwise mote_isa_depthwise__plain
+#define mote_isa_dense          mote_isa_dense__plain
+#define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
 #endif

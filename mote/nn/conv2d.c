@@ -28,9 +28,7 @@ struct layout {
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* Whether windows share columns. */
-static int is_shared(const struct mote_conv2d_s8 *p) {
-  return p->kernel_w > 1 && p->in_c % 4 == 0;
-}
+static int is_shared(const struct mote_conv2d_s8 *p) { return p->kernel_w > 1 && p->in_c % 4 == 0; }
 
 /* needs: window and products checked below 2^24 and 2^32 (mote_conv2d_s8_check). */
 static struct layout layout_of(const struct mote_conv2d_s8 *p) {

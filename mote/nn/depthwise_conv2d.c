@@ -54,8 +54,8 @@ unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p)
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
-  static void (*const rows_of[])(const void *, const void *const *, void *, void *) = {
-      row_any, row_3x3, row_tall};
+  static void (*const rows_of[])(const void *, const void *const *, void *,
+                                 void *) = {row_any, row_3x3, row_tall};
   rows_of[mote_depthwise_conv2d_s8_form((const struct mote_depthwise_conv2d_s8 *)params)](
       params, rows, state, out);
 }

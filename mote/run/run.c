@@ -45,11 +45,10 @@ void mote_reset(struct mote_model *model) {
   const struct mote_variable *v = table(plan, plan->variables);
   for (unsigned i = 0; i < plan->n_variables; i++, v++) {
     const struct mote_tensor *t = tensor(plan, v->tensor);
-    const size_t n = (size_t)t->rows * t->row_bytes;
-    if (v->value != 0)
-      memcpy(bytes_of(model, t), table(plan, v->value), n);
-    else
-      memset(bytes_of(model, t), v->fill, n);
+    const uint8_t *from = v->value != 0 ? table(plan, v->value) : NULL;
+    uint8_t *to = bytes_of(model, t);
+    /* Not memcpy and memset: these few bytes would bring some hundred bytes of library into every program. */
+    for (size_t n = (size_t)t->rows * t->row_bytes; n != 0; n--) *to++ = from ? *from++ : v->fill;
   }
   model->fed = 0;
 }
@@ -96,8 +95,11 @@ static int32_t rows_made(const struct run *r, unsigned s, unsigned calls_at,
   return maker->output == edge->tensor ? (int32_t)((uint32_t)calls * maker->rows_out) : 0;
 }
 
+/* Kernels run deep in the executor's frames, so what returns before they run is kept out of those. */
+#define APART __attribute__((noinline)) static
+
 /* Whether every row that the next call of step s reads exists; calls_at: the place of its counter. */
-static int is_ready(const struct run *r, unsigned s, unsigned calls_at) {
+APART int is_ready(const struct run *r, unsigned s, unsigned calls_at) {
   const struct mote_step *step = &r->steps[s];
   const unsigned call = r->calls[calls_at];
   if (call >= step->calls) return 0;
@@ -112,8 +114,8 @@ static int is_ready(const struct run *r, unsigned s, unsigned calls_at) {
 
 /* Writes the row pointers of one edge; returns where the next edge's begin. One remainder at most is taken:
  * the divider of a small core is slow or absent. */
-static const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
-                                  const void **out) {
+APART const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
+                                 const void **out) {
   const struct mote_tensor *t = &r->tensors[edge->tensor];
   const uint8_t *home =
       (t->offset & MOTE_CONSTANT) != 0 ? (const uint8_t *)r->model->plan : r->model->arena;
@@ -185,7 +187,7 @@ static void run_segment(struct run *r, unsigned first, unsigned last) {
 static void run_fed_segment(struct run *r, const struct mote_segment *segment, unsigned first,
                             int begin) {
   r->calls = (uint16_t *)(void *)(r->model->arena + segment->counters);
-  if (begin) memset(r->calls, 0, segment->steps * sizeof *r->calls);
+  for (unsigned i = 0; begin && i < segment->steps; i++) r->calls[i] = 0;
   run_segment(r, first, first + segment->steps - 1u);
 }
 
