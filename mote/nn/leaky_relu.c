@@ -15,7 +15,7 @@ static void row(const void *params, const void *const *rows, void *state, void *
   for (uint32_t i = 0; i < p->n; i++) {
     const int32_t value = x[i] - p->in_zp;
     const int32_t q = value >= 0 ? scaled(value, p->up_multiplier, p->up_shift)
-                                  : scaled(value, p->down_multiplier, p->down_shift);
+                                 : scaled(value, p->down_multiplier, p->down_shift);
     y[i] = (int16_t)mote_clamp(mote_wrap_add(q, p->out_zp), INT16_MIN, INT16_MAX);
   }
 }

@@ -24,6 +24,8 @@
 #define MOTE_NN_H
 
 #include "mote/base/base.h"
+#include "mote/nn/fixed16.h"
+#include "mote/nn/sequence.h"
 
 /* The code of an operator. In a table indexed by enum mote_kernel_number (mote/run), or one of an emitted
  * program's own that holds only what the program uses. */
@@ -157,6 +159,8 @@ struct mote_softmax_s8 {
   uint16_t rows, c;
   uint16_t reserved2;
 };
+
+/* softmax_s16_of_s8: the same to int16 (scale 1/65536, zero point -32768). Not in place. */
 
 /* RESHAPE that the planner could not turn into a view: copies `bytes`. alias: out may be rows[0]. */
 struct mote_copy {
