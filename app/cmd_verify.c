@@ -161,10 +161,10 @@ static bool report(struct command_line *c, const struct verify *v) {
 }
 
 static bool gather(struct command_line *c, struct verify *v) {
-  static const char *const all[] = {"host", "cortex-m4", "cortex-m0plus"};
+  static const char *const all[] = {"host", "cortex-m4", "cortex-m0plus", "cortex-m55"};
   const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
                                           .pointer_bytes = (int)sizeof(void *)};
-  const int n = v->targets.count ? v->targets.count : 3;
+  const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
       !bundle_read_inputs(c->arena, v->model.graph, &v->in, &v->inputs, &c->err) ||
@@ -185,7 +185,7 @@ static bool gather(struct command_line *c, struct verify *v) {
 int cmd_verify(int argc, char **argv) {
   struct verify v = {.n = 0};
   const struct option_spec options[] = {
-      {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host, cortex-m4, cortex-m0plus",
+      {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host and every chip",
        &v.targets},
       {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &v.in},
       {0},

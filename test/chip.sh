@@ -1,6 +1,6 @@
 #!/bin/sh
 # mote build, bench and verify as a user calls them: outputs and layers against the reference kernels' golden files,
-# on both chips; what build leaves builds without Mote; wrong input ends with code 1 and a message.
+# on every chip; what build leaves builds without Mote; wrong input ends with code 1 and a message.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 MOTE=${MOTE:-$PWD/build/mote}
@@ -22,7 +22,7 @@ models=build/shared/models/reference golden=build/shared/golden/reference
 
 for name in mlperf_tiny/kws_ref_model mlperf_tiny/pretrainedResnet_quant mlperf_tiny/vww_96_int8 mlperf_tiny/ad01_int8 \
   mlperf_tiny/str_ww_ref_model tflm/hello_world_int8 tflm/simple_add_model tflm/micro_speech_quantized tflm/person_detect; do
-  for target in cortex-m4 cortex-m0plus; do
+  for target in cortex-m4 cortex-m0plus cortex-m55; do
     base=$(basename $name)
     rm -rf "$dir/layers"
     if ! "$MOTE" bench "$models/$name.tflite" --target $target -q -o "$dir/out" --layers "$dir/layers" >"$dir/log" 2>&1; then
@@ -45,7 +45,7 @@ done
 
 kws=$models/mlperf_tiny/kws_ref_model.tflite
 "$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
-is "five witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 5
+is "six witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 6
 is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
 
 "$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench"; is "bench ends with 0" $? 0
@@ -84,7 +84,7 @@ if "$MOTE_SHARED/unpack" build/shared data/spoken-digits >/dev/null 2>&1; then
     is "features and network on $board equal this machine's" $? 0
     is "features on $board are counted apart" "$(grep -o '"features": *.' "$dir/bench" | head -n 1 | tail -c 2)" "{"
   done
-  for target in cortex-m4 cortex-m0plus; do
+  for target in cortex-m4 cortex-m0plus cortex-m55; do
     rm -rf "$dir/keyword"
     ( cd "$dir/speech" && "$MOTE" build --target $target -o "$dir/keyword" -q && cp "$home"/firmware/examples/decide/* "$dir/keyword/" &&
       make -s -C "$dir/keyword" -f decide.mk run ) >"$dir/log" 2>&1

@@ -68,6 +68,11 @@ static void test_cortex_m4(void **s) {
   compare("-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16", "mps2-an386");
 }
 
+static void test_cortex_m55(void **s) {
+  (void)s;
+  compare("-mcpu=cortex-m55 -mfloat-abi=hard -fno-tree-vectorize", "mps3-an547");
+}
+
 /* On a core that can trap unaligned access, with the trap set, and on an ARMv6-M. */
 static void test_cortex_m0plus(void **s) {
   (void)s;
@@ -79,6 +84,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cortex_m4),
       cmocka_unit_test(test_cortex_m0plus),
+      cmocka_unit_test(test_cortex_m55),
   };
   return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
 }

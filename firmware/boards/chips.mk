@@ -7,7 +7,7 @@
 #   PACK POINTER  layout of packed weights (mote/isa/isa.h) and bytes of a pointer
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
 #   SMALL         QEMU's board with the core itself, where small programs run again
-#   BOARD         folder of the start-up code and linker script
+#   START BOARD   folder of the start-up code and sections, and of the linker script with the memory map
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -fno-tree-loop-distribute-patterns
@@ -17,6 +17,7 @@ CHIP_CORE_cortex-m4      := m4
 CHIP_PACK_cortex-m4      := PLAIN
 CHIP_POINTER_cortex-m4   := 4
 CHIP_MACHINE_cortex-m4   := mps2-an386
+CHIP_START_cortex-m4     := cortex-m
 CHIP_BOARD_cortex-m4     := mps2
 
 # QEMU's Cortex-M0 board has 16 KiB of RAM, so programs run on a Cortex-M3, which accepts more: unaligned
@@ -31,7 +32,21 @@ CHIP_PACK_cortex-m0plus  := PLAIN
 CHIP_POINTER_cortex-m0plus := 4
 CHIP_MACHINE_cortex-m0plus := mps2-an385
 CHIP_SMALL_cortex-m0plus := microbit
+CHIP_START_cortex-m0plus := cortex-m
 CHIP_BOARD_cortex-m0plus := mps2
+
+# The vectoriser stays off: Helium's float instructions flush subnormal numbers to zero, which the scalar ones do not.
+CHIP_CC_cortex-m55       := arm-none-eabi-gcc
+CHIP_AR_cortex-m55       := arm-none-eabi-ar
+CHIP_FLAGS_cortex-m55    := -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -Os -fno-tree-vectorize
+CHIP_HOT_cortex-m55      := mote/isa/% mote/dsp/%
+CHIP_HOTFLAGS_cortex-m55 := -O2
+CHIP_CORE_cortex-m55     := none
+CHIP_PACK_cortex-m55     := PLAIN
+CHIP_POINTER_cortex-m55  := 4
+CHIP_MACHINE_cortex-m55  := mps3-an547
+CHIP_START_cortex-m55    := cortex-m
+CHIP_BOARD_cortex-m55    := mps3
 
 # The machine that builds: the emitted C as a program of its own, not counted.
 CHIP_CC_host             := gcc

@@ -27,7 +27,8 @@ struct emulate_target {
   const char *machine;         /* QEMU's name; "" = the program runs on this machine, uncounted */
   const char *
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */
-  const char *start; /* folder of start-up code and linker script in firmware/boards */
+  const char *start; /* folder of start-up code and sections in firmware/boards */
+  const char *board; /* folder of the linker script, which has the memory map */
   const char *pack;  /* layout of weights: "PLAIN" (mote/isa/isa.h: MOTE_PACK_*) */
   enum emulate_core core;
   int pointer_bytes;

@@ -41,6 +41,13 @@ void emulate_estimate(const struct emulate_count *count, const struct emulate_bo
       .milliseconds = unknown(none),
       .energy_uj = unknown(none),
       .battery_days = unknown(none)};
+  /* Counted, but no instruction has a cost: chips.mk says CORE none. */
+  if (count->instructions && !(count->cycles_high > 0)) {
+    estimate->cycles = unknown("no timings of this core's instructions are published");
+    if (board)
+      estimate->milliseconds = estimate->energy_uj = estimate->battery_days = estimate->cycles;
+    return;
+  }
   if (!board) return;
   if (!board->wait_factor.known) {
     estimate->milliseconds = estimate->energy_uj = estimate->battery_days =

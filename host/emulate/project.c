@@ -37,6 +37,7 @@ static const char *makefile(struct arena *a, const char *title, const struct emu
                "firmware/.\n");
   text_printf(&t, "CC      := %s\n", target->compiler);
   text_printf(&t, "FLAGS   := %s\n", target->flags);
+  if (chip) text_printf(&t, "MACHINE := %s\n", target->machine);
   /* One arithmetic on every machine: no contraction to fused multiply-add. */
   text_add(&t,
            "CFLAGS  := -std=c99 -I. -ffp-contract=off -fno-strict-aliasing -ffunction-sections \\\n"
@@ -45,7 +46,7 @@ static const char *makefile(struct arena *a, const char *title, const struct emu
     text_printf(&t,
                 "LDFLAGS := -nostartfiles -Wl,--gc-sections -Wl,--defsym=stack_bytes=%d \\\n"
                 "           -T firmware/boards/%s/link.ld\n",
-                stack_bytes ? stack_bytes : 4096, target->start);
+                stack_bytes ? stack_bytes : 4096, target->board);
   else
     text_add(&t, "LDFLAGS := -Wl,--gc-sections\n");
   add_sources(&t, sources, n_sources);
@@ -88,7 +89,8 @@ bool emulate_project(struct arena *a, const char *dir, const char *title,
       "firmware/harness/program.h",
       chip ? "firmware/harness/port_semihosting.c" : "firmware/harness/port_stdio.c",
       chip ? arena_printf(a, "firmware/boards/%s/start.c", target->start) : NULL,
-      chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->start) : NULL,
+      chip ? arena_printf(a, "firmware/boards/%s/sections.ld", target->start) : NULL,
+      chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->board) : NULL,
   };
   for (size_t i = 0; i < sizeof harness / sizeof *harness; i++)
     if (harness[i] && !copy(a, home, dir, harness[i], e)) return false;

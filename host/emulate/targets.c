@@ -31,6 +31,7 @@ static struct emulate_target *target_of(struct emulate_target *list, int *count,
                                .machine = "",
                                .small_machine = "",
                                .start = "",
+                               .board = "",
                                .pack = "PLAIN",
                                .pointer_bytes = 4};
   return t;
@@ -54,7 +55,7 @@ static bool set_fact(struct emulate_target *t, const char *fact, const char *val
   const struct text_key texts[] = {
       {"CC", &t->compiler},        {"FLAGS", &t->flags},     {"HOT", &t->hot},
       {"HOTFLAGS", &t->hot_flags}, {"MACHINE", &t->machine}, {"SMALL", &t->small_machine},
-      {"PACK", &t->pack},          {"BOARD", &t->start},
+      {"PACK", &t->pack},          {"START", &t->start},     {"BOARD", &t->board},
   };
   if (set_text(texts, sizeof texts / sizeof *texts, fact, value)) return true;
   if (!strcmp(fact, "POINTER"))

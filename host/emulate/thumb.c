@@ -17,12 +17,32 @@ static int bits_set(uint32_t x) {
  * branch is. */
 struct shape {
   enum emulate_class class;
-  bool armv6m, transfers, divides_float, accumulates_float, calls, returns_by_pop, system;
+  bool transfers, divides_float, accumulates_float, calls, returns_by_pop, system;
   int moved; /* registers of a multiple transfer; 0: not one */
 };
 
+/* What ARMv6-M has of the instructions of two and of four bytes.
+ * source: ARMv6-M Architecture Reference Manual (DDI 0419), A5.2 and A5.3. */
+static bool armv6m_16(uint32_t op) {
+  if (op >= 0x4700 && op < 0x4800) return (op & 7) == 0;           /* BX, BLX; not BXNS, BLXNS */
+  if ((op & 0xF500) == 0xB100) return false;                       /* CBZ, CBNZ */
+  if (op >= 0xB600 && op < 0xB800) return (op & 0xFFEF) == 0xB662; /* CPSIE i, CPSID i */
+  if (op >= 0xB800 && op < 0xB900) return false;
+  if (op >= 0xBA80 && op < 0xBAC0) return false;           /* HLT */
+  if (op >= 0xBF00 && op < 0xC000) return (op & 0xF) == 0; /* hints; not IT */
+  return op < 0xE800;
+}
+static bool armv6m_32(uint32_t hi, uint32_t lo) {
+  if ((hi & 0xF800) != 0xF000) return false;
+  if ((lo & 0xD000) == 0xD000) return true;                              /* BL */
+  if ((hi & 0xFFF0) == 0xF380) return (lo & 0xFF00) == 0x8800;           /* MSR */
+  if (hi == 0xF3EF) return (lo & 0xF000) == 0x8000;                      /* MRS */
+  if (hi == 0xF3BF) return lo == 0x8F4F || lo == 0x8F5F || lo == 0x8F6F; /* DSB DMB ISB */
+  return (hi & 0xFFF0) == 0xF7F0 && (lo & 0xF000) == 0xA000;             /* UDF */
+}
+
 static struct shape shape_16(uint32_t op) {
-  struct shape s = {.class = EMULATE_OTHER, .armv6m = true};
+  struct shape s = {.class = EMULATE_OTHER};
   if (op >= 0x4340 && op < 0x4380)
     s.class = EMULATE_MULTIPLY;
   else if (op >= 0x4400 && op < 0x4700) {
@@ -35,18 +55,16 @@ static struct shape shape_16(uint32_t op) {
     s.class = load ? EMULATE_LOAD : EMULATE_STORE;
     s.transfers = true;
   } else if (op >= 0xB000 && op < 0xC000) {
-    if ((op & 0xF500) == 0xB100) {
+    if ((op & 0xF500) == 0xB100)
       s.class = EMULATE_BRANCH; /* CBZ, CBNZ */
-      s.armv6m = false;
-    } else if ((op & 0xFE00) == 0xB400) {
+    else if ((op & 0xFE00) == 0xB400) {
       s.class = EMULATE_STORE;
       s.moved = bits_set(op & 0x1FF);
     } else if ((op & 0xFE00) == 0xBC00) {
       s.returns_by_pop = (op & 0x100) != 0;
       s.class = s.returns_by_pop ? EMULATE_BRANCH : EMULATE_LOAD;
       s.moved = bits_set(op & 0x1FF);
-    } else if ((op & 0xFF00) == 0xBF00 && (op & 0xF))
-      s.armv6m = false; /* IT */
+    }
   } else if (op >= 0xC000 && op < 0xD000) {
     s.class = op & 0x0800 ? EMULATE_LOAD : EMULATE_STORE;
     s.moved = bits_set(op & 0xFF);
@@ -96,7 +114,6 @@ static struct shape shape_32(uint32_t hi, uint32_t lo) {
     s.calls = (lo & 0xD000) == 0xD000;
     s.system = (lo & 0xD000) == 0x8000 && (hi & 0x0380) == 0x0380;
     s.class = s.system ? EMULATE_OTHER : EMULATE_BRANCH;
-    s.armv6m = s.calls || (s.system && (hi >= 0xF380 && hi < 0xF3F0));
   } else if ((hi & 0xFE00) == 0xF800) {
     s.class = hi & 0x10 ? EMULATE_LOAD : EMULATE_STORE;
     s.transfers = true;
@@ -162,7 +179,7 @@ struct thumb thumb_decode(const uint8_t *at, size_t left, enum emulate_core core
   const struct shape s = wide ? shape_32(hi, lo) : shape_16(hi);
   if (wide) t.size = 4;
   t.class = s.class;
-  t.armv6m = s.armv6m;
+  t.armv6m = wide ? armv6m_32(hi, lo) : armv6m_16(hi);
   t.transfers = s.transfers;
   if (core == EMULATE_CORE_M4) cost_m4(&t, &s);
   if (core == EMULATE_CORE_M0PLUS) cost_m0plus(&t, &s);

@@ -19,7 +19,7 @@ static void leave(uint32_t code) {
 
 static void reset(void) {
   for (char *p = chip_bss_start; p != chip_bss_end; p++) *p = 0;
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
+#if !defined(__ARM_ARCH_6M__)
   *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: the FPU, where there is one */
 #else
   *(volatile uint32_t *)0xE000ED14 |= 1u << 3; /* CCR.UNALIGN_TRP, on a core that has it */

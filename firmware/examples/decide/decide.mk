@@ -6,5 +6,5 @@ build/decide.elf: $(PARTS:%.c=build/%.o)
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 .PHONY: run
 run: build/decide.elf
-	qemu-system-arm -M $(if $(findstring m0plus,$(FLAGS)),mps2-an385,mps2-an386) -display none -monitor none -serial none \
+	qemu-system-arm -M $(MACHINE) -display none -monitor none -serial none \
 	  -semihosting-config enable=on,target=native -kernel $<

@@ -1,13 +1,13 @@
 /* start: reset, faults and the interrupt table of an emulated Cortex-M chip (QEMU mps2-an385, mps2-an386,
- * microbit). Copies .data, clears .bss, makes unaligned access trap where the chip's own core would, enables
- * the FPU where there is one.
+ * mps3-an547, microbit). Copies .data, clears .bss, makes unaligned access trap where the chip's own core would, enables
+ * the FPU where there is one, with subnormal numbers, NaNs as they come and rounding to nearest.
  *
  * A fault ends the program with exit code FAULT, after writing the fault's registers to mote.fault. */
 #include "firmware/harness/port.h"
 
 enum { FAULT = 70 };
 
-extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_high[];
+extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_low[], stack_high[];
 int main(void);
 void start_reset(void) __attribute__((noreturn));
 void start_fault(const uint32_t *frame) __attribute__((noreturn, used));
@@ -16,6 +16,12 @@ void start_fault(const uint32_t *frame) __attribute__((noreturn, used));
 #define SCB_CPACR ((volatile uint32_t *)0xE000ED88u)
 #define SCB_CFSR  ((volatile uint32_t *)0xE000ED28u)
 #define SCB_BFAR  ((volatile uint32_t *)0xE000ED38u)
+
+/* FPSCR: flush to zero, default NaN, flush to zero in half precision, rounding mode. */
+#define FPSCR_FZ    (1u << 24)
+#define FPSCR_DN    (1u << 25)
+#define FPSCR_FZ16  (1u << 19)
+#define FPSCR_ROUND (3u << 22)
 
 void start_reset(void) {
   uint32_t *to = data_low;
@@ -28,6 +34,10 @@ void start_reset(void) {
 #if defined(__ARM_FP) && __ARM_FP
   *SCB_CPACR |= 0xFu << 20;
   __asm__ volatile("dsb\n\tisb");
+  uint32_t fpscr;
+  __asm__ volatile("vmrs %0, fpscr" : "=r"(fpscr));
+  fpscr &= ~(FPSCR_FZ | FPSCR_DN | FPSCR_FZ16 | FPSCR_ROUND);
+  __asm__ volatile("vmsr fpscr, %0" : : "r"(fpscr));
 #endif
   port_exit(main());
 }
@@ -40,7 +50,10 @@ void start_fault(const uint32_t *frame) {
   const uint32_t status[3] = {*SCB_CFSR, *SCB_BFAR, (uint32_t)(uintptr_t)frame};
 #endif
   if (file >= 0) {
-    port_write(file, frame, 8 * sizeof *frame); /* r0-r3 r12 lr pc psr */
+    /* r0-r3 r12 lr pc psr; a stack that overflowed holds no frame. */
+    static const uint32_t none[8];
+    const int whole = frame >= stack_low && frame + 8 <= stack_high;
+    port_write(file, whole ? frame : none, 8 * sizeof *frame);
     port_write(file, status, sizeof status);
     port_close(file);
   }
