@@ -47,7 +47,7 @@ static bool add_room(struct arena *a, const char *home, const char *room, const 
     const char *file = arena_printf(a, "%s/%s", room, names[i]);
     uint8_t *text;
     size_t size;
-    const bool header = text_ends(file, ".h") || text_ends(file, ".def");
+    const bool header = text_ends(file, ".h") || text_ends(file, ".def") || text_ends(file, ".inc");
     if (!header && !text_ends(file, ".c")) continue;
     if (!header) {
       if (!file_read(a, arena_printf(a, "%s/%s", home, file), 8 << 20, &text, &size, e))

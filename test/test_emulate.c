@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/emulate/private.h"
+#include "test/chip_headers.h"
 
 /* "model.c" of the tests: on a chip every instruction is written down, so the counts are known. */
 static const char model[] =
@@ -49,9 +50,6 @@ static const char program[] =
     "  if (m.hook) m.hook(m.hook_context, m.plan, 0, 0, 1, &out); }\n"
     "struct mote_model *program_model(void) { return &m; }\n";
 
-static const char *const headers[] = {"mote/run/run.h", "mote/nn/nn.h", "mote/base/base.h",
-                                      "mote/base/ops.def", "mote/nn/kernels.def"};
-
 struct fixture {
   struct arena *arena;
   char *dir;
@@ -75,8 +73,11 @@ static bool build(struct fixture *f, const char *target, const char *work) {
   *f = (struct fixture){.arena = arena_new(0)};
   assert_true(emulate_find_target(f->arena, target, &f->target, &f->err));
   assert_true(dir_temporary(f->arena, &f->dir, &f->err));
+  const char *files[64];
+  const int n_files = chip_headers(f->arena, files, 0, 64);
+  assert_true(n_files > 0);
   assert_true(
-      emulate_project(f->arena, f->dir, "test", f->target, headers, 4, NULL, 0, 0, &f->err));
+      emulate_project(f->arena, f->dir, "test", f->target, files, n_files, NULL, 0, 0, &f->err));
   const int n = snprintf(text, sizeof text, program, work);
   assert_true(file_write(arena_printf(f->arena, "%s/program.c", f->dir), text, (size_t)n, &f->err));
   assert_true(
