@@ -18,7 +18,7 @@ const char *compile_piece_text(enum compile_piece_kind kind) {
 static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, struct err *e) {
   for (int n = 0; n < g->n_nodes; n++) {
     const int op = g->nodes[n].source_op;
-    if (op < 0 || op > UINT16_MAX)
+    if (op < -1 || op >= UINT16_MAX)
       return err_internal(e, "node %d belongs to operator %d of the source", n, op);
     if (op >= p->n_layers) p->n_layers = op + 1;
   }
@@ -31,16 +31,17 @@ static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, 
   }
   for (int n = 0; n < g->n_nodes; n++) {
     const struct graph_node *node = &g->nodes[n];
-    const struct graph_tensor *t = &g->tensors[node->out[0]];
-    struct compile_layer *layer = &p->layers[node->source_op];
+    struct compile_layer *layer = pass_layer(p, node);
     layer->op = node->op;
     layer->fate = COMPILE_STEP;
+    layer->source_macs += graph_macs(g, n);
+    layer->weight_bytes += (size_t)graph_weight_bytes(g, n);
+    if (node->n_out < 1) continue;
+    const struct graph_tensor *t = &g->tensors[node->out[0]];
     layer->type = t->type;
     layer->rank = t->rank;
     memcpy(layer->dims, t->dims, sizeof layer->dims);
     layer->bytes = graph_bytes(t);
-    layer->source_macs += graph_macs(g, n);
-    layer->weight_bytes += (size_t)graph_weight_bytes(g, n);
   }
   return true;
 }
@@ -63,8 +64,8 @@ static void finish_layers(const struct program *p, struct pass *pass) {
   const struct graph *g = p->graph;
   for (int i = 0; i < p->n_work; i++) {
     const struct graph_node *node = &g->nodes[p->work[i].node];
-    struct compile_layer *layer = &pass->layers[node->source_op];
-    layer->step = i;
+    struct compile_layer *layer = pass_layer(pass, node);
+    if (layer->step < 0) layer->step = i;
     layer->macs = graph_macs(g, p->work[i].node);
     if (layer->unread > 0) layer->fused_into = reader_of(g, node->out[0]);
     if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].kernel == MOTE_KERNEL_mean_s8)
@@ -73,8 +74,8 @@ static void finish_layers(const struct program *p, struct pass *pass) {
   }
   for (int n = 0; n < g->n_nodes; n++) {
     const struct graph_node *node = &g->nodes[n];
-    if (node->op != MOTE_OP_RESHAPE) continue;
-    struct compile_layer *layer = &pass->layers[node->source_op];
+    if (node->n_out < 1 || p->storage[node->out[0]] == node->out[0]) continue;
+    struct compile_layer *layer = pass_layer(pass, node);
     const int producer = g->tensors[node->in[0]].producer;
     layer->fate = COMPILE_VIEW;
     layer->why =
@@ -91,7 +92,8 @@ static bool run_passes(struct pass *p, const struct graph *g, bool all_channels,
   if (!pass_fold_constants(p, g, &g, e)) return false;
   g = pass_fuse_pads(p, g);
   g = pass_drop_dead(p, g);
-  *out = all_channels ? g : pass_remove_channels(p, g);
+  if (!all_channels && graph_can_evaluate(g)) g = pass_remove_channels(p, g);
+  *out = pass_copy_outputs(p, g);
   return true;
 }
 

@@ -1,58 +1,42 @@
 /* lower: every node becomes work: a kernel, its parameters, and the rows that each call reads and makes.
  *
- * A tensor [1, h, w, c] is h rows of w * c; any other is one row. A node may have a second, flat form, for
- * when all its input exists: a 1x1 convolution sees one row of h * w pixels, elementwise operators one row.
- * RESHAPE makes no work: its output is the same bytes (storage). The estimates of instructions order plans,
- * no more; `mote bench` measures. */
+ * How an operator of some types becomes work is a recipe; recipes stand in lower_<family>.c, and the first that
+ * takes a node wins. A tensor [1, h, ...] of three or four axes is h rows; any other is one row. A node may have a
+ * second, flat form, for when all its input exists: a 1x1 convolution sees one row of h * w pixels, elementwise
+ * operators one row. RESHAPE makes no work: its output is the same bytes (storage). The estimates of instructions
+ * order plans, no more; `mote bench` measures. */
 #include "host/compile/private.h"
 
 #include <string.h>
+
+static const struct lower_family *const families[] = {&lower_int8};
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
  * of run.c for Cortex-M4, rounded. */
 enum { CALL_COST = 160, POINTER_COST = 8 };
 
-static int32_t dim(const struct graph_tensor *t, int axis_from_end) {
-  return axis_from_end < t->rank ? t->dims[t->rank - 1 - axis_from_end] : 1;
-}
-
-/* Rows of a tensor: those of an image, else one. */
-static struct rows_of rows_of_tensor(const struct graph_tensor *t) {
-  const bool image = t->rank == 4 && t->dims[0] == 1;
+/* ---- what recipes share ------------------------------------------------------- */
+struct rows_of rows_of_tensor(const struct graph_tensor *t) {
+  const bool image = (t->rank == 4 || t->rank == 3) && t->dims[0] == 1;
   const int rows = image ? t->dims[1] : 1;
   return (struct rows_of){rows, graph_bytes(t) / (size_t)rows};
 }
 
-static struct rows_of one_row(const struct graph_tensor *t) {
+struct rows_of one_row(const struct graph_tensor *t) {
   return (struct rows_of){1, graph_bytes(t)};
 }
 
-static const struct reach EACH_ROW = {0, 1, 1, 1};
+const struct reach EACH_ROW = {0, 1, 1, 1};
 
-static bool fits16(int64_t v) { return v >= 0 && v <= UINT16_MAX; }
+bool fits16(int64_t v) { return v >= 0 && v <= UINT16_MAX; }
 
-static const struct graph_tensor *input(const struct graph *g, const struct graph_node *n, int i) {
-  return &g->tensors[n->in[i]];
-}
-static const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
-  return &g->tensors[n->out[0]];
-}
-
-static void set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
-  int32_t low, high;
-  graph_activation_range(output(g, n), n->attrs.activation, &low, &high);
-  o->zp = (int16_t)output(g, n)->quant.zp[0];
-  o->low = (int16_t)low;
-  o->high = (int16_t)high;
-}
-
-static bool too_large(struct err *e, const char *what, int64_t value, int64_t most) {
+bool lower_too_large(struct err *e, const char *what, int64_t value, int64_t most) {
   return err_set(e, "%s is %lld; the kernel takes at most %lld", what, (long long)value,
                  (long long)most);
 }
 
 /* Steps and parameters hold a window's numbers in 16 bits. */
-static bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w, struct err *e) {
+bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w, struct err *e) {
   const struct {
     const char *what;
     int value;
@@ -61,363 +45,69 @@ static bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w,
              {"the dilation in height", a->dilation_h}, {"the dilation in width", a->dilation_w},
              {"the padding above", a->pad_top},         {"the padding on the left", a->pad_left}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (all[i].value > INT16_MAX) return too_large(e, all[i].what, all[i].value, INT16_MAX);
+    if (all[i].value > INT16_MAX) return lower_too_large(e, all[i].what, all[i].value, INT16_MAX);
   return true;
 }
 
 /* Vertical window over rows: pads above are negative rows. */
-static void set_window(const struct graph_node *n, int kernel_h, struct form *f) {
+void set_window(const struct graph_node *n, int kernel_h, struct form *f) {
   const struct graph_attrs *a = &n->attrs;
   f->reach[0] =
       (struct reach){-a->pad_top, kernel_h, a->stride_h, a->dilation_h > 0 ? a->dilation_h : 1};
 }
 
-/* Instructions of a convolution's pixels in blocks of MOTE_CONV_BLOCK: a block of b pixels takes for each four
- * weights three instructions to widen them, and four for each pixel (two loads, two SMLAD). */
-static int64_t conv_cost(int64_t pixels, int64_t k, int64_t out_c, int64_t widened) {
-  const int64_t blocks = (pixels + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
-  return out_c * ((k + 3) / 4) * (3 * blocks + 4 * pixels) + pixels * out_c * 16 + widened * 2;
-}
-
-/* The strip that costs at most 2 % more than the best, with the least state. */
-static void choose_strip(struct mote_conv2d_s8 *p, int64_t pixels, struct form *f) {
-  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c;
-  const bool shares = p->kernel_w > 1 && (p->kernel_h * p->in_c) % 4 == 0;
-  int64_t best = INT64_MAX;
-  for (int pass = 0; pass < 2; pass++) {
-    for (int64_t strip = MOTE_CONV_BLOCK;; strip += MOTE_CONV_BLOCK) {
-      const int64_t s = strip < pixels ? strip : pixels;
-      const int64_t strips = (pixels + s - 1) / s;
-      const int64_t columns = shares ? (s - 1) * p->stride_w + p->kernel_w : s * p->kernel_w;
-      const int64_t cost =
-          conv_cost(pixels, k, p->out_c, strips * columns * p->kernel_h * p->in_c) + strips * 60;
-      if (pass == 0 && cost < best) best = cost;
-      if (pass == 1 && cost <= best + best / 50) {
-        p->strip_w = (uint16_t)s;
-        f->instructions = cost;
-        return;
-      }
-      if (s == pixels || strip >= 8 * MOTE_CONV_BLOCK) break;
-    }
+void whole_form(const struct graph *g, const struct work *w, struct form *f) {
+  for (int k = 0; k < w->n_in; k++) {
+    f->in[k] = one_row(&g->tensors[w->in[k]]);
+    f->reach[k] = EACH_ROW;
   }
-}
-
-static bool build_conv(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                       struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
-  const struct graph_attrs *a = &n->attrs;
-  struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
-  const bool pointwise = w->dims[1] == 1 && w->dims[2] == 1 && a->stride_h == 1 &&
-                         a->stride_w == 1 &&
-                         a->pad_top + a->pad_bottom + a->pad_left + a->pad_right == 0;
-  int64_t in_w = x->dims[2], out_w = y->dims[2];
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (flat) {
-    in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
-    if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
-  }
-  if (!fits16(in_w)) return too_large(e, "the width", in_w, UINT16_MAX);
-  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
-  if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
-    return too_large(e, "the number of channels", x->dims[3] > y->dims[3] ? x->dims[3] : y->dims[3],
-                     UINT16_MAX);
-  set_output(g, n, &p->output);
-  p->in_w = (uint16_t)in_w;
-  p->in_c = (uint16_t)x->dims[3];
-  p->out_w = (uint16_t)out_w;
-  p->out_c = (uint16_t)y->dims[3];
-  p->kernel_h = (uint16_t)w->dims[1];
-  p->kernel_w = (uint16_t)w->dims[2];
-  p->stride_w = (uint16_t)a->stride_w;
-  p->stride_h = (uint16_t)a->stride_h;
-  p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
-  p->pad_left = (uint16_t)a->pad_left;
-  p->rows_out = 1;
-  p->in_zp = (int16_t)x->quant.zp[0];
-  choose_strip(p, out_w, f);
-  f->in[0] = flat ? one_row(x) : rows_of_tensor(x);
-  f->out = flat ? one_row(y) : rows_of_tensor(y);
-  f->calls = f->out.rows;
-  f->rows_out = 1;
-  f->alias[0] = pointwise && p->out_c <= p->in_c;
-  f->instructions *= f->calls;
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_conv2d_s8_state_bytes(p);
-  if (flat)
-    f->reach[0] = EACH_ROW;
-  else
-    set_window(n, w->dims[1], f);
-  return true;
-}
-
-static bool build_depthwise(const struct graph *g, const struct graph_node *n, bool flat,
-                            struct form *f, struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
-  const struct graph_attrs *a = &n->attrs;
-  struct mote_depthwise_conv2d_s8 *p = &f->params.depthwise_conv2d_s8;
-  if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (!fits16(x->dims[2]) || !fits16(y->dims[3]))
-    return too_large(e, "width or channels", x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3],
-                     UINT16_MAX);
-  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
-  set_output(g, n, &p->output);
-  p->in_w = (uint16_t)x->dims[2];
-  p->in_c = (uint16_t)x->dims[3];
-  p->out_w = (uint16_t)y->dims[2];
-  p->multiplier = (uint16_t)(y->dims[3] / x->dims[3]);
-  p->kernel_h = (uint16_t)w->dims[1];
-  p->kernel_w = (uint16_t)w->dims[2];
-  p->stride_w = (uint16_t)a->stride_w;
-  p->stride_h = (uint16_t)a->stride_h;
-  p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
-  p->pad_left = (uint16_t)a->pad_left;
-  p->rows_out = 1;
-  p->strip_w = (uint16_t)(y->dims[2] <= 24 ? y->dims[2] : 16);
-  p->in_zp = (int16_t)x->quant.zp[0];
-  f->in[0] = rows_of_tensor(x);
-  f->out = rows_of_tensor(y);
-  f->calls = f->out.rows;
-  f->rows_out = 1;
-  /* Four transposed values a widening, 3.25 instructions a product, 16 an output. source: kernels.md */
-  const int64_t outputs = graph_elements(y), products = outputs * w->dims[1] * w->dims[2];
-  f->instructions = products * 13 / 4 + outputs * 16 + graph_elements(x) * w->dims[1] * 2;
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
-  set_window(n, w->dims[1], f);
-  return true;
-}
-
-static bool build_dense(const struct graph *g, const struct graph_node *n, bool flat,
-                        struct form *f, struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
-  struct mote_fully_connected_s8 *p = &f->params.fully_connected_s8;
-  const int64_t vectors = graph_elements(x) / w->dims[1];
-  if (flat) return false;
-  if (!fits16(w->dims[0]) || !fits16(w->dims[1]) || !fits16(vectors))
-    return err_set(e, "%lld vectors of %d to %d; the kernel takes at most %d of each",
-                   (long long)vectors, w->dims[1], w->dims[0], UINT16_MAX);
-  set_output(g, n, &p->output);
-  p->in_c = (uint16_t)w->dims[1];
-  p->out_c = (uint16_t)w->dims[0];
-  p->vectors = (uint16_t)vectors;
-  p->in_zp = (int16_t)x->quant.zp[0];
-  f->in[0] = one_row(x);
-  f->out = one_row(y);
+  f->out = one_row(&g->tensors[w->out[0]]);
   f->calls = f->rows_out = 1;
-  f->reach[0] = EACH_ROW;
-  f->instructions = vectors * w->dims[0] * ((int64_t)w->dims[1] * 2 + 24);
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_fully_connected_s8_state_bytes(p);
-  return true;
 }
 
-static bool build_add(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                      struct err *e) {
-  const struct graph_tensor *y = output(g, n);
-  struct mote_add_s8 *p = &f->params.add_s8;
-  struct graph_add_scaling s;
-  int32_t low, high;
+bool row_form(const struct graph *g, const struct work *w, bool flat, struct form *f) {
+  const struct graph_tensor *y = &g->tensors[w->out[0]];
   const struct rows_of rows = flat ? one_row(y) : rows_of_tensor(y);
   if (flat && rows_of_tensor(y).rows == 1) return false;
-  graph_add_scaling_of(g, (int)(n - g->nodes), &s);
-  graph_activation_range(y, n->attrs.activation, &low, &high);
-  for (int i = 0; i < 2; i++) {
-    if (input(g, n, i)->data != NULL)
-      return err_set(e, "input %d is a constant; only sums of two computed tensors are supported",
-                     i);
-    p->multiplier[i] = s.multiplier[i];
-    p->shift[i] = (int8_t)s.shift[i];
-    p->zp[i] = (int16_t)input(g, n, i)->quant.zp[0];
-    f->in[i] = rows;
-    f->reach[i] = EACH_ROW;
-    f->alias[i] = n->in[0] != n->in[1];
+  for (int k = 0; k < w->n_in; k++) {
+    f->in[k].rows = rows.rows;
+    f->in[k].row_bytes = graph_bytes(&g->tensors[w->in[k]]) / (size_t)rows.rows;
+    f->reach[k] = EACH_ROW;
   }
-  p->out_multiplier = s.out_multiplier;
-  p->out_shift = (int8_t)s.out_shift;
-  p->left_shift = (uint8_t)s.left_shift;
-  p->out_zp = (int16_t)y->quant.zp[0];
-  p->low = (int16_t)low;
-  p->high = (int16_t)high;
-  p->n = (uint32_t)rows.row_bytes;
   f->out = rows;
   f->calls = rows.rows;
   f->rows_out = 1;
-  f->instructions = graph_elements(y) * 30;
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_add_s8_state_bytes(p);
   return true;
 }
 
-static bool build_pool(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                       struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
-  const struct graph_attrs *a = &n->attrs;
-  const bool average = n->op == MOTE_OP_AVERAGE_POOL_2D;
-  struct mote_pool_s8 *p = average ? &f->params.average_pool_s8 : &f->params.max_pool_s8;
-  int32_t low, high;
-  if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (!fits16(x->dims[2]) || !fits16(x->dims[3]))
-    return too_large(e, "width or channels", x->dims[2] > x->dims[3] ? x->dims[2] : x->dims[3],
-                     UINT16_MAX);
-  if (!window_fits(a, a->kernel_h, a->kernel_w, e)) return false;
-  graph_activation_range(y, a->activation, &low, &high);
-  p->in_w = (uint16_t)x->dims[2];
-  p->c = (uint16_t)x->dims[3];
-  p->out_w = (uint16_t)y->dims[2];
-  p->kernel_w = (uint16_t)a->kernel_w;
-  p->kernel_h = (uint16_t)a->kernel_h;
-  p->stride_w = (uint16_t)a->stride_w;
-  p->stride_h = (uint16_t)a->stride_h;
-  p->pad_left = (uint16_t)a->pad_left;
-  p->rows_out = 1;
-  p->low = (int16_t)low;
-  p->high = (int16_t)high;
-  f->in[0] = rows_of_tensor(x);
-  f->out = rows_of_tensor(y);
-  f->calls = f->out.rows;
-  f->rows_out = 1;
-  f->instructions = graph_elements(y) * (8 + 4 * (int64_t)a->kernel_h * a->kernel_w);
-  f->params_bytes = sizeof *p;
-  f->state_bytes = average ? mote_average_pool_s8_state_bytes(p) : mote_max_pool_s8_state_bytes(p);
-  set_window(n, a->kernel_h, f);
-  return true;
+/* ---- nodes ------------------------------------------------------------------- */
+static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n) {
+  for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+    for (size_t k = 0; k < families[i]->n; k++) {
+      const struct recipe *r = &families[i]->recipes[k];
+      if (r->op == n->op && (r->takes == NULL || r->takes(g, n))) return r;
+    }
+  return NULL;
 }
 
-/* An average pool whose one window is the whole map. */
-static bool is_whole_map(const struct graph *g, const struct graph_node *n) {
-  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
-  const struct graph_attrs *a = &n->attrs;
-  return n->op == MOTE_OP_AVERAGE_POOL_2D && y->dims[1] == 1 && y->dims[2] == 1 &&
-         a->kernel_h - a->pad_top >= x->dims[1] && a->kernel_w - a->pad_left >= x->dims[2];
+/* "int8, int8, int32 -> int8" */
+static void add_types(const struct graph *g, const struct graph_node *n, struct text *t) {
+  for (int i = 0; i < n->n_in; i++)
+    text_printf(t, "%s%s", i > 0 ? ", " : "",
+                n->in[i] < 0 ? "none" : mote_type_name((int)g->tensors[n->in[i]].type));
+  for (int i = 0; i < n->n_out; i++)
+    text_printf(t, "%s%s", i > 0 ? ", " : " -> ", mote_type_name((int)g->tensors[n->out[i]].type));
 }
 
-/* MEAN over the map, and the average pool that is one: rows are added as they come. */
-static bool build_mean(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
-                       struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
-  struct mote_mean_s8 *p = &f->params.mean_s8;
-  int32_t low, high;
-  if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (!fits16(x->dims[2]) || !fits16(x->dims[3]) || !fits16(x->dims[1]))
-    return err_set(e, "a size above %d", UINT16_MAX);
-  graph_activation_range(y, n->attrs.activation, &low, &high);
-  p->divide = n->op == MOTE_OP_AVERAGE_POOL_2D;
-  if (!p->divide) {
-    struct graph_mean_scaling s;
-    graph_mean_scaling_of(g, (int)(n - g->nodes), &s);
-    p->multiplier = s.multiplier;
-    p->shift = (int8_t)s.shift;
-  }
-  p->count = (uint32_t)(x->dims[1] * x->dims[2]);
-  p->w = (uint16_t)x->dims[2];
-  p->c = (uint16_t)x->dims[3];
-  p->in_zp = (int16_t)x->quant.zp[0];
-  p->out_zp = (int16_t)y->quant.zp[0];
-  p->low = (int16_t)low;
-  p->high = (int16_t)high;
-  f->in[0] = rows_of_tensor(x);
-  f->out = one_row(y);
-  f->calls = x->dims[1];
-  f->rows_out = 0;
-  f->reach[0] = EACH_ROW;
-  f->instructions = graph_elements(x) * 4 + graph_elements(y) * 30;
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_mean_s8_state_bytes(p);
-  return true;
-}
-
-static bool build_softmax(const struct graph *g, const struct graph_node *n, bool flat,
-                          struct form *f, struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
-  struct mote_softmax_s8 *p = &f->params.softmax_s8;
-  struct graph_softmax_scaling s;
-  const struct rows_of rows = flat ? one_row(x) : rows_of_tensor(x);
-  const int32_t c = dim(x, 0);
-  if (flat && rows_of_tensor(x).rows == 1) return false;
-  if (c > 4095) return too_large(e, "the number of classes", c, 4095);
-  if (!fits16((int64_t)rows.row_bytes / c))
-    return flat ? false : too_large(e, "rows", (int64_t)rows.row_bytes / c, UINT16_MAX);
-  graph_softmax_scaling_of(g, (int)(n - g->nodes), &s);
-  p->multiplier = s.multiplier;
-  p->left_shift = (int8_t)s.left_shift;
-  p->diff_min = s.diff_min;
-  p->rows = (uint16_t)(rows.row_bytes / (size_t)c);
-  p->c = (uint16_t)c;
-  f->in[0] = f->out = rows;
-  f->calls = rows.rows;
-  f->rows_out = 1;
-  f->reach[0] = EACH_ROW;
-  f->alias[0] = true;
-  f->instructions = graph_elements(y) * 150;
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_softmax_s8_state_bytes(p);
-  return true;
-}
-
-static bool build_pad(const struct graph *g, const struct graph_node *n, bool flat, struct form *f,
+static bool no_recipe(const struct graph *g, const struct graph_node *n, struct arena *a,
                       struct err *e) {
-  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
-  struct mote_pad_s8 *p = &f->params.pad_s8;
-  if (flat) return false;
-  if (x->rank != 4 || x->dims[0] != 1)
-    return err_set(e, "PAD of a batch; only [1,h,w,c] is supported");
-  p->before_bytes = (uint32_t)(n->attrs.pad_left * x->dims[3]);
-  p->row_bytes = (uint32_t)(x->dims[2] * x->dims[3]);
-  p->after_bytes = (uint32_t)(n->attrs.pad_right * x->dims[3]);
-  p->value = (int16_t)y->quant.zp[0];
-  f->in[0] = rows_of_tensor(x);
-  f->out = rows_of_tensor(y);
-  f->calls = f->out.rows;
-  f->rows_out = 1;
-  if (n->attrs.pad_top > INT16_MAX)
-    return too_large(e, "the padding above", n->attrs.pad_top, INT16_MAX);
-  f->reach[0] = (struct reach){-n->attrs.pad_top, 1, 1, 1};
-  f->instructions = graph_elements(y);
-  f->params_bytes = sizeof *p;
-  f->state_bytes = mote_pad_s8_state_bytes(p);
-  return true;
-}
-
-typedef bool build_form(const struct graph *g, const struct graph_node *n, bool flat,
-                        struct form *f, struct err *e);
-
-/* The builder of a node's forms, and the kernel that runs it. */
-struct recipe {
-  build_form *build;
-  enum mote_kernel_number kernel;
-};
-
-static struct recipe recipe_of(const struct graph *g, const struct graph_node *n) {
-  if (is_whole_map(g, n)) return (struct recipe){build_mean, MOTE_KERNEL_mean_s8};
-  switch (n->op) {
-  case MOTE_OP_CONV_2D: return (struct recipe){build_conv, MOTE_KERNEL_conv2d_s8};
-  case MOTE_OP_DEPTHWISE_CONV_2D:
-    return (struct recipe){build_depthwise, MOTE_KERNEL_depthwise_conv2d_s8};
-  case MOTE_OP_FULLY_CONNECTED: return (struct recipe){build_dense, MOTE_KERNEL_fully_connected_s8};
-  case MOTE_OP_ADD: return (struct recipe){build_add, MOTE_KERNEL_add_s8};
-  case MOTE_OP_AVERAGE_POOL_2D: return (struct recipe){build_pool, MOTE_KERNEL_average_pool_s8};
-  case MOTE_OP_MAX_POOL_2D: return (struct recipe){build_pool, MOTE_KERNEL_max_pool_s8};
-  case MOTE_OP_MEAN: return (struct recipe){build_mean, MOTE_KERNEL_mean_s8};
-  case MOTE_OP_SOFTMAX: return (struct recipe){build_softmax, MOTE_KERNEL_softmax_s8};
-  case MOTE_OP_PAD: return (struct recipe){build_pad, MOTE_KERNEL_pad_s8};
-  default: return (struct recipe){NULL, MOTE_KERNEL_COUNT};
-  }
-}
-
-/* Every computed tensor that a kernel touches must be int8. */
-static bool check_types(const struct graph *g, const struct graph_node *n, struct err *e) {
-  for (int i = 0; i <= n->n_in; i++) {
-    const int index = i < n->n_in ? n->in[i] : n->out[0];
-    if (index < 0 || g->tensors[index].data != NULL) continue;
-    const struct graph_tensor *t = &g->tensors[index];
-    if (t->type != MOTE_INT8 || t->quant.count != 1)
-      return err_set(e, "tensor '%s' is not int8 with one scale; only int8 models are supported",
-                     t->name != NULL ? t->name : "?");
-  }
-  return true;
+  struct text types;
+  text_init(&types, a);
+  add_types(g, n, &types);
+  return err_set(
+      e,
+      "no kernel runs it with these types and attributes (%s); docs/operators.md lists what runs",
+      types.data);
 }
 
 static void count_calls(const struct work *w, struct form *f) {
@@ -426,29 +116,56 @@ static void count_calls(const struct work *w, struct form *f) {
   f->instructions += f->calls * (CALL_COST + POINTER_COST * pointers);
 }
 
-static bool lower_node(const struct graph *g, int index, struct work *w, struct err *e) {
-  const struct graph_node *n = &g->nodes[index];
-  const struct recipe recipe = recipe_of(g, n);
-  const struct mote_kernel *kernel;
-  if (recipe.build == NULL) return err_set(e, "no kernel runs this operator");
-  if (!check_types(g, n, e)) return false;
-  w->node = index;
-  w->n_in = n->op == MOTE_OP_ADD ? 2 : 1;
-  for (int i = 0; i < w->n_in; i++) {
-    w->in[i] = n->in[i];
-    if (g->tensors[n->in[i]].data != NULL && n->op != MOTE_OP_ADD)
-      return err_internal(e, "input %d is a constant that was not folded", i);
+/* The edges of a work: the inputs that are there and not packed with the parameters, and the outputs. */
+static bool set_edges(const struct graph_node *n, const struct recipe *r, struct work *w,
+                      struct err *e) {
+  for (int i = 0; i < n->n_in; i++) {
+    if (n->in[i] < 0 || (r->packed >> i & 1) != 0) continue;
+    if (w->n_in == MOTE_MAX_EDGES)
+      return err_set(e, "it has more than %d inputs that are computed", MOTE_MAX_EDGES);
+    w->in[w->n_in++] = n->in[i];
   }
-  w->n_out = 1;
-  w->out[0] = n->out[0];
-  w->kernel = recipe.kernel;
-  kernel = mote_all_kernels[w->kernel];
+  for (int i = 0; i < n->n_out; i++) {
+    if (r->each_output && i != w->part) continue;
+    if (w->n_in + w->n_out == MOTE_MAX_EDGES + 1)
+      return err_set(e, "it has more than %d inputs and outputs", MOTE_MAX_EDGES);
+    w->out[w->n_out++] = n->out[i];
+  }
+  return true;
+}
+
+static bool lower_part(const struct graph *g, int index, int part, const struct recipe *r,
+                       struct work *w, struct err *e) {
+  const struct mote_kernel *kernel = mote_all_kernels[r->kernel];
+  w->node = index;
+  w->part = part;
+  w->recipe = r;
+  w->kernel = r->kernel;
   w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
-  if (!recipe.build(g, n, false, &w->row, e)) return false;
+  if (!set_edges(&g->nodes[index], r, w, e)) return false;
+  w->row.params_bytes = kernel_params_bytes(r->kernel);
+  if (!r->build(g, w, false, &w->row, e)) return false;
   count_calls(w, &w->row);
-  w->has_flat = recipe.build(g, n, true, &w->flat, NULL);
+  w->flat.params_bytes = w->row.params_bytes;
+  w->has_flat = r->build(g, w, true, &w->flat, NULL);
   if (w->has_flat) count_calls(w, &w->flat);
-  if (!fits16(w->row.calls)) return too_large(e, "the number of rows", w->row.calls, UINT16_MAX);
+  if (!fits16(w->row.calls))
+    return lower_too_large(e, "the number of rows", w->row.calls, UINT16_MAX);
+  return true;
+}
+
+static bool lower_node(struct program *p, int index, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[index];
+  const struct recipe *r = recipe_of(g, n);
+  if (r == NULL) return no_recipe(g, n, p->arena, e);
+  if (r->view) {
+    p->storage[n->out[0]] = p->storage[n->in[0]];
+    return true;
+  }
+  const int parts = r->each_output ? n->n_out : 1;
+  for (int part = 0; part < parts; part++)
+    if (!lower_part(g, index, part, r, &p->work[p->n_work++], e)) return false;
   return true;
 }
 
@@ -478,7 +195,9 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
   memset(p, 0, sizeof *p);
   p->arena = a;
   p->graph = g;
-  p->work = ARENA_ARRAY(a, struct work, g->n_nodes + 1);
+  int most = 1;
+  for (int n = 0; n < g->n_nodes; n++) most += g->nodes[n].n_out > 1 ? g->nodes[n].n_out : 1;
+  p->work = ARENA_ARRAY(a, struct work, most);
   p->storage = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->born = ARENA_ARRAY(a, int, g->n_tensors + 1);
   p->last = ARENA_ARRAY(a, int, g->n_tensors + 1);
@@ -488,18 +207,10 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
     p->storage[t] = t;
     p->is_state[t] = g->tensors[t].is_state;
   }
-  for (int i = 0; i < g->n_outputs; i++)
-    if (g->tensors[g->outputs[i]].data != NULL)
-      return err_set(e, "output %d is a constant: it depends on no input, nothing is left to run",
-                     i);
   for (int n = 0; n < g->n_nodes; n++) {
-    const struct graph_node *node = &g->nodes[n];
-    if (node->op == MOTE_OP_RESHAPE)
-      p->storage[node->out[0]] = p->storage[node->in[0]];
-    else if (!lower_node(g, n, &p->work[p->n_work++], e)) {
-      err_node(e, "operator %d %s", node->source_op, mote_op_name((int)node->op));
-      return false;
-    }
+    if (lower_node(p, n, e)) continue;
+    err_node(e, "operator %d %s", g->nodes[n].source_op, mote_op_name((int)g->nodes[n].op));
+    return false;
   }
   find_lives(p);
   return true;

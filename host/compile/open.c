@@ -68,7 +68,8 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
   const struct mote_segment *segments = (const void *)((const uint8_t *)plan + plan->segments);
   struct compile_step *steps = ARENA_ARRAY(a, struct compile_step, plan->n_steps + 1);
   for (int i = 0; i < plan->n_steps; i++)
-    if (from[i].source_op >= c->n_layers) c->n_layers = from[i].source_op + 1;
+    if (from[i].source_op != MOTE_NO_OPERATOR && from[i].source_op >= c->n_layers)
+      c->n_layers = from[i].source_op + 1;
   struct compile_layer *layers = ARENA_ARRAY(a, struct compile_layer, c->n_layers + 1);
   for (int i = 0; i < c->n_layers; i++)
     layers[i] = (struct compile_layer){.source_op = i,
@@ -84,8 +85,8 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
     while (left == 0) left = segments[++k].steps;
     const struct mote_tensor *in = &tensors[edges[from[i].edges].tensor],
                              *out = &tensors[from[i].output];
-    struct compile_layer *layer = &layers[from[i].source_op];
-    steps[i] = (struct compile_step){.source_op = from[i].source_op,
+    const bool listed = from[i].source_op != MOTE_NO_OPERATOR;
+    steps[i] = (struct compile_step){.source_op = listed ? from[i].source_op : -1,
                                      .op = op_of(from[i].kernel),
                                      .name = arena_printf(a, "op%02u", from[i].source_op),
                                      .stem = kernel_stem(from[i].kernel),
@@ -97,6 +98,9 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
                                      .weight_bytes =
                                          from[i].params_bytes - kernel_params_bytes(from[i].kernel),
                                      .state_bytes = from[i].state_bytes};
+    c->flash_weight_bytes += steps[i].weight_bytes;
+    if (!listed) continue;
+    struct compile_layer *layer = &layers[from[i].source_op];
     layer->op = steps[i].op;
     layer->fate = COMPILE_STEP;
     layer->step = i;
@@ -105,7 +109,6 @@ static void describe(const struct mote_plan *plan, struct arena *a, struct compi
     layer->rank = 2;
     memcpy(layer->dims, steps[i].dims_out, sizeof layer->dims);
     layer->bytes = (size_t)out->rows * out->row_bytes;
-    c->flash_weight_bytes += steps[i].weight_bytes;
   }
   c->steps = steps;
   c->layers = layers;

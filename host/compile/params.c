@@ -1,7 +1,6 @@
-/* params: the constants of a step, laid out for the kernels as mote/nn/nn.h says.
+/* params: the constants of a step, and those of the int8 core as mote/nn/nn.h says: requantisation, biases, weights.
  *
- * One block a step: the parameters, then requantisation, biases, weights, each padded to 4 with zeros, so
- * that a C structure with the same members has no holes. A bias that is zero everywhere is left out: adding
+ * A bias that is zero everywhere is left out: adding
  * zero is exact. */
 #include "host/compile/private.h"
 
@@ -9,15 +8,24 @@
 
 static size_t round4(size_t n) { return (n + 3) & ~(size_t)3; }
 
-/* Room for a part behind what is there; returns its bytes. */
-static uint8_t *add_part(struct packed *out, const char *name, enum mote_type type, size_t count) {
+/* Room for more bytes, zeroed. */
+static void reserve(struct packed *out, size_t bytes) {
+  if (bytes <= out->room - out->size) return;
+  const size_t room = 2 * (out->size + bytes);
+  uint8_t *more = ARENA_ARRAY(out->arena, uint8_t, room);
+  if (out->size > 0) memcpy(more, out->bytes, out->size);
+  out->bytes = more;
+  out->room = room;
+}
+
+void *packed_add(struct packed *out, const char *name, enum mote_type type, size_t count,
+                 int32_t *at) {
   struct part *part = &out->parts[out->n_parts++];
-  const size_t bytes = mote_type_bytes((int)type);
-  part->name = name;
-  part->type = type;
-  part->offset = out->size;
-  part->count = round4(count * bytes) / bytes;
-  out->size += part->count * bytes;
+  const size_t bytes = mote_type_bytes((int)type), padded = round4(count * bytes);
+  reserve(out, padded);
+  *part = (struct part){name, type, out->size, padded / bytes};
+  *at = (int32_t)out->size;
+  out->size += padded;
   return out->bytes + part->offset;
 }
 
@@ -40,11 +48,11 @@ static struct dense dense_of(const struct graph *g, const struct graph_node *n) 
   return d;
 }
 
-static void pack_requant(const struct graph *g, int node, const struct dense *d, struct arena *a,
-                         struct packed *out, struct mote_output *o) {
-  int32_t *multiplier = ARENA_ARRAY(a, int32_t, d->channels);
-  int32_t *shift = ARENA_ARRAY(a, int32_t, d->channels);
-  uint32_t *words = ARENA_ARRAY(a, uint32_t, d->channels);
+static void pack_requant(const struct graph *g, int node, const struct dense *d, struct packed *out,
+                         struct mote_output *o) {
+  int32_t *multiplier = ARENA_ARRAY(out->arena, int32_t, d->channels);
+  int32_t *shift = ARENA_ARRAY(out->arena, int32_t, d->channels);
+  uint32_t *words = ARENA_ARRAY(out->arena, uint32_t, d->channels);
   for (size_t c = 0; c < d->channels; c++) {
     int s;
     graph_output_multiplier(g, node, (int)c, &multiplier[c], &s);
@@ -52,9 +60,10 @@ static void pack_requant(const struct graph *g, int node, const struct dense *d,
   }
   if (mote_pack_requant(multiplier, shift, d->bias, d->channels, (uint32_t)d->per_channel, words,
                         &o->shift_base)) {
-    memcpy(add_part(out, "requant", MOTE_UINT32, d->channels), words, 4 * d->channels);
+    memcpy(packed_add(out, "requant", MOTE_UINT32, d->channels, &o->requant_at), words,
+           4 * d->channels);
   } else {
-    uint8_t *wide = add_part(out, "requant", MOTE_INT32, 2 * d->channels);
+    uint8_t *wide = packed_add(out, "requant", MOTE_INT32, 2 * d->channels, &o->requant_at);
     o->wide = 1;
     o->shift_base = 0;
     for (size_t c = 0; c < d->channels; c++) {
@@ -62,7 +71,6 @@ static void pack_requant(const struct graph *g, int node, const struct dense *d,
       memcpy(wide + 8 * c + 4, &shift[c], 4);
     }
   }
-  o->requant_at = (int32_t)out->parts[out->n_parts - 1].offset;
 }
 
 static void pack_bias(const struct dense *d, struct packed *out, struct mote_output *o) {
@@ -72,7 +80,7 @@ static void pack_bias(const struct dense *d, struct packed *out, struct mote_out
   for (size_t c = 0; c < d->channels; c++)
     narrow = narrow && d->bias[c] >= INT16_MIN && d->bias[c] <= INT16_MAX;
   o->bias_bytes = narrow ? 2 : 4;
-  uint8_t *to = add_part(out, "bias", narrow ? MOTE_INT16 : MOTE_INT32, d->channels);
+  uint8_t *to = packed_add(out, "bias", narrow ? MOTE_INT16 : MOTE_INT32, d->channels, &o->bias_at);
   for (size_t c = 0; c < d->channels; c++) {
     const int16_t half = (int16_t)d->bias[c];
     if (narrow)
@@ -80,7 +88,6 @@ static void pack_bias(const struct dense *d, struct packed *out, struct mote_out
     else
       memcpy(to + 4 * c, &d->bias[c], 4);
   }
-  o->bias_at = (int32_t)out->parts[out->n_parts - 1].offset;
 }
 
 /* [out_c][kh][kw][c] becomes, for each channel, kw slowest, then kh, then c, padded to 4. */
@@ -88,67 +95,63 @@ static int32_t pack_conv(const struct graph_tensor *w, struct packed *out) {
   const size_t out_c = (size_t)w->dims[0], kh = (size_t)w->dims[1], kw = (size_t)w->dims[2],
                c = (size_t)w->dims[3], block = round4(kh * kw * c);
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * block);
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_INT8, out_c * block, &at);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
       for (size_t x = 0; x < kw; x++)
         memcpy(to + o * block + (x * kh + y) * c, from + ((o * kh + y) * kw + x) * c, c);
-  return (int32_t)out->parts[out->n_parts - 1].offset;
+  return at;
 }
 
 /* [1][kh][kw][out_c] becomes, for each channel, kw slowest, then kh. */
 static int32_t pack_depthwise(const struct graph_tensor *w, struct packed *out) {
   const size_t kh = (size_t)w->dims[1], kw = (size_t)w->dims[2], out_c = (size_t)w->dims[3];
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * kh * kw);
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_INT8, out_c * kh * kw, &at);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
       for (size_t x = 0; x < kw; x++) to[o * kh * kw + x * kh + y] = from[(y * kw + x) * out_c + o];
-  return (int32_t)out->parts[out->n_parts - 1].offset;
+  return at;
 }
 
 /* [out][in], each row padded to 4. */
 static int32_t pack_dense(const struct graph_tensor *w, struct packed *out) {
   const size_t out_c = (size_t)w->dims[0], in_c = (size_t)w->dims[1], block = round4(in_c);
   const uint8_t *from = w->data;
-  uint8_t *to = add_part(out, "weights", MOTE_INT8, out_c * block);
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_INT8, out_c * block, &at);
   for (size_t o = 0; o < out_c; o++) memcpy(to + o * block, from + o * in_c, in_c);
-  return (int32_t)out->parts[out->n_parts - 1].offset;
+  return at;
 }
 
-static bool has_weights(enum mote_kernel_number kernel) {
-  return kernel == MOTE_KERNEL_conv2d_s8 || kernel == MOTE_KERNEL_depthwise_conv2d_s8 ||
-         kernel == MOTE_KERNEL_fully_connected_s8;
+bool params_pack_int8(const struct program *p, const struct work *w, union kernel_params *params,
+                      struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[w->node];
+  const struct graph_tensor *weights = &g->tensors[n->in[1]];
+  const struct dense d = dense_of(g, n);
+  struct mote_output *o = &params->conv2d_s8.output; /* the first member of all three */
+  (void)e;
+  pack_requant(g, w->node, &d, out, o);
+  pack_bias(&d, out, o);
+  if (w->kernel == MOTE_KERNEL_conv2d_s8)
+    params->conv2d_s8.weights_at = pack_conv(weights, out);
+  else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
+    params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
+  else
+    params->fully_connected_s8.weights_at = pack_dense(weights, out);
+  return true;
 }
 
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e) {
-  const struct graph *g = p->graph;
-  const struct graph_node *n = &g->nodes[w->node];
   union kernel_params params = f->params;
-  memset(out, 0, sizeof *out);
+  *out = (struct packed){.arena = a};
+  reserve(out, f->params_bytes);
   out->size = f->params_bytes;
-  if (!has_weights(w->kernel)) {
-    out->bytes = ARENA_ARRAY(a, uint8_t, out->size);
-    memcpy(out->bytes, &params, f->params_bytes);
-    return true;
-  }
-  const struct graph_tensor *weights = &g->tensors[n->in[1]];
-  if (weights->data == NULL || weights->type != MOTE_INT8)
-    return err_set(e, "weights that are not constant int8");
-  const struct dense d = dense_of(g, n);
-  /* Wide requantisation, wide biases, and at most three values of padding a channel. */
-  out->bytes =
-      ARENA_ARRAY(a, uint8_t, f->params_bytes + d.channels * (8 + 4 + 3 + d.per_channel) + 16);
-  struct mote_output *o = &params.conv2d_s8.output; /* the first member of all three */
-  pack_requant(g, w->node, &d, a, out, o);
-  pack_bias(&d, out, o);
-  if (w->kernel == MOTE_KERNEL_conv2d_s8)
-    params.conv2d_s8.weights_at = pack_conv(weights, out);
-  else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
-    params.depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
-  else
-    params.fully_connected_s8.weights_at = pack_dense(weights, out);
+  if (w->recipe->pack != NULL && !w->recipe->pack(p, w, &params, out, e)) return false;
   memcpy(out->bytes, &params, f->params_bytes);
   return true;
 }

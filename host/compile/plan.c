@@ -177,7 +177,7 @@ static bool check_limits(const struct builder *b, struct err *e) {
     return err_set(e, "needs an arena of %zu bytes, above what a plan can address",
                    b->s->arena_bytes);
   for (int i = 0; i < g->n_nodes; i++)
-    if (g->nodes[i].source_op < 0 || g->nodes[i].source_op > UINT16_MAX)
+    if (g->nodes[i].source_op < -1 || g->nodes[i].source_op >= MOTE_NO_OPERATOR)
       return err_internal(e, "node %d belongs to operator %d", i, g->nodes[i].source_op);
   for (int t = 0; t < g->n_tensors; t++)
     if (g->tensors[t].data == NULL && g->tensors[t].rank > MOTE_MAX_RANK)
@@ -299,6 +299,22 @@ static int copy_dims(const struct graph_tensor *t, int32_t *dims) {
   return t->rank;
 }
 
+/* "op03_conv_2d"; the number of the step behind it where the operator has several. */
+static const char *step_name(const struct builder *b, int i, int source_op) {
+  const struct graph_node *nodes = b->p->graph->nodes;
+  const char *op = mote_op_name((int)nodes[b->p->work[i].node].op);
+  char *name;
+  if (source_op < 0)
+    name = arena_printf(b->arena, "step%02d_%s", i, op);
+  else if (i > 0 && nodes[b->p->work[i - 1].node].source_op == source_op)
+    name = arena_printf(b->arena, "op%02d_%s_%d", source_op, op, i);
+  else
+    name = arena_printf(b->arena, "op%02d_%s", source_op, op);
+  for (char *c = name; *c != 0; c++)
+    if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+  return name;
+}
+
 static void describe_steps(const struct builder *b, struct compiled *out) {
   const struct graph *g = b->p->graph;
   struct compile_step *steps = ARENA_ARRAY(b->arena, struct compile_step, b->p->n_work + 1);
@@ -308,13 +324,9 @@ static void describe_steps(const struct builder *b, struct compiled *out) {
     int k = 0;
     while (i >= b->s->segments[k].end) k++;
     const struct form *f = form_in(w, &b->s->segments[k]);
-    char *name = arena_printf(b->arena, "op%02d_%s", g->nodes[w->node].source_op,
-                              mote_op_name((int)g->nodes[w->node].op));
-    for (char *c = name; *c != 0; c++)
-      if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
     step->source_op = g->nodes[w->node].source_op;
+    step->name = step_name(b, i, step->source_op);
     step->op = g->nodes[w->node].op;
-    step->name = name;
     step->stem = kernel_stem(w->kernel);
     step->rank_in = copy_dims(&g->tensors[w->in[0]], step->dims_in);
     step->rank_out = copy_dims(&g->tensors[w->out[0]], step->dims_out);

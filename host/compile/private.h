@@ -18,6 +18,7 @@ const struct graph *pass_drop_dead(struct pass *p, const struct graph *g);
 bool pass_fold_constants(struct pass *p, const struct graph *g, const struct graph **out,
                          struct err *e);
 const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g);
+const struct graph *pass_copy_outputs(struct pass *p, const struct graph *g);
 /* Removes channels that are constant for any input, and those that nothing reads. New constants get new tensor
  * indices behind the old ones. needs: graph_check (of the source). */
 const struct graph *pass_remove_channels(struct pass *p, const struct graph *g);
@@ -109,6 +110,8 @@ struct form {
 
 struct work {
   int node;
+  int part; /* the output that it makes, where each has a work of its own */
+  const struct recipe *recipe;
   enum mote_kernel_number kernel;
   int n_in,
       in[MOTE_MAX_EDGES]; /* tensors of the graph: computed, constant (they lie in the plan), or states */
@@ -136,10 +139,12 @@ struct program {
 struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
                          int j);
 
-/* Makes work of every node. errors: what no kernel covers. */
+/* Makes work of every node. errors: what no recipe covers. */
 bool program_lower(const struct graph *g, struct arena *a, struct program *out, struct err *e);
-/* Adds the packed parameters of a work's form with its constants to out (a multiple of 4 bytes); the
- * constants' descriptions go to parts for the C emitter. */
+
+/* ---- constants behind the parameters -------------------------------------------
+ * One block a step: the parameters, then parts, each padded to 4 with zeros, so that a C structure with the same
+ * members has no holes. */
 struct part {
   const char *name;    /* a C identifier, unique within the block */
   enum mote_type type; /* of its elements */
@@ -148,13 +153,61 @@ struct part {
 };
 #define MAX_PARTS 8
 struct packed {
+  struct arena *arena;
   uint8_t *bytes; /* the parameters' structure, then the parts */
-  size_t size;
+  size_t size, room;
   struct part parts[MAX_PARTS];
   int n_parts;
 };
+/* Room for a part of `count` zeros behind what is there. Its bytes may be written until the next part is
+ * added; *at receives their offset, as params want it. */
+void *packed_add(struct packed *out, const char *name, enum mote_type type, size_t count,
+                 int32_t *at);
+/* The packed parameters of a work's form with its constants. */
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e);
+
+/* ---- recipes: how an operator becomes work --------------------------------------- */
+/* Fills in a form (zeroed but for params_bytes): rows, reach, calls, alias, instructions, params, state_bytes. w: its
+ * node, part, inputs and outputs are set. flat: the flat form; false without an error where there is none. */
+typedef bool build_form(const struct graph *g, const struct work *w, bool flat, struct form *f,
+                        struct err *e);
+/* Adds constants (packed_add) and sets their offsets and whatever else depends on them in params. */
+typedef bool pack_form(const struct program *p, const struct work *w, union kernel_params *params,
+                       struct packed *out, struct err *e);
+struct recipe {
+  enum mote_op op;
+  enum mote_kernel_number kernel;
+  bool (*takes)(const struct graph *g,
+                const struct graph_node *n); /* types and attributes; NULL: all */
+  build_form *build;
+  pack_form *pack;  /* NULL: no constants behind the parameters */
+  uint64_t packed;  /* bit i: input i is among those constants, and so no edge of the work */
+  bool each_output; /* every output is made by a work of its own (work.part) */
+  bool view;        /* no work: output 0 is the bytes of input 0 */
+};
+struct lower_family {
+  const struct recipe *recipes;
+  size_t n;
+};
+extern const struct lower_family lower_int8;
+pack_form params_pack_int8;
+
+/* Rows of a tensor: those of an image or sequence, else one. */
+struct rows_of rows_of_tensor(const struct graph_tensor *t);
+struct rows_of one_row(const struct graph_tensor *t);
+/* Call i reads row i. */
+extern const struct reach EACH_ROW;
+bool fits16(int64_t v);
+bool lower_too_large(struct err *e, const char *what, int64_t value, int64_t most);
+/* Steps and parameters hold a window's numbers in 16 bits. */
+bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w, struct err *e);
+/* Vertical window over the rows of input 0: padding above is negative rows. */
+void set_window(const struct graph_node *n, int kernel_h, struct form *f);
+/* Every input and output is one row, one call makes it all. */
+void whole_form(const struct graph *g, const struct work *w, struct form *f);
+/* Elementwise over equal shapes: row y of every input makes row y of the output. false: no flat form. */
+bool row_form(const struct graph *g, const struct work *w, bool flat, struct form *f);
 
 /* ---- replay: the executor's rule --------------------------------------------
  * What one segment needs, found by running its control flow. */

@@ -1,0 +1,413 @@
+/* lower: recipes of the int8 core. See lower.c and private.h. */
+#include "host/compile/private.h"
+
+static int32_t dim(const struct graph_tensor *t, int axis_from_end) {
+  return axis_from_end < t->rank ? t->dims[t->rank - 1 - axis_from_end] : 1;
+}
+
+static const struct graph_tensor *input(const struct graph *g, const struct graph_node *n, int i) {
+  return &g->tensors[n->in[i]];
+}
+static const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
+  return &g->tensors[n->out[0]];
+}
+
+static void set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
+  int32_t low, high;
+  graph_activation_range(output(g, n), n->attrs.activation, &low, &high);
+  o->zp = (int16_t)output(g, n)->quant.zp[0];
+  o->low = (int16_t)low;
+  o->high = (int16_t)high;
+}
+
+/* Instructions of a convolution's pixels in blocks of MOTE_CONV_BLOCK: a block of b pixels takes for each four
+ * weights three instructions to widen them, and four for each pixel (two loads, two SMLAD). */
+static int64_t conv_cost(int64_t pixels, int64_t k, int64_t out_c, int64_t widened) {
+  const int64_t blocks = (pixels + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
+  return out_c * ((k + 3) / 4) * (3 * blocks + 4 * pixels) + pixels * out_c * 16 + widened * 2;
+}
+
+/* The strip that costs at most 2 % more than the best, with the least state. */
+static void choose_strip(struct mote_conv2d_s8 *p, int64_t pixels, struct form *f) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c;
+  const bool shares = p->kernel_w > 1 && (p->kernel_h * p->in_c) % 4 == 0;
+  int64_t best = INT64_MAX;
+  for (int pass = 0; pass < 2; pass++) {
+    for (int64_t strip = MOTE_CONV_BLOCK;; strip += MOTE_CONV_BLOCK) {
+      const int64_t s = strip < pixels ? strip : pixels;
+      const int64_t strips = (pixels + s - 1) / s;
+      const int64_t columns = shares ? (s - 1) * p->stride_w + p->kernel_w : s * p->kernel_w;
+      const int64_t cost =
+          conv_cost(pixels, k, p->out_c, strips * columns * p->kernel_h * p->in_c) + strips * 60;
+      if (pass == 0 && cost < best) best = cost;
+      if (pass == 1 && cost <= best + best / 50) {
+        p->strip_w = (uint16_t)s;
+        f->instructions = cost;
+        return;
+      }
+      if (s == pixels || strip >= 8 * MOTE_CONV_BLOCK) break;
+    }
+  }
+}
+
+static bool build_conv(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                       struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  const struct graph_attrs *a = &n->attrs;
+  struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
+  const bool pointwise = w->dims[1] == 1 && w->dims[2] == 1 && a->stride_h == 1 &&
+                         a->stride_w == 1 &&
+                         a->pad_top + a->pad_bottom + a->pad_left + a->pad_right == 0;
+  int64_t in_w = x->dims[2], out_w = y->dims[2];
+  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
+  if (flat) {
+    in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
+    if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
+  }
+  if (!fits16(in_w)) return lower_too_large(e, "the width", in_w, UINT16_MAX);
+  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
+  if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
+    return lower_too_large(e, "the number of channels",
+                           x->dims[3] > y->dims[3] ? x->dims[3] : y->dims[3], UINT16_MAX);
+  set_output(g, n, &p->output);
+  p->in_w = (uint16_t)in_w;
+  p->in_c = (uint16_t)x->dims[3];
+  p->out_w = (uint16_t)out_w;
+  p->out_c = (uint16_t)y->dims[3];
+  p->kernel_h = (uint16_t)w->dims[1];
+  p->kernel_w = (uint16_t)w->dims[2];
+  p->stride_w = (uint16_t)a->stride_w;
+  p->stride_h = (uint16_t)a->stride_h;
+  p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
+  p->pad_left = (uint16_t)a->pad_left;
+  p->rows_out = 1;
+  p->in_zp = (int16_t)x->quant.zp[0];
+  choose_strip(p, out_w, f);
+  f->in[0] = flat ? one_row(x) : rows_of_tensor(x);
+  f->out = flat ? one_row(y) : rows_of_tensor(y);
+  f->calls = f->out.rows;
+  f->rows_out = 1;
+  f->alias[0] = pointwise && p->out_c <= p->in_c;
+  f->instructions *= f->calls;
+  f->state_bytes = mote_conv2d_s8_state_bytes(p);
+  if (flat)
+    f->reach[0] = EACH_ROW;
+  else
+    set_window(n, w->dims[1], f);
+  return true;
+}
+
+static bool build_depthwise(const struct graph *g, const struct work *work, bool flat,
+                            struct form *f, struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  const struct graph_attrs *a = &n->attrs;
+  struct mote_depthwise_conv2d_s8 *p = &f->params.depthwise_conv2d_s8;
+  if (flat) return false;
+  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
+  if (!fits16(x->dims[2]) || !fits16(y->dims[3]))
+    return lower_too_large(e, "width or channels",
+                           x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3], UINT16_MAX);
+  if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
+  set_output(g, n, &p->output);
+  p->in_w = (uint16_t)x->dims[2];
+  p->in_c = (uint16_t)x->dims[3];
+  p->out_w = (uint16_t)y->dims[2];
+  p->multiplier = (uint16_t)(y->dims[3] / x->dims[3]);
+  p->kernel_h = (uint16_t)w->dims[1];
+  p->kernel_w = (uint16_t)w->dims[2];
+  p->stride_w = (uint16_t)a->stride_w;
+  p->stride_h = (uint16_t)a->stride_h;
+  p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
+  p->pad_left = (uint16_t)a->pad_left;
+  p->rows_out = 1;
+  p->strip_w = (uint16_t)(y->dims[2] <= 24 ? y->dims[2] : 16);
+  p->in_zp = (int16_t)x->quant.zp[0];
+  f->in[0] = rows_of_tensor(x);
+  f->out = rows_of_tensor(y);
+  f->calls = f->out.rows;
+  f->rows_out = 1;
+  /* Four transposed values a widening, 3.25 instructions a product, 16 an output. source: kernels.md */
+  const int64_t outputs = graph_elements(y), products = outputs * w->dims[1] * w->dims[2];
+  f->instructions = products * 13 / 4 + outputs * 16 + graph_elements(x) * w->dims[1] * 2;
+  f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
+  set_window(n, w->dims[1], f);
+  return true;
+}
+
+static bool build_dense(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                        struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  struct mote_fully_connected_s8 *p = &f->params.fully_connected_s8;
+  const int64_t vectors = graph_elements(x) / w->dims[1];
+  if (flat) return false;
+  if (!fits16(w->dims[0]) || !fits16(w->dims[1]) || !fits16(vectors))
+    return err_set(e, "%lld vectors of %d to %d; the kernel takes at most %d of each",
+                   (long long)vectors, w->dims[1], w->dims[0], UINT16_MAX);
+  set_output(g, n, &p->output);
+  p->in_c = (uint16_t)w->dims[1];
+  p->out_c = (uint16_t)w->dims[0];
+  p->vectors = (uint16_t)vectors;
+  p->in_zp = (int16_t)x->quant.zp[0];
+  f->in[0] = one_row(x);
+  f->out = one_row(y);
+  f->calls = f->rows_out = 1;
+  f->reach[0] = EACH_ROW;
+  f->instructions = vectors * w->dims[0] * ((int64_t)w->dims[1] * 2 + 24);
+  f->state_bytes = mote_fully_connected_s8_state_bytes(p);
+  return true;
+}
+
+static bool build_add(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                      struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  (void)e;
+  const struct graph_tensor *y = output(g, n);
+  struct mote_add_s8 *p = &f->params.add_s8;
+  struct graph_add_scaling s;
+  int32_t low, high;
+  const struct rows_of rows = flat ? one_row(y) : rows_of_tensor(y);
+  if (flat && rows_of_tensor(y).rows == 1) return false;
+  graph_add_scaling_of(g, (int)(n - g->nodes), &s);
+  graph_activation_range(y, n->attrs.activation, &low, &high);
+  for (int i = 0; i < 2; i++) {
+    p->multiplier[i] = s.multiplier[i];
+    p->shift[i] = (int8_t)s.shift[i];
+    p->zp[i] = (int16_t)input(g, n, i)->quant.zp[0];
+    f->in[i] = rows;
+    f->reach[i] = EACH_ROW;
+    f->alias[i] = n->in[0] != n->in[1];
+  }
+  p->out_multiplier = s.out_multiplier;
+  p->out_shift = (int8_t)s.out_shift;
+  p->left_shift = (uint8_t)s.left_shift;
+  p->out_zp = (int16_t)y->quant.zp[0];
+  p->low = (int16_t)low;
+  p->high = (int16_t)high;
+  p->n = (uint32_t)rows.row_bytes;
+  f->out = rows;
+  f->calls = rows.rows;
+  f->rows_out = 1;
+  f->instructions = graph_elements(y) * 30;
+  f->state_bytes = mote_add_s8_state_bytes(p);
+  return true;
+}
+
+static bool build_pool(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                       struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
+  const struct graph_attrs *a = &n->attrs;
+  const bool average = n->op == MOTE_OP_AVERAGE_POOL_2D;
+  struct mote_pool_s8 *p = average ? &f->params.average_pool_s8 : &f->params.max_pool_s8;
+  int32_t low, high;
+  if (flat) return false;
+  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
+  if (!fits16(x->dims[2]) || !fits16(x->dims[3]))
+    return lower_too_large(e, "width or channels",
+                           x->dims[2] > x->dims[3] ? x->dims[2] : x->dims[3], UINT16_MAX);
+  if (!window_fits(a, a->kernel_h, a->kernel_w, e)) return false;
+  graph_activation_range(y, a->activation, &low, &high);
+  p->in_w = (uint16_t)x->dims[2];
+  p->c = (uint16_t)x->dims[3];
+  p->out_w = (uint16_t)y->dims[2];
+  p->kernel_w = (uint16_t)a->kernel_w;
+  p->kernel_h = (uint16_t)a->kernel_h;
+  p->stride_w = (uint16_t)a->stride_w;
+  p->stride_h = (uint16_t)a->stride_h;
+  p->pad_left = (uint16_t)a->pad_left;
+  p->rows_out = 1;
+  p->low = (int16_t)low;
+  p->high = (int16_t)high;
+  f->in[0] = rows_of_tensor(x);
+  f->out = rows_of_tensor(y);
+  f->calls = f->out.rows;
+  f->rows_out = 1;
+  f->instructions = graph_elements(y) * (8 + 4 * (int64_t)a->kernel_h * a->kernel_w);
+  f->state_bytes = average ? mote_average_pool_s8_state_bytes(p) : mote_max_pool_s8_state_bytes(p);
+  set_window(n, a->kernel_h, f);
+  return true;
+}
+
+/* An average pool whose one window is the whole map. */
+static bool is_whole_map(const struct graph *g, const struct graph_node *n) {
+  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
+  const struct graph_attrs *a = &n->attrs;
+  return n->op == MOTE_OP_AVERAGE_POOL_2D && y->dims[1] == 1 && y->dims[2] == 1 &&
+         a->kernel_h - a->pad_top >= x->dims[1] && a->kernel_w - a->pad_left >= x->dims[2];
+}
+
+/* MEAN over the map, and the average pool that is one: rows are added as they come. */
+static bool build_mean(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                       struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
+  struct mote_mean_s8 *p = &f->params.mean_s8;
+  int32_t low, high;
+  if (flat) return false;
+  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
+  if (!fits16(x->dims[2]) || !fits16(x->dims[3]) || !fits16(x->dims[1]))
+    return err_set(e, "a size above %d", UINT16_MAX);
+  graph_activation_range(y, n->attrs.activation, &low, &high);
+  p->divide = n->op == MOTE_OP_AVERAGE_POOL_2D;
+  if (!p->divide) {
+    struct graph_mean_scaling s;
+    graph_mean_scaling_of(g, (int)(n - g->nodes), &s);
+    p->multiplier = s.multiplier;
+    p->shift = (int8_t)s.shift;
+  }
+  p->count = (uint32_t)(x->dims[1] * x->dims[2]);
+  p->w = (uint16_t)x->dims[2];
+  p->c = (uint16_t)x->dims[3];
+  p->in_zp = (int16_t)x->quant.zp[0];
+  p->out_zp = (int16_t)y->quant.zp[0];
+  p->low = (int16_t)low;
+  p->high = (int16_t)high;
+  f->in[0] = rows_of_tensor(x);
+  f->out = one_row(y);
+  f->calls = x->dims[1];
+  f->rows_out = 0;
+  f->reach[0] = EACH_ROW;
+  f->instructions = graph_elements(x) * 4 + graph_elements(y) * 30;
+  f->state_bytes = mote_mean_s8_state_bytes(p);
+  return true;
+}
+
+static bool build_softmax(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                          struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
+  struct mote_softmax_s8 *p = &f->params.softmax_s8;
+  struct graph_softmax_scaling s;
+  const struct rows_of rows = flat ? one_row(x) : rows_of_tensor(x);
+  const int32_t c = dim(x, 0);
+  if (flat && rows_of_tensor(x).rows == 1) return false;
+  if (c > 4095) return lower_too_large(e, "the number of classes", c, 4095);
+  if (!fits16((int64_t)rows.row_bytes / c))
+    return flat ? false : lower_too_large(e, "rows", (int64_t)rows.row_bytes / c, UINT16_MAX);
+  graph_softmax_scaling_of(g, (int)(n - g->nodes), &s);
+  p->multiplier = s.multiplier;
+  p->left_shift = (int8_t)s.left_shift;
+  p->diff_min = s.diff_min;
+  p->rows = (uint16_t)(rows.row_bytes / (size_t)c);
+  p->c = (uint16_t)c;
+  f->in[0] = f->out = rows;
+  f->calls = rows.rows;
+  f->rows_out = 1;
+  f->reach[0] = EACH_ROW;
+  f->alias[0] = true;
+  f->instructions = graph_elements(y) * 150;
+  f->state_bytes = mote_softmax_s8_state_bytes(p);
+  return true;
+}
+
+static bool build_pad(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                      struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
+  struct mote_pad_s8 *p = &f->params.pad_s8;
+  if (flat) return false;
+  if (x->rank != 4 || x->dims[0] != 1)
+    return err_set(e, "PAD of a batch; only [1,h,w,c] is supported");
+  p->before_bytes = (uint32_t)(n->attrs.pad_left * x->dims[3]);
+  p->row_bytes = (uint32_t)(x->dims[2] * x->dims[3]);
+  p->after_bytes = (uint32_t)(n->attrs.pad_right * x->dims[3]);
+  p->value = (int16_t)y->quant.zp[0];
+  f->in[0] = rows_of_tensor(x);
+  f->out = rows_of_tensor(y);
+  f->calls = f->out.rows;
+  f->rows_out = 1;
+  if (n->attrs.pad_top > INT16_MAX)
+    return lower_too_large(e, "the padding above", n->attrs.pad_top, INT16_MAX);
+  f->reach[0] = (struct reach){-n->attrs.pad_top, 1, 1, 1};
+  f->instructions = graph_elements(y);
+  f->state_bytes = mote_pad_s8_state_bytes(p);
+  return true;
+}
+
+static bool is_int8(const struct graph_tensor *t) {
+  return t->type == MOTE_INT8 && t->quant.count == 1;
+}
+
+static bool takes_int8(const struct graph *g, const struct graph_node *n) {
+  return is_int8(input(g, n, 0)) && is_int8(output(g, n));
+}
+
+/* int8 with constant weights and bias. */
+static bool takes_weights(const struct graph *g, const struct graph_node *n) {
+  return takes_int8(g, n) && input(g, n, 1)->type == MOTE_INT8 &&
+         graph_is_constant(input(g, n, 1)) &&
+         (n->in[2] < 0 ||
+          (input(g, n, 2)->type == MOTE_INT32 && graph_is_constant(input(g, n, 2))));
+}
+
+static bool takes_sum(const struct graph *g, const struct graph_node *n) {
+  return takes_int8(g, n) && is_int8(input(g, n, 1)) &&
+         graph_same_shape(input(g, n, 0), input(g, n, 1));
+}
+
+static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
+  return takes_int8(g, n) && is_whole_map(g, n);
+}
+
+/* The bytes stay where they are; a constant has no place in the arena that could be seen in another shape. */
+static bool takes_view(const struct graph *g, const struct graph_node *n) {
+  return !graph_is_constant(input(g, n, 0));
+}
+
+static bool build_copy(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                       struct err *e) {
+  const size_t bytes = graph_bytes(&g->tensors[work->out[0]]);
+  (void)e;
+  if (flat) return false;
+  whole_form(g, work, f);
+  f->params.copy.bytes = (uint32_t)bytes;
+  f->instructions = (int64_t)bytes;
+  return true;
+}
+
+#define WEIGHTS (1u << 1 | 1u << 2)
+static const struct recipe recipes[] = {
+    {.op = MOTE_OP_CONV_2D,
+     .kernel = MOTE_KERNEL_conv2d_s8,
+     .takes = takes_weights,
+     .build = build_conv,
+     .pack = params_pack_int8,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
+     .takes = takes_weights,
+     .build = build_depthwise,
+     .pack = params_pack_int8,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_FULLY_CONNECTED,
+     .kernel = MOTE_KERNEL_fully_connected_s8,
+     .takes = takes_weights,
+     .build = build_dense,
+     .pack = params_pack_int8,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_ADD, .kernel = MOTE_KERNEL_add_s8, .takes = takes_sum, .build = build_add},
+    {.op = MOTE_OP_AVERAGE_POOL_2D,
+     .kernel = MOTE_KERNEL_mean_s8,
+     .takes = takes_whole_map,
+     .build = build_mean},
+    {.op = MOTE_OP_AVERAGE_POOL_2D,
+     .kernel = MOTE_KERNEL_average_pool_s8,
+     .takes = takes_int8,
+     .build = build_pool},
+    {.op = MOTE_OP_MAX_POOL_2D,
+     .kernel = MOTE_KERNEL_max_pool_s8,
+     .takes = takes_int8,
+     .build = build_pool},
+    {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_s8, .takes = takes_int8, .build = build_mean},
+    {.op = MOTE_OP_SOFTMAX,
+     .kernel = MOTE_KERNEL_softmax_s8,
+     .takes = takes_int8,
+     .build = build_softmax},
+    {.op = MOTE_OP_PAD, .kernel = MOTE_KERNEL_pad_s8, .takes = takes_int8, .build = build_pad},
+    {.op = MOTE_OP_RESHAPE, .takes = takes_view, .view = true},
+    {.op = MOTE_OP_RESHAPE, .kernel = MOTE_KERNEL_copy, .build = build_copy},
+};
+const struct lower_family lower_int8 = {recipes, sizeof recipes / sizeof *recipes};
