@@ -175,6 +175,7 @@ struct mote_pad_s8 {
 };
 
 #include "mote/nn/signal.h"
+#include "mote/nn/real.h"
 
 /* The number of a kernel: MOTE_KERNEL_<stem>. */
 enum mote_kernel_number {
