@@ -16,7 +16,7 @@ static void add_window(const struct mote_conv2d_f32 *p, const void *const *rows,
   const int joined = w->dilation_w == 1 && p->group_c == w->in_c;
   const uint32_t run = joined ? (c->to - c->from) * p->group_c : p->group_c;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    const float *row = (const float *)mote_window_row(w, rows, sizeof *row, batch, r, ky);
+    const float *row = (const float *)mote_map_row(w, rows, sizeof *row, batch, r, ky);
     if (row == NULL) continue;
     for (uint32_t kx = c->from; kx < c->to; kx++) {
       const uint32_t column = (uint32_t)(c->column + (int32_t)(kx * w->dilation_w));
@@ -32,12 +32,12 @@ static void add_window(const struct mote_conv2d_f32 *p, const void *const *rows,
 static void pixel(const struct mote_conv2d_f32 *p, const void *const *rows, uint32_t batch,
                   uint32_t r, uint32_t x, float *out) {
   const struct mote_window_2d *w = &p->window;
-  const uint32_t pointers = mote_window_pointers(w);
+  const uint32_t pointers = mote_map_pointers(w);
   const float *weights = (const float *)rows[pointers];
   const float *bias = p->bias ? (const float *)rows[pointers + 1] : NULL;
   const size_t block = (size_t)w->kernel_h * w->kernel_w * p->group_c;
   const uint32_t groups = w->in_c / p->group_c, filters = w->out_c / groups;
-  const struct mote_columns columns = mote_window_columns(w, x);
+  const struct mote_columns columns = mote_map_columns(w, x);
   for (uint32_t g = 0, o = 0; g < groups; g++) {
     for (const uint32_t end = o + filters; o < end;) {
       const uint32_t some = end - o < 4 ? end - o : 4;
@@ -57,7 +57,7 @@ static void pixel(const struct mote_conv2d_f32 *p, const void *const *rows, uint
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_conv2d_f32 *p = (const struct mote_conv2d_f32 *)params;
   const struct mote_window_2d *w = &p->window;
-  const uint32_t batches = mote_window_batches(w);
+  const uint32_t batches = mote_map_batches(w);
   float *to = (float *)out;
   (void)state;
   for (uint32_t b = 0; b < batches; b++)
@@ -76,14 +76,14 @@ enum mote_status mote_conv2d_f32_check(const struct mote_conv2d_f32 *p,
                                        const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const struct mote_window_2d *w = &p->window;
-  const enum mote_status status = mote_window_check(w, b, sizeof(float));
+  const enum mote_status status = mote_map_check(w, b, sizeof(float));
   if (status != MOTE_OK) return status;
   if (p->group_c == 0 || w->in_c % p->group_c || w->out_c % (w->in_c / p->group_c) || p->bias > 1)
     return MOTE_ERR_PARAMS;
   const uint64_t block = (uint64_t)w->kernel_h * w->kernel_w * p->group_c;
-  return mote_edge_holds(b, 1, block * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_holds(b, 2, w->out_c, sizeof(float))) &&
-                 b->rows[0] == mote_window_pointers(w)
+  return mote_edge_has(b, 1, block * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float))) &&
+                 b->rows[0] == mote_map_pointers(w)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }

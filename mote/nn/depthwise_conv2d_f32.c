@@ -20,7 +20,7 @@ static void sums_at(const struct window *at, uint32_t c, uint32_t some, uint32_t
   const uint32_t w1 = some > 1 ? 1 : 0, w2 = some > 2 ? 2 : 0, w3 = some > 3 ? 3 : 0;
   float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    const float *x = (const float *)mote_window_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
+    const float *x = (const float *)mote_map_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
     if (x == NULL || at->columns.from == at->columns.to) continue;
     const uint32_t column =
         (uint32_t)(at->columns.column + (int32_t)(at->columns.from * w->dilation_w));
@@ -53,7 +53,7 @@ static void pixel(const struct window *at, const float *bias, float *out) {
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_depthwise_conv2d_f32 *p = (const struct mote_depthwise_conv2d_f32 *)params;
   const struct mote_window_2d *w = &p->window;
-  const uint32_t batches = mote_window_batches(w), pointers = mote_window_pointers(w);
+  const uint32_t batches = mote_map_batches(w), pointers = mote_map_pointers(w);
   const float *bias = p->bias ? (const float *)rows[pointers + 1] : NULL;
   struct window at;
   float *to = (float *)out;
@@ -64,7 +64,7 @@ static void row(const void *params, const void *const *rows, void *state, void *
   for (at.batch = 0; at.batch < batches; at.batch++) {
     for (at.r = 0; at.r < w->rows_out; at.r++) {
       for (uint32_t x = 0; x < w->out_w; x++, to += w->out_c) {
-        at.columns = mote_window_columns(w, x);
+        at.columns = mote_map_columns(w, x);
         pixel(&at, bias, to);
       }
     }
@@ -82,13 +82,13 @@ enum mote_status mote_depthwise_conv2d_f32_check(const struct mote_depthwise_con
                                                  const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const struct mote_window_2d *w = &p->window;
-  const enum mote_status status = mote_window_check(w, b, sizeof(float));
+  const enum mote_status status = mote_map_check(w, b, sizeof(float));
   if (status != MOTE_OK) return status;
   if (p->multiplier == 0 || (uint32_t)w->in_c * p->multiplier != w->out_c || p->bias > 1)
     return MOTE_ERR_PARAMS;
-  return mote_edge_holds(b, 1, (uint64_t)w->kernel_h * w->kernel_w * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_holds(b, 2, w->out_c, sizeof(float))) &&
-                 b->rows[0] == mote_window_pointers(w)
+  return mote_edge_has(b, 1, (uint64_t)w->kernel_h * w->kernel_w * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float))) &&
+                 b->rows[0] == mote_map_pointers(w)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }

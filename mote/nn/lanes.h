@@ -29,8 +29,8 @@ void mote_dense_f32(const float *x, const float *w, const float *bias, uint32_t 
 
 /* ---- windows ----------------------------------------------------------------- */
 /* The input row under row ky of the window of output row r, elements of `bytes`; NULL in padding. */
-static inline const void *mote_window_row(const struct mote_window_2d *w, const void *const *rows,
-                                          uint32_t bytes, uint32_t batch, uint32_t r, uint32_t ky) {
+static inline const void *mote_map_row(const struct mote_window_2d *w, const void *const *rows,
+                                       uint32_t bytes, uint32_t batch, uint32_t r, uint32_t ky) {
   if (!w->whole) return rows[r * w->stride_h + ky];
   const int32_t y =
       (int32_t)(r * w->stride_h) - w->pad_top + (int32_t)((uint32_t)ky * w->dilation_h);
@@ -38,11 +38,11 @@ static inline const void *mote_window_row(const struct mote_window_2d *w, const 
   return (const uint8_t *)rows[0] +
          ((size_t)batch * w->in_h + (uint32_t)y) * ((size_t)w->in_w * w->in_c) * bytes;
 }
-static inline uint32_t mote_window_batches(const struct mote_window_2d *w) {
+static inline uint32_t mote_map_batches(const struct mote_window_2d *w) {
   return w->whole ? w->batches : 1;
 }
 /* Pointers that the input takes; the next input's follow. */
-static inline uint32_t mote_window_pointers(const struct mote_window_2d *w) {
+static inline uint32_t mote_map_pointers(const struct mote_window_2d *w) {
   return w->whole ? 1 : (uint32_t)(w->rows_out - 1) * w->stride_h + w->kernel_h;
 }
 
@@ -52,7 +52,7 @@ struct mote_columns {
   int32_t column;
   uint32_t from, to;
 };
-static inline struct mote_columns mote_window_columns(const struct mote_window_2d *w, uint32_t x) {
+static inline struct mote_columns mote_map_columns(const struct mote_window_2d *w, uint32_t x) {
   struct mote_columns c;
   const int32_t step = w->dilation_w, wide = w->kernel_w;
   c.column = (int32_t)(x * w->stride_w) - w->pad_left;
@@ -70,9 +70,9 @@ void mote_svdf_units_f32(const struct mote_svdf_f32 *p, const float *state, cons
                          const float *bias, float *out);
 
 /* Proves the geometry, the rows of input 0 (elements of `bytes`) and the bytes of out (float32). */
-enum mote_status mote_window_check(const struct mote_window_2d *w, const struct mote_bounds *b,
-                                   uint32_t bytes);
+enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mote_bounds *b,
+                                uint32_t bytes);
 /* Edge `edge` is one row of at least n elements of `bytes`, never missing. */
-int mote_edge_holds(const struct mote_bounds *b, uint32_t edge, uint64_t n, uint32_t bytes);
+int mote_edge_has(const struct mote_bounds *b, uint32_t edge, uint64_t n, uint32_t bytes);
 
 #endif

@@ -23,7 +23,7 @@ static float value_of(const struct window *at, uint32_t c, enum what what) {
   float sum = what == LARGEST ? LOWEST : 0.0f;
   uint32_t count = 0;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    const float *x = (const float *)mote_window_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
+    const float *x = (const float *)mote_map_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
     if (x == NULL || wide == 0) continue;
     x += (size_t)column * w->in_c + c;
     for (uint32_t n = wide; n; n--, x += w->in_c) {
@@ -43,7 +43,7 @@ static float value_of(const struct window *at, uint32_t c, enum what what) {
 static void pool(const void *params, const void *const *rows, void *out, enum what what) {
   const struct mote_pool_f32 *p = (const struct mote_pool_f32 *)params;
   const struct mote_window_2d *w = &p->window;
-  const uint32_t batches = mote_window_batches(w);
+  const uint32_t batches = mote_map_batches(w);
   struct window at;
   float *to = (float *)out;
   at.p = p;
@@ -51,7 +51,7 @@ static void pool(const void *params, const void *const *rows, void *out, enum wh
   for (at.batch = 0; at.batch < batches; at.batch++) {
     for (at.r = 0; at.r < w->rows_out; at.r++) {
       for (uint32_t x = 0; x < w->out_w; x++) {
-        at.columns = mote_window_columns(w, x);
+        at.columns = mote_map_columns(w, x);
         for (uint32_t c = 0; c < w->in_c; c++)
           *to++ = mote_real_clamp(value_of(&at, c, what), p->low, p->high);
       }
@@ -94,7 +94,7 @@ enum mote_status mote_average_pool_f32_check(const struct mote_pool_f32 *p,
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const struct mote_window_2d *w = &p->window;
   if (w->out_c != w->in_c || w->dilation_w != 1) return MOTE_ERR_PARAMS;
-  return mote_window_check(w, b, sizeof(float));
+  return mote_map_check(w, b, sizeof(float));
 }
 enum mote_status mote_max_pool_f32_check(const struct mote_pool_f32 *p,
                                          const struct mote_bounds *b) {
@@ -137,7 +137,7 @@ size_t mote_mean_f32_state_bytes(const struct mote_mean_f32 *p) {
 enum mote_status mote_mean_f32_check(const struct mote_mean_f32 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->w == 0 || p->c == 0 || p->count == 0) return MOTE_ERR_PARAMS;
-  return mote_edge_holds(b, 0, (uint64_t)p->w * p->c, sizeof(float)) &&
+  return mote_edge_has(b, 0, (uint64_t)p->w * p->c, sizeof(float)) &&
                  p->c <= b->state_bytes / sizeof(float) && p->c <= b->out_bytes / sizeof(float)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;

@@ -75,12 +75,12 @@ enum mote_status mote_transpose_conv_f32_check(const struct mote_transpose_conv_
                                                const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const struct mote_window_2d *w = &p->window;
-  const enum mote_status status = mote_window_check(w, b, sizeof(float));
+  const enum mote_status status = mote_map_check(w, b, sizeof(float));
   if (status != MOTE_OK) return status;
   if (!w->whole || w->dilation_w != 1 || w->dilation_h != 1 || p->bias > 1) return MOTE_ERR_PARAMS;
   const uint64_t block = (uint64_t)w->kernel_h * w->kernel_w * w->in_c;
-  return mote_edge_holds(b, 1, block * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_holds(b, 2, w->out_c, sizeof(float)))
+  return mote_edge_has(b, 1, block * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float)))
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }
