@@ -109,8 +109,8 @@ for t in ("int8", "int16", "uint8"):
     unary("DEQUANTIZE", t, shape=(3, 23), outq=NONE, out_type="float32")
 
 # ---- two operands -----------------------------------------------------------
-SHAPES = {"": ((1, 3, 5, 4), (1, 3, 5, 4)), "_scalar": ((1, 3, 5, 4), ()), "_channel": ((1, 3, 5, 4), (4,)),
-          "_both": ((3, 1, 4), (1, 5, 1)), "_5d": ((2, 1, 3, 1, 4), (1, 3, 1, 5, 1)), "_row": ((1, 1, 1, 4), (2, 3, 5, 4))}
+SHAPES = {"": ((1, 3, 5, 4), (1, 3, 5, 4)), "_scalar": ((1, 3, 5, 4), ()), "_by_channel": ((1, 3, 5, 4), (4,)),
+          "_broadcast": ((3, 1, 4), (1, 5, 1)), "_broadcast_5d": ((2, 1, 3, 1, 4), (1, 3, 1, 5, 1)), "_row": ((1, 1, 1, 4), (2, 3, 5, 4))}
 
 
 def binary(op, type, which="", qs=None, const=None, low=None, high=None, out_type=None, name=None, low2=None, high2=None, **opts):
@@ -118,7 +118,7 @@ def binary(op, type, which="", qs=None, const=None, low=None, high=None, out_typ
     sa, sb = SHAPES[which]
     qs = qs or [quant(type, 0), quant(type, 1), quant(out_type or type, 2 if type == "int16" else 3)]
 
-    @case(op, (name or type) + which + ("" if const is None else f"_constant{const}"))
+    @case(op, (name or type) + which + ("" if const is None else "_constant"))
     def build(rng):
         m = Model()
         t = []
@@ -135,15 +135,15 @@ def binary(op, type, which="", qs=None, const=None, low=None, high=None, out_typ
 
 P = [NONE, NONE, NONE]
 for op, third in (("ADD", None), ("SUB", None)):
-    for w in ("", "_scalar", "_both"):
+    for w in ("", "_scalar", "_broadcast"):
         binary(op, "float32", w)
         binary(op, "int8", w)
         binary(op, "int16", w)
     binary(op, "int32", qs=P)
-    binary(op, "int32", "_both", qs=P)
-    binary(op, "float32", "_5d")
-    binary(op, "int8", "_5d")
-    binary(op, "int8", "_channel", const=1)
+    binary(op, "int32", "_broadcast", qs=P)
+    binary(op, "float32", "_broadcast_5d")
+    binary(op, "int8", "_broadcast_5d")
+    binary(op, "int8", "_by_channel", const=1)
     binary(op, "int8", name="int8_relu", fusedActivationFunction="RELU")
     binary(op, "int8", name="int8_relu6", fusedActivationFunction="RELU6", qs=[(0.06, 3), (0.05, -9), (0.07, -40)])
     binary(op, "float32", name="float32_relu6", fusedActivationFunction="RELU6")
@@ -152,36 +152,36 @@ for op, third in (("ADD", None), ("SUB", None)):
     binary(op, "int8", name="int8_small_output", qs=[(0.05, 3), (0.0021, -9), (0.03, 20)])
 for t in ("int8", "int16"):
     qs = [(0.0471, -7), (0.0313, 12), (0.045, -4)] if t == "int8" else [(0.00019, 0), (0.00012, 0), (0.0002, 0)]
-    for w in ("", "_scalar", "_both", "_5d"):
+    for w in ("", "_scalar", "_broadcast", "_broadcast_5d"):
         binary("MUL", t, w, qs=qs)
-    binary("MUL", t, "_channel", qs=qs, const=1)
+    binary("MUL", t, "_by_channel", qs=qs, const=1)
     binary("MUL", t, name=f"{t}_relu", qs=qs, fusedActivationFunction="RELU")
-for w in ("", "_scalar", "_both", "_5d", "_row"):
+for w in ("", "_scalar", "_broadcast", "_broadcast_5d", "_row"):
     binary("MUL", "float32", w)
 binary("MUL", "float32", name="float32_relu6", fusedActivationFunction="RELU6")
 binary("MUL", "int32", qs=P)
-binary("MUL", "int32", "_both", qs=P)
+binary("MUL", "int32", "_broadcast", qs=P)
 binary("DIV", "float32", low2=0.3, high2=4)
-binary("DIV", "float32", "_both", low2=-4, high2=-0.3)
+binary("DIV", "float32", "_broadcast", low2=-4, high2=-0.3)
 binary("DIV", "float32", name="float32_relu", low2=-4, high2=-0.3, fusedActivationFunction="RELU")
 binary("DIV", "int32", qs=P, low2=1, high2=37)
-binary("DIV", "int32", "_both", qs=P, low2=-37, high2=-1)
+binary("DIV", "int32", "_broadcast", qs=P, low2=-37, high2=-1)
 binary("DIV", "int8", qs=[(0.05, 3), (0.03, -128), (0.021, -5)], low2=-100, high2=127)
-binary("DIV", "int8", "_both", qs=[(0.05, 3), (0.03, -128), (0.021, -5)], low2=-100, high2=127)
+binary("DIV", "int8", "_broadcast", qs=[(0.05, 3), (0.03, -128), (0.021, -5)], low2=-100, high2=127)
 binary("DIV", "int8", name="int8_relu6", qs=[(0.05, 3), (0.03, 127), (0.03, -5)], low2=-128, high2=90, fusedActivationFunction="RELU6")
 for op in ("FLOOR_DIV", "FLOOR_MOD"):
     binary(op, "float32", low=-30, high=30, low2=0.7, high2=5)
-    binary(op, "float32", "_both", low=-30, high=30, low2=-5, high2=-0.7)
+    binary(op, "float32", "_broadcast", low=-30, high=30, low2=-5, high2=-0.7)
 for op in ("MAXIMUM", "MINIMUM"):
     for t in ("float32", "int8", "int16", "int32", "int64"):
         q = quant(t)
         binary(op, t, qs=[q, q, q])
-        binary(op, t, "_both", qs=[q, q, q])
-    binary(op, "float32", "_5d")
-    binary(op, "int8", "_channel", qs=[quant("int8")] * 3, const=1)
+        binary(op, t, "_broadcast", qs=[q, q, q])
+    binary(op, "float32", "_broadcast_5d")
+    binary(op, "int8", "_by_channel", qs=[quant("int8")] * 3, const=1)
 for t in ("float32", "int32", "int8", "int16"):
     qs = P if t in ("float32", "int32") else [(0.03, 3), (0.02, -9), (0.09, -128)] if t == "int8" else [(0.0001, 0), (0.00012, 0), (0.0009, 0)]
-    for w in ("", "_scalar", "_both"):
+    for w in ("", "_scalar", "_broadcast"):
         binary("SQUARED_DIFFERENCE", t, w, qs=qs)
 for op in ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"):
     types = ["float32", "int32", "int64", "int8"] + (["bool"] if "EQUAL" in op and op[0] in "EN" else [])
@@ -195,19 +195,19 @@ for op in ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL
                 b = m.input((1, 3, 5, 4), "float32", draw=[-1.5, 0.0, 0.25, 3.0])
                 m.op(op, [a, b], [m.output((1, 3, 5, 4), "bool")])
                 return m
-            binary(op, t, "_both", qs=P, out_type="bool")
+            binary(op, t, "_broadcast", qs=P, out_type="bool")
             continue
         qs = [(0.05, 3), (0.05, 3), NONE] if t == "int8" else P
         binary(op, t, qs=qs, low=lo, high=hi, out_type="bool")
         if t in ("int32", "int8"):
-            binary(op, t, "_both", qs=qs, low=lo, high=hi, out_type="bool")
+            binary(op, t, "_broadcast", qs=qs, low=lo, high=hi, out_type="bool")
     binary(op, "int8", name="int8_two_scales", qs=[(0.05, 3), (0.08, -20), NONE], out_type="bool")
 for op in ("LOGICAL_AND", "LOGICAL_OR"):
     binary(op, "bool")
-    binary(op, "bool", "_both")
-binary("PRELU", "float32", "_channel", const=1, low2=-0.5, high2=1.5)
+    binary(op, "bool", "_broadcast")
+binary("PRELU", "float32", "_by_channel", const=1, low2=-0.5, high2=1.5)
 binary("PRELU", "float32", low2=-0.5, high2=1.5)
-binary("PRELU", "int8", "_channel", const=1, qs=[(0.05, 3), (0.01, 7), (0.04, -12)])
+binary("PRELU", "int8", "_by_channel", const=1, qs=[(0.05, 3), (0.01, 7), (0.04, -12)])
 binary("PRELU", "int8", qs=[(0.05, 3), (0.01, 7), (0.04, -12)])
 for name, shape, alpha in (("int16", (1, 3, 5, 4), (4,)), ("int16_same", (3, 7), (3, 7))):
     @case("PRELU", name)
@@ -227,7 +227,7 @@ for t in ("float32", "int8"):
             m.op("ADD_N", ins, [m.output((2, 3, 7), t, *quant(t, 3))])
             return m
 for t in ("float32", "int8", "int16"):
-    for name, c, a, b in (("", (2, 3, 5), (2, 3, 5), (2, 3, 5)), ("_scalar", (2, 3, 5), (), (2, 3, 5)), ("_both", (3, 1), (1, 5), (2, 1, 1))):
+    for name, c, a, b in (("", (2, 3, 5), (2, 3, 5), (2, 3, 5)), ("_scalar", (2, 3, 5), (), (2, 3, 5)), ("_broadcast", (3, 1), (1, 5), (2, 1, 1))):
         @case("SELECT_V2", t + name)
         def build(rng, t=t, c=c, a=a, b=b):
             m = Model()

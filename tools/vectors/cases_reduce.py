@@ -17,7 +17,7 @@ def reduce(op, type, name, shape, axes, keep=False, qs=None, low=None, high=None
         return m
 
 
-FORMS = (("_hw", (1, 5, 7, 3), [1, 2], False), ("_hw_keep", (2, 3, 4, 5), [1, 2], True), ("_last", (3, 4, 9), [-1], False),
+FORMS = (("_height_width", (1, 5, 7, 3), [1, 2], False), ("_height_width_keep", (2, 3, 4, 5), [1, 2], True), ("_last", (3, 4, 9), [-1], False),
          ("_first", (5, 11), [0], True), ("_all", (3, 4, 5), [0, 1, 2], False), ("_scalar_axis", (3, 7), 1, False))
 for f, s, a, k in FORMS:
     for t in ("float32", "int8", "int16"):
@@ -25,7 +25,7 @@ for f, s, a, k in FORMS:
         wide = {"float32": ((None, 0), (None, 0)), "int8": ((0.0471, -7), (0.31, 5)), "int16": ((0.0002, 0), (0.0011, 0))}[t]
         reduce("MEAN", t, t + f, s, a, k, qs=other)
         reduce("SUM", t, t + f, s, a, k, qs=wide)
-        if f == "_hw":
+        if f == "_height_width":
             reduce("MEAN", t, t + "_same_scale", s, a, k, qs=(other[0], other[0]))
             reduce("SUM", t, t + "_same_scale", s, a, k, qs=(other[0], other[0]))
     for op in ("REDUCE_MAX", "REDUCE_MIN"):
@@ -43,7 +43,7 @@ def build(rng):
 
 
 for t in ("float32", "int8"):
-    for name, axis, ex, rev in (("", 1, False, False), ("_exclusive", 0, True, False), ("_reverse", -1, False, True), ("_both", 1, True, True)):
+    for name, axis, ex, rev in (("", 1, False, False), ("_exclusive", 0, True, False), ("_reverse", -1, False, True), ("_exclusive_reverse", 1, True, True)):
         @case("CUMSUM", t + name)
         def build(rng, t=t, axis=axis, ex=ex, rev=rev):
             m = Model()
