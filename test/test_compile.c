@@ -117,9 +117,9 @@ static void test_constants_fold_and_dead_nodes_go(void **state) {
   graph_set_outputs(g, &y, 1);
   struct err e = {0};
   struct compile_layer layers[3] = {{.fate = COMPILE_STEP}};
-  struct pass p = {.arena = a, .layers = layers, .n_layers = 3};
-  const struct graph *after;
-  assert_true(pass_fold_constants(&p, g, &after, &e));
+  struct pass p = {.arena = a, .e = &e, .layers = layers, .n_layers = 3};
+  const struct graph *after = pass_fold_constants(&p, g);
+  assert_false(p.failed);
   assert_int_equal(after->n_nodes, 2);
   assert_int_equal(layers[0].fate, COMPILE_CONSTANT);
   /* real value 0.5 (q - 3) twice: q - 3 doubles. */

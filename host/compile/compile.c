@@ -86,20 +86,22 @@ static void finish_layers(const struct program *p, struct pass *pass) {
   }
 }
 
-static bool run_passes(struct pass *p, const struct graph *g, bool all_channels,
-                       const struct graph **out, struct err *e) {
-  g = pass_drop_dead(p, g);
-  if (!pass_fold_constants(p, g, &g, e)) return false;
-  g = pass_fuse_pads(p, g);
-  g = pass_drop_dead(p, g);
-  if (!all_channels && graph_can_evaluate(g)) g = pass_remove_channels(p, g);
-  *out = pass_copy_outputs(p, g);
-  return true;
+static bool run_passes(struct pass *p, const struct graph *g, const struct compile_options *o,
+                       const struct graph **out) {
+  for (int i = 0; i < pass_list_n && !p->failed; i++) {
+    const bool channels = pass_list[i].run == pass_remove_channels;
+    /* An output that is a constant has no place in the arena: that pass is no matter of choice. */
+    if (o->no_passes && pass_list[i].run != pass_copy_outputs) continue;
+    if (channels && (o->all_channels || !graph_can_evaluate(g))) continue;
+    g = pass_list[i].run(p, g);
+  }
+  *out = g;
+  return !p->failed;
 }
 
 static bool compile(const struct graph *g, const struct compile_options *options, struct arena *a,
                     struct compiled *out, struct err *e) {
-  struct pass pass = {.arena = a};
+  struct pass pass = {.arena = a, .e = e};
   struct program program;
   struct schedule schedule;
   memset(out, 0, sizeof *out);
@@ -111,7 +113,7 @@ static bool compile(const struct graph *g, const struct compile_options *options
     out->source_macs += graph_macs(g, n);
     out->source_weight_bytes += (size_t)graph_weight_bytes(g, n);
   }
-  if (!run_passes(&pass, g, options->all_channels, &out->graph, e)) return false;
+  if (!run_passes(&pass, g, options, &out->graph)) return false;
   for (int n = 0; n < out->graph->n_nodes; n++) out->macs += graph_macs(out->graph, n);
   if (!program_lower(out->graph, a, &program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;

@@ -30,6 +30,7 @@ struct compile_options {
                         * says the least that is possible. */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */
+  bool no_passes;      /* nothing is simplified: for tests and comparison */
   unsigned spare_rows; /* rows added to every ring beyond the proven need: for tests */
 };
 

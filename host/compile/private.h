@@ -7,21 +7,29 @@
 /* ---- passes: graph -> graph -------------------------------------------------
  * A pass never changes its argument: it returns the same graph where it finds nothing to do, else a copy in
  * the arena with the same tensor indices. It tells what became of source operators in layers[] (fate, why,
- * fused_into, data); layers may be NULL. */
+ * fused_into, data); layers may be NULL. Each is tested on graphs that people can read: test/passes. */
 struct pass {
   struct arena *arena;
+  struct err *e; /* filled where a pass fails: then `failed` is set and its argument is returned */
+  bool failed;
   struct compile_layer *layers;
   int n_layers;
   struct compile_layer ignored; /* takes what is said of nodes that no source operator stands for */
 };
-const struct graph *pass_drop_dead(struct pass *p, const struct graph *g);
-bool pass_fold_constants(struct pass *p, const struct graph *g, const struct graph **out,
-                         struct err *e);
-const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g);
-const struct graph *pass_copy_outputs(struct pass *p, const struct graph *g);
+typedef const struct graph *pass_function(struct pass *p, const struct graph *g);
+pass_function pass_drop_dead, pass_fold_constants, pass_fuse_pads, pass_copy_outputs;
 /* Removes channels that are constant for any input, and those that nothing reads. New constants get new tensor
  * indices behind the old ones. needs: graph_check (of the source). */
-const struct graph *pass_remove_channels(struct pass *p, const struct graph *g);
+pass_function pass_remove_channels;
+/* All of them, in the order in which they run. */
+struct pass_row {
+  const char *name;
+  pass_function *run;
+};
+extern const struct pass_row pass_list[];
+extern const int pass_list_n;
+/* Drops the nodes marked in gone[] and sets the producers anew. */
+void pass_remove_nodes(struct graph *g, const bool *gone);
 /* A copy whose nodes and tensors may be changed. */
 struct graph *pass_copy_graph(struct arena *a, const struct graph *g);
 /* Where to tell what becomes of the operator that a node stands for. */

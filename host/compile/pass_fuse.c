@@ -1,0 +1,59 @@
+/* pass: operators that become part of their neighbours.
+ *
+ *   fuse_pads  PAD in front of convolutions becomes their own padding */
+#include "host/compile/private.h"
+
+/* Whether the value that PAD writes is what the convolution takes for padding: real zero. */
+static bool pad_is_zero(const struct graph *g, const struct graph_node *pad) {
+  const struct graph_quant *x = &g->tensors[pad->in[0]].quant, *y = &g->tensors[pad->out[0]].quant;
+  return x->count == 1 && y->count == 1 && x->zp[0] == y->zp[0] && x->scale[0] == y->scale[0];
+}
+
+/* A border of pixels, which a convolution of any type takes for zero: int8 by its zero point. */
+static bool pad_is_border(const struct graph *g, const struct graph_node *pad) {
+  const struct graph_tensor *x = &g->tensors[pad->in[0]];
+  return x->rank == 4 && x->type == MOTE_INT8;
+}
+
+static bool can_take_pad(const struct graph_node *n) {
+  return n->op == MOTE_OP_CONV_2D || n->op == MOTE_OP_DEPTHWISE_CONV_2D;
+}
+
+const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g) {
+  bool *gone = ARENA_ARRAY(p->arena, bool, g->n_nodes + 1);
+  struct graph *c = NULL;
+  for (int n = 0; n < g->n_nodes; n++) {
+    const struct graph_node *pad = &g->nodes[n];
+    bool fits = pad->op == MOTE_OP_PAD && pad_is_border(g, pad) && pad_is_zero(g, pad);
+    int first_reader = -1;
+    for (int i = 0; i < g->n_outputs; i++) fits = fits && g->outputs[i] != pad->out[0];
+    for (int r = 0; r < g->n_nodes && fits; r++) {
+      const struct graph_node *reader = &g->nodes[r];
+      for (int i = 0; i < reader->n_in; i++) {
+        if (reader->in[i] != pad->out[0]) continue;
+        fits = fits && i == 0 && can_take_pad(reader);
+        if (first_reader < 0) first_reader = r;
+      }
+    }
+    if (!fits || first_reader < 0) continue;
+    if (c == NULL) c = pass_copy_graph(p->arena, g);
+    for (int r = n + 1; r < c->n_nodes; r++) {
+      struct graph_node *reader = &c->nodes[r];
+      if (reader->in[0] != pad->out[0]) continue;
+      /* A pad whose own input was the output of a fused pad has been moved in c already. */
+      reader->in[0] = c->nodes[n].in[0];
+      reader->attrs.pad_top += pad->attrs.pad_top;
+      reader->attrs.pad_bottom += pad->attrs.pad_bottom;
+      reader->attrs.pad_left += pad->attrs.pad_left;
+      reader->attrs.pad_right += pad->attrs.pad_right;
+    }
+    gone[n] = true;
+    struct compile_layer *layer = pass_layer(p, pad);
+    layer->fate = COMPILE_FUSED;
+    layer->fused_into = g->nodes[first_reader].source_op;
+    layer->why = "its border is the zero point, which is what the convolution takes for padding";
+  }
+  if (c == NULL) return g;
+  pass_remove_nodes(c, gone);
+  return c;
+}
