@@ -262,6 +262,7 @@ bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int
   if (result->output_bytes != b->output_bytes)
     return err_internal(e, "the program writes %zu bytes an inference, not %zu",
                         result->output_bytes, b->output_bytes);
+  bundle_canonical(b->request.graph, result->outputs, count);
   return true;
 }
 
@@ -353,5 +354,6 @@ bool bundle_run_host(struct arena *a, const struct bundle_request *request, cons
   for (int i = 0; i < count; i++)
     infer_host(request, &model, scratch, (const uint8_t *)inputs + in_bytes * (size_t)i,
                *outputs + out_bytes * (size_t)i);
+  bundle_canonical(g, *outputs, count);
   return true;
 }

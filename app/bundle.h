@@ -58,7 +58,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                   struct bundle *b, struct err *e);
 /* Builds the project with the target's compiler, and measures it. */
 bool bundle_build(struct arena *a, struct bundle *b, struct err *e);
-/* Runs count inputs, one behind another, each b->input_bytes. tap: run the first once more and tell layers
+/* Runs count inputs, one behind another, each b->input_bytes. NaNs of the outputs are made canonical. tap: run the first once more and tell layers
  * apart; layers: also collect their rows. */
 bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int count, bool tap,
                 bool layers, struct emulate_result *result, struct err *e);
@@ -91,12 +91,19 @@ int64_t bundle_ram_by_rows(const struct bundle *b, int64_t stack_bytes);
 /* ---- layers and hashes (docs/spec/cli.md) -------------------------------------- */
 
 /* The outputs of the source model's operators as one witness computed them: [n], NULL where an output exists
- * nowhere (see the fate in compiled.layers). */
+ * nowhere (see the fate in compiled.layers). Of an operator with several outputs all of them, one behind another.
+ * Every NaN of a float output is 0x7FC00000. */
 struct bundle_layers {
   int n;
   const uint8_t *const *bytes;
   const size_t *size;
 };
+/* Bytes of a layer's outputs. */
+size_t bundle_layer_bytes(const struct compiled *c, int layer);
+/* Makes every NaN of `count` inferences' float outputs the same one. */
+void bundle_canonical(const struct graph *g, uint8_t *outputs, int count);
+/* Element i of values in words. */
+void bundle_value(enum mote_type type, const void *values, size_t i, char text[32]);
 /* From the rows that a tap saw, and the inputs that ran. errors: rows that do not make a whole tensor. */
 bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs,
                    const struct emulate_rows *rows, int n_rows, struct bundle_layers *layers,

@@ -5,47 +5,116 @@
 
 #include "app/bundle.h"
 
+/* ---- numbers of any type --------------------------------------------------------------- */
+
+/* All NaNs are one: which bits a NaN has is left open by the operations that make it. */
+static void canonical(enum mote_type type, uint8_t *bytes, size_t n) {
+  static const uint32_t one = 0x7FC00000u;
+  if (type != MOTE_FLOAT32) return;
+  for (size_t i = 0; i + 4 <= n; i += 4) {
+    uint32_t bits;
+    memcpy(&bits, bytes + i, 4);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) memcpy(bytes + i, &one, 4);
+  }
+}
+
+void bundle_canonical(const struct graph *g, uint8_t *outputs, int count) {
+  for (int k = 0; k < count; k++)
+    for (int i = 0; i < g->n_outputs; i++) {
+      const struct graph_tensor *t = &g->tensors[g->outputs[i]];
+      canonical(t->type, outputs, graph_bytes(t));
+      outputs += graph_bytes(t);
+    }
+}
+
+void bundle_value(enum mote_type type, const void *values, size_t i, char text[32]) {
+  const uint8_t *at = (const uint8_t *)values + i * mote_type_bytes((int)type);
+  uint64_t u = 0;
+  float real = 0;
+  memcpy(&u, at, mote_type_bytes((int)type));
+  memcpy(&real, at, type == MOTE_FLOAT32 ? sizeof real : 0);
+  switch (type) {
+  case MOTE_INT8: snprintf(text, 32, "%d", (int8_t)u); break;
+  case MOTE_INT16: snprintf(text, 32, "%d", (int16_t)u); break;
+  case MOTE_INT32: snprintf(text, 32, "%ld", (long)(int32_t)u); break;
+  case MOTE_INT64: snprintf(text, 32, "%lld", (long long)u); break;
+  case MOTE_FLOAT32: snprintf(text, 32, "%.9g", (double)real); break;
+  default: snprintf(text, 32, "%llu", (unsigned long long)u); break;
+  }
+}
+
 /* ---- layers --------------------------------------------------------------------------- */
 
-/* The output of one step, whole: as the plan makes it. */
-static const uint8_t *gather(struct arena *a, const struct compiled *c, int step,
-                             const struct emulate_rows *rows, int n_rows, size_t bytes,
-                             struct err *e) {
+/* The node that made an operator's outputs in the source; where an operator became several, the last. */
+static const struct graph_node *source_node(const struct compiled *c, int source_op) {
+  for (int i = c->source->n_nodes - 1; i >= 0; i--)
+    if (c->source->nodes[i].source_op == source_op) return &c->source->nodes[i];
+  return NULL;
+}
+
+size_t bundle_layer_bytes(const struct compiled *c, int layer) {
+  const struct graph_node *node = source_node(c, c->layers[layer].source_op);
+  size_t bytes = c->layers[layer].bytes;
+  for (int i = 1; node && i < node->n_out; i++)
+    bytes += graph_bytes(&c->source->tensors[node->out[i]]);
+  return bytes;
+}
+
+/* One output of one step, whole: as the plan makes it. */
+static bool gather(const struct compiled *c, int step, int output, const struct emulate_rows *rows,
+                   int n_rows, uint8_t *whole, size_t bytes, struct err *e) {
   const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
   const struct mote_step *s =
       (const struct mote_step *)(const void *)(c->plan + plan->steps) + step;
   const struct mote_tensor *t =
       (const struct mote_tensor *)(const void *)(c->plan + plan->tensors) + s->output;
-  uint8_t *whole = ARENA_ARRAY(a, uint8_t, bytes);
   size_t seen = 0;
   for (int i = 0; i < n_rows; i++) {
-    if (rows[i].step != step) continue;
-    const size_t at = (size_t)rows[i].first * t->row_bytes;
-    if (at > bytes || rows[i].size > bytes - at) {
-      err_internal(e, "step %d made rows beyond its tensor of %zu bytes", step, bytes);
-      return NULL;
-    }
+    if (rows[i].step != step || rows[i].output != output) continue;
+    const size_t at = output ? 0 : (size_t)rows[i].first * t->row_bytes;
+    if (at > bytes || rows[i].size > bytes - at)
+      return err_internal(e, "step %d made rows beyond its tensor of %zu bytes", step, bytes);
     memcpy(whole + at, rows[i].bytes, rows[i].size);
     seen += rows[i].size;
   }
-  if (seen == bytes) return whole;
-  err_internal(e, "step %d made %zu of %zu bytes", step, seen, bytes);
-  return NULL;
+  return seen == bytes || err_internal(e, "step %d made %zu of %zu bytes", step, seen, bytes);
 }
 
-/* A layer of the source, with the channels that the compiler removed; *out NULL: it exists nowhere. */
+/* A layer of the source, with the channels that the compiler removed and all outputs of an operator that has several, one
+ * behind another; *out NULL: it exists nowhere. */
 static bool gather_layer(struct arena *a, const struct compiled *c, const struct compile_layer *l,
                          const struct emulate_rows *rows, int n_rows, const uint8_t **out,
                          struct err *e) {
+  const struct graph_node *node = source_node(c, l->source_op);
   const size_t made = compile_layer_made(l);
-  const uint8_t *bytes = gather(a, c, l->step, rows, n_rows, made, e);
-  uint8_t *whole;
-  if (!bytes) return false;
+  uint8_t *bytes = ARENA_ARRAY(a, uint8_t, bundle_layer_bytes(c, (int)(l - c->layers)) + 1);
+  uint8_t *whole, *to = bytes + made;
+  *out = NULL;
+  if (!gather(c, l->step, 0, rows, n_rows, bytes, made, e)) return false;
+  canonical(l->type, bytes, made);
+  if (l->fill) {
+    whole = ARENA_ARRAY(a, uint8_t, l->bytes);
+    if (compile_layer_expand(l, bytes, made, whole)) *out = whole;
+    return true;
+  }
+  for (int i = 1; node && i < node->n_out; i++) {
+    const struct graph_tensor *t = &c->source->tensors[node->out[i]];
+    if (!gather(c, l->step, i, rows, n_rows, to, graph_bytes(t), e)) return false;
+    canonical(t->type, to, graph_bytes(t));
+    to += graph_bytes(t);
+  }
   *out = bytes;
-  if (!l->fill) return true;
-  whole = ARENA_ARRAY(a, uint8_t, l->bytes);
-  *out = compile_layer_expand(l, bytes, made, whole) ? whole : NULL;
   return true;
+}
+
+/* Bytes that are not the plan's to change. */
+static const uint8_t *canonical_copy(struct arena *a, enum mote_type type, const void *from,
+                                     size_t n) {
+  if (type != MOTE_FLOAT32) return from;
+  uint8_t *copy = ARENA_ARRAY(a, uint8_t, n + 1);
+  memcpy(copy, from, n);
+  canonical(type, copy, n);
+  return copy;
 }
 
 static const uint8_t *input_at(const struct graph *g, const uint8_t *inputs, int index) {
@@ -60,14 +129,16 @@ bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs
   size_t *size = ARENA_ARRAY(a, size_t, c->n_layers + 1);
   for (int i = 0; i < c->n_layers; i++) {
     const struct compile_layer *l = &c->layers[i];
-    size[i] = l->bytes;
+    size[i] = bundle_layer_bytes(c, i);
     if (l->fate == COMPILE_STEP && !gather_layer(a, c, l, rows, n_rows, &bytes[i], e)) return false;
-    if (l->fate == COMPILE_CONSTANT) bytes[i] = l->data;
+    if (l->fate == COMPILE_CONSTANT && l->data && size[i] == l->bytes)
+      bytes[i] = canonical_copy(a, l->type, l->data, l->bytes);
     /* A view of an earlier operator, or of an input; inputs NULL: features made it, and nobody saw it. */
     if (l->fate == COMPILE_VIEW && l->view_of_op >= 0 && l->view_of_op < i)
       bytes[i] = bytes[l->view_of_op];
     if (l->fate == COMPILE_VIEW && l->view_of_op < 0 && inputs)
-      bytes[i] = input_at(c->source, inputs, l->view_of_input);
+      bytes[i] =
+          canonical_copy(a, l->type, input_at(c->source, inputs, l->view_of_input), l->bytes);
   }
   *layers = (struct bundle_layers){.n = c->n_layers, .bytes = bytes, .size = size};
   return true;
@@ -77,35 +148,51 @@ bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs
 
 struct tap {
   struct arena *arena;
+  const struct mote_model *model;
   struct emulate_rows *rows;
   int n, room;
 };
 
-static void on_rows(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
-                    unsigned made, const void *rows) {
-  struct tap *t = context;
-  const uint8_t *base = (const uint8_t *)plan;
-  const struct mote_step *s = (const struct mote_step *)(const void *)(base + plan->steps) + step;
-  const struct mote_tensor *tensor =
-      (const struct mote_tensor *)(const void *)(base + plan->tensors) + s->output;
-  if (!made) return;
+static void add_rows(struct tap *t, struct emulate_rows piece) {
   if (t->n == t->room) {
     struct emulate_rows *more = ARENA_ARRAY(t->arena, struct emulate_rows, 2 * t->room + 64);
     if (t->n) memcpy(more, t->rows, (size_t)t->n * sizeof *more);
     t->rows = more;
     t->room = 2 * t->room + 64;
   }
-  const size_t size = (size_t)made * tensor->row_bytes;
-  uint8_t *copy = ARENA_ARRAY(t->arena, uint8_t, size);
-  memcpy(copy, rows, size);
-  t->rows[t->n++] = (struct emulate_rows){(int)step, first, made, copy, size};
+  uint8_t *copy = ARENA_ARRAY(t->arena, uint8_t, piece.size);
+  memcpy(copy, piece.bytes, piece.size);
+  piece.bytes = copy;
+  t->rows[t->n++] = piece;
+}
+
+static void on_rows(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+                    unsigned made, const void *rows) {
+  struct tap *t = context;
+  const uint8_t *base = (const uint8_t *)plan;
+  const struct mote_step *s = (const struct mote_step *)(const void *)(base + plan->steps) + step;
+  const struct mote_tensor *tensors =
+      (const struct mote_tensor *)(const void *)(base + plan->tensors);
+  const struct mote_edge *more =
+      (const struct mote_edge *)(const void *)(base + plan->edges) + s->edges + s->n_in;
+  if (!made) return;
+  add_rows(t, (struct emulate_rows){(int)step, 0, first, made, rows,
+                                    (size_t)made * tensors[s->output].row_bytes});
+  if (first + made < tensors[s->output].rows) return;
+  /* The step is complete, and with it its further outputs. */
+  for (int i = 1; i < s->n_out; i++) {
+    const struct mote_tensor *o = &tensors[more[i - 1].tensor];
+    add_rows(t, (struct emulate_rows){(int)step, i, 0, o->rows,
+                                      t->model->arena + (o->offset & ~(uint32_t)3),
+                                      (size_t)o->rows * o->row_bytes});
+  }
 }
 
 bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
                      uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e) {
   const struct graph *g = c->source;
-  struct tap tap = {.arena = a};
   struct mote_model model;
+  struct tap tap = {.arena = a, .model = &model};
   const uint8_t *from = inputs;
   size_t sum = 0;
   /* A plan for a chip needs a little more here, where pointers are wider. */
@@ -129,6 +216,7 @@ bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inpu
     memcpy(to, mote_output(&model, (unsigned)i), n);
     to += n;
   }
+  bundle_canonical(g, *outputs, 1);
   *rows = tap.rows;
   *n_rows = tap.n;
   return true;
@@ -187,7 +275,7 @@ bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, co
 
 /* ---- inputs and outputs ---------------------------------------------------------------------- */
 
-static void put(uint8_t *to, uint32_t x, size_t n) {
+static void put(uint8_t *to, uint64_t x, size_t n) {
   for (size_t i = 0; i < n; i++) to[i] = (uint8_t)(x >> 8 * i);
 }
 
@@ -196,16 +284,15 @@ static void fill(const struct graph_tensor *t, uint8_t *to) {
   for (int64_t i = 0; i < n; i++) {
     const int32_t p = (int32_t)((i * 37 + 11) % 256) - 128;
     const float real = (float)p / 128.0f;
-    uint32_t bits = (uint32_t)p;
-    if (t->type == MOTE_UINT8) bits = (uint32_t)(p + 128);
-    if (t->type == MOTE_INT16) bits = (uint32_t)(p * 256);
-    if (t->type == MOTE_FLOAT32) memcpy(&bits, &real, sizeof bits);
+    uint64_t bits = (uint64_t)(int64_t)p;
+    if (t->type == MOTE_UINT8 || t->type == MOTE_BOOL) bits = (uint64_t)(p + 128);
+    if (t->type == MOTE_INT16) bits = (uint64_t)(int64_t)(p * 256);
+    if (t->type == MOTE_FLOAT32) memcpy(&bits, &real, sizeof real);
     put(to + (size_t)i * mote_type_bytes((int)t->type), bits, mote_type_bytes((int)t->type));
   }
 }
 
-/* The default input of bench and verify: byte i is ((i*37+11) mod 256) - 128 (other types as the golden files
- * have them), every input tensor from 0. */
+/* The default input of bench and verify (docs/spec/cli.md), every input tensor from 0. */
 static uint8_t *pattern(struct arena *a, const struct graph *g, size_t *bytes) {
   *bytes = 0;
   for (int i = 0; i < g->n_inputs; i++) *bytes += graph_bytes(&g->tensors[g->inputs[i]]);

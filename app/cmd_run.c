@@ -54,8 +54,11 @@ static void print_outputs(const struct graph *g, const uint8_t *outputs) {
     const struct graph_tensor *t = &g->tensors[g->outputs[i]];
     const int64_t n = graph_elements(t), shown = n < 64 ? n : 64;
     printf("output %d:", i);
-    for (int64_t k = 0; k < shown && t->type == MOTE_INT8; k++)
-      printf(" %d", ((const int8_t *)outputs)[k]);
+    for (int64_t k = 0; k < shown; k++) {
+      char value[32];
+      bundle_value(t->type, outputs, (size_t)k, value);
+      printf(" %s", value);
+    }
     printf(n > shown ? " ... (%lld values)\n" : "\n", (long long)n);
     outputs += graph_bytes(t);
   }

@@ -1,7 +1,8 @@
 /* mote verify: proves that every witness computes the same bits, layer by layer.
  *
- * Witnesses: the reference evaluation of the graph, the plan run in this process, the emitted C compiled for this
- * machine, and the emitted C on each emulated chip. One hash for all of them, or the first place that differs. */
+ * Witnesses: the reference evaluation of the graph (where that does not cover it, the plainest plan), the plan run in
+ * this process, the emitted C compiled for this machine, and the emitted C on each emulated chip. One hash for all of
+ * them, or the first place that differs. */
 #include <string.h>
 
 #include "app/bundle.h"
@@ -62,16 +63,30 @@ static bool add_reference(struct command_line *c, struct verify *v) {
   return true;
 }
 
-static bool add_here(struct command_line *c, struct verify *v) {
+/* A plan in this process. */
+static bool add_plan(struct command_line *c, struct verify *v, const char *name,
+                     const struct compiled *plan) {
   struct witness *w = &v->witnesses[v->n++];
   struct emulate_rows *rows;
   uint8_t *outputs;
   int n_rows;
-  if (!bundle_run_here(c->arena, &v->here, v->inputs, &outputs, &rows, &n_rows, &c->err))
-    return false;
+  if (!bundle_run_here(c->arena, plan, v->inputs, &outputs, &rows, &n_rows, &c->err)) return false;
   *w = (struct witness){
-      .name = "plan", .outputs = outputs, .output_bytes = outputs_bytes(v->model.graph)};
-  return bundle_layers(c->arena, &v->here, v->inputs, rows, n_rows, &w->layers, &c->err);
+      .name = name, .outputs = outputs, .output_bytes = outputs_bytes(v->model.graph)};
+  return bundle_layers(c->arena, plan, v->inputs, rows, n_rows, &w->layers, &c->err);
+}
+
+/* What the default plan is held against first: the evaluation; where that does not cover the model, a plan as plain as
+ * there is: a layer at a time, every channel computed. */
+static bool add_plain(struct command_line *c, struct verify *v) {
+  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
+                                          .pointer_bytes = (int)sizeof(void *),
+                                          .schedule = COMPILE_LAYERS,
+                                          .all_channels = true};
+  if (graph_can_evaluate(v->model.graph)) return add_reference(c, v);
+  struct compiled *plain = ARENA_NEW(c->arena, struct compiled);
+  return compile_graph(v->model.graph, &options, c->arena, plain, &c->err) &&
+         add_plan(c, v, "layer by layer", plain);
 }
 
 /* The emitted C, built for a target. */
@@ -107,23 +122,53 @@ static void keep_common(struct command_line *c, struct verify *v) {
                 v->witnesses[k].hash);
 }
 
+/* The first byte at which two arrays differ; n: none. */
+static size_t first_byte(const uint8_t *x, const uint8_t *y, size_t n) {
+  size_t at = 0;
+  while (at < n && x[at] == y[at]) at++;
+  return at;
+}
+
+/* "value 7 of 12: 3 instead of 4", of n bytes of a type. */
+static const char *values_at(struct arena *a, enum mote_type type, const uint8_t *got,
+                             const uint8_t *wanted, size_t at, size_t n) {
+  const size_t size = mote_type_bytes((int)type);
+  char x[32], y[32];
+  bundle_value(type, got, at / size, x);
+  bundle_value(type, wanted, at / size, y);
+  return arena_printf(a, "value %zu of %zu: %s instead of %s", at / size, n / size, x, y);
+}
+
+static const char *output_difference(struct arena *a, const struct graph *g, const uint8_t *wanted,
+                                     const uint8_t *got) {
+  for (int i = 0; i < g->n_outputs; i++) {
+    const struct graph_tensor *t = &g->tensors[g->outputs[i]];
+    const size_t n = graph_bytes(t), at = first_byte(wanted, got, n);
+    if (at < n)
+      return arena_printf(a, "output %d, %s", i, values_at(a, t->type, got, wanted, at, n));
+    wanted += n;
+    got += n;
+  }
+  return "the sizes of the outputs";
+}
+
 /* The first layer, then the output, where w differs from the first witness. */
 static const char *difference(struct arena *a, const struct verify *v, const struct witness *w) {
   const struct witness *first = &v->witnesses[0];
   for (int i = 0; i < v->here.n_layers; i++) {
+    const struct compile_layer *l = &v->here.layers[i];
     const uint8_t *x = first->layers.bytes[i], *y = w->layers.bytes[i];
     if (!x || !y || first->layers.size[i] != w->layers.size[i]) continue;
-    for (size_t at = 0; at < w->layers.size[i]; at++)
-      if (x[at] != y[at])
-        return arena_printf(a, "operator %d (%s), byte %zu of %zu: %d instead of %d", i,
-                            mote_op_name((int)v->here.layers[i].op), at, w->layers.size[i],
-                            (int8_t)y[at], (int8_t)x[at]);
+    const size_t n = w->layers.size[i], at = first_byte(x, y, n);
+    if (at == n) continue;
+    /* Behind the first output lie those of other types: only bytes are known there. */
+    return at < l->bytes ? arena_printf(a, "operator %d (%s), %s", i, mote_op_name((int)l->op),
+                                        values_at(a, l->type, y, x, at, l->bytes))
+                         : arena_printf(a, "operator %d (%s), byte %zu of its further outputs", i,
+                                        mote_op_name((int)l->op), at - l->bytes);
   }
-  for (size_t at = 0; at < w->output_bytes && at < first->output_bytes; at++)
-    if (first->outputs[at] != w->outputs[at])
-      return arena_printf(a, "output, byte %zu: %d instead of %d", at, (int8_t)w->outputs[at],
-                          (int8_t)first->outputs[at]);
-  return "the sizes of the outputs";
+  if (first->output_bytes != w->output_bytes) return "the sizes of the outputs";
+  return output_difference(a, v->model.graph, first->outputs, w->outputs);
 }
 
 static bool report(struct command_line *c, const struct verify *v) {
@@ -170,8 +215,8 @@ static bool gather(struct command_line *c, struct verify *v) {
       !bundle_read_inputs(c->arena, v->model.graph, &v->in, &v->inputs, &c->err) ||
       !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
     return false;
-  progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "reference");
-  if (!add_reference(c, v) || !add_here(c, v)) return false;
+  progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "this machine");
+  if (!add_plain(c, v) || !add_plan(c, v, "plan", &v->here)) return false;
   for (int i = 0; i < n; i++) {
     const char *name = v->targets.count ? v->targets.items[i] : all[i];
     progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", name);
@@ -192,7 +237,8 @@ int cmd_verify(int argc, char **argv) {
   };
   const struct command_spec spec = {
       .usage = "mote verify [MODEL] [--target T]... [-i in.bin]",
-      .about = "Runs a model by the reference evaluation, as a plan, and as emitted C here and on "
+      .about = "Runs a model by the reference evaluation (or the plainest plan), as a plan, and as "
+               "emitted C here and on "
                "emulated chips,\n"
                "and compares every layer. Prints one hash, or where the first difference is (exit "
                "code 1).\n"

@@ -24,7 +24,7 @@ struct harness_job {
 
 /* The head of a piece of mote.rows. */
 struct harness_rows {
-  uint32_t step, first, made, bytes;
+  uint32_t step, output, first, made, bytes;
 };
 
 enum { MARK_HARNESS, MARK_FEATURES, MARK_NETWORK, MARK_TAP, MARK_STEP };
@@ -35,17 +35,34 @@ static void mark(unsigned bucket) {
   if (bucket < PORT_MARKS) port_marks[bucket] = 1;
 }
 
+static void write_rows(struct harness_rows head, const void *rows) {
+  if (port_write(rows_file, &head, sizeof head) || port_write(rows_file, rows, head.bytes))
+    port_exit(HARNESS_WRITE);
+}
+
+/* The rows that were made; with the last of them the step's further outputs, each a tensor of the arena. */
+static void write_step(const struct mote_plan *plan, unsigned step, unsigned first, unsigned made,
+                       const void *rows) {
+  const struct mote_step *s = (const struct mote_step *)mote_at(plan, (int32_t)plan->steps) + step;
+  const struct mote_edge *more =
+      (const struct mote_edge *)mote_at(plan, (int32_t)plan->edges) + s->edges + s->n_in;
+  const struct mote_tensor *tensors =
+      (const struct mote_tensor *)mote_at(plan, (int32_t)plan->tensors);
+  const struct mote_tensor *t = &tensors[s->output];
+  write_rows((struct harness_rows){step, 0, first, made, made * t->row_bytes}, rows);
+  if (first + made < t->rows) return;
+  for (uint32_t i = 1; i < s->n_out; i++) {
+    const struct mote_tensor *o = &tensors[more[i - 1].tensor];
+    write_rows((struct harness_rows){step, i, 0, o->rows, o->rows * o->row_bytes},
+               program_model()->arena + (o->offset & ~(uint32_t)3));
+  }
+}
+
 static void tap(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
                 unsigned made, const void *rows) {
   mark(MARK_STEP + step);
   if (rows_file >= 0) {
-    const struct mote_step *steps = (const struct mote_step *)mote_at(plan, (int32_t)plan->steps);
-    const struct mote_tensor *tensors =
-        (const struct mote_tensor *)mote_at(plan, (int32_t)plan->tensors);
-    const uint32_t bytes = made * tensors[steps[step].output].row_bytes;
-    const struct harness_rows head = {step, first, made, bytes};
-    if (made && (port_write(rows_file, &head, sizeof head) || port_write(rows_file, rows, bytes)))
-      port_exit(HARNESS_WRITE);
+    if (made) write_step(plan, step, first, made, rows);
     mark(MARK_HARNESS);
   }
   (void)context;
@@ -86,6 +103,7 @@ static void run_with_tap(const struct harness_job *job) {
   struct harness_job again;
   const int in = port_open_read("mote.in");
   if (in < 0 || port_read(in, &again, sizeof again)) port_exit(HARNESS_NO_INPUT);
+  if (program_open() < 0) port_exit(HARNESS_OPEN); /* variables begin anew */
   read_input(in);
   port_close(in);
   if (job->layers && (rows_file = port_open_write("mote.rows")) < 0) port_exit(HARNESS_WRITE);

@@ -154,6 +154,7 @@ struct emulate_options {
 /* Rows that a step has made, in the order of the tap. */
 struct emulate_rows {
   int step;
+  int output; /* 0: rows of the first; a further one comes whole, once the step is complete */
   uint32_t first, made; /* output rows; made 0: nothing yet (accumulating) */
   const uint8_t *bytes;
   size_t size;
@@ -161,8 +162,8 @@ struct emulate_rows {
 
 struct emulate_result {
   bool counted;
-  int count;              /* inferences */
-  const uint8_t *outputs; /* count outputs, each output_bytes */
+  int count;        /* inferences */
+  uint8_t *outputs; /* count outputs, each output_bytes */
   size_t output_bytes;
   /* Means over the inferences (rounded to whole instructions), from entry to return, without the tap. */
   struct emulate_count features, network;

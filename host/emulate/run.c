@@ -159,17 +159,18 @@ static bool read_rows(struct arena *a, const struct job *j, struct emulate_resul
   int count = 0;
   if (!file_read(a, arena_printf(a, "%s/mote.rows", j->dir), (size_t)1 << 30, &bytes, &n, e))
     return false;
-  for (size_t p = 0; p + 16 <= n; p += 16 + u32(bytes + p + 12)) count++;
+  for (size_t p = 0; p + 20 <= n; p += 20 + u32(bytes + p + 16)) count++;
   r->rows = ARENA_ARRAY(a, struct emulate_rows, count + 1);
-  while (at + 16 <= n) {
+  while (at + 20 <= n) {
     struct emulate_rows *row = &r->rows[r->n_rows++];
     row->step = (int)u32(bytes + at);
-    row->first = u32(bytes + at + 4);
-    row->made = u32(bytes + at + 8);
-    row->size = u32(bytes + at + 12);
-    row->bytes = bytes + at + 16;
-    if (row->size > n - at - 16) return err_internal(e, "the rows of the tap end early");
-    at += 16 + row->size;
+    row->output = (int)u32(bytes + at + 4);
+    row->first = u32(bytes + at + 8);
+    row->made = u32(bytes + at + 12);
+    row->size = u32(bytes + at + 16);
+    row->bytes = bytes + at + 20;
+    if (row->size > n - at - 20) return err_internal(e, "the rows of the tap end early");
+    at += 20 + row->size;
   }
   return true;
 }
