@@ -408,8 +408,11 @@ static void emit_plan(struct emitter *m) {
 
 static void emit_tensors(struct emitter *m) {
   struct text *t = m->out;
-  text_add(t, "    /* offset in the arena, bytes of a row, rows in all, rows held at a time */\n"
-              "    .tensors = {\n");
+  text_add(
+      t,
+      "    /* offset in the arena, bytes of a row, rows in all, rows held at a time, where row 0 "
+      "lies among them */\n"
+      "    .tensors = {\n");
   for (int i = 0; i < m->plan->n_tensors; i++) {
     const struct mote_tensor *x = &m->tensors[i];
     const uint32_t offset = x->offset & ~3u;
@@ -425,7 +428,7 @@ static void emit_tensors(struct emitter *m) {
                   constant                           ? " + MOTE_CONSTANT"
                   : (x->offset & MOTE_VARIABLE) != 0 ? " + MOTE_VARIABLE"
                                                      : "");
-    text_printf(t, ", %u, %u, %u},%s\n", x->row_bytes, x->rows, x->ring_rows,
+    text_printf(t, ", %u, %u, %u, %u, 0},%s\n", x->row_bytes, x->rows, x->ring_rows, x->shift,
                 x->ring_rows < x->rows ? " /* ring */" : "");
   }
   text_add(t, "    },\n");

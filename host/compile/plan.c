@@ -64,8 +64,9 @@ static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of 
              (b->p->is_state[storage] ? MOTE_VARIABLE : 0);
   const int i = b->head->n_tensors++;
   b->tensor_storage[i] = storage;
-  b->tensors[i] =
-      (struct mote_tensor){offset, (uint32_t)rows->row_bytes, (uint16_t)rows->rows, (uint16_t)held};
+  b->tensors[i] = (struct mote_tensor){
+      offset,         (uint32_t)rows->row_bytes,           (uint16_t)rows->rows,
+      (uint16_t)held, (uint16_t)b->s->ring_shift[storage], 0};
   return (uint16_t)i;
 }
 

@@ -233,8 +233,9 @@ struct segment {
   size_t state_bytes,
       shared_state_bytes; /* kept states in sum; the largest of those that need not live on */
   int n_rings;
-  int *ring_storage, *ring_rows,
-      *ring_class; /* inner storages; class: storages that share one ring */
+  int *ring_storage, *ring_rows; /* inner storages */
+  int *ring_class;               /* storages that share one ring */
+  int *ring_shift;               /* row y of it lies in slot (y + shift) mod ring_rows */
   int n_overlaps;
   struct overlap *overlaps;
 };
@@ -267,6 +268,7 @@ struct schedule {
   struct item *items;
   int *item_of;       /* [n_tensors] of a storage; -1: none */
   int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
+  int *ring_shift;    /* [n_tensors] of an inner storage */
   int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
   int *shared_item;   /* [n_segments]; -1: none */
   int *counters_item; /* [n_segments] calls made of each step; -1: none */

@@ -19,7 +19,11 @@ struct replay {
   int *calls;                /* [steps] made so far */
   int *made;                 /* [tensors] rows made, of storages made in this segment */
   int *class_of;             /* [tensors] a storage that stands for the class, or -1 */
+  int *shift;                /* [tensors] row y of it counts as row y + shift of its class */
   int *ring;                 /* [tensors] rows needed, of a class */
+  bool *shared;              /* [tensors] another storage has joined the class */
+  bool follow;               /* rings may follow each other */
+  bool clash;                /* two rows that are needed would lie in one slot */
 };
 
 const struct form *form_in(const struct work *w, const struct segment *s) {
@@ -82,6 +86,17 @@ static bool made_by_rows(const struct replay *r, int storage) {
   return made_here(p, r->s, storage) && p->storage[p->work[p->born[storage]].out[0]] == storage;
 }
 
+/* Whether step i may write its output over the rows of its input k as it goes: a row over the same row, or over
+ * the first of its window, which no later window reads. Then both follow each other in one ring. */
+static bool may_follow(const struct replay *r, int i, int k, int out) {
+  const struct form *f = r->forms[i];
+  const struct reach *reach = &f->reach[k];
+  if (f->in[k].row_bytes != f->out.row_bytes) return false;
+  if (reach->first == 0 && reach->rows == 1 && f->in[k].rows == f->out.rows) return true;
+  return r->follow && f->rows_out == 1 && reach->advance == 1 && reach->first <= 0 &&
+         is_inner(r->p, r->s, r->class_of[out]);
+}
+
 /* Inner storages that a step overwrites in place join the class of its output. Backwards, so that a chain of
  * such steps ends in one class. */
 static void find_classes(struct replay *r) {
@@ -98,8 +113,10 @@ static void find_classes(struct replay *r) {
       const int in = p->storage[w->in[k]];
       if (!f->alias[k] || !is_inner(p, r->s, in) || p->readers[in] != 1) continue;
       if (!made_by_rows(r, in)) continue;
-      if (r->class_of[in] >= 0 || f->in[k].row_bytes != f->out.row_bytes) continue;
+      if (r->class_of[in] >= 0 || !may_follow(r, i, k, out)) continue;
       r->class_of[in] = r->class_of[out];
+      r->shared[r->class_of[out]] = true;
+      r->shift[in] = r->shift[out] - f->reach[k].first;
       break; /* one input at most can be overwritten */
     }
   }
@@ -142,17 +159,22 @@ static int lowest_needed(const struct replay *r, int storage, int now) {
 }
 
 /* Rows first .. first+n-1 of step i's output are about to be written: the ring of its class must hold them
- * beside all rows of the class that are still needed. */
+ * beside all rows of the class that are still needed, and none of those may be theirs. */
 static void count_ring(struct replay *r, int i, int first, int n) {
-  const int class = r->class_of[r->p->storage[work_at(r, i)->out[0]]];
-  int lowest = first;
+  const int out = r->p->storage[work_at(r, i)->out[0]], class = r->class_of[out];
+  const int begin = first + r->shift[out], end = begin + n;
+  int lowest = begin, highest = end;
   for (int j = 0; j < r->s->end - r->s->first; j++) {
     const int member = r->p->storage[work_at(r, j)->out[0]];
     if (r->class_of[member] != class) continue;
-    const int low = lowest_needed(r, member, i);
+    const int needed = lowest_needed(r, member, i), made = r->made[member] + r->shift[member];
+    if (needed >= r->made[member]) continue;
+    const int low = needed + r->shift[member];
     if (low < lowest) lowest = low;
+    if (made > highest) highest = made;
+    if (low < end && begin < made) r->clash = true;
   }
-  if (first + n - lowest > r->ring[class]) r->ring[class] = first + n - lowest;
+  if (highest - lowest > r->ring[class]) r->ring[class] = highest - lowest;
 }
 
 /* The bytes of one row of a storage, as the segment reads it. */
@@ -272,9 +294,10 @@ static void add_ring(struct replay *r, int i, int j, unsigned spare_rows) {
   int rows = r->ring[class];
   if (spare_rows > 0) rows += (int)spare_rows * rows_out;
   rows = (rows + rows_out - 1) / rows_out * rows_out;
-  if (whole || rows > made.rows) rows = made.rows;
+  if (whole || (rows > made.rows && !r->shared[class])) rows = made.rows;
   s->ring_storage[s->n_rings] = out;
   s->ring_rows[s->n_rings] = rows;
+  s->ring_shift[s->n_rings] = whole ? 0 : r->shift[out];
   s->ring_class[s->n_rings++] = class;
   if (class == out) s->bytes += round8((size_t)rows * made.row_bytes);
 }
@@ -288,6 +311,7 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
   s->ring_storage = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_rows = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_class = ARENA_ARRAY(r->p->arena, int, outputs + 1);
+  s->ring_shift = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   for (int i = 0; i < n; i++) {
     const struct form *f = r->forms[i];
     s->instructions += f->instructions;
@@ -321,28 +345,40 @@ static void sum_outer(const struct program *p, struct segment *s) {
   s->bytes -= saved;
 }
 
-void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
-                    struct arena *a, struct segment *s) {
-  const int n = end - first, tensors = p->graph->n_tensors + 1;
-  memset(s, 0, sizeof *s);
-  s->first = first;
-  s->end = end;
-  s->flat = flat;
+/* Replays the segment with rings that follow each other, or not. false: it cannot be. */
+static bool try_replay(const struct program *p, bool follow, unsigned spare_rows, struct arena *a,
+                       struct segment *s) {
+  const int n = s->end - s->first, tensors = p->graph->n_tensors + 1;
   struct replay r = {.p = p,
                      .s = s,
                      .forms = ARENA_ARRAY(a, const struct form *, n + 1),
                      .calls = ARENA_ARRAY(a, int, n + 1),
                      .made = ARENA_ARRAY(a, int, tensors),
                      .class_of = ARENA_ARRAY(a, int, tensors),
-                     .ring = ARENA_ARRAY(a, int, tensors)};
-  for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[first + i], s);
+                     .shift = ARENA_ARRAY(a, int, tensors),
+                     .ring = ARENA_ARRAY(a, int, tensors),
+                     .shared = ARENA_ARRAY(a, bool, tensors),
+                     .follow = follow};
+  for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[s->first + i], s);
   for (int t = 0; t < tensors; t++) r.class_of[t] = -1;
-  if (n > 1 && touches_state(p, s)) return;
-  if (!views_agree(p, s, r.forms)) return;
+  if (!views_agree(p, s, r.forms)) return false;
   find_classes(&r);
   find_overlaps(&r);
-  if (!run(&r)) return;
+  if (!run(&r) || r.clash) return false;
   sum_inner(&r, spare_rows);
   sum_outer(p, s);
-  s->possible = true;
+  return true;
+}
+
+void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
+                    struct arena *a, struct segment *s) {
+  for (int follow = 1; follow >= 0; follow--) {
+    memset(s, 0, sizeof *s);
+    s->first = first;
+    s->end = end;
+    s->flat = flat;
+    if (end - first > 1 && touches_state(p, s)) return;
+    s->possible = try_replay(p, follow != 0, spare_rows, a, s);
+    if (s->possible) return;
+  }
 }

@@ -158,6 +158,7 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
     }
   }
   for (int i = 0; i < seg->n_rings; i++) s->ring_rows[seg->ring_storage[i]] = seg->ring_rows[i];
+  for (int i = 0; i < seg->n_rings; i++) s->ring_shift[seg->ring_storage[i]] = seg->ring_shift[i];
 }
 
 static void add_states(const struct program *p, struct schedule *s, int k) {
@@ -242,6 +243,7 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   s->items = ARENA_ARRAY(a, struct item, tensors + p->n_work + 2 * n_cut + 1);
   s->item_of = ARENA_ARRAY(a, int, tensors);
   s->ring_rows = ARENA_ARRAY(a, int, tensors);
+  s->ring_shift = ARENA_ARRAY(a, int, tensors);
   s->state_item = ARENA_ARRAY(a, int, p->n_work + 1);
   s->shared_item = ARENA_ARRAY(a, int, n_cut + 1);
   s->counters_item = ARENA_ARRAY(a, int, n_cut + 1);

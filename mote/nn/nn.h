@@ -90,7 +90,9 @@ struct mote_conv2d_s8 {
  * without padding between channels.
  *
  * strip_w: output columns of a row transposed at a time; it decides the state. out_w is best, down to 8 or
- * so costs little. */
+ * so costs little.
+ * alias: with multiplier 1, stride 1, in_w = out_w and one row a call, out may be rows[0] where one strip takes the
+ * whole row or kernel_w is 1: channels are read before they are written, four at a time or fewer. */
 struct mote_depthwise_conv2d_s8 {
   struct mote_output output;
   int32_t weights_at;

@@ -13,7 +13,7 @@
  * then the sizes here. A reader of the old version would take the new bytes for something else. */
 #define SIZE_OF(type, bytes) typedef char type##_size[sizeof(struct type) == (bytes) ? 1 : -1]
 SIZE_OF(mote_plan, 72);
-SIZE_OF(mote_tensor, 12);
+SIZE_OF(mote_tensor, 16);
 SIZE_OF(mote_edge, 12);
 SIZE_OF(mote_step, 32);
 SIZE_OF(mote_segment, 8);
@@ -101,6 +101,10 @@ static const struct mote_tensor *tensor(const struct mote_plan *p, unsigned i) {
 static int is_constant(const struct mote_tensor *t) { return (t->offset & MOTE_CONSTANT) != 0; }
 static int is_variable(const struct mote_tensor *t) { return (t->offset & MOTE_VARIABLE) != 0; }
 
+static int is_whole(const struct mote_tensor *t) {
+  return t->ring_rows == t->rows && t->shift == 0;
+}
+
 /* A stretch of the arena, or of the plan. */
 struct range {
   uint64_t first, end;
@@ -118,10 +122,9 @@ static int apart(struct range a, struct range b) {
 static enum mote_status check_tensors(const struct mote_plan *p) {
   for (unsigned i = 0; i < p->n_tensors; i++) {
     const struct mote_tensor *t = tensor(p, i);
-    const int whole = t->ring_rows == t->rows;
-    if (t->rows == 0 || t->row_bytes == 0 || t->ring_rows == 0 || t->ring_rows > t->rows)
-      return MOTE_ERR_PARAMS;
-    if ((is_constant(t) || is_variable(t)) && !whole) return MOTE_ERR_PARAMS;
+    if (t->rows == 0 || t->row_bytes == 0 || t->ring_rows == 0) return MOTE_ERR_PARAMS;
+    if ((uint32_t)t->rows + t->shift > UINT16_MAX) return MOTE_ERR_PARAMS; /* slots fit 16 bits */
+    if ((is_constant(t) || is_variable(t)) && !is_whole(t)) return MOTE_ERR_PARAMS;
     if (is_constant(t) && (is_variable(t) || (t->offset & 4u) != 0)) return MOTE_ERR_PARAMS;
     if (range_of(t).end > (is_constant(t) ? p->bytes : p->scratch)) return MOTE_ERR_BOUNDS;
   }
@@ -147,7 +150,7 @@ static enum mote_status check_port(const struct mote_plan *p, const struct mote_
   if (port->type >= MOTE_TYPE_COUNT || port->rank > MOTE_MAX_RANK) return MOTE_ERR_PARAMS;
   const struct mote_tensor *t = tensor(p, port->tensor);
   if (is_constant(t)) return MOTE_ERR_PARAMS;
-  if (is_fed ? t->rows != p->fed_rows : t->ring_rows != t->rows) return MOTE_ERR_PARAMS;
+  if (is_fed ? t->rows != p->fed_rows : !is_whole(t)) return MOTE_ERR_PARAMS;
   const uint64_t bytes = (uint64_t)t->rows * t->row_bytes; /* below 2^48 */
   uint64_t product = mote_type_bytes(port->type);
   for (unsigned d = 0; d < port->rank; d++) {
@@ -245,7 +248,8 @@ static int writes_are_apart(const struct mote_plan *p, const struct mote_step *s
 /* Whether the step's calls make exactly the rows of its output, contiguous in its ring. */
 static int makes_its_rows(const struct mote_step *s, const struct mote_tensor *out) {
   if (s->rows_out == 0) return out->rows == 1;
-  return (uint32_t)s->calls * s->rows_out == out->rows && out->ring_rows % s->rows_out == 0;
+  return (uint32_t)s->calls * s->rows_out == out->rows && out->ring_rows % s->rows_out == 0 &&
+         out->shift % s->rows_out == 0;
 }
 
 static enum mote_status check_step(const struct mote_plan *p, const struct mote_step *s,

@@ -1,5 +1,7 @@
 /* The executor: replays a plan over one arena.
  *
+ * It calls nothing of the C library: a few bytes moved would bring some hundred bytes of it into every program.
+ *
  * How it works: for each segment, from its last step backwards, the first step that is not complete and whose
  * input rows all exist is called once; then again from the last. A segment of one step is a loop over its calls.
  * A step hands its kernel pointers to rows in rings; rows outside the tensor are NULL (vertical padding). Rows
@@ -8,9 +10,10 @@
  * invariant: the counters count calls, nothing else; the compiler replays the same rule
  * (host/compile/replay.c), so what it proved about rings holds here and nothing is checked twice.
  * Termination: each turn makes a call, and the calls of a plan are finite. */
-#include <string.h>
-
 #include "mote/run/run.h"
+
+/* Kernels run deep in the executor's frames, so what returns before they run is kept out of those. */
+#define APART __attribute__((noinline)) static
 
 /* What one inference needs at hand; lives on the stack. */
 struct run {
@@ -40,6 +43,14 @@ static uint8_t *bytes_of(const struct mote_model *model, const struct mote_tenso
   return model->arena + (t->offset & ~3u);
 }
 
+/* Where a row of it lies in its ring. One remainder at most is taken: the divider of a small core is slow or
+ * absent. */
+static uint8_t *row_at(uint8_t *base, const struct mote_tensor *t, unsigned row) {
+  unsigned slot = row + t->shift;
+  if (slot >= t->ring_rows) slot %= t->ring_rows;
+  return base + slot * t->row_bytes;
+}
+
 void mote_reset(struct mote_model *model) {
   const struct mote_plan *plan = model->plan;
   const struct mote_variable *v = table(plan, plan->variables);
@@ -47,7 +58,6 @@ void mote_reset(struct mote_model *model) {
     const struct mote_tensor *t = tensor(plan, v->tensor);
     const uint8_t *from = v->value != 0 ? table(plan, v->value) : NULL;
     uint8_t *to = bytes_of(model, t);
-    /* Not memcpy and memset: these few bytes would bring some hundred bytes of library into every program. */
     for (size_t n = (size_t)t->rows * t->row_bytes; n != 0; n--) *to++ = from ? *from++ : v->fill;
   }
   model->fed = 0;
@@ -83,39 +93,36 @@ static int32_t first_row(const struct mote_edge *edge, unsigned call) {
   return edge->first + (int32_t)((uint32_t)call * edge->advance); /* below 2^31: mote_check */
 }
 
-/* How many rows exist of what step s reads through an edge. */
-static int32_t rows_made(const struct run *r, unsigned s, unsigned calls_at,
+/* How many rows exist of what step s reads through an edge. calls: the counter of step s. */
+static int32_t rows_made(const struct run *r, unsigned s, const uint16_t *calls,
                          const struct mote_edge *edge) {
   const int32_t all = r->tensors[edge->tensor].rows;
   if (edge->maker == 0) return all;
   if (edge->maker == MOTE_FED) return r->model->fed;
   const struct mote_step *maker = &r->steps[s - edge->maker];
-  const unsigned calls = r->calls[calls_at - edge->maker];
-  if (calls == maker->calls) return all;
-  return maker->output == edge->tensor ? (int32_t)((uint32_t)calls * maker->rows_out) : 0;
+  const unsigned made = *(calls - edge->maker);
+  if (made == maker->calls) return all;
+  return maker->output == edge->tensor ? (int32_t)((uint32_t)made * maker->rows_out) : 0;
 }
 
-/* Kernels run deep in the executor's frames, so what returns before they run is kept out of those. */
-#define APART __attribute__((noinline)) static
-
-/* Whether every row that the next call of step s reads exists; calls_at: the place of its counter. */
-APART int is_ready(const struct run *r, unsigned s, unsigned calls_at) {
+/* Whether every row that the next call of step s reads exists. */
+APART int is_ready(const struct run *r, unsigned s, const uint16_t *calls) {
   const struct mote_step *step = &r->steps[s];
-  const unsigned call = r->calls[calls_at];
+  const unsigned call = *calls;
   if (call >= step->calls) return 0;
   for (unsigned i = 0; i < step->n_in; i++) {
     const struct mote_edge *edge = &r->edges[step->edges + i];
     const int32_t last = first_row(edge, call) + (edge->rows - 1) * (int32_t)edge->dilation;
     const int32_t end = r->tensors[edge->tensor].rows;
-    if ((last < end ? last + 1 : end) > rows_made(r, s, calls_at, edge)) return 0;
+    if ((last < end ? last + 1 : end) > rows_made(r, s, calls, edge)) return 0;
   }
   return 1;
 }
 
 /* Writes the row pointers of one edge; returns where the next edge's begin. One remainder at most is taken:
  * the divider of a small core is slow or absent. */
-APART const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
-                                 const void **out) {
+static const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
+                                  const void **out) {
   const struct mote_tensor *t = &r->tensors[edge->tensor];
   const uint8_t *home =
       (t->offset & MOTE_CONSTANT) != 0 ? (const uint8_t *)r->model->plan : r->model->arena;
@@ -125,7 +132,7 @@ APART const void **point_at_rows(const struct run *r, const struct mote_edge *ed
   unsigned n = edge->rows;
   for (; n != 0 && y < 0; n--, y += edge->dilation) *out++ = NULL;
   if (n != 0 && (uint32_t)y < rows) {
-    unsigned slot = (unsigned)y;
+    unsigned slot = (unsigned)y + t->shift;
     if (slot >= ring) slot %= ring;
     for (; n != 0 && (uint32_t)y < rows; n--, y += edge->dilation) {
       *out++ = base + slot * t->row_bytes;
@@ -143,22 +150,25 @@ static void tell(const struct run *r, unsigned step, unsigned first, unsigned ma
   if (m->hook != NULL) m->hook(m->hook_context, m->plan, step, first, made, rows);
 }
 
+/* The row pointers of one call. */
+APART void point_at_all(const struct run *r, const struct mote_step *step, unsigned call) {
+  const struct mote_edge *edge = &r->edges[step->edges];
+  const void **rows = r->rows;
+  for (unsigned i = step->n_in + step->n_out - 1u; i != 0; i--)
+    rows = point_at_rows(r, edge++, call, rows);
+}
+
 /* One call of a step, with begin before its first and end after its last. */
-static void call_step(struct run *r, unsigned s, unsigned call) {
+APART void call_step(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
   const struct mote_tensor *t = &r->tensors[step->output];
   const void *params = table(r->model->plan, step->params);
   uint8_t *state = r->model->arena + step->state;
   const unsigned first = call * step->rows_out;
-  unsigned slot = first;
-  if (slot >= t->ring_rows) slot %= t->ring_rows;
-  uint8_t *out = bytes_of(r->model, t) + slot * t->row_bytes;
+  uint8_t *out = row_at(bytes_of(r->model, t), t, first);
 
-  const void **rows = r->rows;
-  const struct mote_edge *edge = &r->edges[step->edges];
-  for (unsigned i = step->n_in + step->n_out - 1u; i != 0; i--)
-    rows = point_at_rows(r, edge++, call, rows);
+  point_at_all(r, step, call);
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
   kernel->row(params, r->rows, state, out);
   tell(r, s, first, step->rows_out, out);
@@ -167,73 +177,57 @@ static void call_step(struct run *r, unsigned s, unsigned call) {
   if (step->rows_out == 0) tell(r, s, 0, t->rows, out);
 }
 
-/* Steps first .. last of one segment, the deepest that is ready first, as far as their input rows exist. After a
+/* Steps first .. end - 1 of one segment, the deepest that is ready first, as far as their input rows exist. After a
  * call only the readers of what it made can have become ready among the deeper steps, so the search goes on at
  * the deepest of them. */
-static void run_segment(struct run *r, unsigned first, unsigned last) {
-  for (unsigned s = last;;) {
-    if (is_ready(r, s, s - first)) {
-      call_step(r, s, r->calls[s - first]++);
-      s += r->steps[s].reader;
-    } else if (s == first) {
-      return;
+static void run_segment(const struct run *r, unsigned first, unsigned end) {
+  for (unsigned s = end; s > first;) {
+    uint16_t *calls = &r->calls[s - 1 - first];
+    if (is_ready(r, s - 1, calls)) {
+      call_step(r, s - 1, (*calls)++);
+      s += r->steps[s - 1].reader;
     } else {
       s--;
     }
   }
 }
 
-/* begin: the counters of the segment start at zero. */
-static void run_fed_segment(struct run *r, const struct mote_segment *segment, unsigned first,
-                            int begin) {
-  r->calls = (uint16_t *)(void *)(r->model->arena + segment->counters);
-  for (unsigned i = 0; begin && i < segment->steps; i++) r->calls[i] = 0;
-  run_segment(r, first, first + segment->steps - 1u);
-}
-
-/* Segments from number i on, whose first step is `first`. */
-static void run_segments(struct run *r, unsigned i, unsigned first) {
-  const struct mote_plan *plan = r->model->plan;
-  const struct mote_segment *segment = (const struct mote_segment *)table(plan, plan->segments) + i;
-  for (; i < plan->n_segments; first += segment->steps, segment++, i++) {
-    if (segment->steps == 1)
-      for (unsigned call = 0; call < r->steps[first].calls; call++) call_step(r, first, call);
-    else if (segment->steps > 1)
-      run_fed_segment(r, segment, first, 1);
-  }
-}
-
-static void start(struct run *r, const struct mote_model *model) {
-  const struct mote_plan *plan = model->plan;
-  r->model = model;
-  r->tensors = table(plan, plan->tensors);
-  r->edges = table(plan, plan->edges);
-  r->steps = table(plan, plan->steps);
-  r->rows = plan->max_rows <= MOTE_STACK_ROWS
-                ? r->few
-                : (const void **)(void *)(model->arena + plan->scratch);
-}
-
 void mote_run(const struct mote_model *model) {
+  const struct mote_plan *plan = model->plan;
+  const struct mote_segment *segment = table(plan, plan->segments);
+  uint16_t only = 0; /* the counter of a segment of one step */
+  unsigned fed = plan->fed_rows;
   struct run r;
-  start(&r, model);
-  run_segments(&r, 0, 0);
+  r.model = model;
+  r.tensors = table(plan, plan->tensors);
+  r.edges = table(plan, plan->edges);
+  r.steps = table(plan, plan->steps);
+  r.rows = plan->max_rows <= MOTE_STACK_ROWS
+               ? r.few
+               : (const void **)(void *)(model->arena + plan->scratch);
+  for (unsigned i = 0, first = 0; i < plan->n_segments; first += segment->steps, segment++, i++) {
+    r.calls = segment->steps > 1 || fed != 0
+                  ? (uint16_t *)(void *)(model->arena + segment->counters)
+                  : &only;
+    /* With the second fed row and later the first segment goes on where it stood. */
+    if (fed == 0 || model->fed <= 1)
+      for (unsigned s = 0; s < segment->steps; s++) r.calls[s] = 0;
+    run_segment(&r, first, first + segment->steps);
+    if (model->fed < fed) return;
+    fed = 0;
+  }
 }
 
 int mote_feed_row(struct mote_model *model, const void *row) {
   const struct mote_plan *plan = model->plan;
-  const struct mote_segment *segment = table(plan, plan->segments);
   const struct mote_tensor *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
-  const int begin = model->fed == 0;
-  struct run r;
+  const uint8_t *from = row;
   MOTE_ASSERT(plan->fed_rows != 0);
-  memcpy(bytes_of(model, t) + (size_t)(model->fed % t->ring_rows) * t->row_bytes, row,
-         t->row_bytes);
+  uint8_t *to = row_at(bytes_of(model, t), t, model->fed);
+  for (size_t n = t->row_bytes; n != 0; n--) *to++ = *from++;
   model->fed++;
-  start(&r, model);
-  if (plan->n_segments != 0) run_fed_segment(&r, segment, 0, begin);
+  mote_run(model);
   if (model->fed < plan->fed_rows) return 0;
-  if (plan->n_segments != 0) run_segments(&r, 1, segment->steps);
   model->fed = 0;
   return 1;
 }

@@ -35,7 +35,9 @@ struct mote_tensor {
   uint32_t offset;
   uint32_t row_bytes;
   uint16_t rows;      /* in all; >= 1 */
-  uint16_t ring_rows; /* held: row y lies at offset + (y mod ring_rows) * row_bytes */
+  uint16_t ring_rows; /* held: row y lies at offset + ((y + shift) mod ring_rows) * row_bytes */
+  uint16_t shift; /* tensors that share a ring follow each other in it; 0 where all rows are held */
+  uint16_t reserved;
 };
 
 /* What a step reads of one tensor at call i: rows first + i*advance + k*dilation, k < rows. */
