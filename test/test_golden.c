@@ -21,6 +21,7 @@
 #include "host/import/tflite.h"
 
 #define GOLDEN    "test/golden"
+#define DECODE    "TFLM_DECODE"     /* has no row: the importer makes constants of it */
 #define MOST      ((size_t)1 << 24) /* bytes of one file */
 #define TOLERANCE 1e-5              /* of the largest magnitude of a float32 output */
 
@@ -63,7 +64,8 @@ static bool all_rows_exist(const struct item *c) {
     const int32_t old = flat_i8_field(&f, &t, 0, 0), new = flat_i32_field(&f, &t, 3, 0);
     const struct flat_vector custom = flat_vector_field(&f, &t, 1, 1);
     const int32_t code = new > old ? new : old;
-    bool known = false;
+    bool known =
+        custom.count == strlen(DECODE) && memcmp(DECODE, c->model + custom.at, custom.count) == 0;
     for (int k = 0; k < N_ROWS && !known; k++) {
       const char *name = ROWS[k].reader->custom;
       known = custom.count == 0 ? ROWS[k].code == code && name == NULL

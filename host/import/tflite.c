@@ -37,6 +37,7 @@ enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DE
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
 #define CODE_PLACEHOLDER 127 /* old field of models whose code needs the new one */
 #define CODE_IS_CUSTOM   32
+#define DECODE           "TFLM_DECODE"
 #define MOST_TENSORS     65535 /* a plan numbers tensors and operators in 16 bits */
 #define MOST_CHANNELS    65536
 
@@ -246,8 +247,7 @@ static bool read_type(struct reader *r, const struct flat_table *t, struct graph
   }
 }
 
-/* Reads tensor `index` into the graph, the first time that it is used. */
-static bool use_tensor(struct reader *r, int index) {
+bool tflite_use_tensor(struct reader *r, int index) {
   if (index < 0 || (size_t)index >= r->tensors.count)
     return err_set(r->e, "tensor %d of %zu", index, r->tensors.count);
   if (r->have[index]) return true;
@@ -403,6 +403,7 @@ struct entry {
   struct flat_vector custom; /* the name of a custom operator */
   int32_t code;              /* in the schema */
   int known;                 /* row of ops.def; -1 where mote has none */
+  bool decodes;              /* compressed constants: gone once they are read */
 };
 
 /* false when the file is damaged. */
@@ -421,6 +422,8 @@ static bool read_entry(struct reader *r, size_t number, struct entry *out) {
   if (out->code < 0 || out->code == CODE_PLACEHOLDER)
     return err_set(r->e, "operator %zu has code %d, which no operator has", number, out->code);
   out->known = operator_of(r, out->code, &out->custom);
+  out->decodes = out->code == CODE_IS_CUSTOM && out->custom.count == strlen(DECODE) &&
+                 !memcmp(r->f.p + out->custom.at, DECODE, strlen(DECODE));
   return true;
 }
 
@@ -484,7 +487,9 @@ static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
       r->producer_of[t] = (int32_t)i;
       r->needed[i] = r->needed[i] || wanted[t];
     }
-    const size_t read = entry.known < 0 ? in.count : (size_t)readers[entry.known].reader->tensors;
+    const size_t read = entry.decodes     ? 0
+                        : entry.known < 0 ? in.count
+                                          : (size_t)readers[entry.known].reader->tensors;
     for (size_t k = 0; k < in.count && k < read && r->needed[i]; k++) {
       const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
       if (t < tensors) wanted[t] = true;
@@ -503,7 +508,7 @@ static bool check_operators(struct reader *r) {
   for (size_t i = 0; i < r->operators.count; i++) {
     struct entry entry;
     if (!read_entry(r, i, &entry)) return false;
-    if (entry.known >= 0 || !r->needed[i]) continue;
+    if (entry.known >= 0 || entry.decodes || !r->needed[i]) continue;
     if (count++ == 0) {
       at = i;
       add_operator_name(r, &entry, &first);
@@ -541,13 +546,22 @@ static bool read_edges(struct reader *r, struct op *o, const struct flat_table *
   for (int i = 0; i < GRAPH_MAX_IN; i++)
     o->in[i] = i < o->n_in ? (int)(int32_t)flat_u32(&r->f, in.at + 4 * (size_t)i) : -1;
   for (int i = 0; i < known->tensors && i < o->n_in; i++)
-    if (o->in[i] != -1 && !use_tensor(r, o->in[i])) return false;
+    if (o->in[i] != -1 && !tflite_use_tensor(r, o->in[i])) return false;
   o->node.n_out = (int)out.count;
   for (int i = 0; i < o->node.n_out; i++) {
     o->node.out[i] = (int)(int32_t)flat_u32(&r->f, out.at + 4 * (size_t)i);
-    if (!use_tensor(r, o->node.out[i])) return false;
+    if (!tflite_use_tensor(r, o->node.out[i])) return false;
   }
   o->out = o->node.n_out > 0 ? o->node.out[0] : -1;
+  return true;
+}
+
+static bool read_decode(struct reader *r, int number, const struct flat_table *op) {
+  const struct flat_vector in = flat_vector_field(&r->f, op, OPERATOR_INPUTS, 4);
+  const struct flat_vector out = flat_vector_field(&r->f, op, OPERATOR_OUTPUTS, 4);
+  err_node(r->e, "operator %d, " DECODE, number);
+  if (r->f.bad || !tflite_decode(r, &in, &out)) return false;
+  r->e->node[0] = '\0';
   return true;
 }
 
@@ -555,6 +569,7 @@ static bool read_operator(struct reader *r, int number) {
   struct entry entry;
   struct op o = {.number = number};
   if (!read_entry(r, (size_t)number, &entry)) return false;
+  if (entry.decodes) return read_decode(r, number, &entry.op);
   const struct tflite_reader *reader = readers[entry.known].reader;
   o.code = (enum mote_op)entry.known;
   o.options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS);
@@ -582,7 +597,7 @@ static bool read_ports(struct reader *r, const struct flat_table *subgraph, int 
   for (size_t i = 0; i < v.count; i++) {
     list[i] = (int)(int32_t)flat_u32(&r->f, v.at + 4 * i);
     err_node(r->e, "%s %zu of the model", what, i);
-    if (!use_tensor(r, list[i])) return false;
+    if (!tflite_use_tensor(r, list[i])) return false;
     r->e->node[0] = '\0';
   }
   if (field == GRAPH_INPUTS)

@@ -60,6 +60,10 @@ static inline struct graph_tensor *tflite_out(struct reader *r, const struct op 
   return &r->g->tensors[o->node.out[i]];
 }
 
+/* Reads tensor `index` of the file into the graph, the first time that it is used. */
+bool tflite_use_tensor(struct reader *r, int index);
+/* TFLM_DECODE: its outputs become constants (tflite_decode.c). */
+bool tflite_decode(struct reader *r, const struct flat_vector *in, const struct flat_vector *out);
 /* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */
 void *tflite_take(struct reader *r, size_t count, size_t size);
 /* Fused activation in field `field`: NONE, RELU, RELU6, RELU_N1_TO_1; others are an error. */
