@@ -113,6 +113,9 @@ static void number(struct text *t, const uint8_t *at, enum mote_type type) {
     else
       text_printf(t, "%lldLL", (long long)twice);
     break;
+  case MOTE_UINT64:
+    memcpy(&twice, at, 8), text_printf(t, "%lluULL", (unsigned long long)twice);
+    break;
   case MOTE_INT8: text_printf(t, "%d", (int8_t)*at); break;
   default: text_printf(t, "%u", *at); break;
   }
@@ -484,7 +487,7 @@ static void emit_ports(struct emitter *m, const char *member, const struct mote_
   for (unsigned i = 0; i < n; i++) {
     static const char *const types[MOTE_TYPE_COUNT] = {"MOTE_INT8",  "MOTE_UINT8",   "MOTE_INT16",
                                                        "MOTE_INT32", "MOTE_FLOAT32", "MOTE_BOOL",
-                                                       "MOTE_INT64", "MOTE_UINT32"};
+                                                       "MOTE_INT64", "MOTE_UINT32",  "MOTE_UINT64"};
     text_printf(t, "        {.tensor = %u, .type = %s, .rank = %u, .dims = {", ports[i].tensor,
                 types[ports[i].type], ports[i].rank);
     for (int d = 0; d < ports[i].rank; d++)

@@ -54,6 +54,7 @@ enum {
   TYPE_BOOL = 6,
   TYPE_INT16 = 7,
   TYPE_INT8 = 9,
+  TYPE_UINT64 = 12,
   TYPE_RESOURCE = 13,
   TYPE_UINT32 = 15,
   TYPE_INT4 = 17
@@ -240,6 +241,7 @@ static bool read_type(struct reader *r, const struct flat_table *t, struct graph
   case TYPE_INT32: x->type = MOTE_INT32; return true;
   case TYPE_UINT32: x->type = MOTE_UINT32; return true;
   case TYPE_INT64: x->type = MOTE_INT64; return true;
+  case TYPE_UINT64: x->type = MOTE_UINT64; return true;
   case TYPE_BOOL: x->type = MOTE_BOOL; return true;
   case TYPE_FLOAT16:
   case TYPE_FLOAT32: x->type = MOTE_FLOAT32; return true;

@@ -29,14 +29,15 @@ size_t mote_type_bytes(int type) {
   case MOTE_INT32:
   case MOTE_UINT32:
   case MOTE_FLOAT32: return 4;
-  case MOTE_INT64: return 8;
+  case MOTE_INT64:
+  case MOTE_UINT64: return 8;
   default: return 0;
   }
 }
 
 const char *mote_type_name(int type) {
   static const char *const names[] = {"int8",    "uint8", "int16", "int32",
-                                      "float32", "bool",  "int64", "uint32"};
+                                      "float32", "bool",  "int64", "uint32", "uint64"};
   return type >= 0 && type < MOTE_TYPE_COUNT ? names[type] : "?";
 }
 

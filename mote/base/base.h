@@ -55,7 +55,7 @@ enum mote_op {
 /* The field's name of an operator ("CONV_2D"); "?" when out of range. */
 const char *mote_op_name(int op);
 
-/* Types of tensor elements. bytes: 1 1 2 4 4 1 8 4. A BOOL is 0 or 1. */
+/* Types of tensor elements. bytes: 1 1 2 4 4 1 8 4 8. A BOOL is 0 or 1. */
 enum mote_type {
   MOTE_INT8,
   MOTE_UINT8,
@@ -65,6 +65,7 @@ enum mote_type {
   MOTE_BOOL,
   MOTE_INT64,
   MOTE_UINT32,
+  MOTE_UINT64,
   MOTE_TYPE_COUNT
 };
 size_t mote_type_bytes(int type);

@@ -43,6 +43,7 @@ SIZE_OF(mote_stacker, 8);
 SIZE_OF(mote_overlap_add, 8);
 SIZE_OF(mote_delay, 12);
 SIZE_OF(mote_circular_buffer, 8);
+SIZE_OF(mote_detection, 60);
 
 const struct mote_kernel *const mote_all_kernels[MOTE_KERNEL_COUNT] = {
 #define KERNEL(stem, params) [MOTE_KERNEL_##stem] = &mote_kernel_##stem,
