@@ -163,7 +163,8 @@ static bool read_delay(struct reader *r, struct op *o) {
  * models; only what is sure to be one at a time is taken. Otherwise it ends an inference early, without an
  * output, which no caller of a plan could tell. */
 static bool read_circular_buffer(struct reader *r, struct op *o) {
-  const struct graph_tensor *x = tflite_in(r, o, 0), *y = tflite_out(r, o, 0);
+  const struct graph_tensor *x = tflite_in(r, o, 0);
+  struct graph_tensor *y = tflite_out(r, o, 0);
   int32_t cycles;
   if (!integer_or(r, o, "cycles_max", INT32_MIN, INT32_MAX, 0, &cycles) ||
       !has_shape(r, x, "input") || !has_shape(r, y, "output"))
@@ -176,6 +177,7 @@ static bool read_circular_buffer(struct reader *r, struct op *o) {
         "it lets the rest of the model run only every %d inferences (cycles_max); Mote runs "
         "the whole model each time: only 1 is supported",
         cycles);
+  y->is_state = false; /* the file keeps the window in its output; here the state beside it does */
   const int64_t kept = graph_elements(y) - graph_elements(x);
   if (kept < 0) return err_set(r->e, "its output is smaller than its input");
   if (!add_state(r, o, "slices", y->type, kept)) return false;
