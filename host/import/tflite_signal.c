@@ -160,8 +160,8 @@ static bool read_delay(struct reader *r, struct op *o) {
 }
 
 /* Where the reference is not told how many inputs make one output (cycles_max), it knows by the shapes of two
- * models; only what is sure to be one at a time is taken. Otherwise it ends an inference early, without an
- * output, which no caller of a plan could tell. */
+ * models; only what is sure to be one at a time is taken. Otherwise it ends an inference early, before the
+ * operators behind it, which no caller of a plan could tell. */
 static bool read_circular_buffer(struct reader *r, struct op *o) {
   const struct graph_tensor *x = tflite_in(r, o, 0);
   struct graph_tensor *y = tflite_out(r, o, 0);
@@ -171,7 +171,7 @@ static bool read_circular_buffer(struct reader *r, struct op *o) {
     return false;
   const int32_t slots = y->rank > 1 ? y->dims[1] : 0;
   if (cycles <= 0) cycles = slots == 5 || slots == 13 || slots == 25 ? 1 : 2;
-  if (cycles != 1)
+  if (cycles != 1 && (size_t)o->number + 1 < r->operators.count)
     return err_set(
         r->e,
         "it lets the rest of the model run only every %d inferences (cycles_max); Mote runs "
