@@ -4,6 +4,7 @@
  *   test_fuzz                 the tests
  *   test_fuzz READER FILE     reads one file again, as left behind by a crash
  *   MOTE_FUZZ_CASES=200000 MOTE_FUZZ_SEED=2 test_fuzz      a longer search, over other cases
+ *   MOTE_FUZZ_OPERATOR=GATHER test_fuzz                    of the models in test/golden, this operator's alone
  *
  * A new reader is a row in `readers`. */
 #include <setjmp.h>
@@ -198,6 +199,41 @@ static void seed_csv(struct arena *a, uint8_t **bytes, size_t *n) {
   *n = t.size;
 }
 
+/* ---- a model of each operator ------------------------------------------------------------- */
+/* Numbers of all tensors, or INT64_MAX / 2 where there are too many to try. */
+static int64_t numbers_of(const struct graph *g) {
+  int64_t sum = 0;
+  for (int i = 0; i < g->n_tensors && sum < INT64_MAX / 4; i++)
+    sum += graph_elements(&g->tensors[i]);
+  for (int i = 0; i < g->n_nodes; i++)
+    sum += graph_macs(g, i) < INT64_MAX / 4 ? graph_macs(g, i) / 16 : INT64_MAX / 4;
+  return sum;
+}
+
+/* All the way: import, compile, open, run. */
+static bool read_and_run(const uint8_t *bytes, size_t n, struct err *e) {
+  struct arena *a = arena_new((size_t)1 << 30);
+  struct graph *g = import_tflite(a, "fuzz", bytes, n, e);
+  bool taken = g != NULL;
+  if (taken && numbers_of(g) < 40000) {
+    static const struct compile_options options = {.schedule = COMPILE_STREAM};
+    struct compiled c;
+    taken = compile_graph(g, &options, a, &c, e);
+    if (taken && !read_plan(c.plan, c.plan_bytes, false, e)) {
+      err_internal(e, "a plan of the compiler is not opened");
+      taken = false;
+    }
+  }
+  arena_free(a);
+  return taken;
+}
+
+static void seed_golden(struct arena *a, uint8_t **bytes, size_t *n) {
+  struct err e = {0};
+  if (!file_read(a, "test/golden/CONV_2D/int8.tflite", 1 << 20, bytes, n, &e))
+    fail_msg("%s", e.text);
+}
+
 /* ---- the table -------------------------------------------------------------------------- */
 static const struct fuzz_reader readers[] = {
     {"tflite", read_tflite, seed_tflite},
@@ -206,6 +242,7 @@ static const struct fuzz_reader readers[] = {
     {"mote", read_mote, seed_mote},
     {"mote-layers", read_mote_repaired, seed_layers},
     {"mote-stream", read_mote_repaired, seed_stream},
+    {"golden", read_and_run, seed_golden},
     {"wav", read_wav, seed_wav},
     {"csv", read_csv, seed_csv},
 };
@@ -268,6 +305,59 @@ static void real_models_are_taken_or_refused(void **state) {
   arena_free(a);
 }
 
+/* The plan of a model of the folder; NULL where it has none. */
+static const struct compiled *plan_of(struct arena *a, const uint8_t *bytes, size_t n) {
+  static const struct compile_options options = {.schedule = COMPILE_AUTO};
+  struct compiled *c = ARENA_NEW(a, struct compiled);
+  struct err e = {0};
+  struct graph *g = import_tflite(a, "fuzz", bytes, n, &e);
+  return g && compile_graph(g, &options, a, c, &e) ? c : NULL;
+}
+
+/* One model of test/golden, and its plan, whose numbers no compiler has proven. */
+static void one_golden_model(const char *path, unsigned cases, struct fuzz_tally *tally) {
+  static const struct fuzz_reader model = {"golden", read_and_run, NULL},
+                                  plan = {"mote-layers", read_mote_repaired, NULL};
+  struct arena *a = arena_new((size_t)1 << 28);
+  struct err e = {0};
+  uint8_t *bytes;
+  size_t n;
+  const unsigned seed = number_from("MOTE_FUZZ_SEED", 1);
+  assert_true(file_read(a, path, (size_t)1 << 20, &bytes, &n, &e));
+  const struct compiled *c = plan_of(a, bytes, n);
+  if (!fuzz_mutations(&model, bytes, n, cases, seed, tally) ||
+      (c && !fuzz_mutations(&plan, c->plan, c->plan_bytes, cases, seed, tally)))
+    fail_msg("%s", path);
+  arena_free(a);
+}
+
+/* Every operator in every form that test/golden has. */
+static void every_operator_is_safe(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct fuzz_tally tally = {0};
+  char **folders, **names;
+  int n_folders, n_names, models = 0;
+  const unsigned cases = number_from("MOTE_FUZZ_CASES", 10000) / 400;
+  const char *only = getenv("MOTE_FUZZ_OPERATOR");
+  fuzz_watch();
+  assert_true(dir_list(a, "test/golden", &folders, &n_folders, &e));
+  for (int i = 0; i < n_folders; i++) {
+    const char *path = arena_printf(a, "test/golden/%s", folders[i]);
+    if (!file_is_dir(path) || (only && strcmp(only, folders[i]) != 0)) continue;
+    assert_true(dir_list(a, path, &names, &n_names, &e));
+    for (int k = 0; k < n_names; k++) {
+      if (!text_ends(names[k], ".tflite")) continue;
+      one_golden_model(arena_printf(a, "%s/%s", path, names[k]), cases, &tally);
+      models++;
+    }
+  }
+  print_message("%d models: %lu taken, %lu refused\n", models, tally.taken, tally.refused);
+  assert_true(models > 0);
+  arena_free(a);
+}
+
 int main(int argc, char **argv) {
   struct arena *a = arena_new(0);
   struct err e = {0};
@@ -276,12 +366,13 @@ int main(int argc, char **argv) {
   if (!dir_temporary(a, &folder, &e)) return 3;
   fuzz_prepare();
   if (argc == 3) return fuzz_replay(readers, READERS, argv[1], argv[2]);
-  struct CMUnitTest tests[READERS + 1];
+  struct CMUnitTest tests[READERS + 2];
   for (size_t i = 0; i < READERS; i++)
     tests[i] = (struct CMUnitTest){
         arena_printf(a, "%s: hostile streams are taken or refused", readers[i].name),
         hostile_streams_are_taken_or_refused, NULL, NULL, (void *)(uintptr_t)&readers[i]};
   tests[READERS] = (struct CMUnitTest)cmocka_unit_test(real_models_are_taken_or_refused);
+  tests[READERS + 1] = (struct CMUnitTest)cmocka_unit_test(every_operator_is_safe);
   const int failed = cmocka_run_group_tests_name("fuzz", tests, NULL, NULL);
   dir_remove(folder);
   arena_free(a);
