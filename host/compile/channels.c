@@ -7,7 +7,7 @@
  *                             every output; behind padding only where that is nothing (w = 0 or k = zp)
  *   DEPTHWISE, ADD, pools, MEAN, PAD, RESHAPE   have no place for a constant: their channels stand and fall with
  *                             those of their inputs, so these form one class
- *   SOFTMAX, inputs and outputs of the model    keep all
+ *   SOFTMAX, inputs, outputs and states of the model, and whatever is not of the int8 core    keep all
  *
  * Classes are found by union and find; then what is needed spreads from the outputs to the inputs until nothing
  * changes. What is left over goes: it is never read, but for constants that biases have taken. Every tensor
@@ -40,7 +40,7 @@ static int root_of(const struct removal *r, int channel) {
 }
 
 static bool computed(const struct removal *r, int tensor) {
-  return r->g->tensors[tensor].data == NULL;
+  return !graph_is_constant(&r->g->tensors[tensor]);
 }
 
 static bool is_needed(const struct removal *r, int tensor, int channel) {
@@ -115,7 +115,7 @@ static void bind_node(struct removal *r, const struct graph_node *n) {
 
 /* What keeps all channels of what it reads and makes. */
 static bool is_rigid(const struct removal *r, const struct graph_node *n) {
-  return n->op == MOTE_OP_SOFTMAX || n->op >= MOTE_OP_COUNT ||
+  return n->op == MOTE_OP_SOFTMAX || !graph_is_core(r->g, (int)(n - r->g->nodes)) ||
          (n->op == MOTE_OP_ADD && !is_computed_sum(r, n));
 }
 
@@ -125,10 +125,11 @@ static void need_ends(struct removal *r) {
   for (int i = 0; i < g->n_inputs; i++) need_all(r, g->inputs[i]);
   for (int i = 0; i < g->n_outputs; i++) need_all(r, g->outputs[i]);
   for (int t = 0; t < g->n_tensors; t++)
-    if (g->tensors[t].type != MOTE_INT8 || g->tensors[t].quant.count != 1) need_all(r, t);
+    if (g->tensors[t].type != MOTE_INT8 || g->tensors[t].quant.count != 1 || g->tensors[t].is_state)
+      need_all(r, t);
   for (int n = 0; n < g->n_nodes; n++) {
     if (!is_rigid(r, &g->nodes[n])) continue;
-    need_all(r, g->nodes[n].out[0]);
+    for (int i = 0; i < g->nodes[n].n_out; i++) need_all(r, g->nodes[n].out[i]);
     for (int i = 0; i < g->nodes[n].n_in; i++)
       if (g->nodes[n].in[i] >= 0) need_all(r, g->nodes[n].in[i]);
   }
@@ -261,6 +262,7 @@ static void find_needed(struct removal *r) {
   int n_readers = 0;
   for (int i = 0; i < r->known.n; i++) r->parent[i] = i;
   for (int n = 0; n < g->n_nodes; n++) {
+    if (!graph_is_core(g, n)) continue;
     if (g->nodes[n].op == MOTE_OP_CONV_2D) r->convolved[g->nodes[n].in[0]] = true;
     bind_node(r, &g->nodes[n]);
     n_readers += reader_of(r, &g->nodes[n], &readers[n_readers]);
@@ -415,7 +417,7 @@ static void cut_node(const struct removal *r, struct graph *c, int index) {
   const struct graph_node *n = &r->g->nodes[index];
   struct graph_node *to = &c->nodes[index];
   struct cut t = {.node = index, .n = n};
-  if (!weighted_of(r->g, n, &t.w)) return;
+  if (!graph_is_core(r->g, index) || !weighted_of(r->g, n, &t.w)) return;
   t.out = kept_of(r, n->out[0], t.w.out_c);
   t.in = t.w.multiplier > 0 ? all_of(r, 1) : kept_of(r, n->in[0], t.w.depth);
   if (t.out.n == t.out.of && t.in.n == t.in.of) return;

@@ -92,7 +92,7 @@ static bool run_passes(struct pass *p, const struct graph *g, const struct compi
     const bool channels = pass_list[i].run == pass_remove_channels;
     /* An output that is a constant has no place in the arena: that pass is no matter of choice. */
     if (o->no_passes && pass_list[i].run != pass_copy_outputs) continue;
-    if (channels && (o->all_channels || !graph_can_evaluate(g))) continue;
+    if (channels && o->all_channels) continue;
     g = pass_list[i].run(p, g);
   }
   *out = g;

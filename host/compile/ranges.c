@@ -248,7 +248,7 @@ static void pad_ranges(const struct graph *g, const struct graph_node *n, const 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
 static const struct range *ranges_in(struct channels *k, struct arena *a, int tensor) {
-  if (k->g->tensors[tensor].data == NULL) return &k->range[k->first[tensor]];
+  if (!graph_is_constant(&k->g->tensors[tensor])) return &k->range[k->first[tensor]];
   const int n = channels_of(&k->g->tensors[tensor]); /* a constant operand: not looked into */
   struct range *every = ARENA_ARRAY(a, struct range, n);
   for (int c = 0; c < n; c++) every[c] = EVERY;
@@ -258,6 +258,7 @@ static const struct range *ranges_in(struct channels *k, struct arena *a, int te
 static void node_ranges(struct channels *k, struct arena *a, int node) {
   const struct graph *g = k->g;
   const struct graph_node *n = &g->nodes[node];
+  if (!graph_is_core(g, node)) return; /* every value */
   const struct range *x = ranges_in(k, a, n->in[0]);
   const int in_c = channels_of(&g->tensors[n->in[0]]);
   struct range *y = &k->range[k->first[n->out[0]]];
@@ -292,7 +293,7 @@ bool channels_ranges(const struct graph *g, struct arena *a, struct channels *ou
   out->first = ARENA_ARRAY(a, int, g->n_tensors + 1);
   for (int t = 0; t < g->n_tensors; t++) {
     out->first[t] = (int)n;
-    if (g->tensors[t].data == NULL) n += channels_of(&g->tensors[t]);
+    if (!graph_is_constant(&g->tensors[t])) n += channels_of(&g->tensors[t]);
     if (n > CHANNELS_MOST) return false;
   }
   out->first[g->n_tensors] = out->n = (int)n;

@@ -259,29 +259,51 @@ static void eval_node(const struct eval *v, const void *second) {
   }
 }
 
-static bool is_core(enum mote_op op) {
-  switch (op) {
-  case MOTE_OP_CONV_2D:
+static bool is_int8(const struct graph *g, int tensor) {
+  return g->tensors[tensor].type == MOTE_INT8 && g->tensors[tensor].quant.count == 1;
+}
+
+/* Constant, symmetric int8 weights of so many inputs a channel along `axis`, and a constant int32 bias or none. */
+static bool has_core_weights(const struct graph *g, const struct graph_node *n, int axis,
+                             int channels) {
+  const struct graph_tensor *w = &g->tensors[n->in[1]];
+  if (!graph_is_constant(w) || w->type != MOTE_INT8 || w->quant.count < 1) return false;
+  for (int i = 0; i < w->quant.count; i++)
+    if (w->quant.zp[i] != 0) return false;
+  if (axis >= 0 && w->dims[axis] != channels) return false;
+  if (n->in[2] < 0) return true;
+  const struct graph_tensor *b = &g->tensors[n->in[2]];
+  return graph_is_constant(b) && b->type == MOTE_INT32;
+}
+
+bool graph_is_core(const struct graph *g, int node) {
+  const struct graph_node *n = &g->nodes[node];
+  const struct graph_attrs *a = &n->attrs;
+  if (n->n_in < 1 || n->n_out != 1 || n->in[0] < 0) return false;
+  const struct graph_tensor *x = &g->tensors[n->in[0]];
+  if (!is_int8(g, n->in[0]) || !is_int8(g, n->out[0]) || x->is_state) return false;
+  switch (n->op) {
+  case MOTE_OP_CONV_2D: return has_core_weights(g, n, 3, x->dims[3]);
   case MOTE_OP_DEPTHWISE_CONV_2D:
-  case MOTE_OP_FULLY_CONNECTED:
-  case MOTE_OP_ADD:
+  case MOTE_OP_FULLY_CONNECTED: return has_core_weights(g, n, -1, 0);
+  case MOTE_OP_ADD: return is_int8(g, n->in[1]) && graph_same_shape(x, &g->tensors[n->in[1]]);
+  case MOTE_OP_MEAN: return x->rank == 4 && a->n_axes == 0;
+  case MOTE_OP_PAD: {
+    int32_t any = 0;
+    for (int i = 0; i < GRAPH_MAX_RANK; i++) any |= a->before[i] | a->after[i];
+    return x->rank == 4 && any == 0;
+  }
   case MOTE_OP_AVERAGE_POOL_2D:
   case MOTE_OP_MAX_POOL_2D:
-  case MOTE_OP_MEAN:
   case MOTE_OP_SOFTMAX:
-  case MOTE_OP_RESHAPE:
-  case MOTE_OP_PAD: return true;
+  case MOTE_OP_RESHAPE: return true;
   default: return false;
   }
 }
 
 bool graph_can_evaluate(const struct graph *g) {
-  for (int i = 0; i < g->n_nodes; i++) {
-    const struct graph_node *n = &g->nodes[i];
-    if (!is_core(n->op) || n->n_out != 1) return false;
-    if (g->tensors[n->in[0]].type != MOTE_INT8 || g->tensors[n->out[0]].type != MOTE_INT8)
-      return false;
-  }
+  for (int i = 0; i < g->n_nodes; i++)
+    if (!graph_is_core(g, i)) return false;
   return true;
 }
 

@@ -75,7 +75,8 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
 #define GRAPH_ATTRS(INT, REAL, FLAG, LIST)                                                         \
   INT(stride_h)                                                                                    \
   INT(stride_w)                                                                                    \
-  INT(dilation_h) INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */                          \
+  INT(dilation_h)                                                                                  \
+  INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */                                          \
       INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                    \
           INT(depth_multiplier) /* depthwise: out_c / c */                                         \
       REAL(beta)                /* softmax */                                                      \
@@ -218,6 +219,9 @@ void graph_print(const struct graph *g, struct text *out);
  * models. Ends with graph_check. errors: NULL; e names the line. */
 struct graph *graph_parse(struct arena *a, const char *name, const char *text, struct err *e);
 
+/* Whether a node is of the int8 core: one of the operators listed above in exactly that form. Passes that look into
+ * channels reason about these and leave all others alone. needs: graph_check. */
+bool graph_is_core(const struct graph *g, int node);
 /* Whether graph_evaluate covers every node: the int8 core above. (Other operators are proven against the
  * reference's own outputs, test/golden.) */
 bool graph_can_evaluate(const struct graph *g);
