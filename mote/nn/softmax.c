@@ -6,72 +6,16 @@
  *
  * exact: the constants are part of the meaning of the operator: each is the value in its comment rounded
  * to the format beside it. */
+#include "mote/base/fixed.h"
 #include "mote/isa/isa.h"
 #include "mote/nn/window.h"
-
-#define ONE_Q0 INT32_MAX
-
-static inline int32_t add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-static inline int32_t multiply(int32_t a, int32_t b) { return mote_mul_high(a, b); }
-
-/* x * 2^n, saturated. range: n 1..30. */
-static int32_t shift_saturated(int32_t x, int n) {
-  const int32_t limit = (int32_t)(((uint32_t)1 << (31 - n)) - 1);
-  if (x > limit) return INT32_MAX;
-  if (x < -limit) return INT32_MIN;
-  return (int32_t)((uint32_t)x << n);
-}
-
-/* exp(a) for a in [-1/4, 0), Q0.31: the 4th order expansion around -1/8, Horner-like as the reference
- * orders it: e^(-1/8) (1 + x + x^2/2 + x^3/6 + x^4/24), x = a + 1/8. |x| <= 1/8: nothing overflows. */
-static int32_t exp_quarter(int32_t a) {
-  const int32_t exp_eighth = 1895147668; /* e^(-1/8) */
-  const int32_t third = 715827883;       /* 1/3 */
-  const int32_t x = add(a, 1 << 28);
-  const int32_t x2 = multiply(x, x), x3 = multiply(x2, x), x4 = multiply(x2, x2);
-  const int32_t tail = add(multiply(add(mote_divide_pot(x4, 2), x3), third), x2);
-  return add(exp_eighth, multiply(exp_eighth, add(x, mote_divide_pot(tail, 1))));
-}
-
-/* exp(a) for a <= 0 in Q5.26, as Q0.31: a = quarters and a rest in [-1/4, 0); each bit of the quarters
- * multiplies by its power of e. */
-static int32_t exp_negative(int32_t a) {
-  static const int32_t powers[7] = {
-      1672461947, /* e^(-1/4) */
-      1302514674, /* e^(-1/2) */
-      790015084,  /* e^-1 */
-      290630308,  /* e^-2 */
-      39332535,   /* e^-4 */
-      720401,     /* e^-8 */
-      242,        /* e^-16 */
-  };
-  if (a == 0) return ONE_Q0;
-  const int32_t quarter = 1 << 24;
-  const int32_t rest = (a & (quarter - 1)) - quarter;
-  const uint32_t quarters = (uint32_t)rest - (uint32_t)a;
-  int32_t result = exp_quarter(shift_saturated(rest, 5)); /* Q5.26 to Q0.31 */
-  for (int i = 0; i < 7; i++)
-    if (quarters >> (24 + i) & 1) result = multiply(result, powers[i]);
-  return result;
-}
-
-/* 1 / (1 + x) for x in [0, 1) of Q0.31, halved half denominators and three Newton steps in Q2.29. */
-static int32_t reciprocal(int32_t x) {
-  const int32_t half = (int32_t)(((int64_t)x + ONE_Q0 + 1) >> 1); /* (1 + x) / 2 */
-  int32_t y = add(1515870810, multiply(half, -1010580540));       /* 48/17 - 32/17 half */
-  for (int i = 0; i < 3; i++) {
-    const int32_t rest = add(1 << 29, (int32_t)(0u - (uint32_t)multiply(half, y)));
-    y = add(y, shift_saturated(multiply(y, rest), 2));
-  }
-  return shift_saturated(y, 1); /* y is 2 / (1 + x) in Q2.29: half of it in Q0.31 */
-}
 
 /* The exponential of value v against the row's largest, or -1 where it is too far below to count. */
 static int32_t exp_of(const struct mote_softmax_s8 *p, int32_t v, int32_t largest) {
   const int32_t difference = v - largest; /* -255..0 */
   if (difference < p->diff_min) return -1;
   const int32_t scaled = (int32_t)((uint32_t)difference << p->left_shift);
-  return exp_negative(mote_isa_mul_high(scaled, p->multiplier));
+  return mote_fixed_exp(mote_isa_mul_high(scaled, p->multiplier), 5);
 }
 
 /* bits: 8 or 16, of an output. */
@@ -90,14 +34,14 @@ static inline void softmax(const struct mote_softmax_s8 *p, const int8_t *in, vo
   /* The largest itself gives 2^19, so 1..12 bits are clear above the sum's first. */
   int zeros = 0;
   while (zeros < 31 && !(sum << zeros >> 31)) zeros++;
-  const int32_t scale = reciprocal((int32_t)((sum << zeros) - ((uint32_t)1 << 31)));
+  const int32_t scale = mote_fixed_reciprocal((int32_t)((sum << zeros) - ((uint32_t)1 << 31)));
   /* The result is Q0.31 / 2^(12 - zeros); `bits` bits of it are the output. Beyond 31 it would be 0 or 1
    * at most: the reference gives no result there. */
   const int exponent = 12 - zeros + 31 - bits;
   for (uint32_t c = 0; c < p->c; c++) {
     const int32_t e = exp_of(p, in[c], largest);
     const int32_t q =
-        e < 0 ? 0 : mote_divide_pot(multiply(scale, e), exponent > 31 ? 31 : exponent);
+        e < 0 ? 0 : mote_divide_pot(mote_mul_high(scale, e), exponent > 31 ? 31 : exponent);
     mote_put(out, c, mote_clamp(q + low, low, -1 - low), (uint32_t)bits / 8);
   }
 }

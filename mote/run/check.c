@@ -44,6 +44,33 @@ SIZE_OF(mote_overlap_add, 8);
 SIZE_OF(mote_delay, 12);
 SIZE_OF(mote_circular_buffer, 8);
 SIZE_OF(mote_detection, 60);
+SIZE_OF(mote_binary_q, 56);
+SIZE_OF(mote_lut_8, 8);
+SIZE_OF(mote_rescale, 28);
+SIZE_OF(mote_quantise_f32, 24);
+SIZE_OF(mote_dequantise_f32, 16);
+SIZE_OF(mote_cast, 8);
+SIZE_OF(mote_binary_f32, 36);
+SIZE_OF(mote_binary_s32, 36);
+SIZE_OF(mote_binary, 28);
+SIZE_OF(mote_select, 28);
+SIZE_OF(mote_add_n_s8, 24);
+SIZE_OF(mote_simple_f32, 16);
+SIZE_OF(mote_axis, 16);
+SIZE_OF(mote_loops, 24);
+SIZE_OF(mote_piece, 36);
+SIZE_OF(mote_move, 20);
+SIZE_OF(mote_gather, 76);
+SIZE_OF(mote_update_slice, 80);
+SIZE_OF(mote_resize_nearest, 24);
+SIZE_OF(mote_resize_bilinear_s8, 24);
+SIZE_OF(mote_resize_bilinear_f32, 24);
+SIZE_OF(mote_reduce_q, 64);
+SIZE_OF(mote_reduce_f32, 56);
+SIZE_OF(mote_reduce, 52);
+SIZE_OF(mote_arg, 16);
+SIZE_OF(mote_cumsum_f32, 16);
+SIZE_OF(mote_cumsum_s8, 32);
 
 const struct mote_kernel *const mote_all_kernels[MOTE_KERNEL_COUNT] = {
 #define KERNEL(stem, params) [MOTE_KERNEL_##stem] = &mote_kernel_##stem,
