@@ -13,17 +13,36 @@ static void shape(struct text *t, const int32_t *dims, int rank) {
   for (int d = 0; d < rank; d++) text_printf(t, "%s%d", d > 0 ? "x" : "", dims[d]);
 }
 
+/* "input 0  int8 1x49x10x1  real = 0.5847 * (q - 83)" */
+static void print_tensor(struct text *t, const char *what, int i, const struct graph_tensor *p) {
+  text_printf(t, "%s %d  %s ", what, i, mote_type_name(p->type));
+  shape(t, p->dims, p->rank);
+  if (p->rank == 0) text_add(t, "scalar");
+  if (p->quant.count == 1 && p->quant.scale[0] > 0)
+    text_printf(t, "  real = %.6g * (q %c %d)", (double)p->quant.scale[0],
+                p->quant.zp[0] < 0 ? '+' : '-',
+                p->quant.zp[0] < 0 ? -p->quant.zp[0] : p->quant.zp[0]);
+  else if (p->quant.count > 1)
+    text_printf(t, "  %d scales along axis %d", p->quant.count, p->quant.axis);
+}
+
 static void print_ports(struct text *t, const char *what, const struct graph *g, const int *ports,
                         int n) {
   for (int i = 0; i < n; i++) {
-    const struct graph_tensor *p = &g->tensors[ports[i]];
-    text_printf(t, "%s %d  %s ", what, i, mote_type_name(p->type));
-    shape(t, p->dims, p->rank);
-    if (p->quant.count == 1)
-      text_printf(t, "  real = %.6g * (q %c %d)", (double)p->quant.scale[0],
-                  p->quant.zp[0] < 0 ? '+' : '-',
-                  p->quant.zp[0] < 0 ? -p->quant.zp[0] : p->quant.zp[0]);
+    print_tensor(t, what, i, &g->tensors[ports[i]]);
     text_add(t, "\n");
+  }
+}
+
+/* What keeps its value from one inference to the next. */
+static void print_states(struct text *t, const struct graph *g) {
+  int n = 0;
+  for (int i = 0; i < g->n_tensors; i++) {
+    const struct graph_tensor *p = &g->tensors[i];
+    if (!p->is_state) continue;
+    print_tensor(t, "state", n++, p);
+    text_printf(t, "  %zu bytes, begins %s\n", graph_bytes(p),
+                p->data ? "with values of the model" : "at zero");
   }
 }
 
@@ -102,28 +121,40 @@ static void print_plan(struct text *t, const struct compiled *c) {
   }
 }
 
+static void json_tensor(struct json *j, const struct graph_tensor *p) {
+  const bool scaled = p->quant.count == 1;
+  json_open_object(j, NULL);
+  json_put_string(j, "type", mote_type_name(p->type));
+  json_open_array(j, "shape");
+  for (int d = 0; d < p->rank; d++) json_put_int(j, NULL, p->dims[d]);
+  json_close_array(j);
+  json_put_int(j, "bytes", (int64_t)graph_bytes(p));
+  json_put_real(j, "scale", scaled ? (double)p->quant.scale[0] : 0.0);
+  json_put_int(j, "zero_point", scaled ? p->quant.zp[0] : 0);
+  json_close_object(j);
+}
+
 static void print_json(struct text *t, const struct compiled *c) {
+  const struct graph *g = c->source;
+  int64_t state_bytes = 0;
   struct json j;
   json_start(&j, t);
   json_open_object(&j, NULL);
-  json_put_string(&j, "model", c->source->name);
-  for (int k = 0; k < 2; k++) {
-    const int n = k == 0 ? c->source->n_inputs : c->source->n_outputs;
-    const int *ports = k == 0 ? c->source->inputs : c->source->outputs;
-    json_open_array(&j, k == 0 ? "inputs" : "outputs");
-    for (int i = 0; i < n; i++) {
-      const struct graph_tensor *p = &c->source->tensors[ports[i]];
-      json_open_object(&j, NULL);
-      json_put_string(&j, "type", mote_type_name(p->type));
-      json_open_array(&j, "shape");
-      for (int d = 0; d < p->rank; d++) json_put_int(&j, NULL, p->dims[d]);
-      json_close_array(&j);
-      json_put_real(&j, "scale", p->quant.count == 1 ? (double)p->quant.scale[0] : 0.0);
-      json_put_int(&j, "zero_point", p->quant.count == 1 ? p->quant.zp[0] : 0);
-      json_close_object(&j);
+  json_put_string(&j, "model", g->name);
+  json_open_array(&j, "inputs");
+  for (int i = 0; i < g->n_inputs; i++) json_tensor(&j, &g->tensors[g->inputs[i]]);
+  json_close_array(&j);
+  json_open_array(&j, "outputs");
+  for (int i = 0; i < g->n_outputs; i++) json_tensor(&j, &g->tensors[g->outputs[i]]);
+  json_close_array(&j);
+  json_open_array(&j, "states");
+  for (int i = 0; i < g->n_tensors; i++)
+    if (g->tensors[i].is_state) {
+      json_tensor(&j, &g->tensors[i]);
+      state_bytes += (int64_t)graph_bytes(&g->tensors[i]);
     }
-    json_close_array(&j);
-  }
+  json_close_array(&j);
+  json_put_int(&j, "state_bytes", state_bytes);
   compile_report_json(c, NULL, &j);
   json_close_object(&j);
 }
@@ -160,6 +191,7 @@ int cmd_info(int argc, char **argv) {
                   m.compiled.source->n_inputs);
       print_ports(&t, "output", m.compiled.source, m.compiled.source->outputs,
                   m.compiled.source->n_outputs);
+      print_states(&t, m.compiled.source);
       print_layers(&t, &m.compiled);
       print_plan(&t, &m.compiled);
     }
