@@ -5,6 +5,7 @@
 #   make PROFILE=ubsan      the same under UndefinedBehaviorSanitizer   build/ubsan/bin/mote
 #   make bare CHIP=cortex-m4    the device archive for a chip           build/cortex-m4/libmote.a
 #   make test               every unit test of the chosen profile
+#   make fuzz-structured SECONDS=300    looks for models that break import, compiler or runtime; findings in build/fuzz/found
 #   make bench-train        one training step against PyTorch, as a ratio
 #   make V=1                shows every command
 #
@@ -31,10 +32,14 @@ ifeq ($(PROFILE),asan)
   MODE := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DMOTE_CHECKED=1
 else ifeq ($(PROFILE),ubsan)
   MODE := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -DMOTE_CHECKED=1
+else ifeq ($(PROFILE),fuzz)
+  # Both sanitizers, and the edges that a model's way takes, for `make fuzz-structured`.
+  MODE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+          -fsanitize-coverage=trace-pc -DMOTE_CHECKED=1
 else ifeq ($(PROFILE),host)
   MODE := -O2 -g
 else
-  $(error PROFILE is host, asan or ubsan; for a chip use: make bare CHIP=$(PROFILE))
+  $(error PROFILE is host, asan, ubsan or fuzz; for a chip use: make bare CHIP=$(PROFILE))
 endif
 
 PKGS    := sqlite3 jansson sndfile libcyaml soxr
@@ -60,7 +65,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train doors
+.PHONY: all test tests bare clean bench-train fuzz-structured doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -110,6 +115,13 @@ $(B)/bench/%: test/bench/%.c $(B)/libhost.a $(B)/libmote.a
 	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS)
 bench-train: $(B)/bench/train_step
 	/usr/bin/python3 test/bench/train_step.py $<
+
+# MORE: a folder of further models to begin from. Exit code 1: there are findings.
+SECONDS ?= 300
+fuzz-structured:
+	$(MAKE) PROFILE=fuzz build/fuzz/test/test_structured
+	ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
+	  build/fuzz/test/test_structured campaign $(SECONDS) build/fuzz/found $(MORE)
 
 doors:
 	tools/doors
