@@ -324,16 +324,21 @@ static void member(struct text *t, const char *type, const char *name, unsigned 
   if (n > 0) text_printf(t, "  %s %s[%u];\n", type, name, n);
 }
 
+/* Where the blocks of the steps end; a plan of views alone has none, and they would stand behind the last table. */
+static size_t blocks_end(const struct emitter *m) {
+  const struct mote_step *last = &m->steps[m->plan->n_steps - 1];
+  return m->plan->n_steps > 0 ? last->params + last->params_bytes
+                              : m->plan->outputs + m->plan->n_outputs * sizeof *m->outputs;
+}
+
 /* Bytes between the last block and the first constant. */
 static size_t gap_of(const struct emitter *m) {
-  const struct mote_step *last = &m->steps[m->plan->n_steps - 1];
-  return m->c->n_constants > 0 ? m->c->constants[0].offset - last->params - last->params_bytes : 0;
+  return m->c->n_constants > 0 ? m->c->constants[0].offset - blocks_end(m) : 0;
 }
 
 /* What lies in the plan behind its blocks: as described, or, where a file did not tell, words. */
 static struct compile_part tail_of(const struct emitter *m) {
-  const struct mote_step *last = &m->steps[m->plan->n_steps - 1];
-  const size_t end = last->params + last->params_bytes;
+  const size_t end = blocks_end(m);
   return (struct compile_part){"data", MOTE_UINT32, end,
                                m->c->n_constants > 0 ? 0 : (m->plan->bytes - end) / 4};
 }
@@ -371,8 +376,10 @@ static void emit_asserts(struct emitter *m) {
       "#define AT(member, offset) typedef char %s_##member##_at[offsetof(struct "
       "%s_constants, member) == (offset) ? 1 : -1]\n",
       m->name, m->name);
-  text_printf(t, "AT(tensors, %u);\nAT(edges, %u);\nAT(steps, %u);\nAT(segments, %u);\n",
-              m->plan->tensors, m->plan->edges, m->plan->steps, m->plan->segments);
+  text_printf(t, "AT(tensors, %u);\n", m->plan->tensors);
+  if (m->plan->n_steps > 0)
+    text_printf(t, "AT(edges, %u);\nAT(steps, %u);\nAT(segments, %u);\n", m->plan->edges,
+                m->plan->steps, m->plan->segments);
   if (m->plan->n_variables > 0) text_printf(t, "AT(variables, %u);\n", m->plan->variables);
   text_printf(t, "AT(inputs, %u);\nAT(outputs, %u);\n", m->plan->inputs, m->plan->outputs);
   for (int i = 0; i < m->plan->n_steps; i++)
@@ -395,11 +402,14 @@ static void emit_plan(struct emitter *m) {
               "0x%08Xu,\n"
               "             .arena_bytes = %u, .scratch = %u,\n",
               p->version, p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
-  static const char *const tables[] = {"tensors",  "edges",  "steps",
-                                       "segments", "inputs", "outputs"};
-  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+  static const char *const tables[] = {"tensors", "inputs", "outputs",
+                                       "edges",   "steps",  "segments"};
+  for (int i = 0; i < (p->n_steps > 0 ? 6 : 3); i++)
     text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name,
                 tables[i]);
+  if (p->n_steps == 0)
+    text_printf(t, "             .edges = %u, .steps = %u, .segments = %u,\n", p->edges, p->steps,
+                p->segments);
   text_printf(t, "             .variables = %u,\n", p->variables);
   text_printf(t,
               "             .n_tensors = %u, .n_edges = %u, .n_steps = %u, .n_segments = %u,\n"
@@ -472,6 +482,10 @@ static void emit_steps(struct emitter *m) {
     text_printf(t, "%s{.steps = %u, .counters = %u}", i > 0 ? ", " : "", m->segments[i].steps,
                 m->segments[i].counters);
   text_add(t, "},\n");
+}
+
+static void emit_variables(struct emitter *m) {
+  struct text *t = m->out;
   if (m->plan->n_variables == 0) return;
   text_add(t, "    .variables = {");
   for (int i = 0; i < m->plan->n_variables; i++)
@@ -555,6 +569,7 @@ static void emit_kernels(struct emitter *m) {
       text_printf(t, "    [MOTE_KERNEL_%s] = &mote_kernel_%s%s,\n", kernel_stem(kernel),
                   kernel_stem(kernel), form_of(m, kernel));
   }
+  if (m->plan->n_steps == 0) text_add(t, "    0,\n");
   text_add(t, "};\n\n");
 }
 
@@ -577,8 +592,9 @@ static void emit_source(struct emitter *m, const char *header_file) {
               m->name);
   emit_plan(m);
   emit_tensors(m);
-  emit_edges(m);
-  emit_steps(m);
+  if (m->plan->n_steps > 0) emit_edges(m);
+  if (m->plan->n_steps > 0) emit_steps(m);
+  emit_variables(m);
   emit_ports(m, "inputs", m->inputs, m->plan->n_inputs);
   emit_ports(m, "outputs", m->outputs, m->plan->n_outputs);
   for (int i = 0; i < m->plan->n_steps; i++) emit_block(m, i);
@@ -645,8 +661,6 @@ bool compile_emit_c(const struct compiled *c, const char *name, const char *head
   if (!is_identifier(name))
     return err_set(e, "'%s' is no name in C: letters, digits and _ are", name);
   open_plan(&m);
-  if (m.plan->n_steps == 0)
-    return err_set(e, "the model computes nothing: there is no program to make");
   m.upper = arena_strdup(header->arena, name);
   for (char *u = m.upper; *u != 0; u++) *u = (char)toupper((unsigned char)*u);
   m.out = header;

@@ -135,7 +135,7 @@ static void conv(const struct mote_conv_job *b, void (*body)(void), void (*loop)
   struct dsp_frame f;
   const uint32_t turn = b->pixels > 3 ? 3 : 1;
   f.body = body;
-  f.entry = (uintptr_t)loop + (0u - b->quads & turn) * CODE(b->pixels, step);
+  f.entry = (uintptr_t)loop + ((0u - b->quads) & turn) * CODE(b->pixels, step);
   f.weights = b->weights;
   f.values = b->values;
   f.run = 4 * b->quads;

@@ -201,7 +201,7 @@ static struct pipeline pipeline_of(const uint8_t *bytes, size_t n, struct pipeli
     if (c.arena_bytes < (8u << 20) && pipeline_work(g) <= PIPELINE_WORK)
       pipeline_compare(p, g, a, &c, e);
     p->phase = PHASE_EMIT;
-    if (!p->broken && !pipeline_emit(&c, a, e)) p->broken = e->internal || !e->text[0];
+    if (!p->broken && !pipeline_emit(&c, a, e)) p->broken = true; /* what is planned is made */
   }
   p->phase = PHASE_DONE;
   arena_free(a);
