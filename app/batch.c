@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/bundle.h"
 #include "mote/run/run.h"
 
 #define MOST_THREADS 64
@@ -51,6 +52,7 @@ static void put_real(const struct graph_tensor *t, void *values, size_t i, float
 struct worker {
   struct mote_model model;
   const struct graph_tensor *in, *out;
+  void *input; /* the model's own room, or one of this worker where the model takes rows */
   const struct batch *batch;
 };
 
@@ -64,7 +66,7 @@ static int largest(const struct graph_tensor *out, const void *values, int n) {
 static bool classify(struct worker *w, struct batch_entry *entry, const uint8_t *bytes,
                      struct err *e) {
   const size_t n = (size_t)graph_elements(w->in);
-  void *input = mote_input(&w->model, 0);
+  void *input = w->input;
   if (w->batch->format == BATCH_RAW ||
       (w->batch->format == BATCH_UINT8 && w->in->type == MOTE_UINT8))
     memcpy(input, bytes, entry->bytes);
@@ -76,7 +78,7 @@ static bool classify(struct worker *w, struct batch_entry *entry, const uint8_t 
       if (!isfinite(x)) return err_set(e, "value %zu is not finite", i);
       put_real(w->in, input, i, x);
     }
-  mote_run(&w->model);
+  bundle_infer(&w->model, input);
   entry->answer = largest(w->out, mote_output(&w->model, 0), w->batch->classes);
   return true;
 }
@@ -89,12 +91,12 @@ static bool score(struct worker *w, struct batch_entry *entry, const uint8_t *by
   for (int k = 0; k < entry->windows; k++) {
     const size_t from = (size_t)k * entry->stride / sizeof(float);
     const float *x = (const float *)(const void *)bytes + from;
-    void *input = mote_input(&w->model, 0);
+    void *input = w->input;
     for (size_t i = 0; i < n; i++) {
       if (!isfinite(x[i])) return err_set(e, "value %zu is not finite", from + i);
       put_real(w->in, input, i, x[i]);
     }
-    mote_run(&w->model);
+    bundle_infer(&w->model, input);
     const void *output = mote_output(&w->model, 0);
     double squares = 0;
     for (size_t i = 0; i < n; i++) {
@@ -146,6 +148,8 @@ static bool open_workers(struct arena *a, const struct compiled *c, const struct
         mote_open(&w->model, c->plan, c->plan_bytes, ARENA_ARRAY(a, uint8_t, need + 1), need);
     if (status != MOTE_OK)
       return err_internal(e, "the plan is refused: %s", mote_status_text(status));
+    w->input = mote_input(&w->model, 0);
+    if (w->input == NULL) w->input = ARENA_ARRAY(a, uint8_t, graph_bytes(w->in) + 1);
     work->failed[i] = b->n;
   }
   return true;

@@ -110,6 +110,34 @@ static size_t place_scratch(const struct bundle *b, size_t *arena_bytes) {
   return behind;
 }
 
+bool bundle_take_rows(struct option_list *inputs) {
+  const int before = inputs->count;
+  int kept = 0;
+  for (int i = 0; i < before; i++)
+    if (strcmp(inputs->items[i], "rows") != 0) inputs->items[kept++] = inputs->items[i];
+  inputs->count = kept;
+  return kept < before;
+}
+
+/* Where the harness leaves a whole input whose rows are fed: memory of the test, not of the model. */
+static void add_frame(struct text *t, const struct bundle *b) {
+  const struct graph *g = b->request.graph;
+  text_printf(t,
+              "/* The first input whole, as a camera or a file would have it. The model gets it "
+              "row by row and "
+              "keeps a ring. */\nstatic uint8_t frame[%zu] __attribute__((aligned(8)));\n\n",
+              tensor_bytes(g, g->inputs[0]));
+}
+
+static void add_network(struct text *t, const struct bundle *b) {
+  if (b->request.input_rows)
+    text_add(t, "void program_network(void) {\n"
+                "  for (const uint8_t *row = frame; row < frame + sizeof frame; row += "
+                "MODEL_INPUT_0_ROW_BYTES) model_feed_row(row);\n}\n\n");
+  else
+    text_add(t, "void program_network(void) { model_run(); }\n\n");
+}
+
 static const char *program_text(struct arena *a, struct bundle *b) {
   const struct graph *g = b->request.graph;
   const bool features = b->request.features != NULL;
@@ -133,6 +161,7 @@ static const char *program_text(struct arena *a, struct bundle *b) {
                 b->window_bytes / 2);
   else
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
+  if (b->request.input_rows) add_frame(&t, b);
   add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
   text_add(&t, "\nint program_open(void) { return model_init(arena, sizeof arena); }\n\n");
   if (features)
@@ -149,12 +178,12 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   else
     text_printf(&t,
                 "void *program_input(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
-                "  *bytes = input_bytes[i];\n  return model_input(i);\n}\n\n"
+                "  *bytes = input_bytes[i];\n  return %smodel_input(i);\n}\n\n"
                 "void program_features(void) {}\n\n",
-                g->n_inputs);
+                g->n_inputs, b->request.input_rows ? "i == 0 ? frame : " : "");
+  add_network(&t, b);
   text_printf(
       &t,
-      "void program_network(void) { model_run(); }\n\n"
       "const void *program_output(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
       "  *bytes = output_bytes[i];\n  return model_output(i);\n}\n\n"
       "struct mote_model *program_model(void) { return &model_model; }\n",
@@ -214,10 +243,13 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                                     .pointer_bytes = request->target->pointer_bytes,
                                     .fast = request->fast,
                                     .small = request->small,
-                                    .ram_bytes = request->ram_bytes};
+                                    .ram_bytes = request->ram_bytes,
+                                    .input_rows = request->input_rows};
   struct sources sources = {.n = 0};
   struct text header, source;
   *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};
+  if (request->input_rows && request->features)
+    return err_set(e, "features make the network's whole input: --input rows is for a model alone");
   if (!pack_of(request->target, &options.pack, e)) return false;
   if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
   b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);

@@ -39,7 +39,10 @@ struct bundle_request {
   const struct emulate_board *board; /* NULL: none */
   bool fast, small;
   size_t ram_bytes; /* most arena bytes; 0: no limit */
+  bool input_rows;  /* the first input is fed row by row, and the arena holds a ring of its rows */
 };
+/* Takes the word "rows" out of the list of --input: whether it was there. */
+bool bundle_take_rows(struct option_list *inputs);
 
 struct bundle {
   struct bundle_request request;
@@ -75,6 +78,9 @@ struct compile_measured bundle_measured(const struct bundle *b, int64_t stack_by
 bool bundle_run_once(struct arena *a, const struct bundle_request *request, const void *inputs,
                      int count, bool tap, struct bundle *b, struct emulate_result *result,
                      struct err *e);
+
+/* One inference of an open model, whose first input is at hand whole: input, or, where that is NULL, already in place. */
+void bundle_infer(struct mote_model *model, const void *input);
 
 /* The same inputs through the same bits in this process: features, then the plan compiled for this machine.
  * outputs: count outputs, one behind another. What the chip says must equal it. */

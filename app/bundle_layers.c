@@ -188,6 +188,17 @@ static void on_rows(void *context, const struct mote_plan *plan, unsigned step, 
   }
 }
 
+void bundle_infer(struct mote_model *model, const void *input) {
+  const struct mote_plan *plan = model->plan;
+  const uint8_t *base = (const uint8_t *)plan;
+  const struct mote_port *port = (const struct mote_port *)(const void *)(base + plan->inputs);
+  const struct mote_tensor *t =
+      (const struct mote_tensor *)(const void *)(base + plan->tensors) + port->tensor;
+  if (plan->fed_rows == 0) mote_run(model);
+  for (unsigned y = 0; y < plan->fed_rows; y++)
+    mote_feed_row(model, (const uint8_t *)input + (size_t)y * t->row_bytes);
+}
+
 bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
                      uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e) {
   const struct graph *g = c->source;
@@ -203,12 +214,12 @@ bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inpu
     return err_internal(e, "the plan is refused: %s", mote_status_text(status));
   for (int i = 0; i < g->n_inputs; i++) {
     const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
-    memcpy(mote_input(&model, (unsigned)i), from, n);
+    if (mote_input(&model, (unsigned)i) != NULL) memcpy(mote_input(&model, (unsigned)i), from, n);
     from += n;
   }
   model.hook = on_rows;
   model.hook_context = &tap;
-  mote_run(&model);
+  bundle_infer(&model, inputs);
   for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
   uint8_t *to = *outputs = ARENA_ARRAY(a, uint8_t, sum);
   for (int i = 0; i < g->n_outputs; i++) {

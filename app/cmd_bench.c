@@ -7,7 +7,7 @@ struct arguments {
   const char *target, *board, *layers;
   struct option_list in, out;
   int64_t ram;
-  bool fast, small;
+  bool fast, small, input_rows;
 };
 
 struct bench {
@@ -362,6 +362,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   r->fast = o->fast;
   r->small = o->small;
   r->ram_bytes = (size_t)o->ram;
+  r->input_rows = o->input_rows;
   const bool ok = measure(c, o, b, dir);
   dir_remove(dir);
   if (!ok) return false;
@@ -381,7 +382,9 @@ int cmd_bench(int argc, char **argv) {
       {0, "target", OPTION_TEXT, "T", "chip: cortex-m0plus, cortex-m4, cortex-m55, host",
        &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board: its chip, clock and power", &o.board},
-      {'i', "input", OPTION_LIST, "FILE", "raw input tensors, or a recording; default: a pattern",
+      {'i', "input", OPTION_LIST, "FILE",
+       "raw input tensors, or a recording; default: a pattern. The word rows: the first input is "
+       "fed row by row",
        &o.in},
       {'o', "output", OPTION_LIST, "FILE", "write the raw outputs", &o.out},
       {0, "layers", OPTION_TEXT, "DIR", "write every layer's output", &o.layers},
@@ -410,6 +413,7 @@ int cmd_bench(int argc, char **argv) {
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
   if (!c.n_words && (o.in.count > 1 || o.out.count > 1))
     return command_usage(&c, "a project's network takes one recording with -i and at most one -o");
+  o.input_rows = bundle_take_rows(&o.in);
   struct bench *b = ARENA_NEW(c.arena, struct bench);
   const bool ok = run(&c, &o, b);
   bundle_close_model(&b->model);

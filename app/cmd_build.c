@@ -6,6 +6,7 @@
 struct arguments {
   const char *target, *board, *out;
   int64_t ram;
+  const char *input; /* "rows" */
   bool fast, small, no_compile;
 };
 
@@ -82,7 +83,10 @@ static int64_t measure_stack(struct arena *a, const struct bundle *b) {
 }
 
 static bool run(struct command_line *c, const struct arguments *o, struct bundle_model *m) {
-  struct bundle_request r = {.fast = o->fast, .small = o->small, .ram_bytes = (size_t)o->ram};
+  struct bundle_request r = {.fast = o->fast,
+                             .small = o->small,
+                             .ram_bytes = (size_t)o->ram,
+                             .input_rows = o->input != NULL};
   struct bundle b;
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, m, &c->err) ||
       !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))
@@ -114,6 +118,8 @@ int cmd_build(int argc, char **argv) {
        &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
+      {0, "input", OPTION_TEXT, "rows",
+       "the first input is fed row by row: a ring instead of the whole", &o.input},
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
@@ -139,6 +145,8 @@ int cmd_build(int argc, char **argv) {
   if (!o.out) return command_usage(&c, "no folder was named: add -o DIR");
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (o.input && strcmp(o.input, "rows") != 0)
+    return command_usage(&c, "--input takes the word rows: the first input is fed row by row");
   const bool ok = run(&c, &o, &m);
   bundle_close_model(&m);
   return command_end(&c, ok);

@@ -69,6 +69,20 @@ static void check_made(struct arena *a, const struct made_layers *l, const void 
   }
 }
 
+/* One inference; its input whole, or row by row from blocks that hold a row and no more. */
+static void run_model(struct mote_model *m, const uint8_t *input, size_t bytes) {
+  const unsigned rows = m->plan->fed_rows;
+  if (rows == 0) {
+    memcpy(mote_input(m, 0), input, bytes);
+    mote_run(m);
+  }
+  for (unsigned y = 0; y < rows; y++) {
+    void *row = exact_block(input + bytes / rows * y, bytes / rows);
+    assert_int_equal(mote_feed_row(m, row), y + 1 == rows);
+    free(row);
+  }
+}
+
 static void run_and_check(struct arena *a, const struct compiled *c, uint64_t seed) {
   const struct graph *g = c->source;
   struct err e = {0};
@@ -79,13 +93,13 @@ static void run_and_check(struct arena *a, const struct compiled *c, uint64_t se
   const size_t need = mote_arena_bytes((const void *)c->plan);
   void *plan = exact_block(c->plan, c->plan_bytes), *arena = exact_block(NULL, need);
   assert_int_equal(mote_open(&m, plan, c->plan_bytes, arena, need), MOTE_OK);
+  assert_true((mote_input(&m, 0) == NULL) == c->options.input_rows);
   struct made_layers layers = made_layers_new(c, a);
   m.hook = made_layers_hook;
   m.hook_context = &layers;
   for (int again = 0; again < 2;
        again++) { /* a second run must not depend on what the first left */
-    memcpy(mote_input(&m, 0), inputs[0], graph_bytes(&g->tensors[g->inputs[0]]));
-    mote_run(&m);
+    run_model(&m, inputs[0], graph_bytes(&g->tensors[g->inputs[0]]));
     check_outputs(c, &m, values, seed);
     check_made(a, &layers, values, seed);
   }
@@ -103,7 +117,9 @@ static void test_plans_equal_evaluation(void **state) {
                                                  {.schedule = COMPILE_STREAM},
                                                  {.schedule = COMPILE_STREAM, .spare_rows = 1},
                                                  {.schedule = COMPILE_AUTO, .fast = true},
-                                                 {.schedule = COMPILE_STREAM, .pointer_bytes = 4}};
+                                                 {.schedule = COMPILE_STREAM, .pointer_bytes = 4},
+                                                 {.schedule = COMPILE_STREAM, .input_rows = true},
+                                                 {.schedule = COMPILE_AUTO, .input_rows = true}};
   int streamed = 0;
   for (uint64_t seed = 1; seed <= 250; seed++) {
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -208,7 +224,12 @@ static bool run_mutant(const uint8_t *plan, size_t n) {
   if (need > (size_t)16 << 20) return true; /* safe, but no place for it in a test */
   void *arena = exact_block(NULL, need);
   assert_int_equal(mote_open(&m, plan, n, arena, need), MOTE_OK);
-  mote_run(&m);
+  const struct mote_port *port = (const void *)(plan + head->inputs);
+  const struct mote_tensor *t = (const void *)(plan + head->tensors);
+  void *row = exact_block(NULL, head->fed_rows > 0 ? t[port->tensor].row_bytes : 1);
+  for (unsigned y = 0; y < head->fed_rows; y++) mote_feed_row(&m, row);
+  mote_run(&m); /* where rows are fed, no more than nothing */
+  free(row);
   free(arena);
   return true;
 }
@@ -221,7 +242,8 @@ static void test_mutants(void **state) {
   rng_seed(&r, 2024);
   for (uint64_t seed = 1; seed <= 50; seed++) {
     struct arena *a = arena_new((size_t)256 << 20);
-    const struct compile_options o = {.schedule = seed % 2 ? COMPILE_STREAM : COMPILE_LAYERS};
+    const struct compile_options o = {.schedule = seed % 2 ? COMPILE_STREAM : COMPILE_LAYERS,
+                                      .input_rows = seed % 3 == 0};
     const struct compiled c = compile_seed(a, seed, &o);
     /* Half of the mutations hit the tables and parameters, which are the front of a small plan. */
     for (int i = 0; i < 200; i++) {

@@ -116,6 +116,7 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (!run_passes(&pass, g, options, &out->graph)) return false;
   for (int n = 0; n < out->graph->n_nodes; n++) out->macs += graph_macs(out->graph, n);
   if (!program_lower(out->graph, a, &program, e)) return false;
+  if (options->input_rows && !program_feed(&program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
   if (options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes)

@@ -28,6 +28,9 @@ struct compile_options {
   bool small; /* the least flash: weights are packed alike in every plan, so the default plan */
   size_t ram_bytes; /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
                         * says the least that is possible. */
+  bool
+      input_rows; /* the first input's rows are fed one at a time (mote_feed_row): the arena holds a
+                         * ring of them, not the whole. Its other inputs are whole */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */
   bool no_passes;      /* nothing is simplified: for tests and comparison */
@@ -154,7 +157,9 @@ bool compile_graph(const struct graph *g, const struct compile_options *options,
  *   extern const struct mote_plan *const NAME_plan;      the plan inside the constants
  *   extern struct mote_model NAME_model;                 its hook may be set after NAME_init
  *   int NAME_init(void *arena, size_t n);                0, or a negative mote_status
- *   void *NAME_input(unsigned i);  const void *NAME_output(unsigned i);  void NAME_run(void); */
+ *   void *NAME_input(unsigned i);  const void *NAME_output(unsigned i);  void NAME_run(void);
+ * With input_rows, input 0 has no address and NAME_run is
+ *   int NAME_feed_row(const void *row);                  1 with the last row of NAME_INPUT_0_ROWS */
 bool compile_emit_c(const struct compiled *c, const char *name, const char *header_file,
                     struct text *header, struct text *source, struct err *e);
 

@@ -573,6 +573,29 @@ static void emit_kernels(struct emitter *m) {
   text_add(t, "};\n\n");
 }
 
+/* Declares what runs the model, or defines it. */
+static void emit_run(struct emitter *m, bool define) {
+  struct text *t = m->out;
+  if (m->plan->fed_rows == 0) {
+    if (define)
+      text_printf(t, "void %s_run(void) { mote_run(&%s_model); }\n", m->name, m->name);
+    else
+      text_printf(t, "/* One inference. */\nvoid %s_run(void);\n\n", m->name);
+    return;
+  }
+  if (define)
+    text_printf(t, "int %s_feed_row(const void *row) { return mote_feed_row(&%s_model, row); }\n",
+                m->name, m->name);
+  else
+    text_printf(t,
+                "/* Takes the next of the rows of input 0, and computes what has become possible. "
+                "Returns 1 "
+                "with the\n * last: the outputs stand then, until the next row is fed. */\n"
+                "int %s_feed_row(const void *row);\n#define %s_INPUT_0_ROWS %u\n"
+                "#define %s_INPUT_0_ROW_BYTES (%s_INPUT_0_BYTES / %s_INPUT_0_ROWS)\n\n",
+                m->name, m->upper, m->plan->fed_rows, m->upper, m->upper, m->upper);
+}
+
 static void emit_head(struct emitter *m, const char *what) {
   text_printf(m->out, "/* %s: %s, compiled from ", m->name, what);
   plain(m->out, file_of(m->c->source->name));
@@ -607,10 +630,9 @@ static void emit_source(struct emitter *m, const char *header_file) {
               "int %s_init(void *arena, size_t n) {\n"
               "  return mote_init(&%s_model, &constants.plan, kernels, arena, n);\n}\n\n"
               "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n"
-              "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n"
-              "void %s_run(void) { mote_run(&%s_model); }\n",
-              m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name,
-              m->name);
+              "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n",
+              m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
+  emit_run(m, true);
 }
 
 static void emit_port_macros(struct emitter *m, const char *kind, const struct mote_port *ports,
@@ -640,12 +662,15 @@ static void emit_header(struct emitter *m) {
       "*/\n"
       "int %s_init(void *arena, size_t n);\n\n"
       "/* Where input or output i lies. Inputs must be written before each run. */\n"
-      "void *%s_input(unsigned i);\nconst void *%s_output(unsigned i);\n\n"
-      "/* One inference. */\nvoid %s_run(void);\n\n"
+      "void *%s_input(unsigned i);\nconst void *%s_output(unsigned i);\n\n",
+      m->upper, m->name, m->name, m->name);
+  emit_run(m, false);
+  text_printf(
+      t,
       "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
       "extern const struct mote_plan *const %s_plan;\nextern struct mote_model %s_model;\n\n"
       "#endif\n",
-      m->upper, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
+      m->name, m->name, m->name);
 }
 
 static bool is_identifier(const char *s) {

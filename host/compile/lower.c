@@ -194,6 +194,7 @@ static void find_lives(struct program *p) {
 bool program_lower(const struct graph *g, struct arena *a, struct program *p, struct err *e) {
   memset(p, 0, sizeof *p);
   p->arena = a;
+  p->fed = -1;
   p->graph = g;
   int most = 1;
   for (int n = 0; n < g->n_nodes; n++) most += g->nodes[n].n_out > 1 ? g->nodes[n].n_out : 1;

@@ -74,6 +74,7 @@ static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of 
 static uint16_t maker_of(const struct builder *b, int step, const struct segment *seg,
                          int storage) {
   const int born = b->p->born[storage];
+  if (storage == b->p->fed && seg->first == 0) return MOTE_FED;
   return born >= seg->first && born < step ? (uint16_t)(step - born) : 0;
 }
 
@@ -137,6 +138,7 @@ static uint16_t whole_tensor(struct builder *b, int tensor) {
   for (int i = 0; i < b->head->n_tensors; i++)
     if (b->tensor_storage[i] == storage)
       whole = (struct rows_of){b->tensors[i].rows, b->tensors[i].row_bytes};
+  if (storage == b->p->fed) whole = b->p->fed_rows;
   return tensor_for(b, storage, &whole);
 }
 
@@ -288,6 +290,7 @@ static void fill_header(struct builder *b, const struct compile_options *o) {
   h->n_segments = (uint16_t)b->s->n_segments;
   h->n_inputs = (uint16_t)b->p->graph->n_inputs;
   h->n_outputs = (uint16_t)b->p->graph->n_outputs;
+  h->fed_rows = (uint16_t)(b->p->fed >= 0 ? b->p->fed_rows.rows : 0);
   h->scratch = (uint32_t)b->s->used_bytes;
   h->arena_bytes = h->scratch;
   if (h->max_rows > MOTE_STACK_ROWS) h->arena_bytes += (uint32_t)(h->max_rows * o->pointer_bytes);

@@ -130,6 +130,7 @@ struct work {
   bool has_flat;
 };
 
+struct segment;
 /* The graph as a list of work, with what the scheduler needs to know of its storage. */
 struct program {
   struct arena *arena;
@@ -142,7 +143,13 @@ struct program {
   int *last;      /* last work that reads it; n_work: output of the model; -2: never read */
   int *readers;   /* how many edges read it */
   bool *is_state; /* [n_tensors] of a storage: it keeps its value between inferences */
+  int fed;        /* the storage whose rows are fed while the first segment runs; -1: none */
+  struct rows_of fed_rows; /* as what rows */
 };
+/* Feeds input 0, as the rows that its first reader sees. errors: nothing reads it. */
+bool program_feed(struct program *p, struct err *e);
+/* How a storage that is made in a segment, or fed to it, is made. */
+struct rows_of rows_of_made(const struct program *p, const struct segment *s, int storage);
 /* The rows that work w makes of its output j in this form. */
 struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
                          int j);

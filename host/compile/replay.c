@@ -40,8 +40,31 @@ static const struct work *work_at(const struct replay *r, int i) {
   return &r->p->work[r->s->first + i];
 }
 
+/* Made by a step of the segment, or fed to it from outside. */
+static bool is_fed(const struct program *p, const struct segment *s, int storage) {
+  return storage == p->fed && s->first == 0;
+}
 static bool made_here(const struct program *p, const struct segment *s, int storage) {
-  return p->born[storage] >= s->first && p->born[storage] < s->end;
+  return (p->born[storage] >= s->first && p->born[storage] < s->end) || is_fed(p, s, storage);
+}
+
+bool program_feed(struct program *p, struct err *e) {
+  p->fed = p->storage[p->graph->inputs[0]];
+  for (int i = 0; i < p->n_work; i++)
+    for (int k = 0; k < p->work[i].n_in; k++)
+      if (p->storage[p->work[i].in[k]] == p->fed) {
+        p->fed_rows = p->work[i].row.in[k];
+        return true;
+      }
+  return err_set(e, "no operator reads the first input: its rows cannot be fed");
+}
+
+struct rows_of rows_of_made(const struct program *p, const struct segment *s, int storage) {
+  int j = 0;
+  if (is_fed(p, s, storage)) return p->fed_rows;
+  const struct work *maker = &p->work[p->born[storage]];
+  while (p->storage[maker->out[j]] != storage) j++;
+  return rows_made(p, maker, form_in(maker, s), j);
 }
 
 /* Made and read for the last time in this segment. */
@@ -69,10 +92,7 @@ static bool views_agree(const struct program *p, const struct segment *s,
     for (int k = 0; k < w->n_in; k++) {
       const int storage = p->storage[w->in[k]];
       if (!made_here(p, s, storage)) continue;
-      const struct work *maker = &p->work[p->born[storage]];
-      int j = 0;
-      while (p->storage[maker->out[j]] != storage) j++;
-      const struct rows_of out = rows_made(p, maker, forms[p->born[storage] - s->first], j);
+      const struct rows_of out = rows_of_made(p, s, storage);
       if (out.rows != forms[i]->in[k].rows || out.row_bytes != forms[i]->in[k].row_bytes)
         return false;
     }
@@ -83,7 +103,8 @@ static bool views_agree(const struct program *p, const struct segment *s,
 /* Whether a step of the segment makes this storage as its first output, row by row. */
 static bool made_by_rows(const struct replay *r, int storage) {
   const struct program *p = r->p;
-  return made_here(p, r->s, storage) && p->storage[p->work[p->born[storage]].out[0]] == storage;
+  return is_fed(p, r->s, storage) ||
+         (made_here(p, r->s, storage) && p->storage[p->work[p->born[storage]].out[0]] == storage);
 }
 
 /* Whether step i may write its output over the rows of its input k as it goes: a row over the same row, or over
@@ -120,6 +141,8 @@ static void find_classes(struct replay *r) {
       break; /* one input at most can be overwritten */
     }
   }
+  if (p->fed >= 0 && is_fed(p, r->s, p->fed) && r->class_of[p->fed] < 0)
+    r->class_of[p->fed] = p->fed;
 }
 
 static int end_of_call(const struct form *f, int k, int call) {
@@ -158,15 +181,16 @@ static int lowest_needed(const struct replay *r, int storage, int now) {
   return lowest;
 }
 
-/* Rows first .. first+n-1 of step i's output are about to be written: the ring of its class must hold them
- * beside all rows of the class that are still needed, and none of those may be theirs. */
-static void count_ring(struct replay *r, int i, int first, int n) {
-  const int out = r->p->storage[work_at(r, i)->out[0]], class = r->class_of[out];
+/* Rows first .. first+n-1 of a storage are about to be written, by step i or (-1) from outside: the ring of its class
+ * must hold them beside all rows of the class that are still needed, and none of those may be theirs. */
+static void count_ring(struct replay *r, int out, int i, int first, int n) {
+  const int class = r->class_of[out];
   const int begin = first + r->shift[out], end = begin + n;
   int lowest = begin, highest = end;
-  for (int j = 0; j < r->s->end - r->s->first; j++) {
-    const int member = r->p->storage[work_at(r, j)->out[0]];
-    if (r->class_of[member] != class) continue;
+  for (int j = 0; j <= r->s->end - r->s->first; j++) {
+    const bool inside = j < r->s->end - r->s->first;
+    const int member = inside ? r->p->storage[work_at(r, j)->out[0]] : r->p->fed;
+    if (member < 0 || r->class_of[member] != class) continue;
     const int needed = lowest_needed(r, member, i), made = r->made[member] + r->shift[member];
     if (needed >= r->made[member]) continue;
     const int low = needed + r->shift[member];
@@ -224,7 +248,7 @@ static void call_step(struct replay *r, int i) {
   const int first = r->calls[i] * f->rows_out;
   const int n = f->rows_out > 0 ? f->rows_out : ends ? f->out.rows : 0;
   if (n > 0) {
-    count_ring(r, i, first, n);
+    count_ring(r, out, i, first, n);
     count_overlaps(r, i, first, n);
     r->made[out] = first + n;
   }
@@ -261,19 +285,28 @@ static void find_overlaps(struct replay *r) {
   }
 }
 
+/* Takes the next row from outside; false where none is left. */
+static bool feed(struct replay *r) {
+  const int fed = r->p->fed;
+  if (fed < 0 || !is_fed(r->p, r->s, fed) || r->made[fed] == r->p->fed_rows.rows) return false;
+  count_ring(r, fed, -1, r->made[fed], 1);
+  r->made[fed]++;
+  return true;
+}
+
 /* Runs the segment; false where it stands still before every step is complete. */
 static bool run(struct replay *r) {
   const int n = r->s->end - r->s->first;
-  for (int i = n - 1;;) {
-    if (is_ready(r, i)) {
-      call_step(r, i);
-      i = n - 1;
-    } else if (i == 0) {
-      break;
-    } else {
-      i--;
+  do {
+    for (int i = n - 1; i >= 0;) {
+      if (is_ready(r, i)) {
+        call_step(r, i);
+        i = n - 1;
+      } else {
+        i--;
+      }
     }
-  }
+  } while (feed(r));
   for (int i = 0; i < n; i++)
     if (r->calls[i] < r->forms[i]->calls) return false;
   return true;
@@ -281,32 +314,31 @@ static bool run(struct replay *r) {
 
 static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 
-/* Adds the ring of step i's output j where it is made and read up here. */
-static void add_ring(struct replay *r, int i, int j, unsigned spare_rows) {
+/* Adds the ring of a storage that is made and read up here, rows_out rows at a time; whole: by a step that does not
+ * make it row by row. */
+static void add_ring(struct replay *r, int storage, int rows_out, bool whole, unsigned spare_rows) {
   const struct program *p = r->p;
   struct segment *s = r->s;
-  const struct form *f = r->forms[i];
-  const int out = p->storage[work_at(r, i)->out[j]], class = r->class_of[out];
-  const struct rows_of made = rows_made(p, work_at(r, i), f, j);
-  const int rows_out = j == 0 && f->rows_out > 0 ? f->rows_out : 1;
-  if (!is_inner(p, s, out)) return;
-  const bool whole = j > 0 || !is_inner(p, s, class);
-  int rows = r->ring[class];
-  if (spare_rows > 0) rows += (int)spare_rows * rows_out;
+  const int class = r->class_of[storage];
+  if (!is_inner(p, s, storage)) return;
+  const struct rows_of made = rows_of_made(p, s, storage);
+  whole = whole || !is_inner(p, s, class);
+  int rows = r->ring[class] + (int)spare_rows * rows_out;
   rows = (rows + rows_out - 1) / rows_out * rows_out;
   if (whole || (rows > made.rows && !r->shared[class])) rows = made.rows;
-  s->ring_storage[s->n_rings] = out;
+  s->ring_storage[s->n_rings] = storage;
   s->ring_rows[s->n_rings] = rows;
-  s->ring_shift[s->n_rings] = whole ? 0 : r->shift[out];
+  s->ring_shift[s->n_rings] = whole ? 0 : r->shift[storage];
   s->ring_class[s->n_rings++] = class;
-  if (class == out) s->bytes += round8((size_t)rows * made.row_bytes);
+  if (class == storage) s->bytes += round8((size_t)rows * made.row_bytes);
 }
 
 /* Adds what the segment's own rings and states take, and lists the rings. */
 static void sum_inner(struct replay *r, unsigned spare_rows) {
   struct segment *s = r->s;
   const int n = s->end - s->first;
-  int outputs = 0;
+  const bool fed = r->p->fed >= 0 && is_fed(r->p, s, r->p->fed);
+  int outputs = 1;
   for (int i = 0; i < n; i++) outputs += work_at(r, i)->n_out;
   s->ring_storage = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_rows = ARENA_ARRAY(r->p->arena, int, outputs + 1);
@@ -319,9 +351,12 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
       s->state_bytes += round8(f->state_bytes);
     else if (round8(f->state_bytes) > s->shared_state_bytes)
       s->shared_state_bytes = round8(f->state_bytes);
-    for (int j = 0; j < work_at(r, i)->n_out; j++) add_ring(r, i, j, spare_rows);
+    for (int j = 0; j < work_at(r, i)->n_out; j++)
+      add_ring(r, r->p->storage[work_at(r, i)->out[j]], j == 0 && f->rows_out > 0 ? f->rows_out : 1,
+               j > 0, spare_rows);
   }
-  s->bytes += s->state_bytes + s->shared_state_bytes + (n > 1 ? round8(2 * (size_t)n) : 0);
+  if (fed) add_ring(r, r->p->fed, 1, false, spare_rows);
+  s->bytes += s->state_bytes + s->shared_state_bytes + (n > 1 || fed ? round8(2 * (size_t)n) : 0);
 }
 
 /* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */
@@ -329,8 +364,8 @@ static void sum_outer(const struct program *p, struct segment *s) {
   size_t saved = 0;
   for (int t = 0; t < p->graph->n_tensors; t++) {
     if (p->storage[t] != t || p->born[t] < -1) continue;
-    const bool before = p->born[t] < s->first && p->last[t] >= s->first;
     const bool after = made_here(p, s, t) && p->last[t] >= s->end;
+    const bool before = !made_here(p, s, t) && p->born[t] < s->first && p->last[t] >= s->first;
     if (before || after) s->bytes += round8(graph_bytes(&p->graph->tensors[t]));
   }
   for (int o = 0; o < s->n_overlaps; o++) {

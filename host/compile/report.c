@@ -49,7 +49,7 @@ static void put_piece(const struct compile_piece *p, struct json *j) {
   json_put_int(j, "bytes", (int64_t)p->bytes);
   json_put_int(j, "first_segment", p->first_segment);
   json_put_int(j, "last_segment", p->last_segment);
-  if (p->kind == COMPILE_RING) {
+  if (p->ring_rows > 0) {
     json_put_int(j, "rows", p->rows);
     json_put_int(j, "ring_rows", p->ring_rows);
   }

@@ -124,7 +124,8 @@ static void add_whole(const struct program *p, struct schedule *s) {
     item.first = p->born[t] < 0 ? 0 : segment_of(s, p->born[t]);
     /* What nothing reads is written all the same (dead nodes are gone: only unread inputs are left). */
     item.last = last == -2 ? item.first : segment_of(s, last);
-    if (p->born[t] >= 0 && last < s->segments[item.first].end) continue; /* inner */
+    const bool made = p->born[t] >= 0 || t == p->fed;
+    if (made && last < s->segments[item.first].end) continue; /* inner */
     if (p->is_state[t]) item.kind = COMPILE_VARIABLE;
     if (is_port(g->outputs, g->n_outputs, p, t)) item.kind = COMPILE_OUTPUT;
     if (is_port(g->inputs, g->n_inputs, p, t)) item.kind = COMPILE_INPUT;
@@ -143,12 +144,9 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
         s->item_of[storage] = s->item_of[class];
         continue;
       }
-      const struct work *maker = &p->work[p->born[storage]];
-      int j = 0;
-      while (p->storage[maker->out[j]] != storage) j++;
-      const struct rows_of made = rows_made(p, maker, form_in(maker, seg), j);
+      const struct rows_of made = rows_of_made(p, seg, storage);
       s->item_of[storage] =
-          add_item(s, (struct item){.kind = COMPILE_RING,
+          add_item(s, (struct item){.kind = storage == p->fed ? COMPILE_INPUT : COMPILE_RING,
                                     .storage = storage,
                                     .first = k,
                                     .last = k,
@@ -164,7 +162,7 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
 static void add_states(const struct program *p, struct schedule *s, int k) {
   const struct segment *seg = &s->segments[k];
   s->shared_item[k] = s->counters_item[k] = -1;
-  if (seg->end - seg->first > 1)
+  if (seg->end - seg->first > 1 || (k == 0 && p->fed >= 0))
     s->counters_item[k] = add_item(s, (struct item){.kind = COMPILE_SCRATCH,
                                                     .storage = -1,
                                                     .first = k,
