@@ -42,7 +42,7 @@ static bool use_graph(const struct graph *g, struct arena *a, struct err *e) {
   text_init(&t, a);
   graph_print(g, &t);
   if (!graph_check(g, e)) return false;
-  if (work_of(g) > 400000) return true;
+  if (!graph_can_evaluate(g) || work_of(g) > 400000) return true;
   const void **inputs = ARENA_ARRAY(a, const void *, g->n_inputs);
   const void **values = ARENA_ARRAY(a, const void *, g->n_tensors);
   for (int i = 0; i < g->n_inputs; i++) {

@@ -343,12 +343,14 @@ static void check_refuses_what_breaks_a_rule(void **state) {
     refuse(f, text);                                                                               \
     memcpy(t, good, sizeof good);                                                                  \
   } while (0)
-  BREAK(t[0].type = MOTE_FLOAT32, "its input is float32");
+  BREAK(t[0].type = MOTE_FLOAT32, "its tensors are float32 and int8");
   BREAK(t[0].dims[1] = 4, "do not agree");
   BREAK(t[0].dims[1] = 0, "must be known and positive");
   BREAK(t[1].data = NULL, "before any operator");
   BREAK(t[1].rank = 1, "axes");
-  BREAK(t[1].quant = graph_quant_one(f->a, 1.0f, 3), "symmetric");
+  static const float scales[2] = {1, 1};
+  static const int32_t zps[2] = {0, 3};
+  BREAK(t[1].quant = ((struct graph_quant){2, 0, scales, zps}), "symmetric");
   BREAK(t[1].quant.count = 0, "no scale");
   BREAK(t[2].dims[0] = 3, "bias");
   BREAK(t[2].type = MOTE_INT8, "int32");
@@ -360,7 +362,10 @@ static void check_refuses_what_breaks_a_rule(void **state) {
   BREAK(t[1].quant.count = 2; t[1].quant.axis = 1, "scales for 3 channels");
   BREAK(t[0].rank = 9, "axes");
 #undef BREAK
-  assert_true(graph_check(f->g, &f->e));
+  assert_true(graph_check(f->g, &f->e) && graph_is_core(f->g, 0));
+  t[1].quant = graph_quant_one(f->a, 1.0f, 3); /* one zero point is possible, outside the core */
+  assert_true(graph_check(f->g, &f->e) && !graph_is_core(f->g, 0));
+  t[1] = good[1];
   f->g->nodes[0].in[1] = 99;
   refuse(f, "tensor 99 of 4");
   assert_string_equal(f->e.node, "operator 7, FULLY_CONNECTED");

@@ -9,7 +9,12 @@
 
 #include <string.h>
 
-static const struct lower_family *const families[] = {&lower_int8, &lower_signal};
+static const struct lower_family *const families[] = {
+    &lower_int8,
+    &lower_fixed,
+    &lower_sequence,
+    &lower_signal,
+};
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
  * of run.c for Cortex-M4, rounded. */

@@ -338,12 +338,9 @@ static bool takes_int8(const struct graph *g, const struct graph_node *n) {
   return is_int8(input(g, n, 0)) && is_int8(output(g, n));
 }
 
-/* int8 with constant weights and bias. */
-static bool takes_weights(const struct graph *g, const struct graph_node *n) {
-  return takes_int8(g, n) && input(g, n, 1)->type == MOTE_INT8 &&
-         graph_is_constant(input(g, n, 1)) &&
-         (n->in[2] < 0 ||
-          (input(g, n, 2)->type == MOTE_INT32 && graph_is_constant(input(g, n, 2))));
+/* One image, constant symmetric weights, no groups: what the rule has proven of sums. */
+static bool takes_core(const struct graph *g, const struct graph_node *n) {
+  return graph_is_core(g, (int)(n - g->nodes));
 }
 
 static bool takes_sum(const struct graph *g, const struct graph_node *n) {
@@ -352,7 +349,7 @@ static bool takes_sum(const struct graph *g, const struct graph_node *n) {
 }
 
 static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
-  return takes_int8(g, n) && is_whole_map(g, n);
+  return graph_is_core(g, (int)(n - g->nodes)) && is_whole_map(g, n);
 }
 
 /* The bytes stay where they are; a constant has no place in the arena that could be seen in another shape. */
@@ -375,19 +372,19 @@ static bool build_copy(const struct graph *g, const struct work *work, bool flat
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_s8,
-     .takes = takes_weights,
+     .takes = takes_core,
      .build = build_conv,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
      .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
-     .takes = takes_weights,
+     .takes = takes_core,
      .build = build_depthwise,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_s8,
-     .takes = takes_weights,
+     .takes = takes_core,
      .build = build_dense,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
@@ -398,11 +395,11 @@ static const struct recipe recipes[] = {
      .build = build_mean},
     {.op = MOTE_OP_AVERAGE_POOL_2D,
      .kernel = MOTE_KERNEL_average_pool_s8,
-     .takes = takes_int8,
+     .takes = takes_core,
      .build = build_pool},
     {.op = MOTE_OP_MAX_POOL_2D,
      .kernel = MOTE_KERNEL_max_pool_s8,
-     .takes = takes_int8,
+     .takes = takes_core,
      .build = build_pool},
     {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_s8, .takes = takes_int8, .build = build_mean},
     {.op = MOTE_OP_SOFTMAX,

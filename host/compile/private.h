@@ -205,7 +205,10 @@ struct lower_family {
   const struct recipe *recipes;
   size_t n;
 };
-extern const struct lower_family lower_int8, lower_signal;
+extern const struct lower_family lower_int8;
+extern const struct lower_family lower_fixed;
+extern const struct lower_family lower_sequence;
+extern const struct lower_family lower_signal;
 pack_form params_pack_int8;
 
 /* Rows of a tensor: those of an image or sequence, else one. */

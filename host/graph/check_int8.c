@@ -64,6 +64,7 @@ static bool check_weight_sums(const struct check *c, int channels, int64_t per_c
 
 /* ---- operators --------------------------------------------------------------- */
 static bool check_conv(const struct check *c) {
+  if (!graph_is_core(c->g, c->node)) return check_general_conv(c);
   if (!check_ends(c) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") ||
@@ -73,15 +74,15 @@ static bool check_conv(const struct check *c) {
     return err_set(c->e, "weights %s do not make the %d channels of the output",
                    check_shape_of(w).text, y->dims[3]);
   if (w->dims[3] != x->dims[3])
-    return err_set(c->e, "weights %s expect %d input channels, the input has %d%s",
-                   check_shape_of(w).text, w->dims[3], x->dims[3],
-                   x->dims[3] % w->dims[3] == 0 ? "; grouped convolution is not supported" : "");
+    return err_set(c->e, "weights %s expect %d input channels, the input has %d",
+                   check_shape_of(w).text, w->dims[3], x->dims[3]);
   const int64_t per_channel = (int64_t)w->dims[1] * w->dims[2] * w->dims[3];
   return check_window(c, w->dims[1], w->dims[2]) &&
          check_weight_sums(c, w->dims[0], per_channel, 1, per_channel);
 }
 
 static bool check_depthwise(const struct check *c) {
+  if (!graph_is_core(c->g, c->node)) return check_general_depthwise(c);
   if (!check_ends(c) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") ||
@@ -99,6 +100,7 @@ static bool check_depthwise(const struct check *c) {
 }
 
 static bool check_fully_connected(const struct check *c) {
+  if (!graph_is_core(c->g, c->node)) return check_general_dense(c);
   if (!check_ends(c) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   const int channels = y->rank ? y->dims[y->rank - 1] : 0;
@@ -128,6 +130,7 @@ static bool check_add(const struct check *c) {
 }
 
 static bool check_pool(const struct check *c) {
+  if (!graph_is_core(c->g, c->node)) return check_general_pool(c);
   if (!check_ends(c) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") || !check_same_scale(c, x, y))
@@ -155,6 +158,7 @@ static bool check_mean(const struct check *c) {
 }
 
 static bool check_softmax(const struct check *c) {
+  if (!graph_is_core(c->g, c->node)) return check_general_softmax(c);
   if (!check_ends(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   if (!graph_same_shape(x, y) || x->rank < 1)

@@ -267,6 +267,7 @@ static bool is_int8(const struct graph *g, int tensor) {
 static bool has_core_weights(const struct graph *g, const struct graph_node *n, int axis,
                              int channels) {
   const struct graph_tensor *w = &g->tensors[n->in[1]];
+  if (n->attrs.asymmetric_weights) return false;
   if (!graph_is_constant(w) || w->type != MOTE_INT8 || w->quant.count < 1) return false;
   for (int i = 0; i < w->quant.count; i++)
     if (w->quant.zp[i] != 0) return false;
@@ -282,9 +283,10 @@ bool graph_is_core(const struct graph *g, int node) {
   if (n->n_in < 1 || n->n_out != 1 || n->in[0] < 0) return false;
   const struct graph_tensor *x = &g->tensors[n->in[0]];
   if (!is_int8(g, n->in[0]) || !is_int8(g, n->out[0]) || x->is_state) return false;
+  const bool one_image = x->rank != 4 || x->dims[0] == 1;
   switch (n->op) {
-  case MOTE_OP_CONV_2D: return has_core_weights(g, n, 3, x->dims[3]);
-  case MOTE_OP_DEPTHWISE_CONV_2D:
+  case MOTE_OP_CONV_2D: return one_image && has_core_weights(g, n, 3, x->dims[3]);
+  case MOTE_OP_DEPTHWISE_CONV_2D: return one_image && has_core_weights(g, n, -1, 0);
   case MOTE_OP_FULLY_CONNECTED: return has_core_weights(g, n, -1, 0);
   case MOTE_OP_ADD: return is_int8(g, n->in[1]) && graph_same_shape(x, &g->tensors[n->in[1]]);
   case MOTE_OP_MEAN: return x->rank == 4 && a->n_axes == 0;
@@ -293,8 +295,8 @@ bool graph_is_core(const struct graph *g, int node) {
     for (int i = 0; i < GRAPH_MAX_RANK; i++) any |= a->before[i] | a->after[i];
     return x->rank == 4 && any == 0;
   }
-  case MOTE_OP_AVERAGE_POOL_2D:
-  case MOTE_OP_MAX_POOL_2D:
+  case MOTE_OP_AVERAGE_POOL_2D: return one_image && !a->half_up;
+  case MOTE_OP_MAX_POOL_2D: return one_image;
   case MOTE_OP_SOFTMAX:
   case MOTE_OP_RESHAPE: return true;
   default: return false;

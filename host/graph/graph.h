@@ -94,6 +94,9 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
       FLAG(align_corners) FLAG(half_pixel_centers)                    /* resize */                 \
       FLAG(adj_x) FLAG(adj_y)                                         /* batch_matmul */           \
       INT(svdf_rank) FLAG(time_major) REAL(cell_clip) REAL(proj_clip) /* svdf, lstm */             \
+      FLAG(asymmetric_weights) /* convolutions: the weights' zero point counts (uint8 models) */       \
+      FLAG(narrow_sums)        /* int16 without a bias: sums are int32 */                              \
+      FLAG(half_up)            /* average pools: halves are rounded up (uint8 models) */               \
       FLAG(asymmetric_inputs) /* hybrid operators: inputs are quantised with a zero point */       \
       LIST(option) REAL(real_0) REAL(real_1) REAL(real_2)                                          \
           REAL(real_3) /* operators with a rule of their own */
@@ -174,7 +177,9 @@ int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_pa
 /* multiplier and shift of a positive real number (see mote_quantise_multiplier). */
 void graph_multiplier(double real, int32_t *multiplier, int *shift);
 /* real number of output channel c of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED: in * weight / out, in double.
- * exact: a FULLY_CONNECTED with one weight scale rounds in * weight to float first, as the reference does. */
+ * BATCH_MATMUL and TRANSPOSE_CONV as well.
+ * exact: FULLY_CONNECTED and BATCH_MATMUL with one weight scale, and convolutions with asymmetric_weights, round
+ * in * weight to float first, as the reference does. */
 double graph_output_scale(const struct graph *g, int node, int channel);
 /* The same as multiplier and shift. */
 void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier,
@@ -188,6 +193,11 @@ struct graph_add_scaling {
   int left_shift;
 };
 void graph_add_scaling_of(const struct graph *g, int node, struct graph_add_scaling *s);
+
+/* An int16 operator sums in 64 bits: its bias is not int32. */
+bool graph_sums_are_wide(const struct graph *g, const struct graph_node *n);
+/* How a 64-bit sum is scaled: m << 16 | s, m of 15 bits, for (sum * m + 2^(s - 1)) >> s. range: real < 2^14. */
+uint32_t graph_wide_scale(double real);
 
 /* MEAN: q = clamp(out_zp + mote_requantise(sum - in_zp * count, multiplier, shift)); 1/count is in it. */
 struct graph_mean_scaling {
@@ -206,6 +216,20 @@ struct graph_softmax_scaling {
 };
 void graph_softmax_scaling_of(const struct graph *g, int node, struct graph_softmax_scaling *s);
 
+/* SVDF: of a feature in steps of the state, and of a weighted memory in steps of the output. */
+void graph_svdf_scales(const struct graph *g, const struct graph_node *n, double *feature,
+                       double *out);
+
+/* UNIDIRECTIONAL_SEQUENCE_LSTM with int16 cells. Gates are sums in steps of 2^-12, activations of 2^-15. */
+struct graph_lstm_scales {
+  double input[4], recurrent[4]; /* of products of weights, in steps of a gate */
+  double forget_product, input_product, out_product; /* of two activations; of one and the cell */
+  int cell_power; /* the cell's scale is 2^cell_power, rounded */
+  int clip;       /* the bound in steps of the cell; -1: none */
+};
+void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
+                          struct graph_lstm_scales *s);
+
 /* The real range that a fused activation allows, in quantised steps of the output. */
 void graph_activation_range(const struct graph_tensor *out, enum graph_activation act, int32_t *low,
                             int32_t *high);
@@ -220,7 +244,7 @@ void graph_print(const struct graph *g, struct text *out);
 struct graph *graph_parse(struct arena *a, const char *name, const char *text, struct err *e);
 
 /* Whether a node is of the int8 core: one of the operators listed above in exactly that form. Passes that look into
- * channels reason about these and leave all others alone. needs: graph_check. */
+ * channels reason about these and leave all others alone. needs: numbers of inputs and indices in range. */
 bool graph_is_core(const struct graph *g, int node);
 /* Whether graph_evaluate covers every node: the int8 core above. (Other operators are proven against the
  * reference's own outputs, test/golden.) */

@@ -67,4 +67,11 @@ bool check_sum(const struct check *c, int channel, int64_t most, double real);
 bool check_broadcast(const struct graph_tensor *a, const struct graph_tensor *b, int *rank,
                      int32_t dims[GRAPH_MAX_RANK]);
 
+/* Rules of the operators that have an int8 core, for all their other forms (check_fixed.c). */
+bool check_general_conv(const struct check *c);
+bool check_general_depthwise(const struct check *c);
+bool check_general_dense(const struct check *c);
+bool check_general_pool(const struct check *c);
+bool check_general_softmax(const struct check *c);
+
 #endif

@@ -19,7 +19,9 @@ double graph_output_scale(const struct graph *g, int node, int channel) {
   const float in = g->tensors[n->in[0]].quant.scale[0];
   const float out = g->tensors[n->out[0]].quant.scale[0];
   const struct graph_quant *w = &g->tensors[n->in[1]].quant;
-  if (n->op == MOTE_OP_FULLY_CONNECTED && w->count == 1) {
+  const bool in_float = n->op == MOTE_OP_FULLY_CONNECTED || n->op == MOTE_OP_BATCH_MATMUL ||
+                        n->attrs.asymmetric_weights;
+  if (in_float && w->count == 1) {
     const float product = in * w->scale[0];
     return (double)product / (double)out;
   }
@@ -29,6 +31,22 @@ double graph_output_scale(const struct graph *g, int node, int channel) {
 void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier,
                              int *shift) {
   graph_multiplier(graph_output_scale(g, node, channel), multiplier, shift);
+}
+
+bool graph_sums_are_wide(const struct graph *g, const struct graph_node *n) {
+  if (g->tensors[n->in[0]].type != MOTE_INT16) return false;
+  const bool has_bias = n->n_in > 2 && n->in[2] >= 0;
+  return has_bias ? g->tensors[n->in[2]].type != MOTE_INT32 : !n->attrs.narrow_sums;
+}
+
+uint32_t graph_wide_scale(double real) {
+  int32_t multiplier;
+  int shift;
+  graph_multiplier(real, &multiplier, &shift);
+  /* 15 bits of the multiplier; the largest ones are cut instead of rounded to 16 bits. */
+  const uint32_t reduced =
+      multiplier < 0x7FFF0000 ? (uint32_t)(multiplier + (1 << 15)) >> 16 : 0x7FFFu;
+  return reduced << 16 | (uint32_t)(15 - shift);
 }
 
 void graph_add_scaling_of(const struct graph *g, int node, struct graph_add_scaling *s) {
@@ -65,6 +83,43 @@ void graph_softmax_scaling_of(const struct graph *g, int node, struct graph_soft
           : -(int32_t)floor(31.0 * (double)(1 << 26) / (double)((int64_t)1 << s->left_shift));
 }
 
+static float scale_of(const struct graph *g, int tensor) {
+  return g->tensors[tensor].quant.scale[0];
+}
+
+void graph_svdf_scales(const struct graph *g, const struct graph_node *n, double *feature,
+                       double *out) {
+  const float x = scale_of(g, n->in[0]), w = scale_of(g, n->in[1]), time = scale_of(g, n->in[2]),
+              state = scale_of(g, n->in[4]), y = scale_of(g, n->out[0]);
+  const float product = x * w, weighted = state * time;
+  const float to_state = product / state, to_out = weighted / y;
+  *feature = (double)to_state;
+  *out = (double)to_out;
+}
+
+void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
+                          struct graph_lstm_scales *s) {
+  const float gate = 0.000244140625f, activation = 0.000030517578125f; /* 2^-12, 2^-15 */
+  const float x = scale_of(g, n->in[0]), hidden = scale_of(g, n->in[18]),
+              cell = scale_of(g, n->in[19]);
+  for (int i = 0; i < 4; i++) {
+    const float input = x * scale_of(g, n->in[1 + i]),
+                recurrent = hidden * scale_of(g, n->in[5 + i]);
+    s->input[i] = (double)input / (double)gate;
+    s->recurrent[i] = (double)recurrent / (double)gate;
+  }
+  s->forget_product = (double)activation * (double)cell / (double)cell;
+  s->input_product = (double)activation * (double)activation / (double)cell;
+  s->out_product = (double)activation * (double)activation / (double)hidden;
+  const float power = logf(cell) * (1.0f / logf(2.0f));
+  s->cell_power = power > -1000.0f && power < 1000.0f ? (int)roundf(power) : -1000;
+  s->clip = -1;
+  if (n->attrs.cell_clip > 0) {
+    const double steps = (double)n->attrs.cell_clip / (double)cell;
+    s->clip = steps < 32767.0 ? (int)steps : 32767;
+  }
+}
+
 /* real / scale in steps from zp, rounded in float, halves away from zero, kept within int32. */
 static int32_t quantise(float real, float scale, int32_t zp) {
   const double steps = (double)roundf(real / scale) + (double)zp;
@@ -75,8 +130,8 @@ void graph_activation_range(const struct graph_tensor *out, enum graph_activatio
                             int32_t *high) {
   const float scale = out->quant.scale[0];
   const int32_t zp = out->quant.zp[0];
-  *low = INT8_MIN;
-  *high = INT8_MAX;
+  *low = out->type == MOTE_INT16 ? INT16_MIN : INT8_MIN;
+  *high = out->type == MOTE_INT16 ? INT16_MAX : INT8_MAX;
   if (act == GRAPH_ACT_NONE) return;
   const int32_t from = quantise(act == GRAPH_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f, scale, zp);
   *low = from > *low ? from : *low;

@@ -249,6 +249,19 @@ static bool read_type(struct reader *r, const struct flat_table *t, struct graph
   }
 }
 
+/* What a state begins with: int8 ones with their zero point, others with zero. */
+static bool first_value(struct reader *r, struct graph_tensor *t) {
+  t->data = NULL;
+  if (t->type != MOTE_INT8 || t->quant.count < 1 || t->quant.zp[0] == 0) return true;
+  const int64_t elements = graph_elements(t);
+  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS)
+    return err_set(r->e, "a state of unknown size");
+  void *data = tflite_take(r, (size_t)elements, 1);
+  if (data) memset(data, (int)t->quant.zp[0], (size_t)elements);
+  t->data = data;
+  return data != NULL;
+}
+
 bool tflite_use_tensor(struct reader *r, int index) {
   if (index < 0 || (size_t)index >= r->tensors.count)
     return err_set(r->e, "tensor %d of %zu", index, r->tensors.count);
@@ -263,6 +276,7 @@ bool tflite_use_tensor(struct reader *r, int index) {
   bool ok = fresh.name && read_type(r, &t, &fresh) && read_shape(r, &t, &fresh) &&
             read_quant(r, &t, &fresh.quant) && read_constant(r, &t, &fresh);
   if (ok) fresh.is_state = flat_i8_field(&r->f, &t, TENSOR_VARIABLE, 0) != 0;
+  ok = ok && (!fresh.is_state || first_value(r, &fresh));
   if (ok && flat_table_field(&r->f, &t, TENSOR_SPARSITY).at)
     ok = err_set(r->e, "sparse weights are not supported; convert the model with dense weights");
   if (r->f.bad) ok = false;

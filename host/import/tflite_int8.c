@@ -6,8 +6,16 @@
 /* Field numbers of the schema's option tables. */
 enum { CONV_ACTIVATION = 3, CONV_DILATION_W, CONV_DILATION_H };
 enum { DEPTHWISE_ACTIVATION = 4, DEPTHWISE_DILATION_W, DEPTHWISE_DILATION_H };
+enum { CONV_BIAS_TYPE = 6, DENSE_BIAS_TYPE = 4, BIAS_INT32 = 2 };
 enum { POOL_KERNEL_W = 3, POOL_KERNEL_H, POOL_ACTIVATION };
 enum { DENSE_ACTIVATION, DENSE_WEIGHTS_FORMAT, DENSE_KEEP_DIMS };
+
+/* The option that says how int16 operators without a bias add. */
+static void read_bias_type(struct reader *r, struct op *o, int field) {
+  const bool has_bias = o->n_in > 2 && o->in[2] >= 0;
+  o->node.attrs.narrow_sums = !has_bias && tflite_in(r, o, 0)->type == MOTE_INT16 &&
+                              flat_i8_field(&r->f, &o->options, field, 0) == BIAS_INT32;
+}
 
 static bool read_conv(struct reader *r, struct op *o) {
   struct graph_attrs *a = &o->node.attrs;
@@ -21,6 +29,7 @@ static bool read_conv(struct reader *r, struct op *o) {
   if (!tflite_window(r, o, w->dims[1], w->dims[2])) return false;
   /* Some converters leave the option at 0; the shapes decide. */
   if (depthwise) a->depth_multiplier = x->dims[3] > 0 ? w->dims[3] / x->dims[3] : 0;
+  if (!depthwise) read_bias_type(r, o, CONV_BIAS_TYPE);
   return tflite_activation(r, o, depthwise ? DEPTHWISE_ACTIVATION : CONV_ACTIVATION);
 }
 
@@ -36,6 +45,7 @@ static bool read_fully_connected(struct reader *r, struct op *o) {
   const int32_t format = flat_i8_field(&r->f, &o->options, DENSE_WEIGHTS_FORMAT, 0);
   if (format != 0) return err_set(r->e, "shuffled weights (format %d) are not supported", format);
   o->node.attrs.keep_dims = flat_i8_field(&r->f, &o->options, DENSE_KEEP_DIMS, 0) != 0;
+  read_bias_type(r, o, DENSE_BIAS_TYPE);
   return tflite_activation(r, o, DENSE_ACTIVATION);
 }
 

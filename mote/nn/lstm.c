@@ -53,8 +53,7 @@ static inline int32_t unit_of(const struct step *s, uint32_t unit, mote_dot *dot
   /* The tables take 1 / 12288; gates are in 1 / 4096. */
   const int32_t f = mote_sigmoid_s16_of(3 * gate_of(s, MOTE_LSTM_FORGET, unit, dot));
   const int32_t i = mote_sigmoid_s16_of(3 * gate_of(s, MOTE_LSTM_INPUT, unit, dot));
-  const int32_t g_in = 3 * gate_of(s, MOTE_LSTM_CELL, unit, dot);
-  const int32_t g = p->cell_sigmoid ? mote_sigmoid_s16_of(g_in) : mote_tanh_s16_of(g_in);
+  const int32_t g = mote_tanh_s16_of(3 * gate_of(s, MOTE_LSTM_CELL, unit, dot));
   const int32_t o = mote_sigmoid_s16_of(3 * gate_of(s, MOTE_LSTM_OUTPUT, unit, dot));
 
   int32_t cell = saturate(saturate(product(f, s->cell[unit], &p->forget)) +
@@ -119,7 +118,7 @@ static enum mote_status check(const struct mote_lstm *p, const struct mote_bound
                               uint32_t size) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->batch == 0 || p->steps == 0 || p->in_c == 0 || p->units == 0 || p->time_major > 1 ||
-      p->cell_sigmoid > 1 || p->clip < -1 || !mote_zps_are_good(p->in_zp, 0, size) ||
+      p->clip < -1 || !mote_zps_are_good(p->in_zp, 0, size) ||
       !mote_zps_are_good(p->hidden_zp, 0, size) || !gates_are_good(p, size) ||
       !mote_pair_is_good(&p->forget) || !mote_pair_is_good(&p->input) ||
       !mote_pair_is_good(&p->out) || p->cell_tanh.multiplier < 0 || p->cell_tanh.shift < 0 ||

@@ -38,7 +38,7 @@ enum { MOTE_LSTM_INPUT, MOTE_LSTM_FORGET, MOTE_LSTM_CELL, MOTE_LSTM_OUTPUT, MOTE
  * forget, cell and output gate; recurrent weights int8 [units][units] likewise; biases [units] likewise; hidden
  * state [batch][units] (activations, writable), cell state int16 [batch][units] (writable).
  *
- * Each step, with gates i, f, o through a sigmoid and g through tanh (or a sigmoid):
+ * Each step, with gates i, f, o through a sigmoid and g through tanh:
  *   cell = saturated M(f cell, forget) + M(i g, input), clipped to +-clip where clip >= 0
  *   hidden = clamp(hidden_zp + R(tanh(cell) o, out)), the output of the step.
  *
@@ -55,7 +55,7 @@ struct mote_lstm {
   uint16_t batch, steps, in_c, units;
   int16_t in_zp, hidden_zp;
   int16_t clip; /* -1: none */
-  uint8_t time_major, cell_sigmoid;
+  uint8_t time_major, reserved;
 };
 
 #endif
