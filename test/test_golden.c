@@ -19,11 +19,10 @@
 #include "host/import/flatbuffer.h"
 #include "host/import/import.h"
 #include "host/import/tflite.h"
+#include "test/golden.h"
 
-#define GOLDEN    "test/golden"
-#define DECODE    "TFLM_DECODE"     /* has no row: the importer makes constants of it */
-#define MOST      ((size_t)1 << 24) /* bytes of one file */
-#define TOLERANCE 1e-5              /* of the largest magnitude of a float32 output */
+#define DECODE    "TFLM_DECODE" /* has no row: the importer makes constants of it */
+#define TOLERANCE 1e-5          /* of the largest magnitude of a float32 output */
 
 static const struct {
   const char *name;
@@ -37,24 +36,9 @@ static const struct {
 enum { N_ROWS = sizeof ROWS / sizeof *ROWS };
 
 /* ---- one case ----------------------------------------------------------------- */
-struct item {
-  const char *op, *name; /* the folder, the case */
-  struct arena *arena;
-  uint8_t *model, *in, *out;
-  size_t n_model, n_in, n_out;
-};
-
-static bool read_part(struct item *c, const char *end, uint8_t **bytes, size_t *n) {
-  struct err e = {0};
-  const char *path = arena_printf(c->arena, GOLDEN "/%s/%s.%s", c->op, c->name, end);
-  if (file_read(c->arena, path, MOST, bytes, n, &e)) return true;
-  print_error("%s: %s\n", path, e.text);
-  return false;
-}
-
 /* Whether every operator of the model has a row. Fields of the schema: Model.operator_codes 1; OperatorCode: old
  * code 0, custom name 1, code 3. */
-static bool all_rows_exist(const struct item *c) {
+static bool all_rows_exist(const struct golden *c) {
   struct err e = {0};
   struct flat f = {.p = c->model, .n = c->n_model, .e = &e};
   const struct flat_table root = flat_root(&f);
@@ -95,7 +79,7 @@ static bool floats_agree(const uint8_t *want, const uint8_t *made, size_t n, dou
   return apart <= TOLERANCE * most;
 }
 
-static bool output_agrees(const struct item *c, const char *plan, size_t k, int o,
+static bool output_agrees(const struct golden *c, const char *plan, size_t k, int o,
                           const struct graph_tensor *t, const uint8_t *want, const uint8_t *made) {
   const size_t n = graph_bytes(t), size = mote_type_bytes((int)t->type);
   double worst = NAN;
@@ -119,17 +103,11 @@ static bool output_agrees(const struct item *c, const char *plan, size_t k, int 
   return false;
 }
 
-static size_t bytes_of(const struct graph *g, const int *tensors, int n) {
-  size_t sum = 0;
-  for (int i = 0; i < n; i++) sum += graph_bytes(&g->tensors[tensors[i]]);
-  return sum;
-}
-
 /* All invocations of a plan, its variables living from one to the next. */
-static bool plan_agrees(const struct item *c, const struct compiled *p, const char *plan) {
+static bool plan_agrees(const struct golden *c, const struct compiled *p, const char *plan) {
   const struct graph *g = p->source;
-  const size_t n_in = bytes_of(g, g->inputs, g->n_inputs),
-               n_out = bytes_of(g, g->outputs, g->n_outputs);
+  const size_t n_in = golden_bytes(g, g->inputs, g->n_inputs),
+               n_out = golden_bytes(g, g->outputs, g->n_outputs);
   struct mote_model m;
   uint8_t *arena = ARENA_ARRAY(c->arena, uint8_t, p->arena_bytes + 1);
   memset(arena, 0xA5, p->arena_bytes); /* what was there before is nobody's to read */
@@ -162,17 +140,18 @@ static bool plan_agrees(const struct item *c, const struct compiled *p, const ch
 
 enum verdict { AGREES, DIFFERS, NO_ROW };
 
-static enum verdict run_case(struct item *c) {
+static enum verdict run_case(struct golden *c) {
   static const struct {
     const char *name;
     struct compile_options options;
   } PLANS[] = {{"default plan", {.schedule = COMPILE_AUTO}},
                {"layer by layer", {.schedule = COMPILE_LAYERS}},
                {"streamed", {.schedule = COMPILE_STREAM}}};
-  if (!read_part(c, "tflite", &c->model, &c->n_model) || !read_part(c, "in", &c->in, &c->n_in) ||
-      !read_part(c, "out", &c->out, &c->n_out))
-    return DIFFERS;
   struct err e = {0};
+  if (!golden_read(c, &e)) {
+    print_error("%s\n", e.text);
+    return DIFFERS;
+  }
   struct graph *g = import_tflite(c->arena, c->name, c->model, c->n_model, &e);
   if (g == NULL) {
     if (!all_rows_exist(c)) return NO_ROW;
@@ -197,14 +176,11 @@ static void test_operator(void **state) {
   const char *op = *state;
   struct err e = {0};
   struct arena *names_arena = arena_new((size_t)1 << 24);
-  char **names;
-  int count, run = 0, bad = 0, without = 0;
-  assert_true(
-      dir_list(names_arena, arena_printf(names_arena, GOLDEN "/%s", op), &names, &count, &e));
+  char **names = NULL;
+  int count = 0, run = 0, bad = 0, without = 0;
+  assert_true(golden_list(names_arena, op, &names, &count, &e));
   for (int i = 0; i < count; i++) {
-    if (!text_ends(names[i], ".tflite")) continue;
-    names[i][strlen(names[i]) - strlen(".tflite")] = 0;
-    struct item c = {.op = op, .name = names[i], .arena = arena_new((size_t)1 << 28)};
+    struct golden c = {.op = op, .name = names[i], .arena = arena_new((size_t)1 << 28)};
     const enum verdict v = run_case(&c);
     run++;
     bad += v == DIFFERS;
@@ -229,7 +205,7 @@ static void test_every_row_has_vectors_and_a_line(void **state) {
   uint8_t *list;
   size_t n;
   int bad = 0;
-  assert_true(file_read(a, "docs/operators.md", MOST, &list, &n, &e));
+  assert_true(file_read(a, "docs/operators.md", GOLDEN_MOST, &list, &n, &e));
   for (int k = 0; k < N_ROWS; k++) {
     const char *name = ROWS[k].reader->custom ? ROWS[k].reader->custom : ROWS[k].name;
     const bool vectors = file_is_dir(arena_printf(a, GOLDEN "/%s", name));
@@ -252,9 +228,9 @@ static bool wanted(const char *name, int argc, char **argv) {
 int main(int argc, char **argv) {
   struct arena *a = arena_new((size_t)1 << 24);
   struct err e = {0};
-  char **names;
-  int count, n = 0;
-  if (!dir_list(a, GOLDEN, &names, &count, &e)) {
+  char **names = NULL;
+  int count = 0, n = 0;
+  if (!golden_list(a, NULL, &names, &count, &e)) {
     print_error("%s\n", e.text);
     return 1;
   }
@@ -262,8 +238,7 @@ int main(int argc, char **argv) {
   if (argc < 2)
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_row_has_vectors_and_a_line);
   for (int i = 0; i < count; i++) {
-    if (!file_is_dir(arena_printf(a, GOLDEN "/%s", names[i])) || !wanted(names[i], argc, argv))
-      continue;
+    if (!wanted(names[i], argc, argv)) continue;
     tests[n++] = (struct CMUnitTest){
         .name = names[i], .test_func = test_operator, .initial_state = names[i]};
   }
