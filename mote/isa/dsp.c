@@ -5,17 +5,17 @@
 
 /* ---- outputs ------------------------------------------------------------------------------ */
 
-void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t c,
-                      const int32_t *sums, uint32_t n, int8_t *out, uint32_t step) {
-  const struct mote_channel ch = mote_channel_at(o, params, c);
+void mote_dsp_outputs(const struct mote_output *o, uint32_t c, const int32_t *sums, uint32_t n,
+                      int8_t *out, uint32_t step) {
+  const struct mote_channel ch = mote_channel_at(o, c);
   const int short_shift = ch.shift <= -1 && ch.shift >= -22;
-  const int32_t round = short_shift ? mote_channel_round(o, &ch) : 0, low = o->low, high = o->high;
+  const int32_t round = short_shift ? mote_channel_round(o, &ch) : 0;
   for (; n; n--, sums++, out += step) {
     const int32_t sum = *sums;
     /* The short way where |sum| < 2^30 (see dsp.h); a wide layer's sum may be anything. */
     if (short_shift && ((uint32_t)sum + ((uint32_t)1 << 30)) >> 31 == 0) {
       const int32_t q = smmlar(sum * 2, ch.multiplier, round + (sum >> 31)) >> -ch.shift;
-      *out = (int8_t)mote_clamp(q, low, high);
+      *out = (int8_t)mote_clamp(q, o->low, o->high);
     } else {
       *out = mote_output_wide(o, &ch, sum);
     }
@@ -24,36 +24,26 @@ void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t 
 
 static const int32_t no_bias = 0;
 
-uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o,
-                            const void *params) {
+uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c) {
   k->bias = (const int8_t *)&no_bias;
   k->bias_step = 0;
   if (o->bias_at) {
-    k->bias = (const int8_t *)mote_at(params, o->bias_at);
     k->bias_step = o->bias_bytes;
+    k->bias = (const int8_t *)mote_at(o, o->bias_at) + c * k->bias_step;
   }
-  k->words = (const uint32_t *)mote_at(params, o->requant_at);
+  k->words = (const uint32_t *)mote_at(o, o->requant_at) + c;
   k->zp_word = 2 * o->zp + 1;
   k->less_shift = -o->shift_base - 1;
   return o->wide || o->low > -128 || o->high < 127;
 }
 
-void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params) {
-  f->general = mote_dsp_constants(&f->next, o, params);
-  f->first_bias = f->next.bias;
-  f->first_word = f->next.words;
-  f->output = o;
-  f->params = params;
-}
-
 /* ---- the loop over channels ------------------------------------------------------------------ */
 
-/* Makes the outputs of one channel from the frame's sums; called by the assembly. */
-__attribute__((used)) void mote_dsp_general(struct dsp_frame *f);
-void mote_dsp_general(struct dsp_frame *f) {
-  const uint32_t none = MOTE_ISA_BLOCK - f->pixels;
-  mote_dsp_outputs(f->output, f->params, f->out - f->first_out, f->sums + none, f->pixels,
-                   (int8_t *)(f->out + none * f->out_step), f->out_step);
+/* Makes the outputs of one channel from its five sums; called by the assembly. */
+__attribute__((used)) void mote_dsp_general(struct dsp_frame *f, const int32_t *sums);
+void mote_dsp_general(struct dsp_frame *f, const int32_t *sums) {
+  mote_dsp_outputs(f->output, f->out - f->first_out, sums + f->none, MOTE_CONV_BLOCK - f->none,
+                   (int8_t *)(f->out + f->none * f->out_step), f->out_step);
 }
 
 /* mote_dsp_run loads the bias into r4..r8 and goes to the body with r0 the frame and r9 the weights of the
@@ -120,28 +110,15 @@ __asm__(MOTE_DSP_MACROS
         "  bne 1b\n"
         "  pop {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
         "10:\n"
-        "  add r1, r0, #48\n"
-        "  stm r1, {r4, r5, r6, r7, r8}\n"
+        "  push {r3, r4, r5, r6, r7, r8}\n"
+        "  add r1, sp, #4\n"
         "  bl mote_dsp_general\n"
+        "  add sp, sp, #24\n"
         "  ldr r0, [sp]\n"
         "  ldr r10, [r0, #28]\n"
         "  b 9b\n"
         "  .size mote_dsp_run, . - mote_dsp_run\n"
         ".text\n");
-void mote_dsp_run(struct dsp_frame *f);
-
-void mote_dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
-                    int8_t *out) {
-  const uint32_t none = MOTE_ISA_BLOCK - pixels;
-  f->pixels = pixels;
-  f->tail = f->general ? MOTE_ISA_BLOCK : none;
-  f->next.bias = f->first_bias + c * f->next.bias_step;
-  f->next.words = f->first_word + c;
-  f->out = (uint32_t)out - none * f->out_step;
-  f->out_end = f->out + channels;
-  f->first_out = f->out - c;
-  mote_dsp_run(f);
-}
 
 /* ---- widening ---------------------------------------------------------------------------- */
 
@@ -179,21 +156,19 @@ struct dense_frame {
   int8_t *out;               /* 44 */
   const int8_t *out_end;     /* 48 */
   uint32_t general;          /* 52 */
-  int32_t sums[4];           /* 56 */
-  const struct mote_dense_job *job;
+  const struct mote_output *output;
+  const int8_t *first_out;
 };
-typedef char dense_frame_layout[offsetof(struct dense_frame, sums) == 56 ? 1 : -1];
+typedef char dense_frame_layout[offsetof(struct dense_frame, general) == 52 ? 1 : -1];
 void mote_dsp_dense(struct dense_frame *f);
 
 /* Outputs of up to four channels by the general way; sums are without their biases. */
-__attribute__((used)) void mote_dsp_dense_general(struct dense_frame *f);
-void mote_dsp_dense_general(struct dense_frame *f) {
-  const struct mote_dense_job *d = f->job;
-  for (uint32_t i = 0; i < 4 && f->out != f->out_end; i++) {
-    const uint32_t c = (uint32_t)(f->out - d->out);
-    const int32_t bias = mote_channel_bias(d->output, d->params, c);
-    const int32_t sum = (int32_t)((uint32_t)f->sums[i] + (uint32_t)bias);
-    mote_dsp_outputs(d->output, d->params, c, &sum, 1, f->out++, 1);
+__attribute__((used)) void mote_dsp_dense_general(struct dense_frame *f, int32_t *sums);
+void mote_dsp_dense_general(struct dense_frame *f, int32_t *sums) {
+  for (uint32_t i = 0; i < 4 && f->out != f->out_end; i++, sums++) {
+    const uint32_t c = (uint32_t)(f->out - f->first_out);
+    *sums = (int32_t)((uint32_t)*sums + (uint32_t)mote_channel_bias(f->output, c));
+    mote_dsp_outputs(f->output, c, sums, 1, f->out++, 1);
   }
 }
 
@@ -285,49 +260,42 @@ __asm__(".macro mote_dense_bias s\n"
         "  bne 1b\n"
         "  pop {r0, r1, r4, r5, r6, r7, r8, r9, r10, r11, ip, pc}\n"
         "9:\n"
-        "  add r1, r0, #56\n"
-        "  stm r1, {r4, r5, r6, r7}\n"
+        "  push {r4, r5, r6, r7}\n"
+        "  mov r1, sp\n"
         "  bl mote_dsp_dense_general\n"
+        "  add sp, sp, #16\n"
         "  ldr r0, [sp]\n"
         "  b 8b\n"
         "  .size mote_dsp_dense, . - mote_dsp_dense\n"
         ".text\n");
 
-/* Channels c .. c + channels - 1. */
-static void dense_run(struct dense_frame *f, uint32_t c, uint32_t step, uint32_t channels) {
-  const struct mote_dense_job *d = f->job;
-  f->general = mote_dsp_constants(&f->next, d->output, d->params) | (f->step == 0);
-  f->next.bias += c * f->next.bias_step;
-  f->next.words += c;
-  if (f->general) {
-    f->next.bias = (const int8_t *)&no_bias;
-    f->next.bias_step = 0;
-  }
-  f->weights = d->weights + (size_t)c * step;
-  f->out = d->out + c;
-  f->out_end = f->out + channels;
-  mote_dsp_dense(f);
-}
-
 /* Groups of four; what is left over is made with the last four once more. Fewer channels than four go one by
  * one, each in the place of all four. */
-void mote_isa_dense__dsp(const struct mote_dense_job *d) {
-  const uint32_t step = (d->n + 3) & ~(uint32_t)3, whole = d->channels & ~(uint32_t)3;
+void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out) {
+  const uint32_t step = (p->in_c + 3u) & ~3u, whole = p->out_c & ~3u;
   struct dense_frame f;
-  f.job = d;
-  f.in = d->in;
-  f.left = d->n & 3;
-  f.end = d->in + (d->n - f.left);
-  f.minus = both(-d->in_zp);
+  f.output = &p->output;
+  f.first_out = out;
+  f.in = in;
+  f.left = p->in_c & 3u;
+  f.end = in + (p->in_c - f.left);
+  f.minus = both(-p->in_zp);
   f.step = whole ? step : 0;
-  for (uint32_t c = 0; c < d->channels;) {
-    uint32_t n = 1;
-    if (whole) {
-      n = c ? 4 : whole;
-      if (c) c = d->channels - 4;
+  for (uint32_t c = 0, n; c < p->out_c; c += n) {
+    n = whole ? whole : 1;
+    if (whole && c) {
+      c = p->out_c - 4u;
+      n = 4;
     }
-    dense_run(&f, c, step, n);
-    c += n;
+    f.general = mote_dsp_constants(&f.next, &p->output, c) || whole == 0;
+    if (f.general) {
+      f.next.bias = (const int8_t *)&no_bias;
+      f.next.bias_step = 0;
+    }
+    f.weights = (const int8_t *)mote_at(p, p->weights_at) + (size_t)c * step;
+    f.out = out + c;
+    f.out_end = f.out + n;
+    mote_dsp_dense(&f);
   }
 }
 

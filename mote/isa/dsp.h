@@ -82,63 +82,61 @@ static inline uint32_t load_part(const int8_t *p, uint32_t n) {
   return x;
 }
 
-/* Outputs of n sums of channel c, `step` apart, whatever the layer's way of requantising. */
-void mote_dsp_outputs(const struct mote_output *o, const void *params, uint32_t c,
-                      const int32_t *sums, uint32_t n, int8_t *out, uint32_t step);
+/* Outputs of n sums of channel c, `step` apart, whatever the layer's way of requantising. o is the first member
+ * of its parameters. */
+void mote_dsp_outputs(const struct mote_output *o, uint32_t c, const int32_t *sums, uint32_t n,
+                      int8_t *out, uint32_t step);
 
 /* ---- the assembly loops ---------------------------------------------------------- */
 
 /* Constants of the channel that comes next. */
 struct dsp_constants {
-  const int8_t *bias;
+  const int8_t *bias;          /*  0 */
   uint32_t bias_step;          /*  4: 4, 2, or 0 where there is none */
   const uint32_t *words;       /*  8: packed requantisation */
   int32_t zp_word, less_shift; /* 12: 2 zp + 1, 16: -shift_base - 1 */
 };
 
-/* Those of channel 0. Returns whether outputs must be made in C: layers that are wide or clamp inside int8. */
-uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o,
-                            const void *params);
+/* Those of channel c. Returns whether outputs must be made in C: layers that are wide or clamp inside int8. */
+uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
 
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in
  * the comments; it keeps a pointer to its frame at [sp], and in r0 where it says so. A block's P pixels have
  * the last P of five sums: so one piece of code serves every P, entered where the first of them begins. */
 struct dsp_frame {
-  const int8_t *weights;        /*  0: of the next channel */
-  const void *values;           /*  4: the block's first window or column */
-  struct dsp_constants next;    /*  8 */
-  uint32_t out;                 /* 28: where sum 0 would go */
-  uint32_t out_step;            /* 32: from pixel to pixel */
-  uint32_t out_end;             /* 36: where `out` ends up after the last channel */
-  void (*body)(void);           /* 40: makes the sums of one channel */
-  uint32_t tail;                /* 44: sums without a pixel, or 5: outputs are made in C */
-  int32_t sums[MOTE_ISA_BLOCK]; /* 48 */
-  uintptr_t entry;              /* 68: into the body */
-  uint32_t run;                 /* 72: bytes of weights in a run */
-  uint32_t skip;                /* 76: bytes from the last pixel of a quad to the next's first */
-  const uint32_t *column_at;    /* 80 */
-  const uint32_t *column_end;   /* 84 */
-  uint32_t values_step;         /* 88: from channel to channel */
-  uint32_t column_step;         /* 92: from pixel to pixel */
-  const struct mote_output *output;
-  const void *params;
-  const int8_t *first_bias; /* of channel 0, as first_word and first_out */
-  const uint32_t *first_word;
-  uint32_t first_out;
-  uint32_t pixels, general;
+  const int8_t *weights;     /*  0: of the next channel */
+  const void *values;        /*  4: the block's first window or column */
+  struct dsp_constants next; /*  8 */
+  uint32_t out;              /* 28: where sum 0 would go */
+  uint32_t out_step;         /* 32: from pixel to pixel */
+  uint32_t out_end;          /* 36: where `out` ends up after the last channel */
+  void (*body)(void);        /* 40: makes the sums of one channel */
+  uint32_t tail;             /* 44: sums without a pixel, or 5: outputs are made in C */
+  uintptr_t entry;           /* 48: into the body */
+  uint32_t run; /* 52: bytes of weights in a run; bytes from a channel's values to the next's */
+  uint32_t
+      skip; /* 56: bytes from the last pixel of a quad to the next's first; from pixel to pixel */
+  const uint32_t *column_at;        /* 60 */
+  const uint32_t *column_end;       /* 64 */
+  const struct mote_output *output; /* first member of the parameters */
+  uint32_t first_out;               /* `out` of channel 0 */
+  uint32_t none;                    /* sums without a pixel */
 };
-typedef char dsp_frame_layout[offsetof(struct dsp_frame, sums) == 48 &&
-                                      offsetof(struct dsp_frame, column_step) == 92
-                                  ? 1
-                                  : -1];
+typedef char dsp_frame_layout[offsetof(struct dsp_frame, column_end) == 64 ? 1 : -1];
 
-/* Fills what concerns outputs of all blocks. */
-void mote_dsp_frame_output(struct dsp_frame *f, const struct mote_output *o, const void *params);
-
-/* Makes channels c .. c + channels - 1 of `pixels` pixels: `out` is the first pixel's channel c. The body's own
- * members are filled already. */
-void mote_dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
-                    int8_t *out);
+/* Makes channels c .. c + channels - 1 of `pixels` pixels: `out` is the first pixel's channel c. general: as
+ * mote_dsp_constants said. All else is filled already, `next` with the constants of channel c. */
+void mote_dsp_run(struct dsp_frame *f);
+static inline void dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
+                             int8_t *out, uint32_t general) {
+  const uint32_t none = MOTE_CONV_BLOCK - pixels;
+  f->none = none;
+  f->tail = general ? MOTE_CONV_BLOCK : none;
+  f->out = (uint32_t)out - none * f->out_step;
+  f->out_end = f->out + channels;
+  f->first_out = f->out - c;
+  mote_dsp_run(f);
+}
 
 /* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr. */
 #define MOTE_DSP_MACROS                                                                            \

@@ -64,9 +64,9 @@ __asm__(MOTE_DSP_MACROS
         ".endm\n"
         "mote_function mote_dsp_patch\n"
         "  ldr r10, [r0, #4]\n"
-        "  ldr r1, [r0, #72]\n"
+        "  ldr r1, [r0, #52]\n"
         "  add r11, r9, r1\n"
-        "  ldr pc, [r0, #68]\n"
+        "  ldr pc, [r0, #48]\n"
         "mote_patch 1\n"
         "mote_patch 2\n"
         "mote_patch 3\n"
@@ -88,16 +88,16 @@ __asm__(MOTE_DSP_MACROS
         "  b 2f\n"
         ".endm\n"
         "mote_function mote_dsp_column\n"
-        "  ldr r1, [r0, #80]\n"
+        "  ldr r1, [r0, #60]\n"
         "1:\n"
         "  ldm r1!, {r2}\n"
         "  str r1, [sp, #8]\n"
         "  ldr r10, [r0, #4]\n"
         "  add r10, r10, r2, lsl #1\n"
-        "  ldrd r1, r11, [r0, #72]\n"
+        "  ldrd r1, r11, [r0, #52]\n"
         "  add r1, r1, r9\n"
         "  str r1, [sp, #4]\n"
-        "  ldr pc, [r0, #68]\n"
+        "  ldr pc, [r0, #48]\n"
         "mote_column 1\n"
         "mote_column 2\n"
         "mote_column 3\n"
@@ -106,7 +106,7 @@ __asm__(MOTE_DSP_MACROS
         "2:\n"
         "  ldr r0, [sp]\n"
         "  ldr r1, [sp, #8]\n"
-        "  ldr r2, [r0, #84]\n"
+        "  ldr r2, [r0, #64]\n"
         "  cmp r1, r2\n"
         "  bne 1b\n"
         "  b mote_dsp_sums\n"
@@ -130,35 +130,36 @@ void mote_dsp_column5(void);
 #define CODE(pixels, step) (12 + (pixels) % 2 * 12 + (pixels) / 2 * 20 + (step))
 
 /* loop: of the block's pixels; step: bytes of code that lead to the next quad. */
-static void conv(const struct mote_conv_job *b, void (*body)(void), void (*loop)(void),
-                 uint32_t step) {
+static void conv(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b,
+                 void (*body)(void), void (*loop)(void), uint32_t step) {
   struct dsp_frame f;
   const uint32_t turn = b->pixels > 3 ? 3 : 1;
   f.body = body;
   f.entry = (uintptr_t)loop + ((0u - b->quads) & turn) * CODE(b->pixels, step);
-  f.weights = b->weights;
+  f.weights = (const int8_t *)mote_at(p, p->weights_at);
   f.values = b->values;
   f.run = 4 * b->quads;
   f.skip = 2 * b->quad_step - 8 * b->pixels;
   f.column_at = b->column_at;
   f.column_end = b->column_at + b->columns;
-  f.out_step = b->out_step;
-  mote_dsp_frame_output(&f, b->output, b->params);
-  mote_dsp_block(&f, 0, b->channels, b->pixels, b->out);
+  f.out_step = p->out_c;
+  f.output = &p->output;
+  const uint32_t general = mote_dsp_constants(&f.next, f.output, 0);
+  dsp_block(&f, 0, p->out_c, b->pixels, b->out, general);
 }
 
-void mote_isa_conv_patch__dsp(const struct mote_conv_job *b) {
-  static void (*const loops[MOTE_ISA_BLOCK])(void) = {
+void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+  static void (*const loops[MOTE_CONV_BLOCK])(void) = {
       mote_dsp_patch1, mote_dsp_patch2, mote_dsp_patch3, mote_dsp_patch4, mote_dsp_patch5,
   };
-  conv(b, mote_dsp_patch, loops[b->pixels - 1], 0);
+  conv(p, b, mote_dsp_patch, loops[b->pixels - 1], 0);
 }
 
-void mote_isa_conv_column__dsp(const struct mote_conv_job *b) {
-  static void (*const loops[MOTE_ISA_BLOCK])(void) = {
+void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+  static void (*const loops[MOTE_CONV_BLOCK])(void) = {
       mote_dsp_column1, mote_dsp_column2, mote_dsp_column3, mote_dsp_column4, mote_dsp_column5,
   };
-  conv(b, mote_dsp_column, loops[b->pixels - 1], 2);
+  conv(p, b, mote_dsp_column, loops[b->pixels - 1], 2);
 }
 
 #else

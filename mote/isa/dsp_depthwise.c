@@ -16,9 +16,8 @@
 /* ---- transposition ------------------------------------------------------------------ */
 
 /* Words from column to column. */
-static inline int32_t column_step(const struct mote_depthwise_job *d) {
-  return (int32_t)(mote_isa_lanes((uint32_t)d->in_c) *
-                   mote_isa_column_words((uint32_t)d->kernel_h));
+static inline int32_t column_step(const struct mote_depthwise_conv2d_s8 *p) {
+  return (int32_t)(mote_isa_lanes(p->in_c) * mote_isa_column_words(p->kernel_h));
 }
 
 /* Four channels, or the n that are left, of row i; a row that is missing, or not before `end`, is the zero point,
@@ -29,20 +28,21 @@ static inline uint32_t load_lanes(const void *const *rows, int32_t i, int32_t en
   const int8_t *from = (const int8_t *)rows[i] + at;
   return n >= 4 ? load(from) : load_part(from, (uint32_t)n);
 }
-static inline uint32_t zero_points(const struct mote_depthwise_job *d) {
-  return ((uint32_t)d->in_zp & 0xFF) * 0x01010101u;
+static inline uint32_t zero_points(const struct mote_depthwise_conv2d_s8 *p) {
+  return ((uint32_t)p->in_zp & 0xFF) * 0x01010101u;
 }
 
 /* One column of any height: of each four rows (0, 2) and (1, 3). */
-static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_job *d, int32_t at,
-                                                    int32_t n, uint32_t *to) {
-  const uint32_t minus = both(-d->in_zp), nothing = zero_points(d);
-  const uint32_t step = mote_isa_column_words((uint32_t)d->kernel_h);
-  const uint32_t lanes = mote_isa_lanes((uint32_t)d->in_c);
+static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_conv2d_s8 *p,
+                                                    const void *const *rows, int32_t at, int32_t n,
+                                                    uint32_t *to) {
+  const uint32_t minus = both(-p->in_zp), nothing = zero_points(p);
+  const uint32_t step = mote_isa_column_words(p->kernel_h);
+  const uint32_t lanes = mote_isa_lanes(p->in_c);
   int32_t i = 0;
   for (uint32_t *end = to + step; to != end; to++, i += i & 1 ? 3 : 1) {
-    const uint32_t x = load_lanes(d->rows, i, d->kernel_h, at, n, nothing),
-                   y = load_lanes(d->rows, i + 2, d->kernel_h, at, n, nothing);
+    const uint32_t x = load_lanes(rows, i, p->kernel_h, at, n, nothing),
+                   y = load_lanes(rows, i + 2, p->kernel_h, at, n, nothing);
     const uint32_t xe = even_add(minus, x), ye = even_add(minus, y);
     to[0] = bottoms(xe, ye);
     if (lanes == 1) continue;
@@ -55,14 +55,14 @@ static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_
 
 /* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
  * instructions a column. The eight words of a column are r4..r11, stored at once. */
-static uint32_t *transpose3(const struct mote_depthwise_job *d, const int8_t *const *rows,
+static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *const *rows,
                             int32_t at, int32_t columns, uint32_t *to) {
   register const int8_t *r0 __asm__("r0") = rows[0] + at;
   register const int8_t *r1 __asm__("r1") = rows[1] + at;
   register const int8_t *r2 __asm__("r2") = rows[2] + at;
-  register int32_t r3 __asm__("r3") = d->in_c;
+  register int32_t r3 __asm__("r3") = p->in_c;
   register uint32_t *ip __asm__("ip") = to;
-  register uint32_t lr __asm__("lr") = both(-d->in_zp);
+  register uint32_t lr __asm__("lr") = both(-p->in_zp);
   register uint32_t *end __asm__("r4") = to + 8 * columns;
   __asm__ volatile("push {r4}\n"
                    "1:\n\t"
@@ -108,11 +108,11 @@ struct strip {
 };
 
 /* The columns under n output pixels from x on. */
-static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwise_job *d,
-                                                       int32_t x, int32_t n) {
-  const int32_t columns = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
-  const int32_t words = column_step(d);
-  int32_t left = d->pad_left - x * d->stride_w;
+static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwise_conv2d_s8 *p,
+                                                       int32_t x, int32_t n, uint32_t *scratch) {
+  const int32_t columns = (n - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+  const int32_t words = column_step(p);
+  int32_t left = p->pad_left - x * p->stride_w;
   struct strip s;
   s.first = 0;
   if (left < 0) {
@@ -120,49 +120,39 @@ static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwi
     left = 0;
   }
   if (left > columns) left = columns;
-  s.inside = d->in_w - s.first;
+  s.inside = p->in_w - s.first;
   if (s.inside > columns - left) s.inside = columns - left;
   if (s.inside < 0) s.inside = 0;
-  s.to = clear((uint32_t *)d->scratch, left * words);
+  s.to = clear(scratch, left * words);
   clear(s.to + s.inside * words, (columns - left - s.inside) * words);
   return s;
 }
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
 
-/* Three rows; a missing one is read as another, and masked. */
-struct three {
-  const int8_t *rows[3];
-  uint32_t outer, middle; /* masks of rows 0 and 2, and of row 1 */
-};
-
-static struct three three_rows(const struct mote_depthwise_job *d) {
-  const int8_t *a = (const int8_t *)d->rows[0], *b = (const int8_t *)d->rows[1],
-               *c = (const int8_t *)d->rows[2];
-  struct three t;
-  t.middle = b ? 0xFFFFFFFFu : 0;
-  t.outer = (a ? 0xFFFFu : 0) | (c ? 0xFFFF0000u : 0);
-  if (b == NULL) b = a ? a : c;
-  t.rows[0] = a ? a : b;
-  t.rows[1] = b;
-  t.rows[2] = c ? c : b;
-  return t;
-}
-
-/* Transposes the strip's columns of channels c .. c + 3. */
-static void transpose_three(const struct mote_depthwise_job *d, const struct strip *s,
-                            const struct three *t, int32_t c) {
+/* Transposes the strip's columns of channels c .. c + 3. Where a row is missing another is read and masked. */
+static __attribute__((noinline)) void transpose_three(const struct mote_depthwise_conv2d_s8 *p,
+                                                      const void *const *rows,
+                                                      const struct strip *s, int32_t c) {
   uint32_t *to = s->to;
+  uint32_t outer = 0xFFFFFFFFu, middle = 0xFFFFFFFFu; /* rows 0 and 2, row 1 */
+  const int8_t *there[3], *any = NULL;
   if (s->inside == 0) return;
-  if (t->rows[1] == NULL) { /* no row at all */
+  for (uint32_t i = 0; i < 3; i++)
+    if (rows[i]) any = (const int8_t *)rows[i];
+  if (any == NULL) {
     clear(to, s->inside * 8);
     return;
   }
-  const uint32_t *end = transpose3(d, t->rows, s->first * d->in_c + c, s->inside, to);
-  if ((t->outer & t->middle) == 0xFFFFFFFFu) return;
+  for (uint32_t i = 0; i < 3; i++) there[i] = rows[i] ? (const int8_t *)rows[i] : any;
+  if (rows[0] == NULL) outer &= 0xFFFF0000u;
+  if (rows[2] == NULL) outer &= 0xFFFFu;
+  if (rows[1] == NULL) middle = 0;
+  const uint32_t *end = transpose3(p, there, s->first * p->in_c + c, s->inside, to);
+  if ((outer & middle) == 0xFFFFFFFFu) return;
   for (; to != end; to += 2) {
-    to[0] &= t->outer;
-    to[1] &= t->middle;
+    to[0] &= outer;
+    to[1] &= middle;
   }
 }
 
@@ -210,10 +200,10 @@ __asm__(MOTE_DSP_MACROS
         "  sxtb16 r11, lr, ror #8\n"
         "  sxtb16 lr, lr\n"
         "  ldr r1, [r0, #4]\n"
-        "  ldrd r2, r3, [r0, #88]\n"
+        "  ldrd r2, r3, [r0, #52]\n"
         "  add r2, r2, r1\n"
         "  str r2, [r0, #4]\n"
-        "  ldr r2, [r0, #68]\n"
+        "  ldr r2, [r0, #48]\n"
         "  mov r0, r3\n"
         "  tbb [pc, r2]\n"
         "2:\n"
@@ -262,54 +252,64 @@ __asm__(MOTE_DSP_MACROS
         ".text\n");
 void mote_dsp_windows3(void);
 
-/* Output channels oc .. oc + channels - 1 over n pixels: blocks of nearly equal size. */
-static void run3(const struct mote_depthwise_job *d, struct dsp_frame *f, const uint32_t *columns,
-                 uint32_t oc, uint32_t channels, uint32_t n, int8_t *out) {
-  for (uint32_t blocks = (n + 4) / 5, some; blocks; blocks--, n -= some) {
-    some = (n + blocks - 1) / blocks;
-    const uint32_t none = MOTE_ISA_BLOCK - some;
-    f->weights = d->weights + 9 * oc;
-    f->entry = none;
+/* Output channels oc .. oc + channels - 1 over n pixels. */
+static __attribute__((noinline)) void run3(struct dsp_frame *f, const uint32_t *columns,
+                                           uint32_t oc, uint32_t channels, uint32_t n,
+                                           int8_t *out) {
+  const uint32_t general = mote_dsp_constants(&f->next, f->output, oc);
+  const struct mote_depthwise_conv2d_s8 *p = (const void *)f->output;
+  const int8_t *const weights = (const int8_t *)mote_at(p, p->weights_at) + 9 * oc, *const bias =
+                                                                                        f->next
+                                                                                            .bias;
+  const uint32_t *const words = f->next.words;
+  for (;;) {
+    const uint32_t some = mote_block_of(n);
+    f->weights = weights;
+    f->entry = MOTE_CONV_BLOCK - some;
     f->values = columns;
-    if (d->stride_w != 1)
-      f->entry += MOTE_ISA_BLOCK;
+    if (f->skip != 32)
+      f->entry += MOTE_CONV_BLOCK;
     else /* the columns of the sums before are not read */
-      f->values = (const void *)((uintptr_t)columns - 32 * none);
-    mote_dsp_block(f, oc, channels, some, out);
-    columns += some * (f->column_step / 4);
+      f->values = (const void *)((uintptr_t)columns - 32 * f->entry);
+    dsp_block(f, oc, channels, some, out, general);
+    n -= some;
+    if (n == 0) return;
+    f->next.bias = bias;
+    f->next.words = words;
+    columns += some * (f->skip / 4);
     out += some * f->out_step;
   }
 }
 
-/* Channels of a strip: groups of four; what is left over is made with the last four once more. */
-static void strip3(const struct mote_depthwise_job *d, const struct strip *s, const struct three *t,
-                   struct dsp_frame *f, uint32_t n, int8_t *out) {
-  const uint32_t *columns = (const uint32_t *)d->scratch;
-  const uint32_t m = (uint32_t)d->multiplier;
-  for (int32_t c = 0; c < d->in_c; c += 4) {
-    if (c > d->in_c - 4) c = d->in_c - 4;
-    transpose_three(d, s, t, c);
-    uint32_t oc = (uint32_t)c * m;
-    if (m == 1)
-      run3(d, f, columns, oc, 4, n, out + oc);
-    else
-      for (uint32_t i = 0; i < 4; i++, oc += m) run3(d, f, columns + 2 * i, oc, m, n, out + oc);
-  }
-}
-
-void mote_isa_depthwise_3x3__dsp(const struct mote_depthwise_job *d) {
-  const struct three t = three_rows(d);
+/* A call; groups of four channels. */
+void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
+                                 void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  const uint32_t m = p->multiplier;
+  int8_t *to = (int8_t *)out;
   struct dsp_frame f;
-  mote_dsp_frame_output(&f, d->output, d->params);
+  f.output = &p->output;
   f.body = mote_dsp_windows3;
-  f.out_step = (uint32_t)(d->in_c * d->multiplier);
-  f.values_step = d->multiplier == 1 ? 8 : 0;
-  f.column_step = 32 * (uint32_t)d->stride_w;
-  int8_t *out = d->out;
-  for (int32_t x = 0, n; x < d->out_w; x += n, out += (uint32_t)n * f.out_step) {
-    n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
-    const struct strip s = strip_at(d, x, n);
-    strip3(d, &s, &t, &f, (uint32_t)n, out);
+  f.out_step = p->in_c * m;
+  f.run = m == 1 ? 8 : 0;
+  f.skip = 32u * p->stride_w;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
+    for (int32_t x = 0, n; x < p->out_w; x += n) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      const struct strip s = strip_at(p, x, n, (uint32_t *)state);
+      for (int32_t c = 0; c < p->in_c;) {
+        /* What is left over is found among the last four. */
+        const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c, end = group + 4;
+        transpose_three(p, rows, &s, group);
+        /* Four channels at once, or the outputs of one after the other. */
+        while (c < end) {
+          const uint32_t channels = m == 1 ? (uint32_t)(end - c) : m, oc = (uint32_t)c * m;
+          run3(&f, (const uint32_t *)state + 2 * (c - group), oc, channels, (uint32_t)n, to + oc);
+          c += m == 1 ? end - c : 1;
+        }
+      }
+      to += (uint32_t)n * f.out_step;
+    }
   }
 }
 
@@ -324,12 +324,12 @@ static inline uint32_t last_weights(const int8_t *w, int32_t left, int32_t kerne
 
 /* Adds one window to sums[0], and the window `second` words on to sums[1]. Four rows at a time: SXTB16 gives
  * their weights as the words lie. */
-static __attribute__((noinline)) void windows_any(const struct mote_depthwise_job *d,
+static __attribute__((noinline)) void windows_any(const struct mote_depthwise_conv2d_s8 *p,
                                                   const uint32_t *columns, int32_t second,
                                                   const int8_t *w, int32_t *sums) {
-  const int32_t next = column_step(d) * d->dilation_w, h = d->kernel_h;
+  const int32_t next = column_step(p) * p->dilation_w, h = p->kernel_h;
   int32_t a = sums[0], b = sums[1];
-  for (int32_t j = d->kernel_w; j; j--, columns += next) {
+  for (int32_t j = p->kernel_w; j; j--, columns += next) {
     const uint32_t *v = columns, *u = columns + second;
     int32_t left = h;
     for (; left >= 4; left -= 4, w += 4, v += 2, u += 2) {
@@ -340,7 +340,7 @@ static __attribute__((noinline)) void windows_any(const struct mote_depthwise_jo
       b = smlad(o, u[1], b);
     }
     if (left == 0) continue;
-    const uint32_t x = last_weights(w, left, d->kernel_w * h), e = even(x);
+    const uint32_t x = last_weights(w, left, p->kernel_w * h), e = even(x);
     w += left;
     a = smlad(e, v[0], a);
     b = smlad(e, u[0], b);
@@ -353,41 +353,43 @@ static __attribute__((noinline)) void windows_any(const struct mote_depthwise_jo
   sums[1] = b;
 }
 
-static void run_any(const struct mote_depthwise_job *d, const uint32_t *columns, uint32_t oc,
+static void run_any(const struct mote_depthwise_conv2d_s8 *p, const uint32_t *columns, uint32_t oc,
                     int32_t n, int8_t *out, uint32_t out_step) {
-  const int32_t step = column_step(d) * d->stride_w;
-  const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
-  const int32_t bias = mote_channel_bias(d->output, d->params, oc);
+  const int32_t step = column_step(p) * p->stride_w;
+  const int8_t *w =
+      (const int8_t *)mote_at(p, p->weights_at) + (size_t)oc * (size_t)(p->kernel_w * p->kernel_h);
+  const int32_t bias = mote_channel_bias(&p->output, oc);
   int32_t sums[8];
   while (n) {
     const int32_t some = n < 8 ? n : 8;
     for (int32_t i = 0; i < some; i += 2, columns += 2 * step) {
       sums[i] = sums[i + 1] = bias;
-      windows_any(d, columns, i + 1 < some ? step : 0, w, sums + i);
+      windows_any(p, columns, i + 1 < some ? step : 0, w, sums + i);
     }
-    mote_dsp_outputs(d->output, d->params, oc, sums, (uint32_t)some, out, out_step);
+    mote_dsp_outputs(&p->output, oc, sums, (uint32_t)some, out, out_step);
     out += (uint32_t)some * out_step;
     n -= some;
   }
 }
 
-void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
-  const uint32_t words = mote_isa_column_words((uint32_t)d->kernel_h);
-  const uint32_t *columns = (const uint32_t *)d->scratch;
-  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
-  for (int32_t x = 0, n; x < d->out_w; x += n) {
-    n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
-    const struct strip s = strip_at(d, x, n);
-    int8_t *out = d->out + (uint32_t)x * out_c;
-    uint32_t oc = 0;
-    for (int32_t c = 0; c < d->in_c; c += 4) {
-      uint32_t *to = s.to;
-      int32_t at = s.first * d->in_c + c;
-      for (int32_t i = 0; i < s.inside; i++, at += d->in_c, to += column_step(d))
-        transpose_any(d, at, d->in_c - c, to);
-      for (uint32_t i = 0; i < 4 && c + (int32_t)i < d->in_c; i++)
-        for (int32_t m = 0; m < d->multiplier; m++, oc++)
-          run_any(d, columns + words * i, oc, n, out + oc, out_c);
+void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  const uint32_t *columns = (const uint32_t *)state;
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  int8_t *to = (int8_t *)out;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
+    for (int32_t x = 0, n; x < p->out_w; x += n, to += (uint32_t)n * out_c) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      const struct strip s = strip_at(p, x, n, (uint32_t *)state);
+      uint32_t oc = 0;
+      for (int32_t c = 0; c < p->in_c; c++) {
+        if (c % 4 == 0)
+          for (int32_t i = 0; i < s.inside; i++)
+            transpose_any(p, rows, (s.first + i) * p->in_c + c, p->in_c - c,
+                          s.to + i * column_step(p));
+        for (uint32_t i = 0; i < p->multiplier; i++, oc++)
+          run_any(p, columns + mote_isa_column_words(p->kernel_h) * (c & 3), oc, n, to + oc, out_c);
+      }
     }
   }
 }
@@ -396,11 +398,11 @@ void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d) {
 
 /* Adds the windows of four channels to sums: `at` is where they begin in a row, w their weights. Rows that are
  * not there are 0, whatever weights they meet. */
-static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job *d, int32_t at,
+static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_conv2d_s8 *p,
+                                                const void *const *rows, int32_t at,
                                                 const int8_t *w, int32_t *sums) {
-  const uint32_t minus = both(-d->in_zp), nothing = zero_points(d);
-  const int32_t h = d->kernel_h;
-  const void *const *rows = d->rows;
+  const uint32_t minus = both(-p->in_zp), nothing = zero_points(p);
+  const int32_t h = p->kernel_h;
   int32_t a = sums[0], b = sums[1], c = sums[2], e = sums[3];
   for (int32_t left = h; left > 0; left -= 4, w += 4, rows += 4) {
     const int8_t *third = w + 2 * h, *fourth = third + h;
@@ -408,9 +410,9 @@ static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job 
              y = load_lanes(rows, 2, left, at, 4, nothing);
     uint32_t xe = even_add(minus, x), ye = even_add(minus, y), xo = odd_add(minus, x),
              yo = odd_add(minus, y);
-    const uint32_t p = load(w), q = load(w + h), r = load(third),
+    const uint32_t k = load(w), q = load(w + h), r = load(third),
                    s = left >= 4 ? load(fourth) : last_weights(fourth, left, 4);
-    a = smlad(even(p), bottoms(xe, ye), a);
+    a = smlad(even(k), bottoms(xe, ye), a);
     b = smlad(even(q), bottoms(xo, yo), b);
     c = smlad(even(r), tops(xe, ye), c);
     e = smlad(even(s), tops(xo, yo), e);
@@ -419,7 +421,7 @@ static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job 
     y = load_lanes(rows, 3, left, at, 4, nothing);
     xe = even_add(minus, x), ye = even_add(minus, y);
     xo = odd_add(minus, x), yo = odd_add(minus, y);
-    a = smlad(odd(p), bottoms(xe, ye), a);
+    a = smlad(odd(k), bottoms(xe, ye), a);
     b = smlad(odd(q), bottoms(xo, yo), b);
     c = smlad(odd(r), tops(xe, ye), c);
     e = smlad(odd(s), tops(xo, yo), e);
@@ -430,35 +432,41 @@ static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_job 
   sums[3] = e;
 }
 
-/* Outputs of four channels of one pixel, from channel c on. */
-static void four_outputs(const struct mote_output *o, const void *params, uint32_t c,
-                         const int32_t *sums, int8_t *out) {
-  struct dsp_constants k;
-  if (mote_dsp_constants(&k, o, params)) {
-    for (uint32_t i = 0; i < 4; i++) mote_dsp_outputs(o, params, c + i, &sums[i], 1, out + i, 1);
-    return;
-  }
-  const uint32_t *words = k.words + c;
-  for (uint32_t n = 4; n; n--, sums++) {
+/* Outputs of n channels of one pixel by the short way; words are the first one's. */
+static inline void outputs(const struct dsp_constants *k, const uint32_t *words,
+                           const int32_t *sums, int32_t n, int8_t *out) {
+  for (; n; n--, sums++) {
     const uint32_t word = *words++;
-    const int32_t less = (int32_t)(word & 3) + k.less_shift;
+    const int32_t less = (int32_t)(word & 3) + k->less_shift;
     const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
-    const int32_t nudge = (int32_t)((uint32_t)k.zp_word << less) + (*sums >> 31);
+    const int32_t nudge = (int32_t)((uint32_t)k->zp_word << less) + (*sums >> 31);
     const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
     *out++ = saturate(smmlar(doubled, multiplier, nudge) >> (less + 1));
   }
 }
 
-void mote_isa_depthwise_tall__dsp(const struct mote_depthwise_job *d) {
-  int32_t sums[4];
-  for (int32_t x = 0; x < d->out_w; x++) {
-    int8_t *out = d->out + x * d->in_c;
-    for (int32_t c = 0; c < d->in_c; c += 4) {
-      if (c > d->in_c - 4) c = d->in_c - 4; /* what is left over, with the last four once more */
-      for (int32_t i = 0; i < 4; i++)
-        sums[i] = mote_channel_bias(d->output, d->params, (uint32_t)(c + i));
-      tall_sums(d, x * d->stride_w * d->in_c + c, d->weights + c * d->kernel_h, sums);
-      four_outputs(d->output, d->params, (uint32_t)c, sums, out + c);
+void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
+                                  void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  int8_t *to = (int8_t *)out;
+  struct dsp_constants k;
+  const uint32_t general = mote_dsp_constants(&k, &p->output, 0);
+  (void)state;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
+    for (int32_t x = 0; x < p->out_w; x++, to += p->in_c) {
+      for (int32_t c = 0, end; c < p->in_c; c = end) {
+        /* What is left over is found among the last four. */
+        const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c;
+        int32_t sums[4];
+        end = group + 4;
+        for (int32_t i = 0; i < 4; i++)
+          sums[i] = mote_channel_bias(&p->output, (uint32_t)(group + i));
+        tall_sums(p, rows, x * p->stride_w * p->in_c + group, weights + group * p->kernel_h, sums);
+        if (general == 0) outputs(&k, k.words + c, sums + (c - group), end - c, to + c);
+        for (; c < end && general; c++)
+          mote_dsp_outputs(&p->output, (uint32_t)c, &sums[c - group], 1, to + c, 1);
+      }
     }
   }
 }

@@ -88,17 +88,17 @@ struct mote_channel {
   int shift;
 };
 
-static inline int32_t mote_channel_bias(const struct mote_output *o, const void *params, size_t c) {
+/* o is the first member of its parameters, from where offsets count. */
+static inline int32_t mote_channel_bias(const struct mote_output *o, size_t c) {
   if (o->bias_at == 0) return 0;
-  const void *bias = mote_at(params, o->bias_at);
+  const void *bias = mote_at(o, o->bias_at);
   return o->bias_bytes == 2 ? ((const int16_t *)bias)[c] : ((const int32_t *)bias)[c];
 }
 
-static inline struct mote_channel mote_channel_at(const struct mote_output *o, const void *params,
-                                                  size_t c) {
-  const uint32_t *words = (const uint32_t *)mote_at(params, o->requant_at);
+static inline struct mote_channel mote_channel_at(const struct mote_output *o, size_t c) {
+  const uint32_t *words = (const uint32_t *)mote_at(o, o->requant_at);
   struct mote_channel ch;
-  ch.bias = mote_channel_bias(o, params, c);
+  ch.bias = mote_channel_bias(o, c);
   if (o->wide) {
     ch.multiplier = (int32_t)words[2 * c];
     ch.shift = (int)(int32_t)words[2 * c + 1];
@@ -149,58 +149,41 @@ void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, co
 void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
                          uint32_t n, int32_t zp);
 
-/* All output channels of `pixels` neighbouring pixels (at most MOTE_ISA_BLOCK). A window is `columns` runs
- * of `quads` quads; run j starts column_at[j] int16 after the pixel's position. */
-#define MOTE_ISA_BLOCK 5
-struct mote_conv_job {
-  const struct mote_output *output;
-  const void *params;    /* what output's offsets count from */
-  const int8_t *weights; /* channel after channel, weights_step bytes each, aligned to 4 */
-  uint32_t weights_step, channels;
+/* Of `left` pixels, how many the next block takes: blocks of nearly equal size, 8 pixels are 4 + 4 and not 5 + 3. */
+static inline uint32_t mote_block_of(uint32_t left) {
+  if (left >= 4 * MOTE_CONV_BLOCK - 3) return MOTE_CONV_BLOCK; /* from 17 on blocks of 4 and 5 do */
+  const uint32_t blocks = (left + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
+  return blocks <= 1 ? left : (left + blocks - 1) / blocks;
+}
+
+/* All output channels of `pixels` neighbouring pixels (at most MOTE_CONV_BLOCK). A window is `columns` runs of
+ * `quads` quads; run j starts column_at[j] int16 after the pixel's position. */
+struct mote_conv_block {
   const int16_t *values; /* position of the first pixel */
   const uint32_t *column_at;
   uint32_t columns, quads, quad_step, position_step, pixels;
-  int8_t *out;       /* first pixel, channel 0 */
-  uint32_t out_step; /* from pixel to pixel */
+  int8_t *out; /* first pixel, channel 0 */
 };
 /* _patch: columns is 1, the quads of all pixels follow each other. _column: any. Apart, so that a program that
  * needs only the one is linked without the other. */
-void mote_isa_conv__plain(const struct mote_conv_job *b);
-void mote_isa_conv__v6m(const struct mote_conv_job *b);
-void mote_isa_conv_patch__dsp(const struct mote_conv_job *b);
-void mote_isa_conv_column__dsp(const struct mote_conv_job *b);
+void mote_isa_conv__plain(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
+void mote_isa_conv__v6m(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
+void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
+void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
 
-/* ---- one vector through a dense layer ---------------------------------------- */
-struct mote_dense_job {
-  const struct mote_output *output;
-  const void *params;
-  const int8_t *weights; /* [channels][round_up_4(n)], aligned to 4 */
-  const int8_t *in;      /* n values, any alignment */
-  int8_t *out;
-  uint32_t n, channels;
-  int32_t in_zp;
-};
-void mote_isa_dense__plain(const struct mote_dense_job *d);
-void mote_isa_dense__dsp(const struct mote_dense_job *d);
+/* ---- one vector through a dense layer: in of any alignment -------------------- */
+void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 
-/* ---- one output row of a depthwise convolution -------------------------------- */
-struct mote_depthwise_job {
-  const struct mote_output *output;
-  const void *params;
-  const int8_t *weights;   /* [in_c * multiplier][kernel_w][kernel_h] */
-  const void *const *rows; /* kernel_h; NULL: padding */
-  int16_t *scratch;        /* mote_isa_depthwise_bytes */
-  int8_t *out;
-  int32_t in_w, in_c, out_w, multiplier;
-  int32_t kernel_w, kernel_h, stride_w, dilation_w, pad_left, strip_w;
-  int32_t in_zp;
-};
-void mote_isa_depthwise__plain(const struct mote_depthwise_job *d);
-/* Three ways of the DSP extension, apart for the same reason. Any kernel; 3x3 without dilation over at least
- * four channels; and kernels that mote_isa_depthwise_is_tall. */
-void mote_isa_depthwise__dsp(const struct mote_depthwise_job *d);
-void mote_isa_depthwise_3x3__dsp(const struct mote_depthwise_job *d);
-void mote_isa_depthwise_tall__dsp(const struct mote_depthwise_job *d);
+/* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
+void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state, void *out);
+/* Three ways of the DSP extension, apart for the same reason: any kernel; 3x3 without dilation over at least
+ * four channels; and kernels of one column within the row (mote_depthwise_conv2d_s8_form in mote/nn). */
+void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *state, void *out);
+void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
+                                 void *out);
+void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
+                                  void *out);
 
 /* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
 static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {

@@ -37,58 +37,65 @@ dot(const int8_t *w, const int16_t *a, uint32_t n) {
   return sum;
 }
 
-void mote_isa_conv__plain(const struct mote_conv_job *b) {
-  for (uint32_t c = 0; c < b->channels; c++) {
-    const struct mote_channel ch = mote_channel_at(b->output, b->params, c);
-    int32_t sums[MOTE_ISA_BLOCK];
-    for (uint32_t p = 0; p < b->pixels; p++) {
-      const int8_t *w = b->weights + (size_t)c * b->weights_step;
+void mote_isa_conv__plain(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c++) {
+    const struct mote_channel ch = mote_channel_at(&p->output, c);
+    int32_t sums[MOTE_CONV_BLOCK];
+    for (uint32_t i = 0; i < b->pixels; i++) {
+      const int8_t *w = weights;
       uint32_t sum = (uint32_t)ch.bias;
       for (uint32_t j = 0; j < b->columns; j++, w += 4 * b->quads)
-        sum += dot(w, b->values + p * b->position_step + b->column_at[j], 4 * b->quads);
-      sums[p] = (int32_t)sum;
+        sum += dot(w, b->values + i * b->position_step + b->column_at[j], 4 * b->quads);
+      sums[i] = (int32_t)sum;
     }
-    put(b->output, &ch, sums, b->pixels, b->out + c, b->out_step);
+    weights += (size_t)b->columns * b->quads * 4;
+    put(&p->output, &ch, sums, b->pixels, b->out + c, p->out_c);
   }
 }
 
-void mote_isa_dense__plain(const struct mote_dense_job *d) {
-  const uint32_t step = (d->n + 3) & ~(uint32_t)3;
-  for (uint32_t c = 0; c < d->channels; c++) {
-    const struct mote_channel ch = mote_channel_at(d->output, d->params, c);
-    const int8_t *w = d->weights + (size_t)c * step;
+void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out) {
+  const uint32_t n = p->in_c;
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c++, w += (n + 3) & ~(uint32_t)3) {
+    const struct mote_channel ch = mote_channel_at(&p->output, c);
     uint32_t sum = (uint32_t)ch.bias;
-    for (uint32_t i = 0; i < d->n; i++) sum += (uint32_t)(w[i] * (d->in[i] - d->in_zp));
+    for (uint32_t i = 0; i < n; i++) sum += (uint32_t)(w[i] * (in[i] - p->in_zp));
     const int32_t total = (int32_t)sum;
-    put(d->output, &ch, &total, 1, d->out + c, 1);
+    put(&p->output, &ch, &total, 1, out + c, 1);
   }
 }
 
 /* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
  * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
 struct strip {
+  const struct mote_depthwise_conv2d_s8 *p;
+  const void *const *rows;
+  int16_t *scratch;
   int32_t first, inside; /* column of the row, and how many of the strip lie in it */
   int16_t *to;           /* where these go */
 };
 
-static struct strip strip_of(const struct mote_depthwise_job *d, int32_t x, int32_t columns) {
-  const int32_t left = x >= 0 ? 0 : -x < columns ? -x : columns;
-  struct strip s;
-  s.first = x + left;
-  s.inside = d->in_w - s.first;
-  if (s.inside > columns - left) s.inside = columns - left;
-  if (s.inside < 0) s.inside = 0;
-  s.to = d->scratch + left * d->kernel_h;
-  for (int32_t i = 0; i < columns * d->kernel_h; i++) d->scratch[i] = 0;
-  return s;
+/* The columns under n pixels from x on. */
+static void strip_place(struct strip *s, int32_t x, int32_t n) {
+  const struct mote_depthwise_conv2d_s8 *p = s->p;
+  const int32_t columns = (n - 1) * p->stride_w + ((int32_t)p->kernel_w - 1) * p->dilation_w + 1;
+  const int32_t kernel_h = p->kernel_h, from = x * p->stride_w - p->pad_left;
+  const int32_t left = from >= 0 ? 0 : -from < columns ? -from : columns;
+  s->first = from + left;
+  s->inside = p->in_w - s->first;
+  if (s->inside > columns - left) s->inside = columns - left;
+  if (s->inside < 0) s->inside = 0;
+  s->to = s->scratch + left * kernel_h;
+  for (int32_t i = 0; i < columns * kernel_h; i++) s->scratch[i] = 0;
 }
 
-static void gather(const struct mote_depthwise_job *d, const struct strip *s, int32_t c) {
-  const int32_t in_c = d->in_c, kernel_h = d->kernel_h, zp = d->in_zp, inside = s->inside;
+static void gather(const struct strip *s, int32_t c) {
+  const int32_t in_c = s->p->in_c, kernel_h = s->p->kernel_h, zp = s->p->in_zp, inside = s->inside;
   if (inside == 0) return;
   for (int32_t i = 0; i < kernel_h; i++) {
-    if (d->rows[i] == NULL) continue;
-    const int8_t *from = (const int8_t *)d->rows[i] + s->first * in_c + c;
+    if (s->rows[i] == NULL) continue;
+    const int8_t *from = (const int8_t *)s->rows[i] + s->first * in_c + c;
     int16_t *to = s->to + i;
     for (int32_t left = inside; left; left--, from += in_c, to += kernel_h)
       *to = (int16_t)(*from - zp);
@@ -116,13 +123,14 @@ static void windows3(const int8_t *k, const int16_t *a, int32_t step, int32_t bi
 }
 
 /* n outputs of one channel over the gathered columns, a few at a time. */
-static void depthwise_channel(const struct mote_depthwise_job *d, uint32_t oc, int32_t n,
-                              int8_t *out, uint32_t out_step) {
-  const struct mote_channel ch = mote_channel_at(d->output, d->params, oc);
-  const int8_t *w = d->weights + (size_t)oc * (size_t)(d->kernel_w * d->kernel_h);
-  const int nine = d->kernel_w == 3 && d->kernel_h == 3 && d->dilation_w == 1;
-  const int32_t step = d->stride_w * d->kernel_h;
-  const int16_t *a = d->scratch;
+static void depthwise_channel(const struct mote_depthwise_conv2d_s8 *p, const int16_t *a,
+                              uint32_t oc, int32_t n, int8_t *out) {
+  const struct mote_channel ch = mote_channel_at(&p->output, oc);
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at) +
+                    (size_t)oc * ((uint32_t)p->kernel_w * p->kernel_h);
+  const int nine = p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1;
+  const int32_t height = p->kernel_h, step = p->stride_w * height;
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
   int32_t sums[16];
   while (n) {
     const int32_t some = n < 16 ? n : 16;
@@ -130,28 +138,35 @@ static void depthwise_channel(const struct mote_depthwise_job *d, uint32_t oc, i
       windows3(w, a, step, ch.bias, some, sums);
     } else {
       for (int32_t i = 0; i < some; i++)
-        sums[i] = (int32_t)((uint32_t)ch.bias + window(w, a + i * step, d->kernel_w, d->kernel_h,
-                                                       d->dilation_w * d->kernel_h));
+        sums[i] = (int32_t)((uint32_t)ch.bias +
+                            window(w, a + i * step, p->kernel_w, height, p->dilation_w * height));
     }
-    put(d->output, &ch, sums, (uint32_t)some, out, out_step);
+    put(&p->output, &ch, sums, (uint32_t)some, out, out_c);
     a += some * step;
-    out += (size_t)some * out_step;
+    out += (size_t)some * out_c;
     n -= some;
   }
 }
 
-void mote_isa_depthwise__plain(const struct mote_depthwise_job *d) {
-  const uint32_t out_c = (uint32_t)(d->in_c * d->multiplier);
-  for (int32_t x = 0; x < d->out_w; x += d->strip_w) {
-    const int32_t n = d->out_w - x < d->strip_w ? d->out_w - x : d->strip_w;
-    const int32_t wide = (n - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
-    const struct strip s = strip_of(d, x * d->stride_w - d->pad_left, wide);
-    int8_t *out = d->out + (size_t)x * out_c;
-    uint32_t oc = 0;
-    for (int32_t c = 0; c < d->in_c; c++) {
-      gather(d, &s, c);
-      for (int32_t m = 0; m < d->multiplier; m++, oc++)
-        depthwise_channel(d, oc, n, out + oc, out_c);
+void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state,
+                               void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  int8_t *to = (int8_t *)out;
+  struct strip s;
+  s.p = p;
+  s.scratch = (int16_t *)state;
+  s.rows = rows;
+  for (uint32_t r = 0; r < p->rows_out; r++, s.rows += p->stride_h) {
+    for (int32_t x = 0, n; x < p->out_w; x += n) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      strip_place(&s, x, n);
+      uint32_t oc = 0;
+      for (int32_t c = 0; c < p->in_c; c++) {
+        gather(&s, c);
+        for (int32_t m = 0; m < p->multiplier; m++, oc++)
+          depthwise_channel(p, s.scratch, oc, n, to + oc);
+      }
+      to += (size_t)n * oc;
     }
   }
 }

@@ -9,10 +9,10 @@
 
 /* One run of quads; the assembly knows the offsets. */
 struct v6m_run {
-  int32_t sums[MOTE_ISA_BLOCK]; /*  0 */
-  const int8_t *weights;        /* 20 */
-  const int16_t *values;        /* 24 */
-  const int8_t *end;            /* 28: of the weights */
+  int32_t sums[MOTE_CONV_BLOCK]; /*  0 */
+  const int8_t *weights;         /* 20 */
+  const int16_t *values;         /* 24 */
+  const int8_t *end;             /* 28: of the weights */
   uint32_t skip; /* 32: bytes from the last pixel of a quad to the first of the next */
 };
 typedef char v6m_run_layout[sizeof(struct v6m_run) == 36 ? 1 : -1];
@@ -118,31 +118,31 @@ void mote_v6m_run3(struct v6m_run *r);
 void mote_v6m_run4(struct v6m_run *r);
 void mote_v6m_run5(struct v6m_run *r);
 
-void mote_isa_conv__v6m(const struct mote_conv_job *b) {
-  static void (*const loops[MOTE_ISA_BLOCK])(struct v6m_run *) = {
+void mote_isa_conv__v6m(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+  static void (*const loops[MOTE_CONV_BLOCK])(struct v6m_run *) = {
       mote_v6m_run1, mote_v6m_run2, mote_v6m_run3, mote_v6m_run4, mote_v6m_run5,
   };
   void (*const loop)(struct v6m_run *) = loops[b->pixels - 1];
+  const struct mote_output *o = &p->output;
   struct v6m_run r;
-  int8_t *out = b->out;
   r.skip = 2 * b->quad_step - 8 * b->pixels;
-  r.weights = b->weights;
-  for (uint32_t c = 0; c < b->channels; c++, out++) {
-    const struct mote_channel ch = mote_channel_at(b->output, b->params, c);
-    for (uint32_t i = 0; i < MOTE_ISA_BLOCK; i++) r.sums[i] = ch.bias;
+  r.weights = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c++) {
+    const struct mote_channel ch = mote_channel_at(o, c);
+    for (uint32_t i = 0; i < MOTE_CONV_BLOCK; i++) r.sums[i] = ch.bias;
     for (uint32_t j = 0; j < b->columns; j++) {
       r.values = b->values + b->column_at[j];
       r.end = r.weights + 4 * b->quads;
       loop(&r);
     }
-    int8_t *to = out;
-    if (b->output->wide) {
-      for (uint32_t i = 0; i < b->pixels; i++, to += b->out_step)
-        *to = mote_output_wide(b->output, &ch, r.sums[i]);
+    int8_t *to = b->out + c;
+    if (o->wide) {
+      for (uint32_t i = 0; i < b->pixels; i++, to += p->out_c)
+        *to = mote_output_wide(o, &ch, r.sums[i]);
     } else {
-      const int32_t round = mote_channel_round(b->output, &ch);
-      for (uint32_t i = 0; i < b->pixels; i++, to += b->out_step)
-        *to = mote_output_packed(b->output, &ch, round, r.sums[i]);
+      const int32_t round = mote_channel_round(o, &ch);
+      for (uint32_t i = 0; i < b->pixels; i++, to += p->out_c)
+        *to = mote_output_packed(o, &ch, round, r.sums[i]);
     }
   }
 }

@@ -10,61 +10,39 @@
  *             phase, column c at (c % stride) * phase + c / stride, so that the same kernel column of
  *             neighbouring pixels is contiguous whatever the stride.
  *
- * State: uint32 for each kernel column (where its run starts), the strip, the gathered bytes. */
+ * State: the columns' places (`shared`: uint32 for each kernel column), the strip, the gathered bytes. */
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
-
-typedef char mote_conv_block_is_the_loops[MOTE_CONV_BLOCK == MOTE_ISA_BLOCK ? 1 : -1];
-
-struct layout {
-  int shared, gathered;
-  uint32_t columns; /* runs of a window: kernel_w, or 1 */
-  uint32_t quads;   /* of a run */
-  uint32_t pixels;  /* widened at a time */
-  uint32_t phase;   /* shared: positions of one phase */
-  uint64_t bytes;   /* gathered: room for the columns of a block */
-};
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* Whether windows share columns. */
 static int is_shared(const struct mote_conv2d_s8 *p) { return p->kernel_w > 1 && p->in_c % 4 == 0; }
 
-/* needs: window and products checked below 2^24 and 2^32 (mote_conv2d_s8_check). */
-static struct layout layout_of(const struct mote_conv2d_s8 *p) {
-  const uint32_t tall = (uint32_t)p->kernel_h * p->in_c;
-  struct layout l;
-  l.shared = is_shared(p);
-  l.gathered = p->in_c % 4 != 0;
-  l.bytes = 0;
-  l.columns = l.shared ? p->kernel_w : 1;
-  l.quads = l.shared ? tall / 4 : mote_up4(tall * p->kernel_w) / 4;
-  if (l.shared) {
-    l.pixels = least(p->strip_w, p->out_w);
-    const uint32_t wide =
-        (l.pixels - 1) * p->stride_w + (uint32_t)(p->kernel_w - 1) * p->dilation_w + 1;
-    l.phase = (wide + p->stride_w - 1) / p->stride_w;
-  } else {
-    l.pixels = least(least(p->strip_w, MOTE_CONV_BLOCK), (uint32_t)p->rows_out * p->out_w);
-    l.phase = 0;
-    if (l.gathered) {
-      const uint32_t more = p->dilation_w == 1 ? (l.pixels - 1) * p->stride_w : 0;
-      l.bytes = ((uint64_t)more + p->kernel_w) * tall;
-    }
-  }
-  return l;
+/* Values of a column, and of a window. needs: windows checked below 2^32 (mote_conv2d_s8_check). */
+static uint32_t column_values(const struct mote_conv2d_s8 *p) {
+  return (uint32_t)p->kernel_h * p->in_c;
+}
+static uint32_t window_values(const struct mote_conv2d_s8 *p) {
+  return mote_up4(column_values(p) * p->kernel_w);
 }
 
-/* Blocks of nearly equal size: 8 pixels are 4 + 4, not 5 + 3. */
-static uint32_t block_of(uint32_t left) {
-  const uint32_t blocks = (left + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
-  return blocks <= 1 ? left : (left + blocks - 1) / blocks;
+/* Pixels widened at a time where each has its whole window. */
+static uint32_t patch_pixels(const struct mote_conv2d_s8 *p) {
+  return least(least(p->strip_w, MOTE_CONV_BLOCK), (uint32_t)p->rows_out * p->out_w);
 }
 
-/* Widens the window of pixel x: kernel_w is 1, rows lie as they are. */
-static void widen_whole(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                        int16_t *position, uint32_t quad_step) {
-  const int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
+/* Shared columns under n pixels, and of one phase of theirs. */
+static uint32_t columns_under(const struct mote_conv2d_s8 *p, uint32_t n) {
+  return (n - 1) * p->stride_w + (p->kernel_w - 1u) * p->dilation_w + 1;
+}
+static uint32_t phase_of(const struct mote_conv2d_s8 *p, uint32_t n) {
+  return (columns_under(p, n) + p->stride_w - 1) / p->stride_w;
+}
+
+/* Widens one column as the rows lie; what is outside is 0. */
+static void widen_column(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
+                         int16_t *position, uint32_t quad_step) {
   const int inside = column >= 0 && column < p->in_w;
   for (uint32_t i = 0; i < p->kernel_h; i++) {
     const int8_t *row = inside ? (const int8_t *)rows[i] : NULL;
@@ -83,44 +61,80 @@ static void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int3
     const int inside = column >= 0 && column < p->in_w;
     const uint32_t at = (uint32_t)column * in_c;
     for (uint32_t i = 0; i < kernel_h; i++) {
-      const int8_t *from = inside && rows[i] ? (const int8_t *)rows[i] + at : NULL;
-      for (uint32_t c = 0; c < in_c; c++) *to++ = from ? from[c] : zp;
+      const int8_t *const end = to + in_c;
+      if (inside && rows[i]) {
+        const int8_t *from = (const int8_t *)rows[i] + at;
+        do *to++ = *from++;
+        while (to != end);
+      } else {
+        do *to++ = zp;
+        while (to != end);
+      }
     }
   }
 }
 
-/* Widens the windows of n pixels of one row from x on, gathered first. */
-static void widen_gathered(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                           uint32_t n, int16_t *position, uint32_t position_step,
-                           uint32_t quad_step, int8_t *bytes) {
-  const uint32_t tall = (uint32_t)p->kernel_h * p->in_c, k = tall * p->kernel_w;
-  const int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
-  if (p->dilation_w == 1) gather(p, rows, column, (n - 1) * p->stride_w + p->kernel_w, 1, bytes);
-  for (uint32_t i = 0; i < n; i++, position += position_step) {
-    if (p->dilation_w == 1) {
-      mote_isa_widen(position, quad_step, 0, bytes + (size_t)i * p->stride_w * tall, k, p->in_zp);
+/* Fills b's strip with the windows of b's pixels from pixel x on, of one row, the first `done` being filled
+ * already. Gathered columns are shared where the dilation is 1. Returns how many pixels it has filled. */
+static uint32_t fill_patches(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b,
+                             const void *const *rows, uint32_t x, uint32_t done, int16_t *strip,
+                             int8_t *bytes) {
+  const int gathered = p->in_c % 4 != 0, shared = gathered && p->dilation_w == 1;
+  const uint32_t n = least(b->pixels - done, p->out_w - x);
+  int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
+  strip += (size_t)done * b->position_step;
+  if (shared) gather(p, rows, column, (n - 1) * p->stride_w + p->kernel_w, 1, bytes);
+  for (uint32_t i = n; i; i--, strip += b->position_step, column += p->stride_w) {
+    if (gathered) {
+      if (!shared) gather(p, rows, column, p->kernel_w, p->dilation_w, bytes);
+      mote_isa_widen(strip, b->quad_step, 0, bytes, column_values(p) * p->kernel_w, p->in_zp);
+      if (shared) bytes += p->stride_w * column_values(p);
     } else {
-      gather(p, rows, column + (int32_t)(i * p->stride_w), p->kernel_w, p->dilation_w, bytes);
-      mote_isa_widen(position, quad_step, 0, bytes, k, p->in_zp);
+      widen_column(p, rows, column, strip, b->quad_step);
     }
+  }
+  return n;
+}
+
+static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
+  static const uint32_t nowhere = 0;
+  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
+  const uint32_t most = patch_pixels(p);
+  uint32_t x = 0;
+  struct mote_conv_block b;
+  b.column_at = &nowhere;
+  b.columns = 1;
+  b.quads = window_values(p) / 4;
+  b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
+  b.values = (const int16_t *)state;
+  b.out = (int8_t *)out;
+  for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= b.pixels) {
+    b.pixels = least(mote_block_of(left), most);
+    b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * b.pixels : 4;
+    for (uint32_t done = 0; done < b.pixels;) {
+      const uint32_t n = fill_patches(p, &b, rows, x, done, (int16_t *)state,
+                                      (int8_t *)state + (size_t)most * b.quads * 8);
+      done += n;
+      x += n;
+      if (x == p->out_w) {
+        x = 0;
+        rows += p->stride_h;
+      }
+    }
+    mote_isa_conv_patch(p, &b);
+    b.out += (size_t)b.pixels * p->out_c;
   }
 }
 
-/* Widens the columns under pixels x .. x + n - 1 of one output row. */
-static void widen_columns(const struct mote_conv2d_s8 *p, const struct layout *l,
-                          const void *const *rows, uint32_t x, uint32_t n, int16_t *strip,
-                          uint32_t position_step, uint32_t quad_step) {
-  const uint32_t wide = (n - 1) * p->stride_w + (uint32_t)(p->kernel_w - 1) * p->dilation_w + 1;
+/* Widens the columns under n pixels from x on. */
+static void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                          uint32_t n, uint32_t phase_step, int16_t *strip, uint32_t position_step,
+                          uint32_t quad_step) {
   int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
   uint32_t phase = 0, index = 0;
-  for (uint32_t c = 0; c < wide; c++, column++) {
-    int16_t *position = strip + (size_t)(phase * l->phase + index) * position_step;
-    const int inside = column >= 0 && column < p->in_w;
-    for (uint32_t i = 0; i < p->kernel_h; i++) {
-      const int8_t *row = inside ? (const int8_t *)rows[i] : NULL;
-      mote_isa_widen(position, quad_step, i * p->in_c,
-                     row ? row + (uint32_t)column * p->in_c : NULL, p->in_c, p->in_zp);
-    }
+  for (uint32_t c = columns_under(p, n); c; c--, column++) {
+    widen_column(p, rows, column, strip + (size_t)(phase * phase_step + index) * position_step,
+                 quad_step);
     if (++phase == p->stride_w) {
       phase = 0;
       index++;
@@ -128,88 +142,33 @@ static void widen_columns(const struct mote_conv2d_s8 *p, const struct layout *l
   }
 }
 
-/* A block that is ready but for its place. */
-static struct mote_conv_job block_for(const struct mote_conv2d_s8 *p, const struct layout *l,
-                                      const uint32_t *column_at) {
-  struct mote_conv_job b;
-  b.output = &p->output;
-  b.params = p;
-  b.weights = (const int8_t *)mote_at(p, p->weights_at);
-  b.weights_step = mote_up4((uint32_t)p->kernel_w * p->kernel_h * p->in_c);
-  b.channels = p->out_c;
-  b.column_at = column_at;
-  b.columns = l->columns;
-  b.quads = l->quads;
-  b.out_step = p->out_c;
-  return b;
-}
-
-static void run_patches(const struct mote_conv2d_s8 *p, const struct layout *l,
-                        const void *const *rows, uint32_t *column_at, int8_t *out) {
-  struct mote_conv_job b = block_for(p, l, column_at);
-  int16_t *strip = (int16_t *)(column_at + 1);
-  int8_t *bytes = (int8_t *)(strip + (size_t)l->pixels * l->quads * 4);
-  const uint32_t total = (uint32_t)p->rows_out * p->out_w;
-  uint32_t x = 0;
-  column_at[0] = 0;
-  for (uint32_t done = 0; done < total; done += b.pixels) {
-    b.pixels = least(block_of(total - done), l->pixels);
-    b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
-    b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * b.pixels : 4;
-    for (uint32_t i = 0, n; i < b.pixels; i += n) {
-      int16_t *position = strip + (size_t)i * b.position_step;
-      n = 1;
-      if (l->gathered) {
-        n = least(b.pixels - i, p->out_w - x);
-        widen_gathered(p, rows, x, n, position, b.position_step, b.quad_step, bytes);
-      } else {
-        widen_whole(p, rows, x, position, b.quad_step);
-      }
-      x += n;
-      if (x == p->out_w) {
-        x = 0;
-        rows += p->stride_h;
-      }
-    }
-    b.values = strip;
-    b.out = out + (size_t)done * p->out_c;
-    mote_isa_conv_patch(&b);
-  }
-}
-
-static void run_shared(const struct mote_conv2d_s8 *p, const struct layout *l,
-                       const void *const *rows, uint32_t *column_at, int8_t *out) {
-  struct mote_conv_job b = block_for(p, l, column_at);
-  int16_t *strip = (int16_t *)(column_at + p->kernel_w);
-  b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
-  b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * l->phase * p->stride_w : 4;
-  for (uint32_t j = 0, c = 0; j < p->kernel_w; j++, c += p->dilation_w)
-    column_at[j] = (c % p->stride_w * l->phase + c / p->stride_w) * b.position_step;
-  for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
-    for (uint32_t x = 0; x < p->out_w; x += l->pixels) {
-      const uint32_t n = least(l->pixels, p->out_w - x);
-      widen_columns(p, l, rows, x, n, strip, b.position_step, b.quad_step);
-      b.values = strip;
-      for (uint32_t done = 0; done < n; done += b.pixels) {
-        b.pixels = block_of(n - done);
-        b.out = out;
-        mote_isa_conv_column(&b);
-        b.values += (size_t)b.pixels * b.position_step;
-        out += (size_t)b.pixels * p->out_c;
-      }
-    }
-  }
-}
-
-static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
-  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
-  const struct layout l = layout_of(p);
-  run_patches(p, &l, rows, (uint32_t *)state, (int8_t *)out);
-}
 static void row_column(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
-  const struct layout l = layout_of(p);
-  run_shared(p, &l, rows, (uint32_t *)state, (int8_t *)out);
+  const uint32_t most = least(p->strip_w, p->out_w), phase = phase_of(p, most);
+  uint32_t *column_at = (uint32_t *)state;
+  int16_t *strip = (int16_t *)(column_at + p->kernel_w);
+  struct mote_conv_block b;
+  b.column_at = column_at;
+  b.columns = p->kernel_w;
+  b.quads = column_values(p) / 4;
+  b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
+  b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * phase * p->stride_w : 4;
+  b.out = (int8_t *)out;
+  for (uint32_t j = 0, c = 0; j < p->kernel_w; j++, c += p->dilation_w)
+    column_at[j] = (c % p->stride_w * phase + c / p->stride_w) * b.position_step;
+  for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
+    for (uint32_t x = 0, n; x < p->out_w; x += n) {
+      n = least(most, p->out_w - x);
+      widen_columns(p, rows, x, n, phase, strip, b.position_step, b.quad_step);
+      b.values = strip;
+      for (uint32_t left = n; left; left -= b.pixels) {
+        b.pixels = mote_block_of(left);
+        mote_isa_conv_column(p, &b);
+        b.values += (size_t)b.pixels * b.position_step;
+        b.out += (size_t)b.pixels * p->out_c;
+      }
+    }
+  }
 }
 
 unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) { return is_shared(p) ? 1 : 0; }
@@ -223,10 +182,18 @@ const struct mote_kernel mote_kernel_conv2d_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__patch = {NULL, row_patch, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__column = {NULL, row_column, NULL};
 
+/* Columns are below 2^24 and windows below 2^32 (mote_conv2d_s8_check), so 64 bits hold every product. */
 size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
-  const struct layout l = layout_of(p);
-  const uint64_t positions = l.shared ? (uint64_t)l.phase * p->stride_w : l.pixels;
-  const uint64_t bytes = 4 * (uint64_t)l.columns + positions * l.quads * 8 + l.bytes;
+  uint64_t bytes;
+  if (is_shared(p)) {
+    const uint64_t positions = (uint64_t)phase_of(p, least(p->strip_w, p->out_w)) * p->stride_w;
+    bytes = 4 * (uint64_t)p->kernel_w + positions * column_values(p) * 2;
+  } else {
+    const uint64_t pixels = patch_pixels(p);
+    const uint64_t more = p->dilation_w == 1 ? (pixels - 1) * p->stride_w : 0;
+    bytes = pixels * window_values(p) * 2;
+    if (p->in_c % 4 != 0) bytes += (more + p->kernel_w) * column_values(p);
+  }
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 

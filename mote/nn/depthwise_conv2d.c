@@ -2,46 +2,6 @@
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
-/* All rows of a call by one of the instruction set's ways. */
-static void rows_by(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, void *state,
-                    void *out, void (*way)(const struct mote_depthwise_job *)) {
-  struct mote_depthwise_job d;
-  d.output = &p->output;
-  d.params = p;
-  d.weights = (const int8_t *)mote_at(p, p->weights_at);
-  d.scratch = (int16_t *)state;
-  d.in_w = p->in_w;
-  d.in_c = p->in_c;
-  d.out_w = p->out_w;
-  d.multiplier = p->multiplier;
-  d.kernel_w = p->kernel_w;
-  d.kernel_h = p->kernel_h;
-  d.stride_w = p->stride_w;
-  d.dilation_w = p->dilation_w;
-  d.pad_left = p->pad_left;
-  d.strip_w = p->strip_w < p->out_w ? p->strip_w : p->out_w;
-  d.in_zp = p->in_zp;
-  d.out = (int8_t *)out;
-  for (uint32_t r = 0; r < p->rows_out; r++) {
-    d.rows = rows;
-    way(&d);
-    d.out += (size_t)p->out_w * p->in_c * p->multiplier;
-    rows += p->stride_h;
-  }
-}
-
-static void row_any(const void *params, const void *const *rows, void *state, void *out) {
-  rows_by((const struct mote_depthwise_conv2d_s8 *)params, rows, state, out, mote_isa_depthwise);
-}
-static void row_3x3(const void *params, const void *const *rows, void *state, void *out) {
-  rows_by((const struct mote_depthwise_conv2d_s8 *)params, rows, state, out,
-          mote_isa_depthwise_3x3);
-}
-static void row_tall(const void *params, const void *const *rows, void *state, void *out) {
-  rows_by((const struct mote_depthwise_conv2d_s8 *)params, rows, state, out,
-          mote_isa_depthwise_tall);
-}
-
 unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p) {
   if (p->in_c < 4) return 0;
   if (p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1) return 1;
@@ -54,16 +14,18 @@ unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p)
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
-  static void (*const rows_of[])(const void *, const void *const *, void *,
-                                 void *) = {row_any, row_3x3, row_tall};
+  static void (*const rows_of[])(const void *, const void *const *, void *, void *) = {
+      mote_isa_depthwise, mote_isa_depthwise_3x3, mote_isa_depthwise_tall};
   rows_of[mote_depthwise_conv2d_s8_form((const struct mote_depthwise_conv2d_s8 *)params)](
       params, rows, state, out);
 }
 
 const struct mote_kernel mote_kernel_depthwise_conv2d_s8 = {NULL, row, NULL};
-const struct mote_kernel mote_kernel_depthwise_conv2d_s8__any = {NULL, row_any, NULL};
-const struct mote_kernel mote_kernel_depthwise_conv2d_s8__3x3 = {NULL, row_3x3, NULL};
-const struct mote_kernel mote_kernel_depthwise_conv2d_s8__tall = {NULL, row_tall, NULL};
+const struct mote_kernel mote_kernel_depthwise_conv2d_s8__any = {NULL, mote_isa_depthwise, NULL};
+const struct mote_kernel mote_kernel_depthwise_conv2d_s8__3x3 = {NULL, mote_isa_depthwise_3x3,
+                                                                 NULL};
+const struct mote_kernel mote_kernel_depthwise_conv2d_s8__tall = {NULL, mote_isa_depthwise_tall,
+                                                                  NULL};
 
 size_t mote_depthwise_conv2d_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
   const uint64_t strip = p->strip_w < p->out_w ? p->strip_w : p->out_w;

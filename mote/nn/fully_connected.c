@@ -4,21 +4,10 @@
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_fully_connected_s8 *p = (const struct mote_fully_connected_s8 *)params;
+  const int8_t *in = (const int8_t *)rows[0];
+  int8_t *to = (int8_t *)out;
   (void)state;
-  struct mote_dense_job d;
-  d.output = &p->output;
-  d.params = p;
-  d.weights = (const int8_t *)mote_at(p, p->weights_at);
-  d.in = (const int8_t *)rows[0];
-  d.out = (int8_t *)out;
-  d.n = p->in_c;
-  d.channels = p->out_c;
-  d.in_zp = p->in_zp;
-  for (uint32_t v = 0; v < p->vectors; v++) {
-    mote_isa_dense(&d);
-    d.in += p->in_c;
-    d.out += p->out_c;
-  }
+  for (uint32_t v = p->vectors; v; v--, in += p->in_c, to += p->out_c) mote_isa_dense(p, in, to);
 }
 
 const struct mote_kernel mote_kernel_fully_connected_s8 = {NULL, row, NULL};

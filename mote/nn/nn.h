@@ -57,63 +57,6 @@ struct mote_bounds {
 int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int32_t *bias,
                       size_t n, uint32_t k, uint32_t *words, int8_t *shift_base);
 
-/* CONV_2D. needs: rows[0] of in_w x in_c; (rows_out - 1) * stride_h + kernel_h pointers, of which output
- * row r of a call takes kernel_h from r * stride_h on (so rows_out > 1 needs a dilation in height of 1).
- *
- * Weights: int8, one block for each output channel in turn; within it kernel column, then kernel row, then
- * input channel (kx slowest, c fastest); each block padded with zeros to a multiple of 4.
- *   weights[oc * round_up_4(kernel_w * kernel_h * in_c) + (kx * kernel_h + ky) * in_c + c]
- *
- * strip_w: output pixels whose windows are widened to int16 in the state at a time; it decides the state.
- * Pixels go through the inner loop in blocks of up to MOTE_CONV_BLOCK, so a multiple of that, or all pixels
- * of a call, is good. Where kernel_w is 1, or in_c is no multiple of 4, the pixels of all rows_out
- * rows count as one run (strip_w up to rows_out * out_w); else a strip lies within one row and neighbouring
- * windows share their columns.
- * alias: with a 1x1 kernel, stride 1, no padding and out_c <= in_c, out may be rows[0] when rows_out is 1.
- * exact: the layout of the weights and the size of the state are the same for every instruction set. */
-#define MOTE_CONV_BLOCK 5
-struct mote_conv2d_s8 {
-  struct mote_output output;
-  int32_t weights_at;
-  uint16_t in_w, in_c, out_w, out_c;
-  uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
-  uint16_t pad_left; /* columns of padding left of the row */
-  uint16_t rows_out; /* output rows made by one call */
-  uint16_t strip_w;
-  int16_t in_zp; /* -128..127 */
-  uint16_t reserved;
-};
-
-/* DEPTHWISE_CONV_2D, any depth multiplier: out_c = in_c * multiplier, channel c * multiplier + m reads c.
- * rows as CONV_2D's.
- *
- * Weights: int8, kernel_w * kernel_h for each output channel in turn, kernel column, then kernel row:
- *   weights[oc * kernel_w * kernel_h + kx * kernel_h + ky]
- * without padding between channels.
- *
- * strip_w: output columns of a row transposed at a time; it decides the state. out_w is best, down to 8 or
- * so costs little.
- * alias: with multiplier 1, stride 1, in_w = out_w and one row a call, out may be rows[0] where one strip takes the
- * whole row or kernel_w is 1: channels are read before they are written, four at a time or fewer. */
-struct mote_depthwise_conv2d_s8 {
-  struct mote_output output;
-  int32_t weights_at;
-  uint16_t in_w, in_c, out_w, multiplier;
-  uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
-  uint16_t pad_left, rows_out, strip_w;
-  int16_t in_zp;
-  uint16_t reserved;
-};
-
-/* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
- * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state. */
-struct mote_fully_connected_s8 {
-  struct mote_output output;
-  int32_t weights_at;
-  uint16_t in_c, out_c, vectors;
-  int16_t in_zp;
-};
-
 /* ADD: rows[0] and rows[1], n elements each. With d[i] = (x[i] - zp[i]) * 2^left_shift:
  *   q = clamp(out_zp + R(R(d[0], 0) + R(d[1], 1), out), low, high),
  * R(x, i) = mote_requantise(x, multiplier[i], shift[i]), shifts -31..0. source: the reference's left_shift is
