@@ -114,6 +114,7 @@ struct made {
 #define KERNEL(stem, params) struct params stem;
 #include "mote/nn/kernels.def"
 #undef KERNEL
+    uint8_t room[1024]; /* for constants behind them */
   } params;
   struct mote_bounds b;
   float *in[MOTE_MAX_EDGES]; /* whole edges: rows * row_bytes, or more where rows overlap */
@@ -773,15 +774,172 @@ static void test_lstm(void **unused) {
   }
 }
 
+/* ---- float activations, int8 weights --------------------------------------------------- */
+/* An edge of one row of random int8. */
+static int8_t *add_weights(struct made *m, size_t n) {
+  const unsigned e = m->b.n_in++;
+  m->b.row_bytes[e] = n;
+  m->b.rows[e] = 1;
+  int8_t *w = room(n);
+  for (size_t i = 0; i < n; i++) w[i] = (int8_t)(draw(255) - 127);
+  m->in[e] = (float *)(void *)w;
+  return w;
+}
+
+/* What a quantised x stands for, by the words of real.h. */
+static void through_int8(const float *x, size_t n, bool asymmetric, float *to) {
+  double low = 0, high = 0;
+  for (size_t i = 0; i < n; i++) {
+    low = fmin(low, (double)x[i]);
+    high = fmax(high, (double)x[i]);
+  }
+  const double scale = low == high ? 1 : asymmetric ? (high - low) / 255 : fmax(high, -low) / 127;
+  const double zp = asymmetric ? fmin(fmax(round(-128 - low / scale), -128), 127) : 0;
+  for (size_t i = 0; i < n; i++) {
+    const double q = round(zp + (double)(x[i] * (1 / (float)scale)));
+    to[i] = (float)(scale * (fmin(fmax(q, asymmetric ? -128 : -127), 127) - zp));
+  }
+}
+
+/* Runs the float32 kernel on what the quantised numbers stand for; the hybrid kernel must agree. */
+static void equals_real(struct made *h, enum mote_kernel_number real, size_t params_bytes,
+                        size_t images, const float *scale, unsigned channels, bool channel_last,
+                        bool asymmetric) {
+  struct made m = *h;
+  m.kernel = real;
+  m.b.params_bytes = params_bytes;
+  m.b.state_bytes = 0;
+  const size_t x = h->b.row_bytes[0] / 4 / images, n = h->b.row_bytes[1];
+  m.in[0] = room(h->b.row_bytes[0]);
+  for (size_t i = 0; i < images; i++)
+    through_int8(h->in[0] + i * x, x, asymmetric, m.in[0] + i * x);
+  m.in[1] = room(n * 4);
+  m.b.row_bytes[1] = n * 4;
+  for (size_t i = 0; i < n; i++)
+    m.in[1][i] = (float)((const int8_t *)h->in[1])[i] *
+                 scale[channel_last ? i % channels : i / (n / channels)];
+  m.out = room(m.b.out_bytes);
+  point(&m);
+  assert_int_equal(check_of(&m), MOTE_OK);
+  run(&m);
+  double most = 0;
+  for (size_t i = 0; i < m.b.out_bytes / 4; i++) most = fmax(most, fabs((double)m.out[i]));
+  for (size_t i = 0; i < m.b.out_bytes / 4; i++) near(h, i, (double)m.out[i], most, 8);
+  free(m.in[0]);
+  free(m.in[1]);
+  free(m.out);
+}
+
+/* Scales of the weights: one, or one for each channel behind the parameters, where they are found at `at`. */
+static struct mote_hybrid draw_scales(struct made *m, size_t params_bytes, unsigned channels,
+                                      float *scale) {
+  struct mote_hybrid h = {0, 0.02f, draw(2)};
+  for (unsigned c = 0; c < channels; c++) scale[c] = h.scale;
+  if (draw(2)) {
+    h.scale_at = (int32_t)((params_bytes + 63) / 64 * 64);
+    for (unsigned c = 0; c < channels; c++) scale[c] = (float)(1 + draw(100)) / 5000;
+    memcpy((uint8_t *)&m->params + h.scale_at, scale, channels * 4);
+    m->b.params_bytes = (size_t)h.scale_at + channels * 4;
+  }
+  return h;
+}
+
+static void test_hybrid_conv2d(void **unused) {
+  (void)unused;
+  for (int i = 0; i < 150; i++) {
+    const bool depthwise = draw(2);
+    struct made m;
+    float scale[64];
+    begin(&m, depthwise ? MOTE_KERNEL_depthwise_conv2d_hybrid : MOTE_KERNEL_conv2d_hybrid,
+          depthwise ? sizeof m.params.depthwise_conv2d_hybrid : sizeof m.params.conv2d_hybrid);
+    /* Both structures begin alike. */
+    struct mote_conv2d_f32 *p = &m.params.conv2d_hybrid.conv;
+    struct mote_window_2d *w = &p->window;
+    *w = draw_window(1);
+    const unsigned per = 1 + draw(3), groups = depthwise ? w->in_c : 1 + draw(2);
+    p->group_c = (uint16_t)per; /* or the multiplier */
+    if (!depthwise) w->in_c = (uint16_t)(groups * per);
+    w->out_c = (uint16_t)(depthwise ? w->in_c * per : groups * (1 + draw(4)));
+    p->bias = (uint16_t)draw(2);
+    p->low = -__FLT_MAX__;
+    p->high = __FLT_MAX__;
+    const size_t taps = (size_t)w->kernel_h * w->kernel_w;
+    add_edge(&m, in_elements(w));
+    add_weights(&m, taps * w->out_c * (depthwise ? 1 : per));
+    if (p->bias) add_edge(&m, w->out_c);
+    finish(&m, out_elements(w), ((size_t)w->in_h * w->in_w * w->in_c + 3) / 4);
+    m.b.state_bytes = (size_t)w->in_h * w->in_w * w->in_c;
+    const struct mote_hybrid h = draw_scales(&m, m.b.params_bytes, w->out_c, scale);
+    if (depthwise)
+      m.params.depthwise_conv2d_hybrid.hybrid = h;
+    else
+      m.params.conv2d_hybrid.hybrid = h;
+    point(&m);
+    check_bounds(&m);
+    run(&m);
+    equals_real(&m, depthwise ? MOTE_KERNEL_depthwise_conv2d_f32 : MOTE_KERNEL_conv2d_f32,
+                sizeof(struct mote_conv2d_f32), w->batches, scale, w->out_c, depthwise,
+                h.asymmetric);
+    hostile(&m);
+    release(&m);
+  }
+}
+
+static void test_hybrid_vectors(void **unused) {
+  (void)unused;
+  for (int i = 0; i < 150; i++) {
+    const bool svdf = draw(2);
+    struct made m;
+    float scale[64];
+    begin(&m, svdf ? MOTE_KERNEL_svdf_hybrid : MOTE_KERNEL_fully_connected_hybrid,
+          svdf ? sizeof m.params.svdf_hybrid : sizeof m.params.fully_connected_hybrid);
+    const unsigned in_c = 1 + draw(30), units = 1 + draw(9), vectors = 1 + draw(3),
+                   rank = 1 + draw(2), memory = 1 + draw(4), bias = draw(2), filters = units * rank;
+    add_edge(&m, vectors * in_c);
+    if (i % 10 == 0) memset(m.in[0], 0, in_c * 4);
+    add_weights(&m, in_c * (svdf ? filters : units));
+    if (svdf) add_edge(&m, filters * memory);
+    if (bias) add_edge(&m, units);
+    struct mote_hybrid h = draw_scales(&m, m.b.params_bytes, svdf ? filters : units, scale);
+    if (svdf) {
+      if (h.scale_at) {
+        release(&m);
+        continue;
+      }
+      m.params.svdf_hybrid =
+          (struct mote_svdf_hybrid){{vectors, in_c, filters, memory, rank, (uint16_t)bias, 0}, h};
+      m.b.writable = (uint16_t)(1u << m.b.n_in);
+      memset(add_edge(&m, vectors * filters * memory), 0, vectors * filters * memory * 4);
+    } else {
+      m.params.fully_connected_hybrid = (struct mote_fully_connected_hybrid){
+          {in_c, units, vectors, bias, -__FLT_MAX__, __FLT_MAX__}, h};
+    }
+    finish(&m, vectors * units, (in_c + 3) / 4);
+    m.b.state_bytes = in_c;
+    point(&m);
+    check_bounds(&m);
+    run(&m);
+    /* The memory moved on by one; for the second opinion it begins anew. */
+    float *state = svdf ? m.in[m.b.n_in - 1] : NULL;
+    if (svdf) memset(state, 0, vectors * filters * memory * 4);
+    equals_real(&m, svdf ? MOTE_KERNEL_svdf_f32 : MOTE_KERNEL_fully_connected_f32,
+                svdf ? sizeof(struct mote_svdf_f32) : sizeof(struct mote_fully_connected_f32),
+                vectors, scale, svdf ? filters : units, false, h.asymmetric);
+    hostile(&m);
+    release(&m);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_accuracy),  cmocka_unit_test(test_exact),
-      cmocka_unit_test(test_fmod),      cmocka_unit_test(test_conv2d),
-      cmocka_unit_test(test_depthwise), cmocka_unit_test(test_transpose_conv),
-      cmocka_unit_test(test_pools),     cmocka_unit_test(test_mean),
-      cmocka_unit_test(test_dense),     cmocka_unit_test(test_batch_matmul),
-      cmocka_unit_test(test_softmax),   cmocka_unit_test(test_svdf),
-      cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_accuracy),       cmocka_unit_test(test_exact),
+      cmocka_unit_test(test_fmod),           cmocka_unit_test(test_conv2d),
+      cmocka_unit_test(test_depthwise),      cmocka_unit_test(test_transpose_conv),
+      cmocka_unit_test(test_pools),          cmocka_unit_test(test_mean),
+      cmocka_unit_test(test_dense),          cmocka_unit_test(test_batch_matmul),
+      cmocka_unit_test(test_softmax),        cmocka_unit_test(test_svdf),
+      cmocka_unit_test(test_lstm),           cmocka_unit_test(test_hybrid_conv2d),
+      cmocka_unit_test(test_hybrid_vectors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

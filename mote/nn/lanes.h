@@ -69,6 +69,10 @@ static inline struct mote_columns mote_map_columns(const struct mote_window_2d *
 void mote_svdf_units_f32(const struct mote_svdf_f32 *p, const float *state, const float *time,
                          const float *bias, float *out);
 
+/* The proof of SVDF's parameters, with feature weights of feature_bytes each. */
+enum mote_status mote_svdf_real_check(const struct mote_svdf_f32 *p, const struct mote_bounds *b,
+                                      uint32_t feature_bytes);
+
 /* Proves the geometry, the rows of input 0 (elements of `bytes`) and the bytes of out (float32). */
 enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mote_bounds *b,
                                 uint32_t bytes);

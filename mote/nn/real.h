@@ -117,4 +117,40 @@ struct mote_lstm_f32 {
   uint32_t time_major;
 };
 
+/* ---- float activations, int8 weights ---------------------------------------------------------------------
+ * Each image (each vector, where there are vectors) is quantised to int8 as it arrives, multiplied in integers, and
+ * scaled back. With the largest magnitude m:
+ *   symmetric   scale m / 127, zero point 0
+ *   asymmetric  scale (max - min) / 255 over a range that holds 0, the zero point the nearest whole number
+ * source: dynamic-range quantisation as TensorFlow Lite's portable kernels define it; rounding halves away from zero.
+ * Operands as those of float32, with int8 weights. needs: at most 65535 products for an output. */
+struct mote_hybrid {
+  int32_t scale_at; /* float[out_c], the weights' scales; 0: one, `scale` */
+  float scale;
+  uint32_t asymmetric;
+};
+
+/* CONV_2D and DEPTHWISE_CONV_2D over whole maps: window.whole is 1. State: one image as int8.
+ *   out = sum * scale[c] * input scale + bias[c], or with one scale sum * (input scale * scale) + bias[c] */
+struct mote_conv2d_hybrid {
+  struct mote_conv2d_f32 conv;
+  struct mote_hybrid hybrid;
+};
+struct mote_depthwise_conv2d_hybrid {
+  struct mote_depthwise_conv2d_f32 conv;
+  struct mote_hybrid hybrid;
+};
+
+/* FULLY_CONNECTED: out = bias[c] + sum * (input scale * scale[c]). State: one vector as int8. */
+struct mote_fully_connected_hybrid {
+  struct mote_fully_connected_f32 dense;
+  struct mote_hybrid hybrid;
+};
+
+/* SVDF: feature weights int8 with one scale; the time weights and the state are float32. State: one vector as int8. */
+struct mote_svdf_hybrid {
+  struct mote_svdf_f32 svdf;
+  struct mote_hybrid hybrid;
+};
+
 #endif

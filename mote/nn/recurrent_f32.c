@@ -70,6 +70,11 @@ size_t mote_svdf_f32_state_bytes(const struct mote_svdf_f32 *p) {
 
 enum mote_status mote_svdf_f32_check(const struct mote_svdf_f32 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  return mote_svdf_real_check(p, b, sizeof(float));
+}
+
+enum mote_status mote_svdf_real_check(const struct mote_svdf_f32 *p, const struct mote_bounds *b,
+                                      uint32_t feature_bytes) {
   if (p->batches == 0 || p->in_c == 0 || p->filters == 0 || p->memory == 0 || p->rank == 0 ||
       p->filters % p->rank || p->bias > 1 || p->activation > MOTE_ACTIVATION_SIGN_BIT)
     return MOTE_ERR_PARAMS;
@@ -77,7 +82,7 @@ enum mote_status mote_svdf_f32_check(const struct mote_svdf_f32 *p, const struct
   const uint32_t state = 3 + (uint32_t)p->bias;
   if (!mote_edge_has(b, state, kept, sizeof(float))) return MOTE_ERR_BOUNDS; /* kept < 2^62 */
   return mote_edge_has(b, 0, (uint64_t)p->batches * p->in_c, sizeof(float)) &&
-                 mote_edge_has(b, 1, (uint64_t)p->filters * p->in_c, sizeof(float)) &&
+                 mote_edge_has(b, 1, (uint64_t)p->filters * p->in_c, feature_bytes) &&
                  mote_edge_has(b, 2, kept, sizeof(float)) &&
                  (!p->bias || mote_edge_has(b, 3, units, sizeof(float))) &&
                  p->batches <= b->row_bytes[state] / sizeof(float) / kept &&

@@ -40,7 +40,7 @@ svdf("int8_state8", "int8", state="int8")
 svdf("int8_state8_one", "int8", state="int8", batch=1, rank=1, inputs=7, act="RELU")
 
 
-def lstm(name, type, batch=2, steps=4, inputs=3, units=4, clip=0.0, time_major=False, n=3, hidden_zp=-5):
+def lstm(name, type, batch=2, steps=4, inputs=3, units=4, clip=0.0, time_major=False, n=3, hidden_zp=-5, cell=-11):
     @case("UNIDIRECTIONAL_SEQUENCE_LSTM", name)
     def build(rng):
         m = Model()
@@ -63,7 +63,7 @@ def lstm(name, type, batch=2, steps=4, inputs=3, units=4, clip=0.0, time_major=F
             r = [m.const(draw(rng, (units, units), "int8", -127, 127), "int8", ws[4 + k], 0) for k in range(4)]
             b = [m.const(rng.integers(-3000, 3000, units) * (1 if type == "int8" else 200), bt, np.float32(xs) * np.float32(ws[k]), 0) for k in range(4)]
             h = m.tensor((batch, units), type, hs, hz, variable=True)
-            c = m.tensor((batch, units), "int16", 2.0 ** -11, 0, variable=True)
+            c = m.tensor((batch, units), "int16", 2.0 ** cell, 0, variable=True)
             y = m.output(shape + (units,), type, hs, hz)
         none = [-1] * 3
         m.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x] + w + r + none + b + [-1, -1] + [h, c] + [-1] * 4, [y],
@@ -75,4 +75,6 @@ for t in ("float32", "int8", "int16"):
     lstm(t, t)
     lstm(f"{t}_time_major", t, time_major=True, batch=3, steps=2)
     lstm(f"{t}_clip", t, batch=1, steps=5, clip=0.6)
+lstm("int8_fine_cell", "int8", cell=-13)
+lstm("int16_fine_cell", "int16", cell=-13)
 lstm("int8_zero_point", "int8", batch=1, steps=3, hidden_zp=21)

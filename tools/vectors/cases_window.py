@@ -42,7 +42,7 @@ def io(type, depth):
 
 
 def conv(op, name, type="int8", wtype=None, shape=(1, 7, 6, 3), out_c=5, kernel=(3, 3), stride=(1, 1), dilation=(1, 1),
-         padding="SAME", act="NONE", per_channel=True, btype="auto", multiplier=1, const_in=False):
+         padding="SAME", act="NONE", per_channel=True, btype="auto", multiplier=1, groups=1):
     wtype = wtype or ("float32" if type == "float32" else "int8")
     if btype == "auto":
         btype = {"float32": "float32", "int8": "int32", "int16": "int64"}[type]
@@ -53,9 +53,9 @@ def conv(op, name, type="int8", wtype=None, shape=(1, 7, 6, 3), out_c=5, kernel=
         n, h, w, c = shape
         depthwise = op == "DEPTHWISE_CONV_2D"
         oc = c * multiplier if depthwise else out_c
-        qi, qo = io(type, kernel[0] * kernel[1] * (1 if depthwise else c))
+        qi, qo = io(type, kernel[0] * kernel[1] * (1 if depthwise else c // groups))
         x = m.input(shape, type, *qi)
-        ws = (1, *kernel, oc) if depthwise else (oc, *kernel, c)
+        ws = (1, *kernel, oc) if depthwise else (oc, *kernel, c // groups)
         k, s = weights(rng, m, ws, wtype, 3 if depthwise else 0, per_channel)
         b = bias(rng, m, oc, btype, qi[0], s, wtype)
         o = (n, out_size(h, kernel[0], stride[0], dilation[0], padding), out_size(w, kernel[1], stride[1], dilation[1], padding), oc)
@@ -81,6 +81,8 @@ for op, extra in (("CONV_2D", {}), ("DEPTHWISE_CONV_2D", {"multiplier": 2})):
     conv(op, "int8_int4_weights_odd", wtype="int4", shape=(1, 5, 5, 3), kernel=(3, 3), out_c=3, stride=(2, 2), act="RELU")
     conv(op, "int8_tall", shape=(1, 12, 1, 5), kernel=(7, 1), out_c=3, padding="VALID")
     conv(op, "int8_1d", shape=(1, 1, 13, 4), kernel=(1, 5), stride=(1, 2), out_c=3)
+for t in ("float32", "int8", "int16"):
+    conv("CONV_2D", f"{t}_grouped", t, shape=(1, 5, 6, 6), out_c=4, groups=2, act="RELU")
 conv("CONV_2D", "int16_int32_bias", "int16", btype="int32")
 conv("DEPTHWISE_CONV_2D", "int8_multiplier", shape=(1, 6, 5, 3), multiplier=3)
 conv("DEPTHWISE_CONV_2D", "float32_multiplier", "float32", shape=(1, 6, 5, 3), multiplier=3)
