@@ -44,7 +44,10 @@ struct shared {
   struct err err;
   struct model_bytes now; /* the model that is on its way */
   uint64_t cases, taken, ran, slow;
-  int pool; /* how many */
+  int pool; /* models to change */
+  int begins,
+      tried; /* of these: those to begin from, and of them those that went the way themselves */
+  uint8_t planned[POOL];
   uint64_t covered;
   uint8_t map[MAP_BYTES];          /* edges that were seen */
   uint64_t signatures[SIGNATURES]; /* open addressing; 0: free */
@@ -92,11 +95,12 @@ static bool novel(uint64_t signature) {
 
 /* ---- models to begin from --------------------------------------------------------------------- */
 
-static void add_model(const uint8_t *bytes, size_t n) {
+static void add_model(const uint8_t *bytes, size_t n, bool planned) {
   if (n < 8 || n > MOST_BYTES) return;
   const int at = shared->pool < POOL ? shared->pool++ : (int)(shared->cases % POOL);
   shared->models[at].n = n;
   memcpy(shared->models[at].bytes, bytes, n);
+  shared->planned[at] = planned;
 }
 
 /* Calls use(path, bytes, n) for every .tflite below dir, in sorted order. Returns how many there were. */
@@ -150,7 +154,9 @@ static void mutant(struct rng *r, uint64_t number) {
   static struct model_bytes m;
   rng_seed(r, rng_mix(number));
   const uint32_t pool = (uint32_t)shared->pool, late = pool > 64 ? 64 : pool;
-  const uint32_t from = rng_below(r, 3) ? rng_below(r, pool) : pool - 1 - rng_below(r, late);
+  uint32_t from = rng_below(r, 3) ? rng_below(r, pool) : pool - 1 - rng_below(r, late);
+  /* Rather one that was planned than one that was refused. */
+  for (int i = 0; i < 4 && !shared->planned[from]; i++) from = rng_below(r, pool);
   m.n = shared->models[from].n;
   memcpy(m.bytes, shared->models[from].bytes, m.n);
   flat_mutate(r, m.bytes, m.n, &sites);
@@ -167,6 +173,21 @@ static void out_of_time(int number) {
   _exit(END_SLOW);
 }
 
+/* A model to begin from, while there are some that were not tried, else a mutant. false: it broke its word. */
+static bool search_on(uint64_t seed) {
+  static struct model_bytes m;
+  struct rng r;
+  const int begin = shared->tried < shared->begins ? shared->tried++ : -1;
+  if (begin < 0) mutant(&r, seed + shared->cases);
+  m = begin < 0 ? shared->now : shared->models[begin];
+  const bool kept = go(m.bytes, m.n), is_new = novel(shared->live.signature);
+  if (begin >= 0)
+    shared->planned[begin] = shared->live.taken;
+  else if (is_new)
+    add_model(m.bytes, m.n, shared->live.taken);
+  return kept;
+}
+
 /* The child: until something ends it. */
 static _Noreturn void search(uint64_t seed, const char *log, double until) {
   const int file = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -174,15 +195,9 @@ static _Noreturn void search(uint64_t seed, const char *log, double until) {
   signal(SIGPROF, out_of_time);
   for (;;) {
     struct timespec now;
-    struct rng r;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if ((double)now.tv_sec >= until) _exit(0);
-    mutant(&r, seed + shared->cases);
-    static struct model_bytes m;
-    m = shared->now;
-    const bool kept = go(m.bytes, m.n);
-    if (novel(shared->live.signature)) add_model(m.bytes, m.n);
-    if (!kept) _exit(END_BROKEN);
+    if (!search_on(seed)) _exit(END_BROKEN);
   }
 }
 
@@ -239,7 +254,7 @@ static void keep_finding(struct arena *a, struct findings *f, const char *out, c
 
 static bool use_seed(const char *path, const uint8_t *bytes, size_t n) {
   (void)path;
-  add_model(bytes, n);
+  add_model(bytes, n, false);
   return true;
 }
 
@@ -260,7 +275,8 @@ static int campaign(int seconds, const char *out, const char *more) {
     fprintf(stderr, "no model to begin from: run from Mote's own folder\n");
     return 2;
   }
-  printf("%d models to begin from, %d s\n", shared->pool, seconds);
+  shared->begins = shared->pool;
+  printf("%d models to begin from, %d s\n", shared->begins, seconds);
   clock_gettime(CLOCK_MONOTONIC, &now);
   const double until = (double)now.tv_sec + seconds;
   while ((double)now.tv_sec < until) {
@@ -315,14 +331,20 @@ static void golden_models_go_all_the_way(void **state) {
   assert_true(shared->ran > 0);
 }
 
+static bool use_tried_seed(const char *path, const uint8_t *bytes, size_t n) {
+  const bool kept = keeps_its_word(path, bytes, n);
+  add_model(bytes, n, shared->live.taken);
+  return kept;
+}
+
 static void mutants_are_taken_or_refused(void **state) {
   (void)state;
   const char *cases = getenv("MOTE_FUZZ_CASES");
   const long count = cases ? strtol(cases, NULL, 10) : 3000;
   static struct model_bytes m;
   shared->pool = 0;
+  if (!each_model("test/golden", use_tried_seed)) skip();
   shared->taken = 0;
-  if (!each_model("test/golden", use_seed)) skip();
   for (long i = 0; i < count; i++) {
     struct rng r;
     mutant(&r, (uint64_t)i);

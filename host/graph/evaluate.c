@@ -311,7 +311,17 @@ bool graph_can_evaluate(const struct graph *g) {
 
 bool graph_evaluate(const struct graph *g, const void *const *inputs, struct arena *a,
                     const void **values, struct err *e) {
-  for (int t = 0; t < g->n_tensors; t++) values[t] = g->tensors[t].data;
+  for (int t = 0; t < g->n_tensors; t++) {
+    const struct graph_tensor *x = &g->tensors[t];
+    values[t] = x->data;
+    if (!x->is_state || x->data) continue;
+    if (graph_bytes(x) + 4096 > arena_left(a)) {
+      err_file(e, g->name);
+      return err_set(e, "evaluating needs %zu bytes for tensor %d, %zu are left", graph_bytes(x), t,
+                     arena_left(a));
+    }
+    values[t] = arena_alloc(a, graph_bytes(x), 1); /* a variable that begins at zero */
+  }
   for (int i = 0; i < g->n_inputs; i++) values[g->inputs[i]] = inputs[i];
   for (int i = 0; i < g->n_nodes; i++) {
     const struct graph_node *n = &g->nodes[i];

@@ -266,7 +266,7 @@ static int64_t flat_value(const struct flat_sites *s, struct rng *r, const struc
     switch (rng_below(r, 4)) {
     case 0: return now + (int64_t)rng_below(r, 5) - 2;
     case 1: return rng_below(r, 12);
-    case 2: return now * (1 + (int64_t)rng_below(r, 64));
+    case 2: return (int64_t)((uint64_t)now * (1 + rng_below(r, 64)));
     default: return flat_extreme(r);
     }
   }
