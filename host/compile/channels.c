@@ -3,8 +3,9 @@
  * A channel (an index of a tensor's last axis) may go where it is constant for any input (ranges.c) and every
  * reader can take the constant, or where no reader looks at it:
  *
- *   CONV_2D, FULLY_CONNECTED  take a constant k as w * (k - zp) in their bias, where the weight meets the input at
- *                             every output; behind padding only where that is nothing (w = 0 or k = zp)
+ *   CONV_2D, FULLY_CONNECTED  take a constant k as w * (k - zp) in their bias; behind padding, where the weight does
+ *                             not meet the input at every output, one bias for each set of taps that
+ *                             lies inside, where that takes less room than it saves
  *   DEPTHWISE, ADD, pools, MEAN, PAD, RESHAPE   have no place for a constant: their channels stand and fall with
  *                             those of their inputs, so these form one class
  *   SOFTMAX, inputs, outputs and states of the model, and whatever is not of the int8 core    keep all
@@ -149,9 +150,24 @@ struct reader {
   const struct graph_node *n;
   struct weighted w;
   struct window window;
+  bool borders;        /* may have a bias for each set of taps inside */
   int view;            /* input i is channel i % view, or one that has the same fate */
   struct range *range; /* [depth] */
 };
+
+/* Whether a bias for each set of taps inside is worth it: constant inputs that are not the zero point save their
+ * weights, and the sets cost a convolution's parameters and biases of two bytes each. */
+static bool borders_pay(const struct reader *d) {
+  const struct weighted *w = &d->w;
+  const int64_t sets = (int64_t)d->window.n_rows * d->window.n_columns;
+  int64_t constants = 0;
+  if (sets == 1 || w->kernel_h > MOTE_BORDERS_MOST_ROWS || d->n->op != MOTE_OP_CONV_2D)
+    return false;
+  for (int i = 0; i < w->depth; i++)
+    constants += is_constant(d->range[i]) && d->range[i].low != w->zp;
+  return constants * w->kernel_h * w->kernel_w * w->out_c >
+         sets * (2 * w->out_c + (int64_t)sizeof(struct mote_conv2d_s8));
+}
 
 static bool reader_of(const struct removal *r, const struct graph_node *n, struct reader *out) {
   if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_FULLY_CONNECTED) return false;
@@ -162,6 +178,7 @@ static bool reader_of(const struct removal *r, const struct graph_node *n, struc
   out->view = greatest_common_divisor(channels, out->w.depth);
   out->range = ARENA_ARRAY(r->arena, struct range, out->w.depth);
   ranges_view(&r->known.range[r->known.first[x]], channels, out->w.depth, out->range);
+  out->borders = borders_pay(out);
   return true;
 }
 
@@ -172,11 +189,12 @@ static bool takes(const struct reader *d, int o, int i) {
   const bool nothing = is_constant(x) && x.low == w->zp;
   for (int ky = 0; ky < w->kernel_h && !nothing; ky++)
     for (int kx = 0; kx < w->kernel_w; kx++) {
-      const struct span rows = d->window.every_row, columns = d->window.every_column;
+      const struct graph_span rows = d->window.every_row, columns = d->window.every_column;
       const bool always =
           ky >= rows.first && ky < rows.end && kx >= columns.first && kx < columns.end;
       const int tap = ky * w->kernel_w + kx;
-      if (w->weights[o * w->per_out + tap * w->per_tap + i] != 0 && !(is_constant(x) && always))
+      if (w->weights[o * w->per_out + tap * w->per_tap + i] != 0 &&
+          !(is_constant(x) && (always || d->borders)))
         return false;
     }
   return true;
@@ -341,16 +359,33 @@ static int32_t constant_bias(const struct removal *r, struct cut *t, int i) {
   return sum;
 }
 
-/* What the removed inputs add to the sum of output o, always. */
-static int64_t taken_sum(const struct removal *r, const struct reader *d, int o) {
+/* What the removed inputs add to the sum of output o through the taps of these rows and columns. */
+static int64_t taken_sum(const struct removal *r, const struct reader *d, int o,
+                         struct graph_span rows, struct graph_span columns) {
   const struct weighted *w = &d->w;
   int64_t sum = 0;
   for (int i = 0; i < w->depth; i++) {
     if (is_needed(r, d->n->in[0], i % d->view)) continue;
-    for (int tap = 0; tap < w->kernel_h * w->kernel_w; tap++)
-      sum += w->weights[o * w->per_out + tap * w->per_tap + i] * (d->range[i].low - w->zp);
+    for (int ky = rows.first; ky < rows.end; ky++)
+      for (int kx = columns.first; kx < columns.end; kx++) {
+        const int tap = ky * w->kernel_w + kx;
+        sum += w->weights[o * w->per_out + tap * w->per_tap + i] * (d->range[i].low - w->zp);
+      }
   }
   return sum;
+}
+
+/* Whether the sets of taps make a difference to what the removed inputs are worth. */
+static bool borders_differ(const struct removal *r, const struct reader *d, const struct cut *t) {
+  for (int i = 0; i < t->out.n; i++) {
+    if (t->constant[i]) continue;
+    const int64_t first = taken_sum(r, d, t->out.at[i], d->window.rows[0], d->window.columns[0]);
+    for (int y = 0; y < d->window.n_rows; y++)
+      for (int x = 0; x < d->window.n_columns; x++)
+        if (taken_sum(r, d, t->out.at[i], d->window.rows[y], d->window.columns[x]) != first)
+          return true;
+  }
+  return false;
 }
 
 static struct graph_quant cut_quant(const struct removal *r, const struct graph_quant *q,
@@ -365,20 +400,26 @@ static struct graph_quant cut_quant(const struct removal *r, const struct graph_
   return (struct graph_quant){.count = t->out.n, .axis = q->axis, .scale = scale, .zp = zp};
 }
 
-/* Biases of the outputs that stay, with what their removed inputs were worth; -1: none, as before. */
+/* Biases of the outputs that stay, with what their removed inputs were worth; -1: none, as before. One for each set of
+ * taps inside where that differs: [rows][columns][outputs]. */
 static int cut_bias(const struct removal *r, struct graph *c, struct cut *t) {
   struct graph_tensor bias = {.name = "bias", .type = MOTE_INT32};
   struct reader d;
-  const bool dense = reader_of(r, t->n, &d);
+  const bool dense = reader_of(r, t->n, &d), borders = dense && borders_differ(r, &d, t);
+  const int rows = borders ? d.window.n_rows : 1, columns = borders ? d.window.n_columns : 1;
   const int32_t *before = t->w.bias;
-  int32_t *data = ARENA_ARRAY(r->arena, int32_t, t->out.n);
+  int32_t *data = ARENA_ARRAY(r->arena, int32_t, (int64_t)rows * columns * t->out.n);
   bool any = before != NULL;
-  for (int i = 0; i < t->out.n; i++) {
-    const int o = t->out.at[i];
+  for (int i = 0; i < rows * columns * t->out.n; i++) {
+    const int k = i % t->out.n, o = t->out.at[k];
     /* Within int32: graph_check has bounded |bias| + sum of |w| * |x - zp| for all x. */
-    data[i] = t->constant[i]
-                  ? constant_bias(r, t, i)
-                  : (int32_t)((before != NULL ? before[o] : 0) + (dense ? taken_sum(r, &d, o) : 0));
+    if (t->constant[k])
+      data[i] = constant_bias(r, t, k);
+    else
+      data[i] = (int32_t)((before != NULL ? before[o] : 0) +
+                          (dense ? taken_sum(r, &d, o, d.window.rows[i / t->out.n / columns],
+                                             d.window.columns[i / t->out.n % columns])
+                                 : 0));
     any = any || data[i] != 0;
   }
   if (!any) return -1;
@@ -386,8 +427,11 @@ static int cut_bias(const struct removal *r, struct graph *c, struct cut *t) {
     bias = r->g->tensors[t->n->in[2]];
     bias.quant = cut_quant(r, &bias.quant, t);
   }
-  bias.rank = 1;
-  bias.dims[0] = t->out.n;
+  bias.rank = borders ? 3 : 1;
+  bias.dims[0] = borders ? rows : t->out.n;
+  bias.dims[1] = columns;
+  bias.dims[2] = t->out.n;
+  if (borders && bias.quant.count > 1) bias.quant.axis = 2;
   bias.data = data;
   return graph_add_tensor(c, &bias);
 }

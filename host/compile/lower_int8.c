@@ -1,6 +1,8 @@
 /* lower: recipes of the int8 core. See lower.c and private.h. */
 #include "host/compile/private.h"
 
+#include <string.h>
+
 static int32_t dim(const struct graph_tensor *t, int axis_from_end) {
   return axis_from_end < t->rank ? t->dims[t->rank - 1 - axis_from_end] : 1;
 }
@@ -50,8 +52,8 @@ static void choose_strip(struct mote_conv2d_s8 *p, int64_t pixels, struct form *
   }
 }
 
-static bool build_conv(const struct graph *g, const struct work *work, bool flat, struct form *f,
-                       struct err *e) {
+bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                      struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   const struct graph_attrs *a = &n->attrs;
@@ -95,6 +97,66 @@ static bool build_conv(const struct graph *g, const struct work *work, bool flat
     f->reach[0] = EACH_ROW;
   else
     set_window(n, w->dims[1], f);
+  return true;
+}
+
+/* ---- a bias for each set of taps inside ---- */
+int lower_runs(const struct graph *g, const struct graph_node *n, struct arena *a,
+               struct lower_run **runs) {
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  const struct graph_attrs *at = &n->attrs;
+  struct graph_span last = {-1, -1};
+  int count = 0;
+  *runs = ARENA_ARRAY(a, struct lower_run, 2 * w->dims[2] + 2);
+  for (int o = 0; o < y->dims[2]; o++) {
+    const struct graph_span s =
+        graph_window_span(x->dims[2], o, w->dims[2], at->stride_w, at->dilation_w, at->pad_left);
+    if (s.first != last.first || s.end != last.end) {
+      const int64_t left = (int64_t)o * at->stride_w - at->pad_left;
+      (*runs)[count++] = (struct lower_run){o, 0, left > 0 ? (int)left : 0};
+    }
+    (*runs)[count - 1].n++;
+    last = s;
+  }
+  return count;
+}
+
+struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
+                                     const struct lower_run *run) {
+  struct mote_conv2d_s8 conv = *whole;
+  const int64_t left = (int64_t)run->out * whole->stride_w - whole->pad_left;
+  conv.out_w = (uint16_t)run->n;
+  conv.in_w = (uint16_t)(whole->in_w - run->skip);
+  conv.pad_left = (uint16_t)(left < 0 ? -left : 0);
+  return conv;
+}
+
+static bool build_borders(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                          struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *bias = input(g, n, 2);
+  struct mote_conv2d_borders_s8 *p = &f->params.conv2d_borders_s8;
+  struct form *whole = ARENA_NEW(g->arena, struct form);
+  struct lower_run *runs;
+  if (flat || !lower_whole_conv(g, work, false, whole, e)) return false;
+  const struct mote_conv2d_s8 conv = whole->params.conv2d_s8;
+  const size_t params_bytes = f->params_bytes;
+  *f = *whole;
+  f->params_bytes = params_bytes;
+  f->state_bytes = 0;
+  f->alias[0] = false;
+  memset(&f->params, 0, sizeof f->params);
+  p->n_rows = (uint16_t)bias->dims[0];
+  p->n_columns = (uint16_t)bias->dims[1];
+  p->kernel_h = conv.kernel_h;
+  p->in_c = conv.in_c;
+  const int n_runs = lower_runs(g, n, g->arena, &runs);
+  for (int i = 0; i < n_runs; i++) {
+    const struct mote_conv2d_s8 part = lower_run_conv(&conv, &runs[i]);
+    const size_t bytes = mote_conv2d_s8_state_bytes(&part);
+    if (bytes > f->state_bytes) f->state_bytes = bytes;
+  }
+  f->instructions += (int64_t)f->calls * (n_runs - 1) * 200; /* set-up of a run, as a call's */
   return true;
 }
 
@@ -343,6 +405,12 @@ static bool takes_core(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes));
 }
 
+/* One bias for each channel and set of taps inside: what a pass has made of constant inputs behind padding. */
+static bool takes_borders(const struct graph *g, const struct graph_node *n) {
+  return takes_core(g, n) && n->in[2] >= 0 &&
+         graph_elements(input(g, n, 2)) != output(g, n)->dims[3];
+}
+
 static bool takes_sum(const struct graph *g, const struct graph_node *n) {
   return takes_int8(g, n) && is_int8(input(g, n, 1)) &&
          graph_same_shape(input(g, n, 0), input(g, n, 1));
@@ -371,9 +439,15 @@ static bool build_copy(const struct graph *g, const struct work *work, bool flat
 #define WEIGHTS (1u << 1 | 1u << 2)
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
+     .kernel = MOTE_KERNEL_conv2d_borders_s8,
+     .takes = takes_borders,
+     .build = build_borders,
+     .pack = params_pack_borders,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_s8,
      .takes = takes_core,
-     .build = build_conv,
+     .build = lower_whole_conv,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,

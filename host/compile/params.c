@@ -145,6 +145,86 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   return true;
 }
 
+/* The largest bias of each channel, which decides whether the short requantisation is exact for all sets. */
+static void largest_biases(const struct graph_tensor *bias, int32_t *largest, size_t channels) {
+  const int32_t *b = bias->data;
+  for (int64_t i = 0; i < graph_elements(bias); i++) {
+    int32_t *most = &largest[(size_t)i % channels];
+    if (b[i] == INT32_MIN || (b[i] < 0 ? -b[i] : b[i]) > (*most < 0 ? -*most : *most)) *most = b[i];
+  }
+}
+
+/* Biases of all sets, each set padded to 4 bytes. Returns the bytes of one. */
+static size_t pack_border_biases(const struct graph_tensor *bias, size_t channels,
+                                 struct packed *out, struct mote_output *o) {
+  const int32_t *b = bias->data;
+  const size_t sets = (size_t)graph_elements(bias) / channels;
+  bool narrow = true;
+  for (size_t i = 0; i < sets * channels; i++)
+    narrow = narrow && b[i] >= INT16_MIN && b[i] <= INT16_MAX;
+  o->bias_bytes = narrow ? 2 : 4;
+  const size_t step = round4(channels * o->bias_bytes);
+  uint8_t *to = packed_add(out, "bias", narrow ? MOTE_INT16 : MOTE_INT32,
+                           sets * step / o->bias_bytes, &o->bias_at);
+  for (size_t i = 0; i < sets * channels; i++) {
+    const int16_t half = (int16_t)b[i];
+    memcpy(to + i / channels * step + i % channels * o->bias_bytes,
+           narrow ? (const void *)&half : &b[i], o->bias_bytes);
+  }
+  return step;
+}
+
+/* The sets of rows and the columns that the runs leave out. */
+static void pack_border_axes(const struct graph *g, const struct graph_node *n,
+                             const struct lower_run *runs, int n_runs,
+                             struct mote_conv2d_borders_s8 *p, struct packed *out) {
+  const struct graph_tensor *x = &g->tensors[n->in[0]], *w = &g->tensors[n->in[1]],
+                            *y = &g->tensors[n->out[0]];
+  struct graph_span *spans = ARENA_ARRAY(out->arena, struct graph_span, 2 * w->dims[1] + 2);
+  const int n_rows = graph_window_spans(x->dims[1], y->dims[1], w->dims[1], n->attrs.stride_h,
+                                        n->attrs.dilation_h, n->attrs.pad_top, spans);
+  uint16_t *rows = packed_add(out, "rows", MOTE_INT16, 2 * (size_t)n_rows, &p->rows_at);
+  for (int i = 0; i < n_rows; i++) {
+    rows[2 * i] = (uint16_t)spans[i].first;
+    rows[2 * i + 1] = (uint16_t)spans[i].end;
+  }
+  uint16_t *columns = packed_add(out, "columns", MOTE_INT16, (size_t)n_runs, &p->columns_at);
+  for (int i = 0; i < n_runs; i++) columns[i] = (uint16_t)runs[i].skip;
+}
+
+bool params_pack_borders(const struct program *p, const struct work *w, union kernel_params *params,
+                         struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[w->node];
+  struct mote_conv2d_borders_s8 *b = &params->conv2d_borders_s8;
+  const struct graph_tensor *bias = &g->tensors[n->in[2]];
+  struct form *whole = ARENA_NEW(out->arena, struct form);
+  struct lower_run *runs;
+  if (!lower_whole_conv(g, w, false, whole, e)) return false;
+  struct mote_conv2d_s8 conv = whole->params.conv2d_s8;
+  const int n_runs = lower_runs(g, n, out->arena, &runs);
+  const size_t convs = (size_t)b->n_rows * b->n_columns;
+  /* Offsets only point ahead: the convolutions come first, and are filled in when all else has its place. */
+  packed_add(out, "convs", MOTE_UINT32, convs * sizeof conv / 4, &b->convs_at);
+  pack_border_axes(g, n, runs, n_runs, b, out);
+  struct dense d = dense_of(g, n);
+  int32_t *largest = ARENA_ARRAY(out->arena, int32_t, d.channels);
+  largest_biases(bias, largest, d.channels);
+  d.bias = largest;
+  pack_requant(g, w->node, &d, out, &conv.output);
+  const size_t step = pack_border_biases(bias, d.channels, out, &conv.output);
+  conv.weights_at = pack_conv(&g->tensors[n->in[1]], out);
+  for (size_t i = 0; i < convs; i++) {
+    struct mote_conv2d_s8 one = lower_run_conv(&conv, &runs[i % b->n_columns]);
+    const int32_t here = b->convs_at + (int32_t)(i * sizeof one);
+    one.weights_at -= here;
+    one.output.requant_at -= here;
+    one.output.bias_at += (int32_t)(i * step) - here;
+    memcpy(out->bytes + here, &one, sizeof one);
+  }
+  return true;
+}
+
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e) {
   union kernel_params params = f->params;

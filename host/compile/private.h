@@ -72,13 +72,10 @@ struct finish {
 };
 struct finish finish_of(const struct graph *g, int node, int channel);
 int16_t finish_sum(const struct finish *f, int64_t sum);
-struct span {
-  int first, end;
-};
 /* The sets of taps that lie inside the input at some output, rows and columns apart; `every`: at all outputs. */
 struct window {
   int n_rows, n_columns;
-  struct span *rows, *columns, every_row, every_column;
+  struct graph_span *rows, *columns, every_row, every_column;
 };
 void window_of(const struct graph *g, const struct graph_node *n, const struct weighted *w,
                struct arena *a, struct window *out);
@@ -209,7 +206,20 @@ extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_sequence;
 extern const struct lower_family lower_signal;
-pack_form params_pack_int8;
+pack_form params_pack_int8, params_pack_borders;
+/* Runs of pixels along a row whose windows have the same taps inside (conv2d_borders_s8). */
+struct lower_run {
+  int out, n; /* output columns out .. out + n - 1 */
+  int skip;   /* columns of the input left of what the run sees */
+};
+/* The runs of a CONV_2D, in an array of the arena. */
+int lower_runs(const struct graph *g, const struct graph_node *n, struct arena *a,
+               struct lower_run **runs);
+/* The form of a CONV_2D as if its bias were one for each channel. */
+build_form lower_whole_conv;
+/* The convolution of one run, from that of the whole row. */
+struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
+                                     const struct lower_run *run);
 
 /* Rows of a tensor: those of an image or sequence, else one. */
 struct rows_of rows_of_tensor(const struct graph_tensor *t);

@@ -51,46 +51,26 @@ bool weighted_of(const struct graph *g, const struct graph_node *n, struct weigh
 
 /* ---- border classes ----------------------------------------------------------------- */
 
-static int steps_to(int64_t distance, int dilation, int most) {
-  if (distance <= 0) return 0;
-  const int64_t k = (distance + dilation - 1) / dilation;
-  return k < most ? (int)k : most;
-}
-
-/* The taps [first, end) that lie inside, for each output along one axis; equal neighbours once. Both ends
- * never grow along the axis, so equal sets are neighbours and there are at most 2 * kernel + 1. */
-static int axis_spans(int in, int out, int kernel, int stride, int dilation, int before,
-                      struct span *spans) {
-  int count = 0;
-  for (int o = 0; o < out; o++) {
-    const int64_t outside = before - (int64_t)o * stride;
-    const struct span s = {steps_to(outside, dilation, kernel),
-                           steps_to(outside + in, dilation, kernel)};
-    if (count == 0 || s.first != spans[count - 1].first || s.end != spans[count - 1].end)
-      spans[count++] = s;
-  }
-  return count;
-}
-
 void window_of(const struct graph *g, const struct graph_node *n, const struct weighted *w,
                struct arena *a, struct window *out) {
   const struct graph_tensor *x = &g->tensors[n->in[0]], *y = &g->tensors[n->out[0]];
   const struct graph_attrs *at = &n->attrs;
   memset(out, 0, sizeof *out);
   if (n->op == MOTE_OP_FULLY_CONNECTED) {
-    out->rows = out->columns = ARENA_NEW(a, struct span);
-    *out->rows = (struct span){0, 1};
+    out->rows = out->columns = ARENA_NEW(a, struct graph_span);
+    *out->rows = (struct graph_span){0, 1};
     out->n_rows = out->n_columns = 1;
   } else {
-    out->rows = ARENA_ARRAY(a, struct span, 2 * w->kernel_h + 2);
-    out->columns = ARENA_ARRAY(a, struct span, 2 * w->kernel_w + 2);
-    out->n_rows = axis_spans(x->dims[1], y->dims[1], w->kernel_h, at->stride_h, at->dilation_h,
-                             at->pad_top, out->rows);
-    out->n_columns = axis_spans(x->dims[2], y->dims[2], w->kernel_w, at->stride_w, at->dilation_w,
-                                at->pad_left, out->columns);
+    out->rows = ARENA_ARRAY(a, struct graph_span, 2 * w->kernel_h + 2);
+    out->columns = ARENA_ARRAY(a, struct graph_span, 2 * w->kernel_w + 2);
+    out->n_rows = graph_window_spans(x->dims[1], y->dims[1], w->kernel_h, at->stride_h,
+                                     at->dilation_h, at->pad_top, out->rows);
+    out->n_columns = graph_window_spans(x->dims[2], y->dims[2], w->kernel_w, at->stride_w,
+                                        at->dilation_w, at->pad_left, out->columns);
   }
-  out->every_row = (struct span){out->rows[0].first, out->rows[out->n_rows - 1].end};
-  out->every_column = (struct span){out->columns[0].first, out->columns[out->n_columns - 1].end};
+  out->every_row = (struct graph_span){out->rows[0].first, out->rows[out->n_rows - 1].end};
+  out->every_column =
+      (struct graph_span){out->columns[0].first, out->columns[out->n_columns - 1].end};
 }
 
 /* ---- sums ------------------------------------------------------------------------------ */
@@ -127,8 +107,8 @@ static void fill_table(const struct weighted *w, const struct range *x, int o, s
     }
 }
 
-static struct sum class_sum(const struct weighted *w, const struct sum *table, struct span rows,
-                            struct span columns) {
+static struct sum class_sum(const struct weighted *w, const struct sum *table,
+                            struct graph_span rows, struct graph_span columns) {
   const int n = w->kernel_w + 1;
   struct sum s = table[rows.end * n + columns.end];
   s = sum_add(s, table[rows.first * n + columns.end], -1);

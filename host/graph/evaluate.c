@@ -61,16 +61,42 @@ static int32_t window_sum(const struct eval *v, int n, int oy, int ox, int c0, i
   return sum;
 }
 
+/* Which set of taps lies inside at an output along one axis (graph_window_spans). */
+static int border_class(int in, int o, int kernel, int stride, int dilation, int before) {
+  int class = 0;
+  for (int i = 1; i <= o; i++) {
+    const struct graph_span a = graph_window_span(in, i - 1, kernel, stride, dilation, before),
+                            b = graph_window_span(in, i, kernel, stride, dilation, before);
+    class += a.first != b.first || a.end != b.end;
+  }
+  return class;
+}
+
+/* The biases of an output pixel where there are some for each set of taps inside. */
+static const int32_t *border_bias(const struct eval *v, const struct graph_tensor *b, int oy,
+                                  int ox) {
+  const struct graph_tensor *w = &v->g->tensors[v->n->in[1]];
+  const struct graph_attrs *a = &v->n->attrs;
+  const int row =
+                border_class(v->x->dims[1], oy, w->dims[1], a->stride_h, a->dilation_h, a->pad_top),
+            column = border_class(v->x->dims[2], ox, w->dims[2], a->stride_w, a->dilation_w,
+                                  a->pad_left);
+  return (const int32_t *)b->data + ((int64_t)row * b->dims[1] + column) * b->dims[2];
+}
+
 static void eval_conv(const struct eval *v) {
   const struct graph_tensor *w = &v->g->tensors[v->n->in[1]];
   const int8_t *weights = w->data;
   const bool depthwise = v->n->op == MOTE_OP_DEPTHWISE_CONV_2D;
   const int64_t per_channel = (int64_t)w->dims[1] * w->dims[2] * w->dims[3];
-  const struct finish f = finish_of(v);
+  const struct graph_tensor *bias = v->n->in[2] >= 0 ? &v->g->tensors[v->n->in[2]] : NULL;
+  const bool borders = bias != NULL && graph_elements(bias) != v->y->dims[3];
+  struct finish f = finish_of(v);
   for (int n = 0; n < v->y->dims[0]; n++)
     for (int oy = 0; oy < v->y->dims[1]; oy++)
       for (int ox = 0; ox < v->y->dims[2]; ox++)
         for (int c = 0; c < v->y->dims[3]; c++) {
+          if (borders) f.bias = border_bias(v, bias, oy, ox);
           const int32_t sum = depthwise ? window_sum(v, n, oy, ox, c / v->n->attrs.depth_multiplier,
                                                      1, weights + c, w->dims[3])
                                         : window_sum(v, n, oy, ox, 0, w->dims[3],

@@ -123,3 +123,27 @@ int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_pa
   *after = (int)(total - total / 2);
   return (int)out;
 }
+
+static int steps_to(int64_t distance, int dilation, int most) {
+  if (distance <= 0) return 0;
+  const int64_t k = (distance + dilation - 1) / dilation;
+  return k < most ? (int)k : most;
+}
+
+struct graph_span graph_window_span(int in, int o, int kernel, int stride, int dilation,
+                                    int before) {
+  const int64_t outside = before - (int64_t)o * stride;
+  return (struct graph_span){steps_to(outside, dilation, kernel),
+                             steps_to(outside + in, dilation, kernel)};
+}
+
+int graph_window_spans(int in, int out, int kernel, int stride, int dilation, int before,
+                       struct graph_span *spans) {
+  int count = 0;
+  for (int o = 0; o < out; o++) {
+    const struct graph_span s = graph_window_span(in, o, kernel, stride, dilation, before);
+    if (count == 0 || s.first != spans[count - 1].first || s.end != spans[count - 1].end)
+      spans[count++] = s;
+  }
+  return count;
+}

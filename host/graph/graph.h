@@ -8,7 +8,9 @@
  * permutations) is an attribute, never an input. The file that has an operator's rule (check_<family>.c) states
  * its inputs, types and attributes. Those of the int8 core:
  *
- *   CONV_2D            x[n,h,w,c]  weights int8 [out_c,kh,kw,c]    bias int32 [out_c] or -1
+ *   CONV_2D            x[n,h,w,c]  weights int8 [out_c,kh,kw,c]    bias int32 [out_c] or -1, or
+ *                      [rows,columns,out_c]: one for each set of taps that lies inside (graph_window_spans), as
+ *                      the compiler makes it where it has taken a constant input behind padding into the bias
  *   DEPTHWISE_CONV_2D  x[n,h,w,c]  weights int8 [1,kh,kw,out_c]    bias int32 [out_c] or -1
  *   FULLY_CONNECTED    x[...]      weights int8 [out_c,c]          bias int32 [out_c] or -1
  *                      n vectors of c, whatever the shape of x; the output has n * out_c elements
@@ -76,7 +78,8 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
   INT(stride_h)                                                                                    \
   INT(stride_w)                                                                                    \
   INT(dilation_h)                                                                                  \
-  INT(dilation_w) INT(kernel_h) INT(kernel_w) /* pools */                                          \
+  INT(dilation_w)                                                                                  \
+  INT(kernel_h) INT(kernel_w) /* pools */                                                          \
       INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                    \
           INT(depth_multiplier) /* depthwise: out_c / c */                                         \
       REAL(beta)                /* softmax */                                                      \
@@ -168,6 +171,18 @@ int64_t graph_weight_bytes(const struct graph *g, int node);
  * range: all arguments >= 1. Returns 0 where the window does not fit. source: TensorFlow's SAME and VALID. */
 int graph_window_out(int in, int kernel, int stride, int dilation, enum graph_padding p,
                      int *before, int *after);
+
+/* Behind padding a window has fewer taps. The sets of taps [first, end) along one axis that lie inside at some
+ * output, in the order of the outputs, each once: both ends never grow, so equal sets are neighbours and there are at
+ * most 2 * kernel + 1, which is what spans has room for. Returns how many. */
+struct graph_span {
+  int first, end;
+};
+int graph_window_spans(int in, int out, int kernel, int stride, int dilation, int before,
+                       struct graph_span *spans);
+/* The taps of output `o`, one of those sets. */
+struct graph_span graph_window_span(int in, int o, int kernel, int stride, int dilation,
+                                    int before);
 
 /* ---- scales to integers ----------------------------------------------------
  * The rules by which the reference turns scales into multipliers differ from operator to operator in ways that
