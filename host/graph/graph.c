@@ -88,16 +88,47 @@ bool graph_same_shape(const struct graph_tensor *a, const struct graph_tensor *b
   return true;
 }
 
+static int64_t elements_of(const struct graph *g, int tensor) {
+  return graph_elements(&g->tensors[tensor]);
+}
+
+/* Products of one output element with weights that end in so many channels. */
+static int64_t window_macs(const struct graph *g, const struct graph_node *n, int64_t channels) {
+  return channels > 0 ? elements_of(g, n->out[0]) * (elements_of(g, n->in[1]) / channels) : 0;
+}
+
+/* Every weight of an LSTM counts once a step of each sequence. */
+static int64_t lstm_macs(const struct graph *g, const struct graph_node *n) {
+  const struct graph_tensor *y = &g->tensors[n->out[0]];
+  int64_t weights = 0;
+  for (int i = 1; i < 9 && i < n->n_in; i++)
+    if (n->in[i] >= 0) weights += elements_of(g, n->in[i]);
+  return y->rank > 0 && y->dims[y->rank - 1] > 0
+             ? graph_elements(y) / y->dims[y->rank - 1] * weights
+             : 0;
+}
+
 int64_t graph_macs(const struct graph *g, int node) {
   const struct graph_node *n = &g->nodes[node];
-  if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_DEPTHWISE_CONV_2D &&
-      n->op != MOTE_OP_FULLY_CONNECTED)
-    return 0;
-  const struct graph_tensor *w = &g->tensors[n->in[1]];
-  const int64_t out = graph_elements(&g->tensors[n->out[0]]);
-  /* Each output element takes one product for each weight that ends in its channel. */
-  const int64_t channels = n->op == MOTE_OP_DEPTHWISE_CONV_2D ? w->dims[3] : w->dims[0];
-  return channels > 0 ? out * (graph_elements(w) / channels) : 0;
+  if (n->n_in < 2 || n->in[0] < 0 || n->in[1] < 0 || n->n_out < 1) return 0;
+  const struct graph_tensor *x = &g->tensors[n->in[0]], *w = &g->tensors[n->in[1]];
+  switch (n->op) {
+  case MOTE_OP_CONV_2D:
+  case MOTE_OP_FULLY_CONNECTED: return window_macs(g, n, w->dims[0]);
+  case MOTE_OP_DEPTHWISE_CONV_2D: return window_macs(g, n, w->dims[3]);
+  case MOTE_OP_TRANSPOSE_CONV:
+    return w->dims[3] > 0 ? graph_elements(x) * (graph_elements(w) / w->dims[3]) : 0;
+  case MOTE_OP_BATCH_MATMUL:
+    return x->rank >= 2
+               ? elements_of(g, n->out[0]) * x->dims[x->rank - (n->attrs.adj_x ? 2 : 1)]
+               : 0;
+  case MOTE_OP_SVDF:
+    return n->n_in > 2 && n->in[2] >= 0
+               ? x->dims[0] * (graph_elements(w) + elements_of(g, n->in[2]))
+               : 0;
+  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM: return lstm_macs(g, n);
+  default: return 0;
+  }
 }
 
 int64_t graph_weight_bytes(const struct graph *g, int node) {
