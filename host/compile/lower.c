@@ -12,6 +12,7 @@
 static const struct lower_family *const families[] = {
     &lower_int8,
     &lower_fixed,
+    &lower_real,
     &lower_sequence,
     &lower_signal,
 };

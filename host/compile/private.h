@@ -204,6 +204,7 @@ struct lower_family {
 };
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
+extern const struct lower_family lower_real;
 extern const struct lower_family lower_sequence;
 extern const struct lower_family lower_signal;
 pack_form params_pack_int8, params_pack_borders;

@@ -209,7 +209,8 @@ static bool check_window_axis(const struct check *c, const char *axis, int in, i
 bool check_window(const struct check *c, int kernel_h, int kernel_w) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   const struct graph_attrs *a = &c->n->attrs;
-  const bool pool = c->n->op == MOTE_OP_AVERAGE_POOL_2D || c->n->op == MOTE_OP_MAX_POOL_2D;
+  const bool pool = c->n->op == MOTE_OP_AVERAGE_POOL_2D || c->n->op == MOTE_OP_MAX_POOL_2D ||
+                    c->n->op == MOTE_OP_L2_POOL_2D;
   if (x->dims[0] != y->dims[0])
     return err_set(c->e, "batch of input %s and output %s differ", check_shape_of(x).text,
                    check_shape_of(y).text);

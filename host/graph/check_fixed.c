@@ -41,6 +41,8 @@ static bool check_ends(const struct check *c, uint32_t types) {
 
 static bool check_weights(const struct check *c, int rank, int axis) {
   const struct graph_tensor *x = check_in(c, 0), *w = check_in(c, 1);
+  if (is_real(x) && w->type != MOTE_FLOAT32)
+    return check_rank(c, w, rank, "weights") && check_hybrid_weights(c, axis);
   if (!check_type(c, w, is_real(x) ? FLOAT32 : INT8, "weights") ||
       !check_rank(c, w, rank, "weights"))
     return false;

@@ -52,7 +52,9 @@ static bool check_svdf(const struct check *c) {
                             *state = check_in(c, 4), *y = check_out(c, 0);
   const bool real = x->type == MOTE_FLOAT32;
   if (!check_type(c, x, INT8 | FLOAT32, "input") || !check_same_type(c, x, y) ||
-      !check_type(c, feature, real ? FLOAT32 : INT8, "feature weights") ||
+      !check_type(c, feature, real ? FLOAT32 | INT8 : INT8, "feature weights") ||
+      (real && feature->type == MOTE_INT8 &&
+       (!check_hybrid_weights(c, 0) || !check_one_scale(c, feature, "feature weights"))) ||
       !check_type(c, time, real ? FLOAT32 : INT8 | INT16, "time weights") ||
       !check_same_type(c, time, state) || !check_rank(c, x, 2, "input") ||
       !check_rank(c, feature, 2, "feature weights") || !check_rank(c, time, 2, "time weights"))

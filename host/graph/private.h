@@ -68,6 +68,9 @@ bool check_broadcast(const struct graph_tensor *a, const struct graph_tensor *b,
                      int32_t dims[GRAPH_MAX_RANK]);
 
 /* Rules of the operators that have an int8 core, for all their other forms (check_fixed.c). */
+/* int8 weights beside float32 activations, whose channels run along `axis` (check_real.c). */
+bool check_hybrid_weights(const struct check *c, int axis);
+
 bool check_general_conv(const struct check *c);
 bool check_general_depthwise(const struct check *c);
 bool check_general_dense(const struct check *c);

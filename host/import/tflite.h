@@ -70,6 +70,12 @@ void *tflite_take(struct reader *r, size_t count, size_t size);
 bool tflite_activation(struct reader *r, struct op *o, int field);
 /* Strides, padding (fields 0 to 2) and dilations (set before) of a window over input 0. */
 bool tflite_window(struct reader *r, struct op *o, int kernel_h, int kernel_w);
+/* The reader of pools (tflite_int8.c). */
+bool tflite_read_pool(struct reader *r, struct op *o);
+/* Gives weights beside float32 activations the type of their bytes (tflite_real.c). */
+void tflite_hybrid_weights(struct reader *r, const struct op *o);
+/* Makes an int8 constant the float32 numbers that it stands for. errors: no single scale, memory. */
+bool tflite_real_constant(struct reader *r, int tensor);
 /* The numbers of a constant int32 or int64 tensor: shapes, axes, paddings. A tensor that the model computes from
  * shapes is computed here. `what` names it in messages. errors: a text. */
 #define TFLITE_MOST_PARAMETERS 64

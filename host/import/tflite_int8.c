@@ -8,7 +8,7 @@ enum { CONV_ACTIVATION = 3, CONV_DILATION_W, CONV_DILATION_H };
 enum { DEPTHWISE_ACTIVATION = 4, DEPTHWISE_DILATION_W, DEPTHWISE_DILATION_H };
 enum { CONV_BIAS_TYPE = 6, DENSE_BIAS_TYPE = 4, BIAS_INT32 = 2 };
 enum { POOL_KERNEL_W = 3, POOL_KERNEL_H, POOL_ACTIVATION };
-enum { DENSE_ACTIVATION, DENSE_WEIGHTS_FORMAT, DENSE_KEEP_DIMS };
+enum { DENSE_ACTIVATION, DENSE_WEIGHTS_FORMAT, DENSE_KEEP_DIMS, DENSE_ASYMMETRIC };
 
 /* The option that says how int16 operators without a bias add. */
 static void read_bias_type(struct reader *r, struct op *o, int field) {
@@ -22,6 +22,7 @@ static bool read_conv(struct reader *r, struct op *o) {
   const bool depthwise = o->code == MOTE_OP_DEPTHWISE_CONV_2D;
   const struct graph_tensor *x = tflite_in(r, o, 0), *w = tflite_in(r, o, 1);
   if (w->rank != 4) return err_set(r->e, "its weights have %d axes instead of 4", w->rank);
+  tflite_hybrid_weights(r, o);
   a->dilation_w =
       flat_i32_field(&r->f, &o->options, depthwise ? DEPTHWISE_DILATION_W : CONV_DILATION_W, 1);
   a->dilation_h =
@@ -33,7 +34,7 @@ static bool read_conv(struct reader *r, struct op *o) {
   return tflite_activation(r, o, depthwise ? DEPTHWISE_ACTIVATION : CONV_ACTIVATION);
 }
 
-static bool read_pool(struct reader *r, struct op *o) {
+bool tflite_read_pool(struct reader *r, struct op *o) {
   struct graph_attrs *a = &o->node.attrs;
   a->dilation_h = a->dilation_w = 1;
   a->kernel_w = flat_i32_field(&r->f, &o->options, POOL_KERNEL_W, 0);
@@ -45,6 +46,8 @@ static bool read_fully_connected(struct reader *r, struct op *o) {
   const int32_t format = flat_i8_field(&r->f, &o->options, DENSE_WEIGHTS_FORMAT, 0);
   if (format != 0) return err_set(r->e, "shuffled weights (format %d) are not supported", format);
   o->node.attrs.keep_dims = flat_i8_field(&r->f, &o->options, DENSE_KEEP_DIMS, 0) != 0;
+  o->node.attrs.asymmetric_inputs = flat_i8_field(&r->f, &o->options, DENSE_ASYMMETRIC, 0) != 0;
+  tflite_hybrid_weights(r, o);
   read_bias_type(r, o, DENSE_BIAS_TYPE);
   return tflite_activation(r, o, DENSE_ACTIVATION);
 }
@@ -213,8 +216,8 @@ const struct tflite_reader tflite_reader_CONV_2D = {2, 3, 1, 3, read_conv, NULL}
 const struct tflite_reader tflite_reader_DEPTHWISE_CONV_2D = {2, 3, 1, 3, read_conv, NULL};
 const struct tflite_reader tflite_reader_FULLY_CONNECTED = {2, 3, 1, 3, read_fully_connected, NULL};
 const struct tflite_reader tflite_reader_ADD = {2, 2, 1, 2, read_add, NULL};
-const struct tflite_reader tflite_reader_AVERAGE_POOL_2D = {1, 1, 1, 1, read_pool, NULL};
-const struct tflite_reader tflite_reader_MAX_POOL_2D = {1, 1, 1, 1, read_pool, NULL};
+const struct tflite_reader tflite_reader_AVERAGE_POOL_2D = {1, 1, 1, 1, tflite_read_pool, NULL};
+const struct tflite_reader tflite_reader_MAX_POOL_2D = {1, 1, 1, 1, tflite_read_pool, NULL};
 const struct tflite_reader tflite_reader_MEAN = {2, 2, 1, 1, read_mean, NULL};
 const struct tflite_reader tflite_reader_SOFTMAX = {1, 1, 1, 1, read_softmax, NULL};
 const struct tflite_reader tflite_reader_RESHAPE = {1, 2, 1, 1, read_reshape, NULL};

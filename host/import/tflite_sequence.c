@@ -1,7 +1,7 @@
 /* import: options of the operators with a memory. See tflite.h. */
 #include "host/import/tflite.h"
 
-enum { SVDF_RANK, SVDF_ACTIVATION };
+enum { SVDF_RANK, SVDF_ACTIVATION, SVDF_ASYMMETRIC };
 enum { LSTM_ACTIVATION, LSTM_CELL_CLIP, LSTM_PROJ_CLIP, LSTM_TIME_MAJOR };
 
 static bool read_svdf(struct reader *r, struct op *o) {
@@ -9,7 +9,11 @@ static bool read_svdf(struct reader *r, struct op *o) {
   if (act < 0 || act > GRAPH_ACT_SIGN_BIT) return err_set(r->e, "unknown fused activation %d", act);
   o->node.attrs.activation = (enum graph_activation)act;
   o->node.attrs.svdf_rank = flat_i32_field(&r->f, &o->options, SVDF_RANK, 0);
-  return true;
+  o->node.attrs.asymmetric_inputs = flat_i8_field(&r->f, &o->options, SVDF_ASYMMETRIC, 0) != 0;
+  tflite_hybrid_weights(r, o);
+  /* Hybrid: the weights of time multiply a float32 state. */
+  return tflite_in(r, o, 0)->type != MOTE_FLOAT32 || o->in[2] < 0 ||
+         tflite_real_constant(r, o->in[2]);
 }
 
 static bool read_lstm(struct reader *r, struct op *o) {
