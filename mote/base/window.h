@@ -32,6 +32,19 @@ struct mote_conv2d_s8 {
   uint16_t reserved;
 };
 
+/* CONV_2D whose bias depends on which taps of the window lie inside the input: constant inputs behind padding are
+ * in it, so they are worth nothing at taps outside. There is a whole convolution for each set of taps, all with the
+ * same weights; a row is made in runs of pixels that have the same set. source: docs/design/planner.md.
+ * needs: rows_out 1 in all convs, and their in_w, pad_left and out_w are those of their run. */
+#define MOTE_BORDERS_MOST_ROWS 16
+struct mote_conv2d_borders_s8 {
+  int32_t convs_at;   /* struct mote_conv2d_s8[n_rows][n_columns], with offsets from themselves */
+  int32_t rows_at;    /* uint16[n_rows][2]: taps first .. end - 1 of the window's height */
+  int32_t columns_at; /* uint16[n_columns]: columns of the input left of what the run sees */
+  uint16_t n_rows, n_columns; /* sets of taps in height and width */
+  uint16_t kernel_h, in_c;    /* of all convs; kernel_h <= MOTE_BORDERS_MOST_ROWS */
+};
+
 /* DEPTHWISE_CONV_2D, any depth multiplier: out_c = in_c * multiplier, channel c * multiplier + m reads c.
  * rows as CONV_2D's.
  *
