@@ -193,9 +193,12 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
   /* Four transposed values a widening, 3.25 instructions a product, 16 an output. source: kernels.md */
   const int64_t outputs = graph_elements(y), products = outputs * w->dims[1] * w->dims[2];
   f->instructions = products * 13 / 4 + outputs * 16 + graph_elements(x) * w->dims[1] * 2;
-  /* A group of channels is read before it is written; strips share columns where the kernel is wider than one. */
-  f->alias[0] =
-      p->multiplier == 1 && p->stride_w == 1 && (p->strip_w >= p->out_w || p->kernel_w == 1);
+  /* A group of channels is read before it is written; strips share columns where the kernel is wider than one. The
+   * forms for a chip's own instructions make what is left of four channels with the last four once more, and
+   * would read what they wrote. */
+  const bool once = p->in_c % 4 == 0 || mote_depthwise_conv2d_s8_form(p) == 0;
+  f->alias[0] = p->multiplier == 1 && p->stride_w == 1 && once &&
+                (p->strip_w >= p->out_w || p->kernel_w == 1);
   f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
   set_window(n, w->dims[1], f);
   return true;

@@ -55,7 +55,8 @@ struct mote_conv2d_borders_s8 {
  * strip_w: output columns of a row transposed at a time; it decides the state. out_w is best, down to 8 or
  * so costs little.
  * alias: with multiplier 1, stride 1, in_w = out_w and one row a call, out may be rows[0] where one strip takes the
- * whole row or kernel_w is 1: channels are read before they are written, four at a time or fewer. */
+ * whole row or kernel_w is 1, and where the channels are a multiple of four or the form is 0: they are read before
+ * they are written, four at a time or fewer, but the other forms read some of the last five to seven twice. */
 struct mote_depthwise_conv2d_s8 {
   struct mote_output output;
   int32_t weights_at;

@@ -84,6 +84,9 @@ for op, extra in (("CONV_2D", {}), ("DEPTHWISE_CONV_2D", {"multiplier": 2})):
 for t in ("float32", "int8", "int16"):
     conv("CONV_2D", f"{t}_grouped", t, shape=(1, 5, 6, 6), out_c=4, groups=2, act="RELU")
 conv("CONV_2D", "int16_int32_bias", "int16", btype="int32")
+for c in (4, 5, 6, 7, 11):
+    conv("DEPTHWISE_CONV_2D", f"int8_{c}_channels", shape=(1, 6, 5, c))
+    conv("DEPTHWISE_CONV_2D", f"int8_{c}_channels_valid", shape=(1, 6, 5, c), kernel=(3, 1), padding="VALID")
 conv("DEPTHWISE_CONV_2D", "int8_multiplier", shape=(1, 6, 5, 3), multiplier=3)
 conv("DEPTHWISE_CONV_2D", "float32_multiplier", "float32", shape=(1, 6, 5, 3), multiplier=3)
 conv("DEPTHWISE_CONV_2D", "int8_one_to_many", shape=(1, 7, 6, 1), multiplier=4, stride=(2, 2))
