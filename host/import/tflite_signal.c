@@ -177,7 +177,9 @@ static bool read_circular_buffer(struct reader *r, struct op *o) {
         "it lets the rest of the model run only every %d inferences (cycles_max); Mote runs "
         "the whole model each time: only 1 is supported",
         cycles);
-  y->is_state = false; /* the file keeps the window in its output; here the state beside it does */
+  /* The file keeps the window in its output; here the state beside it does. */
+  if (y->is_state) y->data = NULL;
+  y->is_state = false;
   const int64_t kept = graph_elements(y) - graph_elements(x);
   if (kept < 0) return err_set(r->e, "its output is smaller than its input");
   if (!add_state(r, o, "slices", y->type, kept)) return false;
