@@ -59,13 +59,41 @@ static void say(const struct pass *p, struct compile_layer *layer, const char *w
   layer->why = layer->why == NULL ? what : arena_printf(p->arena, "%s; %s", layer->why, what);
 }
 
+/* What has no step of its own though it is needed: a variable that is read where it lies, or written there by the
+ * operator that computes its value; and subgraphs, whose operators are steps of their own. */
+static void finish_control(const struct graph *g, const struct pass *pass) {
+  for (int n = 0; n < g->n_nodes; n++) {
+    const struct graph_node *node = &g->nodes[n];
+    if (node->op != MOTE_OP_READ_VARIABLE && node->op != MOTE_OP_ASSIGN_VARIABLE) continue;
+    if (node->source_op < 0 || pass->layers[node->source_op].step >= 0) continue;
+    struct compile_layer *layer = &pass->layers[node->source_op];
+    const bool read = node->op == MOTE_OP_READ_VARIABLE;
+    const int maker = read ? -1 : g->tensors[node->in[1]].producer;
+    layer->fate = COMPILE_FUSED;
+    layer->fused_into = read         ? reader_of(g, node->out[0])
+                        : maker >= 0 ? g->nodes[maker].source_op
+                                     : -1;
+    layer->why = read ? "its readers read the variable itself: nothing is copied"
+                      : "its value is computed where the variable lies: nothing is copied";
+  }
+  for (int i = 0; i < pass->n_layers; i++) {
+    struct compile_layer *layer = &pass->layers[i];
+    if (layer->fate == COMPILE_STEP && layer->step < 0) {
+      layer->fate = COMPILE_FUSED;
+      layer->why = "its subgraphs are part of the plan, with jumps between their steps";
+    }
+    if (layer->fate == COMPILE_FUSED && layer->fused_into < 0) layer->fused_into = i;
+  }
+}
+
 /* Ties layers to steps, and views to what they view. */
 static void finish_layers(const struct program *p, struct pass *pass) {
   const struct graph *g = p->graph;
   for (int i = 0; i < p->n_work; i++) {
     const struct graph_node *node = &g->nodes[p->work[i].node];
     struct compile_layer *layer = pass_layer(pass, node);
-    if (layer->step < 0) layer->step = i;
+    if (p->work[i].is_jump) continue;
+    if (layer->step < 0) layer->step = p->work[i].step;
     layer->macs = graph_macs(g, p->work[i].node);
     if (layer->unread > 0) layer->fused_into = reader_of(g, node->out[0]);
     if (node->op == MOTE_OP_AVERAGE_POOL_2D && p->work[i].kernel == MOTE_KERNEL_mean_s8)
@@ -77,6 +105,7 @@ static void finish_layers(const struct program *p, struct pass *pass) {
     if (node->n_out < 1 || p->storage[node->out[0]] == node->out[0]) continue;
     struct compile_layer *layer = pass_layer(pass, node);
     const int producer = g->tensors[node->in[0]].producer;
+    if (layer->step >= 0 || node->op == MOTE_OP_READ_VARIABLE) continue;
     layer->fate = COMPILE_VIEW;
     layer->why =
         "the same bytes in another shape: nothing is copied"; /* its channels are its input's */
@@ -84,6 +113,7 @@ static void finish_layers(const struct program *p, struct pass *pass) {
     for (int i = 0; i < g->n_inputs; i++)
       if (g->inputs[i] == node->in[0]) layer->view_of_input = i;
   }
+  finish_control(g, pass);
 }
 
 static bool run_passes(struct pass *p, const struct graph *g, const struct compile_options *o,
@@ -115,7 +145,7 @@ static bool compile(const struct graph *g, const struct compile_options *options
   }
   if (!run_passes(&pass, g, options, &out->graph)) return false;
   for (int n = 0; n < out->graph->n_nodes; n++) out->macs += graph_macs(out->graph, n);
-  if (!program_lower(out->graph, a, &program, e)) return false;
+  if (!program_lower(control_flatten(out->graph, a), a, &program, e)) return false;
   if (options->input_rows && !program_feed(&program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;

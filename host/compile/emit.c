@@ -479,8 +479,8 @@ static void emit_steps(struct emitter *m) {
   }
   text_add(t, "    },\n    .segments = {");
   for (int i = 0; i < m->plan->n_segments; i++)
-    text_printf(t, "%s{.steps = %u, .counters = %u}", i > 0 ? ", " : "", m->segments[i].steps,
-                m->segments[i].counters);
+    text_printf(t, "%s{.steps = %u, .jump = %u, .counters = %u}", i > 0 ? ", " : "",
+                m->segments[i].steps, m->segments[i].jump, m->segments[i].counters);
   text_add(t, "},\n");
 }
 

@@ -15,6 +15,7 @@ static const struct lower_family *const families[] = {
     &lower_real,
     &lower_sequence,
     &lower_signal,
+    &lower_control,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
@@ -127,10 +128,13 @@ static bool set_edges(const struct graph_node *n, const struct recipe *r, struct
                       struct err *e) {
   for (int i = 0; i < n->n_in; i++) {
     if (n->in[i] < 0 || (r->packed >> i & 1) != 0) continue;
+    if (i + 1 == r->assigned) continue;
     if (w->n_in == MOTE_MAX_EDGES)
       return err_set(e, "it has more than %d inputs that are computed", MOTE_MAX_EDGES);
+    w->input[w->n_in] = i;
     w->in[w->n_in++] = n->in[i];
   }
+  if (r->assigned > 0) w->out[w->n_out++] = n->in[r->assigned - 1];
   for (int i = 0; i < n->n_out; i++) {
     if (r->each_output && i != w->part) continue;
     if (w->n_in + w->n_out == MOTE_MAX_EDGES + 1)
@@ -160,9 +164,27 @@ static bool lower_part(const struct graph *g, int index, int part, const struct 
   return true;
 }
 
+/* target: a node, until all work is known. */
+static void lower_jump(struct program *p, int index) {
+  const struct graph_node *n = &p->graph->nodes[index];
+  struct work *w = &p->work[p->n_work++];
+  w->node = index;
+  w->is_jump = true;
+  w->target = n->attrs.option[0];
+  w->n_in = n->n_in;
+  if (n->n_in > 0) w->in[0] = n->in[0];
+  w->row.in[0] = (struct rows_of){1, 1};
+  w->row.reach[0] = EACH_ROW;
+  w->row.instructions = CALL_COST / 4;
+}
+
 static bool lower_node(struct program *p, int index, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[index];
+  if (control_is_jump(n)) {
+    lower_jump(p, index);
+    return true;
+  }
   const struct recipe *r = recipe_of(g, n);
   if (r == NULL) return no_recipe(g, n, p->arena, e);
   if (r->view) {
@@ -175,17 +197,43 @@ static bool lower_node(struct program *p, int index, struct err *e) {
   return true;
 }
 
-/* Which work makes and reads each storage. */
+/* Nodes become work that jumps go to: the first of that node or behind it. */
+static void set_targets(struct program *p) {
+  for (int i = 0; i < p->n_work; i++) {
+    if (!p->work[i].is_jump) continue;
+    int to = 0;
+    while (to < p->n_work && p->work[to].node < p->work[i].target) to++;
+    p->work[i].target = to;
+  }
+}
+
+int program_end_of_loops(const struct program *p, int i, int from) {
+  for (int k = 0; k < p->n_work; k++) {
+    const struct work *w = &p->work[k];
+    if (!w->is_jump || w->target > k) continue;
+    if (from < w->target && i >= w->target && i < k) i = k, k = -1; /* it may lie in another loop */
+  }
+  return i;
+}
+
+/* Which work makes and reads each storage. What is made in front of a loop and used in it lives until the loop
+ * ends; a result that several works write is born with the first. */
 static void find_lives(struct program *p) {
   const struct graph *g = p->graph;
   for (int t = 0; t < g->n_tensors; t++) p->born[t] = p->last[t] = -2;
   for (int i = 0; i < g->n_inputs; i++) p->born[p->storage[g->inputs[i]]] = -1;
   for (int i = 0; i < p->n_work; i++) {
     const struct work *w = &p->work[i];
-    for (int k = 0; k < w->n_out; k++) p->born[p->storage[w->out[k]]] = i;
+    for (int k = 0; k < w->n_out; k++) {
+      const int t = p->storage[w->out[k]];
+      if (p->born[t] == -2) p->born[t] = i;
+      const int end = program_end_of_loops(p, i, p->born[t]);
+      if (p->born[t] != i && end > p->last[t]) p->last[t] = end;
+    }
     for (int k = 0; k < w->n_in; k++) {
-      p->last[p->storage[w->in[k]]] = i;
-      p->readers[p->storage[w->in[k]]]++;
+      const int t = p->storage[w->in[k]], end = program_end_of_loops(p, i, p->born[t]);
+      if (end > p->last[t]) p->last[t] = end;
+      p->readers[t]++;
     }
   }
   for (int i = 0; i < g->n_outputs; i++) p->last[p->storage[g->outputs[i]]] = p->n_work;
@@ -219,6 +267,9 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *p, st
     err_node(e, "operator %d %s", g->nodes[n].source_op, mote_op_name((int)g->nodes[n].op));
     return false;
   }
+  set_targets(p);
+  program_leave_out_copies(p);
+  for (int i = 0; i < p->n_work; i++) p->work[i].step = p->work[i].is_jump ? -1 : p->n_steps++;
   find_lives(p);
   return true;
 }

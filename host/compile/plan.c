@@ -95,10 +95,21 @@ static uint16_t reader_of(const struct builder *b, int i, const struct segment *
   return 0;
 }
 
+/* A jump is a segment without steps. */
+static void fill_jump(struct builder *b, const struct work *w, struct mote_segment *segment) {
+  static const struct rows_of truth = {1, 1};
+  uint32_t test = 0, target = 0;
+  while (target < (uint32_t)b->s->n_segments && b->s->segments[target].first < w->target) target++;
+  if (w->n_in > 0) test = tensor_for(b, b->p->storage[w->in[0]], &truth);
+  segment->steps = 0;
+  segment->jump = w->n_in > 0 ? MOTE_JUMP_UNLESS : MOTE_JUMP;
+  segment->counters = target | test << 16;
+}
+
 static void fill_step(struct builder *b, int i, const struct segment *seg) {
   const struct work *w = &b->p->work[i];
   const struct form *f = form_in(w, seg);
-  struct mote_step *step = &b->steps[i];
+  struct mote_step *step = &b->steps[w->step];
   const int state = b->s->state_item[i];
   unsigned rows = 0;
   step->kernel = (uint16_t)w->kernel;
@@ -213,6 +224,10 @@ static void make_tables(struct builder *b) {
     const int counters = b->s->counters_item[k];
     b->segments[k].steps = (uint16_t)(seg->end - seg->first);
     b->segments[k].counters = counters < 0 ? 0 : (uint32_t)b->s->items[counters].offset;
+    if (p->work[seg->first].is_jump) {
+      fill_jump(b, &p->work[seg->first], &b->segments[k]);
+      continue;
+    }
     for (int i = seg->first; i < seg->end; i++) fill_step(b, i, seg);
   }
   for (int i = 0; i < p->graph->n_inputs; i++) fill_port(b, &b->inputs[i], p->graph->inputs[i]);
@@ -286,7 +301,7 @@ static void fill_header(struct builder *b, const struct compile_options *o) {
   h->version = MOTE_PLAN_VERSION;
   h->pack = (uint8_t)o->pack;
   h->pointer_bytes = (uint8_t)o->pointer_bytes;
-  h->n_steps = (uint16_t)b->p->n_work;
+  h->n_steps = (uint16_t)b->p->n_steps;
   h->n_segments = (uint16_t)b->s->n_segments;
   h->n_inputs = (uint16_t)b->p->graph->n_inputs;
   h->n_outputs = (uint16_t)b->p->graph->n_outputs;
@@ -324,8 +339,10 @@ static void describe_steps(const struct builder *b, struct compiled *out) {
   struct compile_step *steps = ARENA_ARRAY(b->arena, struct compile_step, b->p->n_work + 1);
   for (int i = 0; i < b->p->n_work; i++) {
     const struct work *w = &b->p->work[i];
-    struct compile_step *step = &steps[i];
+    const struct packed *packed = &b->packed[w->is_jump ? 0 : w->step];
+    struct compile_step *step = &steps[w->is_jump ? 0 : w->step];
     int k = 0;
+    if (w->is_jump) continue;
     while (i >= b->s->segments[k].end) k++;
     const struct form *f = form_in(w, &b->s->segments[k]);
     step->source_op = g->nodes[w->node].source_op;
@@ -337,19 +354,19 @@ static void describe_steps(const struct builder *b, struct compiled *out) {
     step->segment = k;
     step->macs = graph_macs(g, w->node);
     step->instructions = f->instructions;
-    step->weight_bytes = b->packed[i].size - f->params_bytes;
+    step->weight_bytes = packed->size - f->params_bytes;
     step->state_bytes = f->state_bytes;
     out->flash_weight_bytes += step->weight_bytes;
     struct compile_part *parts = ARENA_ARRAY(b->arena, struct compile_part, MAX_PARTS);
-    for (int k2 = 0; k2 < b->packed[i].n_parts; k2++) {
-      const struct part *part = &b->packed[i].parts[k2];
+    for (int k2 = 0; k2 < packed->n_parts; k2++) {
+      const struct part *part = &packed->parts[k2];
       parts[k2] = (struct compile_part){part->name, part->type, part->offset, part->count};
     }
     step->parts = parts;
-    step->n_parts = b->packed[i].n_parts;
+    step->n_parts = packed->n_parts;
   }
   out->steps = steps;
-  out->n_steps = b->p->n_work;
+  out->n_steps = b->p->n_steps;
 }
 
 static void describe_constants(const struct builder *b, struct compiled *out) {
@@ -397,7 +414,8 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   fill_header(&b, &out->options);
   for (int k = 0, i = 0; k < s->n_segments; k++)
     for (; i < s->segments[k].end; i++)
-      if (!params_pack(p, &p->work[i], form_in(&p->work[i], &s->segments[k]), a, &b.packed[i], e))
+      if (!p->work[i].is_jump && !params_pack(p, &p->work[i], form_in(&p->work[i], &s->segments[k]),
+                                              a, &b.packed[p->work[i].step], e))
         return false;
   place_tables(&b);
   if (b.bytes > INT32_MAX)

@@ -115,11 +115,15 @@ struct form {
 
 struct work {
   int node;
+  int step;     /* its number among the plan's steps; a jump has none */
+  bool is_jump; /* no step: goes to work `target`, unless input 0 holds; without inputs, always */
+  int target;
   int part; /* the output that it makes, where each has a work of its own */
   const struct recipe *recipe;
   enum mote_kernel_number kernel;
   int n_in,
       in[MOTE_MAX_EDGES]; /* tensors of the graph: computed, constant (they lie in the plan), or states */
+  int input[MOTE_MAX_EDGES]; /* which inputs of the node they are */
   int n_out,
       out[MOTE_MAX_EDGES]; /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row */
   bool keeps_state;        /* the kernel's state lives from call to call */
@@ -133,7 +137,7 @@ struct program {
   struct arena *arena;
   const struct graph *graph;
   struct work *work;
-  int n_work;
+  int n_work, n_steps;
   int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
   int *
       born; /* [n_tensors] of a storage: work that makes it; -1: input or state; -2: unused or constant */
@@ -150,6 +154,15 @@ struct rows_of rows_of_made(const struct program *p, const struct segment *s, in
 /* The rows that work w makes of its output j in this form. */
 struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
                          int j);
+
+/* ---- control flow (control.c, lower_control.c) -------------------------------- */
+/* IF and WHILE with their subgraphs become nodes with jumps between; g itself where there are none. */
+const struct graph *control_flatten(const struct graph *g, struct arena *a);
+bool control_is_jump(const struct graph_node *n);
+/* Work i, or where it runs over and over in loops that `from` stands before, their last work. */
+int program_end_of_loops(const struct program *p, int i, int from);
+/* Drops the copies from and to variables and results of subgraphs that need not be made. */
+void program_leave_out_copies(struct program *p);
 
 /* Makes work of every node. errors: what no recipe covers. */
 bool program_lower(const struct graph *g, struct arena *a, struct program *out, struct err *e);
@@ -195,6 +208,7 @@ struct recipe {
   build_form *build;
   pack_form *pack;  /* NULL: no constants behind the parameters */
   uint64_t packed;  /* bit i: input i is among those constants, and so no edge of the work */
+  int assigned;     /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
 };
@@ -207,6 +221,7 @@ extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_real;
 extern const struct lower_family lower_sequence;
 extern const struct lower_family lower_signal;
+extern const struct lower_family lower_control;
 pack_form params_pack_int8, params_pack_borders;
 /* Runs of pixels along a row whose windows have the same taps inside (conv2d_borders_s8). */
 struct lower_run {

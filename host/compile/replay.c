@@ -49,6 +49,8 @@ static bool made_here(const struct program *p, const struct segment *s, int stor
 }
 
 bool program_feed(struct program *p, struct err *e) {
+  for (int i = 0; i < p->n_work; i++)
+    if (p->work[i].is_jump) return err_set(e, "rows cannot be fed to a model with IF or WHILE");
   p->fed = p->storage[p->graph->inputs[0]];
   for (int i = 0; i < p->n_work; i++)
     for (int k = 0; k < p->work[i].n_in; k++)
@@ -82,6 +84,23 @@ static bool touches_state(const struct program *p, const struct segment *s) {
       if (p->is_state[p->storage[w->out[k]]]) return true;
   }
   return false;
+}
+
+/* A jump, what a jump goes to, and what writes to a storage that another work has made, begin a segment; a jump and
+ * such a writer end it, too. */
+static bool keeps_control(const struct program *p, const struct segment *s) {
+  if (s->end - s->first == 1) return true;
+  for (int i = s->first; i < s->end; i++) {
+    const struct work *w = &p->work[i];
+    if (w->is_jump) return false;
+    for (int k = 0; k < w->n_out; k++)
+      if (p->born[p->storage[w->out[k]]] != i) return false;
+  }
+  for (int i = 0; i < p->n_work; i++) {
+    const struct work *w = &p->work[i];
+    if (w->is_jump && w->target > s->first && w->target < s->end) return false;
+  }
+  return true;
 }
 
 /* Every reader must see the rows that the maker makes. */
@@ -405,6 +424,13 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
   return true;
 }
 
+/* A jump takes no memory of its own; what lives around it does. */
+static void replay_jump(const struct program *p, struct segment *s) {
+  s->possible = !s->flat;
+  s->instructions = p->work[s->first].row.instructions;
+  sum_outer(p, s);
+}
+
 void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
                     struct arena *a, struct segment *s) {
   for (int follow = 1; follow >= 0; follow--) {
@@ -412,7 +438,11 @@ void segment_replay(const struct program *p, int first, int end, bool flat, unsi
     s->first = first;
     s->end = end;
     s->flat = flat;
-    if (end - first > 1 && touches_state(p, s)) return;
+    if (end - first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
+    if (p->work[first].is_jump) {
+      replay_jump(p, s);
+      return;
+    }
     s->possible = try_replay(p, follow != 0, spare_rows, a, s);
     if (s->possible) return;
   }

@@ -29,6 +29,9 @@ bool graph_writes(const struct graph_node *n, int i) {
 bool graph_has_effect(const struct graph_node *n) {
   for (int i = 0; i < n->n_in; i++)
     if (graph_writes(n, i)) return true;
+  for (int k = 0; k < GRAPH_BODIES; k++)
+    for (int i = 0; n->body[k] != NULL && i < n->body[k]->n_nodes; i++)
+      if (graph_has_effect(&n->body[k]->nodes[i])) return true;
   return false;
 }
 
@@ -278,8 +281,8 @@ static bool check_node(const struct check *c) {
   return rule->check(c);
 }
 
-static bool check_ports(const struct graph *g, struct err *e) {
-  if (g->n_inputs < 0 || g->n_outputs < 1)
+static bool check_ports(const struct graph *g, bool is_body, struct err *e) {
+  if (g->n_inputs < 0 || g->n_outputs < (is_body ? 0 : 1))
     return err_set(e, "the model has %d inputs and %d outputs; at least one output is needed",
                    g->n_inputs, g->n_outputs);
   for (int i = 0; i < g->n_inputs; i++) {
@@ -303,10 +306,10 @@ static bool check_ports(const struct graph *g, struct err *e) {
   return true;
 }
 
-static bool check_all(const struct graph *g, struct err *e) {
+static bool check_all(const struct graph *g, bool is_body, struct err *e) {
   for (int i = 0; i < g->n_tensors; i++)
     if (!check_tensor(&g->tensors[i], i, e)) return false;
-  if (!check_ports(g, e)) return false;
+  if (!check_ports(g, is_body, e)) return false;
   for (int i = 0; i < g->n_nodes; i++) {
     const struct check c = {g, &g->nodes[i], i, e};
     if (check_node(&c)) continue;
@@ -317,8 +320,10 @@ static bool check_all(const struct graph *g, struct err *e) {
   return true;
 }
 
+bool check_graph_body(const struct graph *g, struct err *e) { return check_all(g, true, e); }
+
 bool graph_check(const struct graph *g, struct err *e) {
-  if (check_all(g, e)) return true;
+  if (check_all(g, false, e)) return true;
   err_file(e, g->name);
   return false;
 }

@@ -54,6 +54,8 @@ struct graph_tensor {
   const void
       *data; /* NULL: made at run time. little-endian. Of a state: its first value, NULL for zero */
   bool is_state; /* keeps its value between inferences */
+  int variable;  /* of a state: its number among the variables of the model, which a body's state of the same number
+                  * is too; 0: it belongs to one operator */
   int producer;  /* node, or -1 for inputs, constants and states; kept by graph_add_node */
 };
 /* Known before the device runs. */

@@ -63,6 +63,8 @@ bool check_fused_activation(const struct check *c);
 bool check_window(const struct check *c, int kernel_h, int kernel_w);
 /* The largest magnitude that enters a requantisation by `real` stays in int32. */
 bool check_sum(const struct check *c, int channel, int64_t most, double real);
+/* The proof of a subgraph: as graph_check, but it may have no outputs. */
+bool check_graph_body(const struct graph *g, struct err *e);
 /* The shape that numpy's broadcasting gives a and b; false where they do not suit each other (no error is set). */
 bool check_broadcast(const struct graph_tensor *a, const struct graph_tensor *b, int *rank,
                      int32_t dims[GRAPH_MAX_RANK]);

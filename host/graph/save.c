@@ -44,6 +44,7 @@ static void put_tensor(struct text *t, const struct graph_tensor *x) {
   }
   put_ints(t, x->quant.zp, x->quant.count);
   put(t, x->is_state, 1);
+  put(t, (uint32_t)x->variable, 2);
   put(t, x->data != NULL, 1);
   if (x->data) text_addn(t, x->data, graph_bytes(x));
 }
@@ -168,6 +169,7 @@ static void get_tensor(struct load *l, struct graph *g) {
     t.quant.zp = get_copy(l, (size_t)t.quant.count * sizeof *t.quant.zp);
   }
   t.is_state = get_count(l, 1, 1, "as a flag") != 0;
+  t.variable = get_count(l, 2, UINT16_MAX, "as a variable");
   if (get_count(l, 1, 1, "as a flag")) {
     const int64_t elements = graph_elements(&t);
     if (!l->bad && (elements < 1 || elements > GRAPH_MAX_ELEMENTS)) {

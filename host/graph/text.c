@@ -78,6 +78,7 @@ static void print_tensor(const struct graph *g, int index, struct text *out) {
   text_add(out, "]");
   print_quant(&t->quant, out);
   if (t->is_state) text_add(out, " state");
+  if (t->variable > 0) text_printf(out, " variable=%d", t->variable);
   if (t->data) print_constant(t, out);
   text_add(out, "\n");
 }
@@ -251,6 +252,12 @@ static bool parse_tensor_field(struct parse *p, struct graph_tensor *t, double *
   int n;
   if (take_word(p, "state")) {
     t->is_state = true;
+    return true;
+  }
+  if (take_word(p, "variable=")) {
+    if (!parse_list(p, list, PARSE_MOST, &n)) return false;
+    if (n != 1 || !in_range(list[0], 1, UINT16_MAX)) return parse_error(p, "the number of a variable");
+    t->variable = (int)list[0];
     return true;
   }
   if (take_word(p, "scale="))

@@ -470,6 +470,9 @@ static void add_operator_name(struct reader *r, const struct entry *entry, struc
 
 /* Whether an operator runs although no output depends on it: it writes to a state, or is unknown and may. */
 static bool has_effect(const struct entry *entry) {
+  if (entry->known == MOTE_OP_CALL_ONCE || entry->known == MOTE_OP_IF ||
+      entry->known == MOTE_OP_WHILE) /* what their subgraphs do is not known yet */
+    return true;
   const struct graph_node n = {.op = (enum mote_op)entry->known};
   for (int i = 0; i < GRAPH_MAX_IN && entry->known >= 0; i++)
     if (graph_writes(&n, i)) return true;
@@ -598,7 +601,7 @@ static bool read_operator(struct reader *r, int number) {
   o.node.n_in = reader->tensors == GRAPH_MAX_IN ? o.n_in : reader->tensors;
   memcpy(o.node.in, o.in, sizeof o.node.in);
   if ((reader->read != NULL && !reader->read(r, &o)) || r->f.bad) return false;
-  graph_add_node(r->g, &o.node);
+  if (!o.no_node) graph_add_node(r->g, &o.node);
   r->e->node[0] = '\0';
   return true;
 }
@@ -608,7 +611,9 @@ static bool read_ports(struct reader *r, const struct flat_table *subgraph, int 
                        const char *what) {
   const struct flat_vector v = flat_vector_field(&r->f, subgraph, field, 4);
   if (r->f.bad) return false;
-  if (v.count < 1 || v.count > 256) return err_set(r->e, "the model has %zu %s", v.count, what);
+  /* A subgraph may take nothing, or only write to variables. */
+  if ((v.count < 1 && r->depth == 0) || v.count > 256)
+    return err_set(r->e, "the %s has %zu %ss", r->depth > 0 ? "subgraph" : "model", v.count, what);
   int list[256];
   for (size_t i = 0; i < v.count; i++) {
     list[i] = (int)(int32_t)flat_u32(&r->f, v.at + 4 * i);
@@ -640,7 +645,8 @@ static bool open_subgraph(struct reader *r, struct flat_table *subgraph) {
 /* Memory for what is counted; the tensors begin as placeholders. */
 static bool prepare(struct reader *r, const char *name) {
   r->have = tflite_take(r, r->tensors.count, sizeof *r->have);
-  if (!r->have) return false;
+  r->variable_of = tflite_take(r, r->tensors.count, sizeof *r->variable_of);
+  if (!r->have || !r->variable_of) return false;
   /* An operator may add a few tensors and a node. The room is taken now, while running out is an error. */
   const size_t room_tensors = r->tensors.count + 4 * r->operators.count,
                room_nodes = 2 * r->operators.count;
@@ -664,7 +670,7 @@ static struct graph *read_subgraph(struct reader *r, const char *name) {
     return NULL;
   for (size_t i = 0; i < r->operators.count; i++)
     if (r->needed[i] && !read_operator(r, (int)i)) return NULL;
-  if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output")) return NULL;
+  if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output") || !tflite_finish_variables(r)) return NULL;
   return r->g;
 }
 
@@ -702,7 +708,12 @@ static bool open_model(struct reader *r) {
 static struct graph *read_tflite(struct arena *a, const char *name, const uint8_t *bytes, size_t n,
                                  struct err *e) {
   int n_bodies = 0;
-  struct reader r = {.f = {bytes, n, e, false}, .a = a, .e = e, .n_bodies = &n_bodies};
+  struct variables variables = {.count = 0};
+  struct reader r = {.f = {bytes, n, e, false},
+                     .a = a,
+                     .e = e,
+                     .n_bodies = &n_bodies,
+                     .variables = &variables};
   if (n < 8 || memcmp(bytes + 4, "TFL3", 4) != 0) {
     err_set(e, "not a TensorFlow Lite model: byte 4 does not begin TFL3");
     return NULL;

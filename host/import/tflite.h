@@ -8,6 +8,20 @@
 #include "host/graph/graph.h"
 #include "host/import/flatbuffer.h"
 
+/* A variable of the model: what its handles call it and what it begins with. */
+struct variable {
+  const uint8_t *name; /* container and shared name, a zero between */
+  size_t n;
+  const struct graph_tensor *first; /* given by CALL_ONCE; NULL: every byte is `fill` */
+  bool is_assigned;
+  int8_t fill; /* the zero point of what is assigned first. source: the reference's */
+};
+#define TFLITE_MOST_VARIABLES 1024
+struct variables {
+  int count;
+  struct variable at[TFLITE_MOST_VARIABLES];
+};
+
 /* The reader of one subgraph of a model. bytes_of: the arena's copy of a buffer once it is used. */
 struct reader {
   struct flat f;
@@ -23,7 +37,9 @@ struct reader {
   int32_t *producer_of; /* [tensors] operator that makes it, or -1 */
   int subgraph, depth;  /* index in the file; how many subgraphs called this one */
   int n_folds;          /* calls of tflite_fold */
-  int *n_bodies;        /* subgraphs read for IF and WHILE, in all */
+  int *n_bodies;        /* subgraphs read for IF, WHILE and CALL_ONCE, in all */
+  int *variable_of;     /* [tensors] number of the variable that a handle names; 0: it is no handle */
+  struct variables *variables; /* of the model */
 };
 
 /* One operator while it is translated. node: with its inputs (the first `tensors` of the reader's row), outputs and
@@ -36,6 +52,7 @@ struct op {
   int in[GRAPH_MAX_IN];      /* tensors in the file; -1: left out */
   int n_in, out;             /* out: the first output */
   struct graph_node node;
+  bool no_node; /* set by the reader of an operator that leaves nothing to run */
 };
 
 /* least, most: inputs in the file. outputs: most that it has. tensors: how many of its inputs the graph
@@ -102,6 +119,8 @@ bool tflite_axis(struct reader *r, int64_t axis, int rank, int *out);
 /* A state tensor that an operator keeps for itself, zero at first; -1 with an error. */
 int tflite_new_state(struct reader *r, const char *name, enum mote_type type, int rank,
                      const int32_t *dims);
+/* Gives the states of variables what they begin with, as far as it is known. */
+bool tflite_finish_variables(struct reader *r);
 /* Reads subgraph `index` of the file as a graph of its own. */
 struct graph *tflite_subgraph(struct reader *r, int index);
 

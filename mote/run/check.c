@@ -322,6 +322,19 @@ static enum mote_status check_segment(const struct mote_plan *p, const struct mo
   return status;
 }
 
+/* A jump goes to a segment of the plan, or to its end; what it tests is a byte of the arena. Rows are not fed to
+ * what is run again. */
+static enum mote_status check_jump(const struct mote_plan *p, const struct mote_segment *segment,
+                                   unsigned place) {
+  const unsigned target = (unsigned)(segment->counters & 0xFFFFu);
+  const unsigned test = (unsigned)(segment->counters >> 16);
+  if (segment->jump > MOTE_JUMP_UNLESS || segment->steps != 0) return MOTE_ERR_PARAMS;
+  if (target > p->n_segments || test >= p->n_tensors) return MOTE_ERR_BOUNDS;
+  if (p->fed_rows != 0 && (place == 0 || target == 0)) return MOTE_ERR_PARAMS;
+  return segment->jump == MOTE_JUMP_UNLESS && is_constant(tensor(p, test)) ? MOTE_ERR_PARAMS
+                                                                           : MOTE_OK;
+}
+
 enum mote_status mote_check(const void *bytes, size_t n) {
   const struct mote_plan *p = bytes;
   enum mote_status status = check_header(bytes, n);
@@ -332,7 +345,9 @@ enum mote_status mote_check(const void *bytes, size_t n) {
   uint32_t first = 0;
   for (unsigned i = 0; i < p->n_segments && status == MOTE_OK; i++, segment++) {
     if (segment->steps > p->n_steps - first) return MOTE_ERR_BOUNDS;
-    status = check_segment(p, segment, first, i == 0 && p->fed_rows != 0);
+    status = segment->jump != MOTE_GO_ON
+                 ? check_jump(p, segment, i)
+                 : check_segment(p, segment, first, i == 0 && p->fed_rows != 0);
     first += segment->steps;
   }
   if (status != MOTE_OK) return status;

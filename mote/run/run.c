@@ -9,7 +9,8 @@
  *
  * invariant: the counters count calls, nothing else; the compiler replays the same rule
  * (host/compile/replay.c), so what it proved about rings holds here and nothing is checked twice.
- * Termination: each turn makes a call, and the calls of a plan are finite. */
+ * Termination: each turn makes a call, and the calls of a segment are finite; a loop of the model ends when its own
+ * condition does. */
 #include "mote/run/run.h"
 
 /* Kernels run deep in the executor's frames, so what returns before they run is kept out of those. */
@@ -192,9 +193,24 @@ static void run_segment(const struct run *r, unsigned first, unsigned end) {
   }
 }
 
+/* The segment behind a jump. */
+APART unsigned after_jump(const struct run *r, const struct mote_segment *jump, unsigned here) {
+  if (jump->jump == MOTE_JUMP_UNLESS &&
+      *bytes_of(r->model, &r->tensors[jump->counters >> 16]) != 0)
+    return here + 1;
+  return jump->counters & 0xFFFFu;
+}
+
+/* The first step of a segment. */
+APART unsigned first_step(const struct mote_segment *segments, unsigned segment) {
+  unsigned first = 0;
+  while (segment-- != 0) first += segments[segment].steps;
+  return first;
+}
+
 void mote_run(const struct mote_model *model) {
   const struct mote_plan *plan = model->plan;
-  const struct mote_segment *segment = table(plan, plan->segments);
+  const struct mote_segment *segments = table(plan, plan->segments);
   uint16_t only = 0; /* the counter of a segment of one step */
   unsigned fed = plan->fed_rows;
   struct run r;
@@ -205,7 +221,13 @@ void mote_run(const struct mote_model *model) {
   r.rows = plan->max_rows <= MOTE_STACK_ROWS
                ? r.few
                : (const void **)(void *)(model->arena + plan->scratch);
-  for (unsigned i = 0, first = 0; i < plan->n_segments; first += segment->steps, segment++, i++) {
+  for (unsigned i = 0, first = 0; i < plan->n_segments;) {
+    const struct mote_segment *segment = &segments[i];
+    if (segment->jump != MOTE_GO_ON) {
+      i = after_jump(&r, segment, i);
+      first = first_step(segments, i);
+      continue;
+    }
     r.calls = segment->steps > 1 || fed != 0
                   ? (uint16_t *)(void *)(model->arena + segment->counters)
                   : &only;
@@ -215,6 +237,8 @@ void mote_run(const struct mote_model *model) {
     run_segment(&r, first, first + segment->steps);
     if (model->fed < fed) return;
     fed = 0;
+    first += segment->steps;
+    i++;
   }
 }
 

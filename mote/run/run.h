@@ -72,13 +72,17 @@ struct mote_step {
   uint8_t n_in, n_out; /* >= 1; n_in + n_out - 1 <= MOTE_MAX_EDGES */
 };
 
-/* Steps that run together. */
+/* Steps that run together, or a jump: which segment comes next. */
+#define MOTE_GO_ON       0u
+#define MOTE_JUMP        1u
+#define MOTE_JUMP_UNLESS 2u /* where the tensor that is tested, one byte, is zero */
 struct mote_segment {
-  uint16_t steps; /* how many */
-  uint16_t reserved;
+  uint16_t steps; /* how many; 0 for a jump */
+  uint16_t jump;
   uint32_t
       counters; /* offset in the arena of uint16 calls made of each step; unused where there is one step
-                      * that is not fed */
+                      * that is not fed. Of a jump: the segment that it goes to, n_segments for the end, and
+                      * above 16 bits the tensor that it tests */
 };
 
 /* A variable of the model and what it begins with. */
