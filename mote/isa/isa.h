@@ -215,7 +215,20 @@ void mote_isa_add(const struct mote_add_job *d);
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 
+/* ---- dot products of vectors where they lie, at any alignment of their elements ------- */
+/* Sum of (w[i] - w_zp) * (x[i] - x_zp), modulo 2^32. range: zero points -128..127. */
+int32_t mote_isa_dot_s8__plain(const int8_t *x, const int8_t *w, uint32_t n, int32_t x_zp,
+                               int32_t w_zp);
+int32_t mote_isa_dot_s8__dsp(const int8_t *x, const int8_t *w, uint32_t n, int32_t x_zp,
+                             int32_t w_zp);
+/* Sum of w[i] * x[i]. |w x| <= 2^22: a run of so many fits in 32 bits. */
+#define MOTE_ISA_DOT_RUN 508
+int64_t mote_isa_dot_s16__plain(const int16_t *x, const int8_t *w, uint32_t n);
+int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
+
 #if MOTE_ISA_DSP
+#define mote_isa_dot_s8         mote_isa_dot_s8__dsp
+#define mote_isa_dot_s16        mote_isa_dot_s16__dsp
 #define mote_isa_add_row        mote_isa_add_row__dsp
 #define mote_isa_widen          mote_isa_widen__dsp
 #define mote_isa_conv_patch     mote_isa_conv_patch__dsp
@@ -225,6 +238,8 @@ void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
 #else
+#define mote_isa_dot_s8  mote_isa_dot_s8__plain
+#define mote_isa_dot_s16 mote_isa_dot_s16__plain
 #define mote_isa_add_row mote_isa_add_row__plain
 #define mote_isa_widen   mote_isa_widen__plain
 #if MOTE_ISA_V6M

@@ -5,6 +5,7 @@
 #ifndef MOTE_NN_WINDOW_H
 #define MOTE_NN_WINDOW_H
 
+#include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
 /* ---- rows ----------------------------------------------------------------------- */
@@ -83,36 +84,18 @@ static inline int32_t mote_scaled(const struct mote_scaling *s, const void *para
   return mote_clamp((int32_t)(q + (uint32_t)s->zp), s->low, s->high);
 }
 
-/* Sum of (w - w_zp) * (x - x_zp) over n elements, modulo 2^32. */
-static inline int64_t mote_dot_s8(const void *values, const int8_t *w, uint32_t n, int32_t x_zp,
+/* Sum of (w - w_zp) * (x - x_zp) over n elements: int8 modulo 2^32, int16 in 64 bits. */
+static inline int64_t mote_dot_s8(const void *x, const int8_t *w, uint32_t n, int32_t x_zp,
                                   int32_t w_zp) {
-  const int8_t *x = (const int8_t *)values;
-  uint32_t sum = 0; /* a product is at most 255 * 255 */
-  for (; n; n--) sum += (uint32_t)((*w++ - w_zp) * (*x++ - x_zp));
-  return (int32_t)sum;
+  return mote_isa_dot_s8((const int8_t *)x, w, n, x_zp, w_zp);
 }
-
-/* The same for int16 values, in 64 bits. Products stay below 255 * 65535 < 2^24, or 2^22 without zero points: a
- * run of them fits 32 bits. */
 static inline int64_t mote_dot_s16(const void *values, const int8_t *w, uint32_t n, int32_t x_zp,
                                    int32_t w_zp) {
   const int16_t *x = (const int16_t *)values;
-  int64_t total = 0;
-  while (n) {
-    uint32_t run = n < 124 ? n : 124;
-    int32_t sum = 0;
-    n -= run;
-    if ((x_zp | w_zp) == 0) {
-      for (; run >= 4; run -= 4, x += 4, w += 4)
-        sum += w[0] * (int32_t)x[0] + w[1] * (int32_t)x[1] + w[2] * (int32_t)x[2] +
-               w[3] * (int32_t)x[3];
-      for (; run; run--) sum += *w++ * (int32_t)*x++;
-    } else {
-      for (; run; run--) sum += (*w++ - w_zp) * (*x++ - x_zp);
-    }
-    total += sum;
-  }
-  return total;
+  if ((x_zp | w_zp) == 0) return mote_isa_dot_s16(x, w, n);
+  int64_t sum = 0; /* a product is below 2^8 * 2^16 */
+  for (; n; n--) sum += (*w++ - w_zp) * (*x++ - x_zp);
+  return sum;
 }
 
 /* Stores output `at` of elements of 1 or 2 bytes. */

@@ -1,0 +1,52 @@
+/* dsp_dot: dot products with SMLAD (dsp.h). Vectors have any alignment, so a word is loaded by an instruction of
+ * its own, which the compiler cannot join with its neighbour to an LDRD. */
+#include "mote/isa/dsp.h"
+
+#if MOTE_ISA_DSP
+
+/* The word at *p, which moves on by it. */
+static inline uint32_t take_word(const void **p) {
+  uint32_t d;
+  __asm__("ldr %0, [%1], #4" : "=r"(d), "+r"(*p) : : "memory");
+  return d;
+}
+
+/* Both factors are widened and shifted by their zero points in one instruction each. */
+int32_t mote_isa_dot_s8__dsp(const int8_t *x, const int8_t *w, uint32_t n, int32_t x_zp,
+                             int32_t w_zp) {
+  const uint32_t x_base = both(-x_zp), w_base = both(-w_zp);
+  const void *from = x, *by = w;
+  const int8_t *const end = x + (n & ~3u);
+  int32_t sum = 0;
+  while (from != end) {
+    const uint32_t a = take_word(&from), b = take_word(&by);
+    sum = smlad(even_add(x_base, a), even_add(w_base, b), sum);
+    sum = smlad(odd_add(x_base, a), odd_add(w_base, b), sum);
+  }
+  x = (const int8_t *)from, w = (const int8_t *)by;
+  uint32_t rest = 0;
+  for (n &= 3; n; n--) rest += (uint32_t)((*w++ - w_zp) * (*x++ - x_zp));
+  return (int32_t)((uint32_t)sum + rest);
+}
+
+int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n) {
+  const void *from = x, *by = w;
+  int64_t total = 0;
+  for (uint32_t quads = n / 4; quads;) {
+    uint32_t run = quads < MOTE_ISA_DOT_RUN / 4 ? quads : MOTE_ISA_DOT_RUN / 4;
+    int32_t sum = 0;
+    quads -= run;
+    do {
+      const uint32_t a = take_word(&from), b = take_word(&from), c = take_word(&by);
+      sum = smlad(bottoms(a, b), even(c), sum);
+      sum = smlad(tops(a, b), odd(c), sum);
+    } while (--run);
+    total += sum;
+  }
+  x = (const int16_t *)from, w = (const int8_t *)by;
+  int32_t rest = 0;
+  for (n &= 3; n; n--) rest += *w++ * (int32_t)*x++;
+  return total + rest;
+}
+
+#endif
