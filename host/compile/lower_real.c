@@ -423,6 +423,34 @@ static bool pack_hybrid(const struct program *p, const struct work *w, union ker
   return true;
 }
 
+static bool takes_int8(const struct graph *g, const struct graph_node *n) {
+  return input(g, n, 0)->type == MOTE_INT8;
+}
+
+static bool build_log_softmax_int8(const struct graph *g, const struct work *work, bool flat,
+                                   struct form *f, struct err *e) {
+  const struct graph_tensor *x = input(g, &g->nodes[work->node], 0);
+  struct mote_log_softmax_s8 *p = &f->params.log_softmax_s8;
+  struct graph_softmax_scaling s;
+  int32_t reverse;
+  int reverse_shift;
+  (void)e;
+  if (!row_form(g, work, flat, f)) return false;
+  graph_softmax_scaling_of(g, work->node, &s);
+  graph_multiplier((double)((int64_t)1 << (31 - s.left_shift)) / (double)s.multiplier, &reverse,
+                   &reverse_shift);
+  p->multiplier = s.multiplier;
+  p->left_shift = (int8_t)s.left_shift;
+  p->diff_min = s.diff_min;
+  p->reverse_multiplier = reverse;
+  p->reverse_shift = (int8_t)reverse_shift;
+  p->c = (uint16_t)x->dims[x->rank - 1];
+  p->rows = (uint32_t)(f->out.row_bytes / p->c);
+  f->alias[0] = true;
+  f->instructions = graph_elements(x) * 150;
+  return true;
+}
+
 static const struct recipe recipes[] = {
 #define REAL(OP, stem, how)                                                                        \
   { .op = MOTE_OP_##OP, .kernel = MOTE_KERNEL_##stem, .takes = takes_real, .build = how }
@@ -440,6 +468,10 @@ static const struct recipe recipes[] = {
     REAL(L2_POOL_2D, l2_pool_f32, build_pool),
     REAL(SOFTMAX, softmax_f32, build_softmax),
     REAL(LOG_SOFTMAX, log_softmax_f32, build_softmax),
+    {.op = MOTE_OP_LOG_SOFTMAX,
+     .kernel = MOTE_KERNEL_log_softmax_s8,
+     .takes = takes_int8,
+     .build = build_log_softmax_int8},
     REAL(L2_NORMALIZATION, l2_normalization_f32, build_softmax),
     REAL(SVDF, svdf_f32, build_svdf),
     REAL(UNIDIRECTIONAL_SEQUENCE_LSTM, lstm_f32, build_lstm),

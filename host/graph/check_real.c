@@ -1,7 +1,7 @@
-/* graph: rules of operators that are float32 alone, and of weights beside float32 activations.
+/* graph: rules of float32 operators that no other family has, and of weights beside float32 activations.
  *
  *   L2_POOL_2D    x float32 [n,h,w,c]; kernel_h, kernel_w
- *   LOG_SOFTMAX   x float32 over the last axis
+ *   LOG_SOFTMAX   x float32 over the last axis, or int8 with an output of scale 1/16, zero point 127; beta 1
  *
  * Hybrid: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and SVDF (its feature weights) take float32 activations with
  * constant int8 weights, zero point 0, one scale or (not SVDF) one for each output channel, and a float32 bias. A
@@ -29,8 +29,21 @@ static bool check_l2_pool(const struct check *c) {
 
 static bool check_log_softmax(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  if (!check_real_ends(c) || !check_same_shapes(c, x, y)) return false;
-  return x->rank > 0 || err_set(c->e, "a single number has no axis");
+  if (!check_type(c, x, FLOAT32 | 1u << MOTE_INT8, "input") || !check_same_type(c, x, y) ||
+      !check_same_shapes(c, x, y))
+    return false;
+  if (x->rank < 1) return err_set(c->e, "a single number has no axis");
+  if (x->type == MOTE_FLOAT32) return true;
+  if (!check_one_scale(c, x, "input") || !check_one_scale(c, y, "output")) return false;
+  if (y->quant.scale[0] != 1.0f / 16 || y->quant.zp[0] != 127)
+    return err_set(c->e, "its output must have scale 1/16 and zero point 127, not %g and %d",
+                   (double)y->quant.scale[0], y->quant.zp[0]);
+  if (x->dims[x->rank - 1] > 4095)
+    return err_set(c->e, "%d classes; at most 4095 are possible", x->dims[x->rank - 1]);
+  /* In units of 2^-26, a step of the input is 2 or more, and a multiplier takes what fits 31 bits. */
+  const double real = (double)c->n->attrs.beta * (double)x->quant.scale[0] * (double)(1 << 26);
+  if (isfinite(real) && real >= 2.0) return true;
+  return err_set(c->e, "its input's scale %g is out of range", (double)x->quant.scale[0]);
 }
 
 /* source: 65535 products of an int8 weight and a difference of two int8 stay below 2^31. */

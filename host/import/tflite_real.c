@@ -1,8 +1,14 @@
-/* import: what is special to float32 operators. See tflite.h. */
+/* import: float32 operators, and LOG_SOFTMAX. See tflite.h. */
 #include "host/import/tflite.h"
 
+static bool read_log_softmax(struct reader *r, struct op *o) {
+  (void)r;
+  o->node.attrs.beta = 1;
+  return true;
+}
+
 const struct tflite_reader tflite_reader_L2_POOL_2D = {1, 1, 1, 1, tflite_read_pool, NULL};
-const struct tflite_reader tflite_reader_LOG_SOFTMAX = {1, 1, 1, 1, NULL, NULL};
+const struct tflite_reader tflite_reader_LOG_SOFTMAX = {1, 1, 1, 1, read_log_softmax, NULL};
 
 /* Older converters call the symmetric int8 weights of hybrid operators uint8; the bytes are int8. */
 void tflite_hybrid_weights(struct reader *r, const struct op *o) {

@@ -109,6 +109,16 @@ struct mote_softmax_s8 {
 
 /* softmax_s16_of_s8: the same to int16 (scale 1/65536, zero point -32768). Not in place. */
 
+/* LOG_SOFTMAX over the last axis, int8 to int8 (scale 1/16, zero point 127). rows[0]: `rows` x `c`, c <= 4095.
+ * multiplier, left_shift, diff_min as SOFTMAX's; reverse: 2^(31 - left_shift) / multiplier. */
+struct mote_log_softmax_s8 {
+  int32_t multiplier, reverse_multiplier;
+  int32_t diff_min;
+  int8_t left_shift, reverse_shift;
+  uint16_t c;
+  uint32_t rows;
+};
+
 /* RESHAPE that the planner could not turn into a view: copies `bytes`. alias: out may be rows[0]. */
 struct mote_copy {
   uint32_t bytes;
