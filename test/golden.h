@@ -10,9 +10,9 @@
 #define GOLDEN      "test/golden"
 #define GOLDEN_MOST ((size_t)1 << 24) /* bytes of one file */
 
-/* One case: the folder and the name, then what golden_read found. */
+/* One case: the folder and the name, then what golden_read found. A model from elsewhere has a label only. */
 struct golden {
-  const char *op, *name;
+  const char *op, *name, *label;
   struct arena *arena;
   uint8_t *model, *in, *out;
   size_t n_model, n_in, n_out;
@@ -25,6 +25,7 @@ static inline bool golden_read(struct golden *c, struct err *e) {
     size_t *n;
   } parts[] = {
       {"tflite", &c->model, &c->n_model}, {"in", &c->in, &c->n_in}, {"out", &c->out, &c->n_out}};
+  c->label = arena_printf(c->arena, "%s/%s", c->op, c->name);
   for (int i = 0; i < 3; i++) {
     const char *path = arena_printf(c->arena, GOLDEN "/%s/%s.%s", c->op, c->name, parts[i].end);
     if (!file_read(c->arena, path, GOLDEN_MOST, parts[i].bytes, parts[i].n, e))
