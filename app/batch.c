@@ -118,6 +118,7 @@ static bool run_entry(struct worker *w, struct batch_entry *entry, struct err *e
   bool ok = file_read(a, entry->path, entry->bytes, &bytes, &size, e);
   if (ok && size != entry->bytes)
     ok = err_set(e, "the file had %zu bytes and now has %zu", entry->bytes, size);
+  mote_reset(&w->model); /* a file stands for itself */
   ok = ok && (w->batch->format == BATCH_WINDOWS ? score(w, entry, bytes, e)
                                                 : classify(w, entry, bytes, e));
   if (!ok) err_file(e, entry->path);

@@ -114,9 +114,9 @@ void bundle_value(enum mote_type type, const void *values, size_t i, char text[3
 bool bundle_layers(struct arena *a, const struct compiled *c, const void *inputs,
                    const struct emulate_rows *rows, int n_rows, struct bundle_layers *layers,
                    struct err *e);
-/* Runs a plan in this process with the tap set: outputs (concatenated) and rows. needs: packed for this
- * machine (compile options PLAIN or readable here, pointer bytes of this machine). */
-bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
+/* Runs a plan in this process, count inferences one after the other, the first with the tap set: outputs (concatenated)
+ * and rows. needs: packed for this machine (compile options PLAIN or readable here, pointer bytes of this machine). */
+bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs, int count,
                      uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e);
 /* SHA-256 of all outputs, then of the layers' hashes, in the source's order; layers that do not exist are left
  * out. */
@@ -130,12 +130,12 @@ const char *const *bundle_layer_hashes(struct arena *a, const struct bundle_laye
 bool bundle_write_layers(struct arena *a, const struct bundle_layers *layers, const char *dir,
                          struct err *e);
 
-/* -i FILE...: one for each input tensor, or one with all concatenated; none: the pattern. errors: a wrong size
- * says which is right. */
+/* -i FILE...: one for each input tensor, or one with all concatenated; none: the pattern. Of count inferences, one
+ * behind another. errors: a wrong size says which is right. */
 bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,
-                        uint8_t **inputs, struct err *e);
+                        int count, uint8_t **inputs, struct err *e);
 /* -o FILE...: likewise. */
-bool bundle_write_outputs(const struct graph *g, const struct option_list *files,
-                          const uint8_t *outputs, struct err *e);
+bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                          int count, const uint8_t *outputs, struct err *e);
 
 #endif

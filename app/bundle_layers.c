@@ -199,35 +199,44 @@ void bundle_infer(struct mote_model *model, const void *input) {
     mote_feed_row(model, (const uint8_t *)input + (size_t)y * t->row_bytes);
 }
 
-bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs,
+static void infer(const struct mote_model *model, const struct graph *g, const uint8_t *from,
+                  uint8_t *to) {
+  for (int i = 0; i < g->n_inputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
+    memcpy(mote_input(model, (unsigned)i), from, n);
+    from += n;
+  }
+  mote_run(model);
+  for (int i = 0; i < g->n_outputs; i++) {
+    const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
+    memcpy(to, mote_output(model, (unsigned)i), n);
+    to += n;
+  }
+}
+
+bool bundle_run_here(struct arena *a, const struct compiled *c, const void *inputs, int count,
                      uint8_t **outputs, struct emulate_rows **rows, int *n_rows, struct err *e) {
   const struct graph *g = c->source;
   struct mote_model model;
   struct tap tap = {.arena = a, .model = &model};
-  const uint8_t *from = inputs;
-  size_t sum = 0;
+  size_t in_bytes = 0, out_bytes = 0;
+  for (int i = 0; i < g->n_inputs; i++) in_bytes += graph_bytes(&g->tensors[g->inputs[i]]);
+  for (int i = 0; i < g->n_outputs; i++) out_bytes += graph_bytes(&g->tensors[g->outputs[i]]);
   /* A plan for a chip needs a little more here, where pointers are wider. */
   const size_t need = mote_arena_bytes((const struct mote_plan *)(const void *)c->plan);
-  uint8_t *arena = ARENA_ARRAY(a, uint8_t, need);
+  uint8_t *arena = ARENA_ARRAY(a, uint8_t, need + 1);
   const enum mote_status status = mote_open(&model, c->plan, c->plan_bytes, arena, need);
   if (status != MOTE_OK)
     return err_internal(e, "the plan is refused: %s", mote_status_text(status));
-  for (int i = 0; i < g->n_inputs; i++) {
-    const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
-    if (mote_input(&model, (unsigned)i) != NULL) memcpy(mote_input(&model, (unsigned)i), from, n);
-    from += n;
-  }
+  *outputs = ARENA_ARRAY(a, uint8_t, out_bytes * (size_t)count + 1);
   model.hook = on_rows;
   model.hook_context = &tap;
-  bundle_infer(&model, inputs);
-  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
-  uint8_t *to = *outputs = ARENA_ARRAY(a, uint8_t, sum);
-  for (int i = 0; i < g->n_outputs; i++) {
-    const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
-    memcpy(to, mote_output(&model, (unsigned)i), n);
-    to += n;
+  for (int k = 0; k < count; k++) {
+    infer(&model, g, (const uint8_t *)inputs + (size_t)k * in_bytes,
+          *outputs + (size_t)k * out_bytes);
+    model.hook = NULL;
   }
-  bundle_canonical(g, *outputs, 1);
+  bundle_canonical(g, *outputs, count);
   *rows = tap.rows;
   *n_rows = tap.n;
   return true;
@@ -304,61 +313,68 @@ static void fill(const struct graph_tensor *t, uint8_t *to) {
 }
 
 /* The default input of bench and verify (docs/spec/cli.md), every input tensor from 0. */
-static uint8_t *pattern(struct arena *a, const struct graph *g, size_t *bytes) {
-  *bytes = 0;
-  for (int i = 0; i < g->n_inputs; i++) *bytes += graph_bytes(&g->tensors[g->inputs[i]]);
-  uint8_t *all = ARENA_ARRAY(a, uint8_t, *bytes + 1), *to = all;
+static void pattern(const struct graph *g, uint8_t *to) {
   for (int i = 0; i < g->n_inputs; i++) {
     fill(&g->tensors[g->inputs[i]], to);
     to += graph_bytes(&g->tensors[g->inputs[i]]);
   }
-  return all;
 }
 
-static bool read_exact(struct arena *a, const char *path, uint8_t *to, size_t bytes,
-                       struct err *e) {
+static size_t sum_bytes(const struct graph *g, const int *tensors, int n) {
+  size_t sum = 0;
+  for (int i = 0; i < n; i++) sum += graph_bytes(&g->tensors[tensors[i]]);
+  return sum;
+}
+
+/* count times n bytes, each `apart` from the one before. */
+static bool read_exact(struct arena *a, const char *path, uint8_t *to, size_t n, int count,
+                       size_t apart, struct err *e) {
   uint8_t *data;
   size_t size;
   if (!file_read(a, path, (size_t)1 << 30, &data, &size, e)) return false;
-  if (size != bytes) {
+  if (size != n * (size_t)count) {
     err_file(e, path);
-    return err_set(e, "the file has %zu bytes, the model wants %zu", size, bytes);
+    if (count == 1) return err_set(e, "the file has %zu bytes, the model wants %zu", size, n);
+    return err_set(e, "the file has %zu bytes, %d inferences want %zu: %zu each", size, count,
+                   n * (size_t)count, n);
   }
-  memcpy(to, data, bytes);
+  for (int k = 0; k < count; k++) memcpy(to + (size_t)k * apart, data + (size_t)k * n, n);
   return true;
 }
 
 bool bundle_read_inputs(struct arena *a, const struct graph *g, const struct option_list *files,
-                        uint8_t **inputs, struct err *e) {
-  size_t bytes;
-  uint8_t *to = *inputs = pattern(a, g, &bytes);
+                        int count, uint8_t **inputs, struct err *e) {
+  const size_t bytes = sum_bytes(g, g->inputs, g->n_inputs);
+  uint8_t *to = *inputs = ARENA_ARRAY(a, uint8_t, bytes * (size_t)count + 1);
+  for (int k = 0; k < count && files->count == 0; k++) pattern(g, to + (size_t)k * bytes);
   if (files->count == 0) return true;
-  if (files->count == 1) return read_exact(a, files->items[0], to, bytes, e);
+  if (files->count == 1) return read_exact(a, files->items[0], to, bytes, count, bytes, e);
   if (files->count != g->n_inputs)
     return err_set(
         e, "%d input files for a model with %d inputs: give one for each, or one with all of them",
         files->count, g->n_inputs);
   for (int i = 0; i < g->n_inputs; i++) {
     const size_t n = graph_bytes(&g->tensors[g->inputs[i]]);
-    if (!read_exact(a, files->items[i], to, n, e)) return false;
+    if (!read_exact(a, files->items[i], to, n, count, bytes, e)) return false;
     to += n;
   }
   return true;
 }
 
-bool bundle_write_outputs(const struct graph *g, const struct option_list *files,
-                          const uint8_t *outputs, struct err *e) {
-  size_t sum = 0;
-  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+bool bundle_write_outputs(struct arena *a, const struct graph *g, const struct option_list *files,
+                          int count, const uint8_t *outputs, struct err *e) {
+  const size_t bytes = sum_bytes(g, g->outputs, g->n_outputs);
   if (files->count == 0) return true;
-  if (files->count == 1) return file_write(files->items[0], outputs, sum, e);
+  if (files->count == 1) return file_write(files->items[0], outputs, bytes * (size_t)count, e);
   if (files->count != g->n_outputs)
     return err_set(
         e, "%d output files for a model with %d outputs: give one for each, or one for all of them",
         files->count, g->n_outputs);
   for (int i = 0; i < g->n_outputs; i++) {
     const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
-    if (!file_write(files->items[i], outputs, n, e)) return false;
+    uint8_t *one = ARENA_ARRAY(a, uint8_t, n * (size_t)count + 1);
+    for (int k = 0; k < count; k++) memcpy(one + (size_t)k * n, outputs + (size_t)k * bytes, n);
+    if (!file_write(files->items[i], one, n * (size_t)count, e)) return false;
     outputs += n;
   }
   return true;

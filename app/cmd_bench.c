@@ -6,7 +6,7 @@
 struct arguments {
   const char *target, *board, *layers;
   struct option_list in, out;
-  int64_t ram;
+  int64_t ram, inferences;
   bool fast, small, input_rows;
 };
 
@@ -271,7 +271,8 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
   *count = 1;
   if (!m->features) {
     uint8_t *raw;
-    if (!bundle_read_inputs(c->arena, m->graph, &o->in, &raw, &c->err)) return false;
+    *count = (int)o->inferences;
+    if (!bundle_read_inputs(c->arena, m->graph, &o->in, *count, &raw, &c->err)) return false;
     *inputs = b->inputs = raw;
     return true;
   }
@@ -331,7 +332,8 @@ static bool measure(struct command_line *c, const struct arguments *o, struct be
 static bool write_outputs(struct command_line *c, const struct arguments *o,
                           const struct bench *b) {
   const struct emulate_result *r = &b->result;
-  if (!b->model.features) return bundle_write_outputs(b->model.graph, &o->out, r->outputs, &c->err);
+  if (!b->model.features)
+    return bundle_write_outputs(c->arena, b->model.graph, &o->out, r->count, r->outputs, &c->err);
   return !o->out.count ||
          file_write(o->out.items[0], r->outputs, r->output_bytes * (size_t)r->count, &c->err);
 }
@@ -377,7 +379,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
 }
 
 int cmd_bench(int argc, char **argv) {
-  struct arguments o = {0};
+  struct arguments o = {.inferences = 1};
   const struct option_spec options[] = {
       {0, "target", OPTION_TEXT, "T", "chip: cortex-m0plus, cortex-m4, cortex-m55, host",
        &o.target},
@@ -387,6 +389,8 @@ int cmd_bench(int argc, char **argv) {
        "fed row by row",
        &o.in},
       {'o', "output", OPTION_LIST, "FILE", "write the raw outputs", &o.out},
+      {0, "inferences", OPTION_COUNT, "N", "one after the other; -i and -o hold N of each tensor",
+       &o.inferences},
       {0, "layers", OPTION_TEXT, "DIR", "write every layer's output", &o.layers},
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},

@@ -8,7 +8,7 @@
 struct run {
   struct option_list in, out;
   const char *layers, *batch, *format;
-  int64_t ram, stride;
+  int64_t ram, stride, inferences;
   bool fast;
 };
 
@@ -30,7 +30,7 @@ static const char ABOUT[] =
 
 /* The hash as docs/spec/cli.md has it, each layer's, and what the plan needs. */
 static void print_json(struct command_line *c, const struct model *model, const uint8_t *outputs,
-                       size_t output_bytes, const struct bundle_layers *layers) {
+                       size_t output_bytes, int inferences, const struct bundle_layers *layers) {
   struct text t;
   struct json j;
   char hex[65];
@@ -40,8 +40,9 @@ static void print_json(struct command_line *c, const struct model *model, const 
   json_put_string(&j, "model", model->compiled.source->name);
   bundle_hash(outputs, output_bytes, layers, hex);
   json_put_string(&j, "hash", hex);
-  bundle_output_hash(outputs, output_bytes, hex);
+  bundle_output_hash(outputs, output_bytes * (size_t)inferences, hex);
   json_put_string(&j, "output_sha256", hex);
+  json_put_int(&j, "inferences", inferences);
   const struct compile_measured m = {-1, -1, -1, 0, NULL, bundle_layer_hashes(c->arena, layers)};
   compile_report_json(&model->compiled, &m, &j);
   json_close_object(&j);
@@ -49,7 +50,8 @@ static void print_json(struct command_line *c, const struct model *model, const 
 }
 
 /* Scores in words, where they were not written to a file. */
-static void print_outputs(const struct graph *g, const uint8_t *outputs) {
+static void print_outputs(const struct graph *g, const uint8_t *outputs, int inference) {
+  if (inference >= 0) printf("inference %d\n", inference);
   for (int i = 0; i < g->n_outputs; i++) {
     const struct graph_tensor *t = &g->tensors[g->outputs[i]];
     const int64_t n = graph_elements(t), shown = n < 64 ? n : 64;
@@ -71,21 +73,24 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
   int n_rows = 0;
   size_t output_bytes = 0;
   const struct graph *g = m->compiled.source;
-  if (!bundle_read_inputs(c->arena, g, &r->in, &inputs, &c->err)) return false;
-  if (!bundle_run_here(c->arena, &m->compiled, inputs, &outputs, &rows, &n_rows, &c->err))
+  if (!bundle_read_inputs(c->arena, g, &r->in, (int)r->inferences, &inputs, &c->err)) return false;
+  if (!bundle_run_here(c->arena, &m->compiled, inputs, (int)r->inferences, &outputs, &rows, &n_rows,
+                       &c->err))
     return false;
   if (!bundle_layers(c->arena, &m->compiled, inputs, rows, n_rows, &layers, &c->err)) {
     c->err.internal = c->err.internal && !m->is_mote; /* a strange file, not a fault of ours */
     return false;
   }
   for (int i = 0; i < g->n_outputs; i++) output_bytes += graph_bytes(&g->tensors[g->outputs[i]]);
-  if (!bundle_write_outputs(g, &r->out, outputs, &c->err)) return false;
+  if (!bundle_write_outputs(c->arena, g, &r->out, (int)r->inferences, outputs, &c->err))
+    return false;
   if (r->layers != NULL && !bundle_write_layers(c->arena, &layers, r->layers, &c->err))
     return false;
   if (c->json)
-    print_json(c, m, outputs, output_bytes, &layers);
+    print_json(c, m, outputs, output_bytes, (int)r->inferences, &layers);
   else if (r->out.count == 0)
-    print_outputs(g, outputs);
+    for (int k = 0; k < r->inferences; k++)
+      print_outputs(g, outputs + (size_t)k * output_bytes, r->inferences > 1 ? k : -1);
   return true;
 }
 
@@ -190,13 +195,15 @@ static const char *wrong_use(const struct command_line *c, const struct run *r) 
 }
 
 int cmd_run(int argc, char **argv) {
-  struct run r = {.layers = NULL};
+  struct run r = {.inferences = 1};
   const struct option_spec options[] = {
       {'i', "input", OPTION_LIST, "FILE", "input tensor; repeat for each, or one file with all",
        &r.in},
       {'o', "output", OPTION_LIST, "FILE", "output tensor; likewise (default: print)", &r.out},
       {0, "layers", OPTION_TEXT, "DIR", "write every operator's output there as opNN.bin",
        &r.layers},
+      {0, "inferences", OPTION_COUNT, "N", "one after the other; -i and -o hold N of each tensor",
+       &r.inferences},
       {0, "batch", OPTION_TEXT, "FOLDER", "a labelled set: y_labels.csv and the files it lists",
        &r.batch},
       {0, "format", OPTION_TEXT, "F", "what its files hold: raw, uint8, float32, windows",

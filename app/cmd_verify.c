@@ -9,46 +9,57 @@
 
 struct witness {
   const char *name;
-  const uint8_t *outputs;
-  size_t output_bytes;
-  struct bundle_layers layers;
+  const uint8_t *outputs;      /* of all inferences */
+  size_t output_bytes;         /* of one */
+  struct bundle_layers layers; /* of the first */
   char hash[65];
 };
 
 struct verify {
   struct bundle_model model;
   struct option_list targets, in;
+  int64_t inferences; /* one after the other: a variable shows from the second on */
   uint8_t *inputs;
   struct compiled here; /* compiled for this machine; decides which layers exist */
   struct witness witnesses[16];
   int n;
 };
 
-static size_t outputs_bytes(const struct graph *g) {
+static size_t sum_bytes(const struct graph *g, const int *tensors, int n) {
   size_t sum = 0;
-  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+  for (int i = 0; i < n; i++) sum += graph_bytes(&g->tensors[tensors[i]]);
   return sum;
 }
 
-/* Every operator's output by the slow and obvious evaluation. */
-static bool add_reference(struct command_line *c, struct verify *v) {
-  const struct graph *g = v->model.graph;
-  struct witness *w = &v->witnesses[v->n];
-  const void **values = ARENA_ARRAY(c->arena, const void *, g->n_tensors + 1);
+/* One inference by the slow and obvious evaluation; values: every tensor's bytes. */
+static bool evaluate(struct command_line *c, const struct graph *g, const uint8_t *from,
+                     uint8_t *out, const void **values) {
   const void **inputs = ARENA_ARRAY(c->arena, const void *, g->n_inputs + 1);
-  const uint8_t *from = v->inputs;
   for (int i = 0; i < g->n_inputs; i++) {
     inputs[i] = from;
     from += graph_bytes(&g->tensors[g->inputs[i]]);
   }
   if (!graph_evaluate(g, inputs, c->arena, values, &c->err)) return false;
-  uint8_t *out = ARENA_ARRAY(c->arena, uint8_t, outputs_bytes(g) + 1);
-  *w = (struct witness){.name = "reference", .outputs = out, .output_bytes = outputs_bytes(g)};
   for (int i = 0; i < g->n_outputs; i++) {
     const size_t n = graph_bytes(&g->tensors[g->outputs[i]]);
     memcpy(out, values[g->outputs[i]], n);
     out += n;
   }
+  return true;
+}
+
+/* Every operator's output by the evaluation. It covers no operator that reads a variable, so inferences stand alone. */
+static bool add_reference(struct command_line *c, struct verify *v) {
+  const struct graph *g = v->model.graph;
+  struct witness *w = &v->witnesses[v->n++];
+  const size_t out_bytes = sum_bytes(g, g->outputs, g->n_outputs),
+               in_bytes = sum_bytes(g, g->inputs, g->n_inputs);
+  const void **values = ARENA_ARRAY(c->arena, const void *, g->n_tensors + 1);
+  uint8_t *out = ARENA_ARRAY(c->arena, uint8_t, out_bytes * (size_t)v->inferences + 1);
+  *w = (struct witness){.name = "reference", .outputs = out, .output_bytes = out_bytes};
+  for (int64_t k = v->inferences - 1; k >= 0; k--) /* the first last: its layers are told */
+    if (!evaluate(c, g, v->inputs + (size_t)k * in_bytes, out + (size_t)k * out_bytes, values))
+      return false;
   const int n = v->here.n_layers;
   const uint8_t **bytes = ARENA_ARRAY(c->arena, const uint8_t *, n + 1);
   size_t *size = ARENA_ARRAY(c->arena, size_t, n + 1);
@@ -59,7 +70,6 @@ static bool add_reference(struct command_line *c, struct verify *v) {
       if (g->nodes[k].source_op == l->source_op) bytes[i] = values[g->nodes[k].out[0]];
   }
   w->layers = (struct bundle_layers){.n = n, .bytes = bytes, .size = size};
-  v->n++;
   return true;
 }
 
@@ -70,9 +80,13 @@ static bool add_plan(struct command_line *c, struct verify *v, const char *name,
   struct emulate_rows *rows;
   uint8_t *outputs;
   int n_rows;
-  if (!bundle_run_here(c->arena, plan, v->inputs, &outputs, &rows, &n_rows, &c->err)) return false;
-  *w = (struct witness){
-      .name = name, .outputs = outputs, .output_bytes = outputs_bytes(v->model.graph)};
+  if (!bundle_run_here(c->arena, plan, v->inputs, (int)v->inferences, &outputs, &rows, &n_rows,
+                       &c->err))
+    return false;
+  *w = (struct witness){.name = name,
+                        .outputs = outputs,
+                        .output_bytes = sum_bytes(v->model.graph, v->model.graph->outputs,
+                                                  v->model.graph->n_outputs)};
   return bundle_layers(c->arena, plan, v->inputs, rows, n_rows, &w->layers, &c->err);
 }
 
@@ -96,7 +110,7 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
   struct emulate_result result;
   struct bundle b;
   if (!emulate_find_target(c->arena, name, &r.target, &c->err) ||
-      !bundle_run_once(c->arena, &r, v->inputs, 1, true, &b, &result, &c->err))
+      !bundle_run_once(c->arena, &r, v->inputs, (int)v->inferences, true, &b, &result, &c->err))
     return false;
   *w = (struct witness){
       .name = r.target->name, .outputs = result.outputs, .output_bytes = result.output_bytes};
@@ -168,24 +182,38 @@ static const char *difference(struct arena *a, const struct verify *v, const str
                                         mote_op_name((int)l->op), at - l->bytes);
   }
   if (first->output_bytes != w->output_bytes) return "the sizes of the outputs";
-  return output_difference(a, v->model.graph, first->outputs, w->outputs);
+  size_t at = 0;
+  while (at + 1 < (size_t)v->inferences &&
+         !memcmp(first->outputs + at * w->output_bytes, w->outputs + at * w->output_bytes,
+                 w->output_bytes))
+    at++;
+  const char *what = output_difference(a, v->model.graph, first->outputs + at * w->output_bytes,
+                                       w->outputs + at * w->output_bytes);
+  return at ? arena_printf(a, "inference %zu, %s", at, what) : what;
+}
+
+/* The hash is of the first inference; those that follow must agree, too. */
+static bool agrees(const struct verify *v, const struct witness *w) {
+  const struct witness *first = &v->witnesses[0];
+  return !strcmp(w->hash, first->hash) &&
+         !memcmp(w->outputs, first->outputs, w->output_bytes * (size_t)v->inferences);
 }
 
 static bool report(struct command_line *c, const struct verify *v) {
   struct text t;
   struct json j;
   bool equal = true;
-  for (int i = 0; i < v->n; i++)
-    equal = equal && !strcmp(v->witnesses[i].hash, v->witnesses[0].hash);
+  for (int i = 0; i < v->n; i++) equal = equal && agrees(v, &v->witnesses[i]);
   text_init(&t, c->arena);
   json_start(&j, &t);
   json_open_object(&j, NULL);
   json_put_bool(&j, "equal", equal);
   json_put_string(&j, "hash", v->witnesses[0].hash);
+  json_put_int(&j, "inferences", v->inferences);
   json_open_array(&j, "witnesses");
   for (int i = 0; i < v->n; i++) {
     const struct witness *w = &v->witnesses[i];
-    const bool same = !strcmp(w->hash, v->witnesses[0].hash);
+    const bool same = agrees(v, w);
     json_open_object(&j, NULL);
     json_put_string(&j, "target", w->name);
     json_put_string(&j, "hash", w->hash);
@@ -201,8 +229,19 @@ static bool report(struct command_line *c, const struct verify *v) {
   if (c->json)
     fputs(t.data, stdout);
   else if (equal)
-    printf("\n%d witnesses, one hash\n", v->n);
+    printf("\n%d witnesses, one hash%s\n", v->n,
+           v->inferences > 1 ? arena_printf(c->arena, ", %lld inferences", (long long)v->inferences)
+                             : "");
   return equal;
+}
+
+/* Where none were asked for: one inference, three of a model with variables. */
+static bool read_inputs(struct command_line *c, struct verify *v) {
+  const struct graph *g = v->model.graph;
+  for (int i = 0; i < g->n_tensors && !v->inferences; i++)
+    if (g->tensors[i].is_state) v->inferences = v->in.count ? 1 : 3;
+  if (!v->inferences) v->inferences = 1;
+  return bundle_read_inputs(c->arena, g, &v->in, (int)v->inferences, &v->inputs, &c->err);
 }
 
 static bool gather(struct command_line *c, struct verify *v) {
@@ -212,8 +251,7 @@ static bool gather(struct command_line *c, struct verify *v) {
   const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
-      !bundle_read_inputs(c->arena, v->model.graph, &v->in, &v->inputs, &c->err) ||
-      !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
+      !read_inputs(c, v) || !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
     return false;
   progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "this machine");
   if (!add_plain(c, v) || !add_plan(c, v, "plan", &v->here)) return false;
@@ -233,6 +271,8 @@ int cmd_verify(int argc, char **argv) {
       {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host and every chip",
        &v.targets},
       {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &v.in},
+      {0, "inferences", OPTION_COUNT, "N", "one after the other; -i holds N of each tensor",
+       &v.inferences},
       {0},
   };
   const struct command_spec spec = {
