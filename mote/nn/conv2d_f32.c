@@ -41,13 +41,14 @@ static void pixel(const struct mote_conv2d_f32 *p, const void *const *rows, uint
   for (uint32_t g = 0, o = 0; g < groups; g++) {
     for (const uint32_t end = o + filters; o < end;) {
       const uint32_t some = end - o < 4 ? end - o : 4;
-      struct mote_lanes_f32 lanes = {{{0}}};
+      struct mote_lanes_f32 lanes;
+      lanes.begun = 0;
       struct channels to;
       to.first_c = g * p->group_c;
       for (uint32_t i = 0; i < 4; i++) to.weights[i] = weights + (o + (i < some ? i : 0)) * block;
       add_window(p, rows, batch, r, &columns, &to, &lanes);
       for (uint32_t i = 0; i < some; i++, o++) {
-        const float sum = mote_lanes_sum(lanes.lane[i]);
+        const float sum = mote_lanes_total(&lanes, i);
         out[o] = mote_real_clamp(bias ? sum + bias[o] : sum, p->low, p->high);
       }
     }

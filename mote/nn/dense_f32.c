@@ -45,11 +45,12 @@ static void product_dense(const struct mote_batch_matmul_f32 *p, const float *x,
   for (uint32_t m = 0; m < p->m; m++, x += p->x_m, out += p->n) {
     for (uint32_t n = 0; n < p->n; n += 4) {
       const uint32_t some = p->n - n < 4 ? p->n - n : 4;
-      struct mote_lanes_f32 lanes = {{{0}}};
+      struct mote_lanes_f32 lanes;
+      lanes.begun = 0;
       const float *at[4];
       for (uint32_t i = 0; i < 4; i++) at[i] = y + (size_t)(n + (i < some ? i : 0)) * p->y_n;
       mote_lanes_add_f32(&lanes, x, at, p->k);
-      for (uint32_t i = 0; i < some; i++) out[n + i] = mote_lanes_sum(lanes.lane[i]);
+      for (uint32_t i = 0; i < some; i++) out[n + i] = mote_lanes_total(&lanes, i);
     }
   }
 }

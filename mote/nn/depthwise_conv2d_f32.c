@@ -1,6 +1,8 @@
-/* depthwise_conv2d_f32: DEPTHWISE_CONV_2D in float32. Channels lie innermost in input, weights and output, so four
- * of them go over a window side by side; each channel's sum runs in the order of the window. */
+/* depthwise_conv2d_f32: DEPTHWISE_CONV_2D in float32. Channels lie innermost in input, weights and output, so
+ * eight of them go over a window side by side; each channel's sum runs in the order of the window. */
 #include "mote/nn/lanes.h"
+
+#define BLOCK 8 /* channels whose sums lie in registers */
 
 /* What the channels of one pixel share. */
 struct window {
@@ -9,31 +11,69 @@ struct window {
   const float *weights;
   uint32_t batch, r;
   struct mote_columns columns;
+  size_t first; /* element of a row under the first column inside */
 };
 
-/* The sums of `some` (1..4) output channels from c on; x_step: 1, or 0 where they read one input channel. */
-static void sums_at(const struct window *at, uint32_t c, uint32_t some, uint32_t x_step,
-                    float sum[4]) {
+/* The rows of a window: x at the first column inside, weights below it; NULL x: no row of the input there. */
+struct taps {
+  const float *x, *w;
+};
+static struct taps taps_of(const struct window *at, uint32_t ky, uint32_t c) {
   const struct mote_window_2d *w = &at->p->window;
-  const uint32_t in_step = (uint32_t)w->dilation_w * w->in_c, x1 = some > 1 ? x_step : 0,
-                 x2 = some > 2 ? 2 * x_step : 0, x3 = some > 3 ? 3 * x_step : 0;
-  const uint32_t w1 = some > 1 ? 1 : 0, w2 = some > 2 ? 2 : 0, w3 = some > 3 ? 3 : 0;
-  float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  const float *x = (const float *)mote_map_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
+  struct taps t = {NULL, NULL};
+  if (x == NULL) return t;
+  t.x = x + at->first + (at->p->multiplier == 1 ? c : c / at->p->multiplier);
+  t.w = at->weights + (size_t)(ky * w->kernel_w + at->columns.from) * w->out_c + c;
+  return t;
+}
+
+/* Eight output channels from c on, each with an input channel of its own. */
+static void sums_apart(const struct window *at, uint32_t c, float sum[BLOCK]) {
+  const struct mote_window_2d *w = &at->p->window;
+  const uint32_t in_step = (uint32_t)w->dilation_w * w->in_c, w_step = w->out_c;
+  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    const float *x = (const float *)mote_map_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
-    if (x == NULL || at->columns.from == at->columns.to) continue;
-    const uint32_t column =
-        (uint32_t)(at->columns.column + (int32_t)(at->columns.from * w->dilation_w));
-    const float *k = at->weights + (size_t)(ky * w->kernel_w + at->columns.from) * w->out_c + c;
-    x += (size_t)column * w->in_c + c / at->p->multiplier;
-    for (uint32_t n = at->columns.to - at->columns.from; n; n--, x += in_step, k += w->out_c) {
-      s0 += x[0] * k[0];
-      s1 += x[x1] * k[w1];
-      s2 += x[x2] * k[w2];
-      s3 += x[x3] * k[w3];
+    struct taps t = taps_of(at, ky, c);
+    if (t.x == NULL) continue;
+    for (uint32_t n = at->columns.to - at->columns.from; n; n--, t.x += in_step, t.w += w_step) {
+      s0 += t.x[0] * t.w[0], s1 += t.x[1] * t.w[1], s2 += t.x[2] * t.w[2], s3 += t.x[3] * t.w[3];
+      s4 += t.x[4] * t.w[4], s5 += t.x[5] * t.w[5], s6 += t.x[6] * t.w[6], s7 += t.x[7] * t.w[7];
     }
   }
   sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+  sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
+}
+
+/* Eight output channels from c on that read one input channel. */
+static void sums_shared(const struct window *at, uint32_t c, float sum[BLOCK]) {
+  const struct mote_window_2d *w = &at->p->window;
+  const uint32_t in_step = (uint32_t)w->dilation_w * w->in_c, w_step = w->out_c;
+  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
+    struct taps t = taps_of(at, ky, c);
+    if (t.x == NULL) continue;
+    for (uint32_t n = at->columns.to - at->columns.from; n; n--, t.x += in_step, t.w += w_step) {
+      const float x = *t.x;
+      s0 += x * t.w[0], s1 += x * t.w[1], s2 += x * t.w[2], s3 += x * t.w[3];
+      s4 += x * t.w[4], s5 += x * t.w[5], s6 += x * t.w[6], s7 += x * t.w[7];
+    }
+  }
+  sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+  sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
+}
+
+static float sum_of(const struct window *at, uint32_t c) {
+  const struct mote_window_2d *w = &at->p->window;
+  const uint32_t in_step = (uint32_t)w->dilation_w * w->in_c;
+  float sum = 0;
+  for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
+    struct taps t = taps_of(at, ky, c);
+    if (t.x == NULL) continue;
+    for (uint32_t n = at->columns.to - at->columns.from; n; n--, t.x += in_step, t.w += w->out_c)
+      sum += *t.x * *t.w;
+  }
+  return sum;
 }
 
 static void pixel(const struct window *at, const float *bias, float *out) {
@@ -42,9 +82,14 @@ static void pixel(const struct window *at, const float *bias, float *out) {
   for (uint32_t c = 0, some; c < out_c; c += some) {
     /* With a multiplier, a block stays with one input channel. */
     const uint32_t left = multiplier == 1 ? out_c - c : multiplier - c % multiplier;
-    float sum[4];
-    some = left < 4 ? left : 4;
-    sums_at(at, c, some, multiplier == 1, sum);
+    float sum[BLOCK];
+    some = left < BLOCK ? 1 : BLOCK;
+    if (some == 1)
+      sum[0] = sum_of(at, c);
+    else if (multiplier == 1)
+      sums_apart(at, c, sum);
+    else
+      sums_shared(at, c, sum);
     for (uint32_t i = 0; i < some; i++)
       out[c + i] = mote_real_clamp(bias ? sum[i] + bias[c + i] : sum[i], p->low, p->high);
   }
@@ -65,6 +110,8 @@ static void row(const void *params, const void *const *rows, void *state, void *
     for (at.r = 0; at.r < w->rows_out; at.r++) {
       for (uint32_t x = 0; x < w->out_w; x++, to += w->out_c) {
         at.columns = mote_map_columns(w, x);
+        at.first =
+            (size_t)(at.columns.column + (int32_t)(at.columns.from * w->dilation_w)) * w->in_c;
         pixel(&at, bias, to);
       }
     }

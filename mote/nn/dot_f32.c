@@ -7,12 +7,16 @@
 void mote_lanes_add_f32(struct mote_lanes_f32 *lanes, const float *x, const float *const w[4],
                         uint32_t n) {
   const float *a = w[0], *b = w[1], *c = w[2], *d = w[3];
+  float(*l)[4] = lanes->lane;
   if (n >= 4) {
-    float(*l)[4] = lanes->lane;
-    float a0 = l[0][0], a1 = l[0][1], a2 = l[0][2], a3 = l[0][3];
-    float b0 = l[1][0], b1 = l[1][1], b2 = l[1][2], b3 = l[1][3];
-    float c0 = l[2][0], c1 = l[2][1], c2 = l[2][2], c3 = l[2][3];
-    float d0 = l[3][0], d1 = l[3][1], d2 = l[3][2], d3 = l[3][3];
+    float a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
+    float c0 = 0, c1 = 0, c2 = 0, c3 = 0, d0 = 0, d1 = 0, d2 = 0, d3 = 0;
+    if (lanes->begun) {
+      a0 = l[0][0], a1 = l[0][1], a2 = l[0][2], a3 = l[0][3];
+      b0 = l[1][0], b1 = l[1][1], b2 = l[1][2], b3 = l[1][3];
+      c0 = l[2][0], c1 = l[2][1], c2 = l[2][2], c3 = l[2][3];
+      d0 = l[3][0], d1 = l[3][1], d2 = l[3][2], d3 = l[3][3];
+    }
     const float *const end = x + (n & ~(uint32_t)3);
     for (; x != end; x += 4, a += 4, b += 4, c += 4, d += 4) {
       const float x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
@@ -25,7 +29,10 @@ void mote_lanes_add_f32(struct mote_lanes_f32 *lanes, const float *x, const floa
     l[1][0] = b0, l[1][1] = b1, l[1][2] = b2, l[1][3] = b3;
     l[2][0] = c0, l[2][1] = c1, l[2][2] = c2, l[2][3] = c3;
     l[3][0] = d0, l[3][1] = d1, l[3][2] = d2, l[3][3] = d3;
+  } else if (!lanes->begun) {
+    for (int v = 0; v < 4; v++) l[v][0] = l[v][1] = l[v][2] = l[v][3] = 0;
   }
+  lanes->begun = 1;
   n &= 3;
   for (uint32_t i = 0; i < n; i++) {
     lanes->lane[0][i] += x[i] * a[i];
@@ -48,12 +55,13 @@ void mote_dense_f32(const float *x, const float *w, const float *bias, uint32_t 
                     float low, float high, float *out) {
   for (uint32_t v = 0; v < vectors; v += 4) {
     const uint32_t some = vectors - v < 4 ? vectors - v : 4;
-    struct mote_lanes_f32 lanes = {{{0}}};
+    struct mote_lanes_f32 lanes;
+    lanes.begun = 0;
     const float *at[4];
     for (uint32_t i = 0; i < 4; i++) at[i] = w + (size_t)(v + (i < some ? i : 0)) * n;
     mote_lanes_add_f32(&lanes, x, at, n);
     for (uint32_t i = 0; i < some; i++) {
-      const float sum = mote_lanes_sum(lanes.lane[i]);
+      const float sum = mote_lanes_total(&lanes, i);
       out[v + i] = mote_real_clamp(bias ? sum + bias[v + i] : sum, low, high);
     }
   }

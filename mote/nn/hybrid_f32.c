@@ -74,7 +74,9 @@ static struct quantised quantise(const struct mote_hybrid *h, const float *x, si
 
 static int32_t dot(const int8_t *q, const int8_t *w, uint32_t n, int32_t zp) {
   int32_t sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += w[i] * (q[i] - zp);
+  for (; n >= 4; n -= 4, q += 4, w += 4)
+    sum += w[0] * (q[0] - zp) + w[1] * (q[1] - zp) + w[2] * (q[2] - zp) + w[3] * (q[3] - zp);
+  for (; n; n--) sum += *w++ * (*q++ - zp);
   return sum;
 }
 
@@ -102,6 +104,9 @@ static int32_t conv_sum(const struct mote_conv2d_f32 *p, const void *const *imag
                         const int8_t *weights, uint32_t r, const struct mote_columns *at,
                         uint32_t first_c, int32_t zp) {
   const struct mote_window_2d *w = &p->window;
+  /* As in conv2d_f32.c, a run is what lies contiguous in input and weights. */
+  const int joined = w->dilation_w == 1 && p->group_c == w->in_c;
+  const uint32_t run = joined ? (at->to - at->from) * p->group_c : p->group_c;
   int32_t sum = 0;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
     const int8_t *row = (const int8_t *)mote_map_row(w, image, 1, 0, r, ky);
@@ -109,7 +114,8 @@ static int32_t conv_sum(const struct mote_conv2d_f32 *p, const void *const *imag
     for (uint32_t kx = at->from; kx < at->to; kx++) {
       const uint32_t column = (uint32_t)(at->column + (int32_t)(kx * w->dilation_w));
       sum += dot(row + (size_t)column * w->in_c + first_c,
-                 weights + (size_t)(ky * w->kernel_w + kx) * p->group_c, p->group_c, zp);
+                 weights + (size_t)(ky * w->kernel_w + kx) * p->group_c, run, zp);
+      if (joined) break;
     }
   }
   return sum;

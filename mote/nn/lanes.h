@@ -10,11 +10,17 @@
 
 /* Sums of four weight vectors with the same x, their lanes: lane i of vector v is lane[v][i]. */
 struct mote_lanes_f32 {
+  int begun; /* 0: lane is not set yet and counts as zeros */
   float lane[4][4];
 };
 
 static inline float mote_lanes_sum(const float lane[4]) {
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+}
+
+/* (l0 + l1) + (l2 + l3) of vector v. */
+static inline float mote_lanes_total(const struct mote_lanes_f32 *lanes, uint32_t v) {
+  return lanes->begun ? mote_lanes_sum(lanes->lane[v]) : 0.0f;
 }
 
 /* Adds the products of a run of n elements. alias: vectors of w may be the same. */

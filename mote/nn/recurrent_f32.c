@@ -44,14 +44,15 @@ static void svdf_row(const void *params, const void *const *rows, void *scratch,
   for (uint32_t b = 0; b < p->batches; b++) {
     for (uint32_t f = 0; f < p->filters; f += 4) {
       const uint32_t some = p->filters - f < 4 ? p->filters - f : 4;
-      struct mote_lanes_f32 lanes = {{{0}}};
+      struct mote_lanes_f32 lanes;
+      lanes.begun = 0;
       const float *at[4];
       for (uint32_t i = 0; i < 4; i++) at[i] = feature + (size_t)(f + (i < some ? i : 0)) * p->in_c;
       mote_lanes_add_f32(&lanes, x, at, p->in_c);
       for (uint32_t i = 0; i < some; i++) {
         float *of = state + (size_t)(f + i) * memory;
         memmove(of, of + 1, (size_t)(memory - 1) * sizeof *of);
-        of[memory - 1] = mote_lanes_sum(lanes.lane[i]);
+        of[memory - 1] = mote_lanes_total(&lanes, i);
       }
     }
     mote_svdf_units_f32(p, state, time, bias, to);
@@ -98,7 +99,8 @@ enum { GATES = 4, INPUT = 1, RECURRENT = 5, BIAS = 9, HIDDEN = 13, CELL = 14 };
 /* The sums of one cell's gates, in the order input, forget, cell, output. */
 static void gates_of(const struct mote_lstm_f32 *p, const void *const *rows, const float *x,
                      const float *hidden, uint32_t cell, float gate[GATES]) {
-  struct mote_lanes_f32 in = {{{0}}}, back = {{{0}}};
+  struct mote_lanes_f32 in, back;
+  in.begun = back.begun = 0;
   const float *from_x[GATES], *from_h[GATES];
   for (int g = 0; g < GATES; g++) {
     from_x[g] = (const float *)rows[INPUT + g] + (size_t)cell * p->in_c;
@@ -106,9 +108,9 @@ static void gates_of(const struct mote_lstm_f32 *p, const void *const *rows, con
   }
   mote_lanes_add_f32(&in, x, from_x, p->in_c);
   mote_lanes_add_f32(&back, hidden, from_h, p->cells);
-  for (int g = 0; g < GATES; g++)
-    gate[g] = (mote_lanes_sum(in.lane[g]) + ((const float *)rows[BIAS + g])[cell]) +
-              mote_lanes_sum(back.lane[g]);
+  for (uint32_t g = 0; g < GATES; g++)
+    gate[g] = (mote_lanes_total(&in, g) + ((const float *)rows[BIAS + g])[cell]) +
+              mote_lanes_total(&back, g);
 }
 
 /* One step of one batch: the new hidden state goes to out, since the old is read to the end. */

@@ -30,7 +30,8 @@ static void pixel(const struct mote_transpose_conv_f32 *p, const void *const *ro
   const size_t block = (size_t)w->kernel_h * w->kernel_w * w->in_c;
   for (uint32_t o = 0; o < w->out_c; o += 4) {
     const uint32_t some = (uint32_t)w->out_c - o < 4 ? (uint32_t)w->out_c - o : 4;
-    struct mote_lanes_f32 lanes = {{{0}}};
+    struct mote_lanes_f32 lanes;
+    lanes.begun = 0;
     for (uint32_t i = 0; i < y.n; i++) {
       for (uint32_t j = 0; j < x.n; j++) {
         const size_t at = ((size_t)(y.kernel - i * w->stride_h) * w->kernel_w + x.kernel -
@@ -43,7 +44,7 @@ static void pixel(const struct mote_transpose_conv_f32 *p, const void *const *ro
       }
     }
     for (uint32_t v = 0; v < some; v++) {
-      const float sum = mote_lanes_sum(lanes.lane[v]);
+      const float sum = mote_lanes_total(&lanes, v);
       out[o + v] = mote_real_clamp(bias ? sum + bias[o + v] : sum, p->low, p->high);
     }
   }
