@@ -550,6 +550,9 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
     if (kernel == MOTE_KERNEL_conv2d_s8) forms |= 1u << mote_conv2d_s8_form(params);
     if (kernel == MOTE_KERNEL_depthwise_conv2d_s8)
       forms |= 1u << mote_depthwise_conv2d_s8_form(params);
+    if (kernel == MOTE_KERNEL_fully_connected_s8)
+      forms |= 1u << mote_fully_connected_s8_form(params);
+    if (kernel == MOTE_KERNEL_mean_s8) forms |= 1u << mote_mean_s8_form(params);
   }
 #define X(stem, params, number, form)                                                              \
   if (kernel == MOTE_KERNEL_##stem && forms == 1u << (number)) name = "__" #form;

@@ -299,31 +299,17 @@ void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *
   }
 }
 
-/* ---- sums over a row -------------------------------------------------------------------- */
-
-/* Four channels at a time, in pairs of int16: w <= 255 columns of at most 2^7 stay within them. */
-static void add_columns(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
-  uint32_t i = 0;
-  for (; i + 4 <= c; i += 4) {
-    const int8_t *from = row + i;
-    uint32_t e = 0, o = 0;
-    for (uint32_t x = w; x; x--, from += c) {
-      const uint32_t v = load(from);
-      e = even_add(e, v);
-      o = odd_add(o, v);
-    }
-    sums[i] += (uint32_t)(int32_t)(int16_t)e;
-    sums[i + 1] += (uint32_t)(int32_t)(int16_t)o;
-    sums[i + 2] += (uint32_t)((int32_t)e >> 16);
-    sums[i + 3] += (uint32_t)((int32_t)o >> 16);
+/* A layer of few weights: not worth the code of the loop above, one channel after the other. */
+void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                             int8_t *out) {
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c++, out++) {
+    int32_t sum = mote_channel_bias(&p->output, c);
+    for (uint32_t i = 0; i < p->in_c; i++)
+      sum = (int32_t)((uint32_t)sum + (uint32_t)(*w++ * (in[i] - p->in_zp)));
+    w += (0u - p->in_c) & 3u;
+    mote_dsp_outputs(&p->output, c, &sum, 1, out, 1);
   }
-  for (; i < c; i++)
-    for (uint32_t x = 0; x < w; x++) sums[i] += (uint32_t)(int32_t)row[x * c + i];
-}
-
-void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
-  for (; w > 255; w -= 255, row += 255 * c) add_columns(sums, row, 255, c);
-  add_columns(sums, row, w, c);
 }
 
 #else

@@ -7,8 +7,8 @@
  *   P         1     2     3     4     5
  *   per MAC   1.5   1.0   0.92  0.81  0.8
  * Two shapes: `patch`, where the quads of a block follow each other, and `column`, where windows share columns
- * and a step leads from quad to quad. Loops are unrolled to four quads (P > 3) or two; a run that is no
- * multiple enters in the middle. Bias and outputs are mote_dsp_run's. */
+ * and a step leads from quad to quad. Loops of many pixels are unrolled to four quads or two; a run
+ * that is no multiple enters in the middle. Bias and outputs are mote_dsp_run's. */
 #include "mote/isa/dsp.h"
 
 #if MOTE_ISA_DSP
@@ -51,11 +51,11 @@ __asm__(MOTE_DSP_MACROS
         "  .endif\n"
         ".endm\n"
 
-        ".macro mote_patch pixels\n"
+        ".macro mote_patch pixels, turn\n"
         "  .balign 4\n"
         "  .thumb_func\n"
         "mote_dsp_patch\\pixels:\n"
-        "  .rept 2 + 2 * (\\pixels / 4)\n"
+        "  .rept \\turn\n"
         "    mote_quad \\pixels, 0\n"
         "  .endr\n"
         "  cmp r9, r11\n"
@@ -67,19 +67,19 @@ __asm__(MOTE_DSP_MACROS
         "  ldr r1, [r0, #52]\n"
         "  add r11, r9, r1\n"
         "  ldr pc, [r0, #48]\n"
-        "mote_patch 1\n"
-        "mote_patch 2\n"
-        "mote_patch 3\n"
-        "mote_patch 4\n"
-        "mote_patch 5\n"
+        "mote_patch 1, 2\n"
+        "mote_patch 2, 1\n"
+        "mote_patch 3, 1\n"
+        "mote_patch 4, 2\n"
+        "mote_patch 5, 4\n"
         "  .size mote_dsp_patch, . - mote_dsp_patch\n"
 
         /* [sp, 4] end of the run, [sp, 8] next column */
-        ".macro mote_column pixels\n"
+        ".macro mote_column pixels, turn\n"
         "  .balign 4\n"
         "  .thumb_func\n"
         "mote_dsp_column\\pixels:\n"
-        "  .rept 2 + 2 * (\\pixels / 4)\n"
+        "  .rept \\turn\n"
         "    mote_quad \\pixels, 1\n"
         "  .endr\n"
         "  ldr r0, [sp, #4]\n"
@@ -98,11 +98,11 @@ __asm__(MOTE_DSP_MACROS
         "  add r1, r1, r9\n"
         "  str r1, [sp, #4]\n"
         "  ldr pc, [r0, #48]\n"
-        "mote_column 1\n"
-        "mote_column 2\n"
-        "mote_column 3\n"
-        "mote_column 4\n"
-        "mote_column 5\n"
+        "mote_column 1, 2\n"
+        "mote_column 2, 2\n"
+        "mote_column 3, 2\n"
+        "mote_column 4, 4\n"
+        "mote_column 5, 4\n"
         "2:\n"
         "  ldr r0, [sp]\n"
         "  ldr r1, [sp, #8]\n"
@@ -129,13 +129,18 @@ void mote_dsp_column5(void);
 /* Bytes of a quad's code for P pixels. */
 #define CODE(pixels, step) (12 + (pixels) % 2 * 12 + (pixels) / 2 * 20 + (step))
 
-/* loop: of the block's pixels; step: bytes of code that lead to the next quad. */
+/* A block's loop, and how many quads of its pixels a turn of it takes. */
+struct loop {
+  void (*code)(void);
+  uint32_t turn;
+};
+
+/* step: bytes of code that lead to the next quad. */
 static void conv(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b,
-                 void (*body)(void), void (*loop)(void), uint32_t step) {
+                 void (*body)(void), const struct loop *loop, uint32_t step) {
   struct dsp_frame f;
-  const uint32_t turn = b->pixels > 3 ? 3 : 1;
   f.body = body;
-  f.entry = (uintptr_t)loop + ((0u - b->quads) & turn) * CODE(b->pixels, step);
+  f.entry = (uintptr_t)loop->code + ((0u - b->quads) & (loop->turn - 1)) * CODE(b->pixels, step);
   f.weights = (const int8_t *)mote_at(p, p->weights_at);
   f.values = b->values;
   f.run = 4 * b->quads;
@@ -149,17 +154,19 @@ static void conv(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b
 }
 
 void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
-  static void (*const loops[MOTE_CONV_BLOCK])(void) = {
-      mote_dsp_patch1, mote_dsp_patch2, mote_dsp_patch3, mote_dsp_patch4, mote_dsp_patch5,
+  static const struct loop loops[MOTE_CONV_BLOCK] = {
+      {mote_dsp_patch1, 2}, {mote_dsp_patch2, 1}, {mote_dsp_patch3, 1},
+      {mote_dsp_patch4, 2}, {mote_dsp_patch5, 4},
   };
-  conv(p, b, mote_dsp_patch, loops[b->pixels - 1], 0);
+  conv(p, b, mote_dsp_patch, &loops[b->pixels - 1], 0);
 }
 
 void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
-  static void (*const loops[MOTE_CONV_BLOCK])(void) = {
-      mote_dsp_column1, mote_dsp_column2, mote_dsp_column3, mote_dsp_column4, mote_dsp_column5,
+  static const struct loop loops[MOTE_CONV_BLOCK] = {
+      {mote_dsp_column1, 2}, {mote_dsp_column2, 2}, {mote_dsp_column3, 2},
+      {mote_dsp_column4, 4}, {mote_dsp_column5, 4},
   };
-  conv(p, b, mote_dsp_column, loops[b->pixels - 1], 2);
+  conv(p, b, mote_dsp_column, &loops[b->pixels - 1], 2);
 }
 
 #else

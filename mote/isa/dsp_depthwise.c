@@ -263,7 +263,7 @@ static __attribute__((noinline)) void run3(struct dsp_frame *f, const uint32_t *
                                                                                             .bias;
   const uint32_t *const words = f->next.words;
   for (;;) {
-    const uint32_t some = mote_block_of(n);
+    const uint32_t some = mote_block_of(n, MOTE_CONV_BLOCK);
     f->weights = weights;
     f->entry = MOTE_CONV_BLOCK - some;
     f->values = columns;
@@ -295,7 +295,7 @@ void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, vo
   f.skip = 32u * p->stride_w;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (int32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      n = (int32_t)mote_block_of((uint32_t)(p->out_w - x), p->strip_w);
       const struct strip s = strip_at(p, x, n, (uint32_t *)state);
       for (int32_t c = 0; c < p->in_c;) {
         /* What is left over is found among the last four. */

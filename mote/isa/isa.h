@@ -149,11 +149,11 @@ void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, co
 void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
                          uint32_t n, int32_t zp);
 
-/* Of `left` pixels, how many the next block takes: blocks of nearly equal size, 8 pixels are 4 + 4 and not 5 + 3. */
-static inline uint32_t mote_block_of(uint32_t left) {
-  if (left >= 4 * MOTE_CONV_BLOCK - 3) return MOTE_CONV_BLOCK; /* from 17 on blocks of 4 and 5 do */
-  const uint32_t blocks = (left + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
-  return blocks <= 1 ? left : (left + blocks - 1) / blocks;
+/* Of `left` pixels, how many the next block of at most `most` takes: blocks of nearly equal size, 8 pixels are 4 + 4
+ * and not 5 + 3. */
+static inline uint32_t mote_block_of(uint32_t left, uint32_t most) {
+  const uint32_t blocks = (left + most - 1) / most;
+  return (left + blocks - 1) / blocks;
 }
 
 /* All output channels of `pixels` neighbouring pixels (at most MOTE_CONV_BLOCK). A window is `columns` runs of
@@ -174,6 +174,8 @@ void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                             int8_t *out); /* short rather than fast */
 
 /* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
 void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state, void *out);
@@ -212,8 +214,7 @@ struct mote_add_job {
 void mote_isa_add(const struct mote_add_job *d);
 
 /* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
-void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
-void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+void mote_isa_add_row(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 
 /* ---- dot products of vectors where they lie, at any alignment of their elements ------- */
 /* Sum of (w[i] - w_zp) * (x[i] - x_zp), modulo 2^32. range: zero points -128..127. */
@@ -229,19 +230,18 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #if MOTE_ISA_DSP
 #define mote_isa_dot_s8         mote_isa_dot_s8__dsp
 #define mote_isa_dot_s16        mote_isa_dot_s16__dsp
-#define mote_isa_add_row        mote_isa_add_row__dsp
 #define mote_isa_widen          mote_isa_widen__dsp
 #define mote_isa_conv_patch     mote_isa_conv_patch__dsp
 #define mote_isa_conv_column    mote_isa_conv_column__dsp
 #define mote_isa_dense          mote_isa_dense__dsp
+#define mote_isa_dense_few      mote_isa_dense_few__dsp
 #define mote_isa_depthwise      mote_isa_depthwise__dsp
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
-#define mote_isa_add_row mote_isa_add_row__plain
-#define mote_isa_widen   mote_isa_widen__plain
+#define mote_isa_widen mote_isa_widen__plain
 #if MOTE_ISA_V6M
 #define mote_isa_conv_patch  mote_isa_conv__v6m
 #define mote_isa_conv_column mote_isa_conv__v6m
@@ -250,6 +250,7 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_conv_column mote_isa_conv__plain
 #endif
 #define mote_isa_dense          mote_isa_dense__plain
+#define mote_isa_dense_few      mote_isa_dense__plain
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain

@@ -184,7 +184,7 @@ void mote_isa_add(const struct mote_add_job *d) {
   }
 }
 
-void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
+void mote_isa_add_row(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
   for (uint32_t i = 0; i < c; i++) {
     const int8_t *from = row + i;
     int32_t sum = 0; /* w < 2^16 values of at most 2^7: below 2^23 */

@@ -109,7 +109,7 @@ static void row_patch(const void *params, const void *const *rows, void *state, 
   b.values = (const int16_t *)state;
   b.out = (int8_t *)out;
   for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= b.pixels) {
-    b.pixels = least(mote_block_of(left), most);
+    b.pixels = mote_block_of(left, most);
     b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * b.pixels : 4;
     for (uint32_t done = 0; done < b.pixels;) {
       const uint32_t n = fill_patches(p, &b, rows, x, done, (int16_t *)state,
@@ -158,11 +158,11 @@ static void row_column(const void *params, const void *const *rows, void *state,
     column_at[j] = (c % p->stride_w * phase + c / p->stride_w) * b.position_step;
   for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
-      n = least(most, p->out_w - x);
+      n = mote_block_of(p->out_w - x, most);
       widen_columns(p, rows, x, n, phase, strip, b.position_step, b.quad_step);
       b.values = strip;
       for (uint32_t left = n; left; left -= b.pixels) {
-        b.pixels = mote_block_of(left);
+        b.pixels = mote_block_of(left, MOTE_CONV_BLOCK);
         mote_isa_conv_column(p, &b);
         b.values += (size_t)b.pixels * b.position_step;
         b.out += (size_t)b.pixels * p->out_c;

@@ -2,15 +2,31 @@
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
-static void row(const void *params, const void *const *rows, void *state, void *out) {
+static inline void vectors(const void *params, const void *const *rows, void *out,
+                           void (*dense)(const struct mote_fully_connected_s8 *, const int8_t *,
+                                         int8_t *)) {
   const struct mote_fully_connected_s8 *p = (const struct mote_fully_connected_s8 *)params;
   const int8_t *in = (const int8_t *)rows[0];
   int8_t *to = (int8_t *)out;
+  for (uint32_t v = p->vectors; v; v--, in += p->in_c, to += p->out_c) dense(p, in, to);
+}
+
+static void row(const void *params, const void *const *rows, void *state, void *out) {
   (void)state;
-  for (uint32_t v = p->vectors; v; v--, in += p->in_c, to += p->out_c) mote_isa_dense(p, in, to);
+  vectors(params, rows, out, mote_isa_dense);
+}
+static void row_few(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  vectors(params, rows, out, mote_isa_dense_few);
+}
+
+/* 1: so few products that a short loop costs a network less than a thousandth. */
+unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
+  return (uint64_t)p->in_c * p->out_c * p->vectors <= 1024;
 }
 
 const struct mote_kernel mote_kernel_fully_connected_s8 = {NULL, row, NULL};
+const struct mote_kernel mote_kernel_fully_connected_s8__few = {NULL, row_few, NULL};
 
 size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;

@@ -22,24 +22,34 @@ static int32_t rounded_mean(int32_t sum, uint32_t count) {
   return sum < 0 ? -mean : mean;
 }
 
-static void end(const void *params, void *state, void *out) {
+static void end_divided(const void *params, void *state, void *out) {
   const struct mote_mean_s8 *p = (const struct mote_mean_s8 *)params;
   const int32_t *sums = (const int32_t *)state;
   int8_t *to = (int8_t *)out;
-  for (uint32_t c = 0; c < p->c; c++) {
-    int32_t q;
-    if (p->divide) {
-      q = mote_clamp(rounded_mean(sums[c], p->count), p->low, p->high);
-    } else {
-      const int32_t sum = (int32_t)((uint32_t)sums[c] - (uint32_t)p->in_zp * p->count);
-      q = mote_isa_requantise(sum, p->multiplier, p->shift);
-      q = mote_clamp(q, p->low - p->out_zp, p->high - p->out_zp) + p->out_zp;
-    }
-    to[c] = (int8_t)q;
+  for (uint32_t c = p->c; c; c--)
+    *to++ = (int8_t)mote_clamp(rounded_mean(*sums++, p->count), p->low, p->high);
+}
+
+static void end_scaled(const void *params, void *state, void *out) {
+  const struct mote_mean_s8 *p = (const struct mote_mean_s8 *)params;
+  const int32_t *sums = (const int32_t *)state;
+  int8_t *to = (int8_t *)out;
+  for (uint32_t c = p->c; c; c--) {
+    const int32_t sum = (int32_t)((uint32_t)*sums++ - (uint32_t)p->in_zp * p->count);
+    const int32_t q = mote_isa_requantise(sum, p->multiplier, p->shift);
+    *to++ = (int8_t)(mote_clamp(q, p->low - p->out_zp, p->high - p->out_zp) + p->out_zp);
   }
 }
 
+static void end(const void *params, void *state, void *out) {
+  (((const struct mote_mean_s8 *)params)->divide ? end_divided : end_scaled)(params, state, out);
+}
+
+unsigned mote_mean_s8_form(const struct mote_mean_s8 *p) { return p->divide; }
+
 const struct mote_kernel mote_kernel_mean_s8 = {begin, row, end};
+const struct mote_kernel mote_kernel_mean_s8__scaled = {begin, row, end_scaled};
+const struct mote_kernel mote_kernel_mean_s8__divided = {begin, row, end_divided};
 
 size_t mote_mean_s8_state_bytes(const struct mote_mean_s8 *p) { return 4 * (size_t)p->c; }
 

@@ -150,12 +150,17 @@ enum mote_kernel_number {
   X(conv2d_s8, mote_conv2d_s8, 1, column)                                                          \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 0, any)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 1, 3x3)                                         \
-  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)
+  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)                                        \
+  X(fully_connected_s8, mote_fully_connected_s8, 1, few)                                           \
+  X(mean_s8, mote_mean_s8, 0, scaled)                                                              \
+  X(mean_s8, mote_mean_s8, 1, divided)
 #define X(stem, params, number, form) extern const struct mote_kernel mote_kernel_##stem##__##form;
 MOTE_NN_FORMS(X)
 #undef X
 unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p);
 unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p);
+unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p);
+unsigned mote_mean_s8_form(const struct mote_mean_s8 *p);
 
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
  * every number in params is hostile there, and OK proves that begin, row and end read and write only what
