@@ -112,11 +112,11 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
     t->bias[c] = way == 1 ? (int32_t)case_next(r) >> less : case_range(r, -9000, 9000);
     if (way == 0 && case_range(r, 0, 9) == 0) t->multiplier[c] = t->shift[c] = 0;
   }
-  o->zp = (int16_t)case_range(r, -128, 127);
+  o->zp = (int8_t)case_range(r, -128, 127);
   o->low = -128;
   o->high = 127;
   if (case_range(r, 0, 2) == 0) o->low = o->zp;
-  if (case_range(r, 0, 3) == 0) o->high = (int16_t)case_range(r, o->low, 127);
+  if (case_range(r, 0, 3) == 0) o->high = (int8_t)case_range(r, o->low, 127);
 
   uint32_t words[CASE_CHANNELS];
   o->wide = !mote_pack_requant(t->multiplier, t->shift, t->has_bias ? t->bias : NULL, (size_t)n, k,
@@ -186,7 +186,7 @@ static struct case_window case_window(uint32_t *r, int dilate) {
     (p)->dilation_w = (uint16_t)(w).dilation_w, (p)->pad_left = (uint16_t)(w).pad_left;            \
     (p)->rows_out = (uint16_t)(w).rows_out;                                                        \
     (p)->strip_w = (uint16_t)case_range(r, 1, 16);                                                 \
-    (p)->in_zp = (int16_t)case_range(r, -128, 127);                                                \
+    (p)->output.in_zp = (int8_t)case_range(r, -128, 127);                                                \
   } while (0)
 
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
@@ -246,7 +246,7 @@ static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   p->in_c = (uint16_t)in_c;
   p->out_c = (uint16_t)out_c;
   p->vectors = (uint16_t)case_range(r, 1, 3);
-  p->in_zp = (int16_t)case_range(r, -128, 127);
+  p->output.in_zp = (int8_t)case_range(r, -128, 127);
   return case_finish(t, m, r, 1, 1, (size_t)(p->vectors * in_c), 0, (size_t)(p->vectors * out_c),
                      0);
 }

@@ -47,7 +47,7 @@ static void reference_conv(const struct nn_case *t, int8_t *out) {
             const int column = x * p->stride_w - p->pad_left + j * p->dilation_w;
             if (!row || column < 0 || column >= p->in_w) continue;
             for (int c = 0; c < p->in_c; c++)
-              sum += case_weight(t, oc, i, j, c) * (row[column * p->in_c + c] - p->in_zp);
+              sum += case_weight(t, oc, i, j, c) * (row[column * p->in_c + c] - p->output.in_zp);
           }
         *out++ = reference_output(t, &p->output, oc, sum);
       }
@@ -65,7 +65,7 @@ static void reference_depthwise(const struct nn_case *t, int8_t *out) {
             const int column = x * p->stride_w - p->pad_left + j * p->dilation_w;
             if (!row || column < 0 || column >= p->in_w) continue;
             sum += case_weight(t, oc, i, j, 0) *
-                   (row[column * p->in_c + oc / p->multiplier] - p->in_zp);
+                   (row[column * p->in_c + oc / p->multiplier] - p->output.in_zp);
           }
         *out++ = reference_output(t, &p->output, oc, sum);
       }
@@ -78,7 +78,7 @@ static void reference_dense(const struct nn_case *t, int8_t *out) {
       int64_t sum = 0;
       for (int c = 0; c < p->in_c; c++)
         sum += case_weight(t, oc, 0, 0, c) *
-               (((const int8_t *)t->rows[0])[v * p->in_c + c] - p->in_zp);
+               (((const int8_t *)t->rows[0])[v * p->in_c + c] - p->output.in_zp);
       *out++ = reference_output(t, &p->output, oc, sum);
     }
 }
@@ -312,14 +312,14 @@ static void test_packed_output(void **s) {
     struct mote_output o = {.low = -128, .high = 127};
     struct mote_channel ch = {0, (int32_t)(1u << 30 | case_next(&r) >> 2), -case_range(&r, 1, 22)};
     if (i % 16 == 0) ch.multiplier = i % 32 ? 1 << 30 : INT32_MAX;
-    o.zp = (int16_t)case_range(&r, -128, 127);
+    o.zp = (int8_t)case_range(&r, -128, 127);
     int32_t sum = (int32_t)case_next(&r) >> case_range(&r, 2, 24);
     /* Aim at halves, where rounding decides. */
     if (i % 3 == 0)
       sum =
           (int32_t)((int64_t)((2 * (sum % 512) + 1)) * ((int64_t)1 << (-ch.shift - 1)) % (1 << 30));
-    o.low = (int16_t)case_range(&r, -128, 127);
-    o.high = (int16_t)case_range(&r, o.low, 127);
+    o.low = (int8_t)case_range(&r, -128, 127);
+    o.high = (int8_t)case_range(&r, o.low, 127);
     assert_int_equal(mote_output_packed(&o, &ch, mote_channel_round(&o, &ch), sum),
                      mote_output_wide(&o, &ch, sum));
     const int32_t q = reference_requantise(sum, ch.multiplier, ch.shift) + o.zp;

@@ -194,9 +194,9 @@ static void emit_output(struct emitter *m, const struct compile_step *step,
   offset_field(m, step, "output.requant_at", o->requant_at);
   offset_field(m, step, "output.bias_at", o->bias_at);
   text_printf(m->out,
-              "            .output.zp = %d, .output.low = %d, .output.high = %d,\n"
+              "            .output.in_zp = %d, .output.zp = %d, .output.low = %d, .output.high = %d,\n"
               "            .output.shift_base = %d, .output.wide = %d, .output.bias_bytes = %d,\n",
-              o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
+              o->in_zp, o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
   offset_field(m, step, "weights_at", weights_at);
 }
 
@@ -207,7 +207,7 @@ static void emit_conv2d_s8(struct emitter *m, const struct compile_step *step, c
   emit_output(m, step, &p->output, p->weights_at);
   FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(out_c);
   FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
-  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w), FIELD(in_zp);
+  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w);
 }
 static void emit_depthwise_conv2d_s8(struct emitter *m, const struct compile_step *step,
                                      const void *params) {
@@ -215,13 +215,13 @@ static void emit_depthwise_conv2d_s8(struct emitter *m, const struct compile_ste
   emit_output(m, step, &p->output, p->weights_at);
   FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(multiplier);
   FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
-  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w), FIELD(in_zp);
+  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w);
 }
 static void emit_fully_connected_s8(struct emitter *m, const struct compile_step *step,
                                     const void *params) {
   const struct mote_fully_connected_s8 *p = params;
   emit_output(m, step, &p->output, p->weights_at);
-  FIELD(in_c), FIELD(out_c), FIELD(vectors), FIELD(in_zp);
+  FIELD(in_c), FIELD(out_c), FIELD(vectors);
 }
 static void emit_add_s8(struct emitter *m, const void *params) {
   const struct mote_add_s8 *p = params;

@@ -17,9 +17,9 @@ static const struct graph_tensor *output(const struct graph *g, const struct gra
 static void set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
   int32_t low, high;
   graph_activation_range(output(g, n), n->attrs.activation, &low, &high);
-  o->zp = (int16_t)output(g, n)->quant.zp[0];
-  o->low = (int16_t)low;
-  o->high = (int16_t)high;
+  o->zp = (int8_t)output(g, n)->quant.zp[0];
+  o->low = (int8_t)low;
+  o->high = (int8_t)high;
 }
 
 /* Instructions of a convolution's pixels in blocks of MOTE_CONV_BLOCK: a block of b pixels takes for each four
@@ -84,7 +84,7 @@ bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat,
   p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
   p->pad_left = (uint16_t)a->pad_left;
   p->rows_out = 1;
-  p->in_zp = (int16_t)x->quant.zp[0];
+  p->output.in_zp = (int8_t)x->quant.zp[0];
   choose_strip(p, out_w, f);
   f->in[0] = flat ? one_row(x) : rows_of_tensor(x);
   f->out = flat ? one_row(y) : rows_of_tensor(y);
@@ -185,7 +185,7 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
   p->pad_left = (uint16_t)a->pad_left;
   p->rows_out = 1;
   p->strip_w = (uint16_t)(y->dims[2] <= 24 ? y->dims[2] : 16);
-  p->in_zp = (int16_t)x->quant.zp[0];
+  p->output.in_zp = (int8_t)x->quant.zp[0];
   f->in[0] = rows_of_tensor(x);
   f->out = rows_of_tensor(y);
   f->calls = f->out.rows;
@@ -218,7 +218,7 @@ static bool build_dense(const struct graph *g, const struct work *work, bool fla
   p->in_c = (uint16_t)w->dims[1];
   p->out_c = (uint16_t)w->dims[0];
   p->vectors = (uint16_t)vectors;
-  p->in_zp = (int16_t)x->quant.zp[0];
+  p->output.in_zp = (int8_t)x->quant.zp[0];
   f->in[0] = one_row(x);
   f->out = one_row(y);
   f->calls = f->rows_out = 1;

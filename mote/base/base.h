@@ -137,12 +137,13 @@ static inline const void *mote_at(const void *base, int32_t offset) {
 struct mote_output {
   int32_t requant_at; /* uint32[channels], or int32[channels][2] when wide */
   int32_t bias_at;    /* int16 or int32 [channels]; 0: no bias */
-  int16_t zp;         /* output zero point, -128..127 */
-  int16_t low, high;  /* fused activation, -128 <= low <= high <= 127 */
+  int8_t zp;          /* output zero point */
+  int8_t low, high;   /* fused activation, low <= high */
+  int8_t in_zp;       /* input zero point */
   int8_t shift_base;  /* largest shift of the layer; 0 when wide */
   uint8_t wide;
   uint8_t bias_bytes;
-  uint8_t reserved[3];
+  uint8_t reserved;
 };
 
 #include "mote/base/window.h"

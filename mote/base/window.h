@@ -28,8 +28,6 @@ struct mote_conv2d_s8 {
   uint16_t pad_left; /* columns of padding left of the row */
   uint16_t rows_out; /* output rows made by one call */
   uint16_t strip_w;
-  int16_t in_zp; /* -128..127 */
-  uint16_t reserved;
 };
 
 /* CONV_2D whose bias depends on which taps of the window lie inside the input: constant inputs behind padding are
@@ -63,8 +61,6 @@ struct mote_depthwise_conv2d_s8 {
   uint16_t in_w, in_c, out_w, multiplier;
   uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
   uint16_t pad_left, rows_out, strip_w;
-  int16_t in_zp;
-  uint16_t reserved;
 };
 
 /* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
@@ -73,7 +69,7 @@ struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;
   uint16_t in_c, out_c, vectors;
-  int16_t in_zp;
+  uint16_t reserved;
 };
 
 #endif

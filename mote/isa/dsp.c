@@ -279,7 +279,7 @@ void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *
   f.in = in;
   f.left = p->in_c & 3u;
   f.end = in + (p->in_c - f.left);
-  f.minus = both(-p->in_zp);
+  f.minus = both(-p->output.in_zp);
   f.step = whole ? step : 0;
   for (uint32_t c = 0, n; c < p->out_c; c += n) {
     n = whole ? whole : 1;
@@ -306,7 +306,7 @@ void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8
   for (uint32_t c = 0; c < p->out_c; c++, out++) {
     int32_t sum = mote_channel_bias(&p->output, c);
     for (uint32_t i = 0; i < p->in_c; i++)
-      sum = (int32_t)((uint32_t)sum + (uint32_t)(*w++ * (in[i] - p->in_zp)));
+      sum = (int32_t)((uint32_t)sum + (uint32_t)(*w++ * (in[i] - p->output.in_zp)));
     w += (0u - p->in_c) & 3u;
     mote_dsp_outputs(&p->output, c, &sum, 1, out, 1);
   }

@@ -29,14 +29,14 @@ static inline uint32_t load_lanes(const void *const *rows, int32_t i, int32_t en
   return n >= 4 ? load(from) : load_part(from, (uint32_t)n);
 }
 static inline uint32_t zero_points(const struct mote_depthwise_conv2d_s8 *p) {
-  return ((uint32_t)p->in_zp & 0xFF) * 0x01010101u;
+  return ((uint32_t)p->output.in_zp & 0xFF) * 0x01010101u;
 }
 
 /* One column of any height: of each four rows (0, 2) and (1, 3). */
 static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_conv2d_s8 *p,
                                                     const void *const *rows, int32_t at, int32_t n,
                                                     uint32_t *to) {
-  const uint32_t minus = both(-p->in_zp), nothing = zero_points(p);
+  const uint32_t minus = both(-p->output.in_zp), nothing = zero_points(p);
   const uint32_t step = mote_isa_column_words(p->kernel_h);
   const uint32_t lanes = mote_isa_lanes(p->in_c);
   int32_t i = 0;
@@ -62,7 +62,7 @@ static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8
   register const int8_t *r2 __asm__("r2") = rows[2] + at;
   register int32_t r3 __asm__("r3") = p->in_c;
   register uint32_t *ip __asm__("ip") = to;
-  register uint32_t lr __asm__("lr") = both(-p->in_zp);
+  register uint32_t lr __asm__("lr") = both(-p->output.in_zp);
   register uint32_t *end __asm__("r4") = to + 8 * columns;
   __asm__ volatile("push {r4}\n"
                    "1:\n\t"
@@ -401,7 +401,7 @@ void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *
 static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_conv2d_s8 *p,
                                                 const void *const *rows, int32_t at,
                                                 const int8_t *w, int32_t *sums) {
-  const uint32_t minus = both(-p->in_zp), nothing = zero_points(p);
+  const uint32_t minus = both(-p->output.in_zp), nothing = zero_points(p);
   const int32_t h = p->kernel_h;
   int32_t a = sums[0], b = sums[1], c = sums[2], e = sums[3];
   for (int32_t left = h; left > 0; left -= 4, w += 4, rows += 4) {

@@ -241,7 +241,7 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
-#define mote_isa_widen mote_isa_widen__plain
+#define mote_isa_widen   mote_isa_widen__plain
 #if MOTE_ISA_V6M
 #define mote_isa_conv_patch  mote_isa_conv__v6m
 #define mote_isa_conv_column mote_isa_conv__v6m

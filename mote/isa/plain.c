@@ -60,7 +60,7 @@ void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t
   for (uint32_t c = 0; c < p->out_c; c++, w += (n + 3) & ~(uint32_t)3) {
     const struct mote_channel ch = mote_channel_at(&p->output, c);
     uint32_t sum = (uint32_t)ch.bias;
-    for (uint32_t i = 0; i < n; i++) sum += (uint32_t)(w[i] * (in[i] - p->in_zp));
+    for (uint32_t i = 0; i < n; i++) sum += (uint32_t)(w[i] * (in[i] - p->output.in_zp));
     const int32_t total = (int32_t)sum;
     put(&p->output, &ch, &total, 1, out + c, 1);
   }
@@ -91,7 +91,8 @@ static void strip_place(struct strip *s, int32_t x, int32_t n) {
 }
 
 static void gather(const struct strip *s, int32_t c) {
-  const int32_t in_c = s->p->in_c, kernel_h = s->p->kernel_h, zp = s->p->in_zp, inside = s->inside;
+  const int32_t in_c = s->p->in_c, kernel_h = s->p->kernel_h, zp = s->p->output.in_zp,
+                inside = s->inside;
   if (inside == 0) return;
   for (int32_t i = 0; i < kernel_h; i++) {
     if (s->rows[i] == NULL) continue;

@@ -47,7 +47,7 @@ static void widen_column(const struct mote_conv2d_s8 *p, const void *const *rows
   for (uint32_t i = 0; i < p->kernel_h; i++) {
     const int8_t *row = inside ? (const int8_t *)rows[i] : NULL;
     mote_isa_widen(position, quad_step, i * p->in_c, row ? row + (uint32_t)column * p->in_c : NULL,
-                   p->in_c, p->in_zp);
+                   p->in_c, p->output.in_zp);
   }
 }
 
@@ -56,7 +56,7 @@ static void widen_column(const struct mote_conv2d_s8 *p, const void *const *rows
 static void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
                    uint32_t columns, uint32_t step, int8_t *to) {
   const uint32_t in_c = p->in_c, kernel_h = p->kernel_h;
-  const int8_t zp = (int8_t)p->in_zp;
+  const int8_t zp = (int8_t)p->output.in_zp;
   for (; columns; columns--, column += (int32_t)step) {
     const int inside = column >= 0 && column < p->in_w;
     const uint32_t at = (uint32_t)column * in_c;
@@ -87,7 +87,8 @@ static uint32_t fill_patches(const struct mote_conv2d_s8 *p, const struct mote_c
   for (uint32_t i = n; i; i--, strip += b->position_step, column += p->stride_w) {
     if (gathered) {
       if (!shared) gather(p, rows, column, p->kernel_w, p->dilation_w, bytes);
-      mote_isa_widen(strip, b->quad_step, 0, bytes, column_values(p) * p->kernel_w, p->in_zp);
+      mote_isa_widen(strip, b->quad_step, 0, bytes, column_values(p) * p->kernel_w,
+                     p->output.in_zp);
       if (shared) bytes += p->stride_w * column_values(p);
     } else {
       widen_column(p, rows, column, strip, b->quad_step);
@@ -199,8 +200,7 @@ size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
 
 enum mote_status mote_conv2d_s8_check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->in_c == 0 || p->out_c == 0 || p->strip_w == 0 || !mote_is_int8(p->in_zp))
-    return MOTE_ERR_PARAMS;
+  if (p->in_c == 0 || p->out_c == 0 || p->strip_w == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left))
     return MOTE_ERR_PARAMS;
   if (!mote_bounds_rows(b, p->rows_out, p->stride_h, p->kernel_h)) return MOTE_ERR_BOUNDS;

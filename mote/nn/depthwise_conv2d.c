@@ -39,8 +39,7 @@ enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv
                                                 const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const uint64_t out_c = (uint64_t)p->in_c * p->multiplier;
-  if (out_c == 0 || out_c > INT32_MAX || p->strip_w == 0 || !mote_is_int8(p->in_zp))
-    return MOTE_ERR_PARAMS;
+  if (out_c == 0 || out_c > INT32_MAX || p->strip_w == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left))
     return MOTE_ERR_PARAMS;
   if (!mote_bounds_rows(b, p->rows_out, p->stride_h, p->kernel_h)) return MOTE_ERR_BOUNDS;

@@ -36,8 +36,7 @@ size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 
 enum mote_status mote_fully_connected_s8_check(const struct mote_fully_connected_s8 *p,
                                                const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->in_c == 0 || p->out_c == 0 || p->vectors == 0 || !mote_is_int8(p->in_zp))
-    return MOTE_ERR_PARAMS;
+  if (p->in_c == 0 || p->out_c == 0 || p->vectors == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_present(b, 0, 1) || (uint64_t)p->vectors * p->in_c > b->row_bytes[0] ||
       (uint64_t)p->vectors * p->out_c > b->out_bytes ||
       !mote_bounds_constant(b, p->weights_at, (uint64_t)mote_up4(p->in_c) * p->out_c))

@@ -47,9 +47,8 @@ static int check_packed(const struct mote_output *o, const void *params, uint32_
 
 enum mote_status mote_output_check(const struct mote_output *o, const void *params,
                                    const struct mote_bounds *b, uint32_t n, uint64_t k) {
-  if (!mote_is_int8(o->zp) || !mote_is_int8(o->low) || !mote_is_int8(o->high) || o->low > o->high)
+  if (o->low > o->high || o->wide > 1 || n == 0 || k == 0 || k > b->params_bytes)
     return MOTE_ERR_PARAMS;
-  if (o->wide > 1 || n == 0 || k == 0 || k > b->params_bytes) return MOTE_ERR_PARAMS;
   if (!mote_bounds_constant(b, o->requant_at, (uint64_t)n * (o->wide ? 8 : 4)))
     return MOTE_ERR_BOUNDS;
   if (o->bias_at) {
