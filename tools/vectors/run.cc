@@ -36,13 +36,15 @@ int main(int argc, char **argv) {
   uint8_t *model = static_cast<uint8_t *>(aligned_alloc(64, (raw.size() + 64) / 64 * 64));
   memcpy(model, raw.data(), raw.size());
   const int invocations = atoi(argv[3]);
-  const size_t arena_bytes = raw.size() > (1u << 16) ? 1u << 26 : 1u << 20;
-  uint8_t *arena = static_cast<uint8_t *>(aligned_alloc(64, arena_bytes));
-  memset(arena, argc > 5 ? atoi(argv[5]) : 0, arena_bytes);
+  const size_t arena_bytes = 1u << 26;
+  uint8_t *arena = static_cast<uint8_t *>(calloc(1, arena_bytes + 64));
+  arena += 64 - reinterpret_cast<uintptr_t>(arena) % 64;
+  const int fill = argc > 5 ? atoi(argv[5]) : 0;
+  if (fill != 0) memset(arena, fill, arena_bytes);
 
   static tflite::PythonOpsResolver resolver;
   tflite::MicroAllocator *allocator = tflite::MicroAllocator::Create(arena, arena_bytes);
-  tflite::MicroResourceVariables *variables = tflite::MicroResourceVariables::Create(allocator, 16);
+  tflite::MicroResourceVariables *variables = tflite::MicroResourceVariables::Create(allocator, 64);
   tflite::MicroInterpreter machine(tflite::GetModel(model), resolver, allocator, variables);
   if (machine.AllocateTensors() != kTfLiteOk) {
     fprintf(stderr, "AllocateTensors failed\n");
