@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "host/import/flexbuffer.h"
 #include "mote/nn/nn.h"
 
 static uint32_t seed;
@@ -620,6 +621,73 @@ static void test_circular_buffer(void **state) {
   }
 }
 
+/* ---- custom options ---------------------------------------------------------------------- */
+
+/* {a: -300, b: 0.5, c: true, d: 70000, e: -5 and f: 2.5 behind offsets, g: null, h: "x"}, as FlexBuffers' own
+ * library writes it. */
+static const uint8_t options[] = {
+    0x61, 0x00, 0x62, 0x00, 0x63, 0x00, 0x64, 0x00, 0x65, 0x00, 0xFB, 0x66, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x20, 0x40, 0x67, 0x00, 0x68, 0x00, 0x01, 0x78, 0x00, 0x08, 0x1C, 0x1B, 0x1A, 0x19,
+    0x18, 0x16, 0x0E, 0x0D, 0x08, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00,
+    0xD4, 0xFE, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x3F, 0x01, 0x00, 0x00, 0x00, 0x70, 0x11, 0x01, 0x00,
+    0x36, 0x00, 0x00, 0x00, 0x34, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x33, 0x00, 0x00, 0x00,
+    0x06, 0x0E, 0x6A, 0x0A, 0x18, 0x22, 0x02, 0x14, 0x28, 0x26, 0x01};
+
+static double option(const char *name, int kind) {
+  struct flex_map map;
+  struct flex_number x;
+  assert_true(flex_open(&map, options, sizeof options));
+  assert_true(flex_find(&map, name, &x));
+  assert_int_equal(x.kind, kind);
+  if (kind == FLEX_INTEGER) assert_true((double)x.integer == x.real);
+  return x.real;
+}
+
+static void test_options(void **state) {
+  struct flex_map map;
+  struct flex_number x;
+  (void)state;
+  assert_true(option("a", FLEX_INTEGER) == -300);
+  assert_true(option("b", FLEX_REAL) == 0.5);
+  assert_true(option("c", FLEX_INTEGER) == 1);
+  assert_true(option("d", FLEX_INTEGER) == 70000);
+  assert_true(option("e", FLEX_INTEGER) == -5);
+  assert_true(option("f", FLEX_REAL) == 2.5);
+  assert_true(option("g", FLEX_ABSENT) == 0);
+  assert_true(option("z", FLEX_ABSENT) == 0);
+  assert_true(option("", FLEX_ABSENT) == 0);
+  assert_true(flex_open(&map, options, sizeof options));
+  assert_false(flex_find(&map, "h", &x)); /* not a number */
+  assert_true(flex_open(&map, NULL, 0) && flex_find(&map, "a", &x) && x.kind == FLEX_ABSENT);
+}
+
+/* Every prefix, and every byte with every value: nothing outside is read (under a sanitizer it would be seen). */
+static void test_hostile_options(void **state) {
+  int opened = 0;
+  (void)state;
+  for (size_t n = 0; n <= sizeof options; n++)
+    for (int value = 0; value < 256; value++) {
+      uint8_t *copy = malloc(sizeof options);
+      struct flex_map map;
+      struct flex_number x;
+      memcpy(copy, options, sizeof options);
+      if (n < sizeof options) copy[n] = (uint8_t)value;
+      const size_t size = value == 0 ? n : sizeof options;
+      uint8_t *exact = malloc(size + !size);
+      memcpy(exact, copy, size);
+      if (flex_open(&map, exact, size)) {
+        opened++;
+        for (const char *name = "abcdefgh"; *name; name++) {
+          const char key[] = {*name, 0};
+          (void)flex_find(&map, key, &x);
+        }
+      }
+      free(exact);
+      free(copy);
+    }
+  assert_true(opened > 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_fft),
@@ -637,6 +705,8 @@ int main(void) {
       cmocka_unit_test(test_overlap_add),
       cmocka_unit_test(test_delay),
       cmocka_unit_test(test_circular_buffer),
+      cmocka_unit_test(test_options),
+      cmocka_unit_test(test_hostile_options),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

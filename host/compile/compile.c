@@ -36,8 +36,10 @@ static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, 
     layer->fate = COMPILE_STEP;
     layer->source_macs += graph_macs(g, n);
     layer->weight_bytes += (size_t)graph_weight_bytes(g, n);
-    if (node->n_out < 1) continue;
-    const struct graph_tensor *t = &g->tensors[node->out[0]];
+    /* An assignment's layer is the value that it assigns. */
+    if (node->n_out < 1 && node->n_in < 1) continue;
+    const struct graph_tensor *t =
+        &g->tensors[node->n_out > 0 ? node->out[0] : node->in[node->n_in - 1]];
     layer->type = t->type;
     layer->rank = t->rank;
     memcpy(layer->dims, t->dims, sizeof layer->dims);
