@@ -9,6 +9,7 @@
 #ifndef MOTE_BASE_H
 #define MOTE_BASE_H
 
+#include "mote/base/fixed.h"
 #include "mote/base/real.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* fixed: a 4th order expansion and seven powers for exp, three Newton steps for the reciprocal. */
-#include "mote/base/fixed.h"
+#include "mote/base/base.h"
 
 #define ONE_Q0 INT32_MAX
 

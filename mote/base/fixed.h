@@ -8,7 +8,7 @@
 #ifndef MOTE_BASE_FIXED_H
 #define MOTE_BASE_FIXED_H
 
-#include "mote/base/base.h"
+#include <stdint.h>
 
 /* e^a as Q0.31 for a <= 0 with `integer_bits` of 4 or 5, Q4.27 or Q5.26. */
 int32_t mote_fixed_exp(int32_t a, int integer_bits);

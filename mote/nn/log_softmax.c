@@ -3,7 +3,6 @@
  * log r is a quotient of two short polynomials.
  *
  * exact: the constants and the order of the steps are the meaning of the 8-bit operator. */
-#include "mote/base/fixed.h"
 #include "mote/nn/bounds.h"
 
 static inline int32_t add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
