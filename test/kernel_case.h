@@ -78,7 +78,8 @@ static inline enum mote_status kc_check(const struct kernel_case *c) {
 static inline const struct mote_kernel *kc_kernel(enum mote_kernel_number number) {
   switch (number) {
 #define KERNEL(stem, type)                                                                         \
-  case MOTE_KERNEL_##stem: return &mote_kernel_##stem;
+  case MOTE_KERNEL_##stem:                                                                         \
+    return &mote_kernel_##stem;
 #include "mote/nn/kernels.def"
 #undef KERNEL
   default: return NULL;

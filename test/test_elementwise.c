@@ -106,9 +106,9 @@ static int32_t reference_q(enum mote_kernel_number kernel, const struct mote_bin
 }
 
 static void test_binary_q(void **state) {
-  static const enum mote_kernel_number kernels[] = {
-      MOTE_KERNEL_sum_q, MOTE_KERNEL_product_q, MOTE_KERNEL_squared_difference_q,
-      MOTE_KERNEL_prelu_q, MOTE_KERNEL_compare_q};
+  static const enum mote_kernel_number kernels[] = {MOTE_KERNEL_sum_q, MOTE_KERNEL_product_q,
+                                                    MOTE_KERNEL_squared_difference_q,
+                                                    MOTE_KERNEL_prelu_q, MOTE_KERNEL_compare_q};
   (void)state;
   for (uint32_t n = 0; n < 1000; n++) {
     struct kernel_case c;
@@ -264,8 +264,8 @@ static void test_binary_s32(void **state) {
     assert_int_equal(kc_check(&c), MOTE_OK);
     kc_run(&c);
     for (int i = 0; i < s.n; i++)
-      assert_int_equal(out[i], reference_s32(p.arithmetic, a[spread_at(&s, 0, i)],
-                                             b[spread_at(&s, 1, i)]));
+      assert_int_equal(out[i],
+                       reference_s32(p.arithmetic, a[spread_at(&s, 0, i)], b[spread_at(&s, 1, i)]));
     assert_true(kc_guarded(&c) && kc_hostile(&c, 40) >= 0);
     kc_end(&c);
   }
@@ -319,10 +319,10 @@ static void test_plain(void **state) {
              n);
     if (n % 3 == 1 && p.type == MOTE_FLOAT32) p.type = MOTE_INT8;
     if (n % 3 == 2) p.type = MOTE_BOOL;
-    p.function = (uint16_t)(n % 3 == 0   ? kc_range(&c, 0, 5)
-                            : n % 3 == 1 ? kc_range(&c, MOTE_ARITHMETIC_MAXIMUM,
-                                                    MOTE_ARITHMETIC_MINIMUM)
-                                         : kc_range(&c, 0, 1));
+    p.function =
+        (uint16_t)(n % 3 == 0   ? kc_range(&c, 0, 5)
+                   : n % 3 == 1 ? kc_range(&c, MOTE_ARITHMETIC_MAXIMUM, MOTE_ARITHMETIC_MINIMUM)
+                                : kc_range(&c, 0, 1));
     const int size = (int)mote_type_bytes(p.type), out_type = n % 3 == 1 ? p.type : MOTE_BOOL;
     kc_params(&c, &p, sizeof p);
     const struct spread s = spread_make(&c, 2);
@@ -418,8 +418,7 @@ static void test_rescale(void **state) {
     kc_params(&c, &p, sizeof p);
     uint8_t *in = kc_in(&c, (size_t)count * mote_type_bytes(p.in_type));
     if (p.in_type == MOTE_INT32)
-      for (int i = 0; i < count; i++)
-        ((int32_t *)(void *)in)[i] = kc_range(&c, -1000000, 1000000);
+      for (int i = 0; i < count; i++) ((int32_t *)(void *)in)[i] = kc_range(&c, -1000000, 1000000);
     kc_out(&c, (size_t)count * mote_type_bytes(p.out_type));
     assert_int_equal(kc_check(&c), MOTE_OK);
     kc_run(&c);
@@ -435,14 +434,18 @@ static void test_rescale(void **state) {
 }
 
 static void test_quantise(void **state) {
-  static const float x[] = {0,     0.5f,  -0.5f,   1.5f, 2.5f,       -2.5f,     0.49999997f,
+  static const float x[] = {0,     0.5f,   -0.5f,  1.5f, 2.5f,      -2.5f,    0.49999997f,
                             1e30f, -1e30f, 126.5f, NAN,  -INFINITY, INFINITY, 8388609.0f};
   const int count = sizeof x / sizeof *x;
   (void)state;
   struct kernel_case c;
   kc_begin(&c, MOTE_KERNEL_quantise_f32, 1);
-  const struct mote_quantise_f32 p = {
-      .n = (uint32_t)count, .scale = 0.5f, .zp = -3, .low = -128, .high = 127, .out_type = MOTE_INT8};
+  const struct mote_quantise_f32 p = {.n = (uint32_t)count,
+                                      .scale = 0.5f,
+                                      .zp = -3,
+                                      .low = -128,
+                                      .high = 127,
+                                      .out_type = MOTE_INT8};
   kc_params(&c, &p, sizeof p);
   memcpy(kc_in(&c, sizeof x), x, sizeof x);
   kc_out(&c, (size_t)count);
@@ -456,8 +459,7 @@ static void test_quantise(void **state) {
   kc_end(&c);
 
   kc_begin(&c, MOTE_KERNEL_dequantise_f32, 2);
-  const struct mote_dequantise_f32 d = {
-      .n = 100, .scale = 0.0123f, .zp = 7, .in_type = MOTE_INT16};
+  const struct mote_dequantise_f32 d = {.n = 100, .scale = 0.0123f, .zp = 7, .in_type = MOTE_INT16};
   kc_params(&c, &d, sizeof d);
   kc_in(&c, 200);
   kc_out(&c, 400);
@@ -503,7 +505,8 @@ static void test_cast(void **state) {
 }
 
 static void test_simple_f32(void **state) {
-  static const float x[] = {0, -0.0f, 0.5f, -0.5f, 1.5f, 2.5f, -2.5f, 3.7f, -3.7f, 8e8f, NAN, 5.99f};
+  static const float x[] = {0,     -0.0f, 0.5f,  -0.5f, 1.5f, 2.5f,
+                            -2.5f, 3.7f,  -3.7f, 8e8f,  NAN,  5.99f};
   (void)state;
   for (uint32_t f = 0; f < MOTE_SIMPLE_COUNT; f++) {
     struct kernel_case c;
@@ -516,10 +519,21 @@ static void test_simple_f32(void **state) {
     kc_run(&c);
     for (int i = 0; i < 12; i++) {
       const float v = x[i];
-      const float want[] = {fabsf(v),  -v,        v * v,
-                            ceilf(v),  floorf(v), rintf(v),
-                            v < 0 ? 0 : v > 6 ? 6 : v, v > 0 ? v : v * 0.1f,
-                            v * (v + 3 < 0 ? 0 : v + 3 > 6 ? 6 : v + 3) / 6};
+      const float want[] = {fabsf(v),
+                            -v,
+                            v * v,
+                            ceilf(v),
+                            floorf(v),
+                            rintf(v),
+                            v < 0   ? 0
+                            : v > 6 ? 6
+                                    : v,
+                            v > 0 ? v : v * 0.1f,
+                            v *
+                                (v + 3 < 0   ? 0
+                                 : v + 3 > 6 ? 6
+                                             : v + 3) /
+                                6};
       assert_true(out[i] == want[f] || (isnan(out[i]) && isnan(want[f])));
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);
@@ -529,9 +543,9 @@ static void test_simple_f32(void **state) {
 
 static void test_math_f32(void **state) {
   static const enum mote_kernel_number kernels[] = {
-      MOTE_KERNEL_exp_f32,  MOTE_KERNEL_log_f32,      MOTE_KERNEL_sin_f32,
-      MOTE_KERNEL_cos_f32,  MOTE_KERNEL_tanh_f32,     MOTE_KERNEL_logistic_f32,
-      MOTE_KERNEL_elu_f32,  MOTE_KERNEL_sqrt_f32,     MOTE_KERNEL_rsqrt_f32};
+      MOTE_KERNEL_exp_f32, MOTE_KERNEL_log_f32,  MOTE_KERNEL_sin_f32,
+      MOTE_KERNEL_cos_f32, MOTE_KERNEL_tanh_f32, MOTE_KERNEL_logistic_f32,
+      MOTE_KERNEL_elu_f32, MOTE_KERNEL_sqrt_f32, MOTE_KERNEL_rsqrt_f32};
   (void)state;
   for (uint32_t k = 0; k < 9; k++) {
     struct kernel_case c;
@@ -539,14 +553,16 @@ static void test_math_f32(void **state) {
     kc_begin(&c, kernels[k], k);
     kc_params(&c, &p, sizeof p);
     float *x = kc_in(&c, 256);
-    for (int i = 0; i < 64; i++) x[i] = (float)kc_range(&c, k == 1 || k > 6 ? 1 : -4000, 4000) / 512;
+    for (int i = 0; i < 64; i++)
+      x[i] = (float)kc_range(&c, k == 1 || k > 6 ? 1 : -4000, 4000) / 512;
     const float *out = (float *)(void *)kc_out(&c, 256);
     assert_int_equal(kc_check(&c), MOTE_OK);
     kc_run(&c);
     for (int i = 0; i < 64; i++) {
       const double v = (double)x[i];
-      const double want[] = {exp(v),  log(v),  sin(v), cos(v), tanh(v), 1 / (1 + exp(-v)),
-                             v < 0 ? expm1(v) : v, sqrt(v), 1 / sqrt(v)};
+      const double want[] = {
+          exp(v),  log(v),     sin(v), cos(v), tanh(v), 1 / (1 + exp(-v)), v < 0 ? expm1(v) : v,
+          sqrt(v), 1 / sqrt(v)};
       assert_true(fabs((double)out[i] - want[k]) <= 1e-6 * (1 + fabs(want[k])));
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 40) >= 0);

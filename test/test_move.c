@@ -182,7 +182,8 @@ static void test_update_slice(void **state) {
     for (int x = -2; x < 7; x++) {
       struct kernel_case c;
       kc_begin(&c, MOTE_KERNEL_update_slice, (uint32_t)(y * 100 + x + 1000));
-      struct mote_update_slice p = {.n_bytes = 20, .bytes = 1, .depth = 2, .index_type = MOTE_INT32};
+      struct mote_update_slice p = {
+          .n_bytes = 20, .bytes = 1, .depth = 2, .index_type = MOTE_INT32};
       p.most[0] = 2;
       p.step[0] = 5;
       p.most[1] = 3;
@@ -359,8 +360,8 @@ static void test_reduce(void **state) {
              : kind == 1 ? MOTE_KERNEL_reduce_f32
                          : MOTE_KERNEL_reduce_extreme,
              n);
-    static const uint16_t types[] = {MOTE_INT8, MOTE_UINT8, MOTE_INT16, MOTE_INT32, MOTE_INT64,
-                                     MOTE_BOOL};
+    static const uint16_t types[] = {MOTE_INT8,  MOTE_UINT8, MOTE_INT16,
+                                     MOTE_INT32, MOTE_INT64, MOTE_BOOL};
     const uint16_t type = types[n / 3 % 6];
     struct mote_reduce_q q = {.bytes = (uint8_t)(1 + n / 3 % 2)};
     struct mote_reduce_f32 f = {.reduction = n / 3 % 3, .count = 7};
@@ -405,16 +406,17 @@ static void test_reduce(void **state) {
         if (kind == 0 || (type != MOTE_UINT8 && type != MOTE_BOOL))
           v = (int64_t)((uint64_t)v << unused) >> unused;
         const double y = kind == 1 ? (double)x : (double)v;
-        const bool larger = kind == 1 ? f.reduction == MOTE_REDUCE_MAX : m.reduction == MOTE_REDUCE_MAX;
+        const bool larger =
+            kind == 1 ? f.reduction == MOTE_REDUCE_MAX : m.reduction == MOTE_REDUCE_MAX;
         if (!any || (larger ? y > best : y < best)) best = y;
         any = true;
         sum += x;
         whole += v;
       }
       if (kind == 0) {
-        const int32_t want = mote_clamp(
-            mote_requantise((int32_t)(whole - q.zero), q.multiplier, q.shift) + q.out_zp, q.low,
-            q.high);
+        const int32_t want =
+            mote_clamp(mote_requantise((int32_t)(whole - q.zero), q.multiplier, q.shift) + q.out_zp,
+                       q.low, q.high);
         assert_int_equal(q.bytes == 1 ? ((int8_t *)c.out)[o] : ((int16_t *)(void *)c.out)[o], want);
       } else if (kind == 1) {
         const float want = f.reduction == MOTE_REDUCE_SUM ? sum / 7 : (float)best;
@@ -423,7 +425,9 @@ static void test_reduce(void **state) {
         int64_t got = 0;
         memcpy(&got, c.out + bytes * o, (size_t)bytes);
         const int64_t want = (int64_t)best;
-        if (type != MOTE_INT64) assert_memory_equal(&got, &(int64_t){want & (int64_t)(((uint64_t)1 << 8 * bytes) - 1)}, 8);
+        if (type != MOTE_INT64)
+          assert_memory_equal(&got, &(int64_t){want & (int64_t)(((uint64_t)1 << 8 * bytes) - 1)},
+                              8);
         if (type == MOTE_INT64) assert_true((double)got == best);
       }
     }
@@ -466,8 +470,7 @@ static void test_arg(void **state) {
         float x = (int8_t)in[at];
         if (real) memcpy(&x, in + 4 * at, 4);
         if (isnan(x)) continue;
-        if (isnan(best_value) ||
-            (p.smallest ? (double)x < best_value : (double)x > best_value)) {
+        if (isnan(best_value) || (p.smallest ? (double)x < best_value : (double)x > best_value)) {
           best = (int)k;
           best_value = (double)x;
         }
@@ -529,9 +532,8 @@ static void test_cumsum(void **state) {
       if (real)
         assert_memory_equal(c.out + 4 * e, &sum, 4);
       else
-        assert_int_equal(
-            (int8_t)c.out[e],
-            mote_clamp(mote_requantise(whole, 1300000000, -19) - 9, INT8_MIN, INT8_MAX));
+        assert_int_equal((int8_t)c.out[e], mote_clamp(mote_requantise(whole, 1300000000, -19) - 9,
+                                                      INT8_MIN, INT8_MAX));
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);
     kc_end(&c);

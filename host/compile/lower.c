@@ -16,6 +16,8 @@ static const struct lower_family *const families[] = {
     &lower_sequence,
     &lower_signal,
     &lower_control,
+    &lower_elementwise,
+    &lower_move,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code

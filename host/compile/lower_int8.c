@@ -424,11 +424,11 @@ static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
 }
 
 /* The bytes stay where they are; a constant has no place in the arena that could be seen in another shape. */
-static bool takes_view(const struct graph *g, const struct graph_node *n) {
+bool takes_view(const struct graph *g, const struct graph_node *n) {
   return !graph_is_constant(input(g, n, 0));
 }
 
-static bool build_copy(const struct graph *g, const struct work *work, bool flat, struct form *f,
+bool build_view_copy(const struct graph *g, const struct work *work, bool flat, struct form *f,
                        struct err *e) {
   const size_t bytes = graph_bytes(&g->tensors[work->out[0]]);
   (void)e;
@@ -478,13 +478,13 @@ static const struct recipe recipes[] = {
      .kernel = MOTE_KERNEL_max_pool_s8,
      .takes = takes_core,
      .build = build_pool},
-    {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_s8, .takes = takes_int8, .build = build_mean},
+    {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_s8, .takes = takes_core, .build = build_mean},
     {.op = MOTE_OP_SOFTMAX,
      .kernel = MOTE_KERNEL_softmax_s8,
      .takes = takes_int8,
      .build = build_softmax},
-    {.op = MOTE_OP_PAD, .kernel = MOTE_KERNEL_pad_s8, .takes = takes_int8, .build = build_pad},
+    {.op = MOTE_OP_PAD, .kernel = MOTE_KERNEL_pad_s8, .takes = takes_core, .build = build_pad},
     {.op = MOTE_OP_RESHAPE, .takes = takes_view, .view = true},
-    {.op = MOTE_OP_RESHAPE, .kernel = MOTE_KERNEL_copy, .build = build_copy},
+    {.op = MOTE_OP_RESHAPE, .kernel = MOTE_KERNEL_copy, .build = build_view_copy},
 };
 const struct lower_family lower_int8 = {recipes, sizeof recipes / sizeof *recipes};

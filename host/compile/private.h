@@ -212,6 +212,14 @@ struct recipe {
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
 };
+/* Operators whose output is the bytes of its input: a view of what is computed, a copy of a constant. */
+bool takes_view(const struct graph *g, const struct graph_node *n);
+build_form build_view_copy;
+/* Loops over axes of which some are 1 or run on in all operands as if they were one: drops and joins them. axes: the
+ * outermost first, at least one is left. */
+int loops_join(struct mote_axis *axes, int n);
+/* Adds the table of the outer loops; the innermost is in *l. */
+void loops_pack(struct packed *out, const struct mote_axis *axes, int n, struct mote_loops *l);
 struct lower_family {
   const struct recipe *recipes;
   size_t n;
@@ -222,6 +230,8 @@ extern const struct lower_family lower_real;
 extern const struct lower_family lower_sequence;
 extern const struct lower_family lower_signal;
 extern const struct lower_family lower_control;
+extern const struct lower_family lower_elementwise;
+extern const struct lower_family lower_move;
 pack_form params_pack_int8, params_pack_borders;
 /* Runs of pixels along a row whose windows have the same taps inside (conv2d_borders_s8). */
 struct lower_run {

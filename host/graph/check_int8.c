@@ -138,20 +138,6 @@ static bool check_fully_connected(const struct check *c) {
   return check_weight_sums(c, channels, w->dims[1], 1, w->dims[1]);
 }
 
-static bool check_add(const struct check *c) {
-  if (!check_ends(c) || !check_fused_activation(c)) return false;
-  const struct graph_tensor *x = check_in(c, 0), *z = check_in(c, 1), *y = check_out(c, 0);
-  if (!check_activations(c, z, "second input")) return false;
-  if (!graph_same_shape(x, z) || !graph_same_shape(x, y))
-    return err_set(c->e, "shapes %s, %s and output %s differ; broadcasting is not supported",
-                   check_shape_of(x).text, check_shape_of(z).text, check_shape_of(y).text);
-  struct graph_add_scaling s;
-  graph_add_scaling_of(c->g, c->node, &s);
-  if (s.shift[0] <= 0 && s.shift[1] <= 0 && s.out_shift <= 0) return true;
-  return err_set(c->e, "output scale %g is too small beside the input scales %g and %g",
-                 (double)y->quant.scale[0], (double)x->quant.scale[0], (double)z->quant.scale[0]);
-}
-
 static bool check_pool(const struct check *c) {
   if (!graph_is_core(c->g, c->node)) return check_general_pool(c);
   if (!check_ends(c) || !check_fused_activation(c)) return false;
@@ -166,18 +152,6 @@ static bool check_pool(const struct check *c) {
     return err_set(c->e, "a window of %dx%d is too large", c->n->attrs.kernel_h,
                    c->n->attrs.kernel_w);
   return check_window(c, c->n->attrs.kernel_h, c->n->attrs.kernel_w);
-}
-
-static bool check_mean(const struct check *c) {
-  if (!check_ends(c)) return false;
-  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  if (!check_rank(c, x, 4, "input")) return false;
-  if (y->rank < 1 || y->dims[y->rank - 1] != x->dims[3] ||
-      graph_elements(y) != (int64_t)x->dims[0] * x->dims[3])
-    return err_set(c->e, "a mean of %s over height and width does not have shape %s",
-                   check_shape_of(x).text, check_shape_of(y).text);
-  const int64_t count = (int64_t)x->dims[1] * x->dims[2];
-  return check_sum(c, 0, count * 255, (double)x->quant.scale[0] / (double)y->quant.scale[0]);
 }
 
 static bool check_softmax(const struct check *c) {
@@ -207,32 +181,11 @@ static bool check_reshape(const struct check *c) {
                  check_shape_of(y).text);
 }
 
-static bool check_pad(const struct check *c) {
-  if (!check_ends(c)) return false;
-  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  const struct graph_attrs *a = &c->n->attrs;
-  if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") || !check_same_scale(c, x, y))
-    return false;
-  if (a->pad_top < 0 || a->pad_bottom < 0 || a->pad_left < 0 || a->pad_right < 0)
-    return err_set(c->e, "negative padding %d,%d,%d,%d", a->pad_top, a->pad_left, a->pad_bottom,
-                   a->pad_right);
-  if (x->dims[0] == y->dims[0] && x->dims[3] == y->dims[3] &&
-      (int64_t)x->dims[1] + a->pad_top + a->pad_bottom == (int64_t)y->dims[1] &&
-      (int64_t)x->dims[2] + a->pad_left + a->pad_right == (int64_t)y->dims[2])
-    return true;
-  return err_set(c->e, "%s padded by %d,%d,%d,%d (top, left, bottom, right) does not have shape %s",
-                 check_shape_of(x).text, a->pad_top, a->pad_left, a->pad_bottom, a->pad_right,
-                 check_shape_of(y).text);
-}
-
 const struct graph_rule graph_rule_CONV_2D = {3, 3, 1, 1, 1u << 2, 0, check_conv};
 const struct graph_rule graph_rule_DEPTHWISE_CONV_2D = {3, 3, 1, 1, 1u << 2, 0, check_depthwise};
 const struct graph_rule graph_rule_FULLY_CONNECTED = {
     3, 3, 1, 1, 1u << 2, 0, check_fully_connected};
-const struct graph_rule graph_rule_ADD = {2, 2, 1, 1, 0, 0, check_add};
 const struct graph_rule graph_rule_AVERAGE_POOL_2D = {1, 1, 1, 1, 0, 0, check_pool};
 const struct graph_rule graph_rule_MAX_POOL_2D = {1, 1, 1, 1, 0, 0, check_pool};
-const struct graph_rule graph_rule_MEAN = {1, 1, 1, 1, 0, 0, check_mean};
 const struct graph_rule graph_rule_SOFTMAX = {1, 1, 1, 1, 0, 0, check_softmax};
 const struct graph_rule graph_rule_RESHAPE = {1, 1, 1, 1, 0, 0, check_reshape};
-const struct graph_rule graph_rule_PAD = {1, 1, 1, 1, 0, 0, check_pad};

@@ -247,6 +247,10 @@ struct graph_lstm_scales {
 void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
                           struct graph_lstm_scales *s);
 
+/* A function of 8-bit values (LOGISTIC, TANH, ELU, HARD_SWISH, LEAKY_RELU, RELU, RELU6, ABS, RSQRT, QUANTIZE) as its
+ * value for each byte of the input. needs: graph_check; both ends have 8 bits. exact: the reference's bits. */
+void graph_table(const struct graph *g, int node, uint8_t table[256]);
+
 /* The real range that a fused activation allows, in quantised steps of the output. */
 void graph_activation_range(const struct graph_tensor *out, enum graph_activation act, int32_t *low,
                             int32_t *high);

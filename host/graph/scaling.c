@@ -49,16 +49,20 @@ uint32_t graph_wide_scale(double real) {
   return reduced << 16 | (uint32_t)(15 - shift);
 }
 
+/* SUB works them out in float where ADD takes double, and so loses the last bits of a quotient. */
 void graph_add_scaling_of(const struct graph *g, int node, struct graph_add_scaling *s) {
   const struct graph_node *n = &g->nodes[node];
+  const struct graph_tensor *y = &g->tensors[n->out[0]];
   const float scale[2] = {g->tensors[n->in[0]].quant.scale[0], g->tensors[n->in[1]].quant.scale[0]};
-  const float out = g->tensors[n->out[0]].quant.scale[0];
-  const double twice = 2 * (double)(scale[0] > scale[1] ? scale[0] : scale[1]);
-  s->left_shift = 20;
+  const float out = y->quant.scale[0], twice = 2 * (scale[0] > scale[1] ? scale[0] : scale[1]);
+  const bool is_float = n->op == MOTE_OP_SUB;
+  s->left_shift = y->type == MOTE_INT16 ? 15 : 20;
+  const float unit = (float)(1 << s->left_shift) * out; /* exact: a power of two */
   for (int i = 0; i < 2; i++)
-    graph_multiplier((double)scale[i] / twice, &s->multiplier[i], &s->shift[i]);
-  graph_multiplier(twice / ((double)(1 << s->left_shift) * (double)out), &s->out_multiplier,
-                   &s->out_shift);
+    graph_multiplier(is_float ? (double)(scale[i] / twice) : (double)scale[i] / (double)twice,
+                     &s->multiplier[i], &s->shift[i]);
+  graph_multiplier(is_float ? (double)(twice / unit) : (double)twice / (double)unit,
+                   &s->out_multiplier, &s->out_shift);
 }
 
 void graph_mean_scaling_of(const struct graph *g, int node, struct graph_mean_scaling *s) {

@@ -52,105 +52,6 @@ static bool read_fully_connected(struct reader *r, struct op *o) {
   return tflite_activation(r, o, DENSE_ACTIVATION);
 }
 
-/* A new constant of y's shape in which z's elements are repeated along the axes where z has size 1 or none;
- * -1 where the shapes do not allow it. The copy costs flash, but every kernel then reads two equal shapes. */
-static int repeat_constant(struct reader *r, const struct graph_tensor *z,
-                           const struct graph_tensor *y) {
-  int64_t step[GRAPH_MAX_RANK] = {0}, size = 1;
-  const int more = y->rank - z->rank;
-  for (int i = y->rank - 1; i >= 0; i--) {
-    const int32_t dim = more >= 0 && i >= more ? z->dims[i - more] : 1;
-    if (more < 0 || (dim != 1 && dim != y->dims[i])) {
-      err_set(r->e, "its constant does not suit the shape of the output, even repeated");
-      return -1;
-    }
-    step[i] = dim == 1 ? 0 : size;
-    size *= dim;
-  }
-  const int64_t elements = graph_elements(y);
-  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS) {
-    err_set(r->e, "its output has no known size");
-    return -1;
-  }
-  int8_t *all = tflite_take(r, (size_t)elements, 1);
-  const int8_t *once = z->data;
-  for (int64_t e = 0; all && e < elements; e++) {
-    int64_t rest = e, from = 0;
-    for (int i = y->rank - 1; i >= 0; i--) {
-      from += rest % y->dims[i] * step[i];
-      rest /= y->dims[i];
-    }
-    all[e] = once[from];
-  }
-  struct graph_tensor wide = *y;
-  wide.name = z->name;
-  wide.quant = z->quant;
-  wide.data = all;
-  return all ? graph_add_tensor(r->g, &wide) : -1;
-}
-
-/* A constant may come first (the sum does not care) and may be smaller than the output. */
-static bool read_add(struct reader *r, struct op *o) {
-  int *in = o->node.in;
-  if (tflite_in(r, o, 0)->data) {
-    in[0] = o->in[1];
-    in[1] = o->in[0];
-  }
-  const struct graph_tensor *x = &r->g->tensors[in[0]], *z = &r->g->tensors[in[1]],
-                            *y = tflite_out(r, o, 0);
-  if (x->data) return err_set(r->e, "both of its inputs are constants");
-  if (z->data && !graph_same_shape(z, y)) {
-    if (z->type != MOTE_INT8 || y->type != MOTE_INT8)
-      return err_set(r->e, "its tensors are not int8");
-    in[1] = repeat_constant(r, z, y);
-    if (in[1] < 0) return false;
-  }
-  return tflite_activation(r, o, 0);
-}
-
-/* Means over height and width. One axis will do where the other has size 1, and an input of three axes is
- * seen as one of width 1. */
-static bool read_mean(struct reader *r, struct op *o) {
-  int64_t axes[TFLITE_MOST_PARAMETERS];
-  int count;
-  const struct graph_tensor *x = tflite_in(r, o, 0);
-  if (!tflite_parameters(r, o->in[1], "list of axes", axes, &count)) return false;
-  bool over[GRAPH_MAX_RANK] = {false};
-  for (int i = 0; i < count; i++) {
-    const int64_t axis = axes[i] < 0 ? axes[i] + x->rank : axes[i];
-    if (axis < 0 || axis >= x->rank)
-      return err_set(r->e, "axis %lld of %d", (long long)axes[i], x->rank);
-    over[axis] = true;
-  }
-  const bool rank3 = x->rank == 3 && !over[0] && over[1] && !over[2];
-  const bool rank4 = x->rank == 4 && !over[0] && !over[3] && (over[1] || x->dims[1] == 1) &&
-                     (over[2] || x->dims[2] == 1);
-  if (!rank3 && !rank4)
-    return err_set(r->e,
-                   "a mean of %d axes over these axes is not supported; over height and width of "
-                   "[batch, height, width, channels] it is",
-                   x->rank);
-  o->node.attrs.keep_dims = flat_i8_field(&r->f, &o->options, 0, 0) != 0;
-  o->node.n_in = 1;
-  if (rank4) return true;
-
-  struct graph_tensor seen = *x;
-  seen.rank = 4;
-  seen.dims[3] = x->dims[2];
-  seen.dims[2] = 1;
-  seen.data = NULL;
-  const int view = graph_add_tensor(r->g, &seen);
-  const struct graph_node reshape = {.op = MOTE_OP_RESHAPE,
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .in = {o->in[0]},
-                                     .out = {view},
-                                     .source_op = -1};
-  graph_add_node(r->g, &reshape);
-  o->node.in[0] = view;
-  return true;
-}
-
 static bool read_softmax(struct reader *r, struct op *o) {
   o->node.attrs.beta = flat_f32_field(&r->f, &o->options, 0);
   return true;
@@ -194,31 +95,10 @@ static bool read_reshape(struct reader *r, struct op *o) {
   return true;
 }
 
-static bool read_pad(struct reader *r, struct op *o) {
-  int64_t p[TFLITE_MOST_PARAMETERS];
-  int count;
-  if (!tflite_parameters(r, o->in[1], "list of paddings", p, &count)) return false;
-  if (count != 8 || p[0] || p[1] || p[6] || p[7])
-    return err_set(
-        r->e, "only padding of height and width of [batch, height, width, channels] is supported");
-  for (int i = 2; i < 6; i++)
-    if (p[i] < 0 || p[i] > 65535) return err_set(r->e, "padding by %lld", (long long)p[i]);
-  struct graph_attrs *a = &o->node.attrs;
-  a->pad_top = (int)p[2];
-  a->pad_bottom = (int)p[3];
-  a->pad_left = (int)p[4];
-  a->pad_right = (int)p[5];
-  o->node.n_in = 1;
-  return true;
-}
-
 const struct tflite_reader tflite_reader_CONV_2D = {2, 3, 1, 3, read_conv, NULL};
 const struct tflite_reader tflite_reader_DEPTHWISE_CONV_2D = {2, 3, 1, 3, read_conv, NULL};
 const struct tflite_reader tflite_reader_FULLY_CONNECTED = {2, 3, 1, 3, read_fully_connected, NULL};
-const struct tflite_reader tflite_reader_ADD = {2, 2, 1, 2, read_add, NULL};
 const struct tflite_reader tflite_reader_AVERAGE_POOL_2D = {1, 1, 1, 1, tflite_read_pool, NULL};
 const struct tflite_reader tflite_reader_MAX_POOL_2D = {1, 1, 1, 1, tflite_read_pool, NULL};
-const struct tflite_reader tflite_reader_MEAN = {2, 2, 1, 1, read_mean, NULL};
 const struct tflite_reader tflite_reader_SOFTMAX = {1, 1, 1, 1, read_softmax, NULL};
 const struct tflite_reader tflite_reader_RESHAPE = {1, 2, 1, 1, read_reshape, NULL};
-const struct tflite_reader tflite_reader_PAD = {2, 2, 1, 1, read_pad, NULL};

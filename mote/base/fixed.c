@@ -76,3 +76,28 @@ int32_t mote_fixed_tanh(int32_t a) {
   const int32_t size = shift_saturated(add(twice_reciprocal(e), -(1 << 29)), 2);
   return a < 0 ? negative(size) : size;
 }
+
+/* x is brought to [2^27, 2^29) by powers of 4 and read as Q3.28 of itself halved; from y = 1, five steps
+ * y (3/2 - x/2 y^2); then 1 / sqrt 2 makes up for the halving. */
+void mote_fixed_inverse_root(int32_t x, int32_t *multiplier, int *shift) {
+  int right = 11;
+  *multiplier = INT32_MAX;
+  *shift = 0;
+  if (x <= 1) return;
+  for (; x >= (int32_t)1 << 29; x /= 4) right++;
+  for (; x < (int32_t)1 << 27; x *= 4) right--;
+  const int32_t in = x >> 1, half = mote_divide_pot(in, 1), three_halves = (int32_t)3 << 27;
+  int32_t y = (int32_t)1 << 28;
+  for (int i = 0; i < 5; i++) {
+    const int32_t cube = shift_saturated(multiply(multiply(y, y), y), 6); /* Q9.22 to Q3.28 */
+    const int32_t from = multiply(three_halves, y), less = multiply(half, cube);
+    y = shift_saturated(add(from, negative(less)), 3); /* Q6.25 to Q3.28 */
+  }
+  y = multiply(y, 1518500250); /* sqrt(1/2), Q0.31 */
+  if (right < 0) {
+    y = (int32_t)((uint32_t)y << -right);
+    right = 0;
+  }
+  *multiplier = y;
+  *shift = -right;
+}

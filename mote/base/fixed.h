@@ -18,4 +18,7 @@ int32_t mote_fixed_reciprocal(int32_t x);
 int32_t mote_fixed_logistic(int32_t a);
 int32_t mote_fixed_tanh(int32_t a);
 
+/* 1 / sqrt(x) = multiplier * 2^(shift - 31), x >= 0; 0 counts as 1. */
+void mote_fixed_inverse_root(int32_t x, int32_t *multiplier, int *shift);
+
 #endif

@@ -181,10 +181,9 @@ static void of_logic(const struct mote_binary *p, const uint8_t *a, const uint8_
   *to = p->function ? *a != 0 || *b != 0 : *a != 0 && *b != 0;
 }
 
-static inline void run(const struct mote_binary *p, const void *const *rows, void *out,
-                       uint32_t out_size,
-                       void (*value)(const struct mote_binary *, const uint8_t *, const uint8_t *,
-                                     uint8_t *)) {
+static inline void
+run(const struct mote_binary *p, const void *const *rows, void *out, uint32_t out_size,
+    void (*value)(const struct mote_binary *, const uint8_t *, const uint8_t *, uint8_t *)) {
   uint8_t *to = (uint8_t *)out;
   struct mote_walk w;
   mote_walk_begin(&w, &p->loops, p);
@@ -217,8 +216,7 @@ KERNEL_PLAIN(logic, of_logic, 1)
 
 enum mote_status mote_comparison_check(const struct mote_binary *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->type > MOTE_INT64 || p->function >= MOTE_COMPARISON_COUNT)
-    return MOTE_ERR_PARAMS;
+  if (p->type > MOTE_INT64 || p->function >= MOTE_COMPARISON_COUNT) return MOTE_ERR_PARAMS;
   return check_loops(&p->loops, p, b, (uint32_t)mote_type_bytes(p->type), 1);
 }
 enum mote_status mote_extreme_check(const struct mote_binary *p, const struct mote_bounds *b) {
@@ -270,8 +268,7 @@ enum mote_status mote_select_check(const struct mote_select *p, const struct mot
   if (p->bytes != 1 && p->bytes != 2 && p->bytes != 4 && p->bytes != 8) return MOTE_ERR_PARAMS;
   if (!mote_bounds_operand(b, 0, &p->loops, p, 1) ||
       !mote_bounds_operand(b, 1, &p->loops, p, p->bytes) ||
-      !mote_bounds_operand(b, 2, &p->loops, p, p->bytes) ||
-      !mote_bounds_out(b, elements, p->bytes))
+      !mote_bounds_operand(b, 2, &p->loops, p, p->bytes) || !mote_bounds_out(b, elements, p->bytes))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

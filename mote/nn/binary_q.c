@@ -5,9 +5,15 @@
 #include "mote/base/fixed.h"
 #include "mote/nn/walk.h"
 
-static inline int32_t wrap_add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
-static inline int32_t wrap_sub(int32_t a, int32_t b) { return (int32_t)((uint32_t)a - (uint32_t)b); }
-static inline int32_t wrap_mul(int32_t a, int32_t b) { return (int32_t)((uint32_t)a * (uint32_t)b); }
+static inline int32_t wrap_add(int32_t a, int32_t b) {
+  return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+static inline int32_t wrap_sub(int32_t a, int32_t b) {
+  return (int32_t)((uint32_t)a - (uint32_t)b);
+}
+static inline int32_t wrap_mul(int32_t a, int32_t b) {
+  return (int32_t)((uint32_t)a * (uint32_t)b);
+}
 
 /* Both values above their zero points. */
 struct pair {
@@ -194,15 +200,15 @@ static void add_n_row(const void *params, const void *const *rows, void *state, 
   const struct mote_add_n_s8 *p = (const struct mote_add_n_s8 *)params;
   int8_t *to = (int8_t *)out;
   /* The reference's sum begins with its zero point once more, scaled as an input. */
-  const int32_t zero = mote_requantise((int32_t)((uint32_t)-p->zp << p->left_shift), p->multiplier,
-                                       p->shift);
+  const int32_t zero =
+      mote_requantise((int32_t)((uint32_t)-p->zp << p->left_shift), p->multiplier, p->shift);
   (void)state;
   for (uint32_t i = 0; i < p->n; i++) {
     int32_t total = zero;
     for (unsigned k = 0; k < p->inputs; k++) {
       const int32_t d = ((const int8_t *)rows[k])[i] - p->zp;
-      total = wrap_add(total, mote_requantise((int32_t)((uint32_t)d << p->left_shift),
-                                              p->multiplier, p->shift));
+      total = wrap_add(
+          total, mote_requantise((int32_t)((uint32_t)d << p->left_shift), p->multiplier, p->shift));
     }
     const int32_t q = mote_requantise(total, p->out_multiplier, p->out_shift);
     to[i] = (int8_t)mote_clamp(wrap_add(q, p->out_zp), p->low, p->high);
@@ -245,8 +251,7 @@ size_t mote_add_n_f32_state_bytes(const struct mote_add_n_f32 *p) {
   return 0;
 }
 
-enum mote_status mote_add_n_f32_check(const struct mote_add_n_f32 *p,
-                                      const struct mote_bounds *b) {
+enum mote_status mote_add_n_f32_check(const struct mote_add_n_f32 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->inputs == 0 || p->inputs > b->n_in) return MOTE_ERR_PARAMS;
   for (uint32_t k = 0; k < p->inputs; k++)

@@ -74,6 +74,14 @@ struct mote_rescale {
   uint8_t absolute;
 };
 
+/* RSQRT of int16: out = r(r(1, 2^20 / sqrt x), multiplier, shift - 20) saturated; 32767 for 0, and below it, where the
+ * reference is not defined. multiplier, shift: of 1 / (sqrt(in scale) out scale). alias: out may be rows[0]. */
+struct mote_rsqrt_s16 {
+  uint32_t n;
+  int32_t multiplier;
+  int32_t shift; /* -11..30 */
+};
+
 /* q = clamp(zp + round(x / scale), low, high), halves away from zero; a NaN gives zp. */
 struct mote_quantise_f32 {
   uint32_t n;

@@ -66,8 +66,8 @@ static size_t row_bytes(const struct mote_bounds *b, unsigned index, unsigned al
 static int piece_fits(const struct mote_move *p, const struct mote_piece *piece,
                       const struct mote_bounds *b) {
   const unsigned align = p->bytes > 4 ? 4 : p->bytes;
-  const size_t source = piece->row == MOTE_MOVE_OUTPUT ? b->out_bytes
-                                                       : row_bytes(b, piece->row, align);
+  const size_t source =
+      piece->row == MOTE_MOVE_OUTPUT ? b->out_bytes : row_bytes(b, piece->row, align);
   uint32_t elements;
   return mote_loops_check(&piece->loops, p, b, 2, &elements) &&
          (uint64_t)elements * p->bytes <= b->out_bytes && /* none is written twice */

@@ -85,7 +85,7 @@ struct mote_resize_bilinear_f32 {
  *   reduce_q        sum: q = clamp(out_zp + mote_requantise(sum - zero, multiplier, shift), low, high), int8 or int16;
  *                   zero is in_zp times the number of elements. MEAN has its count folded in (mote_fold_count).
  *   reduce_f32      sum times 1 / count by division; or the largest, or the smallest
- *   reduce_extreme  the largest or the smallest of INT8 UINT8 INT16 INT32 INT64; of BOOL any and all */
+ *   reduce_extreme  the largest or the smallest of INT8 UINT8 INT16 INT32 INT64; of BOOL, where it is the logic and (MIN) */
 struct mote_reduce_q {
   struct mote_loops kept, reduced;
   int32_t multiplier, zero;

@@ -130,7 +130,8 @@ static int loops_fit(const struct mote_loops *kept, const struct mote_loops *red
     }
   }
   /* Each element counts once: no hostile loop runs longer than the input. */
-  return (uint64_t)outputs * each * size <= b->row_bytes[0] && far + size <= b->row_bytes[0] && mote_loops_within(kept, p, 0, 0, size, b->row_bytes[0]) &&
+  return (uint64_t)outputs * each * size <= b->row_bytes[0] && far + size <= b->row_bytes[0] &&
+         mote_loops_within(kept, p, 0, 0, size, b->row_bytes[0]) &&
          mote_loops_within(reduced, p, 0, 0, size, b->row_bytes[0]);
 }
 
@@ -208,8 +209,8 @@ static uint32_t volume(uint32_t outer, uint32_t size, uint32_t inner) {
 
 enum mote_status mote_arg_check(const struct mote_arg *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->type > MOTE_BOOL ||
-      p->smallest > 1 || (p->out_type != MOTE_INT32 && p->out_type != MOTE_INT64))
+  if (p->type > MOTE_BOOL || p->smallest > 1 ||
+      (p->out_type != MOTE_INT32 && p->out_type != MOTE_INT64))
     return MOTE_ERR_PARAMS;
   const uint32_t n = volume(p->outer, p->size, p->inner);
   if (n == 0 || !mote_bounds_run(b, 0, n, (uint32_t)mote_type_bytes(p->type)) ||
@@ -227,8 +228,7 @@ static void cumsum_f32_row(const void *params, const void *const *rows, void *st
       float total = 0;
       uint32_t whole = 0;
       for (uint32_t k = 0; k < p->size; k++) {
-        const size_t at =
-            ((size_t)o * p->size + (p->reverse ? p->size - 1 - k : k)) * p->inner + i;
+        const size_t at = ((size_t)o * p->size + (p->reverse ? p->size - 1 - k : k)) * p->inner + i;
         if (p->type == MOTE_FLOAT32) {
           const float x = ((const float *)rows[0])[at];
           ((float *)out)[at] = p->exclusive ? total : total + x;
@@ -253,8 +253,7 @@ static void cumsum_s8_row(const void *params, const void *const *rows, void *sta
     for (uint32_t i = 0; i < p->inner; i++) {
       uint32_t total = (uint32_t)scaled(p, -p->zp);
       for (uint32_t k = 0; k < p->size; k++) {
-        const size_t at =
-            ((size_t)o * p->size + (p->reverse ? p->size - 1 - k : k)) * p->inner + i;
+        const size_t at = ((size_t)o * p->size + (p->reverse ? p->size - 1 - k : k)) * p->inner + i;
         const uint32_t before = total;
         total += (uint32_t)scaled(p, ((const int8_t *)rows[0])[at] - p->zp);
         const int32_t q = mote_requantise((int32_t)(p->exclusive ? before : total),

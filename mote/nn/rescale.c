@@ -2,6 +2,7 @@
  * RELU and ABS. */
 #include <string.h>
 
+#include "mote/base/fixed.h"
 #include "mote/nn/walk.h"
 
 static int is_scaled_type(unsigned type) {
@@ -55,12 +56,43 @@ enum mote_status mote_rescale_check(const struct mote_rescale *p, const struct m
   return MOTE_OK;
 }
 
+/* ---- reciprocal roots ----------------------------------------------------------- */
+static void rsqrt_row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_rsqrt_s16 *p = (const struct mote_rsqrt_s16 *)params;
+  const int16_t *in = (const int16_t *)rows[0];
+  int16_t *to = (int16_t *)out;
+  (void)state;
+  for (uint32_t i = 0; i < p->n; i++) {
+    int32_t inverse, q = INT16_MAX;
+    int shift;
+    if (in[i] > 0) {
+      mote_fixed_inverse_root(in[i], &inverse, &shift); /* shift >= -11 */
+      q = mote_requantise(mote_requantise(1, inverse, shift + 20), p->multiplier, p->shift - 20);
+    }
+    to[i] = (int16_t)mote_clamp(q, INT16_MIN, INT16_MAX);
+  }
+}
+
+const struct mote_kernel mote_kernel_rsqrt_s16 = {NULL, rsqrt_row, NULL};
+
+size_t mote_rsqrt_s16_state_bytes(const struct mote_rsqrt_s16 *p) {
+  (void)p;
+  return 0;
+}
+
+enum mote_status mote_rsqrt_s16_check(const struct mote_rsqrt_s16 *p, const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (p->multiplier < 0 || p->shift < -11 || p->shift > 30) return MOTE_ERR_PARAMS;
+  if (!mote_bounds_run(b, 0, p->n, 2) || !mote_bounds_out(b, p->n, 2)) return MOTE_ERR_BOUNDS;
+  return MOTE_OK;
+}
+
 /* ---- float to integer and back ------------------------------------------------ */
 /* The nearest integer, halves away from zero, saturated; 0 for a NaN. */
 static int32_t nearest(float x) {
   if (!(x > -2147483648.0f)) return x <= -2147483648.0f ? INT32_MIN : 0;
   if (x >= 2147483648.0f) return INT32_MAX;
-  const int32_t whole = (int32_t)x; /* towards zero */
+  const int32_t whole = (int32_t)x;    /* towards zero */
   const float rest = x - (float)whole; /* exact: |x| < 2^24, or x is whole */
   return whole + (rest >= 0.5f) - (rest <= -0.5f);
 }
@@ -89,8 +121,7 @@ size_t mote_quantise_f32_state_bytes(const struct mote_quantise_f32 *p) {
 enum mote_status mote_quantise_f32_check(const struct mote_quantise_f32 *p,
                                          const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (!is_scaled_type(p->out_type) || !is_range_of(p->out_type, p->low, p->high) ||
-      !(p->scale > 0))
+  if (!is_scaled_type(p->out_type) || !is_range_of(p->out_type, p->low, p->high) || !(p->scale > 0))
     return MOTE_ERR_PARAMS;
   if (!mote_bounds_run(b, 0, p->n, 4) || !mote_bounds_out(b, p->n, size_of(p->out_type)))
     return MOTE_ERR_BOUNDS;
@@ -104,8 +135,7 @@ static void dequantise_row(const void *params, const void *const *rows, void *st
   float *to = (float *)out;
   (void)state;
   for (uint32_t i = 0; i < p->n; i++, in += size)
-    to[i] =
-        p->scale * (float)(int32_t)((uint32_t)mote_load_int(in, p->in_type) - (uint32_t)p->zp);
+    to[i] = p->scale * (float)(int32_t)((uint32_t)mote_load_int(in, p->in_type) - (uint32_t)p->zp);
 }
 
 const struct mote_kernel mote_kernel_dequantise_f32 = {NULL, dequantise_row, NULL};

@@ -71,6 +71,7 @@ SIZE_OF(mote_reduce, 52);
 SIZE_OF(mote_arg, 16);
 SIZE_OF(mote_cumsum_f32, 16);
 SIZE_OF(mote_cumsum_s8, 32);
+SIZE_OF(mote_rsqrt_s16, 12);
 
 const struct mote_kernel *const mote_all_kernels[MOTE_KERNEL_COUNT] = {
 #define KERNEL(stem, params) [MOTE_KERNEL_##stem] = &mote_kernel_##stem,

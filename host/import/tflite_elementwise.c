@@ -1,0 +1,67 @@
+/* import: options of the element-wise operators. See tflite.h. */
+#include "host/import/tflite.h"
+
+static bool read_activation(struct reader *r, struct op *o) { return tflite_activation(r, o, 0); }
+
+static bool read_leaky_relu(struct reader *r, struct op *o) {
+  o->node.attrs.alpha = flat_f32_field(&r->f, &o->options, 0);
+  return true;
+}
+
+/* FILL: the shape is the output's. */
+static bool read_fill(struct reader *r, struct op *o) {
+  (void)r;
+  o->node.in[0] = o->in[1];
+  o->node.n_in = 1;
+  return true;
+}
+
+#define UNARY(name)  const struct tflite_reader tflite_reader_##name = {1, 1, 1, 1, NULL, NULL};
+#define BINARY(name) const struct tflite_reader tflite_reader_##name = {2, 2, 1, 2, NULL, NULL};
+#define FUSED(name)                                                                                \
+  const struct tflite_reader tflite_reader_##name = {2, 2, 1, 2, read_activation, NULL};
+UNARY(ABS)
+UNARY(CEIL)
+UNARY(COS)
+UNARY(ELU)
+UNARY(EXP)
+UNARY(FLOOR)
+UNARY(HARD_SWISH)
+UNARY(LOG)
+UNARY(LOGISTIC)
+UNARY(NEG)
+UNARY(RELU)
+UNARY(RELU6)
+UNARY(ROUND)
+UNARY(RSQRT)
+UNARY(SIN)
+UNARY(SQRT)
+UNARY(SQUARE)
+UNARY(TANH)
+UNARY(LOGICAL_NOT)
+UNARY(CAST)
+UNARY(QUANTIZE)
+UNARY(DEQUANTIZE)
+UNARY(ZEROS_LIKE)
+FUSED(ADD)
+FUSED(SUB)
+FUSED(MUL)
+FUSED(DIV)
+BINARY(FLOOR_DIV)
+BINARY(FLOOR_MOD)
+BINARY(MAXIMUM)
+BINARY(MINIMUM)
+BINARY(SQUARED_DIFFERENCE)
+BINARY(PRELU)
+BINARY(EQUAL)
+BINARY(NOT_EQUAL)
+BINARY(GREATER)
+BINARY(GREATER_EQUAL)
+BINARY(LESS)
+BINARY(LESS_EQUAL)
+BINARY(LOGICAL_AND)
+BINARY(LOGICAL_OR)
+const struct tflite_reader tflite_reader_LEAKY_RELU = {1, 1, 1, 1, read_leaky_relu, NULL};
+const struct tflite_reader tflite_reader_SELECT_V2 = {3, 3, 1, 3, NULL, NULL};
+const struct tflite_reader tflite_reader_ADD_N = {2, GRAPH_MAX_IN, 1, GRAPH_MAX_IN, NULL, NULL};
+const struct tflite_reader tflite_reader_FILL = {2, 2, 1, 2, read_fill, NULL};
