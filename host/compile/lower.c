@@ -119,7 +119,7 @@ static bool no_recipe(const struct graph *g, const struct graph_node *n, struct 
       types.data);
 }
 
-static void count_calls(const struct work *w, struct form *f) {
+void lower_count_calls(const struct work *w, struct form *f) {
   int64_t pointers = 0;
   for (int k = 0; k < w->n_in; k++) pointers += f->reach[k].rows;
   f->instructions += f->calls * (CALL_COST + POINTER_COST * pointers);
@@ -146,8 +146,9 @@ static bool set_edges(const struct graph_node *n, const struct recipe *r, struct
   return true;
 }
 
-static bool lower_part(const struct graph *g, int index, int part, const struct recipe *r,
+static bool lower_part(struct program *p, int index, int part, const struct recipe *r,
                        struct work *w, struct err *e) {
+  const struct graph *g = p->graph;
   const struct mote_kernel *kernel = mote_all_kernels[r->kernel];
   w->node = index;
   w->part = part;
@@ -157,10 +158,11 @@ static bool lower_part(const struct graph *g, int index, int part, const struct 
   if (!set_edges(&g->nodes[index], r, w, e)) return false;
   w->row.params_bytes = kernel_params_bytes(r->kernel);
   if (!r->build(g, w, false, &w->row, e)) return false;
-  count_calls(w, &w->row);
+  lower_count_calls(w, &w->row);
   w->flat.params_bytes = w->row.params_bytes;
   w->has_flat = r->build(g, w, true, &w->flat, NULL);
-  if (w->has_flat) count_calls(w, &w->flat);
+  if (w->has_flat) lower_count_calls(w, &w->flat);
+  strips_vary(w, p->arena);
   if (!fits16(w->row.calls))
     return lower_too_large(e, "the number of rows", w->row.calls, UINT16_MAX);
   return true;
@@ -195,7 +197,7 @@ static bool lower_node(struct program *p, int index, struct err *e) {
   }
   const int parts = r->each_output ? n->n_out : 1;
   for (int part = 0; part < parts; part++)
-    if (!lower_part(g, index, part, r, &p->work[p->n_work++], e)) return false;
+    if (!lower_part(p, index, part, r, &p->work[p->n_work++], e)) return false;
   return true;
 }
 

@@ -101,7 +101,8 @@ union kernel_params {
 const char *kernel_stem(unsigned number);
 size_t kernel_params_bytes(unsigned number);
 
-/* One way to run a node: row by row, or flat (few calls over the whole tensor). */
+/* One way to run a node: row by row; flat, one call over the whole tensor; or grouped, a few rows a call, where the
+ * tensor is seen as fewer and longer rows. */
 struct form {
   int calls, rows_out;                    /* rows_out 0: accumulates, end() makes the one row */
   struct rows_of in[MOTE_MAX_EDGES], out; /* further outputs are one row each */
@@ -111,6 +112,7 @@ struct form {
   union kernel_params params; /* without constants */
   size_t params_bytes;        /* of the structure */
   size_t state_bytes;
+  struct form *slimmer; /* the same in less state and more time; NULL: there is none */
 };
 
 struct work {
@@ -127,8 +129,8 @@ struct work {
   int n_out,
       out[MOTE_MAX_EDGES]; /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row */
   bool keeps_state;        /* the kernel's state lives from call to call */
-  struct form row, flat;
-  bool has_flat;
+  struct form row, flat, grouped;
+  bool has_flat, has_grouped;
 };
 
 struct segment;
@@ -247,6 +249,13 @@ build_form lower_whole_conv;
 struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
                                      const struct lower_run *run);
 
+/* Adds to the instructions of a form what the executor takes for its calls. */
+void lower_count_calls(const struct work *w, struct form *f);
+/* Chooses the strip of a CONV_2D form, of which all else is set; state and instructions with it. */
+void strips_of_conv(struct form *f);
+/* Adds a grouped form and slimmer ones to a work that can have them. */
+void strips_vary(struct work *w, struct arena *a);
+
 /* Rows of a tensor: those of an image or sequence, else one. */
 struct rows_of rows_of_tensor(const struct graph_tensor *t);
 struct rows_of one_row(const struct graph_tensor *t);
@@ -271,8 +280,10 @@ struct overlap {
   bool equal;       /* or exactly at dying's offset: in place */
 };
 struct segment {
-  int first, end; /* work first .. end-1 */
-  bool flat;      /* its one step runs in its flat form */
+  int first, end;                                     /* work first .. end-1 */
+  enum shape_of_form { BY_ROW, FLAT, GROUPED } shape; /* of all steps; not by row: there is one */
+  size_t
+      most_state; /* each step's form is the fastest with at most this state, or else its slimmest */
   bool possible;
   size_t bytes; /* that live during it: a lower bound of the arena, scratch excluded */
   int64_t instructions;
@@ -287,9 +298,11 @@ struct segment {
 };
 /* The form that a work has in a segment. */
 const struct form *form_in(const struct work *w, const struct segment *s);
-/* flat: the one step's flat form. errors: none; possible is false where the steps cannot share a segment. */
-void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
-                    struct arena *a, struct segment *s);
+/* The same segment with less state; false: none of its steps has a slimmer form. */
+bool segment_slim(const struct program *p, const struct segment *from, struct segment *s);
+/* errors: none; possible is false where the steps cannot share a segment. */
+void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
+                    unsigned spare_rows, struct arena *a, struct segment *s);
 
 /* ---- schedule ---------------------------------------------------------------- */
 struct item { /* one piece of the arena */

@@ -27,7 +27,9 @@ struct replay {
 };
 
 const struct form *form_in(const struct work *w, const struct segment *s) {
-  return s->flat ? &w->flat : &w->row;
+  const struct form *f = s->shape == BY_ROW ? &w->row : s->shape == FLAT ? &w->flat : &w->grouped;
+  while (f->state_bytes > s->most_state && f->slimmer != NULL) f = f->slimmer;
+  return f;
 }
 
 struct rows_of rows_made(const struct program *p, const struct work *w, const struct form *f,
@@ -352,6 +354,34 @@ static void add_ring(struct replay *r, int storage, int rows_out, bool whole, un
   if (class == storage) s->bytes += round8((size_t)rows * made.row_bytes);
 }
 
+/* Instructions and states. */
+static void sum_steps(const struct program *p, struct segment *s) {
+  s->instructions = 0;
+  s->state_bytes = s->shared_state_bytes = 0;
+  for (int i = s->first; i < s->end; i++) {
+    const struct form *f = form_in(&p->work[i], s);
+    s->instructions += f->instructions;
+    if (p->work[i].keeps_state)
+      s->state_bytes += round8(f->state_bytes);
+    else if (round8(f->state_bytes) > s->shared_state_bytes)
+      s->shared_state_bytes = round8(f->state_bytes);
+  }
+}
+
+bool segment_slim(const struct program *p, const struct segment *from, struct segment *s) {
+  size_t most = 0;
+  for (int i = from->first; i < from->end; i++) {
+    const struct form *f = form_in(&p->work[i], from);
+    if (!p->work[i].keeps_state && f->state_bytes > most) most = f->state_bytes;
+  }
+  if (most == 0) return false;
+  *s = *from;
+  s->most_state = most - 1;
+  sum_steps(p, s);
+  s->bytes = from->bytes - from->shared_state_bytes + s->shared_state_bytes;
+  return s->shared_state_bytes < from->shared_state_bytes;
+}
+
 /* Adds what the segment's own rings and states take, and lists the rings. */
 static void sum_inner(struct replay *r, unsigned spare_rows) {
   struct segment *s = r->s;
@@ -363,13 +393,9 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
   s->ring_rows = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_class = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_shift = ARENA_ARRAY(r->p->arena, int, outputs + 1);
+  sum_steps(r->p, s);
   for (int i = 0; i < n; i++) {
     const struct form *f = r->forms[i];
-    s->instructions += f->instructions;
-    if (work_at(r, i)->keeps_state)
-      s->state_bytes += round8(f->state_bytes);
-    else if (round8(f->state_bytes) > s->shared_state_bytes)
-      s->shared_state_bytes = round8(f->state_bytes);
     for (int j = 0; j < work_at(r, i)->n_out; j++)
       add_ring(r, r->p->storage[work_at(r, i)->out[j]], j == 0 && f->rows_out > 0 ? f->rows_out : 1,
                j > 0, spare_rows);
@@ -426,18 +452,19 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
 
 /* A jump takes no memory of its own; what lives around it does. */
 static void replay_jump(const struct program *p, struct segment *s) {
-  s->possible = !s->flat;
+  s->possible = s->shape == BY_ROW;
   s->instructions = p->work[s->first].row.instructions;
   sum_outer(p, s);
 }
 
-void segment_replay(const struct program *p, int first, int end, bool flat, unsigned spare_rows,
-                    struct arena *a, struct segment *s) {
+void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
+                    unsigned spare_rows, struct arena *a, struct segment *s) {
   for (int follow = 1; follow >= 0; follow--) {
     memset(s, 0, sizeof *s);
     s->first = first;
     s->end = end;
-    s->flat = flat;
+    s->shape = shape;
+    s->most_state = SIZE_MAX;
     if (end - first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
     if (p->work[first].is_jump) {
       replay_jump(p, s);

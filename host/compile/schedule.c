@@ -12,10 +12,14 @@
 
 enum {
   MOST_STEPS = 48, /* of a segment: bounds the work for large graphs */
-  LAYOUTS = 6      /* limits that are laid out before one is chosen */
+  SLIMMER = 8,
+  FORMS = 3 * SLIMMER, /* of a stretch: less and less state of each shape */
+  MARGIN_PERCENT = 8, /* of instructions for less RAM: 10 measured, and the error of the estimate */
+  LAYOUTS = 6         /* limits that are laid out before one is chosen */
 };
 
-/* All stretches that may be segments: at[first * 2 * MOST + 2 * (n - 1) + flat]. */
+/* All stretches that may be segments: at[(first * most + n - 1) * FORMS ...]: row by row with all the state that
+ * its kernels like, then with less and less; likewise flat and grouped. */
 struct stretches {
   const struct program *p;
   int most;
@@ -23,22 +27,33 @@ struct stretches {
   struct segment *at;
 };
 
-static struct segment *stretch(const struct stretches *t, int first, int n, int flat) {
-  return &t->at[((size_t)first * (size_t)t->most + (size_t)(n - 1)) * 2 + (size_t)flat];
+static struct segment *stretch(const struct stretches *t, int first, int n) {
+  return &t->at[((size_t)first * (size_t)t->most + (size_t)(n - 1)) * FORMS];
+}
+
+/* One way to run a stretch, and the same with less state as far as there is room. false: it cannot be. */
+static bool add_forms(const struct stretches *t, int first, int n, enum shape_of_form shape,
+                      const struct compile_options *o, struct arena *a) {
+  struct segment *s = stretch(t, first, n) + SLIMMER * (int)shape;
+  segment_replay(t->p, first, first + n, shape, o->spare_rows, a, s);
+  for (int i = 1; i < SLIMMER && s->possible; i++, s++)
+    if (!segment_slim(t->p, s, s + 1)) {
+      s[1].possible = false;
+      break;
+    }
+  return stretch(t, first, n)[SLIMMER * (int)shape].possible;
 }
 
 static void replay_all(struct stretches *t, const struct compile_options *o, struct arena *a) {
   const int n = t->p->n_work;
   t->most = o->schedule == COMPILE_LAYERS ? 1 : n < MOST_STEPS ? n : MOST_STEPS;
   t->longest = o->schedule == COMPILE_STREAM;
-  t->at = ARENA_ARRAY(a, struct segment, (size_t)n * (size_t)t->most * 2 + 1);
+  t->at = ARENA_ARRAY(a, struct segment, (size_t)n * (size_t)t->most * FORMS + 1);
   for (int first = 0; first < n; first++) {
-    if (t->p->work[first].has_flat)
-      segment_replay(t->p, first, first + 1, true, o->spare_rows, a, stretch(t, first, 1, 1));
-    for (int k = 1; k <= t->most && first + k <= n; k++) {
-      segment_replay(t->p, first, first + k, false, o->spare_rows, a, stretch(t, first, k, 0));
-      if (!stretch(t, first, k, 0)->possible) break; /* longer ones hold the same hindrance */
-    }
+    if (t->p->work[first].has_flat) add_forms(t, first, 1, FLAT, o, a);
+    if (t->p->work[first].has_grouped) add_forms(t, first, 1, GROUPED, o, a);
+    for (int k = 1; k <= t->most && first + k <= n; k++)
+      if (!add_forms(t, first, k, BY_ROW, o, a)) break; /* longer ones hold the same hindrance */
   }
 }
 
@@ -51,8 +66,8 @@ static bool cheapest(const struct stretches *t, size_t limit, const struct segme
   for (int end = 1; end <= n; end++) {
     cost[end] = INT64_MAX;
     for (int k = 1; k <= t->most && k <= end; k++) {
-      for (int flat = 0; flat < 2; flat++) {
-        const struct segment *s = stretch(t, end - k, k, flat);
+      const struct segment *s = stretch(t, end - k, k);
+      for (int form = 0; form < FORMS; form++, s++) {
         if (!s->possible || s->bytes > limit || cost[end - k] == INT64_MAX) continue;
         const int64_t c = cost[end - k] + (t->longest ? 1 : s->instructions);
         if (c >= cost[end]) continue;
@@ -80,7 +95,7 @@ static int by_size(const void *a, const void *b) {
 
 /* The bytes that occur, ascending, each once. */
 static size_t *limits_of(const struct stretches *t, int *count, struct arena *a) {
-  const size_t all = (size_t)t->p->n_work * (size_t)t->most * 2;
+  const size_t all = (size_t)t->p->n_work * (size_t)t->most * FORMS;
   size_t *limits = ARENA_ARRAY(a, size_t, all + 1);
   int n = 0, kept = 0;
   for (size_t i = 0; i < all; i++)
@@ -269,56 +284,102 @@ struct chooser {
   int64_t fastest;
 };
 
-/* Lays out the cheapest cut under a limit. false: no cut, or dearer than `most`. */
-static bool try_limit(struct chooser *c, size_t limit, int64_t most, struct schedule *s) {
+/* Instructions of the cheapest cut under a limit; INT64_MAX: none. */
+static int64_t cost_under(struct chooser *c, size_t limit) {
+  int n_cut = 0;
+  int64_t instructions = 0;
+  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return INT64_MAX;
+  return instructions;
+}
+
+/* The first limit whose cheapest cut costs at most `most`: costs never rise with the limit. n_limits: none. */
+static int first_limit(struct chooser *c, int64_t most) {
+  int low = 0, high = c->n_limits;
+  while (low < high) {
+    const int middle = low + (high - low) / 2;
+    if (cost_under(c, c->limits[middle]) <= most)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+/* Lays out the cheapest cut under a limit. false: there is none. */
+static bool try_limit(struct chooser *c, size_t limit, struct schedule *s) {
   int n_cut = 0;
   int64_t instructions = 0;
   if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return false;
-  if (instructions > most) return false;
   lay_out(c->p, c->cut, n_cut, c->o->pointer_bytes, c->arena, s);
   s->instructions = instructions;
   s->fastest_instructions = c->fastest;
   return true;
 }
 
-/* The least RAM at most 10 % slower than the fastest: the first few limits that allow it are laid out. */
-static bool choose_default(struct chooser *c, struct schedule *out) {
+/* A faster plan in the same arena: from the highest limit that could be. */
+static void use_room(struct chooser *c, struct schedule *out) {
+  struct schedule s;
+  for (int i = c->n_limits - 1, tried = 0; i >= 0 && tried < LAYOUTS; i--) {
+    if (c->limits[i] > out->arena_bytes) continue;
+    const int64_t cost = cost_under(c, c->limits[i]);
+    if (cost >= out->instructions) return;
+    if (tried > 0 && cost == s.instructions) continue;
+    if (!try_limit(c, c->limits[i], &s)) return;
+    tried++;
+    if (s.arena_bytes > out->arena_bytes) continue;
+    *out = s;
+    return;
+  }
+}
+
+/* The smallest arena of the limits from i on: the first few that bring another cut are laid out. */
+static bool smallest_from(struct chooser *c, int i, struct schedule *out) {
+  int64_t last = -1;
   bool found = false;
-  const int64_t most = c->stretches.longest ? INT64_MAX : c->fastest + c->fastest / 10;
-  for (int i = 0, tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
+  for (int tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
     struct schedule s;
     if (found && c->limits[i] >= out->arena_bytes) break;
-    if (!try_limit(c, c->limits[i], most, &s)) continue;
+    const int64_t cost = cost_under(c, c->limits[i]);
+    if (found && cost == last && !c->stretches.longest) continue;
+    if (!try_limit(c, c->limits[i], &s)) continue;
     tried++;
-    if (!found || s.arena_bytes < out->arena_bytes) *out = s;
+    last = cost;
+    if (!found || s.arena_bytes <= out->arena_bytes) *out = s; /* at a tie, the faster */
     found = true;
   }
+  if (found) use_room(c, out);
   return found;
+}
+
+/* The least RAM at most 10 % slower than the fastest. */
+static bool choose_default(struct chooser *c, struct schedule *out) {
+  const int64_t most =
+      c->stretches.longest ? INT64_MAX - 1 : c->fastest + c->fastest * MARGIN_PERCENT / 100;
+  return smallest_from(c, first_limit(c, most), out);
 }
 
 /* The fastest that fits: limits from the highest that could. Where none does, *out is the least there is, and
  * the caller says so. */
 static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out) {
-  size_t least = SIZE_MAX;
-  for (int i = c->n_limits - 1; i >= 0; i--) {
+  struct schedule s;
+  int64_t last = -1;
+  bool found = false;
+  for (int i = c->n_limits - 1, tried = 0; i >= 0 && tried < 4 * LAYOUTS; i--) {
     if (c->limits[i] > bytes) continue;
-    struct schedule s;
-    if (!try_limit(c, c->limits[i], INT64_MAX, &s)) break;
-    if (s.arena_bytes >= least) continue;
-    least = s.arena_bytes;
-    *out = s;
-    if (least <= bytes) return true;
-  }
-  for (int i = 0, tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
-    struct schedule s;
-    if (c->limits[i] >= least || !try_limit(c, c->limits[i], INT64_MAX, &s)) continue;
+    const int64_t cost = cost_under(c, c->limits[i]);
+    if (cost == INT64_MAX) break;
+    if (cost == last) continue;
+    last = cost;
+    if (!try_limit(c, c->limits[i], &s)) break;
     tried++;
-    if (s.arena_bytes >= least) continue;
-    least = s.arena_bytes;
+    if (found && s.arena_bytes >= out->arena_bytes) continue;
     *out = s;
-    if (least <= bytes) return true;
+    found = true;
+    if (s.arena_bytes <= bytes) return true;
   }
-  return least < SIZE_MAX;
+  if (!smallest_from(c, first_limit(c, INT64_MAX - 1), &s)) return found;
+  if (!found || s.arena_bytes < out->arena_bytes) *out = s;
+  return true;
 }
 
 bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
@@ -340,8 +401,8 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
     return err_internal(e, "no plan at all for %zu bytes", o->ram_bytes);
   }
   if (o->fast) {
-    for (int i = 0; i < c.n_limits; i++)
-      if (try_limit(&c, c.limits[i], c.fastest, out)) return true;
+    const int i = first_limit(&c, c.fastest);
+    if (i < c.n_limits && try_limit(&c, c.limits[i], out)) return true;
     return err_internal(e, "the fastest plan has no limit");
   }
   if (!choose_default(&c, out)) return err_internal(e, "no plan within 10 %% of the fastest");
