@@ -6,7 +6,8 @@
  *                                               leaves what it found in OUT; see `make fuzz-structured`
  *
  * A campaign runs mutants in a child process that may die; what it was doing lies in memory that both share, so the
- * parent keeps the bytes and goes on. Mutants that reach code which none reached before (trace-pc of the compiler, in
+ * parent keeps the bytes and goes on; where nothing was found, it leaves a small set that reaches all of the code that was
+ * reached, fit for test/fuzz/corpus. Mutants that reach code which none reached before (trace-pc of the compiler, in
  * PROFILE=fuzz), or that are refused or planned in a new way, are changed further. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -258,6 +259,33 @@ static bool use_seed(const char *path, const uint8_t *bytes, size_t n) {
   return true;
 }
 
+static int by_size(const void *x, const void *y) {
+  const size_t a = shared->models[*(const int *)x].n, b = shared->models[*(const int *)y].n;
+  return (a > b) - (a < b);
+}
+
+/* Leaves a small set behind that reaches what all mutants together reached beyond the models that they came from:
+ * smallest first, those whose way has an edge that none before had. */
+static int cover(struct arena *a, const char *out) {
+  static int order[POOL];
+  struct err e = {0};
+  int kept = 0;
+  memset(shared->map, 0, sizeof shared->map);
+  for (int i = 0; i < shared->pool; i++) order[i] = i;
+  const int begins = shared->begins < shared->pool ? shared->begins : shared->pool;
+  qsort(order + begins, (size_t)(shared->pool - begins), sizeof *order, by_size);
+  for (int i = 0; i < shared->pool; i++) {
+    static struct model_bytes m;
+    const uint64_t before = shared->covered;
+    m = shared->models[order[i]];
+    if (!go(m.bytes, m.n)) continue;
+    novel(shared->live.signature);
+    if (i < begins || shared->covered == before) continue;
+    file_write(arena_printf(a, "%s/cover-%03d.tflite", out, kept++), m.bytes, m.n, &e);
+  }
+  return kept;
+}
+
 static int campaign(int seconds, const char *out, const char *more) {
   struct err e = {0};
   struct findings *f = calloc(1, sizeof *f);
@@ -301,6 +329,12 @@ static int campaign(int seconds, const char *out, const char *more) {
       (unsigned long long)shared->ran, (unsigned long long)shared->slow, f->n, shared->pool,
       (unsigned long long)shared->covered);
   const int found = f->n;
+  fflush(NULL);
+  if (!found) { /* else it might die on the way */
+    struct arena *a = arena_new(0);
+    printf("%d of them reach all of that\n", cover(a, out));
+    arena_free(a);
+  }
   free(f);
   return found ? 1 : 0;
 }

@@ -4,6 +4,8 @@
  *   the plan is proven   mote_check accepts what the compiler made
  *   one result           plans of different schedules give the same bits, and so does the slow evaluation where it
  *                        covers the model
+ *   what fits is found   under the RAM that a plan needs, a plan is found again
+ *   what is planned is made: emitted as C, and opened again as a file
  *   bounded              in an arena of PIPELINE_MEMORY; exhausting it ends the process, which is a finding */
 #ifndef TEST_FUZZ_PIPELINE_H
 #define TEST_FUZZ_PIPELINE_H
@@ -171,7 +173,24 @@ static bool pipeline_emit(const struct compiled *c, struct arena *a, struct err 
   if (c->plan_bytes > 65536) return true;
   text_init(&header, a);
   text_init(&source, a);
-  return compile_emit_c(c, "model", "model.h", &header, &source, e);
+  struct compiled again;
+  return compile_emit_c(c, "model", "model.h", &header, &source, e) &&
+         compile_open_mote("fuzz", c->plan, c->plan_bytes, a, &again, e);
+}
+
+/* A plan exists that needs so much RAM; asked for one that needs no more, the compiler must find one. */
+static void pipeline_fit(struct pipeline *p, const struct graph *g, struct arena *a,
+                         const struct compiled *c, struct err *e) {
+  struct compile_options options = c->options;
+  struct compiled fits;
+  options.ram_bytes = c->arena_bytes;
+  options.fast = options.small = false;
+  p->phase = PHASE_COMPILE;
+  p->broken = !pipeline_compile(p, g, a, &options, &fits, e);
+  if (!p->broken && fits.arena_bytes > c->arena_bytes) {
+    err_internal(e, "a plan of %zu bytes where %zu were allowed", fits.arena_bytes, c->arena_bytes);
+    p->broken = true;
+  }
 }
 
 /* The whole way. e has a text where the model was refused or something broke. */
@@ -200,6 +219,8 @@ static struct pipeline pipeline_of(const uint8_t *bytes, size_t n, struct pipeli
     for (int i = 0; i < c.n_steps; i++) p->signature = pipeline_hash(p->signature, c.steps[i].stem);
     if (c.arena_bytes < (8u << 20) && pipeline_work(g) <= PIPELINE_WORK)
       pipeline_compare(p, g, a, &c, e);
+    if (!p->broken && options.schedule == COMPILE_AUTO && c.arena_bytes)
+      pipeline_fit(p, g, a, &c, e);
     p->phase = PHASE_EMIT;
     if (!p->broken && !pipeline_emit(&c, a, e)) p->broken = true; /* what is planned is made */
   }
