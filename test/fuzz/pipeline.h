@@ -170,7 +170,7 @@ static void pipeline_compare(struct pipeline *p, const struct graph *g, struct a
 
 static bool pipeline_emit(const struct compiled *c, struct arena *a, struct err *e) {
   struct text header, source;
-  if (c->plan_bytes > 65536) return true;
+  if (c->plan_bytes > 65536 || c->arena_bytes > (8u << 20)) return true;
   text_init(&header, a);
   text_init(&source, a);
   struct compiled again;
@@ -213,18 +213,20 @@ static struct pipeline pipeline_of(const uint8_t *bytes, size_t n, struct pipeli
                                           .small = kind >> 9 & 1,
                                           .spare_rows = kind >> 10 & 1};
   struct compiled c;
+  struct arena *again = arena_new(2 * PIPELINE_MEMORY); /* what was compiled once may be again */
   p->phase = PHASE_COMPILE;
   p->taken = pipeline_compile(p, g, a, &options, &c, e);
   if (p->taken) {
     for (int i = 0; i < c.n_steps; i++) p->signature = pipeline_hash(p->signature, c.steps[i].stem);
     if (c.arena_bytes < (8u << 20) && pipeline_work(g) <= PIPELINE_WORK)
-      pipeline_compare(p, g, a, &c, e);
+      pipeline_compare(p, g, again, &c, e);
     if (!p->broken && options.schedule == COMPILE_AUTO && c.arena_bytes)
-      pipeline_fit(p, g, a, &c, e);
+      pipeline_fit(p, g, again, &c, e);
     p->phase = PHASE_EMIT;
     if (!p->broken && !pipeline_emit(&c, a, e)) p->broken = true; /* what is planned is made */
   }
   p->phase = PHASE_DONE;
+  arena_free(again);
   arena_free(a);
   return *p;
 }
