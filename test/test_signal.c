@@ -127,7 +127,6 @@ CHECK(stacker, mote_stacker)
 CHECK(overlap_add_s16, mote_overlap_add)
 CHECK(overlap_add_f32, mote_overlap_add)
 CHECK(delay, mote_delay)
-CHECK(circular_buffer, mote_circular_buffer)
 
 #define RUN(stem, in, out)                                                                         \
   run(&mote_kernel_##stem, check_##stem, in, sizeof in / sizeof *in, out, sizeof out / sizeof *out)
@@ -607,18 +606,29 @@ static void test_delay(void **state) {
 }
 
 static void test_circular_buffer(void **state) {
-  int8_t memory[8] = {0}, x[4], y[12], expected[12] = {0};
+  const struct mote_circular_buffer p = {4, 8};
+  int8_t x[4], window[12] = {0}, expected[12] = {0};
+  const void *rows[] = {x};
+  struct mote_bounds b = {.params_bytes = sizeof p,
+                          .out_bytes = 12,
+                          .n_in = 1,
+                          .n_out = 1,
+                          .row_bytes = {4},
+                          .rows = {1}};
   (void)state;
   for (int call = 0; call < 5; call++) {
     for (int i = 0; i < 4; i++) x[i] = (int8_t)(10 * call + i + 1);
     memmove(expected, expected + 4, 8);
     memcpy(expected + 8, x, 4);
-    *(struct mote_circular_buffer *)params_begin(sizeof(struct mote_circular_buffer)) =
-        (struct mote_circular_buffer){4, 8};
-    const struct edge in[] = {{x, 4, 0}, {memory, 8, 1}}, out[] = {{y, 12, 0}};
-    RUN(circular_buffer, in, out);
-    assert_memory_equal(y, expected, 12);
+    mote_kernel_circular_buffer.row(&p, rows, NULL, window);
+    assert_memory_equal(window, expected, 12);
   }
+  assert_int_equal(mote_circular_buffer_check(&p, &b), MOTE_OK);
+  b.out_bytes--;
+  assert_int_not_equal(mote_circular_buffer_check(&p, &b), MOTE_OK);
+  b.out_bytes++;
+  b.row_bytes[0]--;
+  assert_int_not_equal(mote_circular_buffer_check(&p, &b), MOTE_OK);
 }
 
 /* ---- custom options ---------------------------------------------------------------------- */

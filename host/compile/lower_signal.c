@@ -257,10 +257,11 @@ static bool build_delay(const struct graph *g, const struct work *w, bool flat, 
 
 static bool build_circular_buffer(const struct graph *g, const struct work *w, bool flat,
                                   struct form *f, struct err *e) {
-  const size_t in = graph_bytes(in_of(g, w, 0)), all = graph_bytes(out_of(g, w, 0));
+  const size_t in = graph_bytes(in_of(g, w, 0)), all = graph_bytes(in_of(g, w, 1));
   (void)e;
   if (flat) return false;
-  set_whole(g, w, f, 1);
+  whole_form(g, w, f);
+  f->instructions = (int64_t)all;
   f->params.circular_buffer = (struct mote_circular_buffer){(uint32_t)in, (uint32_t)(all - in)};
   return true;
 }
@@ -344,7 +345,8 @@ static const struct recipe recipes[] = {
     {.op = MOTE_OP_SIGNAL_DELAY, .kernel = MOTE_KERNEL_delay, .build = build_delay},
     {.op = MOTE_OP_CIRCULAR_BUFFER,
      .kernel = MOTE_KERNEL_circular_buffer,
-     .build = build_circular_buffer},
+     .build = build_circular_buffer,
+     .assigned = 2},
     {.op = MOTE_OP_DETECTION_POST_PROCESS,
      .kernel = MOTE_KERNEL_detection,
      .build = build_detection},

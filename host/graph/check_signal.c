@@ -19,7 +19,7 @@
  *                                right, step, c
  *   SIGNAL_OVERLAP_ADD           x [...,k,frame] int16 or float32, state; output [...,k*step]; option 0: step
  *   SIGNAL_DELAY                 x int16 [...,n], state; output alike; option 0: delay
- *   CIRCULAR_BUFFER              x int8 [1,1,w,c], state; output [1,slots,w,c]
+ *   CIRCULAR_BUFFER              x int8 [1,1,w,c], state [1,slots,w,c]; no output: READ_VARIABLE tells the state
  *   DETECTION_POST_PROCESS       encodings [1,boxes,4..], scores [1,boxes,classes(+1)], anchors [boxes,4], each
  *                                float32, int8 or uint8; outputs float32 [1,max,4], [1,max], [1,max], [1];
  *                                options: max, per class, regular, classes, classes of a detection; alpha: least
@@ -247,16 +247,15 @@ static bool check_delay(const struct check *c) {
 }
 
 static bool check_circular_buffer(const struct check *c) {
-  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  const int64_t kept = graph_elements(y) - graph_elements(x);
-  if (!check_type(c, x, 1u << MOTE_INT8, INPUT) || !check_same_type(c, x, y) ||
-      !check_rank(c, x, 4, INPUT) || !check_rank(c, y, 4, OUTPUT))
+  const struct graph_tensor *x = check_in(c, 0), *window = check_in(c, 1);
+  if (!check_type(c, x, 1u << MOTE_INT8, INPUT) || !check_same_type(c, x, window) ||
+      !check_rank(c, x, 4, INPUT) || !check_rank(c, window, 4, "window"))
     return false;
-  if (x->dims[0] != 1 || y->dims[0] != 1 || x->dims[1] != 1 || x->dims[2] != y->dims[2] ||
-      x->dims[3] != y->dims[3])
-    return err_set(c->e, "input %s is no slice of output %s", check_shape_of(x).text,
-                   check_shape_of(y).text);
-  return is_row(c, check_in(c, 1), 1u << MOTE_INT8, kept > 0 ? kept : 1, "state");
+  if (x->dims[0] == 1 && window->dims[0] == 1 && x->dims[1] == 1 && x->dims[2] == window->dims[2] &&
+      x->dims[3] == window->dims[3])
+    return true;
+  return err_set(c->e, "input %s is no slice of window %s", check_shape_of(x).text,
+                 check_shape_of(window).text);
 }
 
 /* ---- detection -------------------------------------------------------------------------- */
@@ -322,5 +321,5 @@ RULE(SIGNAL_FRAMER, 2, 2, 1u << 1, check_framer)
 RULE(SIGNAL_STACKER, 2, 2, 1u << 1, check_stacker)
 RULE(SIGNAL_OVERLAP_ADD, 2, 1, 1u << 1, check_overlap_add)
 RULE(SIGNAL_DELAY, 2, 1, 1u << 1, check_delay)
-RULE(CIRCULAR_BUFFER, 2, 1, 1u << 1, check_circular_buffer)
+RULE(CIRCULAR_BUFFER, 2, 0, 1u << 1, check_circular_buffer)
 RULE(DETECTION_POST_PROCESS, 3, 4, 0, check_detection)

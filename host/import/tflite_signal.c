@@ -159,6 +159,32 @@ static bool read_delay(struct reader *r, struct op *o) {
   return add_state(r, o, "delayed", x->type, graph_elements(x) / last_dim(x) * *delay);
 }
 
+/* The file keeps the window in its output. Here it is a state that the operator changes, and the output reads it:
+ * mostly without a copy. The window begins with real zeros. */
+static bool split_circular_buffer(struct reader *r, struct op *o) {
+  const int y = o->node.out[0];
+  struct graph_tensor window = r->g->tensors[y];
+  const size_t bytes = graph_bytes(&window);
+  int8_t *first = tflite_take(r, bytes, 1);
+  if (!first) return false;
+  if (window.type == MOTE_INT8 && window.quant.count == 1) memset(first, window.quant.zp[0], bytes);
+  window.name = "window";
+  window.is_state = true;
+  window.data = first;
+  const int state = graph_add_tensor(r->g, &window);
+  o->node.in[1] = state;
+  o->node.n_in = 2;
+  o->node.n_out = 0;
+  graph_add_node(r->g, &o->node);
+  o->node = (struct graph_node){.op = MOTE_OP_READ_VARIABLE,
+                                .n_in = 1,
+                                .n_out = 1,
+                                .in = {state},
+                                .out = {y},
+                                .source_op = -1};
+  return true;
+}
+
 /* Where the reference is not told how many inputs make one output (cycles_max), it knows by the shapes of two
  * models; only what is sure to be one at a time is taken. Otherwise it ends an inference early, before the
  * operators behind it, which no caller of a plan could tell. */
@@ -177,20 +203,10 @@ static bool read_circular_buffer(struct reader *r, struct op *o) {
         "it lets the rest of the model run only every %d inferences (cycles_max); Mote runs "
         "the whole model each time: only 1 is supported",
         cycles);
-  /* The file keeps the window in its output; here the state beside it does. */
-  if (y->is_state) y->data = NULL;
+  if (o->node.n_out != 1) return err_set(r->e, "it has %d outputs instead of one", o->node.n_out);
   y->is_state = false;
-  const int64_t kept = graph_elements(y) - graph_elements(x);
-  if (kept < 0) return err_set(r->e, "its output is smaller than its input");
-  if (!add_state(r, o, "slices", y->type, kept)) return false;
-  /* The reference begins with real zeros. */
-  struct graph_tensor *state = &r->g->tensors[o->node.in[o->node.n_in - 1]];
-  const size_t bytes = graph_bytes(state);
-  int8_t *first = tflite_take(r, bytes, 1);
-  if (!first) return false;
-  if (y->type == MOTE_INT8 && y->quant.count == 1) memset(first, y->quant.zp[0], bytes);
-  state->data = first;
-  return true;
+  y->data = NULL;
+  return split_circular_buffer(r, o);
 }
 
 /* ---- detection ------------------------------------------------------------------------ */

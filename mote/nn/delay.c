@@ -210,11 +210,10 @@ enum mote_status mote_delay_check(const struct mote_delay *p, const struct mote_
 static void circular_buffer_row(const void *params, const void *const *rows, void *state,
                                 void *out) {
   const struct mote_circular_buffer *p = (const struct mote_circular_buffer *)params;
-  uint8_t *memory = (uint8_t *)mote_written(rows[1]), *y = (uint8_t *)out;
+  uint8_t *window = (uint8_t *)out;
   (void)state;
-  memcpy(y, memory, p->kept_bytes);
-  memcpy(y + p->kept_bytes, rows[0], p->in_bytes);
-  memcpy(memory, y + p->in_bytes, p->kept_bytes);
+  memmove(window, window + p->in_bytes, p->kept_bytes);
+  memcpy(window + p->kept_bytes, rows[0], p->in_bytes);
 }
 
 MOTE_WHOLE_KERNEL(circular_buffer, mote_circular_buffer)
@@ -222,7 +221,7 @@ MOTE_WHOLE_KERNEL(circular_buffer, mote_circular_buffer)
 enum mote_status mote_circular_buffer_check(const struct mote_circular_buffer *p,
                                             const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  return mote_bounds_whole(b, 0, p->in_bytes) && mote_bounds_written(b, 1, p->kept_bytes) &&
+  return mote_bounds_whole(b, 0, p->in_bytes) &&
                  (uint64_t)p->in_bytes + p->kept_bytes <= b->out_bytes
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;

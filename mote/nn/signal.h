@@ -114,17 +114,16 @@ struct mote_overlap_add {
   uint16_t frame, step, frames, vectors;
 };
 
-/* SignalDelay: y = x as it was `delay` bytes ago, state[vectors][delay]. CIRCULAR_BUFFER: the same with the whole
- * window as output, y = (state, x), see mote_circular_buffer. */
+/* SignalDelay: y = x as it was `delay` bytes ago, state[vectors][delay]. */
 struct mote_delay {
   uint32_t n, delay; /* bytes of a vector */
   uint32_t vectors;
 };
 
-/* CIRCULAR_BUFFER: y = the window after x was pushed in at its end; state: the window without its oldest.
- * alias: none. */
+/* CIRCULAR_BUFFER: pushes x in at the end of a window, from which the oldest falls. out is a variable: the window
+ * as it was, then as it is. alias: none. */
 struct mote_circular_buffer {
-  uint32_t in_bytes, kept_bytes; /* of x; of the state: y has the sum */
+  uint32_t in_bytes, kept_bytes; /* of x; of the window without it */
 };
 
 /* TFLite_Detection_PostProcess: boxes from encodings and anchors, then the best by class score without those that
