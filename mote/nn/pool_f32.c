@@ -8,55 +8,57 @@
 /* What is made of a window's values. */
 enum what { AVERAGE, LARGEST, L2 };
 
-/* The window of one pixel. */
-struct window {
-  const struct mote_pool_f32 *p;
-  const void *const *rows;
-  uint32_t batch, r;
-  struct mote_columns columns;
-};
-
-static float value_of(const struct window *at, uint32_t c, enum what what) {
-  const struct mote_window_2d *w = &at->p->window;
-  const uint32_t wide = at->columns.to - at->columns.from;
-  const uint32_t column = (uint32_t)(at->columns.column + (int32_t)at->columns.from);
-  float sum = what == LARGEST ? LOWEST : 0.0f;
-  uint32_t count = 0;
-  for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    const float *x = (const float *)mote_map_row(w, at->rows, sizeof *x, at->batch, at->r, ky);
-    if (x == NULL || wide == 0) continue;
-    x += (size_t)column * w->in_c + c;
-    for (uint32_t n = wide; n; n--, x += w->in_c) {
-      if (what == LARGEST)
-        sum = mote_real_max(sum, *x);
-      else
-        sum += what == L2 ? *x * *x : *x;
-    }
-    count += wide;
+/* Brings one pixel's channels into the sums (or the largest). */
+static void take(const float *x, uint32_t c, enum what what, float *to) {
+  switch (what) {
+  case AVERAGE:
+    for (; c; c--, to++) *to += *x++;
+    break;
+  case LARGEST:
+    for (; c; c--, to++, x++)
+      if (*x > *to) *to = *x;
+    break;
+  default:
+    for (; c; c--, to++, x++) *to += *x * *x;
+    break;
   }
-  if (count == 0) return 0.0f;
-  if (what == LARGEST) return sum;
-  sum /= (float)count;
-  return what == L2 ? mote_real_sqrt(sum) : sum;
+}
+
+static void finish(const struct mote_pool_f32 *p, uint32_t count, enum what what, float *to) {
+  const float n = (float)count;
+  for (uint32_t c = p->window.in_c; c; c--, to++) {
+    float y = *to;
+    if (what != LARGEST) y /= n;
+    if (what == L2) y = mote_real_sqrt(y);
+    *to = mote_real_clamp(count ? y : 0.0f, p->low, p->high);
+  }
+}
+
+/* One pixel; the output holds the sums meanwhile. */
+static void pixel(const struct mote_pool_f32 *p, const void *const *rows, uint32_t batch,
+                  uint32_t r, struct mote_columns columns, enum what what, float *to) {
+  const struct mote_window_2d *w = &p->window;
+  uint32_t count = 0;
+  for (uint32_t c = 0; c < w->in_c; c++) to[c] = what == LARGEST ? LOWEST : 0.0f;
+  for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
+    const float *x = (const float *)mote_map_row(w, rows, sizeof *x, batch, r, ky);
+    if (x == NULL || columns.from == columns.to) continue;
+    x += (size_t)(columns.column + (int32_t)columns.from) * w->in_c;
+    for (uint32_t n = columns.to - columns.from; n; n--, x += w->in_c, count++)
+      take(x, w->in_c, what, to);
+  }
+  finish(p, count, what, to);
 }
 
 static void pool(const void *params, const void *const *rows, void *out, enum what what) {
   const struct mote_pool_f32 *p = (const struct mote_pool_f32 *)params;
   const struct mote_window_2d *w = &p->window;
   const uint32_t batches = mote_map_batches(w);
-  struct window at;
   float *to = (float *)out;
-  at.p = p;
-  at.rows = rows;
-  for (at.batch = 0; at.batch < batches; at.batch++) {
-    for (at.r = 0; at.r < w->rows_out; at.r++) {
-      for (uint32_t x = 0; x < w->out_w; x++) {
-        at.columns = mote_map_columns(w, x);
-        for (uint32_t c = 0; c < w->in_c; c++)
-          *to++ = mote_real_clamp(value_of(&at, c, what), p->low, p->high);
-      }
-    }
-  }
+  for (uint32_t b = 0; b < batches; b++)
+    for (uint32_t r = 0; r < w->rows_out; r++)
+      for (uint32_t x = 0; x < w->out_w; x++, to += w->out_c)
+        pixel(p, rows, b, r, mote_map_columns(w, x), what, to);
 }
 
 static void average_row(const void *params, const void *const *rows, void *state, void *out) {
