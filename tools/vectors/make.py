@@ -22,6 +22,7 @@ import cases_window
 import cases_sequence
 import cases_signal
 import cases_control
+import cases_chain
 import cases_decode
 from model import TYPES, fb
 
