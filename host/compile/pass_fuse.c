@@ -1,7 +1,10 @@
 /* pass: operators that become part of their neighbours.
  *
- *   fuse_pads  PAD in front of convolutions becomes their own padding */
+ *   fuse_pads         PAD in front of convolutions becomes their own padding
+ *   fuse_activations  a RELU behind an operator that clamps its output becomes that clamp */
 #include "host/compile/private.h"
+
+#include <string.h>
 
 /* Whether the value that PAD writes is what the convolution takes for padding: real zero. */
 static bool pad_is_zero(const struct graph *g, const struct graph_node *pad) {
@@ -52,6 +55,78 @@ const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g) {
     layer->fate = COMPILE_FUSED;
     layer->fused_into = g->nodes[first_reader].source_op;
     layer->why = "its border is the zero point, which is what the convolution takes for padding";
+  }
+  if (c == NULL) return g;
+  pass_remove_nodes(c, gone);
+  return c;
+}
+
+/* ---- activations ----------------------------------------------------------------- */
+
+/* The fused form of an activation that has an operator of its own. */
+static enum graph_activation fused_form(enum mote_op op) {
+  switch (op) {
+  case MOTE_OP_RELU: return GRAPH_ACT_RELU;
+  case MOTE_OP_RELU6: return GRAPH_ACT_RELU6;
+  default: return GRAPH_ACT_NONE;
+  }
+}
+
+static bool can_clamp(const struct graph_node *n) {
+  switch (n->op) {
+  case MOTE_OP_CONV_2D:
+  case MOTE_OP_DEPTHWISE_CONV_2D:
+  case MOTE_OP_FULLY_CONNECTED:
+  case MOTE_OP_ADD:
+  case MOTE_OP_SUB:
+  case MOTE_OP_MUL: return n->attrs.activation == GRAPH_ACT_NONE;
+  default: return false;
+  }
+}
+
+/* With equal scales the operator clamps its input at the same ends as the fused form clamps the sum: real numbers, or int8,
+ * whose clamp is the last step of both. */
+static bool same_clamp(const struct graph_tensor *x, const struct graph_tensor *y) {
+  if (x->type != y->type) return false;
+  if (x->type == MOTE_FLOAT32) return true;
+  return x->type == MOTE_INT8 && x->quant.count == 1 && y->quant.count == 1 &&
+         x->quant.zp[0] == y->quant.zp[0] &&
+         memcmp(&x->quant.scale[0], &y->quant.scale[0], sizeof(float)) == 0;
+}
+
+/* Whether `reader` is all that reads the tensor. */
+static bool is_only_reader(const struct graph *g, int tensor, int reader) {
+  for (int i = 0; i < g->n_outputs; i++)
+    if (g->outputs[i] == tensor) return false;
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int i = 0; i < g->nodes[n].n_in; i++)
+      if (g->nodes[n].in[i] == tensor && n != reader) return false;
+  return true;
+}
+
+const struct graph *pass_fuse_activations(struct pass *p, const struct graph *g) {
+  bool *gone = ARENA_ARRAY(p->arena, bool, g->n_nodes + 1);
+  struct graph *c = NULL;
+  for (int n = 0; n < g->n_nodes; n++) {
+    const struct graph_node *node = &g->nodes[n];
+    const enum graph_activation act = fused_form(node->op);
+    const int producer = act != GRAPH_ACT_NONE ? g->tensors[node->in[0]].producer : -1;
+    if (producer < 0 || gone[producer] ||
+        !can_clamp(c != NULL ? &c->nodes[producer] : &g->nodes[producer]) ||
+        !same_clamp(&g->tensors[node->in[0]], &g->tensors[node->out[0]]) ||
+        !is_only_reader(g, node->in[0], n))
+      continue;
+    if (c == NULL) c = pass_copy_graph(p->arena, g);
+    struct compile_layer *layer = pass_layer(p, &g->nodes[producer]);
+    layer->fate = COMPILE_FUSED;
+    layer->fused_into = node->source_op;
+    layer->why =
+        "its activation follows at once and is part of it: the clamp is the last step of both";
+    /* The output is the activation's: the operator goes by its name from here on. */
+    c->nodes[producer].attrs.activation = act;
+    c->nodes[producer].out[0] = node->out[0];
+    c->nodes[producer].source_op = node->source_op;
+    gone[n] = true;
   }
   if (c == NULL) return g;
   pass_remove_nodes(c, gone);
