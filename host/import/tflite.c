@@ -671,7 +671,7 @@ static struct graph *read_subgraph(struct reader *r, const char *name) {
   for (size_t i = 0; i < r->operators.count; i++)
     if (r->needed[i] && !read_operator(r, (int)i)) return NULL;
   if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output") || !tflite_finish_variables(r)) return NULL;
-  return r->g;
+  return tflite_sign(r) ? r->g : NULL;
 }
 
 #define MOST_DEPTH  8

@@ -124,4 +124,7 @@ bool tflite_finish_variables(struct reader *r);
 /* Reads subgraph `index` of the file as a graph of its own. */
 struct graph *tflite_subgraph(struct reader *r, int index);
 
+/* Makes what unsigned operators compute with signed (tflite_uint8.c). */
+bool tflite_sign(struct reader *r);
+
 #endif

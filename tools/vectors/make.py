@@ -111,7 +111,7 @@ def main():
         for folder, _, files in os.walk(a.out):
             for f in files:
                 stem, end = os.path.splitext(f)
-                if stem.startswith("hybrid"):  # hybrid.py makes them
+                if stem.startswith(("hybrid", "unsigned")):  # hybrid.py and unsigned.py make them
                     continue
                 if end in (".tflite", ".in", ".out") and (os.path.basename(folder), stem) not in seen:
                     os.remove(os.path.join(folder, f))
