@@ -97,9 +97,15 @@ static bool gather_layer(struct arena *a, const struct compiled *c, const struct
     if (compile_layer_expand(l, bytes, made, whole)) *out = whole;
     return true;
   }
+  /* Either the step makes them all, or each has a step of its own, one behind the other. */
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_step *steps = (const struct mote_step *)(const void *)(c->plan + plan->steps);
+  const bool apart = steps[l->step].n_out == 1;
   for (int i = 1; node && i < node->n_out; i++) {
     const struct graph_tensor *t = &c->source->tensors[node->out[i]];
-    if (!gather(c, l->step, i, rows, n_rows, to, graph_bytes(t), e)) return false;
+    if (!gather(c, apart ? l->step + i : l->step, apart ? 0 : i, rows, n_rows, to, graph_bytes(t),
+                e))
+      return false;
     canonical(t->type, to, graph_bytes(t));
     to += graph_bytes(t);
   }

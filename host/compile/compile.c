@@ -25,6 +25,7 @@ static bool make_layers(const struct graph *g, struct arena *a, struct pass *p, 
   p->layers = ARENA_ARRAY(a, struct compile_layer, p->n_layers + 1);
   for (int i = 0; i < p->n_layers; i++) {
     p->layers[i].source_op = i;
+    p->layers[i].op = MOTE_OP_COUNT; /* import has settled it */
     p->layers[i].step = p->layers[i].view_of_op = p->layers[i].view_of_input = -1;
     p->layers[i].fused_into = -1;
     p->layers[i].fate = COMPILE_DEAD; /* until a node stands for it */
