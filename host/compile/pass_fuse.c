@@ -8,14 +8,28 @@
 
 /* Whether the value that PAD writes is what the convolution takes for padding: real zero. */
 static bool pad_is_zero(const struct graph *g, const struct graph_node *pad) {
-  const struct graph_quant *x = &g->tensors[pad->in[0]].quant, *y = &g->tensors[pad->out[0]].quant;
-  return x->count == 1 && y->count == 1 && x->zp[0] == y->zp[0] && x->scale[0] == y->scale[0];
+  const struct graph_tensor *x = &g->tensors[pad->in[0]], *y = &g->tensors[pad->out[0]];
+  if (x->type == MOTE_FLOAT32) return true;
+  return x->quant.count == 1 && y->quant.count == 1 && x->quant.zp[0] == y->quant.zp[0] &&
+         x->quant.scale[0] == y->quant.scale[0];
 }
 
-/* A border of pixels, which a convolution of any type takes for zero: int8 by its zero point. */
+/* Rows and columns that a PAD adds: the core's form has them apart, the form of any rank in its lists. */
+struct border {
+  int top, bottom, left, right;
+};
+static struct border border_of(const struct graph_node *pad) {
+  const struct graph_attrs *a = &pad->attrs;
+  if (a->n_axes == 0) return (struct border){a->pad_top, a->pad_bottom, a->pad_left, a->pad_right};
+  return (struct border){a->before[1], a->after[1], a->before[2], a->after[2]};
+}
+
+/* A border of pixels alone, which convolutions of these types take for zero: int8 by its zero point. */
 static bool pad_is_border(const struct graph *g, const struct graph_node *pad) {
   const struct graph_tensor *x = &g->tensors[pad->in[0]];
-  return x->rank == 4 && x->type == MOTE_INT8;
+  const struct graph_attrs *a = &pad->attrs;
+  return x->rank == 4 && (x->type == MOTE_INT8 || x->type == MOTE_FLOAT32) &&
+         (a->before[0] | a->after[0] | a->before[3] | a->after[3]) == 0;
 }
 
 static bool can_take_pad(const struct graph_node *n) {
@@ -45,10 +59,11 @@ const struct graph *pass_fuse_pads(struct pass *p, const struct graph *g) {
       if (reader->in[0] != pad->out[0]) continue;
       /* A pad whose own input was the output of a fused pad has been moved in c already. */
       reader->in[0] = c->nodes[n].in[0];
-      reader->attrs.pad_top += pad->attrs.pad_top;
-      reader->attrs.pad_bottom += pad->attrs.pad_bottom;
-      reader->attrs.pad_left += pad->attrs.pad_left;
-      reader->attrs.pad_right += pad->attrs.pad_right;
+      const struct border border = border_of(pad);
+      reader->attrs.pad_top += border.top;
+      reader->attrs.pad_bottom += border.bottom;
+      reader->attrs.pad_left += border.left;
+      reader->attrs.pad_right += border.right;
     }
     gone[n] = true;
     struct compile_layer *layer = pass_layer(p, pad);

@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "mote/base/fixed.h"
 
 /* One value of an input above its zero point becomes one of the output, before the clamp. */
 struct function {

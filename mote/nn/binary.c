@@ -1,7 +1,6 @@
 /* binary: operators on two plain values (no scales), with broadcasting; and the choice between two. */
 #include <string.h>
 
-#include "mote/base/real.h"
 #include "mote/nn/walk.h"
 
 /* ---- float ------------------------------------------------------------------- */

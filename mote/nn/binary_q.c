@@ -2,7 +2,6 @@
  *
  * One shape for all: `step` loops call an inner run for each turn; a run reads both values, works in int32, and
  * stores. Each operator is a kernel of its own, so that a program holds the code of those that it uses. */
-#include "mote/base/fixed.h"
 #include "mote/nn/walk.h"
 
 static inline int32_t wrap_add(int32_t a, int32_t b) {

@@ -1,6 +1,5 @@
 /* l2_norm: L2_NORMALIZATION, int8 to int8: each vector times 1 / sqrt of its squares' sum, in fixed
  * point. No state. */
-#include "mote/base/fixed.h"
 #include "mote/nn/window.h"
 
 static void normalise(const struct mote_l2_norm_s8 *p, const int8_t *in, int8_t *out) {

@@ -2,7 +2,6 @@
  * RELU and ABS. */
 #include <string.h>
 
-#include "mote/base/fixed.h"
 #include "mote/nn/walk.h"
 
 static int is_scaled_type(unsigned type) {

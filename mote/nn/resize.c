@@ -1,7 +1,6 @@
 /* resize: pixels of an image of another size, the nearest or blended from four. Images are NHWC and whole. */
 #include <string.h>
 
-#include "mote/base/real.h"
 #include "mote/nn/walk.h"
 
 static void nearest_row(const void *params, const void *const *rows, void *state, void *out) {

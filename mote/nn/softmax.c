@@ -6,7 +6,6 @@
  *
  * exact: the constants are part of the meaning of the operator: each is the value in its comment rounded
  * to the format beside it. */
-#include "mote/base/fixed.h"
 #include "mote/isa/isa.h"
 #include "mote/nn/window.h"
 

@@ -1,6 +1,5 @@
 /* unary_f32: functions of one float. Those that need a power series are kernels of their own, so that a program
  * holds the code of those that it uses. */
-#include "mote/base/real.h"
 #include "mote/nn/walk.h"
 
 static float simple(const struct mote_simple_f32 *p, float x) {
