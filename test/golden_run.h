@@ -7,50 +7,11 @@
 #include <string.h>
 
 #include "host/compile/compile.h"
-#include "host/import/flatbuffer.h"
 #include "host/import/import.h"
-#include "host/import/tflite.h"
 #include "test/golden.h"
 
-#define GOLDEN_DECODE    "TFLM_DECODE" /* has no row: the importer makes constants of it */
-#define GOLDEN_TOLERANCE 1e-5          /* of the largest magnitude of a float32 output */
-#define GOLDEN_PLANS     3             /* kinds of plan that golden_run knows */
-
-static const struct {
-  const char *name;
-  int code;
-  const struct tflite_reader *reader;
-} golden_rows[] = {
-#define OP(name, tflite_code, text) {#name, tflite_code, &tflite_reader_##name},
-#include "mote/base/ops.def"
-#undef OP
-};
-enum { GOLDEN_ROWS = sizeof golden_rows / sizeof *golden_rows };
-
-/* Whether every operator of the model has a row. Fields of the schema: Model.operator_codes 1; OperatorCode: old
- * code 0, custom name 1, code 3. */
-static bool golden_rows_exist(const struct golden *c) {
-  struct err e = {0};
-  struct flat f = {.p = c->model, .n = c->n_model, .e = &e};
-  const struct flat_table root = flat_root(&f);
-  const struct flat_vector codes = flat_vector_field(&f, &root, 1, 4);
-  for (size_t i = 0; i < codes.count; i++) {
-    const struct flat_table t = flat_table_at(&f, &codes, i);
-    const int32_t old = flat_i8_field(&f, &t, 0, 0), new = flat_i32_field(&f, &t, 3, 0);
-    const struct flat_vector custom = flat_vector_field(&f, &t, 1, 1);
-    const int32_t code = new > old ? new : old;
-    bool known = custom.count == strlen(GOLDEN_DECODE) &&
-                 memcmp(GOLDEN_DECODE, c->model + custom.at, custom.count) == 0;
-    for (int k = 0; k < GOLDEN_ROWS && !known; k++) {
-      const char *name = golden_rows[k].reader->custom;
-      known = custom.count == 0 ? golden_rows[k].code == code && name == NULL
-                                : name != NULL && strlen(name) == custom.count &&
-                                      memcmp(name, c->model + custom.at, custom.count) == 0;
-    }
-    if (!known) return false;
-  }
-  return !f.bad;
-}
+#define GOLDEN_TOLERANCE 1e-5 /* of the largest magnitude of a float32 output */
+#define GOLDEN_PLANS     3    /* kinds of plan that golden_run knows */
 
 /* The largest difference, in units of the largest magnitude; bits where either is not finite. */
 static bool golden_floats_agree(const uint8_t *want, const uint8_t *made, size_t n, double *worst) {
@@ -130,10 +91,8 @@ static bool golden_plan_agrees(const struct golden *c, const struct compiled *p,
   return true;
 }
 
-enum golden_verdict { GOLDEN_AGREES, GOLDEN_DIFFERS, GOLDEN_NO_ROW };
-
 /* Runs a case in the first `plans` kinds of plan. */
-static enum golden_verdict golden_run(const struct golden *c, size_t plans) {
+static bool golden_run(const struct golden *c, size_t plans) {
   static const struct {
     const char *name;
     struct compile_options options;
@@ -143,20 +102,19 @@ static enum golden_verdict golden_run(const struct golden *c, size_t plans) {
   struct err e = {0};
   struct graph *g = import_tflite(c->arena, c->label, c->model, c->n_model, &e);
   if (g == NULL) {
-    if (!golden_rows_exist(c)) return GOLDEN_NO_ROW;
     print_error("%s is refused: %s: %s\n", c->label, e.node, e.text);
-    return GOLDEN_DIFFERS;
+    return false;
   }
   for (size_t k = 0; k < plans; k++) {
     struct compiled p;
     e = (struct err){0};
     if (!compile_graph(g, &PLANS[k].options, c->arena, &p, &e)) {
       print_error("%s, %s: not compiled: %s: %s\n", c->label, PLANS[k].name, e.node, e.text);
-      return GOLDEN_DIFFERS;
+      return false;
     }
-    if (!golden_plan_agrees(c, &p, PLANS[k].name)) return GOLDEN_DIFFERS;
+    if (!golden_plan_agrees(c, &p, PLANS[k].name)) return false;
   }
-  return GOLDEN_AGREES;
+  return true;
 }
 
 #endif

@@ -35,16 +35,16 @@ static uint32_t take_step(const struct mote_framer *p, const int16_t *x, int16_t
   *complete = all >= frame;
   if (!*complete) {
     memset(y, 0, 2 * (size_t)frame);
-    memcpy(memory + have, x, 2 * (size_t)p->step);
+    memmove(memory + have, x, 2 * (size_t)p->step);
     return all;
   }
   const uint32_t old = have < frame ? have : frame;
-  memcpy(y, memory, 2 * (size_t)old);
-  memcpy(y + old, x, 2 * (size_t)(frame - old));
+  memmove(y, memory, 2 * (size_t)old);
+  memmove(y + old, x, 2 * (size_t)(frame - old));
   /* all - step = have stay: the memory's from step on, then the last of x. */
   const uint32_t stay = have > p->step ? have - p->step : 0;
   memmove(memory, memory + (have - stay), 2 * (size_t)stay);
-  memcpy(memory + stay, x + p->step - (have - stay), 2 * (size_t)(have - stay));
+  memmove(memory + stay, x + p->step - (have - stay), 2 * (size_t)(have - stay));
   return have;
 }
 
@@ -103,16 +103,16 @@ static void stacker_row(const void *params, const void *const *rows, void *state
   uint32_t have = count > 0 ? count - 1 : 0;
   (void)state;
   if (count == 0) /* left more of the first */
-    for (; have < p->left; have++) memcpy(samples + have * c, x, 2 * (size_t)c);
+    for (; have < p->left; have++) memmove(samples + have * c, x, 2 * (size_t)c);
   const uint8_t valid = have == depth;
   if (valid) {
-    memcpy(y, samples, 2 * (size_t)(depth * c));
-    memcpy(y + depth * c, x, 2 * (size_t)c);
+    memmove(y, samples, 2 * (size_t)(depth * c));
+    memmove(y + depth * c, x, 2 * (size_t)c);
     have = depth + 1u - p->step; /* the last of y stay */
-    memcpy(samples, y + (size_t)p->step * c, 2 * (size_t)(have * c));
+    memmove(samples, y + (size_t)p->step * c, 2 * (size_t)(have * c));
   } else {
     memset(y, 0, 2 * (size_t)((depth + 1) * c));
-    memcpy(samples + have * c, x, 2 * (size_t)c);
+    memmove(samples + have * c, x, 2 * (size_t)c);
     have++;
   }
   set_count(memory, have + 1);
@@ -188,10 +188,10 @@ static void delay_row(const void *params, const void *const *rows, void *state, 
   const size_t n = p->n, delay = p->delay, old = n < delay ? n : delay;
   (void)state;
   for (uint32_t v = 0; v < p->vectors; v++, x += n, y += n, memory += delay) {
-    memcpy(y, memory, old);
-    memcpy(y + old, x, n - old);
+    memmove(y, memory, old);
+    memmove(y + old, x, n - old);
     memmove(memory, memory + old, delay - old);
-    memcpy(memory + (delay - old), x + (n - old), old);
+    memmove(memory + (delay - old), x + (n - old), old);
   }
 }
 
@@ -213,7 +213,7 @@ static void circular_buffer_row(const void *params, const void *const *rows, voi
   uint8_t *window = (uint8_t *)out;
   (void)state;
   memmove(window, window + p->in_bytes, p->kept_bytes);
-  memcpy(window + p->kept_bytes, rows[0], p->in_bytes);
+  memmove(window + p->kept_bytes, rows[0], p->in_bytes);
 }
 
 MOTE_WHOLE_KERNEL(circular_buffer, mote_circular_buffer)

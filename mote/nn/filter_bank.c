@@ -128,7 +128,7 @@ static void spectral_subtraction_row(const void *params, const void *const *rows
     const uint32_t left = (scaled - estimate) >> p->smoothing_bits;
     y[i] = left > least ? left : least;
   }
-  memcpy((void *)mote_written(rows[2]), noise, 4 * (size_t)p->n);
+  memmove((void *)mote_written(rows[2]), noise, 4 * (size_t)p->n);
 }
 
 MOTE_WHOLE_KERNEL(spectral_subtraction, mote_spectral_subtraction)

@@ -36,8 +36,8 @@ static void gather_row(const void *params, const void *const *rows, void *state,
         if (at < 0)
           memset(to, 0, p->slice_bytes);
         else
-          memcpy(to, table + (size_t)batch * p->batch_step + (size_t)outer * p->outer_step + at,
-                 p->slice_bytes);
+          memmove(to, table + (size_t)batch * p->batch_step + (size_t)outer * p->outer_step + at,
+                  p->slice_bytes);
       }
 }
 
@@ -93,8 +93,8 @@ static void update_row(const void *params, const void *const *rows, void *state,
   mote_walk_begin(&w, &p->loops, p);
   do
     for (uint32_t i = 0; i < inner->n; i++)
-      memcpy(to + w.offset[1] + (int64_t)i * inner->step[1],
-             (const uint8_t *)rows[1] + w.offset[0] + (int64_t)i * inner->step[0], p->bytes);
+      memmove(to + w.offset[1] + (int64_t)i * inner->step[1],
+              (const uint8_t *)rows[1] + w.offset[0] + (int64_t)i * inner->step[0], p->bytes);
   while (mote_walk_next(&w));
 }
 

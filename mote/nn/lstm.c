@@ -85,7 +85,7 @@ static inline void lstm(const void *params, const void *const *rows, void *out, 
       for (uint32_t u = 0; u < p->units; u++) mote_put(made, u, unit_of(&s, u, dot), size);
       s.hidden = made;
     }
-    memcpy(hidden + (size_t)b * h_bytes, s.hidden, h_bytes);
+    memmove(hidden + (size_t)b * h_bytes, s.hidden, h_bytes);
   }
 }
 

@@ -13,7 +13,8 @@
  * other, and a variable may be written where the bounds say so. A row is W x C elements. Output rows of one
  * call are contiguous at `out`. `state` is the step's piece of the arena: accumulators and scratch,
  * `<op>_state_bytes` long, aligned to 8. What a variable holds is data that other steps may write: a kernel
- * bounds every index that it keeps there.
+ * bounds every index that it keeps there. In a hostile plan operands may overlap anyhow: what is copied from one to
+ * another is moved.
  *
  * Params are plain data, the same bytes on every machine, aligned to 4; an int32 named *_at is the distance
  * in bytes from the start of the params structure to a constant (see mote_at). Constants are aligned to 4.

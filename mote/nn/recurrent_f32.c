@@ -127,7 +127,7 @@ static void lstm_step(const struct mote_lstm_f32 *p, const void *const *rows, co
     state[i] = c;
     out[i] = mote_real_tanh(c) * mote_real_logistic(gate[3]);
   }
-  memcpy(hidden, out, p->cells * sizeof *out);
+  memmove(hidden, out, p->cells * sizeof *out);
 }
 
 static void lstm_row(const void *params, const void *const *rows, void *scratch, void *out) {

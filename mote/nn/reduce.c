@@ -88,7 +88,7 @@ static void reduce_row(const void *params, const void *const *rows, void *state,
     FOR_REDUCED(p, start, at, {
       if (beyond(at, best, p->type, p->reduction)) best = at;
     });
-    memcpy(to, best, size);
+    memmove(to, best, size);
     if (p->type == MOTE_BOOL) *to = *to != 0;
     to += size;
   });

@@ -14,8 +14,8 @@ static void nearest_row(const void *params, const void *const *rows, void *state
   for (unsigned n = 0; n < p->batches; n++, in += row_bytes * p->in_h)
     for (unsigned y = 0; y < p->out_h; y++)
       for (unsigned x = 0; x < p->out_w; x++, to += p->pixel_bytes)
-        memcpy(to, in + from_row[y] * row_bytes + (size_t)from_column[x] * p->pixel_bytes,
-               p->pixel_bytes);
+        memmove(to, in + from_row[y] * row_bytes + (size_t)from_column[x] * p->pixel_bytes,
+                p->pixel_bytes);
 }
 
 const struct mote_kernel mote_kernel_resize_nearest = {NULL, nearest_row, NULL};

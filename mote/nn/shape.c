@@ -16,8 +16,8 @@ size_t mote_copy_state_bytes(const struct mote_copy *p) {
 }
 
 enum mote_status mote_copy_check(const struct mote_copy *p, const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || !mote_bounds_present(b, 0, 1) ||
-      p->bytes > b->row_bytes[0] || p->bytes > b->out_bytes)
+  if (b->params_bytes < sizeof *p || !mote_bounds_present(b, 0, 1) || p->bytes > b->row_bytes[0] ||
+      p->bytes > b->out_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
@@ -29,7 +29,7 @@ static void pad_row(const void *params, const void *const *rows, void *state, vo
   memset(to, p->value, p->before_bytes);
   to += p->before_bytes;
   if (rows[0])
-    memcpy(to, rows[0], p->row_bytes);
+    memmove(to, rows[0], p->row_bytes);
   else
     memset(to, p->value, p->row_bytes);
   memset(to + p->row_bytes, p->value, p->after_bytes);
