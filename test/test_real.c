@@ -393,6 +393,37 @@ static void test_depthwise(void **unused) {
   }
 }
 
+/* The same map by calls of any number of rows: all input rows are given, `front` missing ones before them. */
+static void transposed_rows(struct made *m, unsigned front) {
+  struct mote_transpose_conv_f32 *p = &m->params.transpose_conv_f32;
+  struct mote_window_2d *w = &p->window;
+  const struct mote_window_2d whole = *w;
+  const size_t row = (size_t)w->in_w * w->in_c, out_row = (size_t)w->out_w * w->out_c;
+  float *want = room(m->b.out_bytes);
+  memcpy(want, m->out, m->b.out_bytes);
+  w->whole = 0;
+  w->in_h = (uint16_t)(whole.in_h + front);
+  m->b.rows[0] = w->in_h;
+  m->b.row_bytes[0] = row * 4;
+  m->b.missing = 1;
+  for (unsigned b = 0; b < whole.batches; b++) {
+    for (unsigned y = 0; y < whole.rows_out; y += w->rows_out) {
+      const unsigned left = whole.rows_out - y, some = 1 + draw(3);
+      w->rows_out = (uint16_t)(some < left ? some : left);
+      p->lead = (int32_t)(whole.pad_top + y + front * w->stride_h);
+      m->b.out_bytes = w->rows_out * out_row * 4;
+      for (unsigned k = 0; k < w->in_h; k++)
+        m->rows[k] = k < front ? NULL : m->in[0] + ((size_t)b * whole.in_h + k - front) * row;
+      for (unsigned i = 1; i < m->b.n_in; i++) m->rows[w->in_h + i - 1] = m->in[i];
+      check_bounds(m);
+      run(m);
+      assert_memory_equal(m->out, want + (b * whole.rows_out + y) * out_row, m->b.out_bytes);
+    }
+  }
+  free(want);
+  hostile(m);
+}
+
 static void test_transpose_conv(void **unused) {
   (void)unused;
   for (int i = 0; i < 200; i++) {
@@ -406,6 +437,7 @@ static void test_transpose_conv(void **unused) {
     w->out_w = (uint16_t)((w->in_w - 1) * w->stride_w + w->kernel_w);
     w->rows_out = (uint16_t)(w->rows_out > w->pad_top ? w->rows_out - w->pad_top : 1);
     p->bias = (uint16_t)draw(2);
+    p->lead = w->pad_top;
     p->low = -__FLT_MAX__;
     p->high = __FLT_MAX__;
     const size_t block = (size_t)w->kernel_h * w->kernel_w * w->in_c;
@@ -442,6 +474,8 @@ static void test_transpose_conv(void **unused) {
     free(sum);
     free(size);
     hostile(&m);
+    run(&m);
+    transposed_rows(&m, draw(3));
     release(&m);
   }
 }

@@ -130,16 +130,37 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
   return true;
 }
 
+static int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/* One image whose output has stride_h rows for each call streams: rows i stride_h + r, 0 <= r < stride_h, come from
+ * input rows i + first .. i + last. */
 static bool build_transpose_conv(const struct graph *g, const struct work *work, bool flat,
                                  struct form *f, struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  const int stride = n->attrs.stride_h, pad = n->attrs.pad_top;
+  const bool streams = x->dims[0] == 1 && y->dims[1] % stride == 0 && y->dims[1] > stride;
   struct mote_transpose_conv_f32 *p = &f->params.transpose_conv_f32;
-  if (flat) return false;
+  if (flat && !streams) return false;
   if (!fill_window(g, n, w->dims[1], w->dims[2], &p->window, e)) return false;
   make_whole(g, work, &p->window, f);
   set_range(n, &p->low, &p->high);
+  p->lead = pad;
   p->bias = has(n, 2);
+  if (streams && !flat) {
+    const int first = -floor_divide(w->dims[1] - 1 - pad, stride),
+              last = floor_divide(stride - 1 + pad, stride);
+    p->window.whole = 0;
+    p->window.in_h = (uint16_t)(last - first + 1);
+    p->window.rows_out = (uint16_t)stride;
+    p->lead = pad - first * stride;
+    for (int k = 1; k < work->n_in; k++) f->reach[k] = FIRST_ROW;
+    f->in[0] = rows_of_tensor(x);
+    f->out = rows_of_tensor(y);
+    f->rows_out = stride;
+    f->calls = f->out.rows / stride;
+    f->reach[0] = (struct reach){first, last - first + 1, 1, 1};
+  }
   f->instructions = graph_elements(x) * w->dims[0] * w->dims[1] * w->dims[2] * DOT_COST +
                     graph_elements(y) * OUTPUT_COST;
   return true;

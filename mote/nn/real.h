@@ -42,13 +42,15 @@ struct mote_depthwise_conv2d_f32 {
   uint16_t multiplier, bias;
 };
 
-/* TRANSPOSE_CONV over whole tensors: rows[0] the input, `batches` of in_h * in_w * in_c; out `batches` of
- * rows_out * out_w * out_c; weights [out_c][kernel_h][kernel_w][in_c], bias [out_c] where bias is 1.
- *   out[y][x] = sum of in[i][j] w[y + pad_top - i * stride_h][x + pad_left - j * stride_w]
- * needs: window.whole 1, dilations 1. */
+/* TRANSPOSE_CONV. weights [out_c][kernel_h][kernel_w][in_c], bias [out_c] where bias is 1.
+ *   out[y][x] = sum of in[i][j] w[y + lead - i * stride_h][x + pad_left - j * stride_w]
+ * whole 1: rows[0] is the input, `batches` of in_h * in_w * in_c, and lead the padding above. whole 0: in_h pointers to
+ * rows, i counts them and y the rows_out rows of the call: lead is the padding above less stride_h times the row that
+ * the first pointer means at call 0; with rows_out = stride_h rows advance by one a call. needs: dilations 1. */
 struct mote_transpose_conv_f32 {
   struct mote_window_2d window;
   float low, high;
+  int32_t lead;
   uint16_t bias, reserved;
 };
 
