@@ -187,6 +187,15 @@ static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
          a->kernel_h - a->pad_top >= x->dims[1] && a->kernel_w - a->pad_left >= x->dims[2];
 }
 
+/* A MEAN over all rows of one image or sequence, and over nothing else but its columns. */
+static bool takes_mean(const struct graph *g, const struct graph_node *n) {
+  const struct graph_tensor *x = input(g, n, 0);
+  const struct graph_attrs *a = &n->attrs;
+  if (!takes_real(g, n) || x->dims[0] != 1) return false;
+  if (x->rank == 3) return a->n_axes == 1 && a->axes[0] == 1;
+  return x->rank == 4 && (a->n_axes == 0 || (a->n_axes == 2 && a->axes[0] == 1 && a->axes[1] == 2));
+}
+
 static bool build_mean(const struct graph *g, const struct work *work, bool flat, struct form *f,
                        struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -198,8 +207,8 @@ static bool build_mean(const struct graph *g, const struct work *work, bool flat
   f->in[0] = rows_of_tensor(x);
   f->calls = x->dims[1];
   f->rows_out = 0;
-  p->w = (uint32_t)x->dims[2];
-  p->c = (uint32_t)x->dims[3];
+  p->w = x->rank == 4 ? (uint32_t)x->dims[2] : 1;
+  p->c = (uint32_t)x->dims[x->rank - 1];
   p->count = (uint32_t)x->dims[1] * p->w;
   set_range(n, &p->low, &p->high);
   f->state_bytes = mote_mean_f32_state_bytes(p);
@@ -484,6 +493,7 @@ static const struct recipe recipes[] = {
      .kernel = MOTE_KERNEL_mean_f32,
      .takes = takes_whole_map,
      .build = build_mean},
+    {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_f32, .takes = takes_mean, .build = build_mean},
     REAL(AVERAGE_POOL_2D, average_pool_f32, build_pool),
     REAL(MAX_POOL_2D, max_pool_f32, build_pool),
     REAL(L2_POOL_2D, l2_pool_f32, build_pool),
