@@ -191,6 +191,77 @@ static void test_swap(void **state) {
   }
 }
 
+/* ---- sliding windows ------------------------------------------------------------------- */
+
+static int rows_of(struct graph *g, int rows) {
+  const int t = value(g);
+  g->tensors[t].rank = 3;
+  g->tensors[t].dims[1] = rows;
+  g->tensors[t].dims[2] = N;
+  return t;
+}
+
+/* The last `rows` of a tensor. */
+static int tail(struct graph *g, int x, int rows) {
+  const int y = rows_of(g, rows);
+  struct graph_node *n = add_node(g, MOTE_OP_STRIDED_SLICE, &x, 1, &y, 1);
+  for (int i = 0; i < 3; i++) {
+    n->attrs.step[i] = 1;
+    n->attrs.option[i] = g->tensors[y].dims[i];
+    n->attrs.begin[i] = i == 1 ? g->tensors[x].dims[1] - rows : 0;
+  }
+  return y;
+}
+
+/* A window of four rows that two new ones enter each time. part: the variable holds the two that stay; else all four.
+ * other_reader: the old value is an output, too, so the window cannot slide in place. */
+static struct graph *make_window(struct arena *a, bool part, bool other_reader) {
+  struct graph *g = graph_new(a, "window");
+  const int x = rows_of(g, 2), state = rows_of(g, part ? 2 : 4), old = rows_of(g, part ? 2 : 4);
+  const int window = rows_of(g, 4), y = rows_of(g, 4);
+  const size_t bytes = graph_bytes(&g->tensors[state]);
+  int8_t *first = ARENA_ARRAY(a, int8_t, bytes);
+  for (size_t i = 0; i < bytes; i++) first[i] = (int8_t)(i + 1);
+  g->tensors[state].is_state = true;
+  g->tensors[state].variable = 1;
+  g->tensors[state].data = first;
+  add_node(g, MOTE_OP_READ_VARIABLE, &state, 1, &old, 1);
+  const int stays = part ? old : tail(g, old, 2);
+  add_node(g, MOTE_OP_CONCATENATION, (const int[]){stays, x}, 2, &window, 1)->attrs.axis = 1;
+  assign(g, state, part ? tail(g, window, 2) : window);
+  add_node(g, MOTE_OP_ADD, (const int[]){window, window}, 2, &y, 1);
+  INPUTS(g, x);
+  if (other_reader)
+    OUTPUTS(g, y, old);
+  else
+    OUTPUTS(g, y);
+  return g;
+}
+
+static void test_windows_slide(void **state) {
+  (void)state;
+  for (int s = 0; s < SCHEDULES; s++)
+    for (int kind = 0; kind < 4; kind++) {
+      struct arena *a = arena_new(1 << 24);
+      struct machine m;
+      const bool part = kind % 2 != 0, other_reader = kind > 1;
+      int8_t window[4 * N];
+      start(&m, make_window(a, part, other_reader), s);
+      if (!other_reader) assert_int_equal(m.compiled.n_steps, 2); /* push, add */
+      for (int i = 0; i < 4 * N; i++) window[i] = (int8_t)(part ? i - 2 * N + 1 : i + 1);
+      for (int round = 0; round < 5; round++) {
+        int8_t *x = mote_input(&m.model, 0);
+        memmove(window, window + 2 * N, 2 * N);
+        for (int i = 0; i < 2 * N; i++) x[i] = window[2 * N + i] = (int8_t)(i - 3 * round);
+        mote_run(&m.model);
+        const int8_t *y = mote_output(&m.model, 0);
+        for (int i = 0; i < 4 * N; i++) assert_int_equal(y[i], 2 * window[i]);
+      }
+      free(m.memory);
+      arena_free(a);
+    }
+}
+
 /* ---- IF ------------------------------------------------------------------------------ */
 
 /* then: a + b, a; else: b + 5, b. After it: the sum of both. */
@@ -404,10 +475,15 @@ static void test_hostile_jumps(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sum_of_inputs), cmocka_unit_test(test_variables_are_not_copied),
-      cmocka_unit_test(test_swap),          cmocka_unit_test(test_if),
-      cmocka_unit_test(test_if_assigns),    cmocka_unit_test(test_while),
-      cmocka_unit_test(test_rules),         cmocka_unit_test(test_hostile_jumps),
+      cmocka_unit_test(test_sum_of_inputs),
+      cmocka_unit_test(test_variables_are_not_copied),
+      cmocka_unit_test(test_swap),
+      cmocka_unit_test(test_windows_slide),
+      cmocka_unit_test(test_if),
+      cmocka_unit_test(test_if_assigns),
+      cmocka_unit_test(test_while),
+      cmocka_unit_test(test_rules),
+      cmocka_unit_test(test_hostile_jumps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,10 +154,15 @@ const struct graph *pass_copy_outputs(struct pass *p, const struct graph *g) {
 /* Constants first, since the others look at them; sharing after simplifying, which makes nodes alike; channels late, since they look at convolutions with their
  * paddings. */
 const struct pass_row pass_list[] = {
-    {"drop_dead", pass_drop_dead},       {"fold_constants", pass_fold_constants},
-    {"simplify", pass_simplify},         {"share", pass_share},
-    {"fuse_pads", pass_fuse_pads},       {"fuse_activations", pass_fuse_activations},
-    {"drop_dead", pass_drop_dead},       {"remove_channels", pass_remove_channels},
+    {"drop_dead", pass_drop_dead},
+    {"fold_constants", pass_fold_constants},
+    {"simplify", pass_simplify},
+    {"share", pass_share},
+    {"fuse_pads", pass_fuse_pads},
+    {"fuse_activations", pass_fuse_activations},
+    {"slide_windows", pass_slide_windows},
+    {"drop_dead", pass_drop_dead},
+    {"remove_channels", pass_remove_channels},
     {"copy_outputs", pass_copy_outputs},
 };
 const int pass_list_n = (int)(sizeof pass_list / sizeof *pass_list);
