@@ -244,7 +244,8 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                                     .fast = request->fast,
                                     .small = request->small,
                                     .ram_bytes = request->ram_bytes,
-                                    .input_rows = request->input_rows};
+                                    .input_rows = request->input_rows,
+                                    .curve = request->curve};
   struct sources sources = {.n = 0};
   struct text header, source;
   *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};

@@ -86,7 +86,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   struct bundle_request r = {.fast = o->fast,
                              .small = o->small,
                              .ram_bytes = (size_t)o->ram,
-                             .input_rows = o->input != NULL};
+                             .input_rows = o->input != NULL,
+                             .curve = true};
   struct bundle b;
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, m, &c->err) ||
       !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))

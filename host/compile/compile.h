@@ -31,6 +31,7 @@ struct compile_options {
   bool
       input_rows; /* the first input's rows are fed one at a time (mote_feed_row): the arena holds a
                          * ring of them, not the whole. Its other inputs are whole */
+  bool curve;     /* tell what less RAM costs and more saves (struct compiled, curve) */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */
   bool no_passes;      /* nothing is simplified: for tests and comparison */
@@ -115,6 +116,12 @@ struct compile_layer {
       *fill; /* [channels] COMPILE_KEPT, COMPILE_UNREAD, or the constant; NULL: all are kept */
 };
 
+/* A plan that is possible: none with less of either is known. */
+struct compile_point {
+  size_t arena_bytes;
+  int64_t instructions; /* estimate */
+};
+
 struct compiled {
   const struct graph *source; /* what was asked for */
   const struct graph *graph;  /* after the passes */
@@ -136,6 +143,9 @@ struct compiled {
   const struct compile_step *steps;
   const struct compile_layer *layers; /* every operator of the source model, in its order */
   const struct compile_piece *pieces;
+  int n_curve;
+  const struct compile_point
+      *curve; /* rising arena, falling instructions; where options.curve asked for it */
   const struct compile_part *constants; /* tensors that lie in the plan; offset: from its start */
 };
 

@@ -193,10 +193,11 @@ static void emit_output(struct emitter *m, const struct compile_step *step,
                         const struct mote_output *o, int32_t weights_at) {
   offset_field(m, step, "output.requant_at", o->requant_at);
   offset_field(m, step, "output.bias_at", o->bias_at);
-  text_printf(m->out,
-              "            .output.in_zp = %d, .output.zp = %d, .output.low = %d, .output.high = %d,\n"
-              "            .output.shift_base = %d, .output.wide = %d, .output.bias_bytes = %d,\n",
-              o->in_zp, o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
+  text_printf(
+      m->out,
+      "            .output.in_zp = %d, .output.zp = %d, .output.low = %d, .output.high = %d,\n"
+      "            .output.shift_base = %d, .output.wide = %d, .output.bias_bytes = %d,\n",
+      o->in_zp, o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
   offset_field(m, step, "weights_at", weights_at);
 }
 

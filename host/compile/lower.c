@@ -10,14 +10,8 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_int8,
-    &lower_fixed,
-    &lower_real,
-    &lower_sequence,
-    &lower_signal,
-    &lower_control,
-    &lower_elementwise,
-    &lower_move,
+    &lower_int8,   &lower_fixed,   &lower_real,        &lower_sequence,
+    &lower_signal, &lower_control, &lower_elementwise, &lower_move,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code

@@ -398,7 +398,7 @@ bool takes_view(const struct graph *g, const struct graph_node *n) {
 }
 
 bool build_view_copy(const struct graph *g, const struct work *work, bool flat, struct form *f,
-                       struct err *e) {
+                     struct err *e) {
   const size_t bytes = graph_bytes(&g->tensors[work->out[0]]);
   (void)e;
   if (flat) return false;

@@ -428,6 +428,8 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   out->arena_bytes = b.head->arena_bytes;
   out->least_arena_bytes = s->least_bytes + (b.head->arena_bytes - b.head->scratch);
   out->n_segments = s->n_segments;
+  out->curve = s->curve;
+  out->n_curve = s->n_curve;
   out->instructions = s->instructions;
   out->fastest_instructions = s->fastest_instructions;
   describe_steps(&b, out);

@@ -209,9 +209,9 @@ struct recipe {
   bool (*takes)(const struct graph *g,
                 const struct graph_node *n); /* types and attributes; NULL: all */
   build_form *build;
-  pack_form *pack;  /* NULL: no constants behind the parameters */
-  uint64_t packed;  /* bit i: input i is among those constants, and so no edge of the work */
-  int assigned;     /* 1 + the input that is the work's output, where the node has none; 0: none is */
+  pack_form *pack; /* NULL: no constants behind the parameters */
+  uint64_t packed; /* bit i: input i is among those constants, and so no edge of the work */
+  int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
 };
@@ -336,6 +336,8 @@ struct schedule {
   size_t arena_bytes; /* with the executor's own */
   size_t least_bytes; /* lower bound for these items */
   int64_t instructions, fastest_instructions;
+  int n_curve;
+  struct compile_point *curve;
 };
 /* Item bytes are known, offsets too: see offsets.c. Under a limit that nothing fits, the least
  * there is: the caller compares arena_bytes. */

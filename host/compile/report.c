@@ -72,6 +72,16 @@ void compile_report_json(const struct compiled *c, const struct compile_measured
   json_open_array(j, "layers");
   for (int i = 0; i < c->n_layers; i++) put_layer(&c->layers[i], c, m, j);
   json_close_array(j);
+  if (c->n_curve > 0) {
+    json_open_array(j, "curve");
+    for (int i = 0; i < c->n_curve; i++) {
+      json_open_object(j, NULL);
+      json_put_int(j, "arena_bytes", (int64_t)c->curve[i].arena_bytes);
+      json_put_int(j, "instructions", c->curve[i].instructions);
+      json_close_object(j);
+    }
+    json_close_array(j);
+  }
   json_open_array(j, "memory");
   for (int i = 0; i < c->n_pieces; i++) put_piece(&c->pieces[i], j);
   json_close_array(j);

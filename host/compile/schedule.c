@@ -15,6 +15,7 @@ enum {
   SLIMMER = 8,
   FORMS = 3 * SLIMMER, /* of a stretch: less and less state of each shape */
   MARGIN_PERCENT = 8, /* of instructions for less RAM: 10 measured, and the error of the estimate */
+  POINTS = 12,        /* of the curve of memory and instructions */
   LAYOUTS = 6         /* limits that are laid out before one is chosen */
 };
 
@@ -382,6 +383,47 @@ static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out)
   return true;
 }
 
+/* Adds a point, and drops the points before it that need as much memory: they are slower. */
+static void add_point(struct schedule *out, size_t arena_bytes, int64_t instructions) {
+  while (out->n_curve > 0 && out->curve[out->n_curve - 1].arena_bytes >= arena_bytes)
+    out->n_curve--;
+  if (out->n_curve > 0 && out->curve[out->n_curve - 1].instructions <= instructions) return;
+  out->curve[out->n_curve++] = (struct compile_point){arena_bytes, instructions};
+}
+
+/* What less memory costs: cuts from the tightest limit to the fastest, each some percent faster than the one
+ * before, laid out. The chosen plan is among them. */
+static void draw_curve(struct chooser *c, struct schedule *out) {
+  const int64_t slowest = cost_under(c, c->limits[first_limit(c, INT64_MAX - 1)]);
+  bool drawn = false;
+  out->curve = ARENA_ARRAY(c->arena, struct compile_point, 2 * POINTS + 2);
+  for (int i = 0; i <= POINTS; i++) {
+    const int64_t most = slowest - (slowest - c->fastest) * i / POINTS;
+    struct schedule s;
+    if (!try_limit(c, c->limits[first_limit(c, most)], &s)) continue;
+    if (!drawn && out->instructions >= s.instructions) {
+      add_point(out, out->arena_bytes, out->instructions);
+      drawn = true;
+    }
+    add_point(out, s.arena_bytes, s.instructions);
+  }
+}
+
+static bool choose(struct chooser *c, struct schedule *out, struct err *e) {
+  const struct compile_options *o = c->o;
+  if (o->ram_bytes > 0) {
+    if (choose_within(c, o->ram_bytes, out)) return true;
+    return err_internal(e, "no plan at all for %zu bytes", o->ram_bytes);
+  }
+  if (o->fast) {
+    const int i = first_limit(c, c->fastest);
+    if (i < c->n_limits && try_limit(c, c->limits[i], out)) return true;
+    return err_internal(e, "the fastest plan has no limit");
+  }
+  if (!choose_default(c, out)) return err_internal(e, "no plan within 10 %% of the fastest");
+  return true;
+}
+
 bool schedule_choose(const struct program *p, const struct compile_options *o, struct arena *a,
                      struct schedule *out, struct err *e) {
   struct chooser c = {.p = p, .o = o, .arena = a};
@@ -396,15 +438,9 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
   if (!cheapest(&c.stretches, SIZE_MAX, c.cut, &n_cut, &c.fastest, a))
     return err_internal(e, "no order of the %d steps runs to its end", p->n_work);
   c.limits = limits_of(&c.stretches, &c.n_limits, a);
-  if (o->ram_bytes > 0) {
-    if (choose_within(&c, o->ram_bytes, out)) return true;
-    return err_internal(e, "no plan at all for %zu bytes", o->ram_bytes);
-  }
-  if (o->fast) {
-    const int i = first_limit(&c, c.fastest);
-    if (i < c.n_limits && try_limit(&c, c.limits[i], out)) return true;
-    return err_internal(e, "the fastest plan has no limit");
-  }
-  if (!choose_default(&c, out)) return err_internal(e, "no plan within 10 %% of the fastest");
+  if (!choose(&c, out, e)) return false;
+  out->curve = NULL;
+  out->n_curve = 0;
+  if (o->curve) draw_curve(&c, out);
   return true;
 }
