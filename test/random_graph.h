@@ -124,6 +124,26 @@ static int random_pool(struct random_graph *r, int x, enum mote_op op) {
   return random_node(r, op, &x, 1, out, &a);
 }
 
+/* Depthwise and 1x1 convolutions of one shape in turn: their rings can follow each other. */
+static int random_separable(struct random_graph *r, int x) {
+  const struct graph_tensor t = r->g->tensors[x];
+  const int h = t.dims[1], w = t.dims[2], c = t.dims[3];
+  for (int i = 2 + random_below(r, 4); i > 0; i--) {
+    const int k = 1 + 2 * random_below(r, 3);
+    struct graph_attrs a = {
+        .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .depth_multiplier = 1};
+    const int32_t one[4] = {c, 1, 1, c}, window[4] = {1, k, 3, c};
+    const int pointwise = random_weights(r, 4, one, 0), depthwise = random_weights(r, 4, window, 3);
+    const int second[3] = {x, pointwise, random_bias(r, c, 2000, x, pointwise)};
+    x = random_node(r, MOTE_OP_CONV_2D, second, 3, random_tensor(r, 1, h, w, c), &a);
+    a.pad_top = a.pad_bottom = k / 2;
+    a.pad_left = a.pad_right = 1;
+    const int first[3] = {x, depthwise, random_bias(r, c, 3000, x, depthwise)};
+    x = random_node(r, MOTE_OP_DEPTHWISE_CONV_2D, first, 3, random_tensor(r, 1, h, w, c), &a);
+  }
+  return x;
+}
+
 /* x + f(x), f of one to three 3x3 and 1x1 convolutions. */
 static int random_residual(struct random_graph *r, int x) {
   const struct graph_tensor t = r->g->tensors[x];
@@ -200,7 +220,7 @@ static inline struct graph *random_graph(struct arena *a, uint64_t seed) {
   int x = input, extra = -1;
   for (int i = 1 + random_below(&r, 6); i > 0; i--) {
     const int c = 1 + random_below(&r, 12);
-    switch (random_below(&r, 8)) {
+    switch (random_below(&r, 9)) {
     case 0:
     case 1: x = random_conv(&r, x, c, false); break;
     case 2: x = random_conv(&r, x, c, true); break;
@@ -208,6 +228,7 @@ static inline struct graph *random_graph(struct arena *a, uint64_t seed) {
     case 4: x = random_residual(&r, x); break;
     case 5: x = random_pool(&r, x, MOTE_OP_MAX_POOL_2D); break;
     case 6: x = random_pool(&r, x, MOTE_OP_AVERAGE_POOL_2D); break;
+    case 7: x = random_separable(&r, x); break;
     default: x = random_pad(&r, x); break;
     }
     if (random_below(&r, 12) == 0) extra = x;

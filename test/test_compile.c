@@ -262,18 +262,19 @@ static void test_offsets_meet_the_bound(void **state) {
 struct reference {
   const char *folder, *name;
   size_t most_arena; /* bytes, 4-byte pointers; measured, must not grow */
+  size_t most_fed;   /* the same where the input is fed row by row; 0: not looked at */
 };
 static const struct reference REFERENCES[] = {
-    {"mlperf_tiny", "kws_ref_model", 5660},
-    {"mlperf_tiny", "vww_96_int8", 29000},
-    {"mlperf_tiny", "ad01_int8", 820},
-    {"mlperf_tiny", "pretrainedResnet_quant", 16300},
-    {"mlperf_tiny", "str_ww_ref_model", 4600},
-    {"mlperf_tiny", "pretrainedResnet_large_int8", 40600},
-    {"tflm", "person_detect", 14900},
-    {"tflm", "micro_speech_quantized", 8100},
-    {"tflm", "hello_world_int8", 60},
-    {"tflm", "simple_add_model", 32800},
+    {"mlperf_tiny", "kws_ref_model", 4292, 3964},
+    {"mlperf_tiny", "vww_96_int8", 28800, 15120},
+    {"mlperf_tiny", "ad01_int8", 768, 0},
+    {"mlperf_tiny", "pretrainedResnet_quant", 15840, 15370},
+    {"mlperf_tiny", "str_ww_ref_model", 4064, 0},
+    {"mlperf_tiny", "pretrainedResnet_large_int8", 39552, 37066},
+    {"tflm", "person_detect", 14632, 0},
+    {"tflm", "micro_speech_quantized", 5304, 0},
+    {"tflm", "hello_world_int8", 32, 0},
+    {"tflm", "simple_add_model", 32768, 16386},
 };
 enum { N_REFERENCES = sizeof REFERENCES / sizeof *REFERENCES };
 
@@ -302,11 +303,24 @@ static struct compiled compile_reference(struct arena *a, const struct reference
 }
 
 /* The pattern of the goldens, every input from its own first byte. */
+static int8_t pattern_at(size_t k) { return (int8_t)((int)((k * 37 + 11) % 256) - 128); }
+
 static void fill_inputs(const struct compiled *c, const struct mote_model *m) {
   for (int i = 0; i < c->source->n_inputs; i++) {
     int8_t *to = mote_input(m, (unsigned)i);
     const size_t n = graph_bytes(&c->source->tensors[c->source->inputs[i]]);
-    for (size_t k = 0; k < n; k++) to[k] = (int8_t)((int)((k * 37 + 11) % 256) - 128);
+    for (size_t k = 0; k < n && to != NULL; k++) to[k] = pattern_at(k);
+  }
+}
+
+/* The first input row by row, where the plan takes it so. */
+static void feed_pattern(const struct compiled *c, struct mote_model *m, struct arena *a) {
+  const size_t rows = m->plan->fed_rows;
+  const size_t row_bytes = graph_bytes(&c->source->tensors[c->source->inputs[0]]) / rows;
+  int8_t *row = ARENA_ARRAY(a, int8_t, row_bytes);
+  for (size_t y = 0; y < rows; y++) {
+    for (size_t k = 0; k < row_bytes; k++) row[k] = pattern_at(y * row_bytes + k);
+    assert_int_equal(mote_feed_row(m, row), y + 1 == rows);
   }
 }
 
@@ -344,7 +358,10 @@ static void run_reference(struct arena *a, const struct reference *r,
   fill_inputs(&c, &m);
   m.hook = made_layers_hook;
   m.hook_context = &l;
-  mote_run(&m);
+  if (o->input_rows)
+    feed_pattern(&c, &m, a);
+  else
+    mote_run(&m);
   const char *golden =
       arena_printf(a, "build/shared/golden/reference/%s/%s.out.bin", r->folder, r->name);
   assert_true(file_read(a, golden, (size_t)1 << 30, &want, &n, &e));
@@ -364,7 +381,8 @@ static void test_goldens(void **state) {
   if (!have_shared()) skip();
   static const struct compile_options kinds[] = {{.schedule = COMPILE_AUTO},
                                                  {.schedule = COMPILE_STREAM},
-                                                 {.schedule = COMPILE_LAYERS, .fast = true}};
+                                                 {.schedule = COMPILE_LAYERS, .fast = true},
+                                                 {.schedule = COMPILE_AUTO, .input_rows = true}};
   for (int i = 0; i < N_REFERENCES; i++)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
       struct arena *a = new_arena();
@@ -406,6 +424,11 @@ static void test_budgets(void **state) {
       fail_msg("%s: %zu bytes of arena, were at most %zu", REFERENCES[i].name, c.arena_bytes,
                REFERENCES[i].most_arena);
     assert_true(c.instructions <= c.fastest_instructions + c.fastest_instructions / 10);
+    const struct compile_options fed = {.pointer_bytes = 4, .input_rows = true};
+    const size_t bytes = compile_reference(a, &REFERENCES[i], &fed).arena_bytes;
+    if (REFERENCES[i].most_fed > 0 && bytes > REFERENCES[i].most_fed)
+      fail_msg("%s: %zu bytes of arena fed by rows, were at most %zu", REFERENCES[i].name, bytes,
+               REFERENCES[i].most_fed);
     if (i == 0) assert_true(c.flash_weight_bytes * 100 <= c.source_weight_bytes * 105);
     arena_free(a);
   }
@@ -462,6 +485,48 @@ static void test_ram_limits(void **state) {
     arena_free(a);
   }
   assert_true(fitted > 5 && refused > 2);
+}
+
+/* Points rise in memory and fall in instructions; the chosen plan is one, and each can be had. */
+static void test_curve(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  struct arena *a = new_arena();
+  const struct compile_options o = {.pointer_bytes = 4, .curve = true};
+  const struct compiled c = compile_reference(a, &REFERENCES[4], &o);
+  bool chosen = false;
+  assert_true(c.n_curve > 3);
+  for (int i = 0; i < c.n_curve; i++) {
+    const struct compile_point *p = &c.curve[i];
+    if (i > 0) assert_true(p->arena_bytes > p[-1].arena_bytes);
+    if (i > 0) assert_true(p->instructions < p[-1].instructions);
+    chosen = chosen || (p->arena_bytes == c.arena_bytes && p->instructions == c.instructions);
+    const struct compile_options within = {.pointer_bytes = 4, .ram_bytes = p->arena_bytes};
+    const struct compiled had = compile_reference(a, &REFERENCES[4], &within);
+    assert_true(had.arena_bytes <= p->arena_bytes);
+    assert_true(had.instructions <= p->instructions);
+  }
+  assert_true(chosen);
+  arena_free(a);
+}
+
+/* The keyword network's four depthwise layers follow each other in one ring of nine rows. */
+static void test_rings_follow_each_other(void **state) {
+  (void)state;
+  if (!have_shared()) skip();
+  struct arena *a = new_arena();
+  const struct compile_options o = {.pointer_bytes = 4};
+  const struct compiled c = compile_reference(a, &REFERENCES[0], &o);
+  const struct mote_plan *plan = (const void *)c.plan;
+  const struct mote_tensor *t = (const void *)(c.plan + plan->tensors);
+  int shifts = 0;
+  for (int i = 0; i < plan->n_tensors; i++) {
+    if (t[i].shift == 0) continue;
+    assert_int_equal(t[i].ring_rows, 9);
+    shifts += t[i].shift;
+  }
+  assert_int_equal(shifts, 4 + 3 + 3 + 2 + 2 + 1 + 1);
+  arena_free(a);
 }
 
 /* ---- files and C ------------------------------------------------------------------------ */
@@ -599,6 +664,8 @@ int main(void) {
       cmocka_unit_test(test_budgets),
       cmocka_unit_test(test_constant_channels_go),
       cmocka_unit_test(test_ram_limits),
+      cmocka_unit_test(test_curve),
+      cmocka_unit_test(test_rings_follow_each_other),
       cmocka_unit_test(test_mote_file_comes_back),
       cmocka_unit_test(test_emitted_c_of_random_graphs),
       cmocka_unit_test(test_emitted_c_of_a_model),

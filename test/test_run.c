@@ -120,17 +120,21 @@ static void test_plans_equal_evaluation(void **state) {
                                                  {.schedule = COMPILE_STREAM, .pointer_bytes = 4},
                                                  {.schedule = COMPILE_STREAM, .input_rows = true},
                                                  {.schedule = COMPILE_AUTO, .input_rows = true}};
-  int streamed = 0;
+  int streamed = 0, follow = 0;
   for (uint64_t seed = 1; seed <= 250; seed++) {
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
       struct arena *a = arena_new((size_t)256 << 20);
       const struct compiled c = compile_seed(a, seed, &kinds[k]);
       run_and_check(a, &c, seed);
+      const struct mote_plan *plan = (const void *)c.plan;
+      const struct mote_tensor *t = (const void *)(c.plan + plan->tensors);
+      for (int i = 0; i < plan->n_tensors; i++) follow += t[i].shift > 0;
       for (int i = 0; i < c.n_pieces; i++) streamed += c.pieces[i].kind == COMPILE_RING;
       arena_free(a);
     }
   }
   assert_true(streamed > 100); /* the seeds do reach streaming */
+  assert_true(follow > 20);    /* and rings that follow each other */
 }
 
 static void test_arena_too_small(void **state) {
@@ -183,6 +187,81 @@ static void test_header_is_checked(void **state) {
   plan[c.plan_bytes - 1] ^= 1;
   assert_int_equal(mote_check(plan, c.plan_bytes), MOTE_OK);
   free(plan);
+  arena_free(a);
+}
+
+/* What the executor relies on and a kernel's check cannot see. */
+struct tables {
+  uint8_t *bytes;
+  struct mote_plan *plan;
+  struct mote_tensor *tensors;
+  struct mote_edge *edges;
+  struct mote_step *steps;
+  struct mote_segment *segments;
+};
+
+static struct tables tables_of(const struct compiled *c) {
+  struct tables t = {.bytes = exact_block(c->plan, c->plan_bytes)};
+  t.plan = (void *)t.bytes;
+  t.tensors = (void *)(t.bytes + t.plan->tensors);
+  t.edges = (void *)(t.bytes + t.plan->edges);
+  t.steps = (void *)(t.bytes + t.plan->steps);
+  t.segments = (void *)(t.bytes + t.plan->segments);
+  return t;
+}
+
+static void repair_checksum(uint8_t *plan, size_t n);
+
+#define REFUSED(change)                                                                            \
+  do {                                                                                             \
+    struct tables t = tables_of(&c);                                                               \
+    change;                                                                                        \
+    repair_checksum(t.bytes, c.plan_bytes);                                                        \
+    assert_int_not_equal(mote_check(t.bytes, c.plan_bytes), MOTE_OK);                              \
+    free(t.bytes);                                                                                 \
+  } while (0)
+
+static void test_tables_are_checked(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)256 << 20);
+  const struct compile_options o = {.schedule = COMPILE_STREAM, .input_rows = true};
+  uint64_t seed = 1;
+  struct compiled c = compile_seed(a, seed, &o);
+  /* A plan whose first segment has several steps. */
+  while (
+      ((const struct mote_segment
+            *)(const void *)(c.plan + ((const struct mote_plan *)(const void *)c.plan)->segments))
+          ->steps < 2)
+    c = compile_seed(a, ++seed, &o);
+  struct tables same = tables_of(&c);
+  repair_checksum(same.bytes, c.plan_bytes);
+  assert_int_equal(mote_check(same.bytes, c.plan_bytes), MOTE_OK);
+  free(same.bytes);
+  /* Nobody writes to the plan. */
+  REFUSED(t.tensors[t.steps[0].output].offset = MOTE_CONSTANT);
+  REFUSED(t.tensors[0].offset |= MOTE_CONSTANT | MOTE_VARIABLE);
+  REFUSED(t.tensors[t.edges[0].tensor].offset =
+              (uint32_t)(c.plan_bytes & ~(size_t)7) | MOTE_CONSTANT);
+  /* The counters are the executor's alone, and lie in the arena. */
+  REFUSED(t.segments[0].counters = t.tensors[t.steps[0].output].offset);
+  REFUSED(t.segments[0].counters =
+              t.tensors[((struct mote_port *)(void *)(t.bytes + t.plan->inputs))->tensor].offset);
+  REFUSED(t.segments[0].counters = t.plan->scratch);
+  REFUSED(t.segments[0].counters |= 1);
+  REFUSED(t.segments[0].steps = (uint16_t)(t.plan->n_steps + 1));
+  /* Makers and readers stay in the segment. */
+  REFUSED(t.edges[t.steps[1].edges].maker = 2);
+  REFUSED(t.steps[0].reader = t.segments[0].steps);
+  REFUSED(t.plan->fed_rows = 0);
+  REFUSED(t.plan->fed_rows++);
+  /* Edges. */
+  REFUSED(t.steps[0].n_in = 0);
+  REFUSED(t.steps[0].n_out = 0);
+  REFUSED(t.steps[0].n_in = MOTE_MAX_EDGES + 1);
+  REFUSED(t.steps[0].edges = t.plan->n_edges);
+  REFUSED(t.edges[0].tensor = t.plan->n_tensors);
+  REFUSED(t.plan->max_rows = 0);
+  REFUSED(t.steps[0].kernel = MOTE_KERNEL_COUNT);
   arena_free(a);
 }
 
@@ -264,11 +343,9 @@ static void test_mutants(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plans_equal_evaluation),
-      cmocka_unit_test(test_arena_too_small),
-      cmocka_unit_test(test_every_prefix_is_refused),
-      cmocka_unit_test(test_header_is_checked),
-      cmocka_unit_test(test_mutants),
+      cmocka_unit_test(test_plans_equal_evaluation),  cmocka_unit_test(test_arena_too_small),
+      cmocka_unit_test(test_every_prefix_is_refused), cmocka_unit_test(test_header_is_checked),
+      cmocka_unit_test(test_tables_are_checked),      cmocka_unit_test(test_mutants),
   };
   return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }
