@@ -517,12 +517,25 @@ static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
   return !r->f.bad;
 }
 
+/* The accelerator whose commands a custom operator holds: what a vendor's compiler made of a model; NULL: none. */
+static const char *accelerator_of(const struct reader *r, const struct entry *entry) {
+  static const struct {
+    const char *name, *accelerator;
+  } known[] = {{"ethos-u", "Arm's Ethos-U"}, {"edgetpu-custom-op", "Google's Edge TPU"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known && entry->code == CODE_IS_CUSTOM; i++)
+    if (strlen(known[i].name) == entry->custom.count &&
+        !memcmp(known[i].name, r->f.p + entry->custom.at, entry->custom.count))
+      return known[i].accelerator;
+  return NULL;
+}
+
 /* First pass: every operator is supported, or one error names the first and lists the kinds of all others. */
 static bool check_operators(struct reader *r) {
   struct text first, others;
   text_init(&first, r->a);
   text_init(&others, r->a);
   bool seen[256] = {false};
+  const char *accelerator = NULL;
   size_t at = 0, count = 0;
   for (size_t i = 0; i < r->operators.count; i++) {
     struct entry entry;
@@ -530,6 +543,7 @@ static bool check_operators(struct reader *r) {
     if (entry.known >= 0 || entry.decodes || !r->needed[i]) continue;
     if (count++ == 0) {
       at = i;
+      accelerator = accelerator_of(r, &entry);
       add_operator_name(r, &entry, &first);
     } else if (entry.code < 256 && !seen[entry.code] && others.size < 300) {
       text_add(&others, others.size ? ", " : "");
@@ -540,6 +554,11 @@ static bool check_operators(struct reader *r) {
   }
   if (count == 0) return !r->f.bad;
   err_node(r->e, "operator %zu, %s", at, first.data);
+  if (accelerator)
+    return err_set(r->e,
+                   "it holds commands for %s, not operators: the model was compiled for that "
+                   "accelerator. Import the model that it was compiled from",
+                   accelerator);
   return err_set(r->e,
                  "%s is not supported (%zu of %zu operators are not%s%s). docs/operators.md lists "
                  "what is",
@@ -670,7 +689,8 @@ static struct graph *read_subgraph(struct reader *r, const char *name) {
     return NULL;
   for (size_t i = 0; i < r->operators.count; i++)
     if (r->needed[i] && !read_operator(r, (int)i)) return NULL;
-  if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output") || !tflite_finish_variables(r)) return NULL;
+  if (!read_ports(r, &subgraph, GRAPH_OUTPUTS, "output") || !tflite_finish_variables(r))
+    return NULL;
   return tflite_sign(r) ? r->g : NULL;
 }
 
@@ -709,11 +729,8 @@ static struct graph *read_tflite(struct arena *a, const char *name, const uint8_
                                  struct err *e) {
   int n_bodies = 0;
   struct variables variables = {.count = 0};
-  struct reader r = {.f = {bytes, n, e, false},
-                     .a = a,
-                     .e = e,
-                     .n_bodies = &n_bodies,
-                     .variables = &variables};
+  struct reader r = {
+      .f = {bytes, n, e, false}, .a = a, .e = e, .n_bodies = &n_bodies, .variables = &variables};
   if (n < 8 || memcmp(bytes + 4, "TFL3", 4) != 0) {
     err_set(e, "not a TensorFlow Lite model: byte 4 does not begin TFL3");
     return NULL;
