@@ -40,34 +40,44 @@ static bool ends_it(const struct graph_node *n) {
   return n->op == MOTE_OP_QUANTIZE || n->op == MOTE_OP_DEQUANTIZE || n->body[0] != NULL;
 }
 
-/* Marks all unsigned tensors of a node that computes with unsigned activations, or has a marked one; returns
- * whether one is new. (Unsigned weights beside float32 activations are another matter.) */
-static bool mark_node(const struct graph *g, const struct graph_node *n, bool *marked) {
-  const int x = n->n_in > 0 ? n->in[0] : -1;
-  bool any = needs_signed(n->op) && x >= 0 && x < g->n_tensors && is_unsigned(&g->tensors[x]);
-  bool is_new = false;
-  for (int pass = 0; pass < 2; pass++)
-    for (int i = 0; i < n->n_in + n->n_out; i++) {
-      const int t = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
-      if (t < 0 || t >= g->n_tensors || !is_unsigned(&g->tensors[t])) continue;
-      if (pass == 0) any = any || marked[t];
-      if (pass == 1 && any && !marked[t]) is_new = marked[t] = true;
-    }
-  return is_new;
+/* Operand i of a node, inputs first; -1 where it is none, or not an unsigned tensor. */
+static int unsigned_operand(const struct graph *g, const struct graph_node *n, int i) {
+  const int t = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
+  return t >= 0 && t < g->n_tensors && is_unsigned(&g->tensors[t]) ? t : -1;
 }
 
-/* The tensors that become signed. cost: a pass over the nodes for each operator on the longest way, at worst. */
+/* The first of the tensors that are joined with t; ways to it are halved as they are gone. */
+static int first_of(int *joined, int t) {
+  while (joined[t] != t) t = joined[t] = joined[joined[t]];
+  return t;
+}
+
+/* The tensors that become signed: operands of one node go together, and with them all that such nodes join, where
+ * one of them computes with unsigned activations. (Unsigned weights beside float32 ones are another matter.)
+ * NULL: no memory. */
 static bool *find_signed(struct reader *r, bool *any) {
   const struct graph *g = r->g;
-  bool *marked = tflite_take(r, (size_t)g->n_tensors, sizeof *marked);
+  const size_t n_tensors = (size_t)g->n_tensors;
+  bool *marked = tflite_take(r, n_tensors, sizeof *marked);
+  bool *seed = tflite_take(r, n_tensors, sizeof *seed);
+  int *joined = tflite_take(r, n_tensors, sizeof *joined);
   *any = false;
-  for (bool more = marked != NULL; more;) {
-    more = false;
-    for (int n = 0; n < g->n_nodes; n++)
-      if (!ends_it(&g->nodes[n]) && mark_node(g, &g->nodes[n], marked)) more = *any = true;
-    for (int n = g->n_nodes - 1; n >= 0; n--)
-      if (!ends_it(&g->nodes[n]) && mark_node(g, &g->nodes[n], marked)) more = *any = true;
+  if (!marked || !seed || !joined) return NULL;
+  for (int t = 0; t < g->n_tensors; t++) joined[t] = t;
+  for (int k = 0; k < g->n_nodes; k++) {
+    const struct graph_node *n = &g->nodes[k];
+    int one = -1;
+    for (int i = 0; i < n->n_in + n->n_out && !ends_it(n); i++) {
+      const int t = unsigned_operand(g, n, i);
+      if (t < 0) continue;
+      if (one >= 0) joined[first_of(joined, t)] = first_of(joined, one);
+      one = t;
+    }
+    if (needs_signed(n->op) && n->n_in > 0 && unsigned_operand(g, n, 0) >= 0) seed[n->in[0]] = true;
   }
+  for (int t = 0; t < g->n_tensors; t++)
+    if (seed[t]) marked[first_of(joined, t)] = *any = true;
+  for (int t = 0; t < g->n_tensors; t++) marked[t] = marked[first_of(joined, t)];
   return marked;
 }
 
