@@ -29,7 +29,7 @@
 #include "test/fuzz/pipeline.h"
 
 #define MOST_BYTES 65536
-#define POOL       1536
+#define POOL       4096
 #define LIMIT_S    20 /* of one model, in import or compile, with every sanitizer */
 #define MAP_BYTES  (1u << 17)
 #define SIGNATURES (1u << 16)

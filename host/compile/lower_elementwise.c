@@ -499,7 +499,6 @@ static bool build_sigmoid(const struct graph *g, const struct work *w, bool flat
   const float scale = in_of(g, w, 0)->quant.scale[0];
   const int most = node_of(g, w)->op == MOTE_OP_TANH ? 1 : 0;
   int log2;
-  (void)e;
   if (!run_form(g, w, flat, f, 25, &p->n)) return false;
   if (is_power_of_two(scale, &log2) && 12 + log2 >= 0 && 12 + log2 <= most) {
     p->multiplier = 3 << (12 + log2);
@@ -511,6 +510,8 @@ static bool build_sigmoid(const struct graph *g, const struct work *w, bool flat
     shift++;
     multiplier *= 2;
   }
+  if (!(multiplier >= 1 && multiplier < 65536))
+    return err_set(e, "its input's scale is %g; the table takes 4e-10 to 5.3", (double)scale);
   p->multiplier = (int32_t)multiplier;
   p->shift = shift;
   return true;

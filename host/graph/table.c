@@ -11,6 +11,9 @@ struct function {
   int32_t in_zp, out_zp;
 };
 
+/* Wraps as the reference's sum does on the machines that it runs on: scales far apart saturate what is rescaled. */
+static int32_t wrapping_sum(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+
 static int32_t rescale(int32_t x, int32_t multiplier, int shift) {
   return mote_requantise(x, multiplier, shift < -31 ? -31 : shift > 30 ? 30 : shift);
 }
@@ -65,7 +68,9 @@ static int32_t hard_swish(const struct function *f, int32_t x) {
     reluish = mote_divide_pot(reluish, reluish_shift < -31 ? 31 : -reluish_shift);
   reluish = (reluish + (1 << 15)) >> 1;
   const int32_t product = reluish * scaled / (1 << 15); /* truncates */
-  return f->out_zp + mote_divide_pot(product, shift > 0 ? 0 : shift < -31 ? 31 : -shift);
+  return wrapping_sum(f->out_zp, mote_divide_pot(product, shift > 0     ? 0
+                                                          : shift < -31 ? 31
+                                                                        : -shift));
 }
 
 /* The reference is not defined below 0; 0 itself gives the largest value. */
@@ -76,7 +81,7 @@ static int32_t rsqrt(const struct function *f, int32_t x) {
   graph_multiplier(1.0 / (double)(sqrtf(f->in_scale) * f->out_scale), &multiplier, &shift);
   mote_fixed_inverse_root(x, &inverse, &inverse_shift);
   const int32_t data = rescale(1, inverse, inverse_shift + 20);
-  return f->out_zp + rescale(data, multiplier, shift - 20);
+  return wrapping_sum(f->out_zp, rescale(data, multiplier, shift - 20));
 }
 
 /* ---- in float ------------------------------------------------------------------- */
@@ -94,14 +99,14 @@ static int32_t leaky_relu(const struct function *f, int32_t x) {
   const double real = (double)(f->in_scale * (x >= 0 ? 1 : alpha) / f->out_scale);
   graph_multiplier(fabs(real), &multiplier, &shift);
   const int32_t y = rescale(x, multiplier, shift);
-  return f->out_zp + (real < 0 ? -y : y);
+  return wrapping_sum(f->out_zp, real < 0 ? (int32_t)(0u - (uint32_t)y) : y);
 }
 
 static int32_t scaled(const struct function *f, int32_t x, double real) {
   int32_t multiplier;
   int shift;
   graph_multiplier(real, &multiplier, &shift);
-  return f->out_zp + rescale(x, multiplier, shift);
+  return wrapping_sum(f->out_zp, rescale(x, multiplier, shift));
 }
 
 static int32_t value_of(const struct function *f, int32_t x) {
