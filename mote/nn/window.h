@@ -113,8 +113,8 @@ typedef int64_t mote_dot(const void *values, const int8_t *w, uint32_t n, int32_
 /* The window's numbers, its input and its output agree with the bounds; size: bytes of an element. */
 enum mote_status mote_window_check(const struct mote_window *w, const struct mote_bounds *b,
                                    uint32_t size);
-/* The scales of n channels and the bias, the last of n_in edges, lie in their bounds. range: what outputs may be.
- * edges: how many there are without the bias. */
+/* The scales of n channels and the bias, edge `edges` where there is one, lie in their bounds, and outputs are
+ * elements of `size` bytes. */
 enum mote_status mote_scaling_check(const struct mote_scaling *s, const void *params,
                                     const struct mote_bounds *b, uint32_t n, unsigned edges,
                                     uint32_t size);
@@ -128,7 +128,7 @@ static inline int mote_pair_is_good(const struct mote_scale_pair *s) {
 }
 /* Edge i gives one pointer, to n or more elements of `size` bytes. */
 int mote_edge_holds(const struct mote_bounds *b, unsigned i, uint64_t n, uint32_t size);
-/* Edge 0 alone gives one row of n_in elements; n_out elements may be written; both of `size` bytes. */
+/* Edge 0 gives one row of n_in elements of `size` bytes; n_out elements of `out_size` bytes may be written. */
 enum mote_status mote_one_row_check(const struct mote_bounds *b, uint64_t n_in, uint64_t n_out,
                                     uint32_t size, uint32_t out_size);
 
