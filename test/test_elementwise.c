@@ -288,7 +288,8 @@ static double number(const uint8_t *row, int type, int i) {
 
 static void fill_numbers(struct kernel_case *c, uint8_t *row, int type, int n) {
   for (int i = 0; i < n; i++) {
-    const int32_t v = kc_range(c, type == MOTE_BOOL || type == MOTE_UINT8 ? 0 : -3, 3);
+    const int32_t v =
+        kc_range(c, type == MOTE_BOOL || type == MOTE_UINT8 ? 0 : -3, type == MOTE_BOOL ? 1 : 3);
     const float f = i % 5 == 4 ? NAN : (float)v;
     const int64_t l = v;
     const int16_t h = (int16_t)v;

@@ -411,7 +411,7 @@ static void test_reduce(void **state) {
         if (!any || (larger ? y > best : y < best)) best = y;
         any = true;
         sum += x;
-        whole += v;
+        whole = (int64_t)((uint64_t)whole + (uint64_t)v);
       }
       if (kind == 0) {
         const int32_t want =

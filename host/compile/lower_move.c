@@ -460,6 +460,18 @@ static uint32_t product(const int32_t *dims, int from, int end) {
   return n;
 }
 
+/* Each row of the output takes its own indices, and all the whole table. */
+static void gather_rows(const struct graph_tensor *y, struct mote_gather *p, struct form *f) {
+  const uint32_t rows = (uint32_t)rows_of_tensor(y).rows;
+  if (rows < 2 || p->batches != 1 || p->outers != 1 || p->count % rows != 0) return;
+  p->count /= rows;
+  f->out = rows_of_tensor(y);
+  f->calls = (int)rows;
+  f->reach[p->table].advance = 0;
+  f->in[!p->table].rows = (int)rows;
+  f->in[!p->table].row_bytes /= rows;
+}
+
 static bool build_gather(const struct graph *g, const struct work *w, bool flat, struct form *f,
                          struct err *e) {
   const struct graph_node *n = node_of(g, w);
@@ -486,6 +498,7 @@ static bool build_gather(const struct graph *g, const struct work *w, bool flat,
   p->outer_step = product(x->dims, axis, x->rank) * (uint32_t)size_of(x);
   p->batch_step = p->outer_step * p->outers;
   f->instructions = (int64_t)p->batches * p->outers * p->count * (30 + p->slice_bytes / 2);
+  gather_rows(out_of(g, w), p, f);
   return true;
 }
 

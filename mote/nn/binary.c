@@ -177,7 +177,7 @@ static void of_extreme(const struct mote_binary *p, const uint8_t *a, const uint
   memmove(to, order(p->type, a, b) == wanted ? a : b, mote_type_bytes(p->type));
 }
 static void of_logic(const struct mote_binary *p, const uint8_t *a, const uint8_t *b, uint8_t *to) {
-  *to = p->function ? *a != 0 || *b != 0 : *a != 0 && *b != 0;
+  *to = p->function ? *a | *b : *a & *b;
 }
 
 static inline void

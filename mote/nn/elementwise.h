@@ -185,7 +185,7 @@ struct mote_binary_s32 {
 /* Comparisons (a BOOL each), logic, and extremes of the types that the above leave out. Floats compare as IEEE's.
  *   comparison   BOOL INT8 UINT8 INT16 INT32 FLOAT32 INT64
  *   extreme      INT8 UINT8 INT16 INT64: function MOTE_ARITHMETIC_MAXIMUM or MINIMUM
- *   logic        BOOL: function 0 and, 1 or; any byte that is not 0 is true
+ *   logic        BOOL: function 0 and, 1 or, bit by bit: a BOOL is 0 or 1
  * alias: out may be rows[k] where its steps are those of the output and the sizes are one. */
 struct mote_binary {
   struct mote_loops loops;

@@ -78,6 +78,13 @@ static int beyond(const uint8_t *x, const uint8_t *y, unsigned type, unsigned re
   return reduction == MOTE_REDUCE_MAX ? order > 0 : order < 0;
 }
 
+/* And, or of all: bit 0 alone counts. */
+static uint8_t combined(const struct mote_reduce *p, const uint8_t *start) {
+  uint8_t v = p->reduction == MOTE_REDUCE_MIN;
+  FOR_REDUCED(p, start, at, { v = p->reduction == MOTE_REDUCE_MIN ? v & *at : v | *at; });
+  return v & 1;
+}
+
 static void reduce_row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_reduce *p = (const struct mote_reduce *)params;
   const size_t size = mote_type_bytes(p->type);
@@ -85,11 +92,14 @@ static void reduce_row(const void *params, const void *const *rows, void *state,
   (void)state;
   FOR_KEPT(p, rows[0], start, {
     const uint8_t *best = start;
+    if (p->type == MOTE_BOOL) {
+      *to++ = combined(p, start);
+      continue;
+    }
     FOR_REDUCED(p, start, at, {
       if (beyond(at, best, p->type, p->reduction)) best = at;
     });
-    memmove(to, best, size);
-    if (p->type == MOTE_BOOL) *to = *to != 0;
+    memcpy(to, best, size);
     to += size;
   });
 }

@@ -56,7 +56,7 @@ struct between {
   int32_t low, high, weight;
 };
 static struct between between_s8(int32_t i, int32_t scale, int half, int32_t size) {
-  const int32_t at = i * scale + (half ? scale / 2 - 512 : 0); /* < 2^16 * 2^15: mote_..._check */
+  const int32_t at = i * scale + (half ? scale / 2 - 512 : 0); /* scale_fits: below 2^28 */
   struct between b;
   b.low = at / 1024 > 0 ? at / 1024 : 0;
   b.high = (at + 1023) / 1024;
@@ -80,7 +80,7 @@ static void bilinear_s8_row(const void *params, const void *const *rows, void *s
       for (int32_t x = 0; x < p->out_w; x++) {
         const struct between h = between_s8(x, p->scale_w, p->half_pixel != 0, p->in_w);
         const size_t left = (size_t)h.low * p->c, right = (size_t)h.high * p->c;
-        /* Weights are at most 2^21 in hostile size, products below 2^50. */
+        /* A weight is below 2^27 (scale_fits), so the sum of four products below 2^63. */
         const int64_t a = (int64_t)(1024 - v.weight) * (1024 - h.weight),
                       b = (int64_t)v.weight * (1024 - h.weight),
                       c = (int64_t)(1024 - v.weight) * h.weight, d = (int64_t)v.weight * h.weight;
@@ -101,15 +101,17 @@ size_t mote_resize_bilinear_s8_state_bytes(const struct mote_resize_bilinear_s8 
   return 0;
 }
 
-/* The last position along an axis stays in 31 bits. */
-static int scale_fits(int32_t scale, uint32_t n) {
-  return scale >= 0 && (int64_t)scale * n + scale / 2 + 1024 <= INT32_MAX;
+/* Positions end about where the input does, so that weights stay below 2^27 and the sum of four products below 2^63. A
+ * scale's rounding moves the last position by out / 2 at most. */
+static int scale_fits(int32_t scale, uint32_t in, uint32_t out) {
+  if (scale < 0 || scale > 1 << 26 || out == 0) return 0;
+  return (int64_t)scale * (out - 1) <= (int64_t)in * 1024 + out + scale;
 }
 
 enum mote_status mote_resize_bilinear_s8_check(const struct mote_resize_bilinear_s8 *p,
                                                const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p || !mote_bounds_run(b, 0, 1, 1)) return MOTE_ERR_BOUNDS;
-  if (!scale_fits(p->scale_h, p->out_h) || !scale_fits(p->scale_w, p->out_w))
+  if (!scale_fits(p->scale_h, p->in_h, p->out_h) || !scale_fits(p->scale_w, p->in_w, p->out_w))
     return MOTE_ERR_PARAMS;
   if (!image_fits(p->batches, p->in_h, p->in_w, p->c, b->row_bytes[0]) ||
       !image_fits(p->batches, p->out_h, p->out_w, p->c, b->out_bytes))
