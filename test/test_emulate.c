@@ -209,6 +209,14 @@ static void absent_memory_is_named(void **state) {
   (void)state;
   faults("cortex-m4", "out = *(volatile int32_t *)0xA0000000u;", "fault");
 }
+/* One byte in front of the arena, or behind it, is noticed. */
+static void writes_beside_the_arena_are_named(void **state) {
+  (void)state;
+  faults("cortex-m4", "extern uint8_t arena_low[]; *(volatile uint8_t *)(arena_low - 1) = 0;",
+         "beside its arena");
+  faults("cortex-m0plus", "extern uint8_t arena_high[]; *(volatile uint8_t *)arena_high = 0;",
+         "beside its arena");
+}
 static void m55_faults_are_named(void **state) {
   (void)state;
   faults("cortex-m55", "volatile uint8_t deep[6000]; deep[0] = 1;", "stack overflow");
@@ -514,6 +522,7 @@ int main(void) {
       cmocka_unit_test(unaligned_access_traps),
       cmocka_unit_test(stack_overflow_is_named),
       cmocka_unit_test(absent_memory_is_named),
+      cmocka_unit_test(writes_beside_the_arena_are_named),
       cmocka_unit_test(m55_faults_are_named),
       cmocka_unit_test(armv7_instructions_are_refused_for_m0plus),
       cmocka_unit_test(armv6m_is_told_from_what_lies_beyond),

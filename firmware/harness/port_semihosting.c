@@ -52,12 +52,30 @@ void port_exit(int code) {
 extern uint32_t stack_low[];
 #define PAINT 0xC0DEFACEu
 
+/* The arena lies between guards of so many bytes. */
+extern uint8_t arena_low[], arena_high[];
+enum { GUARD_BYTES = 16, GUARD = 0xA5 };
+
+static void paint_guards(void) {
+  for (int i = 0; i < GUARD_BYTES; i++)
+    *(volatile uint8_t *)(arena_low - 1 - i) = *(volatile uint8_t *)(arena_high + i) = GUARD;
+}
+
+static int guards_stand(void) {
+  int stand = 1;
+  for (int i = 0; i < GUARD_BYTES; i++)
+    stand = stand && arena_low[-1 - i] == GUARD && arena_high[i] == GUARD;
+  return stand;
+}
+
 __attribute__((noinline)) uint32_t port_stack_used(void (*work)(void)) {
   uint32_t *top, *p;
+  paint_guards();
   __asm__ volatile("mov %0, sp" : "=r"(top));
   /* Volatile: the compiler must neither drop the stores nor call memset, whose frame would lie here. */
   for (p = stack_low; p < top; p++) *(volatile uint32_t *)p = PAINT;
   work();
+  if (!guards_stand()) port_exit(PORT_ARENA);
   if (*(volatile uint32_t *)stack_low != PAINT) port_exit(PORT_STACK);
   for (p = stack_low; p < top && *(volatile uint32_t *)p == PAINT; p++) {}
   return (uint32_t)((uintptr_t)top - (uintptr_t)p);

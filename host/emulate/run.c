@@ -18,7 +18,8 @@ enum {
   EXIT_WRITE = 67,
   EXIT_SHORT = 68,
   EXIT_FAULT = 70,
-  EXIT_STACK = 71
+  EXIT_STACK = 71,
+  EXIT_ARENA = 72
 };
 
 static uint32_t u32(const uint8_t *p) {
@@ -84,6 +85,7 @@ static bool check_end(struct arena *a, const struct job *j, const struct process
   switch (r->exit_code) {
   case 0: return true;
   case EXIT_FAULT: return describe_fault(a, j, e);
+  case EXIT_ARENA: return err_internal(e, "the program wrote beside its arena on %s", j->machine);
   case EXIT_OPEN: return err_internal(e, "the program refuses its own plan on %s", j->machine);
   case EXIT_SHORT:
     return err_set(e, "the program wants more input than %zu bytes an inference",
