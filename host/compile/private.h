@@ -17,8 +17,8 @@ struct pass {
   struct compile_layer ignored; /* takes what is said of nodes that no source operator stands for */
 };
 typedef const struct graph *pass_function(struct pass *p, const struct graph *g);
-pass_function pass_slide_windows, pass_drop_dead, pass_fold_constants, pass_simplify, pass_share, pass_fuse_pads,
-    pass_fuse_activations, pass_copy_outputs;
+pass_function pass_slide_windows, pass_drop_dead, pass_fold_constants, pass_simplify, pass_share,
+    pass_fuse_pads, pass_fuse_activations, pass_copy_outputs;
 /* Removes channels that are constant for any input, and those that nothing reads. New constants get new tensor
  * indices behind the old ones. needs: graph_check (of the source). */
 pass_function pass_remove_channels;

@@ -195,8 +195,7 @@ static void run_segment(const struct run *r, unsigned first, unsigned end) {
 
 /* The segment behind a jump. */
 APART unsigned after_jump(const struct run *r, const struct mote_segment *jump, unsigned here) {
-  if (jump->jump == MOTE_JUMP_UNLESS &&
-      *bytes_of(r->model, &r->tensors[jump->counters >> 16]) != 0)
+  if (jump->jump == MOTE_JUMP_UNLESS && *bytes_of(r->model, &r->tensors[jump->counters >> 16]) != 0)
     return here + 1;
   return jump->counters & 0xFFFFu;
 }

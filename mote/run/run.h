@@ -53,8 +53,8 @@ struct mote_edge {
 #define MOTE_FED UINT16_MAX
 
 struct mote_step {
-  uint16_t kernel;       /* enum mote_kernel_number */
-  uint16_t source_op;    /* operator of the source model whose output this step makes, or: */
+  uint16_t kernel;    /* enum mote_kernel_number */
+  uint16_t source_op; /* operator of the source model whose output this step makes, or: */
 #define MOTE_NO_OPERATOR UINT16_MAX
   uint32_t params;       /* offset in the plan */
   uint32_t params_bytes; /* with the constants that follow them */
