@@ -99,7 +99,7 @@ static void run(const struct mote_kernel *kernel, check_fn check, const struct e
   kernel->row(params.u.bytes, rows, NULL, first);
   memcpy(out[0].at, first, out[0].bytes);
   for (unsigned i = 0; i < n_in + n_out - 1; i++) {
-    if (b.writable >> i & 1u)
+    if (((unsigned)b.writable >> i & 1u) != 0)
       memcpy(i < n_in ? in[i].at : out[i - n_in + 1].at, copies[i], b.row_bytes[i]);
     free(copies[i]);
   }
