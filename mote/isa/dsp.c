@@ -8,18 +8,7 @@
 void mote_dsp_outputs(const struct mote_output *o, uint32_t c, const int32_t *sums, uint32_t n,
                       int8_t *out, uint32_t step) {
   const struct mote_channel ch = mote_channel_at(o, c);
-  const int short_shift = ch.shift <= -1 && ch.shift >= -22;
-  const int32_t round = short_shift ? mote_channel_round(o, &ch) : 0;
-  for (; n; n--, sums++, out += step) {
-    const int32_t sum = *sums;
-    /* The short way where |sum| < 2^30 (see dsp.h); a wide layer's sum may be anything. */
-    if (short_shift && ((uint32_t)sum + ((uint32_t)1 << 30)) >> 31 == 0) {
-      const int32_t q = smmlar(sum * 2, ch.multiplier, round + (sum >> 31)) >> -ch.shift;
-      *out = (int8_t)mote_clamp(q, o->low, o->high);
-    } else {
-      *out = mote_output_wide(o, &ch, sum);
-    }
-  }
+  for (; n; n--, out += step) *out = mote_output_wide(o, &ch, *sums++);
 }
 
 static const int32_t no_bias = 0;

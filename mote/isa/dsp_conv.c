@@ -136,8 +136,10 @@ struct loop {
 };
 
 /* step: bytes of code that lead to the next quad. */
-static void conv(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b,
-                 void (*body)(void), const struct loop *loop, uint32_t step) {
+static inline __attribute__((always_inline)) void conv(const struct mote_conv2d_s8 *p,
+                                                       const struct mote_conv_block *b,
+                                                       void (*body)(void), const struct loop *loop,
+                                                       uint32_t step) {
   struct dsp_frame f;
   f.body = body;
   f.entry = (uintptr_t)loop->code + ((0u - b->quads) & (loop->turn - 1)) * CODE(b->pixels, step);

@@ -55,11 +55,11 @@ static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_
 
 /* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
  * instructions a column. The eight words of a column are r4..r11, stored at once. */
-static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *const *rows,
-                            int32_t at, int32_t columns, uint32_t *to) {
-  register const int8_t *r0 __asm__("r0") = rows[0] + at;
-  register const int8_t *r1 __asm__("r1") = rows[1] + at;
-  register const int8_t *r2 __asm__("r2") = rows[2] + at;
+static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *a,
+                            const int8_t *b, const int8_t *c, int32_t columns, uint32_t *to) {
+  register const int8_t *r0 __asm__("r0") = a;
+  register const int8_t *r1 __asm__("r1") = b;
+  register const int8_t *r2 __asm__("r2") = c;
   register int32_t r3 __asm__("r3") = p->in_c;
   register uint32_t *ip __asm__("ip") = to;
   register uint32_t lr __asm__("lr") = both(-p->output.in_zp);
@@ -107,11 +107,11 @@ struct strip {
   uint32_t *to;          /* where these go */
 };
 
-/* The columns under n output pixels from x on. */
+/* The columns under n output pixels from x on, of so many words each. */
 static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwise_conv2d_s8 *p,
-                                                       int32_t x, int32_t n, uint32_t *scratch) {
+                                                       int32_t x, int32_t n, int32_t words,
+                                                       uint32_t *scratch) {
   const int32_t columns = (n - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
-  const int32_t words = column_step(p);
   int32_t left = p->pad_left - x * p->stride_w;
   struct strip s;
   s.first = 0;
@@ -134,21 +134,18 @@ static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwi
 static __attribute__((noinline)) void transpose_three(const struct mote_depthwise_conv2d_s8 *p,
                                                       const void *const *rows,
                                                       const struct strip *s, int32_t c) {
+  const uint32_t outer = (rows[0] ? 0xFFFFu : 0) | (rows[2] ? 0xFFFF0000u : 0),
+                 middle = rows[1] ? 0xFFFFFFFFu : 0;
+  const int8_t *any = (const int8_t *)(rows[1] ? rows[1] : rows[0] ? rows[0] : rows[2]);
+  const int32_t at = s->first * p->in_c + c;
   uint32_t *to = s->to;
-  uint32_t outer = 0xFFFFFFFFu, middle = 0xFFFFFFFFu; /* rows 0 and 2, row 1 */
-  const int8_t *there[3], *any = NULL;
   if (s->inside == 0) return;
-  for (uint32_t i = 0; i < 3; i++)
-    if (rows[i]) any = (const int8_t *)rows[i];
   if (any == NULL) {
     clear(to, s->inside * 8);
     return;
   }
-  for (uint32_t i = 0; i < 3; i++) there[i] = rows[i] ? (const int8_t *)rows[i] : any;
-  if (rows[0] == NULL) outer &= 0xFFFF0000u;
-  if (rows[2] == NULL) outer &= 0xFFFFu;
-  if (rows[1] == NULL) middle = 0;
-  const uint32_t *end = transpose3(p, there, s->first * p->in_c + c, s->inside, to);
+  const uint32_t *end = transpose3(p, (const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
+                                   (const int8_t *)(rows[2] ? rows[2] : any) + at, s->inside, to);
   if ((outer & middle) == 0xFFFFFFFFu) return;
   for (; to != end; to += 2) {
     to[0] &= outer;
@@ -296,7 +293,7 @@ void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, vo
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (int32_t x = 0, n; x < p->out_w; x += n) {
       n = (int32_t)mote_block_of((uint32_t)(p->out_w - x), p->strip_w);
-      const struct strip s = strip_at(p, x, n, (uint32_t *)state);
+      const struct strip s = strip_at(p, x, n, 8, (uint32_t *)state);
       for (int32_t c = 0; c < p->in_c;) {
         /* What is left over is found among the last four. */
         const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c, end = group + 4;
@@ -380,7 +377,7 @@ void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (int32_t x = 0, n; x < p->out_w; x += n, to += (uint32_t)n * out_c) {
       n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      const struct strip s = strip_at(p, x, n, (uint32_t *)state);
+      const struct strip s = strip_at(p, x, n, column_step(p), (uint32_t *)state);
       uint32_t oc = 0;
       for (int32_t c = 0; c < p->in_c; c++) {
         if (c % 4 == 0)
