@@ -55,8 +55,8 @@ static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_
 
 /* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
  * instructions a column. The eight words of a column are r4..r11, stored at once. */
-static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *a,
-                            const int8_t *b, const int8_t *c, int32_t columns, uint32_t *to) {
+static void transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *a, const int8_t *b,
+                       const int8_t *c, int32_t columns, uint32_t *to) {
   register const int8_t *r0 __asm__("r0") = a;
   register const int8_t *r1 __asm__("r1") = b;
   register const int8_t *r2 __asm__("r2") = c;
@@ -92,7 +92,6 @@ static uint32_t *transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8
                    : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(ip), "+r"(end)
                    : "r"(r3), "r"(lr)
                    : "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
-  return ip;
 }
 
 static uint32_t *clear(uint32_t *to, int32_t words) {
@@ -130,26 +129,21 @@ static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwi
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
 
-/* Transposes the strip's columns of channels c .. c + 3. Where a row is missing another is read and masked. */
+/* Transposes the strip's columns of channels c .. c + 3: rows 0 2 1 and what no weight meets. A missing row is read
+ * as another, then made zero. */
 static __attribute__((noinline)) void transpose_three(const struct mote_depthwise_conv2d_s8 *p,
                                                       const void *const *rows,
                                                       const struct strip *s, int32_t c) {
-  const uint32_t outer = (rows[0] ? 0xFFFFu : 0) | (rows[2] ? 0xFFFF0000u : 0),
-                 middle = rows[1] ? 0xFFFFFFFFu : 0;
   const int8_t *any = (const int8_t *)(rows[1] ? rows[1] : rows[0] ? rows[0] : rows[2]);
   const int32_t at = s->first * p->in_c + c;
-  uint32_t *to = s->to;
+  const int16_t *end = (const int16_t *)(s->to + 8 * s->inside);
   if (s->inside == 0) return;
-  if (any == NULL) {
-    clear(to, s->inside * 8);
-    return;
-  }
-  const uint32_t *end = transpose3(p, (const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
-                                   (const int8_t *)(rows[2] ? rows[2] : any) + at, s->inside, to);
-  if ((outer & middle) == 0xFFFFFFFFu) return;
-  for (; to != end; to += 2) {
-    to[0] &= outer;
-    to[1] &= middle;
+  if (any)
+    transpose3(p, (const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
+               (const int8_t *)(rows[2] ? rows[2] : any) + at, s->inside, s->to);
+  for (uint32_t i = 0; i < 3; i++) {
+    if (rows[i]) continue;
+    for (int16_t *to = (int16_t *)s->to + (i ? 3 - i : 0); to < end; to += 4) *to = 0;
   }
 }
 
