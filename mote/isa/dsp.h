@@ -118,11 +118,11 @@ struct dsp_frame {
       skip; /* 56: bytes from the last pixel of a quad to the next's first; from pixel to pixel */
   const uint32_t *column_at;        /* 60 */
   const uint32_t *column_end;       /* 64 */
-  const struct mote_output *output; /* first member of the parameters */
-  uint32_t first_out;               /* `out` of channel 0 */
-  uint32_t none;                    /* sums without a pixel */
+  const struct mote_output *output; /* 68: first member of the parameters */
+  uint32_t first_out;               /* 72: `out` of channel 0 */
+  uint32_t none;                    /* 76: sums without a pixel */
 };
-typedef char dsp_frame_layout[offsetof(struct dsp_frame, column_end) == 64 ? 1 : -1];
+typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 76 ? 1 : -1];
 
 /* Makes channels c .. c + channels - 1 of `pixels` pixels: `out` is the first pixel's channel c. general: as
  * mote_dsp_constants said. All else is filled already, `next` with the constants of channel c. */

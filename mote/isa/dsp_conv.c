@@ -135,40 +135,44 @@ struct loop {
   uint32_t turn;
 };
 
-/* step: bytes of code that lead to the next quad. */
-static inline __attribute__((always_inline)) void conv(const struct mote_conv2d_s8 *p,
-                                                       const struct mote_conv_block *b,
-                                                       void (*body)(void), const struct loop *loop,
-                                                       uint32_t step) {
-  struct dsp_frame f;
-  f.body = body;
-  f.entry = (uintptr_t)loop->code + ((0u - b->quads) & (loop->turn - 1)) * CODE(b->pixels, step);
-  f.weights = (const int8_t *)mote_at(p, p->weights_at);
-  f.values = b->values;
-  f.run = 4 * b->quads;
-  f.skip = 2 * b->quad_step - 8 * b->pixels;
-  f.column_at = b->column_at;
-  f.column_end = b->column_at + b->columns;
-  f.out_step = p->out_c;
-  f.output = &p->output;
-  const uint32_t general = mote_dsp_constants(&f.next, f.output, 0);
-  dsp_block(&f, 0, p->out_c, b->pixels, b->out, general);
+/* Fills what the shapes share and goes. step: bytes of code that lead to the next quad. */
+static inline __attribute__((always_inline)) void
+conv(struct dsp_frame *f, const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+     int8_t *out, const struct loop *loop, uint32_t n, uint32_t step) {
+  f->entry = (uintptr_t)loop->code + ((0u - n / 4) & (loop->turn - 1)) * CODE(pixels, step);
+  f->weights = (const int8_t *)mote_at(p, p->weights_at);
+  f->values = values;
+  f->run = n;
+  f->out_step = p->out_c;
+  f->output = &p->output;
+  const uint32_t general = mote_dsp_constants(&f->next, f->output, 0);
+  dsp_block(f, 0, p->out_c, pixels, out, general);
 }
 
-void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                              uint32_t pixels, int8_t *out) {
   static const struct loop loops[MOTE_CONV_BLOCK] = {
       {mote_dsp_patch1, 2}, {mote_dsp_patch2, 1}, {mote_dsp_patch3, 1},
       {mote_dsp_patch4, 2}, {mote_dsp_patch5, 4},
   };
-  conv(p, b, mote_dsp_patch, &loops[b->pixels - 1], 0);
+  struct dsp_frame f;
+  f.body = mote_dsp_patch;
+  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_window(p), 0);
 }
 
-void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                               uint32_t positions) {
   static const struct loop loops[MOTE_CONV_BLOCK] = {
       {mote_dsp_column1, 2}, {mote_dsp_column2, 2}, {mote_dsp_column3, 2},
       {mote_dsp_column4, 4}, {mote_dsp_column5, 4},
   };
-  conv(p, b, mote_dsp_column, &loops[b->pixels - 1], 2);
+  struct dsp_frame f;
+  f.body = mote_dsp_column;
+  f.skip = 8 * (positions - pixels);
+  f.column_at = column_at;
+  f.column_end = column_at + p->kernel_w;
+  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_column(p), 2);
 }
 
 #else

@@ -156,20 +156,35 @@ static inline uint32_t mote_block_of(uint32_t left, uint32_t most) {
   return (left + blocks - 1) / blocks;
 }
 
-/* All output channels of `pixels` neighbouring pixels (at most MOTE_CONV_BLOCK). A window is `columns` runs of
- * `quads` quads; run j starts column_at[j] int16 after the pixel's position. */
-struct mote_conv_block {
-  const int16_t *values; /* position of the first pixel */
-  const uint32_t *column_at;
-  uint32_t columns, quads, quad_step, position_step, pixels;
-  int8_t *out; /* first pixel, channel 0 */
-};
-/* _patch: columns is 1, the quads of all pixels follow each other. _column: any. Apart, so that a program that
- * needs only the one is linked without the other. */
-void mote_isa_conv__plain(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
-void mote_isa_conv__v6m(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
-void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
-void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b);
+/* Values of a shared column, and of a whole window filled up to quads. */
+static inline uint32_t mote_conv_column(const struct mote_conv2d_s8 *p) {
+  return (uint32_t)p->kernel_h * p->in_c;
+}
+static inline uint32_t mote_conv_window(const struct mote_conv2d_s8 *p) {
+  return (mote_conv_column(p) * p->kernel_w + 3) & ~(uint32_t)3;
+}
+
+/* All output channels of `pixels` neighbouring pixels (at most MOTE_CONV_BLOCK) at `out`.
+ *
+ * _patch: `values` are the pixels' whole windows, positions without gaps.
+ * _column: windows share columns of mote_conv_column values; kernel column j of the first pixel stands at
+ * values + column_at[j], and `positions` is how many a quad has side by side.
+ * Apart, so that a program that needs only the one is linked without the other. */
+void mote_isa_conv_patch__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                uint32_t pixels, int8_t *out);
+void mote_isa_conv_patch__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
+                              uint32_t pixels, int8_t *out);
+void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                              uint32_t pixels, int8_t *out);
+void mote_isa_conv_column__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                 uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                 uint32_t positions);
+void mote_isa_conv_column__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                               uint32_t positions);
+void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                               uint32_t positions);
 
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
@@ -243,11 +258,11 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
 #define mote_isa_widen   mote_isa_widen__plain
 #if MOTE_ISA_V6M
-#define mote_isa_conv_patch  mote_isa_conv__v6m
-#define mote_isa_conv_column mote_isa_conv__v6m
+#define mote_isa_conv_patch  mote_isa_conv_patch__v6m
+#define mote_isa_conv_column mote_isa_conv_column__v6m
 #else
-#define mote_isa_conv_patch  mote_isa_conv__plain
-#define mote_isa_conv_column mote_isa_conv__plain
+#define mote_isa_conv_patch  mote_isa_conv_patch__plain
+#define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
 #define mote_isa_dense          mote_isa_dense__plain
 #define mote_isa_dense_few      mote_isa_dense__plain

@@ -37,21 +37,34 @@ dot(const int8_t *w, const int16_t *a, uint32_t n) {
   return sum;
 }
 
-void mote_isa_conv__plain(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+/* A window is `columns` runs of n values; run j begins column_at[j] behind the pixel's position. */
+static inline void conv(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+                        int8_t *out, const uint32_t *column_at, uint32_t columns, uint32_t n) {
   const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  for (uint32_t c = 0; c < p->out_c; c++) {
+  for (uint32_t c = 0; c < p->out_c; c++, weights += (size_t)columns * n) {
     const struct mote_channel ch = mote_channel_at(&p->output, c);
     int32_t sums[MOTE_CONV_BLOCK];
-    for (uint32_t i = 0; i < b->pixels; i++) {
-      const int8_t *w = weights;
+    for (uint32_t i = 0; i < pixels; i++) {
       uint32_t sum = (uint32_t)ch.bias;
-      for (uint32_t j = 0; j < b->columns; j++, w += 4 * b->quads)
-        sum += dot(w, b->values + i * b->position_step + b->column_at[j], 4 * b->quads);
+      for (uint32_t j = 0; j < columns; j++)
+        sum += dot(weights + j * n, values + i * n + column_at[j], n);
       sums[i] = (int32_t)sum;
     }
-    weights += (size_t)b->columns * b->quads * 4;
-    put(&p->output, &ch, sums, b->pixels, b->out + c, p->out_c);
+    put(&p->output, &ch, sums, pixels, out + c, p->out_c);
   }
+}
+
+void mote_isa_conv_patch__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                uint32_t pixels, int8_t *out) {
+  const uint32_t nowhere = 0;
+  conv(p, values, pixels, out, &nowhere, 1, mote_conv_window(p));
+}
+
+void mote_isa_conv_column__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                 uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                 uint32_t positions) {
+  (void)positions; /* a position's values are one run */
+  conv(p, values, pixels, out, column_at, p->kernel_w, mote_conv_column(p));
 }
 
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out) {

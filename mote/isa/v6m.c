@@ -118,33 +118,50 @@ void mote_v6m_run3(struct v6m_run *r);
 void mote_v6m_run4(struct v6m_run *r);
 void mote_v6m_run5(struct v6m_run *r);
 
-void mote_isa_conv__v6m(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b) {
+/* A window is `columns` runs of n values; run j begins column_at[j] behind the pixel's position. skip: bytes from the
+ * last pixel of a quad to the first of the next. */
+static __attribute__((noinline)) void conv(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                           uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                           uint32_t columns, uint32_t n, uint32_t skip) {
   static void (*const loops[MOTE_CONV_BLOCK])(struct v6m_run *) = {
       mote_v6m_run1, mote_v6m_run2, mote_v6m_run3, mote_v6m_run4, mote_v6m_run5,
   };
-  void (*const loop)(struct v6m_run *) = loops[b->pixels - 1];
+  void (*const loop)(struct v6m_run *) = loops[pixels - 1];
   const struct mote_output *o = &p->output;
   struct v6m_run r;
-  r.skip = 2 * b->quad_step - 8 * b->pixels;
+  r.skip = skip;
   r.weights = (const int8_t *)mote_at(p, p->weights_at);
-  for (uint32_t c = 0; c < p->out_c; c++) {
+  for (uint32_t c = 0; c < p->out_c; c++, out++) {
     const struct mote_channel ch = mote_channel_at(o, c);
     for (uint32_t i = 0; i < MOTE_CONV_BLOCK; i++) r.sums[i] = ch.bias;
-    for (uint32_t j = 0; j < b->columns; j++) {
-      r.values = b->values + b->column_at[j];
-      r.end = r.weights + 4 * b->quads;
+    for (uint32_t j = 0; j < columns; j++) {
+      r.values = values + column_at[j];
+      r.end = r.weights + n;
       loop(&r);
     }
-    int8_t *to = b->out + c;
+    int8_t *to = out;
     if (o->wide) {
-      for (uint32_t i = 0; i < b->pixels; i++, to += p->out_c)
+      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
         *to = mote_output_wide(o, &ch, r.sums[i]);
     } else {
       const int32_t round = mote_channel_round(o, &ch);
-      for (uint32_t i = 0; i < b->pixels; i++, to += p->out_c)
+      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
         *to = mote_output_packed(o, &ch, round, r.sums[i]);
     }
   }
+}
+
+void mote_isa_conv_patch__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
+                              uint32_t pixels, int8_t *out) {
+  static const uint32_t nowhere = 0;
+  conv(p, values, pixels, out, &nowhere, 1, mote_conv_window(p), 0);
+}
+
+void mote_isa_conv_column__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                               uint32_t positions) {
+  conv(p, values, pixels, out, column_at, p->kernel_w, mote_conv_column(p),
+       8 * (positions - pixels));
 }
 
 #else

@@ -14,18 +14,13 @@
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
+/* The loops run deep in a kernel's frames: what returns before they run is kept out of those. */
+#define APART __attribute__((noinline)) static
+
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* Whether windows share columns. */
 static int is_shared(const struct mote_conv2d_s8 *p) { return p->kernel_w > 1 && p->in_c % 4 == 0; }
-
-/* Values of a column, and of a window. needs: windows checked below 2^32 (mote_conv2d_s8_check). */
-static uint32_t column_values(const struct mote_conv2d_s8 *p) {
-  return (uint32_t)p->kernel_h * p->in_c;
-}
-static uint32_t window_values(const struct mote_conv2d_s8 *p) {
-  return mote_up4(column_values(p) * p->kernel_w);
-}
 
 /* Pixels widened at a time where each has its whole window. */
 static uint32_t patch_pixels(const struct mote_conv2d_s8 *p) {
@@ -74,47 +69,39 @@ static void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int3
   }
 }
 
-/* Fills b's strip with the windows of b's pixels from pixel x on, of one row, the first `done` being filled
+/* Fills the strip with the windows of `pixels` pixels from pixel x on, those of one row, the first `done` being filled
  * already. Gathered columns are shared where the dilation is 1. Returns how many pixels it has filled. */
-static uint32_t fill_patches(const struct mote_conv2d_s8 *p, const struct mote_conv_block *b,
-                             const void *const *rows, uint32_t x, uint32_t done, int16_t *strip,
-                             int8_t *bytes) {
+APART uint32_t fill_patches(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                            uint32_t done, uint32_t pixels, int16_t *strip) {
+  const uint32_t window = mote_conv_window(p), column_values = mote_conv_column(p);
+  const uint32_t position_step = MOTE_ISA_INTERLEAVED ? 4 : window,
+                 quad_step = MOTE_ISA_INTERLEAVED ? 4 * pixels : 4;
   const int gathered = p->in_c % 4 != 0, shared = gathered && p->dilation_w == 1;
-  const uint32_t n = least(b->pixels - done, p->out_w - x);
+  const uint32_t n = least(pixels - done, p->out_w - x);
+  int8_t *bytes = (int8_t *)(strip + (size_t)patch_pixels(p) * window);
   int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
-  strip += (size_t)done * b->position_step;
+  strip += (size_t)done * position_step;
   if (shared) gather(p, rows, column, (n - 1) * p->stride_w + p->kernel_w, 1, bytes);
-  for (uint32_t i = n; i; i--, strip += b->position_step, column += p->stride_w) {
+  for (uint32_t i = n; i; i--, strip += position_step, column += p->stride_w) {
     if (gathered) {
       if (!shared) gather(p, rows, column, p->kernel_w, p->dilation_w, bytes);
-      mote_isa_widen(strip, b->quad_step, 0, bytes, column_values(p) * p->kernel_w,
-                     p->output.in_zp);
-      if (shared) bytes += p->stride_w * column_values(p);
+      mote_isa_widen(strip, quad_step, 0, bytes, column_values * p->kernel_w, p->output.in_zp);
+      if (shared) bytes += p->stride_w * column_values;
     } else {
-      widen_column(p, rows, column, strip, b->quad_step);
+      widen_column(p, rows, column, strip, quad_step);
     }
   }
   return n;
 }
 
 static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
-  static const uint32_t nowhere = 0;
   const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
-  const uint32_t most = patch_pixels(p);
-  uint32_t x = 0;
-  struct mote_conv_block b;
-  b.column_at = &nowhere;
-  b.columns = 1;
-  b.quads = window_values(p) / 4;
-  b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
-  b.values = (const int16_t *)state;
-  b.out = (int8_t *)out;
-  for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= b.pixels) {
-    b.pixels = mote_block_of(left, most);
-    b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * b.pixels : 4;
-    for (uint32_t done = 0; done < b.pixels;) {
-      const uint32_t n = fill_patches(p, &b, rows, x, done, (int16_t *)state,
-                                      (int8_t *)state + (size_t)most * b.quads * 8);
+  int8_t *to = (int8_t *)out;
+  uint32_t x = 0, pixels;
+  for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= pixels) {
+    pixels = mote_block_of(left, patch_pixels(p));
+    for (uint32_t done = 0; done < pixels;) {
+      const uint32_t n = fill_patches(p, rows, x, done, pixels, (int16_t *)state);
       done += n;
       x += n;
       if (x == p->out_w) {
@@ -122,15 +109,23 @@ static void row_patch(const void *params, const void *const *rows, void *state, 
         rows += p->stride_h;
       }
     }
-    mote_isa_conv_patch(p, &b);
-    b.out += (size_t)b.pixels * p->out_c;
+    mote_isa_conv_patch(p, (const int16_t *)state, pixels, to);
+    to += (size_t)pixels * p->out_c;
   }
 }
 
+/* Where kernel column j of a strip's first pixel stands. */
+APART void place_columns(const struct mote_conv2d_s8 *p, uint32_t phase, uint32_t *column_at) {
+  const uint32_t position_step = MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p);
+  for (uint32_t j = 0, c = 0; j < p->kernel_w; j++, c += p->dilation_w)
+    column_at[j] = (c % p->stride_w * phase + c / p->stride_w) * position_step;
+}
+
 /* Widens the columns under n pixels from x on. */
-static void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                          uint32_t n, uint32_t phase_step, int16_t *strip, uint32_t position_step,
-                          uint32_t quad_step) {
+APART void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                         uint32_t n, uint32_t phase_step, int16_t *strip) {
+  const uint32_t position_step = MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p),
+                 quad_step = MOTE_ISA_INTERLEAVED ? 4 * phase_step * p->stride_w : 4;
   int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
   uint32_t phase = 0, index = 0;
   for (uint32_t c = columns_under(p, n); c; c--, column++) {
@@ -146,27 +141,19 @@ static void widen_columns(const struct mote_conv2d_s8 *p, const void *const *row
 static void row_column(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
   const uint32_t most = least(p->strip_w, p->out_w), phase = phase_of(p, most);
-  uint32_t *column_at = (uint32_t *)state;
-  int16_t *strip = (int16_t *)(column_at + p->kernel_w);
-  struct mote_conv_block b;
-  b.column_at = column_at;
-  b.columns = p->kernel_w;
-  b.quads = column_values(p) / 4;
-  b.position_step = MOTE_ISA_INTERLEAVED ? 4 : 4 * b.quads;
-  b.quad_step = MOTE_ISA_INTERLEAVED ? 4 * phase * p->stride_w : 4;
-  b.out = (int8_t *)out;
-  for (uint32_t j = 0, c = 0; j < p->kernel_w; j++, c += p->dilation_w)
-    column_at[j] = (c % p->stride_w * phase + c / p->stride_w) * b.position_step;
-  for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
+  int16_t *strip = (int16_t *)((uint32_t *)state + p->kernel_w);
+  int8_t *to = (int8_t *)out;
+  place_columns(p, phase, (uint32_t *)state);
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
       n = mote_block_of(p->out_w - x, most);
-      widen_columns(p, rows, x, n, phase, strip, b.position_step, b.quad_step);
-      b.values = strip;
-      for (uint32_t left = n; left; left -= b.pixels) {
-        b.pixels = mote_block_of(left, MOTE_CONV_BLOCK);
-        mote_isa_conv_column(p, &b);
-        b.values += (size_t)b.pixels * b.position_step;
-        b.out += (size_t)b.pixels * p->out_c;
+      widen_columns(p, rows, x, n, phase, strip);
+      for (uint32_t done = 0, pixels; done < n; done += pixels) {
+        const size_t at = (size_t)done * (MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p));
+        pixels = mote_block_of(n - done, MOTE_CONV_BLOCK);
+        mote_isa_conv_column(p, strip + at, pixels, to, (const uint32_t *)state,
+                             phase * p->stride_w);
+        to += (size_t)pixels * p->out_c;
       }
     }
   }
@@ -188,12 +175,12 @@ size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
   uint64_t bytes;
   if (is_shared(p)) {
     const uint64_t positions = (uint64_t)phase_of(p, least(p->strip_w, p->out_w)) * p->stride_w;
-    bytes = 4 * (uint64_t)p->kernel_w + positions * column_values(p) * 2;
+    bytes = 4 * (uint64_t)p->kernel_w + positions * mote_conv_column(p) * 2;
   } else {
     const uint64_t pixels = patch_pixels(p);
     const uint64_t more = p->dilation_w == 1 ? (pixels - 1) * p->stride_w : 0;
-    bytes = pixels * window_values(p) * 2;
-    if (p->in_c % 4 != 0) bytes += (more + p->kernel_w) * column_values(p);
+    bytes = pixels * mote_conv_window(p) * 2;
+    if (p->in_c % 4 != 0) bytes += (more + p->kernel_w) * mote_conv_column(p);
   }
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
