@@ -424,6 +424,7 @@ static void test_budgets(void **state) {
       fail_msg("%s: %zu bytes of arena, were at most %zu", REFERENCES[i].name, c.arena_bytes,
                REFERENCES[i].most_arena);
     assert_true(c.instructions <= c.fastest_instructions + c.fastest_instructions / 10);
+    assert_true(c.least_arena_bytes <= c.arena_bytes);
     const struct compile_options fed = {.pointer_bytes = 4, .input_rows = true};
     const size_t bytes = compile_reference(a, &REFERENCES[i], &fed).arena_bytes;
     if (REFERENCES[i].most_fed > 0 && bytes > REFERENCES[i].most_fed)

@@ -270,6 +270,8 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   s->least_bytes = least_of(s);
   offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
   sum_arena(p, pointer_bytes, s);
+  /* Pieces begin at multiples of 8; the last need not end at one. */
+  if (s->least_bytes > s->used_bytes) s->least_bytes = s->used_bytes;
 }
 
 /* ---- choosing ------------------------------------------------------------------ */
