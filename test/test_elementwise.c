@@ -534,7 +534,8 @@ static void test_simple_f32(void **state) {
                                 (v + 3 < 0   ? 0
                                  : v + 3 > 6 ? 6
                                              : v + 3) /
-                                6};
+                                6,
+                            (float)((v > 0) - (v < 0))};
       assert_true(out[i] == want[f] || (isnan(out[i]) && isnan(want[f])));
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);

@@ -540,13 +540,89 @@ static void test_cumsum(void **state) {
   }
 }
 
+static void test_scatter(void **state) {
+  (void)state;
+  for (uint32_t n = 0; n < 200; n++) {
+    struct kernel_case c;
+    kc_begin(&c, MOTE_KERNEL_scatter, n);
+    const uint32_t h = (uint32_t)kc_range(&c, 1, 4), w = (uint32_t)kc_range(&c, 1, 4),
+                   slice = (uint32_t)kc_range(&c, 1, 3), count = (uint32_t)kc_range(&c, 1, 6);
+    const struct mote_scatter p = {.n_bytes = h * w * slice * 4,
+                                   .count = count,
+                                   .slice = slice,
+                                   .size = {h, w},
+                                   .step = {w * slice * 4, slice * 4},
+                                   .depth = 2,
+                                   .type = MOTE_INT32};
+    uint32_t want[4 * 4 * 3] = {0};
+    kc_params(&c, &p, sizeof p);
+    int32_t *at = kc_in(&c, (size_t)count * 8);
+    const uint32_t *x = kc_in(&c, (size_t)count * slice * 4);
+    kc_out(&c, p.n_bytes);
+    for (uint32_t i = 0; i < count; i++) { /* now and then outside */
+      at[2 * i] = kc_range(&c, -1, (int)h);
+      at[2 * i + 1] = kc_range(&c, 0, (int)w - 1);
+      if (at[2 * i] < 0 || at[2 * i] == (int)h) continue;
+      for (uint32_t k = 0; k < slice; k++)
+        want[((uint32_t)at[2 * i] * w + (uint32_t)at[2 * i + 1]) * slice + k] += x[i * slice + k];
+    }
+    assert_int_equal(kc_check(&c), MOTE_OK);
+    kc_run(&c);
+    assert_memory_equal(c.out, want, p.n_bytes);
+    assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);
+    kc_end(&c);
+  }
+}
+
+static void test_top(void **state) {
+  (void)state;
+  for (uint32_t n = 0; n < 200; n++) {
+    struct kernel_case c;
+    kc_begin(&c, MOTE_KERNEL_top, n);
+    struct mote_top p = {.outer = (uint32_t)kc_range(&c, 1, 3),
+                         .size = (uint32_t)kc_range(&c, 1, 9),
+                         .type = MOTE_INT8};
+    p.k = (uint32_t)kc_range(&c, 1, (int)p.size);
+    kc_params(&c, &p, sizeof p);
+    int8_t *x = kc_in(&c, (size_t)p.outer * p.size);
+    const int32_t *places = kc_in(&c, (size_t)p.outer * p.k * 4);
+    c.bounds.n_in = 1;
+    c.bounds.n_out = 2;
+    c.bounds.writable = 1u << 1;
+    kc_out(&c, (size_t)p.outer * p.k);
+    for (uint32_t i = 0; i < p.outer * p.size; i++) x[i] = (int8_t)kc_range(&c, -3, 3);
+    assert_int_equal(kc_check(&c), MOTE_OK);
+    kc_run(&c);
+    for (uint32_t o = 0; o < p.outer; o++, x += p.size) {
+      for (uint32_t i = 0; i < p.size; i++) {
+        uint32_t rank = 0; /* how many come before it */
+        for (uint32_t j = 0; j < p.size; j++) rank += x[j] > x[i] || (x[j] == x[i] && j < i);
+        if (rank >= p.k) continue;
+        assert_int_equal(places[o * p.k + rank], i);
+        assert_int_equal((int8_t)c.out[o * p.k + rank], x[i]);
+      }
+    }
+    assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);
+    c.bounds.writable = 0;
+    assert_int_equal(kc_check(&c), MOTE_ERR_BOUNDS);
+    c.bounds.n_in = 2;
+    kc_end(&c);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_move),           cmocka_unit_test(test_move_in_turn),
-      cmocka_unit_test(test_gather),         cmocka_unit_test(test_update_slice),
-      cmocka_unit_test(test_resize_nearest), cmocka_unit_test(test_resize_bilinear),
-      cmocka_unit_test(test_reduce),         cmocka_unit_test(test_arg),
+      cmocka_unit_test(test_move),
+      cmocka_unit_test(test_move_in_turn),
+      cmocka_unit_test(test_gather),
+      cmocka_unit_test(test_update_slice),
+      cmocka_unit_test(test_resize_nearest),
+      cmocka_unit_test(test_resize_bilinear),
+      cmocka_unit_test(test_reduce),
+      cmocka_unit_test(test_arg),
       cmocka_unit_test(test_cumsum),
+      cmocka_unit_test(test_scatter),
+      cmocka_unit_test(test_top),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -383,7 +383,13 @@ static bool build_simple(const struct graph *g, const struct work *w, bool flat,
     p->function = MOTE_SIMPLE_LEAKY;
     p->low = n->attrs.alpha;
     break;
+  case MOTE_OP_SIGN: p->function = MOTE_SIMPLE_SIGN; break;
   case MOTE_OP_RELU6: p->high = 6; break;
+  case MOTE_OP_RELU_0_TO_1: p->high = 1; break;
+  case MOTE_OP_RELU_N1_TO_1:
+    p->low = -1;
+    p->high = 1;
+    break;
   default: break; /* RELU */
   }
   return true;
@@ -596,6 +602,8 @@ static const struct recipe recipes[] = {
     TABLE(LOGISTIC, is_s8),
     TABLE(RELU, is_s8),
     TABLE(RELU6, is_s8),
+    TABLE(RELU_N1_TO_1, is_s8),
+    TABLE(RELU_0_TO_1, is_s8),
     TABLE(RSQRT, is_s8),
     TABLE(TANH, is_s8),
     TABLE(QUANTIZE, is_8_to_8),
@@ -607,7 +615,10 @@ static const struct recipe recipes[] = {
     SIMPLE(NEG),
     SIMPLE(RELU),
     SIMPLE(RELU6),
+    SIMPLE(RELU_N1_TO_1),
+    SIMPLE(RELU_0_TO_1),
     SIMPLE(ROUND),
+    SIMPLE(SIGN),
     SIMPLE(SQUARE),
     MATH(COS, cos_f32),
     MATH(ELU, elu_f32),

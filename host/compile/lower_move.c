@@ -150,6 +150,19 @@ static void view_broadcast(struct pieces *p) {
   add_view(p, &v);
 }
 
+/* TILE: the copies of an axis lie around its elements. */
+static void view_tile(struct pieces *p) {
+  const struct graph_tensor *x = in_of(p->g, p->w, 0), *y = out_of(p->g, p->w);
+  const struct steps xs = steps_of(x), ys = steps_of(y);
+  struct view v = {.n = 0};
+  for (int i = 0; i < y->rank; i++) {
+    if (y->dims[i] > x->dims[i]) add_axis(&v, y->dims[i] / x->dims[i], 0, ys.of[i] * x->dims[i]);
+    if (x->dims[i] > 1) add_axis(&v, x->dims[i], xs.of[i], ys.of[i]);
+  }
+  if (v.n == 0) add_axis(&v, 1, 0, 0);
+  add_view(p, &v);
+}
+
 static void view_concatenation(struct pieces *p) {
   const struct graph_node *n = node_of(p->g, p->w);
   const struct graph_tensor *y = out_of(p->g, p->w);
@@ -329,6 +342,7 @@ static void make_pieces(struct pieces *p) {
   case MOTE_OP_REVERSE_V2: view_reverse(p); break;
   case MOTE_OP_BROADCAST_TO:
   case MOTE_OP_FILL: view_broadcast(p); break;
+  case MOTE_OP_TILE: view_tile(p); break;
   case MOTE_OP_CONCATENATION:
   case MOTE_OP_PACK: view_concatenation(p); break;
   case MOTE_OP_PAD:
@@ -534,6 +548,28 @@ static bool pack_update(const struct program *p, const struct work *w, union ker
   return true;
 }
 
+static bool build_scatter(const struct graph *g, const struct work *w, bool flat, struct form *f,
+                          struct err *e) {
+  const struct graph_tensor *i = in_of(g, w, 0), *y = out_of(g, w);
+  struct mote_scatter *p = &f->params.scatter;
+  const int depth = i->dims[i->rank - 1];
+  const struct steps ys = steps_of(y);
+  (void)e;
+  if (flat) return false;
+  whole_form(g, w, f);
+  p->n_bytes = (uint32_t)graph_bytes(y);
+  p->type = (uint16_t)y->type;
+  p->depth = (uint16_t)depth;
+  p->count = product(i->dims, 0, i->rank - 1);
+  p->slice = product(y->dims, depth, y->rank);
+  for (int d = 0; d < depth; d++) {
+    p->size[d] = (uint32_t)y->dims[d];
+    p->step[d] = (uint32_t)ys.of[d];
+  }
+  f->instructions = graph_elements(y) + (int64_t)p->count * (30 + 6 * (int64_t)p->slice);
+  return true;
+}
+
 /* ---- images --------------------------------------------------------------------------------- */
 /* The pixel of the input that is nearest to pixel i. source: the reference's arithmetic, in float. */
 static int32_t nearest(const struct graph_attrs *a, int32_t i, int32_t in, int32_t out) {
@@ -644,7 +680,9 @@ static bool build_reduce(const struct graph *g, const struct work *w, bool flat,
   const bool sums = op == MOTE_OP_SUM || op == MOTE_OP_MEAN;
   if (x->type == MOTE_FLOAT32) {
     f->params.reduce_f32.count = op == MOTE_OP_MEAN ? (float)count : 1;
-    f->params.reduce_f32.reduction = sums ? MOTE_REDUCE_SUM : reduction;
+    f->params.reduce_f32.reduction = sums                        ? MOTE_REDUCE_SUM
+                                     : op == MOTE_OP_REDUCE_PROD ? MOTE_REDUCE_PRODUCT
+                                                                 : reduction;
     return true;
   }
   if (!sums) {
@@ -704,6 +742,21 @@ static bool build_arg(const struct graph *g, const struct work *w, bool flat, st
                                     .out_type = (uint8_t)out_of(g, w)->type,
                                     .smallest = n->op == MOTE_OP_ARG_MIN};
   f->instructions = graph_elements(x) * 15;
+  return true;
+}
+
+static bool build_top(const struct graph *g, const struct work *w, bool flat, struct form *f,
+                      struct err *e) {
+  const struct graph_tensor *x = in_of(g, w, 0), *y = out_of(g, w);
+  (void)e;
+  if (flat) return false;
+  whole_form(g, w, f);
+  f->params.top = (struct mote_top){.outer = product(x->dims, 0, x->rank - 1),
+                                    .size = (uint32_t)x->dims[x->rank - 1],
+                                    .k = (uint32_t)y->dims[y->rank - 1],
+                                    .type = (uint32_t)x->type};
+  /* Of n values in any order about k ln(n / k) enter the list, each moving half of it. */
+  f->instructions = graph_elements(x) * 15 + graph_elements(y) * 4 * f->params.top.k;
   return true;
 }
 
@@ -788,6 +841,7 @@ static const struct recipe recipes[] = {
     MOVE(BATCH_TO_SPACE_ND),
     MOVE(SPACE_TO_BATCH_ND),
     MOVE(BROADCAST_TO),
+    MOVE(TILE),
     MOVE(FILL),
     MOVE(ZEROS_LIKE),
     MOVE_EACH(SPLIT),
@@ -835,6 +889,10 @@ static const struct recipe recipes[] = {
     REDUCE(REDUCE_MIN, reduce_f32, takes_f32),
     REDUCE(REDUCE_MIN, reduce_extreme, NULL),
     REDUCE(REDUCE_ALL, reduce_extreme, NULL),
+    REDUCE(REDUCE_ANY, reduce_extreme, NULL),
+    REDUCE(REDUCE_PROD, reduce_f32, NULL),
+    {.op = MOTE_OP_TOPK_V2, .kernel = MOTE_KERNEL_top, .build = build_top},
+    {.op = MOTE_OP_SCATTER_ND, .kernel = MOTE_KERNEL_scatter, .build = build_scatter},
     {.op = MOTE_OP_ARG_MAX, .kernel = MOTE_KERNEL_arg, .build = build_arg},
     {.op = MOTE_OP_ARG_MIN, .kernel = MOTE_KERNEL_arg, .build = build_arg},
     {.op = MOTE_OP_CUMSUM,

@@ -193,6 +193,11 @@ static bool check_select(const struct check *c) {
                  check_shape_of(y).text);
 }
 
+/* Becomes SELECT_V2 on import. */
+static bool check_select_1(const struct check *c) {
+  return err_set(c->e, "a SELECT has become a SELECT_V2 in a graph");
+}
+
 static bool check_add_n(const struct check *c) {
   const struct graph_tensor *first = check_in(c, 0), *y = check_out(c, 0);
   if (!check_type(c, first, F32 | S8, "input") || !check_same_type(c, first, y) || !check_scales(c))
@@ -222,6 +227,9 @@ RULE(LOGISTIC, 1, check_logistic)
 RULE(NEG, 1, check_f32)
 RULE(RELU, 1, check_f32_s8_s16)
 RULE(RELU6, 1, check_f32_s8_s16)
+RULE(RELU_N1_TO_1, 1, check_f32_s8)
+RULE(RELU_0_TO_1, 1, check_f32_s8)
+RULE(SIGN, 1, check_f32)
 RULE(ROUND, 1, check_f32)
 RULE(RSQRT, 1, check_f32_s8_s16)
 RULE(SIN, 1, check_f32)
@@ -252,5 +260,6 @@ RULE(LESS, 2, check_comparison)
 RULE(LESS_EQUAL, 2, check_comparison)
 RULE(LOGICAL_AND, 2, check_logic)
 RULE(LOGICAL_OR, 2, check_logic)
+RULE(SELECT, 3, check_select_1)
 RULE(SELECT_V2, 3, check_select)
 const struct graph_rule graph_rule_ADD_N = {2, GRAPH_MAX_IN, 1, 1, 0, 0, check_add_n};

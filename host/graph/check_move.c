@@ -248,6 +248,20 @@ static bool check_broadcast_to(const struct check *c) {
          differ(c, "the repetition");
 }
 
+#define MOST_LOOPS 8 /* of the kernel that copies */
+static bool check_tile(const struct check *c) {
+  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
+  int axes = 0;
+  if (!check_kept(c)) return false;
+  if (x->rank != y->rank) return differ(c, "the repetition");
+  for (int i = 0; i < x->rank; i++) {
+    if (y->dims[i] % x->dims[i] != 0) return differ(c, "the repetition");
+    axes += (x->dims[i] > 1) + (y->dims[i] > x->dims[i]);
+  }
+  return axes <= MOST_LOOPS ||
+         err_set(c->e, "%d axes and repetitions; at most %d are supported", axes, MOST_LOOPS);
+}
+
 static bool check_view(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   if (!check_kept(c)) return false;
@@ -286,6 +300,22 @@ static bool check_gather_nd(const struct check *c) {
   for (int k = 0; k + 1 < i->rank; k++) dims[rank++] = i->dims[k];
   for (int k = i->dims[i->rank - 1]; k < x->rank; k++) dims[rank++] = x->dims[k];
   return check_dims(c, "the gathered form", rank, dims);
+}
+
+static bool check_scatter_nd(const struct check *c) {
+  const struct graph_tensor *i = check_in(c, 0), *x = check_in(c, 1), *y = check_out(c, 0);
+  if (!check_type(c, i, S32, "list of indices") ||
+      !check_type(c, x, F32 | S8 | U8 | S32 | S64 | BOOL, "list of slices") ||
+      !check_same_type(c, x, y))
+    return false;
+  bool same = i->rank >= 1 && i->dims[i->rank - 1] <= y->rank;
+  const int depth = same ? i->dims[i->rank - 1] : 0, lead = i->rank - 1;
+  same = same && x->rank == lead + y->rank - depth;
+  for (int k = 0; k < lead && same; k++) same = x->dims[k] == i->dims[k];
+  for (int k = depth; k < y->rank && same; k++) same = x->dims[lead + k - depth] == y->dims[k];
+  return same ||
+         err_set(c->e, "slices of shape %s at indices of shape %s do not suit an output of %s",
+                 check_shape_of(x).text, check_shape_of(i).text, check_shape_of(y).text);
 }
 
 static bool check_embedding_lookup(const struct check *c) {
@@ -385,6 +415,21 @@ static bool check_reduce_logic(const struct check *c) {
   return check_type(c, check_in(c, 0), BOOL, "input") && check_kept(c) && check_reduced(c);
 }
 
+static bool check_product(const struct check *c) {
+  return check_type(c, check_in(c, 0), F32, "input") && check_kept(c) && check_reduced(c);
+}
+
+static bool check_top(const struct check *c) {
+  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *at = check_out(c, 1);
+  if (!check_type(c, x, F32 | S8 | U8 | S16 | S32, "input") || !check_same_type(c, x, y) ||
+      !check_type(c, at, S32, "list of places") || !check_same_shapes(c, y, at))
+    return false;
+  if (is_quantised(x) && !check_same_scale(c, x, y)) return false;
+  bool same = x->rank >= 1 && x->rank == y->rank;
+  for (int i = 0; i + 1 < x->rank && same; i++) same = x->dims[i] == y->dims[i];
+  return (same && y->dims[x->rank - 1] <= x->dims[x->rank - 1]) || differ(c, "the largest");
+}
+
 static bool check_arg(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   if (!check_type(c, x, F32 | S8 | U8 | S16 | S32, "input") ||
@@ -434,6 +479,12 @@ RULE(REDUCE_MAX, 1, check_reduce_extreme)
 RULE(REDUCE_MIN, 1, check_reduce_extreme)
 RULE(REDUCE_ALL, 1, check_reduce_logic)
 RULE(CUMSUM, 1, check_cumsum)
+RULE(REDUCE_ANY, 1, check_reduce_logic)
+RULE(REDUCE_PROD, 1, check_product)
+RULE(TILE, 1, check_tile)
+RULE(SCATTER_ND, 2, check_scatter_nd)
+RULE(STABLEHLO_COMPOSITE, 1, check_none)
+const struct graph_rule graph_rule_TOPK_V2 = {1, 1, 2, 2, 0, 0, check_top};
 const struct graph_rule graph_rule_CONCATENATION = {1, GRAPH_MAX_IN,       1, 1, 0,
                                                     0, check_concatenation};
 const struct graph_rule graph_rule_PACK = {1, GRAPH_MAX_IN, 1, 1, 0, 0, check_pack};

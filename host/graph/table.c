@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-
 /* One value of an input above its zero point becomes one of the output, before the clamp. */
 struct function {
   const struct graph_node *n;
@@ -121,10 +120,20 @@ static int32_t value_of(const struct function *f, int32_t x) {
   case MOTE_OP_ABS:
     x = x < 0 ? -x : x;
     return f->in_scale != f->out_scale ? scaled(f, x, quotient) : f->out_zp + x;
+  case MOTE_OP_RELU_N1_TO_1:
+  case MOTE_OP_RELU_0_TO_1: return scaled(f, x, quotient);
   case MOTE_OP_RELU: return scaled(f, x < 0 ? 0 : x, quotient);
   case MOTE_OP_RELU6: return x + f->in_zp; /* without another scale, as the reference does it */
   default: return scaled(f, x, (double)f->in_scale / (double)f->out_scale); /* QUANTIZE */
   }
+}
+
+/* Bounds of a value in the output's numbers, within those of its type. */
+static void bounds_of(const struct function *f, float from, float to, int32_t *low, int32_t *high) {
+  const float least = (float)f->out_zp + roundf(from / f->out_scale),
+              most = (float)f->out_zp + roundf(to / f->out_scale);
+  if (least > (float)*low) *low = (int32_t)fminf(least, (float)*high);
+  if (most < (float)*high) *high = (int32_t)fmaxf(most, (float)*low);
 }
 
 void graph_table(const struct graph *g, int node, uint8_t table[256]) {
@@ -138,6 +147,8 @@ void graph_table(const struct graph *g, int node, uint8_t table[256]) {
   int32_t low = y->type == MOTE_UINT8 ? 0 : INT8_MIN, high = y->type == MOTE_UINT8 ? 255 : INT8_MAX;
   if (n->op == MOTE_OP_RELU) low = f.out_zp;
   if (n->op == MOTE_OP_RELU6) graph_activation_range(x, GRAPH_ACT_RELU6, &low, &high);
+  if (n->op == MOTE_OP_RELU_N1_TO_1) bounds_of(&f, -1, 1, &low, &high);
+  if (n->op == MOTE_OP_RELU_0_TO_1) bounds_of(&f, 0, 1, &low, &high);
   for (int i = 0; i < 256; i++) {
     const int32_t q = x->type == MOTE_UINT8 ? i : (int8_t)i;
     table[i] = (uint8_t)mote_clamp(value_of(&f, q - f.in_zp), low, high);

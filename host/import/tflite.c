@@ -22,7 +22,8 @@ enum {
   OPERATOR_OUTPUTS,
   OPERATOR_OPTIONS_TYPE,
   OPERATOR_OPTIONS,
-  OPERATOR_CUSTOM
+  OPERATOR_CUSTOM,
+  OPERATOR_OPTIONS_2 = 12
 };
 enum {
   TENSOR_SHAPE,
@@ -34,6 +35,8 @@ enum {
   TENSOR_SPARSITY
 };
 enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_AXIS };
+enum { BLOCK_SCALES, BLOCK_ZPS, BLOCK_SIZE };
+#define DETAILS_BLOCKWISE 2
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
 #define CODE_PLACEHOLDER 127 /* old field of models whose code needs the new one */
 #define CODE_IS_CUSTOM   32
@@ -140,6 +143,13 @@ static bool read_quant(struct reader *r, const struct flat_table *tensor, struct
   const struct flat_vector zp = flat_vector_field(&r->f, &t, QUANT_ZP, 8);
   *q = (struct graph_quant){0};
   if (r->f.bad) return false;
+  if (flat_i8_field(&r->f, &t, QUANT_DETAILS_TYPE, 0) == DETAILS_BLOCKWISE) {
+    const struct flat_table blocks = flat_table_field(&r->f, &t, QUANT_DETAILS);
+    return err_set(r->e,
+                   "blockwise quantisation (a scale for every %d weights along an axis) is not "
+                   "supported; convert the model with one scale for each channel",
+                   flat_i32_field(&r->f, &blocks, BLOCK_SIZE, 0));
+  }
   if (scale.count == 0) return true;
   if (scale.count > MOST_CHANNELS) return err_set(r->e, "%zu scales", scale.count);
   if (zp.count > 1 && zp.count != scale.count)
@@ -611,6 +621,7 @@ static bool read_operator(struct reader *r, int number) {
   const struct tflite_reader *reader = readers[entry.known].reader;
   o.code = (enum mote_op)entry.known;
   o.options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS);
+  if (o.options.at == 0) o.options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS_2);
   o.custom = flat_vector_field(&r->f, &entry.op, OPERATOR_CUSTOM, 1);
   err_node(r->e, "operator %d, %s", number, mote_op_name((int)o.code));
   o.node.op = o.code;

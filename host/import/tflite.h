@@ -38,7 +38,7 @@ struct reader {
   int subgraph, depth;  /* index in the file; how many subgraphs called this one */
   int n_folds;          /* calls of tflite_fold */
   int *n_bodies;        /* subgraphs read for IF, WHILE and CALL_ONCE, in all */
-  int *variable_of;     /* [tensors] number of the variable that a handle names; 0: it is no handle */
+  int *variable_of; /* [tensors] number of the variable that a handle names; 0: it is no handle */
   struct variables *variables; /* of the model */
 };
 
@@ -47,7 +47,7 @@ struct reader {
 struct op {
   int number;
   enum mote_op code;
-  struct flat_table options; /* the builtin options' table; absent: all defaults */
+  struct flat_table options; /* the builtin options' table, of either field; absent: all defaults */
   struct flat_vector custom; /* custom options' bytes */
   int in[GRAPH_MAX_IN];      /* tensors in the file; -1: left out */
   int n_in, out;             /* out: the first output */

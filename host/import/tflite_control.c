@@ -3,7 +3,8 @@
  * A handle is not a tensor of the graph: READ_VARIABLE and ASSIGN_VARIABLE get the state behind it as input 0.
  * Handles of the same container and name are the same variable, in every subgraph; its number tells
  * (graph_tensor.variable). What CALL_ONCE assigns is what the variable begins with. The subgraphs of IF and WHILE
- * become the bodies of their node. */
+ * become the bodies of their node. The subgraph of a composite operator, which says what the operator means, takes
+ * its place. */
 #include "host/import/tflite.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 enum { HANDLE_CONTAINER, HANDLE_NAME };
 enum { IF_THEN, IF_ELSE };
 enum { WHILE_CONDITION, WHILE_BODY };
+enum { COMPOSITE_NAME, COMPOSITE_SUBGRAPH };
 
 /* ---- variables ---------------------------------------------------------------------- */
 
@@ -125,6 +127,8 @@ static bool read_call_once(struct reader *r, struct op *o) {
   return true;
 }
 
+#define MOST_INLINED 65535 /* a plan numbers tensors and operators in 16 bits */
+
 /* ---- control flow --------------------------------------------------------------------- */
 
 /* Reads two subgraphs as bodies. A handle cannot be handed to them. */
@@ -149,6 +153,80 @@ static bool read_while(struct reader *r, struct op *o) {
   return read_bodies(r, o, (const int[]){WHILE_CONDITION, WHILE_BODY});
 }
 
+/* A view of `from` as `to`, which a copy of a constant or an input may be too. */
+static void add_view(struct reader *r, const struct op *o, int from, int to) {
+  const struct graph_node view = {.op = MOTE_OP_RESHAPE,
+                                  .n_in = 1,
+                                  .n_out = 1,
+                                  .in = {from},
+                                  .out = {to},
+                                  .source_op = o->number};
+  graph_add_node(r->g, &view);
+}
+
+/* Room in the graph for what a subgraph brings; false with an error. */
+static bool make_room(struct reader *r, int tensors, int nodes) {
+  struct graph *g = r->g;
+  const int64_t n = (int64_t)g->room_tensors + tensors, m = (int64_t)g->room_nodes + nodes;
+  if (n > MOST_INLINED || m > MOST_INLINED)
+    return err_set(
+        r->e,
+        "its subgraph makes %lld tensors and %lld operators of the model; at most %d are "
+        "possible",
+        (long long)n, (long long)m, MOST_INLINED);
+  struct graph_tensor *t = tflite_take(r, (size_t)n, sizeof *t);
+  struct graph_node *list = tflite_take(r, (size_t)m, sizeof *list);
+  if (!t || !list) return false;
+  memcpy(t, g->tensors, (size_t)g->n_tensors * sizeof *t);
+  memcpy(list, g->nodes, (size_t)g->n_nodes * sizeof *list);
+  g->tensors = t;
+  g->nodes = list;
+  g->room_tensors = (int)n;
+  g->room_nodes = (int)m;
+  return true;
+}
+
+static bool read_composite(struct reader *r, struct op *o) {
+  const struct graph *body =
+      tflite_subgraph(r, flat_i32_field(&r->f, &o->options, COMPOSITE_SUBGRAPH, 0));
+  if (!body) return false;
+  if (body->n_inputs != o->n_in || body->n_outputs != o->node.n_out)
+    return err_set(r->e, "its subgraph has %d inputs and %d outputs; it has %d and %d",
+                   body->n_inputs, body->n_outputs, o->n_in, o->node.n_out);
+  if (!make_room(r, body->n_tensors, body->n_nodes + o->n_in + o->node.n_out)) return false;
+  const int first = r->g->n_tensors;
+  for (int t = 0; t < body->n_tensors; t++) {
+    if (body->tensors[t].is_state)
+      return err_set(
+          r->e, "its subgraph remembers something from one inference to the next, which is not "
+                "supported in a composite operator");
+    graph_add_tensor(r->g, &body->tensors[t]);
+  }
+  for (int i = 0; i < o->n_in; i++) {
+    const struct graph_tensor *x = &r->g->tensors[first + body->inputs[i]];
+    if (o->in[i] < 0) return err_set(r->e, "it lacks input %d", i);
+    if (x->data || tflite_in(r, o, i)->type != x->type)
+      return err_set(r->e, "input %d is not what its subgraph takes", i);
+    add_view(r, o, o->in[i], first + body->inputs[i]);
+  }
+  for (int n = 0; n < body->n_nodes; n++) {
+    struct graph_node node = body->nodes[n];
+    for (int i = 0; i < node.n_in; i++) node.in[i] += node.in[i] >= 0 ? first : 0;
+    for (int i = 0; i < node.n_out; i++) node.out[i] += first;
+    node.source_op = o->number;
+    graph_add_node(r->g, &node);
+  }
+  for (int i = 0; i < o->node.n_out; i++) {
+    if (body->tensors[body->outputs[i]].type != tflite_out(r, o, i)->type)
+      return err_set(r->e, "output %d is not what its subgraph makes", i);
+    add_view(r, o, first + body->outputs[i], o->node.out[i]);
+  }
+  o->no_node = true;
+  return true;
+}
+
+const struct tflite_reader tflite_reader_STABLEHLO_COMPOSITE = {
+    0, GRAPH_MAX_IN, GRAPH_MAX_OUT, GRAPH_MAX_IN, read_composite, NULL};
 const struct tflite_reader tflite_reader_CALL_ONCE = {0, 0, 0, 0, read_call_once, NULL};
 const struct tflite_reader tflite_reader_VAR_HANDLE = {0, 0, 1, 0, read_handle, NULL};
 const struct tflite_reader tflite_reader_READ_VARIABLE = {1, 1, 1, 1, read_read, NULL};

@@ -16,6 +16,30 @@ static bool read_fill(struct reader *r, struct op *o) {
   return true;
 }
 
+/* SELECT: a condition of one axis chooses whole slices; seen as [n,1,...] it broadcasts as SELECT_V2's does. */
+static bool read_select(struct reader *r, struct op *o) {
+  const struct graph_tensor *which = tflite_in(r, o, 0), *x = tflite_in(r, o, 1);
+  o->node.op = MOTE_OP_SELECT_V2;
+  if (graph_same_shape(which, x) || graph_elements(which) == 1) return true;
+  if (which->rank != 1 || x->rank < 1 || which->dims[0] != x->dims[0])
+    return err_set(r->e, "its condition has neither the shape of what it chooses from nor one "
+                         "element for each slice");
+  struct graph_tensor seen = *which;
+  seen.data = NULL;
+  seen.rank = x->rank;
+  for (int i = 1; i < x->rank; i++) seen.dims[i] = 1;
+  const int view = graph_add_tensor(r->g, &seen);
+  const struct graph_node reshape = {.op = MOTE_OP_RESHAPE,
+                                     .n_in = 1,
+                                     .n_out = 1,
+                                     .in = {o->in[0]},
+                                     .out = {view},
+                                     .source_op = -1};
+  graph_add_node(r->g, &reshape);
+  o->node.in[0] = view;
+  return true;
+}
+
 #define UNARY(name)  const struct tflite_reader tflite_reader_##name = {1, 1, 1, 1, NULL, NULL};
 #define BINARY(name) const struct tflite_reader tflite_reader_##name = {2, 2, 1, 2, NULL, NULL};
 #define FUSED(name)                                                                                \
@@ -32,6 +56,9 @@ UNARY(LOGISTIC)
 UNARY(NEG)
 UNARY(RELU)
 UNARY(RELU6)
+UNARY(RELU_N1_TO_1)
+UNARY(RELU_0_TO_1)
+UNARY(SIGN)
 UNARY(ROUND)
 UNARY(RSQRT)
 UNARY(SIN)
@@ -63,5 +90,6 @@ BINARY(LOGICAL_AND)
 BINARY(LOGICAL_OR)
 const struct tflite_reader tflite_reader_LEAKY_RELU = {1, 1, 1, 1, read_leaky_relu, NULL};
 const struct tflite_reader tflite_reader_SELECT_V2 = {3, 3, 1, 3, NULL, NULL};
+const struct tflite_reader tflite_reader_SELECT = {3, 3, 1, 3, read_select, NULL};
 const struct tflite_reader tflite_reader_ADD_N = {2, GRAPH_MAX_IN, 1, GRAPH_MAX_IN, NULL, NULL};
 const struct tflite_reader tflite_reader_FILL = {2, 2, 1, 2, read_fill, NULL};

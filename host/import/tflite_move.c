@@ -366,6 +366,19 @@ static bool read_mean(struct reader *r, struct op *o) {
   return true;
 }
 
+/* The number of values is the output's. */
+static bool read_top(struct reader *r, struct op *o) {
+  int64_t k;
+  if (o->node.n_out != 2) return err_set(r->e, "it has %d outputs instead of two", o->node.n_out);
+  if (!read_number(r, o, 1, "number of values", &k)) return false;
+  for (int i = 0; i < 2; i++) {
+    const struct graph_tensor *y = tflite_out(r, o, i);
+    if (y->rank < 1 || y->dims[y->rank - 1] != k)
+      return err_set(r->e, "its output %d does not hold %lld values", i, (long long)k);
+  }
+  return true;
+}
+
 static bool read_cumsum(struct reader *r, struct op *o) {
   o->node.attrs.exclusive = flat_i8_field(&r->f, &o->options, 0, 0) != 0;
   o->node.attrs.reverse = flat_i8_field(&r->f, &o->options, 1, 0) != 0;
@@ -408,4 +421,9 @@ const struct tflite_reader tflite_reader_SUM = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_MAX = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_MIN = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_ALL = {2, 2, 1, 1, read_reduce, NULL};
+const struct tflite_reader tflite_reader_REDUCE_ANY = {2, 2, 1, 1, read_reduce, NULL};
+const struct tflite_reader tflite_reader_REDUCE_PROD = {2, 2, 1, 1, read_reduce, NULL};
+const struct tflite_reader tflite_reader_TILE = {2, 2, 1, 1, NULL, NULL};
+const struct tflite_reader tflite_reader_TOPK_V2 = {2, 2, 2, 1, read_top, NULL};
+const struct tflite_reader tflite_reader_SCATTER_ND = {3, 3, 1, 2, NULL, NULL};
 const struct tflite_reader tflite_reader_CUMSUM = {2, 2, 1, 1, read_cumsum, NULL};

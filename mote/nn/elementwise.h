@@ -38,7 +38,7 @@ struct mote_lut_8 {
 /* Float functions that need no more than additions and products. x is the input:
  *   ABS |x|   NEG -x   SQUARE x x   CEIL, FLOOR   ROUND to the nearest, halves to even
  *   CLAMP max(low, min(high, x)), a NaN stays   LEAKY x > 0 ? x : x alpha, alpha is `low`
- *   HARD_SWISH x min(6, max(0, x + 3)) / 6
+ *   HARD_SWISH x min(6, max(0, x + 3)) / 6   SIGN 1, 0 or -1; a NaN gives 0
  * alias: out may be rows[0]. */
 enum mote_simple {
   MOTE_SIMPLE_ABS,
@@ -50,6 +50,7 @@ enum mote_simple {
   MOTE_SIMPLE_CLAMP,
   MOTE_SIMPLE_LEAKY,
   MOTE_SIMPLE_HARD_SWISH,
+  MOTE_SIMPLE_SIGN,
   MOTE_SIMPLE_COUNT
 };
 struct mote_simple_f32 {

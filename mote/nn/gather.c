@@ -1,5 +1,5 @@
-/* gather: slices of a table by indices that are known at run time alone, and the update of a slice at such a
- * place. Any index is safe. */
+/* gather: slices of a table by indices that are known at run time alone, and the update of a slice, or the sum of
+ * slices, at such a place. Any index is safe. */
 #include <string.h>
 
 #include "mote/nn/walk.h"
@@ -126,6 +126,71 @@ enum mote_status mote_update_slice_check(const struct mote_update_slice *p,
   if (last > b->out_bytes || (uint64_t)elements * p->bytes > b->out_bytes ||
       !mote_loops_within(&p->loops, p, 0, 0, p->bytes, b->row_bytes[1]) ||
       !mote_loops_within(&p->loops, p, 1, 0, p->bytes, b->out_bytes - (size_t)last))
+    return MOTE_ERR_BOUNDS;
+  return MOTE_OK;
+}
+
+/* ---- sums at places -------------------------------------------------------------- */
+static void add_slice(uint8_t *to, const uint8_t *from, uint32_t n, unsigned type) {
+  const size_t bytes = mote_type_bytes((int)type);
+  for (; n != 0; n--, to += bytes, from += bytes) {
+    uint64_t wide, more;
+    switch (type) {
+    case MOTE_FLOAT32: *(float *)(void *)to += *(const float *)(const void *)from; break;
+    case MOTE_BOOL: *to = (uint8_t)((*to | *from) != 0); break;
+    case MOTE_INT32: *(uint32_t *)(void *)to += *(const uint32_t *)(const void *)from; break;
+    case MOTE_INT64:
+      memcpy(&wide, to, sizeof wide);
+      memcpy(&more, from, sizeof more);
+      wide += more;
+      memcpy(to, &wide, sizeof wide);
+      break;
+    default: *to = (uint8_t)(*to + *from); break; /* INT8, UINT8 */
+    }
+  }
+}
+
+static void scatter_row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_scatter *p = (const struct mote_scatter *)params;
+  const size_t slice_bytes = p->slice * mote_type_bytes(p->type);
+  const int32_t *index = (const int32_t *)rows[0];
+  const uint8_t *from = (const uint8_t *)rows[1];
+  (void)state;
+  memset(out, 0, p->n_bytes);
+  for (uint32_t i = 0; i < p->count; i++, index += p->depth, from += slice_bytes) {
+    size_t at = 0;
+    uint32_t d = 0;
+    for (; d < p->depth && index[d] >= 0 && (uint32_t)index[d] < p->size[d]; d++)
+      at += (size_t)index[d] * p->step[d];
+    if (d == p->depth) add_slice((uint8_t *)out + at, from, p->slice, p->type);
+  }
+}
+
+const struct mote_kernel mote_kernel_scatter = {NULL, scatter_row, NULL};
+
+size_t mote_scatter_state_bytes(const struct mote_scatter *p) {
+  (void)p;
+  return 0;
+}
+
+enum mote_status mote_scatter_check(const struct mote_scatter *p, const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (p->count == 0 || p->slice == 0 || p->depth > MOTE_GATHER_DEPTH || p->type > MOTE_INT64 ||
+      p->type == MOTE_INT16)
+    return MOTE_ERR_PARAMS;
+  const uint32_t bytes = (uint32_t)mote_type_bytes(p->type), align = bytes > 4 ? 4 : bytes;
+  const uint64_t slice_bytes = (uint64_t)p->slice * bytes; /* < 2^35 */
+  uint64_t last = slice_bytes;
+  for (uint32_t d = 0; d < p->depth; d++) {
+    if (p->size[d] == 0 || p->step[d] % align != 0) return MOTE_ERR_PARAMS;
+    const uint64_t way = (uint64_t)(p->size[d] - 1) * p->step[d];
+    if (way > UINT32_MAX) return MOTE_ERR_BOUNDS;
+    last += way;
+  }
+  if (p->n_bytes > b->out_bytes || last > p->n_bytes || b->out_bytes % align != 0 ||
+      !mote_bounds_run(b, 0, 1, 4) || !mote_bounds_run(b, 1, 1, align) ||
+      product(p->count, (uint64_t)p->depth * 4) > b->row_bytes[0] ||
+      product(p->count, slice_bytes) > b->row_bytes[1])
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

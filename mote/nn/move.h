@@ -47,6 +47,16 @@ struct mote_gather {
   uint16_t index_type;
 };
 
+/* SCATTER_ND: the output's n_bytes are zero, then slice k of rows[1], of `slice` elements, is added at
+ *   sum over d of index[d] * step[d]   bytes, index = the depth numbers of int32 tuple k in rows[0].
+ * Integers wrap, BOOLs are or-ed. A tuple with an index outside 0 .. size[d]-1 is left out.
+ * type: FLOAT32 INT8 UINT8 INT32 INT64 BOOL. */
+struct mote_scatter {
+  uint32_t n_bytes, count, slice;
+  uint32_t size[MOTE_GATHER_DEPTH], step[MOTE_GATHER_DEPTH];
+  uint16_t depth, type;
+};
+
 /* DYNAMIC_UPDATE_SLICE: rows[0] (n_bytes), where rows[1] lies at the place that the `depth` indices of rows[2] tell,
  * each moved into 0 .. most[d]. loops as a piece's, from the place on. alias: out may be rows[0]. */
 struct mote_update_slice {
@@ -84,8 +94,9 @@ struct mote_resize_bilinear_f32 {
 /* For each turn of `kept`, in the output's order, the elements of all turns of `reduced` from there on; step[0] alone.
  *   reduce_q        sum: q = clamp(out_zp + mote_requantise(sum - zero, multiplier, shift), low, high), int8 or int16;
  *                   zero is in_zp times the number of elements. MEAN has its count folded in (mote_fold_count).
- *   reduce_f32      sum times 1 / count by division; or the largest, or the smallest
- *   reduce_extreme  the largest or the smallest of INT8 UINT8 INT16 INT32 INT64; of BOOL, where it is the logic and (MIN) */
+ *   reduce_f32      sum times 1 / count by division; or the largest, the smallest, the product
+ *   reduce_extreme  the largest or the smallest of INT8 UINT8 INT16 INT32 INT64; of BOOL, where they are the logic or (MAX) and the logic
+ *                   and (MIN) */
 struct mote_reduce_q {
   struct mote_loops kept, reduced;
   int32_t multiplier, zero;
@@ -96,7 +107,8 @@ struct mote_reduce_q {
 enum mote_reduction {
   MOTE_REDUCE_SUM, /* float alone; divided by count */
   MOTE_REDUCE_MAX,
-  MOTE_REDUCE_MIN
+  MOTE_REDUCE_MIN,
+  MOTE_REDUCE_PRODUCT /* float alone */
 };
 struct mote_reduce_f32 {
   struct mote_loops kept, reduced;
@@ -114,6 +126,13 @@ struct mote_arg {
   uint32_t outer, size, inner;
   uint8_t type, out_type, smallest;
   uint8_t reserved;
+};
+
+/* TOPK_V2: of each of `outer` runs of `size` elements the k largest, falling, to the output, and their indices (int32) to
+ * the second output. Of equal ones the first comes first; a NaN is the smallest.
+ * type: FLOAT32 INT8 UINT8 INT16 INT32. cost: up to size * k moves of an index for each run. */
+struct mote_top {
+  uint32_t outer, size, k, type;
 };
 
 /* CUMSUM along `size`, backwards where `reverse`; an exclusive sum leaves the element itself out. int8 rescales each

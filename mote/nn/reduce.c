@@ -51,11 +51,15 @@ static void reduce_f32_row(const void *params, const void *const *rows, void *st
   float *to = (float *)out;
   (void)state;
   FOR_KEPT(p, rows[0], start, {
-    float v = p->reduction == MOTE_REDUCE_SUM ? 0 : *(const float *)(const void *)start;
+    float v = *(const float *)(const void *)start;
+    if (p->reduction == MOTE_REDUCE_SUM) v = 0;
+    if (p->reduction == MOTE_REDUCE_PRODUCT) v = 1;
     FOR_REDUCED(p, start, at, {
       const float x = *(const float *)(const void *)at;
       if (p->reduction == MOTE_REDUCE_SUM)
         v += x;
+      else if (p->reduction == MOTE_REDUCE_PRODUCT)
+        v *= x;
       else if (p->reduction == MOTE_REDUCE_MAX ? x > v : x < v)
         v = x;
     });
@@ -157,7 +161,7 @@ enum mote_status mote_reduce_q_check(const struct mote_reduce_q *p, const struct
 enum mote_status mote_reduce_f32_check(const struct mote_reduce_f32 *p,
                                        const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->reduction > MOTE_REDUCE_MIN) return MOTE_ERR_PARAMS;
+  if (p->reduction > MOTE_REDUCE_PRODUCT) return MOTE_ERR_PARAMS;
   return loops_fit(&p->kept, &p->reduced, p, b, 4) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }
 enum mote_status mote_reduce_extreme_check(const struct mote_reduce *p,

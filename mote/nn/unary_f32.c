@@ -12,6 +12,7 @@ static float simple(const struct mote_simple_f32 *p, float x) {
   case MOTE_SIMPLE_ROUND: return mote_real_round(x);
   case MOTE_SIMPLE_LEAKY: return x > 0 ? x : x * p->low;
   case MOTE_SIMPLE_HARD_SWISH: return x * mote_real_clamp(x + 3, 0, 6) / 6;
+  case MOTE_SIMPLE_SIGN: return (float)((x > 0) - (x < 0));
   default: return mote_real_clamp(x, p->low, p->high);
   }
 }

@@ -37,7 +37,10 @@ OPTIONS = {
     "LOGISTIC": None, "RELU": None, "RELU6": None, "RELU_N1_TO_1": None, "TANH": None, "ELU": None,
     "FLOOR": None, "CEIL": None, "ROUND": None, "SIN": None, "LOG": None, "SQRT": None, "RSQRT": None,
     "PRELU": None, "EMBEDDING_LOOKUP": None, "BROADCAST_ARGS": None, "RELU_0_TO_1": None,
+    "TOPK_V2": "TopKV2",
 }
+# Options in the schema's second list.
+OPTIONS_2 = {"STABLEHLO_COMPOSITE": "StableHLOComposite"}
 ENUMS = {"padding": fb.Padding, "fusedActivationFunction": fb.ActivationFunctionType,
          "mode": fb.MirrorPadMode, "inDataType": fb.TensorType, "outDataType": fb.TensorType,
          "outputType": fb.TensorType, "outType": fb.TensorType,
@@ -45,7 +48,9 @@ ENUMS = {"padding": fb.Padding, "fusedActivationFunction": fb.ActivationFunction
 
 
 def options_of(op, given):
-    """The options' number and object of an operator."""
+    """The options' number and object of an operator, those of the second list aside."""
+    if op in OPTIONS_2:
+        return 0, None
     stem = OPTIONS.get(op, "".join(w.capitalize() for w in op.split("_")))
     if stem is None:
         assert not given, op
@@ -129,6 +134,10 @@ class Subgraph:
         o.opcodeIndex = self.model.opcode(getattr(fb.BuiltinOperator, name), None, version)
         o.inputs, o.outputs, o.intermediates = list(inputs), list(outputs), intermediates
         o.builtinOptionsType, o.builtinOptions = options_of(name, options)
+        if name in OPTIONS_2:
+            o.builtinOptions2 = getattr(fb, OPTIONS_2[name] + "OptionsT")(
+                name="mote", compositeAttributes=np.frombuffer(bytes(flexbuffers.Dumps({})), np.uint8), **options)
+            o.builtinOptions2Type = getattr(fb.BuiltinOptions2, OPTIONS_2[name] + "Options")
         self.g.operators.append(o)
 
     def custom(self, name, inputs, outputs, _raw=None, **options):

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Makes the vectors of the operators that tflite-micro lacks under test/golden/.
+
+    python3 tools/vectors/beyond.py [OUT]
+
+The reference is TensorFlow Lite's own interpreter with its reference kernels and without delegates. Where it rounds a
+rescaled value once and tflite-micro twice, the numbers here are such that both agree.
+Needs: pip install ai-edge-litert tflite-micro numpy flatbuffers.
+"""
+import os
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+import case
+from case import draw
+from model import Model
+
+CASES = []
+NONE = (None, 0)
+
+
+def add(op, name):
+    def register(f):
+        CASES.append((op, name, f))
+        return f
+    return register
+
+
+def unary(op, name, type="float32", shape=(1, 3, 5, 4), inq=NONE, outq=NONE, low=None, high=None, **options):
+    @add(op, name)
+    def build(rng):
+        m = Model()
+        x = m.input(shape, type, *inq, draw=(low, high))
+        m.op(op, [x], [m.output(shape, type, *outq)], **options)
+        return m
+
+
+for op in ("RELU_N1_TO_1", "RELU_0_TO_1"):
+    unary(op, "float32")
+    unary(op, "int8", "int8", inq=(0.0156, 3), outq=(0.0156, 3))
+    unary(op, "int8_rescaled", "int8", inq=(0.03125, -5), outq=(0.015625, 10))
+unary("SIGN", "float32", shape=(53,))
+unary("SIGN", "float32_whole", shape=(53,), low=-1.5, high=1.5)
+
+
+def select(name, type, which, shape, q=NONE):
+    @add("SELECT", name)
+    def build(rng):
+        m = Model()
+        c = m.input(which, "bool")
+        a, b = m.input(shape, type, *q), m.input(shape, type, *q)
+        m.op("SELECT", [c, a, b], [m.output(shape, type, *q)])
+        return m
+
+
+for t in ("float32", "int8", "int32", "bool"):
+    select(t, t, (2, 3, 5), (2, 3, 5), case.quant(t))
+    select(t + "_scalar", t, (), (2, 3, 5), case.quant(t))
+    select(t + "_slices", t, (4,), (4, 3, 5), case.quant(t))
+
+
+def tile(name, type, shape, times, q=NONE):
+    @add("TILE", name)
+    def build(rng):
+        m = Model()
+        x = m.input(shape, type, *q)
+        t = m.const(np.array(times), "int32")
+        m.op("TILE", [x, t], [m.output(np.array(shape) * times, type, *q)])
+        return m
+
+
+for t in ("float32", "int8", "int32", "int64", "bool"):
+    tile(t, t, (2, 3), (2, 4), case.quant(t))
+    tile(t + "_4d", t, (2, 3, 1, 4), (1, 2, 3, 2), case.quant(t))
+tile("float32_line", "float32", (7,), (5,))
+tile("float32_once", "float32", (2, 5), (1, 1))
+
+
+def reduce(op, name, type, shape, axes, keep=False, low=None, high=None):
+    @add(op, name)
+    def build(rng):
+        m = Model()
+        x = m.input(shape, type, draw=(low, high))
+        a = m.const(np.array(axes), "int32")
+        axis = [i % len(shape) for i in axes]
+        out = [1 if i in axis else d for i, d in enumerate(shape) if keep or i not in axis]
+        m.op(op, [x, a], [m.output(out, type)], keepDims=keep)
+        return m
+
+
+for op, t in (("REDUCE_ANY", "bool"), ("REDUCE_PROD", "float32")):
+    reduce(op, t, t, (3, 4, 2), (2,))
+    reduce(op, t + "_all", t, (2, 3, 4), (0, 1, 2))
+    reduce(op, t + "_keep", t, (2, 3, 4, 2), (1, -1), True)
+    reduce(op, t + "_first", t, (2, 3, 4), (0,))
+
+
+def top(name, type, shape, k, q=NONE, low=None, high=None):
+    @add("TOPK_V2", name)
+    def build(rng):
+        m = Model()
+        x = m.input(shape, type, *q, draw=(low, high))
+        n = m.const(np.array(k), "int32")
+        out = (*shape[:-1], k)
+        m.op("TOPK_V2", [x, n], [m.output(out, type, *q), m.output(out, "int32")])
+        return m
+
+
+for t in ("float32", "int8", "uint8", "int16", "int32"):
+    top(t, t, (3, 11), 4, case.quant(t))
+    top(t + "_one", t, (17,), 1, case.quant(t))
+    top(t + "_sort", t, (2, 3, 9), 9, case.quant(t))
+top("int32_ties", "int32", (4, 20), 7, low=0, high=3)
+top("int8_ties", "int8", (4, 20), 7, case.quant("int8"), low=0, high=3)
+
+
+def scatter(name, type, shape, lead, depth, q=NONE, live=True):
+    @add("SCATTER_ND", name)
+    def build(rng):
+        m = Model()
+
+        def places(rng, shape_of):
+            return np.stack([rng.integers(0, shape[d], lead) for d in range(depth)], -1).astype(np.int32)
+        i = m.input((*lead, depth), "int32", draw=places) if live else m.const(places(rng, None), "int32")
+        x = m.input((*lead, *shape[depth:]), type, *q)
+        s = m.const(np.array(shape), "int32")
+        m.op("SCATTER_ND", [i, x, s], [m.output(shape, type, *q)])
+        return m
+
+
+for t in ("float32", "int8", "uint8", "int32", "int64", "bool"):
+    scatter(t, t, (6, 3, 2), (5,), 1)
+    scatter(t + "_points", t, (3, 4), (2, 3), 2)
+    scatter(t + "_constant", t, (4, 2, 3), (3,), 2, live=False)
+
+
+def composite(name, type, q):
+    @add("STABLEHLO_COMPOSITE", name)
+    def build(rng):
+        m = Model()
+        a, b = m.input((1, 3, 4, 2), type, *q[0]), m.input((1, 3, 4, 2), type, *q[0])
+        t, y = m.tensor((1, 3, 4, 2), type, *q[1]), m.output((1, 3, 4, 2), type, *q[2])
+        z = m.output((1, 3, 4, 2), type, *q[1])
+        s = m.subgraph("meaning")
+        u, v = s.input((1, 3, 4, 2), type, *q[0]), s.input((1, 3, 4, 2), type, *q[0])
+        w = s.output((1, 3, 4, 2), type, *q[1])
+        c = s.const(draw(rng, (2,), type), type, *q[0])
+        n = s.tensor((1, 3, 4, 2), type, *q[0])
+        s.op("MAXIMUM", [u, c], [n])
+        s.op("ADD", [n, v], [w])
+        m.op("STABLEHLO_COMPOSITE", [a, b], [t], decompositionSubgraphIndex=1)
+        m.op("MUL", [t, a], [y])
+        m.op("STABLEHLO_COMPOSITE", [b, a], [z], decompositionSubgraphIndex=1)
+        return m
+
+
+composite("float32", "float32", [NONE] * 3)
+
+
+def data_of(rng, m, i, d):
+    how = m.draws[i]
+    if callable(how):
+        return how(rng, d["shape"])
+    return draw(rng, d["shape"], np.dtype(d["dtype"]).name, *how)
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "../../test/golden")
+    for op, name, build in CASES:
+        rng = case.seed(op, name)
+        m = build(rng)
+        model = m.bytes()
+        i = Interpreter(model_content=bytes(model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        i.allocate_tensors()
+        raw = made = b""
+        for k, d in enumerate(i.get_input_details()):
+            a = np.asarray(data_of(rng, m, k, d), d["dtype"]).reshape(d["shape"])
+            i.set_tensor(d["index"], a)
+            raw += a.tobytes()
+        i.invoke()
+        for k, d in enumerate(i.get_output_details()):
+            y = i.get_tensor(d["index"])
+            assert list(y.shape) == list(m.g.tensors[m.g.outputs[k]].shape), (op, name, y.shape)
+            made += y.tobytes()
+        os.makedirs(os.path.join(out, op), exist_ok=True)
+        for end, b in (("tflite", bytes(model)), ("in", raw), ("out", made)):
+            with open(os.path.join(out, op, f"{name}.{end}"), "wb") as f:
+                f.write(b)
+
+
+if __name__ == "__main__":
+    main()
