@@ -25,7 +25,8 @@ enum {
   CODE_SHAPE = 77,
   CODE_REDUCE_PROD = 81,
   CODE_PACK = 83,
-  CODE_FLOOR_DIV = 90
+  CODE_FLOOR_DIV = 90,
+  CODE_FLOOR_MOD = 95
 };
 #define MOST_DEPTH 16
 #define MOST_FOLDS                                                                                 \
@@ -76,32 +77,64 @@ static bool fold_join(const struct fold *f) {
   return true;
 }
 
-/* begin, then end (STRIDED_SLICE) or size (SLICE), then stride, of a vector. */
-static bool fold_slice(const struct fold *f, bool strided) {
-  enum { BEGIN_MASK, END_MASK, ELLIPSIS_MASK, NEW_AXIS_MASK };
-  int64_t x[TFLITE_MOST_PARAMETERS], begin[TFLITE_MOST_PARAMETERS], end[TFLITE_MOST_PARAMETERS],
-      stride[TFLITE_MOST_PARAMETERS] = {1};
+/* Elements from, from + step ... of an axis of `size`, `n` of them. */
+struct cut {
+  int64_t from, step, n, size;
+};
+
+/* begin, then end (STRIDED_SLICE) or size (SLICE), then stride, of axis i. */
+static bool cut_of(const struct fold *f, bool strided, int i, int64_t begin, int64_t end,
+                   struct cut *c) {
+  enum { BEGIN_MASK, END_MASK };
   const struct flat_table *o = &f->maker->options;
-  int n, one;
-  if (!number_input(f, 0, x, &n) || !number_input(f, 1, begin, &one) || one != 1 ||
-      !number_input(f, 2, end, &one) || one != 1)
+  const int64_t step = c->step, n = c->size;
+  if (!is_small(step) || !is_small(begin) || !is_small(end) || step == 0) return false;
+  int64_t from = begin < 0 ? begin + n : begin, to = end < 0 ? end + n : end;
+  if (!strided) to = end < 0 ? n : from + end;
+  if (strided && (flat_i32_field(&f->r->f, o, BEGIN_MASK, 0) >> i & 1)) from = step > 0 ? 0 : n - 1;
+  if (strided && (flat_i32_field(&f->r->f, o, END_MASK, 0) >> i & 1)) to = step > 0 ? n : -1;
+  if (from < 0 || from > n || to < -1 || to > n) return false;
+  const int64_t way = step > 0 ? to - from : from - to, each = step > 0 ? step : -step;
+  c->from = from;
+  c->n = way <= 0 ? 0 : (way + each - 1) / each;
+  return c->n == 0 || (from < n && from + (c->n - 1) * step >= 0);
+}
+
+/* A piece of a vector or a matrix (pairs of paddings). */
+static bool fold_slice(const struct fold *f, bool strided) {
+  enum { ELLIPSIS_MASK = 2, NEW_AXIS_MASK, MOST_AXES = 2 };
+  int64_t x[TFLITE_MOST_PARAMETERS], begin[TFLITE_MOST_PARAMETERS], end[TFLITE_MOST_PARAMETERS],
+      stride[TFLITE_MOST_PARAMETERS];
+  const struct flat_table *o = &f->maker->options;
+  struct cut cut[MOST_AXES] = {{0, 1, 1, 1}, {0, 1, 1, 1}};
+  int32_t dims[GRAPH_MAX_RANK];
+  int n, axes, others, rank;
+  for (int i = 0; i < TFLITE_MOST_PARAMETERS; i++) stride[i] = 1;
+  if (!number_input(f, 0, x, &n) || !number_input(f, 1, begin, &axes) ||
+      !number_input(f, 2, end, &others) || others != axes || axes < 1 || axes > MOST_AXES ||
+      (strided && (!number_input(f, 3, stride, &others) || others != axes)))
     return false;
-  if (strided && (!number_input(f, 3, stride, &one) || one != 1)) return false;
   if (strided && (flat_i32_field(&f->r->f, o, ELLIPSIS_MASK, 0) ||
                   flat_i32_field(&f->r->f, o, NEW_AXIS_MASK, 0)))
     return false;
-  const int64_t step = stride[0];
-  if (!is_small(step) || !is_small(begin[0]) || !is_small(end[0])) return false;
-  int64_t from = begin[0] < 0 ? begin[0] + n : begin[0], to = end[0] < 0 ? end[0] + n : end[0];
-  if (!strided) to = end[0] < 0 ? n : from + end[0];
-  if (strided && (flat_i32_field(&f->r->f, o, BEGIN_MASK, 0) & 1)) from = step > 0 ? 0 : n - 1;
-  if (strided && (flat_i32_field(&f->r->f, o, END_MASK, 0) & 1)) to = step > 0 ? n : -1;
-  if (step == 0 || from < 0 || from > n || to < -1 || to > n) return false;
-  *f->count = 0;
-  for (int64_t i = from; step > 0 ? i < to : i > to; i += step) {
-    if (i >= n) return false;
-    f->values[(*f->count)++] = x[i];
+  cut[MOST_AXES - 1].size = n;
+  if (axes == 2) {
+    if (!tflite_shape(f->r, (int)(int32_t)flat_u32(&f->r->f, f->maker->in.at), &rank, dims) ||
+        rank != 2 || dims[0] < 1 || dims[1] < 1 || (int64_t)dims[0] * dims[1] != n)
+      return false;
+    cut[0].size = dims[0];
+    cut[1].size = dims[1];
   }
+  for (int i = 0; i < axes; i++) {
+    struct cut *c = &cut[MOST_AXES - axes + i];
+    c->step = stride[i];
+    if (!cut_of(f, strided, i, begin[i], end[i], c)) return false;
+  }
+  *f->count = 0;
+  for (int64_t i = 0; i < cut[0].n; i++)
+    for (int64_t k = 0; k < cut[1].n; k++)
+      f->values[(*f->count)++] =
+          x[(cut[0].from + i * cut[0].step) * cut[1].size + cut[1].from + k * cut[1].step];
   return *f->count > 0;
 }
 
@@ -125,7 +158,8 @@ static bool fold_binary(const struct fold *f) {
   for (int i = 0; i < *f->count; i++) {
     const int64_t x = a[n == 1 ? 0 : i], y = b[m == 1 ? 0 : i];
     if (!is_small(x) || !is_small(y)) return false;
-    const bool divides = f->maker->code == CODE_DIV || f->maker->code == CODE_FLOOR_DIV;
+    const bool divides = f->maker->code == CODE_DIV || f->maker->code == CODE_FLOOR_DIV ||
+                         f->maker->code == CODE_FLOOR_MOD;
     if (divides && y == 0) return false;
     switch (f->maker->code) {
     case CODE_ADD: f->values[i] = x + y; break;
@@ -133,6 +167,7 @@ static bool fold_binary(const struct fold *f) {
     case CODE_MUL: f->values[i] = x * y; break;
     case CODE_DIV: f->values[i] = x / y; break;
     case CODE_FLOOR_DIV: f->values[i] = x / y - (x % y != 0 && (x < 0) != (y < 0)); break;
+    case CODE_FLOOR_MOD: f->values[i] = x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0); break;
     case CODE_MAXIMUM: f->values[i] = x > y ? x : y; break;
     default: f->values[i] = x < y ? x : y; break;
     }
@@ -176,6 +211,7 @@ bool tflite_fold(struct reader *r, int index, int depth, int64_t values[TFLITE_M
   case CODE_MUL:
   case CODE_DIV:
   case CODE_FLOOR_DIV:
+  case CODE_FLOOR_MOD:
   case CODE_MAXIMUM:
   case CODE_MINIMUM: return fold_binary(&f);
   default: return false;

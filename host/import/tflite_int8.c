@@ -17,6 +17,23 @@ static void read_bias_type(struct reader *r, struct op *o, int field) {
                               flat_i8_field(&r->f, &o->options, field, 0) == BIAS_INT32;
 }
 
+/* Behind blocks of a batch whose sizes the file does not know (tflite_move.c), it does not know those of the convolution
+ * either. */
+static void shape_batches(struct reader *r, const struct op *o) {
+  const struct graph_attrs *a = &o->node.attrs;
+  const struct graph_tensor *x = tflite_in(r, o, 0), *w = tflite_in(r, o, 1);
+  struct graph_tensor *y = tflite_out(r, o, 0);
+  const int32_t padding = flat_i8_field(&r->f, &o->options, TFLITE_PADDING, 0);
+  const enum graph_padding p = padding == 0 ? GRAPH_PAD_SAME : GRAPH_PAD_VALID;
+  int before, after;
+  if (y->rank != 4 || y->dims[0] != 1 || x->dims[0] <= 1) return;
+  y->dims[0] = x->dims[0];
+  y->dims[1] =
+      graph_window_out(x->dims[1], w->dims[1], a->stride_h, a->dilation_h, p, &before, &after);
+  y->dims[2] =
+      graph_window_out(x->dims[2], w->dims[2], a->stride_w, a->dilation_w, p, &before, &after);
+}
+
 static bool read_conv(struct reader *r, struct op *o) {
   struct graph_attrs *a = &o->node.attrs;
   const bool depthwise = o->code == MOTE_OP_DEPTHWISE_CONV_2D;
@@ -28,6 +45,7 @@ static bool read_conv(struct reader *r, struct op *o) {
   a->dilation_h =
       flat_i32_field(&r->f, &o->options, depthwise ? DEPTHWISE_DILATION_H : CONV_DILATION_H, 1);
   if (!tflite_window(r, o, w->dims[1], w->dims[2])) return false;
+  shape_batches(r, o);
   /* Some converters leave the option at 0; the shapes decide. */
   if (depthwise) a->depth_multiplier = x->dims[3] > 0 ? w->dims[3] / x->dims[3] : 0;
   if (!depthwise) read_bias_type(r, o, CONV_BIAS_TYPE);

@@ -211,11 +211,26 @@ static bool read_circular_buffer(struct reader *r, struct op *o) {
 
 /* ---- detection ------------------------------------------------------------------------ */
 
+/* Old converters leave the outputs without a shape, or give all of them one: the options tell how many detections
+ * there are, and interpreters go by them. */
+static void shape_detections(struct reader *r, const struct op *o, int32_t detections) {
+  const int32_t dims[3] = {1, detections, 4};
+  for (int i = 0; i < o->node.n_out; i++) {
+    struct graph_tensor *y = tflite_out(r, o, i);
+    const int rank = i == 0 ? 3 : i < 3 ? 2 : 1;
+    const int64_t elements = (i < 3 ? (int64_t)detections : 1) * (i == 0 ? 4 : 1);
+    if (graph_elements(y) == elements) continue;
+    y->rank = rank;
+    memcpy(y->dims, dims, (size_t)rank * sizeof *dims);
+  }
+}
+
 static bool read_detection(struct reader *r, struct op *o) {
   struct graph_attrs *a = &o->node.attrs;
   int32_t *option = a->option;
-  return integer(r, o, "max_detections", 1, UINT16_MAX, &option[0]) &&
-         integer_or(r, o, "detections_per_class", 1, UINT16_MAX, 100, &option[1]) &&
+  if (!integer(r, o, "max_detections", 1, UINT16_MAX, &option[0])) return false;
+  shape_detections(r, o, option[0]);
+  return integer_or(r, o, "detections_per_class", 1, UINT16_MAX, 100, &option[1]) &&
          integer_or(r, o, "use_regular_nms", 0, 1, 0, &option[2]) &&
          integer(r, o, "num_classes", 1, UINT16_MAX, &option[3]) &&
          integer(r, o, "max_classes_per_detection", 1, INT32_MAX, &option[4]) &&
