@@ -48,8 +48,8 @@ struct batch {
   int64_t windows; /* inferences in all */
   int correct;
   int *confusion; /* [classes][classes], rows are truth; NULL of windows */
-  double
-      auc; /* of windows: the probability that an anomaly scores above a normal file; NAN: one kind is missing */
+  /* Of windows: the probability that an anomaly scores above a normal file; NAN: one kind is missing. */
+  double auc;
 };
 
 /* What a format is called on the command line; NULL beyond the last. */

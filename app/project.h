@@ -40,14 +40,13 @@ struct project_config {
   enum project_place place;
   struct features_config features;
   const char *network; /* "auto", or a layer a line */
-  const struct project_yaml
-      *yaml; /* as written: project_training lays it over the trainer's defaults */
+  /* As written: project_training lays it over the trainer's defaults. */
+  const struct project_yaml *yaml;
   struct train_augment augmentation;
-  const char *board; /* "" none */
-  const char *const
-      *background;            /* labels mixed under others while training; they are classes, too */
-  const char *const *unknown; /* labels that together are the class "unknown" */
-  const char *const *ignore;  /* labels left out */
+  const char *board;             /* "" none */
+  const char *const *background; /* labels mixed under others while training; classes, too */
+  const char *const *unknown;    /* labels that together are the class "unknown" */
+  const char *const *ignore;     /* labels left out */
   int n_background, n_unknown, n_ignore;
 };
 

@@ -186,7 +186,7 @@ static struct case_window case_window(uint32_t *r, int dilate) {
     (p)->dilation_w = (uint16_t)(w).dilation_w, (p)->pad_left = (uint16_t)(w).pad_left;            \
     (p)->rows_out = (uint16_t)(w).rows_out;                                                        \
     (p)->strip_w = (uint16_t)case_range(r, 1, 16);                                                 \
-    (p)->output.in_zp = (int8_t)case_range(r, -128, 127);                                                \
+    (p)->output.in_zp = (int8_t)case_range(r, -128, 127);                                          \
   } while (0)
 
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {

@@ -760,7 +760,8 @@ static void sensors_are_scaled_and_noisy(void **state) {
   (void)state;
   enum { N = 3000 };
   int16_t x[N], same[N];
-  const struct train_augment gain = {.gain_db = 6}, noise = {.noise_chance = 1, .noise_snr_db_min = 40};
+  const struct train_augment gain = {.gain_db = 6},
+                             noise = {.noise_chance = 1, .noise_snr_db_min = 40};
   int moved = 0;
   for (uint64_t seed = 1; seed < 30; seed++) {
     for (int i = 0; i < N; i++) same[i] = x[i] = (int16_t)(i % 3 == 0 ? 4000 : -8000);

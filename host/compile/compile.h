@@ -26,12 +26,12 @@ struct compile_options {
   int pointer_bytes;   /* of the target: 2, 4 or 8; 0: of this machine */
   bool fast;           /* the fastest plan, whatever RAM it needs */
   bool small; /* the least flash: weights are packed alike in every plan, so the default plan */
-  size_t ram_bytes; /* most arena bytes; 0: no limit. The fastest plan that fits, or an error that
-                        * says the least that is possible. */
-  bool
-      input_rows; /* the first input's rows are fed one at a time (mote_feed_row): the arena holds a
-                         * ring of them, not the whole. Its other inputs are whole */
-  bool curve;     /* tell what less RAM costs and more saves (struct compiled, curve) */
+  /* Most arena bytes; 0: no limit. The fastest plan that fits, or an error that says the least possible. */
+  size_t ram_bytes;
+  /* The first input's rows are fed one at a time (mote_feed_row): the arena holds a ring of them, not the
+   * whole. The other inputs are whole. */
+  bool input_rows;
+  bool curve; /* tell what less RAM costs and more saves (struct compiled, curve) */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */
   bool no_passes;      /* nothing is simplified: for tests and comparison */
@@ -110,10 +110,11 @@ struct compile_layer {
   int64_t source_macs; /* of the source model */
   size_t weight_bytes; /* of the source model: int8 weights and biases */
   int channels, kept;  /* of the last axis: in the source, in the plan; 0, 0: as they were */
-  int unread; /* removed channels whose values nobody knows: then the output exists in no plan, and
-                         * fused_into tells who does not read them */
-  const int16_t
-      *fill; /* [channels] COMPILE_KEPT, COMPILE_UNREAD, or the constant; NULL: all are kept */
+  /* Removed channels whose values nobody knows: then the output exists in no plan, and fused_into tells who does
+   * not read them. */
+  int unread;
+  /* [channels] COMPILE_KEPT, COMPILE_UNREAD, or the constant; NULL: all are kept. */
+  const int16_t *fill;
 };
 
 /* A plan that is possible: none with less of either is known. */
@@ -144,8 +145,7 @@ struct compiled {
   const struct compile_layer *layers; /* every operator of the source model, in its order */
   const struct compile_piece *pieces;
   int n_curve;
-  const struct compile_point
-      *curve; /* rising arena, falling instructions; where options.curve asked for it */
+  const struct compile_point *curve;    /* rising arena; where options.curve asked for it */
   const struct compile_part *constants; /* tensors that lie in the plan; offset: from its start */
 };
 

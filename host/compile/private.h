@@ -124,12 +124,12 @@ struct work {
   int part; /* the output that it makes, where each has a work of its own */
   const struct recipe *recipe;
   enum mote_kernel_number kernel;
-  int n_in,
-      in[MOTE_MAX_EDGES]; /* tensors of the graph: computed, constant (they lie in the plan), or states */
-  int input[MOTE_MAX_EDGES]; /* which inputs of the node they are */
-  int n_out,
-      out[MOTE_MAX_EDGES]; /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row */
-  bool keeps_state;        /* the kernel's state lives from call to call */
+  /* Tensors of the graph: computed, constant (they lie in the plan), or states; and which inputs of the node
+   * they are. */
+  int n_in, in[MOTE_MAX_EDGES], input[MOTE_MAX_EDGES];
+  /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row. */
+  int n_out, out[MOTE_MAX_EDGES];
+  bool keeps_state; /* the kernel's state lives from call to call */
   struct form row, flat, grouped;
   bool has_flat, has_grouped;
 };
@@ -142,8 +142,8 @@ struct program {
   struct work *work;
   int n_work, n_steps;
   int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
-  int *
-      born; /* [n_tensors] of a storage: work that makes it; -1: input or state; -2: unused or constant */
+  /* [n_tensors] of a storage: the work that makes it; -1: input or state; -2: unused or constant. */
+  int *born;
   int *last;      /* last work that reads it; n_work: output of the model; -2: never read */
   int *readers;   /* how many edges read it */
   bool *is_state; /* [n_tensors] of a storage: it keeps its value between inferences */
@@ -176,8 +176,8 @@ bool program_lower(const struct graph *g, struct arena *a, struct program *out, 
 struct part {
   const char *name;    /* a C identifier, unique within the block */
   enum mote_type type; /* of its elements */
-  size_t offset,
-      count; /* from the start of the parameters; elements, padding to 4 bytes included */
+  size_t offset;       /* from the start of the parameters */
+  size_t count;        /* elements, padding to 4 bytes included */
 };
 #define MAX_PARTS 8
 struct packed {
@@ -206,8 +206,8 @@ typedef bool pack_form(const struct program *p, const struct work *w, union kern
 struct recipe {
   enum mote_op op;
   enum mote_kernel_number kernel;
-  bool (*takes)(const struct graph *g,
-                const struct graph_node *n); /* types and attributes; NULL: all */
+  /* Types and attributes; NULL: all. */
+  bool (*takes)(const struct graph *g, const struct graph_node *n);
   build_form *build;
   pack_form *pack; /* NULL: no constants behind the parameters */
   uint64_t packed; /* bit i: input i is among those constants, and so no edge of the work */
@@ -283,13 +283,12 @@ struct overlap {
 struct segment {
   int first, end;                                     /* work first .. end-1 */
   enum shape_of_form { BY_ROW, FLAT, GROUPED } shape; /* of all steps; not by row: there is one */
-  size_t
-      most_state; /* each step's form is the fastest with at most this state, or else its slimmest */
+  size_t most_state; /* each step's form is the fastest with at most this, or else its slimmest */
   bool possible;
   size_t bytes; /* that live during it: a lower bound of the arena, scratch excluded */
   int64_t instructions;
-  size_t state_bytes,
-      shared_state_bytes; /* kept states in sum; the largest of those that need not live on */
+  size_t state_bytes;        /* kept states in sum */
+  size_t shared_state_bytes; /* the largest of those that need not live on */
   int n_rings;
   int *ring_storage, *ring_rows; /* inner storages */
   int *ring_class;               /* storages that share one ring */

@@ -175,8 +175,7 @@ struct emulate_result {
   int n_rows;
   int64_t stack_bytes; /* high-water mark below the entry of features or network, the larger */
   const char *machine; /* where it ran */
-  const char
-      *small_machine; /* where it ran again with equal outputs; NULL: it does not fit there */
+  const char *small_machine; /* where it ran again with equal outputs; NULL: it does not fit */
 };
 
 /* Runs a program. errors: no emulator (says which package), a fault on the chip (which, and where), wrong

@@ -119,9 +119,8 @@ int64_t graph_macs(const struct graph *g, int node) {
   case MOTE_OP_TRANSPOSE_CONV:
     return w->dims[3] > 0 ? graph_elements(x) * (graph_elements(w) / w->dims[3]) : 0;
   case MOTE_OP_BATCH_MATMUL:
-    return x->rank >= 2
-               ? elements_of(g, n->out[0]) * x->dims[x->rank - (n->attrs.adj_x ? 2 : 1)]
-               : 0;
+    return x->rank >= 2 ? elements_of(g, n->out[0]) * x->dims[x->rank - (n->attrs.adj_x ? 2 : 1)]
+                        : 0;
   case MOTE_OP_SVDF:
     return n->n_in > 2 && n->in[2] >= 0
                ? x->dims[0] * (graph_elements(w) + elements_of(g, n->in[2]))

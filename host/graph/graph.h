@@ -35,8 +35,8 @@
 #include "mote/base/base.h"
 
 #define GRAPH_MAX_RANK 6
-#define GRAPH_MAX_ELEMENTS                                                                         \
-  (1 << 28) /* of one tensor; 256 MiB of int8, far above any microcontroller */
+/* Of one tensor: 256 MiB of int8, far above any microcontroller. */
+#define GRAPH_MAX_ELEMENTS (1 << 28)
 
 struct graph_quant {
   int count;          /* 0: none; 1: per tensor; n: per channel */
@@ -51,12 +51,13 @@ struct graph_tensor {
   int rank;
   int32_t dims[GRAPH_MAX_RANK];
   struct graph_quant quant;
-  const void
-      *data; /* NULL: made at run time. little-endian. Of a state: its first value, NULL for zero */
+  /* Little-endian; NULL: made at run time. Of a state: its first value, NULL for zero. */
+  const void *data;
   bool is_state; /* keeps its value between inferences */
-  int variable;  /* of a state: its number among the variables of the model, which a body's state of the same number
-                  * is too; 0: it belongs to one operator */
-  int producer;  /* node, or -1 for inputs, constants and states; kept by graph_add_node */
+  /* Of a state: its number among the variables of the model, which a body's state of the same number is too;
+   * 0: it belongs to one operator. */
+  int variable;
+  int producer; /* node, or -1 for inputs, constants and states; kept by graph_add_node */
 };
 /* Known before the device runs. */
 static inline bool graph_is_constant(const struct graph_tensor *t) {
@@ -76,35 +77,33 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
 /* Attributes of all operators; each reads its own, the others stay zero. SAME padding is resolved into pad_*
  * before adding (graph_window_out). Strides and dilations are >= 1. INT, REAL, FLAG: one number; LIST: one for each
  * axis, in the tensor's own order of axes. */
-#define GRAPH_ATTRS(INT, REAL, FLAG, LIST)                                                         \
-  INT(stride_h)                                                                                    \
-  INT(stride_w)                                                                                    \
-  INT(dilation_h)                                                                                  \
-  INT(dilation_w)                                                                                  \
-  INT(kernel_h) INT(kernel_w) /* pools */                                                          \
-      INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                    \
-          INT(depth_multiplier) /* depthwise: out_c / c */                                         \
-      REAL(beta)                /* softmax */                                                      \
-      FLAG(keep_dims)           /* reductions, fully connected (keep_num_dims) */                  \
-      INT(axis)       /* 0 <= axis < rank: concatenation, gather, split, pack, argmax, ... */      \
-      INT(batch_dims) /* gather */                                                                 \
-      INT(n_axes) LIST(axes)    /* reductions, reverse: the axes, rising */                        \
-      LIST(begin) LIST(step)    /* slices: element i along an input axis is begin + i * step */    \
-      LIST(perm)                /* transpose: output axis i is input axis perm[i] */               \
-      LIST(before) LIST(after)  /* pads of any rank, batch/space: elements in front and behind */  \
-      INT(block_h) INT(block_w) /* depth/space, batch/space */                                     \
-      REAL(alpha)               /* leaky_relu */                                                   \
-      FLAG(symmetric)           /* mirror_pad: the edge itself is repeated */                      \
-      FLAG(exclusive) FLAG(reverse)                                   /* cumsum */                 \
-      FLAG(align_corners) FLAG(half_pixel_centers)                    /* resize */                 \
-      FLAG(adj_x) FLAG(adj_y)                                         /* batch_matmul */           \
-      INT(svdf_rank) FLAG(time_major) REAL(cell_clip) REAL(proj_clip) /* svdf, lstm */             \
-      FLAG(asymmetric_weights) /* convolutions: the weights' zero point counts (uint8 models) */       \
-      FLAG(narrow_sums)        /* int16 without a bias: sums are int32 */                              \
-      FLAG(half_up)            /* average pools: halves are rounded up (uint8 models) */               \
-      FLAG(asymmetric_inputs) /* hybrid operators: inputs are quantised with a zero point */       \
-      LIST(option) REAL(real_0) REAL(real_1) REAL(real_2)                                          \
-          REAL(real_3) /* operators with a rule of their own */
+/* clang-format off */
+#define GRAPH_ATTRS(INT, REAL, FLAG, LIST)                                                                       \
+  INT(stride_h) INT(stride_w) INT(dilation_h) INT(dilation_w)                                                    \
+  INT(kernel_h) INT(kernel_w)                /* pools */                                                         \
+  INT(pad_top) INT(pad_left) INT(pad_bottom) INT(pad_right)                                                      \
+  INT(depth_multiplier)                      /* depthwise: out_c / c */                                          \
+  REAL(beta)                                 /* softmax */                                                       \
+  FLAG(keep_dims)                            /* reductions, fully connected (keep_num_dims) */                   \
+  INT(axis)                                  /* 0 <= axis < rank: concatenation, gather, split, pack, argmax, ... */ \
+  INT(batch_dims)                            /* gather */                                                        \
+  INT(n_axes) LIST(axes)                     /* reductions, reverse: the axes, rising */                         \
+  LIST(begin) LIST(step)                     /* slices: element i along an input axis is begin + i * step */     \
+  LIST(perm)                                 /* transpose: output axis i is input axis perm[i] */                \
+  LIST(before) LIST(after)                   /* pads of any rank, batch/space: elements in front and behind */   \
+  INT(block_h) INT(block_w)                  /* depth/space, batch/space */                                      \
+  REAL(alpha)                                /* leaky_relu */                                                    \
+  FLAG(symmetric)                            /* mirror_pad: the edge itself is repeated */                       \
+  FLAG(exclusive) FLAG(reverse)              /* cumsum */                                                        \
+  FLAG(align_corners) FLAG(half_pixel_centers) /* resize */                                                      \
+  FLAG(adj_x) FLAG(adj_y)                    /* batch_matmul */                                                  \
+  INT(svdf_rank) FLAG(time_major) REAL(cell_clip) REAL(proj_clip) /* svdf, lstm */                               \
+  FLAG(asymmetric_weights)                   /* convolutions: the weights' zero point counts (uint8 models) */   \
+  FLAG(narrow_sums)                          /* int16 without a bias: sums are int32 */                          \
+  FLAG(half_up)                              /* average pools: halves are rounded up (uint8 models) */           \
+  FLAG(asymmetric_inputs)                    /* hybrid operators: inputs are quantised with a zero point */      \
+  LIST(option) REAL(real_0) REAL(real_1) REAL(real_2) REAL(real_3) /* operators with a rule of their own */
+/* clang-format on */
 
 struct graph_attrs {
   enum graph_activation activation;
@@ -241,8 +240,8 @@ void graph_svdf_scales(const struct graph *g, const struct graph_node *n, double
 struct graph_lstm_scales {
   double input[4], recurrent[4]; /* of products of weights, in steps of a gate */
   double forget_product, input_product, out_product; /* of two activations; of one and the cell */
-  int cell_power; /* the cell's scale is 2^cell_power, rounded */
-  int clip;       /* the bound in steps of the cell; -1: none */
+  int cell_power;                                    /* the cell's scale is 2^cell_power, rounded */
+  int clip;                                          /* the bound in steps of the cell; -1: none */
 };
 void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
                           struct graph_lstm_scales *s);

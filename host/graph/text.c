@@ -256,7 +256,8 @@ static bool parse_tensor_field(struct parse *p, struct graph_tensor *t, double *
   }
   if (take_word(p, "variable=")) {
     if (!parse_list(p, list, PARSE_MOST, &n)) return false;
-    if (n != 1 || !in_range(list[0], 1, UINT16_MAX)) return parse_error(p, "the number of a variable");
+    if (n != 1 || !in_range(list[0], 1, UINT16_MAX))
+      return parse_error(p, "the number of a variable");
     t->variable = (int)list[0];
     return true;
   }

@@ -23,14 +23,13 @@ enum ingest_type { INGEST_INT16, INGEST_FLOAT32 };
 struct ingest_options {
   enum ingest_type type; /* of the numbers: audio is int16, sensors are float32 */
   double rate_hz;        /* wanted; 0 keeps the file's own */
-  int channels; /* wanted; 0 keeps; 1 mixes audio down (mean); else the file must have as many */
-  const char *
-      time_column; /* CSV: name or number (from 1); NULL: found by its name, else by rising numbers */
-  const char *label_column; /* CSV: name or number of the column that holds labels; NULL: none */
-  const char
-      *columns; /* CSV: names or numbers of the channels, with commas; NULL: all numeric ones */
-  double
-      time_unit_s; /* CSV: seconds in one unit of the time column; 0: guessed from name and steps */
+  /* Wanted; 0 keeps; 1 mixes audio down (mean); else the file must have as many. */
+  int channels;
+  /* CSV alone: */
+  const char *time_column;  /* name or number (from 1); NULL: by its name, else by rising numbers */
+  const char *label_column; /* name or number of the column that holds labels; NULL: none */
+  const char *columns; /* names or numbers of the channels, with commas; NULL: all numeric ones */
+  double time_unit_s;  /* seconds in one unit of the time column; 0: guessed from name and steps */
 };
 
 struct ingest_recording {

@@ -79,9 +79,8 @@ bool train_network_check(struct train_network *net, struct err *e);
 
 struct train_cost {
   int64_t macs, parameters;
-  int64_t weight_bytes; /* int8 weights and int32 biases */
-  int64_t
-      activation_bytes; /* most bytes alive at once, a layer at a time; row streaming needs less */
+  int64_t weight_bytes;     /* int8 weights and int32 biases */
+  int64_t activation_bytes; /* most alive at once, a layer at a time; row streaming needs less */
 };
 struct train_cost train_network_cost(const struct train_network *net);
 /* A table for people: layer, output, parameters, MAC. */
@@ -153,8 +152,8 @@ struct train_epoch {
 /* What comes in and out while training runs; every member may be NULL or 0. */
 struct train_hooks {
   struct progress *progress;
-  const volatile bool
-      *cancel; /* read between steps; true: train_fit returns false, last checkpoint holds */
+  /* Read between steps; true: train_fit returns false, the last checkpoint holds. */
+  const volatile bool *cancel;
   /* Called after each epoch with all that is needed to go on. The caller writes it (file_write is atomic);
    * false stops the training with its error. */
   bool (*checkpoint)(void *context, const void *bytes, size_t size, const struct train_epoch *epoch,

@@ -36,8 +36,8 @@ size_t mote_type_bytes(int type) {
 }
 
 const char *mote_type_name(int type) {
-  static const char *const names[] = {"int8",    "uint8", "int16", "int32",
-                                      "float32", "bool",  "int64", "uint32", "uint64"};
+  static const char *const names[] = {"int8", "uint8", "int16",  "int32", "float32",
+                                      "bool", "int64", "uint32", "uint64"};
   return type >= 0 && type < MOTE_TYPE_COUNT ? names[type] : "?";
 }
 

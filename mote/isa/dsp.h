@@ -113,9 +113,10 @@ struct dsp_frame {
   void (*body)(void);        /* 40: makes the sums of one channel */
   uint32_t tail;             /* 44: sums without a pixel, or 5: outputs are made in C */
   uintptr_t entry;           /* 48: into the body */
-  uint32_t run; /* 52: bytes of weights in a run; bytes from a channel's values to the next's */
-  uint32_t
-      skip; /* 56: bytes from the last pixel of a quad to the next's first; from pixel to pixel */
+  /* 52: bytes of weights in a run; bytes from a channel's values to the next's */
+  uint32_t run;
+  /* 56: bytes from the last pixel of a quad to the next's first; from pixel to pixel */
+  uint32_t skip;
   const uint32_t *column_at;        /* 60 */
   const uint32_t *column_end;       /* 64 */
   const struct mote_output *output; /* 68: first member of the parameters */

@@ -50,8 +50,8 @@ enum { MOTE_LSTM_INPUT, MOTE_LSTM_FORGET, MOTE_LSTM_CELL, MOTE_LSTM_OUTPUT, MOTE
 struct mote_lstm {
   struct mote_lstm_gate gate[MOTE_LSTM_GATES];
   struct mote_scale_pair forget, input, out; /* products of two int16 */
-  struct mote_scale_pair
-      cell_tanh; /* the cell in units of 1 / 12288: (x * multiplier + half) >> shift */
+  /* The cell in units of 1 / 12288: (x * multiplier + half) >> shift. */
+  struct mote_scale_pair cell_tanh;
   uint16_t batch, steps, in_c, units;
   int16_t in_zp, hidden_zp;
   int16_t clip; /* -1: none */

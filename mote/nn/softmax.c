@@ -10,7 +10,8 @@
 #include "mote/nn/window.h"
 
 /* The exponential of value v against the row's largest, or -1 where it is too far below to count. */
-static __attribute__((noinline)) int32_t exp_of(const struct mote_softmax_s8 *p, int32_t v, int32_t largest) {
+static __attribute__((noinline)) int32_t exp_of(const struct mote_softmax_s8 *p, int32_t v,
+                                                int32_t largest) {
   const int32_t difference = v - largest; /* -255..0 */
   if (difference < p->diff_min) return -1;
   const int32_t scaled = (int32_t)((uint32_t)difference << p->left_shift);

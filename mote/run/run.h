@@ -36,7 +36,7 @@ struct mote_tensor {
   uint32_t row_bytes;
   uint16_t rows;      /* in all; >= 1 */
   uint16_t ring_rows; /* held: row y lies at offset + ((y + shift) mod ring_rows) * row_bytes */
-  uint16_t shift; /* tensors that share a ring follow each other in it; 0 where all rows are held */
+  uint16_t shift;     /* tensors that share a ring follow each other; 0 where all rows are held */
   uint16_t reserved;
 };
 
@@ -46,9 +46,9 @@ struct mote_edge {
   int16_t first; /* minus the padding above */
   uint16_t rows; /* pointers given to the kernel */
   uint16_t advance, dilation;
-  uint16_t
-      maker; /* the step that makes the tensor in this very segment stands so many steps ahead; 0: all rows
-                   * exist; MOTE_FED: they come from mote_feed_row */
+  /* The step that makes the tensor in this very segment stands so many steps ahead; 0: all rows exist;
+   * MOTE_FED: they come from mote_feed_row. */
+  uint16_t maker;
 };
 #define MOTE_FED UINT16_MAX
 
@@ -63,12 +63,11 @@ struct mote_step {
   uint16_t calls;    /* times that row() is called */
   uint16_t rows_out; /* output rows a call makes; 0: accumulates, end() makes the one row */
   uint16_t output;   /* tensor: the first output */
-  uint16_t
-      edges; /* its first in the table of edges: n_in inputs, then n_out - 1 further outputs, which are
-                       * tensors of one row, complete when the step is */
-  uint16_t
-      reader; /* the last step of this segment that reads what this one makes stands so many steps
-                       * behind; 0: none does */
+  /* Its first in the table of edges: n_in inputs, then n_out - 1 further outputs, which are tensors of one
+   * row, complete when the step is. */
+  uint16_t edges;
+  /* The last step of this segment that reads what this one makes stands so many steps behind; 0: none does. */
+  uint16_t reader;
   uint8_t n_in, n_out; /* >= 1; n_in + n_out - 1 <= MOTE_MAX_EDGES */
 };
 
@@ -78,11 +77,10 @@ struct mote_step {
 #define MOTE_JUMP_UNLESS 2u /* where the tensor that is tested, one byte, is zero */
 struct mote_segment {
   uint16_t steps; /* how many; 0 for a jump */
-  uint16_t jump;
-  uint32_t
-      counters; /* offset in the arena of uint16 calls made of each step; unused where there is one step
-                      * that is not fed. Of a jump: the segment that it goes to, n_segments for the end, and
-                      * above 16 bits the tensor that it tests */
+  uint16_t jump;  /* MOTE_GO_ON, MOTE_JUMP, MOTE_JUMP_UNLESS */
+  /* Offset in the arena of uint16 calls made of each step; unused where there is one step that is not fed. Of a
+   * jump: the segment that it goes to, n_segments for the end, and above 16 bits the tensor that it tests. */
+  uint32_t counters;
 };
 
 /* A variable of the model and what it begins with. */
@@ -111,13 +109,13 @@ struct mote_plan {
   uint32_t bytes;        /* of the whole plan */
   uint32_t crc32;        /* of the plan with this field as 0 */
   uint32_t arena_bytes;  /* on the machine it was planned for */
-  uint32_t scratch; /* end of tensors, states and counters in the arena; where max_rows is above
-                          * MOTE_STACK_ROWS, a multiple of 8 behind which max_rows row pointers lie */
+  /* End of tensors, states and counters in the arena; where max_rows is above MOTE_STACK_ROWS, a multiple of 8
+   * behind which max_rows row pointers lie. */
+  uint32_t scratch;
   uint32_t tensors, edges, steps, segments, variables, inputs, outputs; /* offsets of the tables */
   uint16_t n_tensors, n_edges, n_steps, n_segments, n_variables, n_inputs, n_outputs;
   uint16_t max_rows; /* most row pointers that one call needs */
-  uint16_t
-      fed_rows; /* rows of input 0 that come from mote_feed_row; 0: mote_input has room for all inputs */
+  uint16_t fed_rows; /* of input 0, from mote_feed_row; 0: mote_input has room for all inputs */
   uint16_t reserved;
 };
 

@@ -7,7 +7,8 @@
 
 enum { FAULT = 70 };
 
-extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_low[], stack_high[];
+extern uint32_t data_load[], data_low[], data_high[], bss_low[], bss_high[], stack_low[],
+    stack_high[];
 int main(void);
 void start_reset(void) __attribute__((noreturn));
 void start_fault(const uint32_t *frame) __attribute__((noreturn, used));
