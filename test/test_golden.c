@@ -45,22 +45,27 @@ static void test_operator(void **state) {
 }
 
 /* ---- the spine ------------------------------------------------------------------- */
-/* A row has an importer and a rule, or nothing links. It has vectors, and a line in the list for users. */
-static void test_every_row_has_vectors_and_a_line(void **state) {
+/* A row has an importer and a rule, or nothing links. It has vectors, budget lines (which test/test_witness.c holds
+ * its instructions against), and a line in the list for users. */
+static void test_every_row_has_vectors_budget_and_a_line(void **state) {
   (void)state;
   struct arena *a = arena_new((size_t)1 << 24);
   struct err e = {0};
-  uint8_t *list;
+  uint8_t *list, *budget;
   size_t n;
   int bad = 0;
   assert_true(file_read(a, "docs/operators.md", GOLDEN_MOST, &list, &n, &e));
+  assert_true(file_read(a, "test/operators.tsv", GOLDEN_MOST, &budget, &n, &e));
   for (size_t k = 0; k < sizeof ROWS / sizeof *ROWS; k++) {
     const char *name = ROWS[k].reader->custom ? ROWS[k].reader->custom : ROWS[k].name;
     const bool vectors = file_is_dir(arena_printf(a, GOLDEN "/%s", name));
     const bool line = strstr((const char *)list, arena_printf(a, "\n| `%s` |", name)) != NULL;
+    const bool cost = strstr((const char *)budget, arena_printf(a, "\n%s/", name)) != NULL;
     if (!vectors) print_error("%s has no vectors in " GOLDEN "\n", name);
     if (!line) print_error("%s has no line in docs/operators.md: run tools/operators\n", name);
-    bad += !vectors + !line;
+    if (!cost)
+      print_error("%s has no line in test/operators.tsv: MOTE_WRITE_BUDGET=1 test_witness\n", name);
+    bad += !vectors + !line + !cost;
   }
   arena_free(a);
   assert_int_equal(bad, 0);
@@ -84,7 +89,7 @@ int main(int argc, char **argv) {
   }
   struct CMUnitTest *tests = ARENA_ARRAY(a, struct CMUnitTest, count + 1);
   if (argc < 2)
-    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_row_has_vectors_and_a_line);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_every_row_has_vectors_budget_and_a_line);
   for (int i = 0; i < count; i++) {
     if (!wanted(names[i], argc, argv)) continue;
     tests[n++] = (struct CMUnitTest){

@@ -53,18 +53,18 @@ extern uint32_t stack_low[];
 #define PAINT 0xC0DEFACEu
 
 /* The arena lies between guards of so many bytes. */
-extern uint8_t arena_low[], arena_high[];
+extern uint8_t guard_low[], guard_high[];
 enum { GUARD_BYTES = 16, GUARD = 0xA5 };
 
 static void paint_guards(void) {
   for (int i = 0; i < GUARD_BYTES; i++)
-    *(volatile uint8_t *)(arena_low - 1 - i) = *(volatile uint8_t *)(arena_high + i) = GUARD;
+    *(volatile uint8_t *)(guard_low + i) = *(volatile uint8_t *)(guard_high + i) = GUARD;
 }
 
 static int guards_stand(void) {
   int stand = 1;
   for (int i = 0; i < GUARD_BYTES; i++)
-    stand = stand && arena_low[-1 - i] == GUARD && arena_high[i] == GUARD;
+    stand = stand && guard_low[i] == GUARD && guard_high[i] == GUARD;
   return stand;
 }
 

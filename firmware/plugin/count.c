@@ -7,9 +7,10 @@
  * Also counts, for each instruction that ends a translated block, how often control went elsewhere than to
  * the next address: taken branches.
  *
- * Arguments: low=, high= (addresses of the counted range), marks= (address of the marks), buckets=, out= (file).
- * The file: uint32 low, high, buckets, 0; then for each bucket uint64 executed[(high - low) / 2], then
- * uint64 taken[(high - low) / 2]. Little-endian, as the machine that runs this.
+ * Arguments: low=, high= (addresses of the counted range), marks= (address of the marks), buckets=, out= (file),
+ * grain= (bytes of code that share a counter; 2 unless given, and as many as the range has for sums alone).
+ * The file: uint32 low, high, buckets, grain; then for each bucket uint64 executed[slots], then uint64
+ * taken[slots], with (high - low) / grain slots, rounded up. Little-endian, as the machine that runs this.
  *
  * Debian's QEMU 7.2 ships no header for plugins, so the part of API version 1 that is used is declared here.
  * Memory callbacks ask for reads and writes, and test for a store: in 7.2 a callback for reads alone is called
@@ -47,7 +48,7 @@ bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 
 /* What a mark needs to know of a counter: the value at the last mark. */
 struct slots {
-  uint64_t *now, *seen; /* [slots], one for each halfword of the range */
+  uint64_t *now, *seen; /* [slots], one for each grain of the range */
   uint64_t *sums;       /* [buckets][slots] */
 };
 /* A block that was translated: where it starts, and its last instruction. */
@@ -57,7 +58,7 @@ struct block {
   struct block *older;
 };
 
-static uint64_t low, high, marks, buckets;
+static uint64_t low, high, marks, buckets, grain = 2;
 static size_t slots;
 static struct slots executed, taken;
 static const struct block *before;
@@ -99,7 +100,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     const uint64_t at = qemu_plugin_insn_vaddr(insn);
     if (i == 0) block->start = at;
     if (at >= low && at < high) {
-      const size_t slot = (size_t)(at - low) / 2;
+      const size_t slot = (size_t)((at - low) / grain);
       qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &executed.now[slot], 1);
       if (i == n - 1) block->last = slot;
     } else {
@@ -112,7 +113,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
 }
 
 static void write_counts(qemu_plugin_id_t id, void *userdata) {
-  const uint32_t head[4] = {(uint32_t)low, (uint32_t)high, (uint32_t)buckets, 0};
+  const uint32_t head[4] = {(uint32_t)low, (uint32_t)high, (uint32_t)buckets, (uint32_t)grain};
   FILE *f = fopen(out_path, "wb");
   (void)id, (void)userdata;
   if (!f) return; /* the reader finds no file, and says so */
@@ -155,14 +156,17 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
       marks = strtoull(value, NULL, 0);
     else if (!strncmp(argv[i], "buckets=", 8))
       buckets = strtoull(value, NULL, 0);
+    else if (!strncmp(argv[i], "grain=", 6))
+      grain = strtoull(value, NULL, 0);
     else if (!strncmp(argv[i], "out=", 4))
       snprintf(out_path, sizeof out_path, "%s", value);
     else
       return -1;
   }
-  if (high <= low || high - low > (64u << 20) || !buckets || buckets > 65536 || !out_path[0])
+  if (high <= low || high - low > (64u << 20) || !buckets || buckets > 65536 || grain < 2 ||
+      grain > UINT32_MAX || !out_path[0])
     return -1;
-  slots = (size_t)(high - low) / 2;
+  slots = (size_t)((high - low - 1) / grain + 1);
   if (!make(&executed) || !make(&taken)) return -1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
   qemu_plugin_register_atexit_cb(id, write_counts, NULL);
