@@ -6,8 +6,9 @@
  * between execution a layer at a time and row streaming, by replaying the executor's own rule
  * (docs/spec/row-machine.md, docs/design/planner.md). Offsets are searched exactly where the count allows it.
  *
- * invariant: mote_check accepts every plan that leaves this room, and running it gives the bits of
- * graph_evaluate on the source graph. Everything returned lives in the caller's arena. */
+ * invariant: mote_check accepts every plan that leaves this room, and running it gives the bits of the source
+ * graph's kernels run a layer at a time, whatever the options; of the int8 core those of graph_evaluate.
+ * Everything returned lives in the caller's arena. */
 #ifndef HOST_COMPILE_H
 #define HOST_COMPILE_H
 

@@ -7,6 +7,7 @@
  * order plans, no more; `mote bench` measures. */
 #include "host/compile/private.h"
 
+#include <float.h>
 #include <string.h>
 
 static const struct lower_family *const families[] = {
@@ -29,9 +30,15 @@ struct rows_of one_row(const struct graph_tensor *t) {
   return (struct rows_of){1, graph_bytes(t)};
 }
 
-const struct reach EACH_ROW = {0, 1, 1, 1};
+const struct reach EACH_ROW = {0, 1, 1, 1}, FIRST_ROW = {0, 1, 0, 1};
 
 bool fits16(int64_t v) { return v >= 0 && v <= UINT16_MAX; }
+
+bool sizes_fit(const struct graph_tensor *t, struct err *e) {
+  for (int i = 0; i < t->rank; i++)
+    if (!fits16(t->dims[i])) return lower_too_large(e, "a size", t->dims[i], UINT16_MAX);
+  return true;
+}
 
 bool lower_too_large(struct err *e, const char *what, int64_t value, int64_t most) {
   return err_set(e, "%s is %lld; the kernel takes at most %lld", what, (long long)value,
@@ -57,6 +64,21 @@ void set_window(const struct graph_node *n, int kernel_h, struct form *f) {
   const struct graph_attrs *a = &n->attrs;
   f->reach[0] =
       (struct reach){-a->pad_top, kernel_h, a->stride_h, a->dilation_h > 0 ? a->dilation_h : 1};
+}
+
+static int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/* Input row v adds to output rows v * stride_h + k - pad_top, 0 <= k < kernel_h. */
+struct reach transposed_reach(const struct graph_node *n, int kernel_h) {
+  const int stride = n->attrs.stride_h, pad = n->attrs.pad_top;
+  const int first = -floor_divide(kernel_h - 1 - pad, stride),
+            last = floor_divide(stride - 1 + pad, stride);
+  return (struct reach){first, last - first + 1, 1, 1};
+}
+
+void float_range(enum graph_activation act, float *low, float *high) {
+  *low = act == GRAPH_ACT_RELU_N1_TO_1 ? -1 : act == GRAPH_ACT_NONE ? -FLT_MAX : 0;
+  *high = act == GRAPH_ACT_RELU_N1_TO_1 ? 1 : act == GRAPH_ACT_RELU6 ? 6 : FLT_MAX;
 }
 
 void whole_form(const struct graph *g, const struct work *w, struct form *f) {

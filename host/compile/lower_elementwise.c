@@ -6,28 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-static const struct graph_node *node_of(const struct graph *g, const struct work *w) {
-  return &g->nodes[w->node];
-}
-static const struct graph_tensor *in_of(const struct graph *g, const struct work *w, int i) {
-  return &g->tensors[node_of(g, w)->in[i]];
-}
-static const struct graph_tensor *out_of(const struct graph *g, const struct work *w) {
-  return &g->tensors[w->out[0]];
-}
-static int size_of(const struct graph_tensor *t) { return (int)mote_type_bytes((int)t->type); }
 static double scale_of(const struct graph_tensor *t) { return (double)t->quant.scale[0]; }
 
 static void range_of_type(enum mote_type type, int32_t *low, int32_t *high) {
   *low = type == MOTE_INT8 ? INT8_MIN : type == MOTE_INT16 ? INT16_MIN : INT32_MIN;
   *high = type == MOTE_INT8 ? INT8_MAX : type == MOTE_INT16 ? INT16_MAX : INT32_MAX;
   if (type == MOTE_UINT8) *low = 0, *high = UINT8_MAX;
-}
-
-/* Source: the ranges of a float activation; none is that of finite numbers. */
-static void float_range(enum graph_activation act, float *low, float *high) {
-  *low = act == GRAPH_ACT_RELU_N1_TO_1 ? -1 : act == GRAPH_ACT_NONE ? -FLT_MAX : 0;
-  *high = act == GRAPH_ACT_RELU_N1_TO_1 ? 1 : act == GRAPH_ACT_RELU6 ? 6 : FLT_MAX;
 }
 
 static void multiplier_of(double real, int32_t *multiplier, int8_t *shift) {

@@ -4,24 +4,12 @@
  * One image streams row by row; several are one call over whole tensors. */
 #include "host/compile/private.h"
 
-static const struct graph_tensor *input(const struct graph *g, const struct graph_node *n, int i) {
-  return &g->tensors[n->in[i]];
-}
-static const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
-  return &g->tensors[n->out[0]];
-}
-
 /* ---- what the windowed operators share ------------------------------------------ */
-static uint8_t element_bytes(const struct graph_tensor *t) {
-  return (uint8_t)mote_type_bytes((int)t->type);
-}
-
 /* The edges behind the first: whole tensors, read in every call. */
 static void set_operands(const struct graph *g, const struct work *w, struct form *f) {
-  static const struct reach whole = {0, 1, 0, 1};
   for (int k = 1; k < w->n_in; k++) {
     f->in[k] = one_row(&g->tensors[w->in[k]]);
-    f->reach[k] = whole;
+    f->reach[k] = FIRST_ROW;
   }
 }
 
@@ -33,7 +21,7 @@ static void set_scaling(const struct graph *g, const struct graph_node *n, struc
   s->zp = takes_zps ? y->quant.zp[0] : 0;
   s->sum_bytes = graph_sums_are_wide(g, n) ? 8 : 4;
   s->per_channel = input(g, n, 1)->quant.count > 1;
-  s->bias_bytes = n->n_in > 2 && n->in[2] >= 0 ? element_bytes(input(g, n, 2)) : 0;
+  s->bias_bytes = (uint8_t)(has_input(n, 2) ? size_of(input(g, n, 2)) : 0);
 }
 
 static int16_t input_zp(const struct graph *g, const struct graph_node *n) {
@@ -45,12 +33,6 @@ static int16_t input_zp(const struct graph *g, const struct graph_node *n) {
 static int16_t weights_zp(const struct graph *g, const struct graph_node *n) {
   const struct graph_quant *q = &input(g, n, 1)->quant;
   return (int16_t)(q->count == 1 ? q->zp[0] : 0);
-}
-
-static bool sizes_fit(const struct graph_tensor *t, struct err *e) {
-  for (int i = 0; i < t->rank; i++)
-    if (!fits16(t->dims[i])) return lower_too_large(e, "a size", t->dims[i], UINT16_MAX);
-  return true;
 }
 
 /* The window over x that makes y, and the rows of both: one image streams, more are whole. */
@@ -171,10 +153,7 @@ static bool build_dense(const struct graph *g, const struct work *work, bool fla
   return true;
 }
 
-static int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-/* Streams where the output has stride_h rows for each call: rows i stride_h + r, 0 <= r < stride_h, come from
- * input rows i + first .. i + last. */
+/* Streams where the output has stride_h rows for each call. */
 static bool build_transpose_conv(const struct graph *g, const struct work *work, bool flat,
                                  struct form *f, struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -185,18 +164,17 @@ static bool build_transpose_conv(const struct graph *g, const struct work *work,
   if (flat) return false;
   if (!set_geometry(g, n, w->dims[1], w->dims[2], v, f, e)) return false;
   const bool streams = x->dims[0] == 1 && y->dims[1] % stride == 0;
-  const int first = -floor_divide(w->dims[1] - 1 - pad, stride),
-            last = floor_divide(stride - 1 + pad, stride);
+  const struct reach reach = transposed_reach(n, w->dims[1]);
   v->images = (uint16_t)(streams ? 0 : x->dims[0]);
-  v->in_rows = (uint16_t)(streams ? last - first + 1 : 1);
+  v->in_rows = (uint16_t)(streams ? reach.rows : 1);
   v->rows_out = (uint16_t)(streams ? stride : 1);
-  p->lead = streams ? pad - first * stride : pad;
+  p->lead = streams ? pad - reach.first * stride : pad;
   p->in_zp = input_zp(g, n);
   f->in[0] = streams ? rows_of_tensor(x) : one_row(x);
   f->out = streams ? rows_of_tensor(y) : one_row(y);
   f->rows_out = v->rows_out;
   f->calls = f->out.rows / f->rows_out;
-  f->reach[0] = streams ? (struct reach){first, v->in_rows, 1, 1} : EACH_ROW;
+  f->reach[0] = streams ? reach : EACH_ROW;
   set_operands(g, work, f);
   set_scaling(g, n, &p->scaling);
   const int64_t products = graph_elements(x) * w->dims[0] * w->dims[1] * w->dims[2];

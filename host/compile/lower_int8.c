@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-static int32_t dim(const struct graph_tensor *t, int axis_from_end) {
-  return axis_from_end < t->rank ? t->dims[t->rank - 1 - axis_from_end] : 1;
-}
-
-static const struct graph_tensor *input(const struct graph *g, const struct graph_node *n, int i) {
-  return &g->tensors[n->in[i]];
-}
-static const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
-  return &g->tensors[n->out[0]];
-}
-
 static void set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
   int32_t low, high;
   graph_activation_range(output(g, n), n->attrs.activation, &low, &high);
@@ -32,7 +21,6 @@ bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat,
                          a->stride_w == 1 &&
                          a->pad_top + a->pad_bottom + a->pad_left + a->pad_right == 0;
   int64_t in_w = x->dims[2], out_w = y->dims[2];
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
   if (flat) {
     in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
     if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
@@ -135,7 +123,6 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
   const struct graph_attrs *a = &n->attrs;
   struct mote_depthwise_conv2d_s8 *p = &f->params.depthwise_conv2d_s8;
   if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
   if (!fits16(x->dims[2]) || !fits16(y->dims[3]))
     return lower_too_large(e, "width or channels",
                            x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3], UINT16_MAX);
@@ -241,7 +228,6 @@ static bool build_pool(const struct graph *g, const struct work *work, bool flat
   struct mote_pool_s8 *p = average ? &f->params.average_pool_s8 : &f->params.max_pool_s8;
   int32_t low, high;
   if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
   if (!fits16(x->dims[2]) || !fits16(x->dims[3]))
     return lower_too_large(e, "width or channels",
                            x->dims[2] > x->dims[3] ? x->dims[2] : x->dims[3], UINT16_MAX);
@@ -284,9 +270,10 @@ static bool build_mean(const struct graph *g, const struct work *work, bool flat
   struct mote_mean_s8 *p = &f->params.mean_s8;
   int32_t low, high;
   if (flat) return false;
-  if (x->dims[0] != 1) return err_set(e, "a batch of %d; only 1 is supported", x->dims[0]);
-  if (!fits16(x->dims[2]) || !fits16(x->dims[3]) || !fits16(x->dims[1]))
-    return err_set(e, "a size above %d", UINT16_MAX);
+  if (x->dims[0] != 1)
+    return err_set(e, "%d images; name the axes, and a mean of more than one is possible",
+                   x->dims[0]);
+  if (!sizes_fit(x, e)) return false;
   graph_activation_range(y, n->attrs.activation, &low, &high);
   p->divide = n->op == MOTE_OP_AVERAGE_POOL_2D;
   if (!p->divide) {
@@ -319,7 +306,7 @@ static bool build_softmax(const struct graph *g, const struct work *work, bool f
   struct mote_softmax_s8 *p = &f->params.softmax_s8;
   struct graph_softmax_scaling s;
   const struct rows_of rows = flat ? one_row(x) : rows_of_tensor(x);
-  const int32_t c = dim(x, 0);
+  const int32_t c = graph_last_dim(x);
   if (flat && rows_of_tensor(x).rows == 1) return false;
   if (c > 4095) return lower_too_large(e, "the number of classes", c, 4095);
   if (!fits16((int64_t)rows.row_bytes / c))
@@ -346,8 +333,8 @@ static bool build_pad(const struct graph *g, const struct work *work, bool flat,
   const struct graph_tensor *x = input(g, n, 0), *y = output(g, n);
   struct mote_pad_s8 *p = &f->params.pad_s8;
   if (flat) return false;
-  if (x->rank != 4 || x->dims[0] != 1)
-    return err_set(e, "PAD of a batch; only [1,h,w,c] is supported");
+  if (x->dims[0] != 1)
+    return err_set(e, "%d images; pad each axis, and more than one is possible", x->dims[0]);
   p->before_bytes = (uint32_t)(n->attrs.pad_left * x->dims[3]);
   p->row_bytes = (uint32_t)(x->dims[2] * x->dims[3]);
   p->after_bytes = (uint32_t)(n->attrs.pad_right * x->dims[3]);

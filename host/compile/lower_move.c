@@ -8,16 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct graph_node *node_of(const struct graph *g, const struct work *w) {
-  return &g->nodes[w->node];
-}
-static const struct graph_tensor *in_of(const struct graph *g, const struct work *w, int i) {
-  return &g->tensors[node_of(g, w)->in[i]];
-}
-static const struct graph_tensor *out_of(const struct graph *g, const struct work *w) {
-  return &g->tensors[w->out[0]];
-}
-static int size_of(const struct graph_tensor *t) { return (int)mote_type_bytes((int)t->type); }
 static bool has_rows(const struct graph_tensor *t) { return rows_of_tensor(t).rows > 1; }
 
 /* Bytes from one element to the next along each axis. */

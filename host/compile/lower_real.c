@@ -12,39 +12,10 @@
  * the like. source: counted in the generated code. */
 enum { DOT_COST = 4, TAP_COST = 6, OUTPUT_COST = 30, FUNCTION_COST = 60 };
 
-static const struct graph_tensor *input(const struct graph *g, const struct graph_node *n, int i) {
-  return &g->tensors[n->in[i]];
-}
-static const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
-  return &g->tensors[n->out[0]];
-}
-static bool has(const struct graph_node *n, int i) { return i < n->n_in && n->in[i] >= 0; }
-
-/* Every call reads the one row: weights and states of a step of several calls. */
-static const struct reach FIRST_ROW = {0, 1, 0, 1};
-
 static bool takes_real(const struct graph *g, const struct graph_node *n) {
   for (int i = 0; i < n->n_in; i++)
-    if (has(n, i) && input(g, n, i)->type != MOTE_FLOAT32) return false;
+    if (has_input(n, i) && input(g, n, i)->type != MOTE_FLOAT32) return false;
   return output(g, n)->type == MOTE_FLOAT32;
-}
-
-/* source: without an activation the reference still clamps to the finite numbers. */
-static void set_range(const struct graph_node *n, float *low, float *high) {
-  *low = -FLT_MAX;
-  *high = FLT_MAX;
-  switch (n->attrs.activation) {
-  case GRAPH_ACT_RELU: *low = 0; break;
-  case GRAPH_ACT_RELU_N1_TO_1:
-    *low = -1;
-    *high = 1;
-    break;
-  case GRAPH_ACT_RELU6:
-    *low = 0;
-    *high = 6;
-    break;
-  default: break;
-  }
 }
 
 /* ---- windows ------------------------------------------------------------------- */
@@ -108,9 +79,9 @@ static bool build_conv(const struct graph *g, const struct work *work, bool flat
   const struct graph_tensor *w = input(g, n, 1);
   struct mote_conv2d_f32 *p = &f->params.conv2d_f32;
   if (!build_window(g, work, w->dims[1], w->dims[2], flat, &p->window, f, e)) return false;
-  set_range(n, &p->low, &p->high);
+  float_range(n->attrs.activation, &p->low, &p->high);
   p->group_c = (uint16_t)w->dims[3];
-  p->bias = has(n, 2);
+  p->bias = has_input(n, 2);
   const int64_t outputs = graph_elements(output(g, n));
   f->instructions = outputs * (graph_elements(w) / w->dims[0] * DOT_COST + OUTPUT_COST);
   return true;
@@ -122,18 +93,15 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
   const struct graph_tensor *w = input(g, n, 1);
   struct mote_depthwise_conv2d_f32 *p = &f->params.depthwise_conv2d_f32;
   if (!build_window(g, work, w->dims[1], w->dims[2], flat, &p->window, f, e)) return false;
-  set_range(n, &p->low, &p->high);
+  float_range(n->attrs.activation, &p->low, &p->high);
   p->multiplier = (uint16_t)(p->window.out_c / p->window.in_c);
-  p->bias = has(n, 2);
+  p->bias = has_input(n, 2);
   const int64_t outputs = graph_elements(output(g, n));
   f->instructions = outputs * ((int64_t)w->dims[1] * w->dims[2] * DOT_COST + OUTPUT_COST);
   return true;
 }
 
-static int floor_divide(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-/* One image whose output has stride_h rows for each call streams: rows i stride_h + r, 0 <= r < stride_h, come from
- * input rows i + first .. i + last. */
+/* One image whose output has stride_h rows for each call streams. */
 static bool build_transpose_conv(const struct graph *g, const struct work *work, bool flat,
                                  struct form *f, struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -144,22 +112,21 @@ static bool build_transpose_conv(const struct graph *g, const struct work *work,
   if (flat && !streams) return false;
   if (!fill_window(g, n, w->dims[1], w->dims[2], &p->window, e)) return false;
   make_whole(g, work, &p->window, f);
-  set_range(n, &p->low, &p->high);
+  float_range(n->attrs.activation, &p->low, &p->high);
   p->lead = pad;
-  p->bias = has(n, 2);
+  p->bias = has_input(n, 2);
   if (streams && !flat) {
-    const int first = -floor_divide(w->dims[1] - 1 - pad, stride),
-              last = floor_divide(stride - 1 + pad, stride);
+    const struct reach reach = transposed_reach(n, w->dims[1]);
     p->window.whole = 0;
-    p->window.in_h = (uint16_t)(last - first + 1);
+    p->window.in_h = (uint16_t)reach.rows;
     p->window.rows_out = (uint16_t)stride;
-    p->lead = pad - first * stride;
+    p->lead = pad - reach.first * stride;
     for (int k = 1; k < work->n_in; k++) f->reach[k] = FIRST_ROW;
     f->in[0] = rows_of_tensor(x);
     f->out = rows_of_tensor(y);
     f->rows_out = stride;
     f->calls = f->out.rows / stride;
-    f->reach[0] = (struct reach){first, last - first + 1, 1, 1};
+    f->reach[0] = reach;
   }
   f->instructions = graph_elements(x) * w->dims[0] * w->dims[1] * w->dims[2] * DOT_COST +
                     graph_elements(y) * OUTPUT_COST;
@@ -174,7 +141,7 @@ static bool build_pool(const struct graph *g, const struct work *work, bool flat
   struct mote_pool_f32 *p = &f->params.average_pool_f32;
   if (!build_window(g, work, h, w, flat, &p->window, f, e)) return false;
   p->window.dilation_w = p->window.dilation_h = 1;
-  set_range(n, &p->low, &p->high);
+  float_range(n->attrs.activation, &p->low, &p->high);
   f->instructions = graph_elements(output(g, n)) * ((int64_t)h * w * TAP_COST + OUTPUT_COST);
   return true;
 }
@@ -210,7 +177,7 @@ static bool build_mean(const struct graph *g, const struct work *work, bool flat
   p->w = x->rank == 4 ? (uint32_t)x->dims[2] : 1;
   p->c = (uint32_t)x->dims[x->rank - 1];
   p->count = (uint32_t)x->dims[1] * p->w;
-  set_range(n, &p->low, &p->high);
+  float_range(n->attrs.activation, &p->low, &p->high);
   f->state_bytes = mote_mean_f32_state_bytes(p);
   f->instructions = graph_elements(x) * TAP_COST + p->c * OUTPUT_COST;
   return true;
@@ -235,8 +202,8 @@ static bool build_dense(const struct graph *g, const struct work *work, bool fla
   p->in_c = (uint32_t)w->dims[1];
   p->out_c = (uint32_t)w->dims[0];
   p->vectors = (uint32_t)(graph_elements(x) / w->dims[1]);
-  p->bias = has(n, 2);
-  set_range(n, &p->low, &p->high);
+  p->bias = has_input(n, 2);
+  float_range(n->attrs.activation, &p->low, &p->high);
   if (rows && !flat) {
     for (int k = 1; k < work->n_in; k++) f->reach[k] = FIRST_ROW;
     f->in[0] = rows_of_tensor(x);
@@ -310,7 +277,7 @@ static bool build_svdf(const struct graph *g, const struct work *work, bool flat
                               .filters = (uint32_t)feature->dims[0],
                               .memory = (uint32_t)time->dims[1],
                               .rank = (uint32_t)n->attrs.svdf_rank,
-                              .bias = has(n, 3),
+                              .bias = has_input(n, 3),
                               .activation = (uint16_t)n->attrs.activation};
   f->instructions =
       (int64_t)p->batches * p->filters * (p->in_c * DOT_COST + p->memory * 2 * DOT_COST);
@@ -348,7 +315,7 @@ static bool build_lstm(const struct graph *g, const struct work *work, bool flat
 
 /* ---- float activations, int8 weights -------------------------------------------------- */
 static bool is_hybrid(const struct graph *g, const struct graph_node *n) {
-  const enum mote_type w = has(n, 1) ? input(g, n, 1)->type : MOTE_FLOAT32;
+  const enum mote_type w = has_input(n, 1) ? input(g, n, 1)->type : MOTE_FLOAT32;
   return input(g, n, 0)->type == MOTE_FLOAT32 && output(g, n)->type == MOTE_FLOAT32 &&
          (w == MOTE_INT8 || w == MOTE_UINT8);
 }
@@ -376,9 +343,9 @@ static bool build_conv_hybrid(const struct graph *g, const struct work *work, bo
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1);
   struct mote_conv2d_hybrid *p = &f->params.conv2d_hybrid;
   if (!whole_window(g, work, flat, &p->conv.window, f, e)) return false;
-  set_range(n, &p->conv.low, &p->conv.high);
+  float_range(n->attrs.activation, &p->conv.low, &p->conv.high);
   p->conv.group_c = (uint16_t)w->dims[3];
-  p->conv.bias = has(n, 2);
+  p->conv.bias = has_input(n, 2);
   p->hybrid = hybrid_of(g, n, w->quant.count > 1 || w->dims[3] != x->dims[3]);
   f->state_bytes = mote_conv2d_hybrid_state_bytes(p);
   f->instructions =
@@ -393,9 +360,9 @@ static bool build_depthwise_hybrid(const struct graph *g, const struct work *wor
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1);
   struct mote_depthwise_conv2d_hybrid *p = &f->params.depthwise_conv2d_hybrid;
   if (!whole_window(g, work, flat, &p->conv.window, f, e)) return false;
-  set_range(n, &p->conv.low, &p->conv.high);
+  float_range(n->attrs.activation, &p->conv.low, &p->conv.high);
   p->conv.multiplier = (uint16_t)(p->conv.window.out_c / p->conv.window.in_c);
-  p->conv.bias = has(n, 2);
+  p->conv.bias = has_input(n, 2);
   p->hybrid = hybrid_of(g, n, true);
   f->state_bytes = mote_depthwise_conv2d_hybrid_state_bytes(p);
   f->instructions =

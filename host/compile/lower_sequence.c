@@ -1,20 +1,12 @@
 /* lower: recipes of the integer operators with a memory (mote/nn/sequence.h). See lower.c and private.h. */
 #include "host/compile/private.h"
 
-static const struct reach WHOLE = {0, 1, 0, 1};
-
 static struct mote_scale_pair pair_of(double real) {
   struct mote_scale_pair s;
   int shift;
   graph_multiplier(real, &s.multiplier, &shift);
   s.shift = shift;
   return s;
-}
-
-static bool fit16(const struct graph_tensor *t, struct err *e) {
-  for (int i = 0; i < t->rank; i++)
-    if (!fits16(t->dims[i])) return lower_too_large(e, "a size", t->dims[i], UINT16_MAX);
-  return true;
 }
 
 static bool build_svdf(const struct graph *g, const struct work *work, bool flat, struct form *f,
@@ -25,7 +17,7 @@ static bool build_svdf(const struct graph *g, const struct work *work, bool flat
   struct mote_svdf *p = &f->params.svdf_s16;
   double feature, out;
   if (flat) return false;
-  if (!fit16(x, e) || !fit16(time, e) || !fits16(n->attrs.svdf_rank)) return false;
+  if (!sizes_fit(x, e) || !sizes_fit(time, e) || !fits16(n->attrs.svdf_rank)) return false;
   whole_form(g, work, f);
   graph_svdf_scales(g, n, &feature, &out);
   p->feature = pair_of(feature);
@@ -48,7 +40,7 @@ static void set_steps(const struct graph *g, const struct work *work, bool in_st
                       struct form *f) {
   whole_form(g, work, f);
   if (!in_steps) return;
-  for (int k = 1; k < work->n_in; k++) f->reach[k] = WHOLE;
+  for (int k = 1; k < work->n_in; k++) f->reach[k] = FIRST_ROW;
   f->in[0] = rows_of_tensor(&g->tensors[work->in[0]]);
   f->out = rows_of_tensor(&g->tensors[work->out[0]]);
   f->calls = f->out.rows;
@@ -61,7 +53,7 @@ static bool build_lstm(const struct graph *g, const struct work *work, bool flat
   const bool time_major = n->attrs.time_major, wide = x->type == MOTE_INT16;
   struct mote_lstm *p = &f->params.lstm_s16;
   struct graph_lstm_scales s;
-  if (!fit16(x, e) || !fit16(y, e)) return false;
+  if (!sizes_fit(x, e) || !sizes_fit(y, e)) return false;
   const bool in_steps = !flat && !time_major && x->dims[0] == 1;
   if (flat && (time_major || x->dims[0] != 1 || x->dims[1] == 1)) return false;
   set_steps(g, work, in_steps, f);

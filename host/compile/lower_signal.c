@@ -5,26 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-static const struct graph_node *node_of(const struct graph *g, const struct work *w) {
-  return &g->nodes[w->node];
-}
-static const struct graph_tensor *in_of(const struct graph *g, const struct work *w, int i) {
-  return &g->tensors[node_of(g, w)->in[i]];
-}
-static const struct graph_tensor *out_of(const struct graph *g, const struct work *w, int i) {
-  return &g->tensors[node_of(g, w)->out[i]];
-}
 static const int32_t *options_of(const struct graph *g, const struct work *w) {
   return node_of(g, w)->attrs.option;
-}
-static int32_t last_dim(const struct graph_tensor *t) {
-  return t->rank > 0 ? t->dims[t->rank - 1] : 1;
 }
 
 /* Whole tensors; an operator that costs so many instructions for each element of its first output. */
 static void set_whole(const struct graph *g, const struct work *w, struct form *f, int64_t each) {
   whole_form(g, w, f);
-  f->instructions = graph_elements(out_of(g, w, 0)) * each;
+  f->instructions = graph_elements(out_of(g, w)) * each;
 }
 
 /* ---- spectrum ------------------------------------------------------------------------ */
@@ -57,7 +45,7 @@ static bool build_energy(const struct graph *g, const struct work *w, bool flat,
   if (flat) return false;
   set_whole(g, w, f, 9);
   f->params.signal_energy =
-      (struct mote_signal_energy){(uint32_t)graph_elements(out_of(g, w, 0)),
+      (struct mote_signal_energy){(uint32_t)graph_elements(out_of(g, w)),
                                   (uint32_t)options_of(g, w)[0], (uint32_t)options_of(g, w)[1]};
   return true;
 }
@@ -78,8 +66,8 @@ static bool build_fft(const struct graph *g, const struct work *w, bool flat, st
   if (flat) return false;
   p->inverse = node_of(g, w)->op == MOTE_OP_SIGNAL_IRFFT;
   p->length = (uint16_t)options_of(g, w)[0];
-  p->in_n = p->inverse ? p->length : (uint16_t)last_dim(in_of(g, w, 0));
-  p->vectors = (uint16_t)(graph_elements(in_of(g, w, 0)) / last_dim(in_of(g, w, 0)));
+  p->in_n = p->inverse ? p->length : (uint16_t)graph_last_dim(in_of(g, w, 0));
+  p->vectors = (uint16_t)(graph_elements(in_of(g, w, 0)) / graph_last_dim(in_of(g, w, 0)));
   set_factors(p);
   /* About 12 instructions a number and stage. */
   set_whole(g, w, f, 12 * ((int64_t)p->n_factors + 2));
@@ -213,8 +201,8 @@ static bool build_framer(const struct graph *g, const struct work *w, bool flat,
   if (flat) return false;
   set_whole(g, w, f, 2);
   f->params.framer =
-      (struct mote_framer){(uint16_t)o[0], (uint16_t)o[1], (uint16_t)(last_dim(x) / o[1]),
-                           (uint16_t)(graph_elements(x) / last_dim(x)), (uint32_t)o[2]};
+      (struct mote_framer){(uint16_t)o[0], (uint16_t)o[1], (uint16_t)(graph_last_dim(x) / o[1]),
+                           (uint16_t)(graph_elements(x) / graph_last_dim(x)), (uint32_t)o[2]};
   return true;
 }
 
@@ -232,7 +220,7 @@ static bool build_stacker(const struct graph *g, const struct work *w, bool flat
 static bool build_overlap_add(const struct graph *g, const struct work *w, bool flat,
                               struct form *f, struct err *e) {
   const struct graph_tensor *x = in_of(g, w, 0);
-  const int32_t frame = last_dim(x), frames = x->dims[x->rank - 2];
+  const int32_t frame = graph_last_dim(x), frames = x->dims[x->rank - 2];
   (void)e;
   if (flat) return false;
   whole_form(g, w, f);
@@ -250,8 +238,8 @@ static bool build_delay(const struct graph *g, const struct work *w, bool flat, 
   if (flat) return false;
   set_whole(g, w, f, 2);
   f->params.delay =
-      (struct mote_delay){2 * (uint32_t)last_dim(x), 2 * (uint32_t)options_of(g, w)[0],
-                          (uint32_t)(graph_elements(x) / last_dim(x))};
+      (struct mote_delay){2 * (uint32_t)graph_last_dim(x), 2 * (uint32_t)options_of(g, w)[0],
+                          (uint32_t)(graph_elements(x) / graph_last_dim(x))};
   return true;
 }
 

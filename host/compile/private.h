@@ -257,17 +257,50 @@ void strips_of_conv(struct form *f);
 /* Adds a grouped form and slimmer ones to a work that can have them. */
 void strips_vary(struct work *w, struct arena *a);
 
+/* ---- what recipes share (lower.c) ------------------------------------------------ */
+/* A node's inputs and first output; the node that a work runs, its inputs, and the output that the work makes. */
+static inline const struct graph_tensor *input(const struct graph *g, const struct graph_node *n,
+                                               int i) {
+  return &g->tensors[n->in[i]];
+}
+static inline const struct graph_tensor *output(const struct graph *g, const struct graph_node *n) {
+  return &g->tensors[n->out[0]];
+}
+static inline const struct graph_node *node_of(const struct graph *g, const struct work *w) {
+  return &g->nodes[w->node];
+}
+static inline const struct graph_tensor *in_of(const struct graph *g, const struct work *w, int i) {
+  return input(g, node_of(g, w), i);
+}
+static inline const struct graph_tensor *out_of(const struct graph *g, const struct work *w) {
+  return &g->tensors[w->out[0]];
+}
+/* Whether optional input i is there. */
+static inline bool has_input(const struct graph_node *n, int i) {
+  return i < n->n_in && n->in[i] >= 0;
+}
+/* Bytes of an element. */
+static inline int size_of(const struct graph_tensor *t) {
+  return (int)mote_type_bytes((int)t->type);
+}
+
 /* Rows of a tensor: those of an image or sequence, else one. */
 struct rows_of rows_of_tensor(const struct graph_tensor *t);
 struct rows_of one_row(const struct graph_tensor *t);
-/* Call i reads row i. */
-extern const struct reach EACH_ROW;
+/* Call i reads row i; every call reads the one row (weights and states of a step of several calls). */
+extern const struct reach EACH_ROW, FIRST_ROW;
 bool fits16(int64_t v);
+/* Parameters hold sizes in 16 bits. */
+bool sizes_fit(const struct graph_tensor *t, struct err *e);
 bool lower_too_large(struct err *e, const char *what, int64_t value, int64_t most);
+/* The range of a float32 activation. source: without one the reference still clamps to the finite numbers. */
+void float_range(enum graph_activation act, float *low, float *high);
 /* Steps and parameters hold a window's numbers in 16 bits. */
 bool window_fits(const struct graph_attrs *a, int kernel_h, int kernel_w, struct err *e);
 /* Vertical window over the rows of input 0: padding above is negative rows. */
 void set_window(const struct graph_node *n, int kernel_h, struct form *f);
+/* Rows of input 0 that call i of a transposed convolution takes for output rows i * stride_h + r, 0 <= r < stride_h. */
+struct reach transposed_reach(const struct graph_node *n, int kernel_h);
 /* Every input and output is one row, one call makes it all. */
 void whole_form(const struct graph *g, const struct work *w, struct form *f);
 /* Elementwise over equal shapes: row y of every input makes row y of the output. false: no flat form. */

@@ -47,7 +47,7 @@ static bool check_body(const struct check *c, int k, int from, int n_out) {
 }
 
 static bool is_truth(const struct check *c, const struct graph_tensor *t) {
-  if (!check_type(c, t, 1u << MOTE_BOOL, "condition")) return false;
+  if (!check_type(c, t, BOOL, "condition")) return false;
   return graph_elements(t) == 1 ||
          err_set(c->e, "its condition has shape %s; one element is needed", check_shape_of(t).text);
 }

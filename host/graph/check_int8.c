@@ -8,7 +8,7 @@
 /* int8 with one scale and zero point. */
 static bool check_activations(const struct check *c, const struct graph_tensor *t,
                               const char *what) {
-  return check_type(c, t, 1u << MOTE_INT8, what) && check_one_scale(c, t, what);
+  return check_type(c, t, S8, what) && check_one_scale(c, t, what);
 }
 
 static bool check_ends(const struct check *c) {

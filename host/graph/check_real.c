@@ -10,11 +10,9 @@
 
 #include <math.h>
 
-#define FLOAT32 (1u << MOTE_FLOAT32)
-
 static bool check_real_ends(const struct check *c) {
-  return check_type(c, check_in(c, 0), FLOAT32, "input") &&
-         check_type(c, check_out(c, 0), FLOAT32, "output");
+  return check_type(c, check_in(c, 0), F32, "input") &&
+         check_type(c, check_out(c, 0), F32, "output");
 }
 
 static bool check_l2_pool(const struct check *c) {
@@ -29,7 +27,7 @@ static bool check_l2_pool(const struct check *c) {
 
 static bool check_log_softmax(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  if (!check_type(c, x, FLOAT32 | 1u << MOTE_INT8, "input") || !check_same_type(c, x, y) ||
+  if (!check_type(c, x, F32 | S8, "input") || !check_same_type(c, x, y) ||
       !check_same_shapes(c, x, y))
     return false;
   if (x->rank < 1) return err_set(c->e, "a single number has no axis");
@@ -52,7 +50,7 @@ bool check_hybrid_weights(const struct check *c, int axis) {
   const struct graph_tensor *w = check_in(c, 1);
   const struct graph_quant *q = &w->quant;
   const int channels = w->rank > axis ? w->dims[axis] : 0;
-  if (!check_type(c, w, 1u << MOTE_INT8, "weights")) return false;
+  if (!check_type(c, w, S8, "weights")) return false;
   if (!graph_is_constant(w))
     return err_set(c->e, "its int8 weights beside float32 activations are not constant");
   if (q->count != 1 && (q->count != channels || q->axis != axis))

@@ -14,12 +14,6 @@
 
 #include <math.h>
 
-#define INT8    (1u << MOTE_INT8)
-#define INT16   (1u << MOTE_INT16)
-#define INT32   (1u << MOTE_INT32)
-#define INT64   (1u << MOTE_INT64)
-#define FLOAT32 (1u << MOTE_FLOAT32)
-
 static bool check_shape(const struct check *c, const struct graph_tensor *t, int rank,
                         int64_t first, int64_t second, const char *what) {
   if (t->rank == rank && t->dims[0] == first && (rank < 2 || t->dims[1] == second)) return true;
@@ -51,11 +45,11 @@ static bool check_svdf(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *feature = check_in(c, 1), *time = check_in(c, 2),
                             *state = check_in(c, 4), *y = check_out(c, 0);
   const bool real = x->type == MOTE_FLOAT32;
-  if (!check_type(c, x, INT8 | FLOAT32, "input") || !check_same_type(c, x, y) ||
-      !check_type(c, feature, real ? FLOAT32 | INT8 : INT8, "feature weights") ||
+  if (!check_type(c, x, S8 | F32, "input") || !check_same_type(c, x, y) ||
+      !check_type(c, feature, real ? F32 | S8 : S8, "feature weights") ||
       (real && feature->type == MOTE_INT8 &&
        (!check_hybrid_weights(c, 0) || !check_one_scale(c, feature, "feature weights"))) ||
-      !check_type(c, time, real ? FLOAT32 : INT8 | INT16, "time weights") ||
+      !check_type(c, time, real ? F32 : S8 | S16, "time weights") ||
       !check_same_type(c, time, state) || !check_rank(c, x, 2, "input") ||
       !check_rank(c, feature, 2, "feature weights") || !check_rank(c, time, 2, "time weights"))
     return false;
@@ -68,7 +62,7 @@ static bool check_svdf(const struct check *c) {
       !check_shape(c, state, 2, n, filters * time->dims[1], "state") ||
       !check_shape(c, y, 2, n, filters / rank, "output"))
     return false;
-  if (check_has(c, 3) && (!check_type(c, check_in(c, 3), real ? FLOAT32 : INT32, "bias") ||
+  if (check_has(c, 3) && (!check_type(c, check_in(c, 3), real ? F32 : S32, "bias") ||
                           !check_shape(c, check_in(c, 3), 1, filters / rank, 0, "bias")))
     return false;
   return real || check_svdf_scales(c);
@@ -89,14 +83,14 @@ enum {
 static bool check_lstm_types(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0);
   const bool real = x->type == MOTE_FLOAT32;
-  if (!check_type(c, x, INT8 | INT16 | FLOAT32, "input") ||
-      !check_same_type(c, x, check_out(c, 0)) || !check_same_type(c, x, check_in(c, HIDDEN)) ||
-      !check_type(c, check_in(c, CELL), real ? FLOAT32 : INT16, "cell state"))
+  if (!check_type(c, x, S8 | S16 | F32, "input") || !check_same_type(c, x, check_out(c, 0)) ||
+      !check_same_type(c, x, check_in(c, HIDDEN)) ||
+      !check_type(c, check_in(c, CELL), real ? F32 : S16, "cell state"))
     return false;
-  const uint32_t bias = real ? FLOAT32 : x->type == MOTE_INT8 ? INT32 : INT64;
+  const uint32_t bias = real ? F32 : x->type == MOTE_INT8 ? S32 : S64;
   for (int i = 0; i < 4; i++)
-    if (!check_type(c, check_in(c, WEIGHTS + i), real ? FLOAT32 : INT8, "weights") ||
-        !check_type(c, check_in(c, RECURRENT + i), real ? FLOAT32 : INT8, "recurrent weights") ||
+    if (!check_type(c, check_in(c, WEIGHTS + i), real ? F32 : S8, "weights") ||
+        !check_type(c, check_in(c, RECURRENT + i), real ? F32 : S8, "recurrent weights") ||
         !check_type(c, check_in(c, BIASES + i), bias, "bias"))
       return false;
   return true;

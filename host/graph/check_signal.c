@@ -29,15 +29,6 @@
 
 #include <math.h>
 
-enum {
-  S16 = 1u << MOTE_INT16,
-  S32 = 1u << MOTE_INT32,
-  U32 = 1u << MOTE_UINT32,
-  U64 = 1u << MOTE_UINT64,
-  F32 = 1u << MOTE_FLOAT32,
-  BOOL = 1u << MOTE_BOOL
-};
-
 static const char INPUT[] = "input", OUTPUT[] = "output";
 
 static bool has_elements(const struct check *c, const struct graph_tensor *t, int64_t n,
@@ -54,10 +45,6 @@ static bool is_row(const struct check *c, const struct graph_tensor *t, uint32_t
 }
 
 static int64_t elements_in(const struct check *c, int i) { return graph_elements(check_in(c, i)); }
-
-static int32_t last_dim(const struct graph_tensor *t) {
-  return t->rank > 0 ? t->dims[t->rank - 1] : 1;
-}
 
 static bool is_within(const struct check *c, const char *what, int64_t x, int64_t low,
                       int64_t high) {
@@ -101,17 +88,17 @@ static bool check_fft(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   const bool inverse = c->n->op == MOTE_OP_SIGNAL_IRFFT;
   const struct graph_tensor *real = inverse ? y : x, *spectrum = inverse ? x : y;
-  const int32_t length = c->n->attrs.option[0], most = last_dim(real);
+  const int32_t length = c->n->attrs.option[0], most = graph_last_dim(real);
   if (!check_type(c, x, S16 | S32 | F32, INPUT) || !check_same_type(c, x, y) ||
       !check_length(c, length))
     return false;
   if (inverse ? most != length : most > length)
     return err_set(c->e, "vectors of %d for a transform of %d", most, length);
-  if (last_dim(spectrum) != length + 2)
-    return err_set(c->e, "spectra of %d numbers where a transform of %d has %d", last_dim(spectrum),
-                   length, length + 2);
-  const int64_t vectors = graph_elements(x) / last_dim(x);
-  return has_elements(c, y, vectors * last_dim(y), OUTPUT) &&
+  if (graph_last_dim(spectrum) != length + 2)
+    return err_set(c->e, "spectra of %d numbers where a transform of %d has %d",
+                   graph_last_dim(spectrum), length, length + 2);
+  const int64_t vectors = graph_elements(x) / graph_last_dim(x);
+  return has_elements(c, y, vectors * graph_last_dim(y), OUTPUT) &&
          is_within(c, "number of vectors", vectors, 1, UINT16_MAX);
 }
 
@@ -196,7 +183,7 @@ static bool check_framer(const struct check *c) {
       !is_within(c, "step", step, 1, UINT16_MAX) ||
       !is_within(c, "prefill", c->n->attrs.option[2], 0, step <= frame))
     return false;
-  const int64_t n = last_dim(x), vectors = graph_elements(x) / n;
+  const int64_t n = graph_last_dim(x), vectors = graph_elements(x) / n;
   if (n % step != 0)
     return err_set(c->e, "its input of %lld samples is no multiple of its step of %d", (long long)n,
                    step);
@@ -228,7 +215,7 @@ static bool check_overlap_add(const struct check *c) {
   const int64_t step = c->n->attrs.option[0];
   if (!check_type(c, x, S16 | F32, INPUT) || !check_same_type(c, x, y)) return false;
   if (x->rank < 2) return err_set(c->e, "its input has %d axes; frames need 2", x->rank);
-  const int64_t frame = last_dim(x), frames = x->dims[x->rank - 2];
+  const int64_t frame = graph_last_dim(x), frames = x->dims[x->rank - 2];
   const int64_t vectors = graph_elements(x) / frame / frames, kept = vectors * (frame - step);
   return is_within(c, "frame", frame, 1, UINT16_MAX) && is_within(c, "step", step, 1, frame) &&
          is_within(c, "number of frames", frames, 1, UINT16_MAX) &&
@@ -239,7 +226,7 @@ static bool check_overlap_add(const struct check *c) {
 
 static bool check_delay(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0);
-  const int64_t delay = c->n->attrs.option[0], kept = graph_elements(x) / last_dim(x) * delay;
+  const int64_t delay = c->n->attrs.option[0], kept = graph_elements(x) / graph_last_dim(x) * delay;
   return check_type(c, x, S16, INPUT) && check_same_type(c, x, check_out(c, 0)) &&
          is_within(c, "delay", delay, 0, GRAPH_MAX_ELEMENTS) &&
          is_row(c, check_in(c, 1), S16, kept > 0 ? kept : 1, "state") &&
@@ -248,7 +235,7 @@ static bool check_delay(const struct check *c) {
 
 static bool check_circular_buffer(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *window = check_in(c, 1);
-  if (!check_type(c, x, 1u << MOTE_INT8, INPUT) || !check_same_type(c, x, window) ||
+  if (!check_type(c, x, S8, INPUT) || !check_same_type(c, x, window) ||
       !check_rank(c, x, 4, INPUT) || !check_rank(c, window, 4, "window"))
     return false;
   if (x->dims[0] == 1 && window->dims[0] == 1 && x->dims[1] == 1 && x->dims[2] == window->dims[2] &&
@@ -262,7 +249,7 @@ static bool check_circular_buffer(const struct check *c) {
 
 static bool is_box_input(const struct check *c, int i, const char *what) {
   const struct graph_tensor *t = check_in(c, i);
-  if (!check_type(c, t, F32 | 1u << MOTE_INT8 | 1u << MOTE_UINT8, what)) return false;
+  if (!check_type(c, t, F32 | S8 | U8, what)) return false;
   return t->type == MOTE_FLOAT32 || check_one_scale(c, t, what);
 }
 

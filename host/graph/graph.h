@@ -159,6 +159,10 @@ struct graph_quant graph_quant_one(struct arena *a, float scale, int32_t zp);
 /* Product of the dims. range: saturates at INT64_MAX / 16 so that hostile shapes cannot wrap. */
 int64_t graph_elements(const struct graph_tensor *t);
 size_t graph_bytes(const struct graph_tensor *t);
+/* Of the last axis; 1 of a single number. */
+static inline int32_t graph_last_dim(const struct graph_tensor *t) {
+  return t->rank > 0 ? t->dims[t->rank - 1] : 1;
+}
 /* Whether a node writes to its input i, a state. */
 bool graph_writes(const struct graph_node *n, int i);
 /* Whether a node must run although nobody reads its outputs: it writes to a state. */

@@ -18,8 +18,8 @@ struct graph_rule {
   int least_in, most_in, least_out, most_out;
   uint32_t optional; /* bit i: input i may be left out (-1) */
   uint32_t writes;   /* bit i: input i is a state that the node writes to */
-  bool (*check)(
-      const struct check *c); /* after edges are proven: types, shapes, scales, attributes */
+  /* After edges are proven: types, shapes, scales, attributes. */
+  bool (*check)(const struct check *c);
 };
 #define OP(name, tflite_code, text) extern const struct graph_rule graph_rule_##name;
 #include "mote/base/ops.def"
@@ -44,7 +44,16 @@ struct check_shape {
 struct check_shape check_shape_of(const struct graph_tensor *t);
 
 /* Each sets the error and returns false where it does not hold; `what` names the tensor in the message. */
-/* One of the types in mask (1u << MOTE_...). */
+/* One of the types in mask: S8 | F32 ... */
+#define S8   (1u << MOTE_INT8)
+#define U8   (1u << MOTE_UINT8)
+#define S16  (1u << MOTE_INT16)
+#define S32  (1u << MOTE_INT32)
+#define U32  (1u << MOTE_UINT32)
+#define S64  (1u << MOTE_INT64)
+#define U64  (1u << MOTE_UINT64)
+#define F32  (1u << MOTE_FLOAT32)
+#define BOOL (1u << MOTE_BOOL)
 bool check_type(const struct check *c, const struct graph_tensor *t, uint32_t mask,
                 const char *what);
 /* Quantised with one scale and zero point. */
@@ -69,10 +78,10 @@ bool check_graph_body(const struct graph *g, struct err *e);
 bool check_broadcast(const struct graph_tensor *a, const struct graph_tensor *b, int *rank,
                      int32_t dims[GRAPH_MAX_RANK]);
 
-/* Rules of the operators that have an int8 core, for all their other forms (check_fixed.c). */
 /* int8 weights beside float32 activations, whose channels run along `axis` (check_real.c). */
 bool check_hybrid_weights(const struct check *c, int axis);
 
+/* Rules of the operators that have an int8 core, for all their other forms (check_fixed.c). */
 bool check_general_conv(const struct check *c);
 bool check_general_depthwise(const struct check *c);
 bool check_general_dense(const struct check *c);

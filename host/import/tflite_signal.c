@@ -62,8 +62,6 @@ static bool has_shape(struct reader *r, const struct graph_tensor *t, const char
   return err_set(r->e, "the shape of its %s is not known", what);
 }
 
-static int32_t last_dim(const struct graph_tensor *t) { return t->dims[t->rank - 1]; }
-
 /* ---- spectrum ---------------------------------------------------------------------- */
 
 static bool read_window(struct reader *r, struct op *o) {
@@ -121,7 +119,7 @@ static bool read_framer(struct reader *r, struct op *o) {
       !integer(r, o, "frame_step", 1, UINT16_MAX, &option[1]) ||
       !integer(r, o, "prefill", 0, 1, &option[2]) || !has_shape(r, x, "input"))
     return false;
-  const int64_t vectors = graph_elements(x) / last_dim(x);
+  const int64_t vectors = graph_elements(x) / graph_last_dim(x);
   if (vectors > UINT16_MAX)
     return err_set(r->e, "%lld streams; at most %d are possible", (long long)vectors, UINT16_MAX);
   const struct mote_framer p = {
@@ -145,10 +143,11 @@ static bool read_overlap_add(struct reader *r, struct op *o) {
   const struct graph_tensor *x = tflite_in(r, o, 0);
   if (!integer(r, o, "frame_step", 1, UINT16_MAX, &option[0]) || !has_shape(r, x, "input"))
     return false;
-  if (x->rank < 2 || option[0] > last_dim(x))
-    return err_set(r->e, "its frames of %d cannot overlap in steps of %d", last_dim(x), option[0]);
-  const int64_t vectors = graph_elements(x) / last_dim(x) / x->dims[x->rank - 2];
-  return add_state(r, o, "sums", x->type, vectors * (last_dim(x) - option[0]));
+  if (x->rank < 2 || option[0] > graph_last_dim(x))
+    return err_set(r->e, "its frames of %d cannot overlap in steps of %d", graph_last_dim(x),
+                   option[0]);
+  const int64_t vectors = graph_elements(x) / graph_last_dim(x) / x->dims[x->rank - 2];
+  return add_state(r, o, "sums", x->type, vectors * (graph_last_dim(x) - option[0]));
 }
 
 static bool read_delay(struct reader *r, struct op *o) {
@@ -156,7 +155,7 @@ static bool read_delay(struct reader *r, struct op *o) {
   const struct graph_tensor *x = tflite_in(r, o, 0);
   if (!integer(r, o, "delay_length", 0, GRAPH_MAX_ELEMENTS, delay) || !has_shape(r, x, "input"))
     return false;
-  return add_state(r, o, "delayed", x->type, graph_elements(x) / last_dim(x) * *delay);
+  return add_state(r, o, "delayed", x->type, graph_elements(x) / graph_last_dim(x) * *delay);
 }
 
 /* The file keeps the window in its output. Here it is a state that the operator changes, and the output reads it:
