@@ -10,15 +10,7 @@
 
 #include <math.h>
 
-#define S8   (1u << MOTE_INT8)
-#define U8   (1u << MOTE_UINT8)
-#define S16  (1u << MOTE_INT16)
-#define S32  (1u << MOTE_INT32)
-#define U32  (1u << MOTE_UINT32)
-#define S64  (1u << MOTE_INT64)
-#define F32  (1u << MOTE_FLOAT32)
-#define BOOL (1u << MOTE_BOOL)
-#define ANY  (S8 | U8 | S16 | S32 | U32 | S64 | F32 | BOOL)
+#define ANY (S8 | U8 | S16 | S32 | U32 | S64 | F32 | BOOL)
 
 static bool is_quantised(const struct graph_tensor *t) {
   return t->type == MOTE_INT8 || t->type == MOTE_INT16 || t->type == MOTE_UINT8;
@@ -73,7 +65,8 @@ static bool check_logistic(const struct check *c) {
 }
 
 static bool check_leaky_relu(const struct check *c) {
-  if (!isfinite(c->n->attrs.alpha)) return err_set(c->e, "its slope is not a number");
+  if (!isfinite(c->n->attrs.alpha))
+    return err_set(c->e, "its slope is %g; it must be a number", (double)c->n->attrs.alpha);
   return check_unary(c, F32 | S8 | S16);
 }
 
@@ -89,7 +82,9 @@ static bool check_quantize(const struct check *c) {
       !check_type(c, y, S8 | U8 | S16 | S32, "output") || !check_one_scale(c, y, "output") ||
       (x->type != MOTE_FLOAT32 && !check_one_scale(c, x, "input")) || !check_same_shapes(c, x, y))
     return false;
-  if (!(y->quant.scale[0] > 0)) return err_set(c->e, "its output's scale is not positive");
+  if (!(y->quant.scale[0] > 0))
+    return err_set(c->e, "its output's scale is %g; it must be positive",
+                   (double)y->quant.scale[0]);
   return true;
 }
 static bool check_cast(const struct check *c) {
@@ -207,7 +202,10 @@ static bool check_add_n(const struct check *c) {
     if (!check_same_type(c, x, first) || !check_same_shapes(c, x, y)) return false;
     if (x->type == MOTE_INT8 &&
         (x->quant.scale[0] != first->quant.scale[0] || x->quant.zp[0] != first->quant.zp[0]))
-      return err_set(c->e, "its inputs differ in scale or zero point");
+      return err_set(
+          c->e, "input %d has scale %g and zero point %d, the first %g and %d; they must be equal",
+          i, (double)x->quant.scale[0], x->quant.zp[0], (double)first->quant.scale[0],
+          first->quant.zp[0]);
   }
   return true;
 }

@@ -24,12 +24,6 @@
 
 #include <math.h>
 
-#define INT8    (1u << MOTE_INT8)
-#define INT16   (1u << MOTE_INT16)
-#define INT32   (1u << MOTE_INT32)
-#define INT64   (1u << MOTE_INT64)
-#define FLOAT32 (1u << MOTE_FLOAT32)
-
 static bool is_real(const struct graph_tensor *t) { return t->type == MOTE_FLOAT32; }
 
 /* x and output of one type, with one scale each where they are quantised. */
@@ -43,8 +37,7 @@ static bool check_weights(const struct check *c, int rank, int axis) {
   const struct graph_tensor *x = check_in(c, 0), *w = check_in(c, 1);
   if (is_real(x) && w->type != MOTE_FLOAT32)
     return check_rank(c, w, rank, "weights") && check_hybrid_weights(c, axis);
-  if (!check_type(c, w, is_real(x) ? FLOAT32 : INT8, "weights") ||
-      !check_rank(c, w, rank, "weights"))
+  if (!check_type(c, w, is_real(x) ? F32 : S8, "weights") || !check_rank(c, w, rank, "weights"))
     return false;
   if (is_real(x)) return true;
   if (w->quant.count < 1) return err_set(c->e, "its weights have no scale");
@@ -63,11 +56,11 @@ static bool check_weights(const struct check *c, int rank, int axis) {
 static bool check_bias(const struct check *c, int channels) {
   if (!check_has(c, 2)) return true;
   const struct graph_tensor *x = check_in(c, 0), *b = check_in(c, 2);
-  uint32_t types = is_real(x) ? FLOAT32 : INT32;
+  uint32_t types = is_real(x) ? F32 : S32;
   if (x->type == MOTE_INT16)
-    types = c->n->op == MOTE_OP_DEPTHWISE_CONV_2D ? INT64
-            : c->n->op == MOTE_OP_TRANSPOSE_CONV  ? INT16 | INT64
-                                                  : INT32 | INT64;
+    types = c->n->op == MOTE_OP_DEPTHWISE_CONV_2D ? S64
+            : c->n->op == MOTE_OP_TRANSPOSE_CONV  ? S16 | S64
+                                                  : S32 | S64;
   if (!check_type(c, b, types, "bias")) return false;
   if (graph_elements(b) == channels) return true;
   return err_set(c->e, "its bias has shape %s for %d channels", check_shape_of(b).text, channels);
@@ -100,7 +93,7 @@ static bool check_channels(const struct check *c, int made) {
 }
 
 bool check_general_conv(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32) || !check_fused_activation(c)) return false;
+  if (!check_ends(c, S8 | S16 | F32) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") || !check_weights(c, 4, 0))
     return false;
@@ -114,7 +107,7 @@ bool check_general_conv(const struct check *c) {
 }
 
 bool check_general_depthwise(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32) || !check_fused_activation(c)) return false;
+  if (!check_ends(c, S8 | S16 | F32) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") || !check_weights(c, 4, 3))
     return false;
@@ -128,8 +121,7 @@ bool check_general_depthwise(const struct check *c) {
 }
 
 bool check_general_dense(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32) || !check_fused_activation(c) ||
-      !check_weights(c, 2, 0))
+  if (!check_ends(c, S8 | S16 | F32) || !check_fused_activation(c) || !check_weights(c, 2, 0))
     return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   if (!check_channels(c, w->dims[0])) return false;
@@ -141,7 +133,7 @@ bool check_general_dense(const struct check *c) {
 }
 
 static bool check_transpose_conv(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32) || !check_fused_activation(c)) return false;
+  if (!check_ends(c, S8 | S16 | F32) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0), *w = check_in(c, 1);
   const struct graph_attrs *a = &c->n->attrs;
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") || !check_weights(c, 4, 0))
@@ -158,14 +150,15 @@ static bool check_transpose_conv(const struct check *c) {
 
 /* x [...,a,b] times y [...,b,c], the last two axes swapped where adj says so. */
 static bool check_batch_matmul(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32)) return false;
+  if (!check_ends(c, S8 | S16 | F32)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_in(c, 1), *z = check_out(c, 0);
   const struct graph_attrs *attrs = &c->n->attrs;
   if (!check_same_type(c, x, y)) return false;
   if (!is_real(x)) {
     if (!check_one_scale(c, y, "second input")) return false;
     if (x->type == MOTE_INT16 && (x->quant.zp[0] || y->quant.zp[0] || z->quant.zp[0]))
-      return err_set(c->e, "zero points of int16 tensors must be 0");
+      return err_set(c->e, "zero points %d, %d and %d of int16 tensors; they must be 0",
+                     x->quant.zp[0], y->quant.zp[0], z->quant.zp[0]);
     const float product = x->quant.scale[0] * y->quant.scale[0];
     if (!check_real_scale(c, (double)product / (double)z->quant.scale[0], 0, x->type == MOTE_INT16))
       return false;
@@ -190,7 +183,7 @@ static bool check_batch_matmul(const struct check *c) {
 }
 
 bool check_general_pool(const struct check *c) {
-  if (!check_ends(c, INT8 | INT16 | FLOAT32) || !check_fused_activation(c)) return false;
+  if (!check_ends(c, S8 | S16 | F32) || !check_fused_activation(c)) return false;
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   if (!check_rank(c, x, 4, "input") || !check_rank(c, y, 4, "output") ||
       (!is_real(x) && !check_same_scale(c, x, y)))
@@ -217,14 +210,9 @@ static bool check_softmax_output(const struct check *c, float scale, int32_t zp)
 
 bool check_general_softmax(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  if (!check_type(c, x, INT8 | INT16 | FLOAT32, "input") || !check_same_shapes(c, x, y))
-    return false;
+  if (!check_type(c, x, S8 | S16 | F32, "input") || !check_same_shapes(c, x, y)) return false;
   if (x->rank < 1) return err_set(c->e, "a single number has no axis");
-  if (!check_type(c, y,
-                  is_real(x)              ? FLOAT32
-                  : x->type == MOTE_INT16 ? INT16
-                                          : INT8 | INT16,
-                  "output"))
+  if (!check_type(c, y, is_real(x) ? F32 : x->type == MOTE_INT16 ? S16 : S8 | S16, "output"))
     return false;
   if (is_real(x)) return true;
   if (!check_one_scale(c, x, "input") || !check_one_scale(c, y, "output")) return false;
@@ -237,19 +225,23 @@ bool check_general_softmax(const struct check *c) {
     return check_softmax_output(c, 1.0f / 65536, -32768);
   }
   if (classes > 65535) return err_set(c->e, "%d classes; at most 65535 are possible", classes);
-  if (x->quant.zp[0] != 0) return err_set(c->e, "the zero point of its int16 input must be 0");
+  if (x->quant.zp[0] != 0)
+    return err_set(c->e, "zero point %d of its int16 input; it must be 0", x->quant.zp[0]);
   return check_real_scale(c, beta / (10.0 / 65535.0), 0, false) &&
          check_softmax_output(c, 1.0f / 32768, 0);
 }
 
 static bool check_l2_norm(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
-  if (!check_ends(c, INT8 | FLOAT32) || !check_same_shapes(c, x, y)) return false;
+  if (!check_ends(c, S8 | F32) || !check_same_shapes(c, x, y)) return false;
   if (c->n->attrs.activation != GRAPH_ACT_NONE)
-    return err_set(c->e, "it has a fused activation, which the reference does not support");
+    return err_set(
+        c->e, "it has fused activation %d, which the reference does not support; none is possible",
+        (int)c->n->attrs.activation);
   if (x->rank < 1) return err_set(c->e, "a single number has no axis");
   if (x->type == MOTE_INT8 && x->dims[x->rank - 1] > 33025)
-    return err_set(c->e, "%d values; 33025 squares fit in 32 bits", x->dims[x->rank - 1]);
+    return err_set(c->e, "vectors of %d values; the squares of at most 33025 fit in 32 bits",
+                   x->dims[x->rank - 1]);
   return true;
 }
 

@@ -15,14 +15,6 @@
 
 #include <string.h>
 
-#define S8   (1u << MOTE_INT8)
-#define U8   (1u << MOTE_UINT8)
-#define S16  (1u << MOTE_INT16)
-#define S32  (1u << MOTE_INT32)
-#define S64  (1u << MOTE_INT64)
-#define F32  (1u << MOTE_FLOAT32)
-#define BOOL (1u << MOTE_BOOL)
-
 static bool is_quantised(const struct graph_tensor *t) {
   return t->type == MOTE_INT8 || t->type == MOTE_INT16;
 }
@@ -49,7 +41,8 @@ static bool check_kept(const struct check *c) {
 
 static bool check_axis(const struct check *c, int rank) {
   if (c->n->attrs.axis >= 0 && c->n->attrs.axis < rank) return true;
-  return err_set(c->e, "axis %d of %d", c->n->attrs.axis, rank);
+  return err_set(c->e, "axis %d of a tensor of %d axes; 0 to %d are possible", c->n->attrs.axis,
+                 rank, rank - 1);
 }
 
 /* ---- pieces ------------------------------------------------------------------------ */
@@ -86,11 +79,13 @@ static bool check_transpose(const struct check *c) {
 
 static bool check_axes(const struct check *c) {
   const struct graph_attrs *a = &c->n->attrs;
-  if (a->n_axes < 0 || a->n_axes > GRAPH_MAX_RANK) return err_set(c->e, "%d axes", a->n_axes);
+  if (a->n_axes < 0 || a->n_axes > GRAPH_MAX_RANK)
+    return err_set(c->e, "%d axes; at most %d are possible", a->n_axes, GRAPH_MAX_RANK);
   for (int i = 0; i < a->n_axes; i++)
     if (a->axes[i] < 0 || a->axes[i] >= check_in(c, 0)->rank ||
         (i > 0 && a->axes[i] <= a->axes[i - 1]))
-      return err_set(c->e, "axis %d of %d", a->axes[i], check_in(c, 0)->rank);
+      return err_set(c->e, "axis %d of a tensor of %d axes, or one not behind the axis before it",
+                     a->axes[i], check_in(c, 0)->rank);
   return true;
 }
 
@@ -106,7 +101,8 @@ static bool check_split(const struct check *c) {
   for (int k = 0; k < c->n->n_out; k++) {
     struct graph_tensor want = *x;
     if (check_out(c, k)->rank != x->rank)
-      return err_set(c->e, "output %d has shape %s", k, check_shape_of(check_out(c, k)).text);
+      return err_set(c->e, "output %d has shape %s; a piece of %s is needed", k,
+                     check_shape_of(check_out(c, k)).text, check_shape_of(x).text);
     want.dims[c->n->attrs.axis] = check_out(c, k)->dims[c->n->attrs.axis];
     size += want.dims[c->n->attrs.axis];
     if (!check_same_shapes(c, &want, check_out(c, k))) return false;
@@ -149,13 +145,15 @@ static bool check_concatenation(const struct check *c) {
   int64_t size = 0;
   if (!check_axis(c, y->rank)) return false;
   if (c->n->attrs.activation != GRAPH_ACT_NONE)
-    return err_set(c->e, "a concatenation with a fused activation is not supported");
+    return err_set(c->e, "it has fused activation %d; a concatenation without one is supported",
+                   (int)c->n->attrs.activation);
   for (int k = 0; k < c->n->n_in; k++) {
     const struct graph_tensor *x = check_in(c, k);
     struct graph_tensor want = *y;
     if (!check_same_type(c, x, y)) return false;
     if (x->rank != y->rank)
-      return err_set(c->e, "input %d has shape %s", k, check_shape_of(x).text);
+      return err_set(c->e, "input %d has shape %s; a piece of %s is needed", k,
+                     check_shape_of(x).text, check_shape_of(y).text);
     want.dims[c->n->attrs.axis] = x->dims[c->n->attrs.axis];
     size += x->dims[c->n->attrs.axis];
     if (!check_same_shapes(c, &want, x)) return false;
@@ -188,7 +186,9 @@ static bool check_pad(const struct check *c) {
   if (is_quantised(x) && !check_same_scale(c, x, y)) return false;
   for (int i = 0; i < x->rank; i++) {
     const int32_t most = x->dims[i] - (a->symmetric ? 0 : 1);
-    if (a->before[i] < 0 || a->after[i] < 0) return err_set(c->e, "negative padding of axis %d", i);
+    if (a->before[i] < 0 || a->after[i] < 0)
+      return err_set(c->e, "padding %d and %d of axis %d; both must be at least 0", a->before[i],
+                     a->after[i], i);
     if (c->n->op == MOTE_OP_MIRROR_PAD && (a->before[i] > most || a->after[i] > most))
       return err_set(c->e, "axis %d of size %d cannot reflect %d and %d", i, x->dims[i],
                      a->before[i], a->after[i]);

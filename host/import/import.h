@@ -1,4 +1,4 @@
-/* import: reads models that other software made into a graph. Today: TensorFlow Lite flatbuffers, int8.
+/* import: reads models that other software made into a graph. So far: TensorFlow Lite flatbuffers.
  *
  * Every byte is hostile. A reader checks each offset before it follows it, assumes no alignment, and has
  * caps on counts, so that any file gives a graph that passes graph_check, or an error that names the file and the

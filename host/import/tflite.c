@@ -771,7 +771,7 @@ struct graph *import_file(struct arena *a, const char *path, struct err *e) {
   if (n >= 4 && memcmp(bytes, "TFL3", 4) == 0)
     err_set(e, "damaged: a TensorFlow Lite model has TFL3 at byte 4, not at byte 0");
   else
-    err_set(e, "%s; mote imports TensorFlow Lite models (.tflite, full-integer int8)",
+    err_set(e, "%s; mote imports TensorFlow Lite models (.tflite)",
             n == 0 ? "the file is empty" : "not a model of a known format");
   return NULL;
 }

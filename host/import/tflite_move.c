@@ -19,7 +19,8 @@ static bool read_list(struct reader *r, struct op *o, int i, const char *what,
   if (count != rank) return err_set(r->e, "its %s has %d numbers for %d axes", what, count, rank);
   for (int k = 0; k < count; k++) {
     if (values[k] < INT32_MIN || values[k] > INT32_MAX)
-      return err_set(r->e, "%lld in its %s", (long long)values[k], what);
+      return err_set(r->e, "%lld in its %s; numbers of 32 bits are possible", (long long)values[k],
+                     what);
     list[k] = (int32_t)values[k];
   }
   return true;
@@ -94,9 +95,12 @@ static bool read_strided_slice(struct reader *r, struct op *o) {
   int n[3];
   for (int i = 0; i < 5; i++) mask[i] = flat_i32_field(&r->f, &o->options, i, 0);
   if (mask[SLICE_ELLIPSIS_MASK] || mask[SLICE_NEW_MASK])
-    return err_set(r->e, "an ellipsis or a new axis in a slice is not supported");
+    return err_set(
+        r->e, "an ellipsis or a new axis in a slice is not supported; name each axis, and reshape");
   if (flat_i8_field(&r->f, &o->options, 5, 0))
-    return err_set(r->e, "an end that counts from the begin (offset) is not supported");
+    return err_set(
+        r->e,
+        "an end that counts from the begin (offset) is not supported; convert it to a plain end");
   if (!tflite_parameters(r, o->in[1], "begin", begin, &n[0]) ||
       !tflite_parameters(r, o->in[2], "end", end, &n[1]) ||
       !tflite_parameters(r, o->in[3], "strides", step, &n[2]))
@@ -112,7 +116,8 @@ static bool read_strided_slice(struct reader *r, struct op *o) {
       continue;
     }
     if (step[i] == 0 || step[i] < INT32_MIN || step[i] > INT32_MAX)
-      return err_set(r->e, "a stride of %lld", (long long)step[i]);
+      return err_set(r->e, "a stride of %lld; any of 32 bits but 0 is possible",
+                     (long long)step[i]);
     const bool shrinks = mask[SLICE_SHRINK_MASK] >> i & 1;
     const int64_t from =
         slice_index(begin[i], mask[SLICE_BEGIN_MASK] >> i & 1, false, step[i], size);
@@ -155,10 +160,12 @@ static bool read_pads(struct reader *r, struct op *o, int i, int first, int n) {
   int count;
   if (!tflite_parameters(r, o->in[i], "list of paddings", values, &count)) return false;
   if (count != 2 * n || first + n > GRAPH_MAX_RANK)
-    return err_set(r->e, "%d paddings for %d axes", count, n);
+    return err_set(r->e, "%d paddings for %d axes; two for each of at most %d are possible", count,
+                   n, GRAPH_MAX_RANK);
   for (int k = 0; k < count; k++)
     if (values[k] < 0 || values[k] > GRAPH_MAX_ELEMENTS)
-      return err_set(r->e, "padding by %lld", (long long)values[k]);
+      return err_set(r->e, "padding by %lld; 0 to %d is possible", (long long)values[k],
+                     GRAPH_MAX_ELEMENTS);
   for (int k = 0; k < n; k++) {
     a->before[first + k] = (int32_t)values[2 * k];
     a->after[first + k] = (int32_t)values[2 * k + 1];
@@ -196,7 +203,8 @@ static bool read_padv2(struct reader *r, struct op *o) {
 }
 static bool read_mirror_pad(struct reader *r, struct op *o) {
   const int32_t mode = flat_i8_field(&r->f, &o->options, 0, 0);
-  if (mode < 0 || mode > 1) return err_set(r->e, "unknown mode %d", mode);
+  if (mode < 0 || mode > 1)
+    return err_set(r->e, "unknown mode %d; 0 (reflect) and 1 (symmetric) are known", mode);
   o->node.attrs.symmetric = mode == 1;
   o->node.attrs.n_axes = tflite_in(r, o, 0)->rank;
   return read_pads(r, o, 1, 0, tflite_in(r, o, 0)->rank);
@@ -242,7 +250,8 @@ static bool read_batch_space(struct reader *r, struct op *o) {
     return err_set(r->e, "a block of %d axes; one or two behind the batch are supported", count);
   for (int i = 0; i < count; i++)
     if (block[i] < 1 || block[i] > GRAPH_MAX_ELEMENTS)
-      return err_set(r->e, "a block of %lld", (long long)block[i]);
+      return err_set(r->e, "a block of %lld; 1 to %d is possible", (long long)block[i],
+                     GRAPH_MAX_ELEMENTS);
   a->n_axes = count;
   a->block_h = (int)block[0];
   a->block_w = count == 2 ? (int)block[1] : 1;

@@ -1,4 +1,12 @@
-/* nn: neural operators as row machines, int8, NHWC, each written once over mote/isa.
+/* nn: operators as row machines, NHWC, each written once; where inner loops deserve instructions, over mote/isa.
+ * This file holds the int8 core and what every kernel has; a family of operators has a header of its own:
+ *
+ *   fixed16.h      int16 activations, and the general forms of the int8 core
+ *   sequence.h     integer SVDF and LSTM
+ *   elementwise.h  outputs made of the elements at the same place
+ *   move.h         copies, picks, blends, reductions
+ *   signal.h       audio front ends, detection
+ *   real.h         float32, also beside int8 weights
  *
  * A row machine makes output rows from pointers to the input rows that it needs (docs/spec/row-machine.md):
  *
@@ -20,7 +28,8 @@
  * in bytes from the start of the params structure to a constant (see mote_at). Constants are aligned to 4.
  * They were proven by the compiler or by <op>_check on opening: kernels return nothing.
  *
- * exact: every kernel gives the bits of TensorFlow Lite's reference kernel of the same name. */
+ * exact: integer kernels give the bits of TensorFlow Lite's reference kernels, float ones the same bits on every
+ * machine (real.h). */
 #ifndef MOTE_NN_H
 #define MOTE_NN_H
 
@@ -29,6 +38,8 @@
 #include "mote/nn/sequence.h"
 #include "mote/nn/elementwise.h"
 #include "mote/nn/move.h"
+#include "mote/nn/signal.h"
+#include "mote/nn/real.h"
 
 /* The code of an operator. In a table indexed by enum mote_kernel_number (mote/run), or one of an emitted
  * program's own that holds only what the program uses. */
@@ -132,9 +143,6 @@ struct mote_pad_s8 {
   uint16_t reserved;
 };
 
-#include "mote/nn/signal.h"
-#include "mote/nn/real.h"
-
 /* The number of a kernel: MOTE_KERNEL_<stem>. */
 enum mote_kernel_number {
 #define KERNEL(stem, params) MOTE_KERNEL_##stem,
@@ -166,7 +174,7 @@ unsigned mote_mean_s8_form(const struct mote_mean_s8 *p);
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
  * every number in params is hostile there, and OK proves that begin, row and end read and write only what
  * struct mote_bounds grants, whatever the constants and activations are. mote_<stem>_state_bytes: need of
- * the state, the same on every machine. Only CONV_2D, DEPTHWISE_CONV_2D, the pools and PAD take NULL rows. */
+ * the state, the same on every machine. Only windows (convolutions, pools), PAD and pieces (move) take NULL rows. */
 #define KERNEL(stem, params)                                                                       \
   extern const struct mote_kernel mote_kernel_##stem;                                              \
   enum mote_status mote_##stem##_check(const struct params *p, const struct mote_bounds *b);       \
