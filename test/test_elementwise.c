@@ -206,7 +206,7 @@ static void test_binary_f32(void **state) {
   for (uint32_t n = 0; n < 500; n++) {
     struct kernel_case c;
     struct mote_binary_f32 p = {.low = -INFINITY, .high = INFINITY};
-    p.arithmetic = n % MOTE_ARITHMETIC_COUNT;
+    p.arithmetic = n % MOTE_ARITHMETIC_POWER;
     kc_begin(&c,
              p.arithmetic < MOTE_ARITHMETIC_FLOOR_DIV ? MOTE_KERNEL_binary_f32
                                                       : MOTE_KERNEL_divide_f32,
@@ -228,6 +228,32 @@ static void test_binary_f32(void **state) {
                                  ((float *)(void *)c.in[1])[spread_at(&s, 1, i)]);
       if (clamped) want = want < 0 ? 0 : want > 6 ? 6 : want;
       assert_memory_equal(&out[i], &want, 4);
+    }
+    assert_true(kc_guarded(&c) && kc_hostile(&c, 40) >= 0);
+    kc_end(&c);
+  }
+}
+
+static void test_power(void **state) {
+  (void)state;
+  for (uint32_t n = 0; n < 100; n++) {
+    struct kernel_case c;
+    const struct mote_binary_f32 p = {.arithmetic = MOTE_ARITHMETIC_POWER};
+    kc_begin(&c, MOTE_KERNEL_power_f32, n);
+    kc_params(&c, &p, sizeof p);
+    const struct spread s = spread_make(&c, 2);
+    spread_loops(&c, &s, (const int[3]){4, 4}, 2);
+    for (int k = 0; k < 2; k++) {
+      float *x = kc_in(&c, (size_t)s.count[k] * 4);
+      for (int i = 0; i < s.count[k]; i++) x[i] = (float)kc_range(&c, k == 0 ? 1 : -99, 99) / 16;
+    }
+    const float *out = (float *)(void *)kc_out(&c, (size_t)s.n * 4);
+    assert_int_equal(kc_check(&c), MOTE_OK);
+    kc_run(&c);
+    for (int i = 0; i < s.n; i++) {
+      const double want = pow((double)((float *)(void *)c.in[0])[spread_at(&s, 0, i)],
+                              (double)((float *)(void *)c.in[1])[spread_at(&s, 1, i)]);
+      assert_true(fabs((double)out[i] - want) <= 3e-6 * want);
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 40) >= 0);
     kc_end(&c);
@@ -545,26 +571,35 @@ static void test_simple_f32(void **state) {
 
 static void test_math_f32(void **state) {
   static const enum mote_kernel_number kernels[] = {
-      MOTE_KERNEL_exp_f32, MOTE_KERNEL_log_f32,  MOTE_KERNEL_sin_f32,
-      MOTE_KERNEL_cos_f32, MOTE_KERNEL_tanh_f32, MOTE_KERNEL_logistic_f32,
-      MOTE_KERNEL_elu_f32, MOTE_KERNEL_sqrt_f32, MOTE_KERNEL_rsqrt_f32};
+      MOTE_KERNEL_exp_f32,  MOTE_KERNEL_log_f32,      MOTE_KERNEL_sin_f32,
+      MOTE_KERNEL_cos_f32,  MOTE_KERNEL_tanh_f32,     MOTE_KERNEL_logistic_f32,
+      MOTE_KERNEL_elu_f32,  MOTE_KERNEL_sqrt_f32,     MOTE_KERNEL_rsqrt_f32,
+      MOTE_KERNEL_gelu_f32, MOTE_KERNEL_gelu_tanh_f32};
   (void)state;
-  for (uint32_t k = 0; k < 9; k++) {
+  for (uint32_t k = 0; k < 11; k++) {
     struct kernel_case c;
     const struct mote_math_f32 p = {64};
     kc_begin(&c, kernels[k], k);
     kc_params(&c, &p, sizeof p);
     float *x = kc_in(&c, 256);
     for (int i = 0; i < 64; i++)
-      x[i] = (float)kc_range(&c, k == 1 || k > 6 ? 1 : -4000, 4000) / 512;
+      x[i] = (float)kc_range(&c, k == 1 || k == 7 || k == 8 ? 1 : -4000, 4000) / 512;
     const float *out = (float *)(void *)kc_out(&c, 256);
     assert_int_equal(kc_check(&c), MOTE_OK);
     kc_run(&c);
     for (int i = 0; i < 64; i++) {
       const double v = (double)x[i];
-      const double want[] = {
-          exp(v),  log(v),     sin(v), cos(v), tanh(v), 1 / (1 + exp(-v)), v < 0 ? expm1(v) : v,
-          sqrt(v), 1 / sqrt(v)};
+      const double want[] = {exp(v),
+                             log(v),
+                             sin(v),
+                             cos(v),
+                             tanh(v),
+                             1 / (1 + exp(-v)),
+                             v < 0 ? expm1(v) : v,
+                             sqrt(v),
+                             1 / sqrt(v),
+                             v / 2 * erfc(-v * sqrt(0.5)),
+                             v / 2 * (1 + tanh(0.79788456080286536 * (v + 0.044715 * v * v * v)))};
       assert_true(fabs((double)out[i] - want[k]) <= 1e-6 * (1 + fabs(want[k])));
     }
     assert_true(kc_guarded(&c) && kc_hostile(&c, 40) >= 0);
@@ -624,8 +659,9 @@ int main(void) {
       cmocka_unit_test(test_plain),      cmocka_unit_test(test_select),
       cmocka_unit_test(test_lut),        cmocka_unit_test(test_rescale),
       cmocka_unit_test(test_quantise),   cmocka_unit_test(test_cast),
-      cmocka_unit_test(test_simple_f32), cmocka_unit_test(test_math_f32),
-      cmocka_unit_test(test_add_n),      cmocka_unit_test(test_fixed),
+      cmocka_unit_test(test_power),      cmocka_unit_test(test_simple_f32),
+      cmocka_unit_test(test_math_f32),   cmocka_unit_test(test_add_n),
+      cmocka_unit_test(test_fixed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

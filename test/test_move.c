@@ -574,6 +574,33 @@ static void test_scatter(void **state) {
   }
 }
 
+static void test_one_hot(void **state) {
+  (void)state;
+  for (uint32_t n = 0; n < 100; n++) {
+    struct kernel_case c;
+    kc_begin(&c, MOTE_KERNEL_one_hot, n);
+    const struct mote_one_hot p = {.outer = (uint32_t)kc_range(&c, 1, 3),
+                                   .depth = (uint32_t)kc_range(&c, 1, 5),
+                                   .inner = (uint32_t)kc_range(&c, 1, 3),
+                                   .index_type = MOTE_INT32,
+                                   .bytes = 1};
+    kc_params(&c, &p, sizeof p);
+    int32_t *at = kc_in(&c, (size_t)p.outer * p.inner * 4);
+    const uint8_t on = *(uint8_t *)kc_in(&c, 1), off = *(uint8_t *)kc_in(&c, 1);
+    kc_out(&c, (size_t)p.outer * p.depth * p.inner);
+    for (uint32_t i = 0; i < p.outer * p.inner; i++) at[i] = kc_range(&c, -1, (int)p.depth);
+    assert_int_equal(kc_check(&c), MOTE_OK);
+    kc_run(&c);
+    for (uint32_t o = 0; o < p.outer; o++)
+      for (uint32_t d = 0; d < p.depth; d++)
+        for (uint32_t i = 0; i < p.inner; i++)
+          assert_int_equal(c.out[(o * p.depth + d) * p.inner + i],
+                           at[o * p.inner + i] == (int32_t)d ? on : off);
+    assert_true(kc_guarded(&c) && kc_hostile(&c, 100) >= 0);
+    kc_end(&c);
+  }
+}
+
 static void test_top(void **state) {
   (void)state;
   for (uint32_t n = 0; n < 200; n++) {
@@ -623,6 +650,7 @@ int main(void) {
       cmocka_unit_test(test_cumsum),
       cmocka_unit_test(test_scatter),
       cmocka_unit_test(test_top),
+      cmocka_unit_test(test_one_hot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,7 @@ static void test_accuracy(void **state) {
   sweep("log", mote_real_log, log, 1.0);
   sweep("tanh", mote_real_tanh, tanh, 1.4);
   sweep("logistic", mote_real_logistic, logistic, 2.4);
+  sweep("erfc", mote_real_erfc, erfc, 8);
   sweep("sin", mote_real_sin, sin, 1.6);
   sweep("cos", mote_real_cos, cos, 1.6);
   sweep("rsqrt", mote_real_rsqrt, rsqrt, 1.5);
@@ -77,6 +78,40 @@ static void test_exact(void **state) {
     same("round", mote_real_round(x), nearbyintf(x), x);
   }
   for (float x = -3.0f; x <= 3.0f; x += 0.25f) same("round", mote_real_round(x), nearbyintf(x), x);
+}
+
+static void test_pow(void **state) {
+  (void)state;
+  uint32_t a = 1, b = 7;
+  for (int i = 0; i < 1000000; i++) {
+    a = a * 1664525 + 1013904223;
+    b = b * 22695477 + 1;
+    /* From 2^-16 to 2^16, to exponents up to 16, some of them whole; any pair of bits besides. */
+    float x = mote_real_of((a & 0x0FFFFFFF) % (32u << 23) + (111u << 23));
+    float y = (float)(int32_t)b * 0x1p-27f;
+    if (i % 4 == 0) y = (float)(int32_t)y;
+    if (i % 4 == 0 && i & 8) x = -x;
+    if (i % 16 == 1) x = mote_real_of(a), y = mote_real_of(b);
+    const double want = pow((double)x, (double)y);
+    const float got = mote_real_pow(x, y), rounded = (float)want;
+    if (isnan(want) || isinf(rounded) || fabsf(rounded) < 0x1p-126f) {
+      if (isnan(want) != isnan(got) || (isinf(rounded) && fabsf(got) < 3.4e38f) ||
+          (fabsf(rounded) < 0x1p-126f && fabsf(got) > 0x1.0001p-126f))
+        fail_msg("pow(%a, %a) is %a instead of %a", (double)x, (double)y, (double)got, want);
+      continue;
+    }
+    const double most = (8 + 2 * fabs((double)y * log(fabs((double)x)))) * 0x1p-23 * fabs(want);
+    if (!(fabs((double)got - want) <= most))
+      fail_msg("pow(%a, %a) is %a instead of %a", (double)x, (double)y, (double)got, want);
+  }
+  const float edge[] = {0.0f,  -0.0f, 1.0f,  -1.0f,    2.0f,      -2.0f, 3.0f,
+                        -3.0f, 0.5f,  -0.5f, INFINITY, -INFINITY, NAN};
+  for (size_t i = 0; i < 13; i++)
+    for (size_t j = 0; j < 13; j++) {
+      const float want = powf(edge[i], edge[j]), got = mote_real_pow(edge[i], edge[j]);
+      if (isinf(want) || want == 0 || want == 1 || want == -1 || isnan(want))
+        same("pow", got, want, edge[i]);
+    }
 }
 
 static void test_fmod(void **state) {
@@ -966,13 +1001,21 @@ static void test_hybrid_vectors(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_accuracy),       cmocka_unit_test(test_exact),
-      cmocka_unit_test(test_fmod),           cmocka_unit_test(test_conv2d),
-      cmocka_unit_test(test_depthwise),      cmocka_unit_test(test_transpose_conv),
-      cmocka_unit_test(test_pools),          cmocka_unit_test(test_mean),
-      cmocka_unit_test(test_dense),          cmocka_unit_test(test_batch_matmul),
-      cmocka_unit_test(test_softmax),        cmocka_unit_test(test_svdf),
-      cmocka_unit_test(test_lstm),           cmocka_unit_test(test_hybrid_conv2d),
+      cmocka_unit_test(test_accuracy),
+      cmocka_unit_test(test_exact),
+      cmocka_unit_test(test_pow),
+      cmocka_unit_test(test_fmod),
+      cmocka_unit_test(test_conv2d),
+      cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_transpose_conv),
+      cmocka_unit_test(test_pools),
+      cmocka_unit_test(test_mean),
+      cmocka_unit_test(test_dense),
+      cmocka_unit_test(test_batch_matmul),
+      cmocka_unit_test(test_softmax),
+      cmocka_unit_test(test_svdf),
+      cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_hybrid_conv2d),
       cmocka_unit_test(test_hybrid_vectors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,7 @@ static enum mote_arithmetic arithmetic_of(enum mote_op op) {
   case MOTE_OP_MINIMUM: return MOTE_ARITHMETIC_MINIMUM;
   case MOTE_OP_PRELU: return MOTE_ARITHMETIC_PRELU;
   case MOTE_OP_FLOOR_DIV: return MOTE_ARITHMETIC_FLOOR_DIV;
+  case MOTE_OP_POW: return MOTE_ARITHMETIC_POWER;
   default: return MOTE_ARITHMETIC_FLOOR_MOD;
   }
 }
@@ -536,6 +537,9 @@ static bool keeps_type(const struct graph *g, const struct graph_node *n) {
 static bool is_f32(const struct graph *g, const struct graph_node *n) {
   return reads_f32(g, n) && keeps_type(g, n);
 }
+static bool is_approximate(const struct graph *g, const struct graph_node *n) {
+  return is_f32(g, n) && n->attrs.approximate;
+}
 static bool is_f32_view(const struct graph *g, const struct graph_node *n) {
   return is_f32(g, n) && takes_view(g, n);
 }
@@ -581,6 +585,7 @@ static bool is_8_to_8(const struct graph *g, const struct graph_node *n) {
 static const struct recipe recipes[] = {
     TABLE(ABS, is_s8),
     TABLE(ELU, is_s8),
+    TABLE(GELU, is_s8),
     TABLE(HARD_SWISH, is_s8),
     TABLE(LEAKY_RELU, is_s8),
     TABLE(LOGISTIC, is_s8),
@@ -607,6 +612,11 @@ static const struct recipe recipes[] = {
     MATH(COS, cos_f32),
     MATH(ELU, elu_f32),
     MATH(EXP, exp_f32),
+    {.op = MOTE_OP_GELU,
+     .kernel = MOTE_KERNEL_gelu_tanh_f32,
+     .takes = is_approximate,
+     .build = build_math},
+    MATH(GELU, gelu_f32),
     MATH(LOG, log_f32),
     MATH(LOGISTIC, logistic_f32),
     MATH(RSQRT, rsqrt_f32),
@@ -658,6 +668,7 @@ static const struct recipe recipes[] = {
     SPREAD(PRELU, binary_f32, is_f32, build_binary_f32),
     SPREAD(FLOOR_DIV, divide_f32, is_f32, build_binary_f32),
     SPREAD(FLOOR_MOD, divide_f32, is_f32, build_binary_f32),
+    SPREAD(POW, power_f32, is_f32, build_binary_f32),
     SPREAD(ADD, binary_s32, is_s32, build_binary_s32),
     SPREAD(SUB, binary_s32, is_s32, build_binary_s32),
     SPREAD(MUL, binary_s32, is_s32, build_binary_s32),

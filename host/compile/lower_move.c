@@ -506,6 +506,22 @@ static bool build_gather(const struct graph *g, const struct work *w, bool flat,
   return true;
 }
 
+static bool build_one_hot(const struct graph *g, const struct work *w, bool flat, struct form *f,
+                          struct err *e) {
+  const struct graph_tensor *y = out_of(g, w);
+  const int axis = node_of(g, w)->attrs.axis;
+  (void)e;
+  if (flat) return false;
+  whole_form(g, w, f);
+  f->params.one_hot = (struct mote_one_hot){.outer = product(y->dims, 0, axis),
+                                            .depth = (uint32_t)y->dims[axis],
+                                            .inner = product(y->dims, axis + 1, y->rank),
+                                            .index_type = (uint16_t)in_of(g, w, 0)->type,
+                                            .bytes = (uint16_t)size_of(y)};
+  f->instructions = graph_elements(y) * 20;
+  return true;
+}
+
 static bool build_update(const struct graph *g, const struct work *w, bool flat, struct form *f,
                          struct err *e) {
   const struct graph_tensor *x = in_of(g, w, 0), *u = in_of(g, w, 1);
@@ -866,6 +882,7 @@ static const struct recipe recipes[] = {
     {.op = MOTE_OP_GATHER, .kernel = MOTE_KERNEL_gather, .build = build_gather},
     {.op = MOTE_OP_GATHER_ND, .kernel = MOTE_KERNEL_gather, .build = build_gather},
     {.op = MOTE_OP_EMBEDDING_LOOKUP, .kernel = MOTE_KERNEL_gather, .build = build_gather},
+    {.op = MOTE_OP_ONE_HOT, .kernel = MOTE_KERNEL_one_hot, .build = build_one_hot},
     {.op = MOTE_OP_DYNAMIC_UPDATE_SLICE,
      .kernel = MOTE_KERNEL_update_slice,
      .build = build_update,

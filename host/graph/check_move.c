@@ -333,6 +333,21 @@ static bool check_embedding_lookup(const struct check *c) {
   return check_dims(c, "the gathered form", rank, dims);
 }
 
+static bool check_one_hot(const struct check *c) {
+  const struct graph_tensor *i = check_in(c, 0), *y = check_out(c, 0);
+  const int axis = c->n->attrs.axis;
+  if (!check_type(c, i, S32 | S64, "list of indices") || !check_axis(c, y->rank)) return false;
+  for (int k = 1; k < 3; k++) {
+    if (!check_same_type(c, check_in(c, k), y)) return false;
+    if (graph_elements(check_in(c, k)) != 1)
+      return err_set(c->e, "its value has shape %s instead of one element",
+                     check_shape_of(check_in(c, k)).text);
+  }
+  bool same = y->rank == i->rank + 1;
+  for (int k = 0; k < i->rank && same; k++) same = y->dims[k < axis ? k : k + 1] == i->dims[k];
+  return same || differ(c, "the form with one more axis");
+}
+
 static bool check_update_slice(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *u = check_in(c, 1), *i = check_in(c, 2);
   if (!check_kept(c) || !check_same_type(c, x, u) || !check_type(c, i, S32 | S64, "place") ||
@@ -482,6 +497,9 @@ RULE(CUMSUM, 1, check_cumsum)
 RULE(REDUCE_ANY, 1, check_reduce_logic)
 RULE(REDUCE_PROD, 1, check_product)
 RULE(TILE, 1, check_tile)
+RULE(ONE_HOT, 3, check_one_hot)
+RULE(RANGE, 1, check_none)
+RULE(RANK, 1, check_none)
 RULE(SCATTER_ND, 2, check_scatter_nd)
 RULE(STABLEHLO_COMPOSITE, 1, check_none)
 const struct graph_rule graph_rule_TOPK_V2 = {1, 1, 2, 2, 0, 0, check_top};

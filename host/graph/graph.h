@@ -93,6 +93,7 @@ enum graph_padding { GRAPH_PAD_SAME, GRAPH_PAD_VALID };
   LIST(before) LIST(after)                   /* pads of any rank, batch/space: elements in front and behind */   \
   INT(block_h) INT(block_w)                  /* depth/space, batch/space */                                      \
   REAL(alpha)                                /* leaky_relu */                                                    \
+  FLAG(approximate)                          /* gelu: by the hyperbolic tangent */                               \
   FLAG(symmetric)                            /* mirror_pad: the edge itself is repeated */                       \
   FLAG(exclusive) FLAG(reverse)              /* cumsum */                                                        \
   FLAG(align_corners) FLAG(half_pixel_centers) /* resize */                                                      \

@@ -90,6 +90,15 @@ static int32_t elu(const struct function *f, int32_t x) {
   return y < -128 ? -128 : y > 127 ? 127 : (int32_t)y;
 }
 
+static int32_t gelu(const struct function *f, int32_t x) {
+  const float real = f->in_scale * (float)x, inverse = 1 / f->out_scale;
+  const float u = 0.7978845608f * (real + 0.044715f * real * real * real);
+  const float value = f->n->attrs.approximate ? 0.5f * real * (1.0f + tanhf(u))
+                                              : 0.5f * real * erfcf(real * -0.7071067812f);
+  const float y = roundf(value * inverse) + (float)f->out_zp;
+  return y < -128 ? -128 : y > 127 ? 127 : (int32_t)y;
+}
+
 /* ---- rescaled ------------------------------------------------------------------- */
 static int32_t leaky_relu(const struct function *f, int32_t x) {
   int32_t multiplier;
@@ -116,6 +125,7 @@ static int32_t value_of(const struct function *f, int32_t x) {
   case MOTE_OP_HARD_SWISH: return hard_swish(f, x);
   case MOTE_OP_RSQRT: return rsqrt(f, x);
   case MOTE_OP_ELU: return elu(f, x);
+  case MOTE_OP_GELU: return gelu(f, x);
   case MOTE_OP_LEAKY_RELU: return leaky_relu(f, x);
   case MOTE_OP_ABS:
     x = x < 0 ? -x : x;

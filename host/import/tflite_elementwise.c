@@ -8,6 +8,11 @@ static bool read_leaky_relu(struct reader *r, struct op *o) {
   return true;
 }
 
+static bool read_gelu(struct reader *r, struct op *o) {
+  o->node.attrs.approximate = flat_i8_field(&r->f, &o->options, 0, 0) != 0;
+  return true;
+}
+
 /* FILL: the shape is the output's. */
 static bool read_fill(struct reader *r, struct op *o) {
   (void)r;
@@ -80,6 +85,7 @@ BINARY(MAXIMUM)
 BINARY(MINIMUM)
 BINARY(SQUARED_DIFFERENCE)
 BINARY(PRELU)
+BINARY(POW)
 BINARY(EQUAL)
 BINARY(NOT_EQUAL)
 BINARY(GREATER)
@@ -90,6 +96,7 @@ BINARY(LOGICAL_AND)
 BINARY(LOGICAL_OR)
 const struct tflite_reader tflite_reader_LEAKY_RELU = {1, 1, 1, 1, read_leaky_relu, NULL};
 const struct tflite_reader tflite_reader_SELECT_V2 = {3, 3, 1, 3, NULL, NULL};
+const struct tflite_reader tflite_reader_GELU = {1, 1, 1, 1, read_gelu, NULL};
 const struct tflite_reader tflite_reader_SELECT = {3, 3, 1, 3, read_select, NULL};
 const struct tflite_reader tflite_reader_ADD_N = {2, GRAPH_MAX_IN, 1, GRAPH_MAX_IN, NULL, NULL};
 const struct tflite_reader tflite_reader_FILL = {2, 2, 1, 2, read_fill, NULL};

@@ -2,6 +2,7 @@
  * constant tensors become attributes. See tflite.h. */
 #include "host/import/tflite.h"
 
+#include <math.h>
 #include <string.h>
 
 /* An axis in field `field` of the options. */
@@ -281,6 +282,95 @@ static bool read_shape(struct reader *r, struct op *o) {
   return true;
 }
 
+/* The node becomes a view of a constant like y. */
+static void be_constant(struct reader *r, struct op *o, const void *data) {
+  struct graph_tensor constant = *tflite_out(r, o, 0);
+  constant.data = data;
+  constant.producer = -1;
+  o->node.op = MOTE_OP_RESHAPE;
+  o->node.in[0] = graph_add_tensor(r->g, &constant);
+  o->node.n_in = 1;
+}
+
+static bool read_rank(struct reader *r, struct op *o) {
+  const struct graph_tensor *y = tflite_out(r, o, 0);
+  int32_t *data = tflite_take(r, 1, 8);
+  if (!data) return false;
+  if (y->type != MOTE_INT32 || graph_elements(y) != 1)
+    return err_set(r->e, "its output is not one int32");
+  *data = tflite_in(r, o, 0)->rank;
+  be_constant(r, o, data);
+  return true;
+}
+
+/* Start, limit and step of a range of floats. */
+static bool range_of_floats(struct reader *r, const struct op *o, float part[3]) {
+  for (int i = 0; i < 3; i++) {
+    if (!tflite_use_tensor(r, o->in[i])) return false;
+    const struct graph_tensor *x = tflite_in(r, o, i);
+    if (x->type != MOTE_FLOAT32 || !x->data || graph_elements(x) != 1)
+      return err_set(r->e, "its input %d is not one constant", i);
+    memcpy(&part[i], x->data, sizeof part[i]);
+  }
+  return true;
+}
+
+/* RANGE: its numbers are known here. Each float is the one before it and the step, rounded, as the reference adds. */
+static bool read_range(struct reader *r, struct op *o) {
+  static const char *const names[] = {"start", "limit", "step"};
+  struct graph_tensor *y = tflite_out(r, o, 0);
+  int64_t whole[3] = {0};
+  float part[3] = {0};
+  const bool real = y->type == MOTE_FLOAT32, wide = y->type == MOTE_INT64;
+  if (!real && !wide && y->type != MOTE_INT32)
+    return err_set(r->e, "a range of %s is not supported", mote_type_name((int)y->type));
+  if (real && !range_of_floats(r, o, part)) return false;
+  for (int i = 0; i < 3 && !real; i++) {
+    if (!read_number(r, o, i, names[i], &whole[i])) return false;
+    if (whole[i] < INT32_MIN || whole[i] > INT32_MAX)
+      return err_set(r->e, "its %s is %lld", names[i], (long long)whole[i]);
+    part[i] = (float)whole[i];
+  }
+  const int64_t way = whole[1] - whole[0], step = whole[2];
+  double count = ceil(fabs((double)((part[1] - part[0]) / part[2])));
+  if (!real && step != 0)
+    count = (double)(step > 0 ? (way + step - 1) / step : (way + step + 1) / step);
+  if (part[2] == 0 || !(count >= 1) || !(count <= GRAPH_MAX_ELEMENTS) ||
+      (part[2] > 0) != (part[1] > part[0]))
+    return err_set(r->e, "no numbers lie between %g and %g in steps of %g", (double)part[0],
+                   (double)part[1], (double)part[2]);
+  const size_t n = (size_t)count, size = wide ? 8 : 4;
+  uint8_t *data = tflite_take(r, n, size);
+  if (!data) return false;
+  float value = part[0];
+  for (size_t i = 0; i < n; i++, value += part[2]) {
+    const int64_t number = whole[0] + (int64_t)i * step;
+    if (real)
+      memcpy(data + 4 * i, &value, 4);
+    else
+      memcpy(data + size * i, &number, size); /* little-endian */
+  }
+  y->rank = 1;
+  y->dims[0] = (int32_t)n;
+  be_constant(r, o, data);
+  return true;
+}
+
+static bool read_one_hot(struct reader *r, struct op *o) {
+  int64_t depth;
+  const int rank = tflite_out(r, o, 0)->rank;
+  const int32_t axis = flat_i32_field(&r->f, &o->options, 0, 0);
+  if (!read_number(r, o, 1, "depth", &depth) || !tflite_axis(r, axis, rank, &o->node.attrs.axis))
+    return false;
+  if (tflite_out(r, o, 0)->dims[o->node.attrs.axis] != depth)
+    return err_set(r->e, "a depth of %lld does not give %d values along axis %d", (long long)depth,
+                   tflite_out(r, o, 0)->dims[o->node.attrs.axis], o->node.attrs.axis);
+  o->node.in[1] = o->in[2];
+  o->node.in[2] = o->in[3];
+  o->node.n_in = 3;
+  return true;
+}
+
 /* A new tensor like y with n elements along its one axis. */
 static int vector_like(struct reader *r, const struct graph_tensor *y, int32_t n) {
   struct graph_tensor t = *y;
@@ -456,6 +546,9 @@ const struct tflite_reader tflite_reader_SUM = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_MAX = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_MIN = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_ALL = {2, 2, 1, 1, read_reduce, NULL};
+const struct tflite_reader tflite_reader_ONE_HOT = {4, 4, 1, 4, read_one_hot, NULL};
+const struct tflite_reader tflite_reader_RANGE = {3, 3, 1, 0, read_range, NULL};
+const struct tflite_reader tflite_reader_RANK = {1, 1, 1, 1, read_rank, NULL};
 const struct tflite_reader tflite_reader_REDUCE_ANY = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_REDUCE_PROD = {2, 2, 1, 1, read_reduce, NULL};
 const struct tflite_reader tflite_reader_TILE = {2, 2, 1, 1, NULL, NULL};

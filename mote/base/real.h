@@ -56,6 +56,10 @@ float mote_real_rsqrt(float x);
 float mote_real_floor(float x);
 float mote_real_ceil(float x);
 float mote_real_round(float x);
+/* 1 - erf(x), the complement of the error function. error 8, below 1e-37 more. */
+float mote_real_erfc(float x);
+/* x^y as C defines it. error 8 + 2 |y log x|. */
+float mote_real_pow(float x, float y);
 /* x - y * trunc(x / y), exactly; the sign of x. NaN where y is 0 or x infinite. cost: one step for each power of
  * two between x and y. */
 float mote_real_fmod(float x, float y);

@@ -94,6 +94,35 @@ enum mote_status mote_divide_f32_check(const struct mote_binary_f32 *p,
   return check_loops(&p->loops, p, b, 4, 4);
 }
 
+/* ---- powers --------------------------------------------------------------------- */
+static void power_row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_binary_f32 *p = (const struct mote_binary_f32 *)params;
+  float *to = (float *)out;
+  const int32_t step_a = p->loops.inner.step[0] / 4, step_b = p->loops.inner.step[1] / 4;
+  struct mote_walk w;
+  (void)state;
+  mote_walk_begin(&w, &p->loops, p);
+  do {
+    const float *a = (const float *)rows[0] + w.offset[0] / 4;
+    const float *b = (const float *)rows[1] + w.offset[1] / 4;
+    for (uint32_t n = p->loops.inner.n; n != 0; n--, a += step_a, b += step_b)
+      *to++ = mote_real_pow(*a, *b);
+  } while (mote_walk_next(&w));
+}
+
+const struct mote_kernel mote_kernel_power_f32 = {NULL, power_row, NULL};
+
+size_t mote_power_f32_state_bytes(const struct mote_binary_f32 *p) {
+  (void)p;
+  return 0;
+}
+enum mote_status mote_power_f32_check(const struct mote_binary_f32 *p,
+                                      const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (p->arithmetic != MOTE_ARITHMETIC_POWER) return MOTE_ERR_PARAMS;
+  return check_loops(&p->loops, p, b, 4, 4);
+}
+
 /* ---- int32 --------------------------------------------------------------------- */
 static int32_t of_s32(const struct mote_binary_s32 *p, int32_t a, int32_t b) {
   const uint32_t x = (uint32_t)a, y = (uint32_t)b;

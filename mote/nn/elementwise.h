@@ -157,7 +157,8 @@ struct mote_add_n_f32 {
 /* ---- two inputs, plain ------------------------------------------------------- */
 /* clamp(a op b, low, high). Integers wrap; x / 0 is 0, and a smallest integer / -1 wraps.
  * FLOOR_DIV: floor(a / b), divided in double. FLOOR_MOD: the remainder with the sign of b.
- * MAXIMUM and MINIMUM: a > b ? a : b and a < b ? a : b. PRELU: a >= 0 ? a : a b. No clamp for these five.
+ * POWER: a^b.
+ * MAXIMUM and MINIMUM: a > b ? a : b and a < b ? a : b. PRELU: a >= 0 ? a : a b. No clamp for these six.
  * alias: out may be rows[k] where its steps are those of the output. */
 enum mote_arithmetic {
   MOTE_ARITHMETIC_ADD,
@@ -170,6 +171,7 @@ enum mote_arithmetic {
   MOTE_ARITHMETIC_PRELU,     /* float alone, and the next two */
   MOTE_ARITHMETIC_FLOOR_DIV, /* divide_f32 */
   MOTE_ARITHMETIC_FLOOR_MOD,
+  MOTE_ARITHMETIC_POWER, /* power_f32 */
   MOTE_ARITHMETIC_COUNT
 };
 struct mote_binary_f32 {

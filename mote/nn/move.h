@@ -57,6 +57,12 @@ struct mote_scatter {
   uint16_t depth, type;
 };
 
+/* ONE_HOT: out[o][d][i] = rows[0][o][i] == d ? rows[1][0] : rows[2][0], elements of `bytes` 1, 2, 4 or 8. */
+struct mote_one_hot {
+  uint32_t outer, depth, inner;
+  uint16_t index_type, bytes; /* INT32 or INT64 */
+};
+
 /* DYNAMIC_UPDATE_SLICE: rows[0] (n_bytes), where rows[1] lies at the place that the `depth` indices of rows[2] tell,
  * each moved into 0 .. most[d]. loops as a piece's, from the place on. alias: out may be rows[0]. */
 struct mote_update_slice {

@@ -49,6 +49,13 @@ static enum mote_status check(const struct mote_math_f32 *p, const struct mote_b
 
 static float elu(float x) { return x < 0 ? mote_real_expm1(x) : x; }
 
+static float gelu(float x) { return 0.5f * x * mote_real_erfc(x * -0x1.6a09e6p-1f); }
+
+/* x (1 + tanh u) / 2 is x logistic(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3). */
+static float gelu_tanh(float x) {
+  return x * mote_real_logistic(1.5957691f * (x + 0.044715f * x * x * x));
+}
+
 #define KERNEL_MATH(stem, function)                                                                \
   static void stem##_row(const void *params, const void *const *rows, void *state, void *out) {    \
     const uint32_t n = ((const struct mote_math_f32 *)params)->n;                                  \
@@ -74,5 +81,7 @@ KERNEL_MATH(cos_f32, mote_real_cos)
 KERNEL_MATH(tanh_f32, mote_real_tanh)
 KERNEL_MATH(logistic_f32, mote_real_logistic)
 KERNEL_MATH(elu_f32, elu)
+KERNEL_MATH(gelu_f32, gelu)
+KERNEL_MATH(gelu_tanh_f32, gelu_tanh)
 KERNEL_MATH(sqrt_f32, mote_real_sqrt)
 KERNEL_MATH(rsqrt_f32, mote_real_rsqrt)

@@ -43,6 +43,86 @@ unary("SIGN", "float32", shape=(53,))
 unary("SIGN", "float32_whole", shape=(53,), low=-1.5, high=1.5)
 
 
+for approximate, name in ((False, ""), (True, "_tanh")):
+    unary("GELU", "float32" + name, shape=(61,), approximate=approximate)
+    unary("GELU", "float32_wide" + name, shape=(61,), low=-9, high=9, approximate=approximate)
+    unary("GELU", "int8" + name, "int8", shape=(3, 100), inq=(0.0471, 5), outq=(0.0313, -100), approximate=approximate)
+
+
+def power(name, shapes, low, high, exponents):
+    """exponents: low and high, or a list of constants."""
+    @add("POW", name)
+    def build(rng):
+        m = Model()
+        x = m.input(shapes[0], "float32", draw=(low, high))
+        if isinstance(exponents, list):
+            y = m.const(np.array(exponents, np.float32).reshape(shapes[1]), "float32")
+        else:
+            y = m.input(shapes[1], "float32", draw=exponents)
+        m.op("POW", [x, y], [m.output(np.broadcast_shapes(*shapes), "float32")])
+        return m
+
+
+power("float32", ((2, 3, 5), (2, 3, 5)), 0.1, 4, (-3, 3))
+power("float32_square", ((2, 3, 5), ()), -4, 4, [2])
+power("float32_root", ((2, 3, 5), ()), 0, 9, [0.5])
+power("float32_inverse_root", ((2, 3, 5), ()), 0.1, 9, [-0.5])
+power("float32_whole", ((40, 1), (1, 7)), -3, 3, [-3, -2, -1, 0, 1, 3, 5])
+power("float32_broadcast", ((6, 1), (1, 5)), 0.5, 20, (-2, 5))
+
+
+def one_hot(name, type, index, shape, depth, axis, values=(1, 0)):
+    @add("ONE_HOT", name)
+    def build(rng):
+        m = Model()
+        i = m.input(shape, index, draw=(-1, depth))
+        n = m.const(np.array(depth), "int32")
+        on, off = (m.const(np.array(v), type) for v in values)
+        out = list(shape)
+        out.insert(len(shape) + 1 + axis if axis < 0 else axis, depth)
+        m.op("ONE_HOT", [i, n, on, off], [m.output(out, type)], axis=axis)
+        return m
+
+
+for t in ("float32", "int8", "int32", "int64", "uint8", "bool"):
+    one_hot(t, t, "int32", (2, 5), 4, -1)
+    one_hot(t + "_axis", t, "int64", (3, 4), 5, 1)
+one_hot("float32_values", "float32", "int32", (9,), 6, 0, (2.5, -1.5))
+
+
+def steps(name, type, start, limit, step):
+    @add("RANGE", name)
+    def build(rng):
+        m = Model()
+        n = len(np.arange(start, limit, step))
+        x = m.input((n,), type, draw=(-50, 50))
+        a, b, c = (m.const(np.array(v), type) for v in (start, limit, step))
+        t, y = m.tensor((n,), type), m.output((n,), type)
+        m.op("RANGE", [a, b, c], [t])
+        m.op("ADD" if type != "int64" else "MAXIMUM", [x, t], [y])
+        return m
+
+
+steps("int32", "int32", 3, 20, 4)
+steps("int32_down", "int32", 9, -8, -3)
+steps("int64", "int64", 0, 11, 1)
+steps("float32", "float32", 0, 10, 1)
+steps("float32_fraction", "float32", -1, 2.05, 0.1)
+
+
+@add("RANK", "float32")
+def rank(rng):
+    m = Model()
+    x = m.input((2, 3, 4), "float32")
+    t = m.tensor((), "int32")
+    f = m.tensor((), "float32")
+    y = m.output((2, 3, 4), "float32")
+    m.op("RANK", [x], [t])
+    m.op("CAST", [t], [f], inDataType="INT32", outDataType="FLOAT32")
+    m.op("MUL", [x, f], [y])
+    return m
+
+
 def select(name, type, which, shape, q=NONE):
     @add("SELECT", name)
     def build(rng):
