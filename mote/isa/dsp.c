@@ -295,10 +295,13 @@ void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *
 void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
                              int8_t *out) {
   const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  const int32_t zp = p->output.in_zp; /* the compiler cannot know that outputs leave it alone */
+  const int8_t *const end = in + p->in_c;
   for (uint32_t c = 0; c < p->out_c; c++, out++) {
     int32_t sum = mote_channel_bias(&p->output, c);
-    for (uint32_t i = 0; i < p->in_c; i++)
-      sum = (int32_t)((uint32_t)sum + (uint32_t)(*w++ * (in[i] - p->output.in_zp)));
+    const int8_t *from = in;
+    do sum = (int32_t)((uint32_t)sum + (uint32_t)(*w++ * (*from++ - zp)));
+    while (from != end);
     w += (0u - p->in_c) & 3u;
     mote_dsp_outputs(&p->output, c, &sum, 1, out, 1);
   }

@@ -322,20 +322,33 @@ static __attribute__((noinline)) void windows_any(const struct mote_depthwise_co
   int32_t a = sums[0], b = sums[1];
   for (int32_t j = p->kernel_w; j; j--, columns += next) {
     const uint32_t *v = columns, *u = columns + second;
-    int32_t left = h;
-    for (; left >= 4; left -= 4, w += 4, v += 2, u += 2) {
-      const uint32_t x = load(w), e = even(x), o = odd(x);
-      a = smlad(e, v[0], a);
-      b = smlad(e, u[0], b);
-      a = smlad(o, v[1], a);
-      b = smlad(o, u[1], b);
-    }
-    if (left == 0) continue;
-    const uint32_t x = last_weights(w, left, p->kernel_w * h), e = even(x);
-    w += left;
+    const int8_t *const whole = w + (h & ~3), *const end = w + h;
+    uint32_t k, q, x0, x1;
+    /* Eleven instructions for four rows; from C, compiled for size, they are seventeen. */
+    __asm__("b 2f\n"
+            "1:\n\t"
+            "ldr %[q], [%[w]], #4\n\t"
+            "sxtb16 %[k], %[q]\n\t"
+            "sxtb16 %[q], %[q], ror #8\n\t"
+            "ldrd %[x0], %[x1], [%[v]], #8\n\t"
+            "smlad %[a], %[k], %[x0], %[a]\n\t"
+            "smlad %[a], %[q], %[x1], %[a]\n\t"
+            "ldrd %[x0], %[x1], [%[u]], #8\n\t"
+            "smlad %[b], %[k], %[x0], %[b]\n\t"
+            "smlad %[b], %[q], %[x1], %[b]\n"
+            "2:\n\t"
+            "cmp %[w], %[whole]\n\t"
+            "bne 1b"
+            : [w] "+r"(w), [v] "+r"(v), [u] "+r"(u), [a] "+r"(a), [b] "+r"(b), [k] "=&r"(k),
+              [q] "=&r"(q), [x0] "=&r"(x0), [x1] "=&r"(x1)
+            : [whole] "r"(whole)
+            : "cc", "memory");
+    if (w == end) continue;
+    const uint32_t x = last_weights(w, h & 3, p->kernel_w * h), e = even(x);
+    w = end;
     a = smlad(e, v[0], a);
     b = smlad(e, u[0], b);
-    if (left == 1) continue;
+    if ((h & 3) == 1) continue;
     const uint32_t o = odd(x);
     a = smlad(o, v[1], a);
     b = smlad(o, u[1], b);
