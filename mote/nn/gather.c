@@ -4,19 +4,11 @@
 
 #include "mote/nn/walk.h"
 
-static int64_t index_at(const void *indices, unsigned type, uint32_t i) {
-  int64_t wide;
-  if (type == MOTE_INT32) return ((const int32_t *)indices)[i];
-  memcpy(&wide, (const uint8_t *)indices + (size_t)i * 8, sizeof wide);
-  return wide;
-}
-static int is_index_type(unsigned type) { return type == MOTE_INT32 || type == MOTE_INT64; }
-
 /* Where a tuple points, or -1. */
 static int64_t place(const struct mote_gather *p, const void *indices, uint32_t tuple) {
   int64_t at = 0;
   for (uint32_t d = 0; d < p->depth; d++) {
-    const int64_t index = index_at(indices, p->index_type, tuple * p->depth + d);
+    const int64_t index = mote_load_index(indices, p->index_type, tuple * p->depth + d);
     if (index < 0 || index >= p->size[d]) return -1;
     at += index * p->step[d];
   }
@@ -56,7 +48,7 @@ static uint64_t product(uint64_t a, uint64_t b) {
 enum mote_status mote_gather_check(const struct mote_gather *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->batches == 0 || p->outers == 0 || p->count == 0 || p->slice_bytes == 0 || p->depth == 0 ||
-      p->depth > MOTE_GATHER_DEPTH || p->table > 1 || !is_index_type(p->index_type))
+      p->depth > MOTE_GATHER_DEPTH || p->table > 1 || !mote_is_index_type(p->index_type))
     return MOTE_ERR_PARAMS;
   const uint64_t tuples = product(p->batches, p->count);
   const uint32_t index_bytes = p->index_type == MOTE_INT32 ? 4 : 8;
@@ -87,7 +79,7 @@ static void update_row(const void *params, const void *const *rows, void *state,
   (void)state;
   if (out != rows[0]) memmove(out, rows[0], p->n_bytes);
   for (uint32_t d = 0; d < p->depth; d++) {
-    const int64_t index = index_at(rows[2], p->index_type, d);
+    const int64_t index = mote_load_index(rows[2], p->index_type, d);
     to += (index < 0 ? 0 : index > p->most[d] ? p->most[d] : (uint32_t)index) * (size_t)p->step[d];
   }
   mote_walk_begin(&w, &p->loops, p);
@@ -111,7 +103,7 @@ enum mote_status mote_update_slice_check(const struct mote_update_slice *p,
   uint64_t last = 0;
   if (b->params_bytes < sizeof *p || !mote_loops_check(&p->loops, p, b, 2, &elements))
     return MOTE_ERR_BOUNDS;
-  if (p->depth > MOTE_GATHER_DEPTH || !is_index_type(p->index_type) || p->bytes == 0)
+  if (p->depth > MOTE_GATHER_DEPTH || !mote_is_index_type(p->index_type) || p->bytes == 0)
     return MOTE_ERR_PARAMS;
   for (uint32_t d = 0; d < p->depth; d++) {
     const uint64_t way = (uint64_t)p->most[d] * p->step[d];
@@ -191,39 +183,6 @@ enum mote_status mote_scatter_check(const struct mote_scatter *p, const struct m
       !mote_bounds_run(b, 0, 1, 4) || !mote_bounds_run(b, 1, 1, align) ||
       product(p->count, (uint64_t)p->depth * 4) > b->row_bytes[0] ||
       product(p->count, slice_bytes) > b->row_bytes[1])
-    return MOTE_ERR_BOUNDS;
-  return MOTE_OK;
-}
-
-/* ---- one of many ------------------------------------------------------------------ */
-static void one_hot_row(const void *params, const void *const *rows, void *state, void *out) {
-  const struct mote_one_hot *p = (const struct mote_one_hot *)params;
-  uint8_t *to = (uint8_t *)out;
-  (void)state;
-  for (uint32_t o = 0; o < p->outer; o++)
-    for (uint32_t d = 0; d < p->depth; d++)
-      for (uint32_t i = 0; i < p->inner; i++, to += p->bytes)
-        memmove(to, rows[index_at(rows[0], p->index_type, o * p->inner + i) == d ? 1 : 2],
-                p->bytes);
-}
-
-const struct mote_kernel mote_kernel_one_hot = {NULL, one_hot_row, NULL};
-
-size_t mote_one_hot_state_bytes(const struct mote_one_hot *p) {
-  (void)p;
-  return 0;
-}
-
-enum mote_status mote_one_hot_check(const struct mote_one_hot *p, const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->outer == 0 || p->depth == 0 || p->inner == 0 || !is_index_type(p->index_type) ||
-      (p->bytes != 1 && p->bytes != 2 && p->bytes != 4 && p->bytes != 8))
-    return MOTE_ERR_PARAMS;
-  const uint64_t indices = product(p->outer, p->inner);
-  const uint32_t index_bytes = p->index_type == MOTE_INT32 ? 4 : 8;
-  if (!mote_bounds_run(b, 0, 1, 4) || !mote_bounds_run(b, 1, p->bytes, 1) ||
-      !mote_bounds_run(b, 2, p->bytes, 1) || product(indices, index_bytes) > b->row_bytes[0] ||
-      product(product(indices, p->depth), p->bytes) > b->out_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

@@ -8,6 +8,8 @@
 #ifndef MOTE_NN_WALK_H
 #define MOTE_NN_WALK_H
 
+#include <string.h>
+
 #include "mote/nn/bounds.h"
 
 struct mote_walk {
@@ -69,6 +71,17 @@ static inline void mote_store_int(void *at, unsigned type, int32_t v) {
   case MOTE_INT32: *(int32_t *)at = v; break;
   default: *(uint8_t *)at = (uint8_t)v; break;
   }
+}
+
+/* Element i of a list of indices, int32 or int64. */
+static inline int64_t mote_load_index(const void *indices, unsigned type, uint32_t i) {
+  int64_t wide;
+  if (type == MOTE_INT32) return ((const int32_t *)indices)[i];
+  memcpy(&wide, (const uint8_t *)indices + (size_t)i * 8, sizeof wide);
+  return wide;
+}
+static inline int mote_is_index_type(unsigned type) {
+  return type == MOTE_INT32 || type == MOTE_INT64;
 }
 
 #endif
