@@ -73,7 +73,7 @@ static enum mote_status check(const struct mote_batch_matmul *p, const struct mo
   const uint64_t images = (uint64_t)p->batch[0] * p->batch[1] * p->batch[2];
   const uint64_t each = (uint64_t)p->rows * p->columns;
   if (x == 0 || y == 0 || images > INT32_MAX || images * each > INT32_MAX) return MOTE_ERR_PARAMS;
-  if (!mote_edge_holds(b, 0, x, size) || !mote_edge_holds(b, 1, y, size) || b->out_bytes % size ||
+  if (!mote_bounds_row(b, 0, x, size) || !mote_bounds_row(b, 1, y, size) || b->out_bytes % size ||
       images * each > b->out_bytes / size)
     return MOTE_ERR_BOUNDS;
   return mote_scaling_check(&p->scaling, p, b, 1, 2, size);

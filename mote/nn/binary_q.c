@@ -4,9 +4,6 @@
  * stores. Each operator is a kernel of its own, so that a program holds the code of those that it uses. */
 #include "mote/nn/walk.h"
 
-static inline int32_t wrap_add(int32_t a, int32_t b) {
-  return (int32_t)((uint32_t)a + (uint32_t)b);
-}
 static inline int32_t wrap_sub(int32_t a, int32_t b) {
   return (int32_t)((uint32_t)a - (uint32_t)b);
 }
@@ -36,12 +33,12 @@ static inline struct pair scale_pair(const struct mote_binary_q *p, struct pair 
 
 static inline int32_t finish(const struct mote_binary_q *p, int32_t x) {
   const int32_t q = mote_requantise(x, p->out_multiplier, p->out_shift);
-  return mote_clamp(wrap_add(q, p->out_zp), p->low, p->high);
+  return mote_clamp(mote_wrap_add(q, p->out_zp), p->low, p->high);
 }
 
 static int32_t sum(const struct mote_binary_q *p, struct pair d) {
   const struct pair e = scale_pair(p, d);
-  return finish(p, p->negative ? wrap_sub(e.a, e.b) : wrap_add(e.a, e.b));
+  return finish(p, p->negative ? wrap_sub(e.a, e.b) : mote_wrap_add(e.a, e.b));
 }
 
 static int32_t product(const struct mote_binary_q *p, struct pair d) {
@@ -57,7 +54,7 @@ static int32_t squared_difference(const struct mote_binary_q *p, struct pair d) 
 static int32_t prelu(const struct mote_binary_q *p, struct pair d) {
   if (d.a < 0) return finish(p, wrap_mul(d.a, d.b));
   const int32_t q = mote_requantise(d.a, p->multiplier[0], p->shift[0]);
-  return mote_clamp(wrap_add(q, p->out_zp), p->low, p->high);
+  return mote_clamp(mote_wrap_add(q, p->out_zp), p->low, p->high);
 }
 
 static int leading_zeros(uint32_t x) {
@@ -86,7 +83,7 @@ static int32_t quotient(const struct mote_binary_q *p, struct pair d) {
     q = mote_mul_high((int32_t)((uint32_t)whole << (shift > 30 ? 30 : shift)), p->out_multiplier);
   else
     q = mote_divide_pot(q, shift < -31 ? 31 : -shift);
-  return mote_clamp(wrap_add(q, p->out_zp), p->low, p->high);
+  return mote_clamp(mote_wrap_add(q, p->out_zp), p->low, p->high);
 }
 
 static int32_t compare(const struct mote_binary_q *p, struct pair d) {
@@ -206,11 +203,11 @@ static void add_n_row(const void *params, const void *const *rows, void *state, 
     int32_t total = zero;
     for (unsigned k = 0; k < p->inputs; k++) {
       const int32_t d = ((const int8_t *)rows[k])[i] - p->zp;
-      total = wrap_add(
+      total = mote_wrap_add(
           total, mote_requantise((int32_t)((uint32_t)d << p->left_shift), p->multiplier, p->shift));
     }
     const int32_t q = mote_requantise(total, p->out_multiplier, p->out_shift);
-    to[i] = (int8_t)mote_clamp(wrap_add(q, p->out_zp), p->low, p->high);
+    to[i] = (int8_t)mote_clamp(mote_wrap_add(q, p->out_zp), p->low, p->high);
   }
 }
 
@@ -228,7 +225,7 @@ enum mote_status mote_add_n_s8_check(const struct mote_add_n_s8 *p, const struct
       !mote_is_int8(p->low) || !mote_is_int8(p->high) || p->low > p->high)
     return MOTE_ERR_PARAMS;
   for (unsigned k = 0; k < p->inputs; k++)
-    if (!mote_bounds_run(b, k, p->n, 1)) return MOTE_ERR_BOUNDS;
+    if (!mote_bounds_row(b, k, p->n, 1)) return MOTE_ERR_BOUNDS;
   return mote_bounds_out(b, p->n, 1) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }
 
@@ -254,6 +251,6 @@ enum mote_status mote_add_n_f32_check(const struct mote_add_n_f32 *p, const stru
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->inputs == 0 || p->inputs > b->n_in) return MOTE_ERR_PARAMS;
   for (uint32_t k = 0; k < p->inputs; k++)
-    if (!mote_bounds_run(b, k, p->n, 4)) return MOTE_ERR_BOUNDS;
+    if (!mote_bounds_row(b, k, p->n, 4)) return MOTE_ERR_BOUNDS;
   return mote_bounds_out(b, p->n, 4) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }

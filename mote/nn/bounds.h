@@ -5,12 +5,24 @@
 
 #include "mote/nn/nn.h"
 
+/* Sums that hostile numbers may overflow: modulo 2^32. */
+static inline int32_t mote_wrap_add(int32_t a, int32_t b) {
+  return (int32_t)((uint32_t)a + (uint32_t)b);
+}
 static inline uint32_t mote_up4(uint32_t n) { return (n + 3) & ~(uint32_t)3; }
 static inline int mote_is_int8(int32_t x) { return x >= -128 && x <= 127; }
 
 /* Edge i has n rows or more, none of them ever NULL. */
 static inline int mote_bounds_present(const struct mote_bounds *b, unsigned i, unsigned n) {
   return i < MOTE_MAX_EDGES && b->rows[i] >= n && (b->missing >> i & 1u) == 0;
+}
+
+/* Input i is one row a call, never NULL, of n or more elements of `size` bytes. Its pointer is rows[i] where that holds
+ * for every input in front of it. */
+static inline int mote_bounds_row(const struct mote_bounds *b, unsigned i, uint64_t n,
+                                  uint32_t size) {
+  return i < b->n_in && b->rows[i] == 1 && (b->missing >> i & 1u) == 0 &&
+         b->row_bytes[i] % size == 0 && n <= b->row_bytes[i] / size;
 }
 
 /* A constant of n bytes at an offset lies within the params' bytes, aligned to 4. */

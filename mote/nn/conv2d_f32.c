@@ -82,8 +82,8 @@ enum mote_status mote_conv2d_f32_check(const struct mote_conv2d_f32 *p,
   if (p->group_c == 0 || w->in_c % p->group_c || w->out_c % (w->in_c / p->group_c) || p->bias > 1)
     return MOTE_ERR_PARAMS;
   const uint64_t block = (uint64_t)w->kernel_h * w->kernel_w * p->group_c;
-  return mote_edge_has(b, 1, block * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float))) &&
+  return mote_bounds_row(b, 1, block * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_bounds_row(b, 2, w->out_c, sizeof(float))) &&
                  b->rows[0] == mote_map_pointers(w)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;

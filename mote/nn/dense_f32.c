@@ -22,9 +22,9 @@ enum mote_status mote_fully_connected_f32_check(const struct mote_fully_connecte
                                                 const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->in_c == 0 || p->out_c == 0 || p->vectors == 0 || p->bias > 1) return MOTE_ERR_PARAMS;
-  return mote_edge_has(b, 0, (uint64_t)p->vectors * p->in_c, sizeof(float)) &&
-                 mote_edge_has(b, 1, (uint64_t)p->out_c * p->in_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_has(b, 2, p->out_c, sizeof(float))) &&
+  return mote_bounds_row(b, 0, (uint64_t)p->vectors * p->in_c, sizeof(float)) &&
+                 mote_bounds_row(b, 1, (uint64_t)p->out_c * p->in_c, sizeof(float)) &&
+                 (!p->bias || mote_bounds_row(b, 2, p->out_c, sizeof(float))) &&
                  (uint64_t)p->vectors * p->out_c <= b->out_bytes / sizeof(float)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
@@ -107,8 +107,8 @@ enum mote_status mote_batch_matmul_f32_check(const struct mote_batch_matmul_f32 
     if (out > room / p->batch[i]) return MOTE_ERR_BOUNDS;
     out *= p->batch[i];
   }
-  return mote_edge_has(b, 0, span_of(p, p->x_batch, p->m, p->x_m, p->x_k), sizeof(float)) &&
-                 mote_edge_has(b, 1, span_of(p, p->y_batch, p->n, p->y_n, p->y_k), sizeof(float))
+  return mote_bounds_row(b, 0, span_of(p, p->x_batch, p->m, p->x_m, p->x_k), sizeof(float)) &&
+                 mote_bounds_row(b, 1, span_of(p, p->y_batch, p->n, p->y_n, p->y_k), sizeof(float))
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }

@@ -133,8 +133,8 @@ enum mote_status mote_depthwise_conv2d_f32_check(const struct mote_depthwise_con
   if (status != MOTE_OK) return status;
   if (p->multiplier == 0 || (uint32_t)w->in_c * p->multiplier != w->out_c || p->bias > 1)
     return MOTE_ERR_PARAMS;
-  return mote_edge_has(b, 1, (uint64_t)w->kernel_h * w->kernel_w * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float))) &&
+  return mote_bounds_row(b, 1, (uint64_t)w->kernel_h * w->kernel_w * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_bounds_row(b, 2, w->out_c, sizeof(float))) &&
                  b->rows[0] == mote_map_pointers(w)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;

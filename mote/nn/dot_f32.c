@@ -68,11 +68,6 @@ void mote_dense_f32(const float *x, const float *w, const float *bias, uint32_t 
 }
 
 /* ---- what the checks share ------------------------------------------------------ */
-int mote_edge_has(const struct mote_bounds *b, uint32_t edge, uint64_t n, uint32_t bytes) {
-  return edge < b->n_in && b->rows[edge] == 1 && !(b->missing >> edge & 1) &&
-         n <= b->row_bytes[edge] / bytes;
-}
-
 enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mote_bounds *b,
                                 uint32_t bytes) {
   if (w->in_w == 0 || w->in_c == 0 || w->out_w == 0 || w->out_c == 0 || w->kernel_w == 0 ||
@@ -92,7 +87,7 @@ enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mot
     in *= (uint64_t)w->in_h * w->batches;
     if (out > UINT64_MAX / w->batches) return MOTE_ERR_BOUNDS;
     out *= w->batches;
-    if (!mote_edge_has(b, 0, in, bytes)) return MOTE_ERR_BOUNDS;
+    if (!mote_bounds_row(b, 0, in, bytes)) return MOTE_ERR_BOUNDS;
   } else if (b->n_in < 1 || mote_map_pointers(w) > b->rows[0] || in > b->row_bytes[0] / bytes) {
     return MOTE_ERR_BOUNDS;
   }

@@ -63,7 +63,7 @@ enum mote_status mote_gather_check(const struct mote_gather *p, const struct mot
     if (way > UINT32_MAX) return MOTE_ERR_BOUNDS;
     last += way;
   }
-  if (!mote_bounds_run(b, 0, 1, 1) || !mote_bounds_run(b, 1, 1, 1) ||
+  if (!mote_bounds_row(b, 0, 1, 1) || !mote_bounds_row(b, 1, 1, 1) ||
       last + p->slice_bytes > b->row_bytes[p->table] || out_bytes > b->out_bytes ||
       b->row_bytes[!p->table] % 4 != 0 ||
       product(tuples, (uint64_t)p->depth * index_bytes) > b->row_bytes[!p->table])
@@ -111,8 +111,8 @@ enum mote_status mote_update_slice_check(const struct mote_update_slice *p,
     last += way; /* <= 6 * 2^31 */
   }
   /* The place moves the whole slice: both ends must lie within. */
-  if (p->n_bytes > b->out_bytes || !mote_bounds_run(b, 0, p->n_bytes, 1) ||
-      !mote_bounds_run(b, 1, 1, 1) || !mote_bounds_run(b, 2, 1, 1) || b->row_bytes[2] % 4 != 0 ||
+  if (p->n_bytes > b->out_bytes || !mote_bounds_row(b, 0, p->n_bytes, 1) ||
+      !mote_bounds_row(b, 1, 1, 1) || !mote_bounds_row(b, 2, 1, 1) || b->row_bytes[2] % 4 != 0 ||
       (uint64_t)p->depth * (p->index_type == MOTE_INT32 ? 4u : 8u) > b->row_bytes[2])
     return MOTE_ERR_BOUNDS;
   if (last > b->out_bytes || (uint64_t)elements * p->bytes > b->out_bytes ||
@@ -180,7 +180,7 @@ enum mote_status mote_scatter_check(const struct mote_scatter *p, const struct m
     last += way;
   }
   if (p->n_bytes > b->out_bytes || last > p->n_bytes || b->out_bytes % align != 0 ||
-      !mote_bounds_run(b, 0, 1, 4) || !mote_bounds_run(b, 1, 1, align) ||
+      !mote_bounds_row(b, 0, 1, 4) || !mote_bounds_row(b, 1, 1, align) ||
       product(p->count, (uint64_t)p->depth * 4) > b->row_bytes[0] ||
       product(p->count, slice_bytes) > b->row_bytes[1])
     return MOTE_ERR_BOUNDS;

@@ -81,7 +81,7 @@ static enum mote_status check(const struct mote_conv2d *p, const struct mote_bou
   if (v->images == 0 && !mote_bounds_rows(b, v->rows_out, v->stride_h, v->kernel_h))
     return MOTE_ERR_BOUNDS;
   const uint64_t per_channel = (uint64_t)v->kernel_w * v->kernel_h * v->group_c;
-  if (per_channel > INT32_MAX || !mote_edge_holds(b, 1, per_channel * v->out_c, 1))
+  if (per_channel > INT32_MAX || !mote_bounds_row(b, 1, per_channel * v->out_c, 1))
     return MOTE_ERR_BOUNDS;
   if (size == 1 && p->scaling.sum_bytes != 4) return MOTE_ERR_PARAMS;
   return mote_scaling_check(&p->scaling, p, b, v->out_c, 2, size);

@@ -75,7 +75,7 @@ static enum mote_status check(const struct mote_depthwise_conv2d *p, const struc
     return MOTE_ERR_PARAMS;
   if (v->images == 0 && !mote_bounds_rows(b, v->rows_out, v->stride_h, v->kernel_h))
     return MOTE_ERR_BOUNDS;
-  if (!mote_edge_holds(b, 1, (uint64_t)v->kernel_w * v->kernel_h * v->out_c, 1))
+  if (!mote_bounds_row(b, 1, (uint64_t)v->kernel_w * v->kernel_h * v->out_c, 1))
     return MOTE_ERR_BOUNDS;
   if (size == 1 && p->scaling.sum_bytes != 4) return MOTE_ERR_PARAMS;
   return mote_scaling_check(&p->scaling, p, b, v->out_c, 2, size);

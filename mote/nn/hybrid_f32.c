@@ -217,8 +217,8 @@ static enum mote_status conv_check(const struct mote_window_2d *w, const struct 
   if (status != MOTE_OK) return status;
   if (!w->whole || bias > 1 || products > MOST_PRODUCTS || h->asymmetric > 1)
     return MOTE_ERR_PARAMS;
-  return mote_edge_has(b, 1, weights, 1) &&
-                 (!bias || mote_edge_has(b, 2, w->out_c, sizeof(float))) &&
+  return mote_bounds_row(b, 1, weights, 1) &&
+                 (!bias || mote_bounds_row(b, 2, w->out_c, sizeof(float))) &&
                  scales_hold(h, b, w->out_c) &&
                  (uint64_t)w->in_h * w->in_w * w->in_c <= b->state_bytes
              ? MOTE_OK
@@ -277,9 +277,9 @@ enum mote_status mote_fully_connected_hybrid_check(const struct mote_fully_conne
   if (p->in_c == 0 || p->in_c > MOST_PRODUCTS || p->out_c == 0 || p->vectors == 0 || p->bias > 1 ||
       h->hybrid.asymmetric > 1)
     return MOTE_ERR_PARAMS;
-  return mote_edge_has(b, 0, (uint64_t)p->vectors * p->in_c, sizeof(float)) &&
-                 mote_edge_has(b, 1, (uint64_t)p->out_c * p->in_c, 1) &&
-                 (!p->bias || mote_edge_has(b, 2, p->out_c, sizeof(float))) &&
+  return mote_bounds_row(b, 0, (uint64_t)p->vectors * p->in_c, sizeof(float)) &&
+                 mote_bounds_row(b, 1, (uint64_t)p->out_c * p->in_c, 1) &&
+                 (!p->bias || mote_bounds_row(b, 2, p->out_c, sizeof(float))) &&
                  scales_hold(&h->hybrid, b, p->out_c) && p->in_c <= b->state_bytes &&
                  (uint64_t)p->vectors * p->out_c <= b->out_bytes / sizeof(float)
              ? MOTE_OK

@@ -6,7 +6,7 @@
 #ifndef MOTE_NN_LANES_H
 #define MOTE_NN_LANES_H
 
-#include "mote/nn/nn.h"
+#include "mote/nn/bounds.h"
 
 /* Sums of four weight vectors with the same x, their lanes: lane i of vector v is lane[v][i]. */
 struct mote_lanes_f32 {
@@ -82,7 +82,5 @@ enum mote_status mote_svdf_real_check(const struct mote_svdf_f32 *p, const struc
 /* Proves the geometry, the rows of input 0 (elements of `bytes`) and the bytes of out (float32). */
 enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mote_bounds *b,
                                 uint32_t bytes);
-/* Edge `edge` is one row of at least n elements of `bytes`, never missing. */
-int mote_edge_has(const struct mote_bounds *b, uint32_t edge, uint64_t n, uint32_t bytes);
 
 #endif

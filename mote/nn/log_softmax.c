@@ -5,7 +5,6 @@
  * exact: the constants and the order of the steps are the meaning of the 8-bit operator. */
 #include "mote/nn/bounds.h"
 
-static inline int32_t add(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 static inline int32_t subtract(int32_t a, int32_t b) {
   return (int32_t)((uint32_t)a - (uint32_t)b);
 }
@@ -40,14 +39,16 @@ static int32_t log_of(int32_t x) {
 
   const int64_t both = (int64_t)r + fourth_root_half;
   const int32_t p = (int32_t)((both + (both >= 0 ? 1 : -1)) / 2);
-  const int32_t half_q = subtract(r, fourth_root_half), q = add(half_q, half_q);
+  const int32_t half_q = subtract(r, fourth_root_half), q = mote_wrap_add(half_q, half_q);
   const int32_t q2 = mote_mul_high(q, q);
-  const int32_t top = add(mote_mul_high(q, r), mote_mul_high(mote_mul_high(q, q2), alpha_n));
-  const int32_t bottom = add(mote_mul_high(p, add(add(alpha_i, q), mote_mul_high(alpha_d, q2))),
-                             mote_mul_high(alpha_f, q));
+  const int32_t top =
+      mote_wrap_add(mote_mul_high(q, r), mote_mul_high(mote_mul_high(q, q2), alpha_n));
+  const int32_t bottom = mote_wrap_add(
+      mote_mul_high(p, mote_wrap_add(mote_wrap_add(alpha_i, q), mote_mul_high(alpha_d, q2))),
+      mote_mul_high(alpha_f, q));
   const int32_t log_r =
       mote_mul_high(mote_divide_pot(top, 6), mote_fixed_reciprocal(bottom)); /* Q6.25 */
-  return shifted(add(mote_mul_high(power, log_2), log_r), 1);
+  return shifted(mote_wrap_add(mote_mul_high(power, log_2), log_r), 1);
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
@@ -63,11 +64,11 @@ static void row(const void *params, const void *const *rows, void *state, void *
       const int32_t d = x[i] - most;
       if (d < p->diff_min) continue;
       const int32_t scaled = mote_requantise(d, p->multiplier, p->left_shift);
-      sum = add(sum, mote_divide_pot(mote_fixed_exp(scaled, 5), 12));
+      sum = mote_wrap_add(sum, mote_divide_pot(mote_fixed_exp(scaled, 5), 12));
     }
     const int32_t log_sum = log_of(sum);
     const int32_t reach =
-        mote_requantise(add(log_sum, INT32_MIN), p->reverse_multiplier, p->reverse_shift);
+        mote_requantise(mote_wrap_add(log_sum, INT32_MIN), p->reverse_multiplier, p->reverse_shift);
     const int32_t least = reach > p->diff_min - 1 ? reach : p->diff_min - 1;
     for (uint32_t i = 0; i < p->c; i++) {
       const int32_t d = x[i] - most;

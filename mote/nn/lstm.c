@@ -126,15 +126,15 @@ static enum mote_status check(const struct mote_lstm *p, const struct mote_bound
     return MOTE_ERR_PARAMS;
   const uint64_t vectors = (uint64_t)p->batch * p->steps; /* times 2^16 bytes: below 2^49 */
   const uint64_t states = (uint64_t)p->batch * p->units;
-  if (!mote_edge_holds(b, X, vectors * p->in_c, size) || b->out_bytes % size ||
-      vectors * p->units > b->out_bytes / size || !mote_edge_holds(b, HIDDEN, states, size) ||
-      !mote_edge_holds(b, CELL, states, 2) || !(b->writable >> HIDDEN & 1) ||
+  if (!mote_bounds_row(b, X, vectors * p->in_c, size) || b->out_bytes % size ||
+      vectors * p->units > b->out_bytes / size || !mote_bounds_row(b, HIDDEN, states, size) ||
+      !mote_bounds_row(b, CELL, states, 2) || !(b->writable >> HIDDEN & 1) ||
       !(b->writable >> CELL & 1))
     return MOTE_ERR_BOUNDS;
   for (unsigned g = 0; g < MOTE_LSTM_GATES; g++)
-    if (!mote_edge_holds(b, WEIGHTS + g, (uint64_t)p->units * p->in_c, 1) ||
-        !mote_edge_holds(b, RECURRENT + g, (uint64_t)p->units * p->units, 1) ||
-        !mote_edge_holds(b, BIAS + g, (uint64_t)p->units * (size == 1 ? 1 : 2), 4))
+    if (!mote_bounds_row(b, WEIGHTS + g, (uint64_t)p->units * p->in_c, 1) ||
+        !mote_bounds_row(b, RECURRENT + g, (uint64_t)p->units * p->units, 1) ||
+        !mote_bounds_row(b, BIAS + g, (uint64_t)p->units * (size == 1 ? 1 : 2), 4))
       return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

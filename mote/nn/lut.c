@@ -27,7 +27,7 @@ size_t mote_lut_8_state_bytes(const struct mote_lut_8 *p) {
 
 enum mote_status mote_lut_8_check(const struct mote_lut_8 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p || !mote_bounds_constant(b, p->table_at, 256) ||
-      !mote_bounds_run(b, 0, p->n, 1) || !mote_bounds_out(b, p->n, 1))
+      !mote_bounds_row(b, 0, p->n, 1) || !mote_bounds_out(b, p->n, 1))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
@@ -48,7 +48,7 @@ size_t mote_logical_not_state_bytes(const struct mote_not *p) {
 }
 
 enum mote_status mote_logical_not_check(const struct mote_not *p, const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || !mote_bounds_run(b, 0, p->n, 1) ||
+  if (b->params_bytes < sizeof *p || !mote_bounds_row(b, 0, p->n, 1) ||
       !mote_bounds_out(b, p->n, 1))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

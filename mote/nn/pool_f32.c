@@ -139,7 +139,7 @@ size_t mote_mean_f32_state_bytes(const struct mote_mean_f32 *p) {
 enum mote_status mote_mean_f32_check(const struct mote_mean_f32 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->w == 0 || p->c == 0 || p->count == 0) return MOTE_ERR_PARAMS;
-  return mote_edge_has(b, 0, (uint64_t)p->w * p->c, sizeof(float)) &&
+  return mote_bounds_row(b, 0, (uint64_t)p->w * p->c, sizeof(float)) &&
                  p->c <= b->state_bytes / sizeof(float) && p->c <= b->out_bytes / sizeof(float)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;

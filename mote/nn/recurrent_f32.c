@@ -6,7 +6,7 @@
 
 /* What a state edge needs: the bytes, and the leave to write them. */
 static int state_holds(const struct mote_bounds *b, uint32_t edge, uint64_t n) {
-  return mote_edge_has(b, edge, n, sizeof(float)) && (b->writable >> edge & 1);
+  return mote_bounds_row(b, edge, n, sizeof(float)) && (b->writable >> edge & 1);
 }
 
 static float activate(float x, uint32_t activation) {
@@ -81,11 +81,11 @@ enum mote_status mote_svdf_real_check(const struct mote_svdf_f32 *p, const struc
     return MOTE_ERR_PARAMS;
   const uint64_t units = p->filters / p->rank, kept = (uint64_t)p->filters * p->memory;
   const uint32_t state = 3 + (uint32_t)p->bias;
-  if (!mote_edge_has(b, state, kept, sizeof(float))) return MOTE_ERR_BOUNDS; /* kept < 2^62 */
-  return mote_edge_has(b, 0, (uint64_t)p->batches * p->in_c, sizeof(float)) &&
-                 mote_edge_has(b, 1, (uint64_t)p->filters * p->in_c, feature_bytes) &&
-                 mote_edge_has(b, 2, kept, sizeof(float)) &&
-                 (!p->bias || mote_edge_has(b, 3, units, sizeof(float))) &&
+  if (!mote_bounds_row(b, state, kept, sizeof(float))) return MOTE_ERR_BOUNDS; /* kept < 2^62 */
+  return mote_bounds_row(b, 0, (uint64_t)p->batches * p->in_c, sizeof(float)) &&
+                 mote_bounds_row(b, 1, (uint64_t)p->filters * p->in_c, feature_bytes) &&
+                 mote_bounds_row(b, 2, kept, sizeof(float)) &&
+                 (!p->bias || mote_bounds_row(b, 3, units, sizeof(float))) &&
                  p->batches <= b->row_bytes[state] / sizeof(float) / kept &&
                  state_holds(b, state, kept * p->batches) &&
                  p->batches * units <= b->out_bytes / sizeof(float)
@@ -155,9 +155,9 @@ enum mote_status mote_lstm_f32_check(const struct mote_lstm_f32 *p, const struct
     return MOTE_ERR_PARAMS;
   const uint64_t kept = (uint64_t)p->batches * p->cells, vectors = (uint64_t)p->batches * p->steps;
   for (uint32_t g = 0; g < GATES; g++) {
-    if (!mote_edge_has(b, INPUT + g, (uint64_t)p->cells * p->in_c, sizeof(float)) ||
-        !mote_edge_has(b, RECURRENT + g, (uint64_t)p->cells * p->cells, sizeof(float)) ||
-        !mote_edge_has(b, BIAS + g, p->cells, sizeof(float)))
+    if (!mote_bounds_row(b, INPUT + g, (uint64_t)p->cells * p->in_c, sizeof(float)) ||
+        !mote_bounds_row(b, RECURRENT + g, (uint64_t)p->cells * p->cells, sizeof(float)) ||
+        !mote_bounds_row(b, BIAS + g, p->cells, sizeof(float)))
       return MOTE_ERR_BOUNDS;
   }
   if (!state_holds(b, HIDDEN, kept) || !state_holds(b, CELL, kept)) return MOTE_ERR_BOUNDS;

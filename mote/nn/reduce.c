@@ -4,10 +4,6 @@
 
 #include "mote/nn/walk.h"
 
-static inline int32_t wrap_add(int32_t a, int32_t b) {
-  return (int32_t)((uint32_t)a + (uint32_t)b);
-}
-
 /* Calls `body` for each reduced element of one output, `at` pointing to it. */
 #define FOR_REDUCED(p, start, at, body)                                                            \
   do {                                                                                             \
@@ -40,7 +36,8 @@ static void reduce_q_row(const void *params, const void *const *rows, void *stat
   FOR_KEPT(p, rows[0], start, {
     uint32_t sum = 0u - (uint32_t)p->zero;
     FOR_REDUCED(p, start, at, { sum += (uint32_t)mote_load_int(at, type); });
-    const int32_t q = wrap_add(mote_requantise((int32_t)sum, p->multiplier, p->shift), p->out_zp);
+    const int32_t q =
+        mote_wrap_add(mote_requantise((int32_t)sum, p->multiplier, p->shift), p->out_zp);
     mote_store_int(to, type, mote_clamp(q, p->low, p->high));
     to += p->bytes;
   });
@@ -130,7 +127,7 @@ static int loops_fit(const struct mote_loops *kept, const struct mote_loops *red
                      const struct mote_bounds *b, uint32_t size) {
   uint32_t outputs, each;
   if (!mote_loops_check(kept, p, b, 1, &outputs) || !mote_loops_check(reduced, p, b, 1, &each) ||
-      !mote_bounds_run(b, 0, 1, size) || !mote_bounds_out(b, outputs, size))
+      !mote_bounds_row(b, 0, 1, size) || !mote_bounds_out(b, outputs, size))
     return 0;
   /* Steps are not negative in both: how far one reaches is taken from the limit of the other. */
   const struct mote_loops *both[2] = {kept, reduced};
@@ -227,7 +224,7 @@ enum mote_status mote_arg_check(const struct mote_arg *p, const struct mote_boun
       (p->out_type != MOTE_INT32 && p->out_type != MOTE_INT64))
     return MOTE_ERR_PARAMS;
   const uint32_t n = volume(p->outer, p->size, p->inner);
-  if (n == 0 || !mote_bounds_run(b, 0, n, (uint32_t)mote_type_bytes(p->type)) ||
+  if (n == 0 || !mote_bounds_row(b, 0, n, (uint32_t)mote_type_bytes(p->type)) ||
       !mote_bounds_out(b, n / p->size, p->out_type == MOTE_INT64 ? 8 : 4))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
@@ -295,7 +292,7 @@ enum mote_status mote_cumsum_f32_check(const struct mote_cumsum_f32 *p,
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->type != MOTE_FLOAT32 && p->type != MOTE_INT32) return MOTE_ERR_PARAMS;
   const uint32_t n = volume(p->outer, p->size, p->inner);
-  if (n == 0 || !mote_bounds_run(b, 0, n, 4) || !mote_bounds_out(b, n, 4)) return MOTE_ERR_BOUNDS;
+  if (n == 0 || !mote_bounds_row(b, 0, n, 4) || !mote_bounds_out(b, n, 4)) return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
 enum mote_status mote_cumsum_s8_check(const struct mote_cumsum_s8 *p, const struct mote_bounds *b) {
@@ -304,6 +301,6 @@ enum mote_status mote_cumsum_s8_check(const struct mote_cumsum_s8 *p, const stru
       p->out_shift < -31 || p->out_shift > 30 || p->left_shift > 20)
     return MOTE_ERR_PARAMS;
   const uint32_t n = volume(p->outer, p->size, p->inner);
-  if (n == 0 || !mote_bounds_run(b, 0, n, 1) || !mote_bounds_out(b, n, 1)) return MOTE_ERR_BOUNDS;
+  if (n == 0 || !mote_bounds_row(b, 0, n, 1) || !mote_bounds_out(b, n, 1)) return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }

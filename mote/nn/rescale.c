@@ -49,7 +49,7 @@ enum mote_status mote_rescale_check(const struct mote_rescale *p, const struct m
       p->multiplier < 0 || p->shift < -31 || p->shift > 30 ||
       !is_range_of(p->out_type, p->low, p->high))
     return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, size_of(p->in_type)) ||
+  if (!mote_bounds_row(b, 0, p->n, size_of(p->in_type)) ||
       !mote_bounds_out(b, p->n, size_of(p->out_type)))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
@@ -82,7 +82,7 @@ size_t mote_rsqrt_s16_state_bytes(const struct mote_rsqrt_s16 *p) {
 enum mote_status mote_rsqrt_s16_check(const struct mote_rsqrt_s16 *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->multiplier < 0 || p->shift < -11 || p->shift > 30) return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, 2) || !mote_bounds_out(b, p->n, 2)) return MOTE_ERR_BOUNDS;
+  if (!mote_bounds_row(b, 0, p->n, 2) || !mote_bounds_out(b, p->n, 2)) return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
 
@@ -122,7 +122,7 @@ enum mote_status mote_quantise_f32_check(const struct mote_quantise_f32 *p,
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (!is_scaled_type(p->out_type) || !is_range_of(p->out_type, p->low, p->high) || !(p->scale > 0))
     return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, 4) || !mote_bounds_out(b, p->n, size_of(p->out_type)))
+  if (!mote_bounds_row(b, 0, p->n, 4) || !mote_bounds_out(b, p->n, size_of(p->out_type)))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
@@ -148,7 +148,7 @@ enum mote_status mote_dequantise_f32_check(const struct mote_dequantise_f32 *p,
                                            const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (!is_scaled_type(p->in_type)) return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, size_of(p->in_type)) || !mote_bounds_out(b, p->n, 4))
+  if (!mote_bounds_row(b, 0, p->n, size_of(p->in_type)) || !mote_bounds_out(b, p->n, 4))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
@@ -229,7 +229,7 @@ size_t mote_cast_state_bytes(const struct mote_cast *p) {
 enum mote_status mote_cast_check(const struct mote_cast *p, const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->in_type > MOTE_UINT32 || p->out_type > MOTE_UINT32) return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, size_of(p->in_type)) ||
+  if (!mote_bounds_row(b, 0, p->n, size_of(p->in_type)) ||
       !mote_bounds_out(b, p->n, size_of(p->out_type)))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

@@ -36,7 +36,7 @@ enum mote_status mote_resize_nearest_check(const struct mote_resize_nearest *p,
                                            const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p || !mote_bounds_constant(b, p->rows_at, 2 * (uint64_t)p->out_h) ||
       !mote_bounds_constant(b, p->columns_at, 2 * (uint64_t)p->out_w) ||
-      !mote_bounds_run(b, 0, 1, 1))
+      !mote_bounds_row(b, 0, 1, 1))
     return MOTE_ERR_BOUNDS;
   const uint16_t *from_row = (const uint16_t *)mote_at(p, p->rows_at);
   const uint16_t *from_column = (const uint16_t *)mote_at(p, p->columns_at);
@@ -110,7 +110,7 @@ static int scale_fits(int32_t scale, uint32_t in, uint32_t out) {
 
 enum mote_status mote_resize_bilinear_s8_check(const struct mote_resize_bilinear_s8 *p,
                                                const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || !mote_bounds_run(b, 0, 1, 1)) return MOTE_ERR_BOUNDS;
+  if (b->params_bytes < sizeof *p || !mote_bounds_row(b, 0, 1, 1)) return MOTE_ERR_BOUNDS;
   if (!scale_fits(p->scale_h, p->in_h, p->out_h) || !scale_fits(p->scale_w, p->in_w, p->out_w))
     return MOTE_ERR_PARAMS;
   if (!image_fits(p->batches, p->in_h, p->in_w, p->c, b->row_bytes[0]) ||
@@ -167,7 +167,7 @@ size_t mote_resize_bilinear_f32_state_bytes(const struct mote_resize_bilinear_f3
 
 enum mote_status mote_resize_bilinear_f32_check(const struct mote_resize_bilinear_f32 *p,
                                                 const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || !mote_bounds_run(b, 0, 1, 4) || !mote_bounds_out(b, 1, 4))
+  if (b->params_bytes < sizeof *p || !mote_bounds_row(b, 0, 1, 4) || !mote_bounds_out(b, 1, 4))
     return MOTE_ERR_BOUNDS;
   if (!image_fits(p->batches, p->in_h, p->in_w, 4 * (uint64_t)p->c, b->row_bytes[0]) ||
       !image_fits(p->batches, p->out_h, p->out_w, 4 * (uint64_t)p->c, b->out_bytes))

@@ -75,7 +75,7 @@ enum mote_status mote_softmax_f32_check(const struct mote_softmax_f32 *p,
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->c == 0 || p->vectors == 0) return MOTE_ERR_PARAMS;
   const uint64_t n = (uint64_t)p->vectors * p->c;
-  return mote_edge_has(b, 0, n, sizeof(float)) && n <= b->out_bytes / sizeof(float)
+  return mote_bounds_row(b, 0, n, sizeof(float)) && n <= b->out_bytes / sizeof(float)
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }

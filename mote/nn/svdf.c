@@ -73,11 +73,11 @@ static enum mote_status check(const struct mote_svdf *p, const struct mote_bound
   const uint64_t states = (uint64_t)p->batch * p->filters * p->memory;
   const unsigned state = p->has_bias ? 4 : 3;
   const uint64_t units = p->filters / p->rank;
-  if (states > INT32_MAX || !mote_edge_holds(b, 0, (uint64_t)p->batch * p->in_c, 1) ||
-      !mote_edge_holds(b, 1, (uint64_t)p->filters * p->in_c, 1) ||
-      !mote_edge_holds(b, 2, (uint64_t)p->filters * p->memory, size) ||
-      (p->has_bias && !mote_edge_holds(b, 3, units, 4)) ||
-      !mote_edge_holds(b, state, states, size) || !(b->writable >> state & 1) ||
+  if (states > INT32_MAX || !mote_bounds_row(b, 0, (uint64_t)p->batch * p->in_c, 1) ||
+      !mote_bounds_row(b, 1, (uint64_t)p->filters * p->in_c, 1) ||
+      !mote_bounds_row(b, 2, (uint64_t)p->filters * p->memory, size) ||
+      (p->has_bias && !mote_bounds_row(b, 3, units, 4)) ||
+      !mote_bounds_row(b, state, states, size) || !(b->writable >> state & 1) ||
       p->batch * units > b->out_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

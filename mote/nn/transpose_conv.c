@@ -79,7 +79,7 @@ static enum mote_status check(const struct mote_transpose_conv *p, const struct 
       p->lead < -(1 << 24) || p->lead > 1 << 24)
     return MOTE_ERR_PARAMS;
   const uint64_t per_channel = (uint64_t)v->kernel_w * v->kernel_h * v->in_c;
-  if (per_channel > INT32_MAX || !mote_edge_holds(b, 1, per_channel * v->out_c, 1))
+  if (per_channel > INT32_MAX || !mote_bounds_row(b, 1, per_channel * v->out_c, 1))
     return MOTE_ERR_BOUNDS;
   if (size == 1 && p->scaling.sum_bytes != 4) return MOTE_ERR_PARAMS;
   return mote_scaling_check(&p->scaling, p, b, v->out_c, 2, size);

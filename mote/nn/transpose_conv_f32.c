@@ -123,8 +123,8 @@ enum mote_status mote_transpose_conv_f32_check(const struct mote_transpose_conv_
       p->lead > 1 << 24)
     return MOTE_ERR_PARAMS;
   const uint64_t block = (uint64_t)w->kernel_h * w->kernel_w * w->in_c;
-  return mote_edge_has(b, 1, block * w->out_c, sizeof(float)) &&
-                 (!p->bias || mote_edge_has(b, 2, w->out_c, sizeof(float)))
+  return mote_bounds_row(b, 1, block * w->out_c, sizeof(float)) &&
+                 (!p->bias || mote_bounds_row(b, 2, w->out_c, sizeof(float)))
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
 }

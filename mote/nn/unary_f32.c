@@ -36,12 +36,12 @@ enum mote_status mote_simple_f32_check(const struct mote_simple_f32 *p,
                                        const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->function >= MOTE_SIMPLE_COUNT) return MOTE_ERR_PARAMS;
-  if (!mote_bounds_run(b, 0, p->n, 4) || !mote_bounds_out(b, p->n, 4)) return MOTE_ERR_BOUNDS;
+  if (!mote_bounds_row(b, 0, p->n, 4) || !mote_bounds_out(b, p->n, 4)) return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
 
 static enum mote_status check(const struct mote_math_f32 *p, const struct mote_bounds *b) {
-  if (b->params_bytes < sizeof *p || !mote_bounds_run(b, 0, p->n, 4) ||
+  if (b->params_bytes < sizeof *p || !mote_bounds_row(b, 0, p->n, 4) ||
       !mote_bounds_out(b, p->n, 4))
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;

@@ -38,21 +38,15 @@ int mote_loops_check(const struct mote_loops *l, const void *params, const struc
 int mote_loops_within(const struct mote_loops *l, const void *params, unsigned k, int64_t base,
                       uint32_t size, size_t limit);
 
-/* Edge k reads one row a call, which is rows[k] where that holds for all edges before it: it is there, never NULL,
- * and `n` elements of `size` bytes lie in it. */
-static inline int mote_bounds_run(const struct mote_bounds *b, unsigned k, uint32_t n,
-                                  uint32_t size) {
-  return k < b->n_in && b->rows[k] == 1 && (b->missing >> k & 1) == 0 &&
-         b->row_bytes[k] % size == 0 && (uint64_t)n * size <= b->row_bytes[k];
-}
+/* One call may write n elements of `size` bytes. */
 static inline int mote_bounds_out(const struct mote_bounds *b, uint32_t n, uint32_t size) {
   return b->out_bytes % size == 0 && (uint64_t)n * size <= b->out_bytes;
 }
-/* The same for an operand of loops. */
+/* Operand k of loops is one row, which the loops do not leave. */
 static inline int mote_bounds_operand(const struct mote_bounds *b, unsigned k,
                                       const struct mote_loops *l, const void *params,
                                       uint32_t size) {
-  return mote_bounds_run(b, k, 1, size) &&
+  return mote_bounds_row(b, k, 1, size) &&
          mote_loops_within(l, params, k, 0, size, b->row_bytes[k]);
 }
 

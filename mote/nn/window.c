@@ -1,14 +1,9 @@
 /* window: the checks that the general windowed operators share. Every number is hostile. */
 #include "mote/nn/window.h"
 
-int mote_edge_holds(const struct mote_bounds *b, unsigned i, uint64_t n, uint32_t size) {
-  return i < b->n_in && b->rows[i] == 1 && !(b->missing >> i & 1) && b->row_bytes[i] % size == 0 &&
-         n <= b->row_bytes[i] / size;
-}
-
 enum mote_status mote_one_row_check(const struct mote_bounds *b, uint64_t n_in, uint64_t n_out,
                                     uint32_t size, uint32_t out_size) {
-  return mote_edge_holds(b, 0, n_in, size) && b->out_bytes % out_size == 0 &&
+  return mote_bounds_row(b, 0, n_in, size) && b->out_bytes % out_size == 0 &&
                  n_out <= b->out_bytes / out_size
              ? MOTE_OK
              : MOTE_ERR_BOUNDS;
@@ -68,5 +63,5 @@ enum mote_status mote_scaling_check(const struct mote_scaling *s, const void *pa
   /* int64 are read as two halves: aligned to 4. */
   const uint32_t align = s->bias_bytes == 2 ? 2 : 4;
   const uint64_t bytes = (uint64_t)n * s->bias_bytes;
-  return mote_edge_holds(b, edges, bytes / align, align) ? MOTE_OK : MOTE_ERR_BOUNDS;
+  return mote_bounds_row(b, edges, bytes / align, align) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }

@@ -45,11 +45,6 @@ static inline struct mote_taps mote_window_taps(const struct mote_window *w, uin
   return t;
 }
 
-/* a + b modulo 2^32. */
-static inline int32_t mote_wrap_add(int32_t a, int32_t b) {
-  return (int32_t)((uint32_t)a + (uint32_t)b);
-}
-
 /* ---- sums ------------------------------------------------------------------------- */
 /* An int64 at 4-byte alignment. */
 static inline int64_t mote_load_64(const void *at) {
@@ -126,8 +121,6 @@ static inline int mote_zps_are_good(int32_t in_zp, int32_t weights_zp, uint32_t 
 static inline int mote_pair_is_good(const struct mote_scale_pair *s) {
   return s->multiplier >= 0 && s->shift >= -31 && s->shift <= 30;
 }
-/* Edge i gives one pointer, to n or more elements of `size` bytes. */
-int mote_edge_holds(const struct mote_bounds *b, unsigned i, uint64_t n, uint32_t size);
 /* Edge 0 gives one row of n_in elements of `size` bytes; n_out elements of `out_size` bytes may be written. */
 enum mote_status mote_one_row_check(const struct mote_bounds *b, uint64_t n_in, uint64_t n_out,
                                     uint32_t size, uint32_t out_size);
