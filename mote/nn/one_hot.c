@@ -29,8 +29,8 @@ enum mote_status mote_one_hot_check(const struct mote_one_hot *p, const struct m
   const uint64_t indices = (uint64_t)p->outer * p->inner;
   const uint64_t index_bytes = p->index_type == MOTE_INT32 ? 4 : 8;
   if (indices > INT32_MAX) return MOTE_ERR_BOUNDS;
-  if (!mote_bounds_run(b, 0, 1, 4) || !mote_bounds_run(b, 1, p->bytes, 1) ||
-      !mote_bounds_run(b, 2, p->bytes, 1) || indices * index_bytes > b->row_bytes[0] ||
+  if (!mote_bounds_row(b, 0, 1, 4) || !mote_bounds_row(b, 1, p->bytes, 1) ||
+      !mote_bounds_row(b, 2, p->bytes, 1) || indices * index_bytes > b->row_bytes[0] ||
       indices * p->depth > b->out_bytes / p->bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
