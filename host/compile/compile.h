@@ -150,6 +150,22 @@ struct compiled {
   const struct compile_part *constants; /* tensors that lie in the plan; offset: from its start */
 };
 
+/* What compile_stream did. */
+struct compile_stream {
+  int rows, window_rows; /* of the input: new ones a call; all that the source sees */
+  int streamed;          /* operators that compute new rows only */
+  int end_op; /* the source operator that looks at all rows; -1: rows became one before, or never end */
+  size_t window_bytes; /* of the windows that are kept, new rows included */
+};
+/* The model as one that is given the newest `rows` rows of its input (0: the fewest that its strides allow) and keeps
+ * what it needs of the earlier ones in variables. Rows lie along the first axis of the input that is longer than 1.
+ * Every call's outputs are those of g over the last window_rows rows; before the first call all were zero points.
+ * Operators keep their source_op; those that keep windows come behind.
+ * needs: graph_check. errors: NULL; an operator that pads along time (its name, its padding); strides that do not divide rows;
+ * nothing that would be saved. exact: bit for bit. */
+const struct graph *compile_stream(const struct graph *g, int rows, struct arena *a,
+                                   struct compile_stream *what, struct err *e);
+
 /* Bytes that a step makes of this layer: less than layer->bytes where channels were removed. */
 size_t compile_layer_made(const struct compile_layer *layer);
 /* Puts removed channels back: n bytes as made, whole pixels, become n / kept * channels bytes of the source's

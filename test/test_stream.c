@@ -1,0 +1,334 @@
+/* Streaming: a model that is given only new rows against the model it was made from, over a window that slides: the
+ * same bits, call after call, from the first on. Random graphs of int8 and float, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/compile/compile.h"
+#include "host/import/import.h"
+#include "mote/run/run.h"
+
+/* ---- making graphs ------------------------------------------------------------- */
+
+struct maker {
+  struct graph *g;
+  struct rng rng;
+  enum mote_type type;
+};
+
+static int below(struct maker *m, int n) { return (int)rng_below(&m->rng, (uint32_t)n); }
+
+static struct graph_tensor like(struct maker *m) {
+  struct graph_tensor t = {.name = arena_printf(m->g->arena, "t%d", m->g->n_tensors),
+                           .type = m->type};
+  if (m->type == MOTE_INT8)
+    t.quant = graph_quant_one(m->g->arena, 0.02f + 0.05f * rng_unit(&m->rng), below(m, 200) - 100);
+  return t;
+}
+
+static int image(struct maker *m, int h, int w, int c) {
+  struct graph_tensor t = like(m);
+  t.rank = 4;
+  t.dims[0] = 1, t.dims[1] = h, t.dims[2] = w, t.dims[3] = c;
+  return graph_add_tensor(m->g, &t);
+}
+static int vector(struct maker *m, int n) {
+  struct graph_tensor t = like(m);
+  t.rank = 2;
+  t.dims[0] = 1, t.dims[1] = n;
+  return graph_add_tensor(m->g, &t);
+}
+
+static int weights(struct maker *m, int rank, int a, int b, int c, int d) {
+  struct graph_tensor t = {.name = "weights", .type = m->type, .rank = rank, .dims = {a, b, c, d}};
+  const size_t n = (size_t)graph_elements(&t);
+  if (m->type == MOTE_FLOAT32) {
+    float *data = ARENA_ARRAY(m->g->arena, float, n);
+    for (size_t i = 0; i < n; i++) data[i] = rng_unit(&m->rng) - 0.5f;
+    t.data = data;
+  } else {
+    int8_t *data = ARENA_ARRAY(m->g->arena, int8_t, n);
+    for (size_t i = 0; i < n; i++) data[i] = (int8_t)(below(m, 255) - 127);
+    t.data = data;
+    t.quant = graph_quant_one(m->g->arena, 0.006f, 0);
+  }
+  return graph_add_tensor(m->g, &t);
+}
+
+static int bias(struct maker *m, int n, int x, int w) {
+  const bool real = m->type == MOTE_FLOAT32;
+  struct graph_tensor t = {
+      .name = "bias", .type = real ? MOTE_FLOAT32 : MOTE_INT32, .rank = 1, .dims = {n}};
+  float *f = ARENA_ARRAY(m->g->arena, float, n);
+  int32_t *q = ARENA_ARRAY(m->g->arena, int32_t, n);
+  for (int i = 0; i < n; i++) {
+    f[i] = rng_unit(&m->rng) - 0.5f;
+    q[i] = below(m, 4000) - 2000;
+  }
+  t.data = real ? (const void *)f : q;
+  if (!real)
+    t.quant = graph_quant_one(m->g->arena,
+                              m->g->tensors[x].quant.scale[0] * m->g->tensors[w].quant.scale[0], 0);
+  return graph_add_tensor(m->g, &t);
+}
+
+static int node(struct maker *m, enum mote_op op, const int *in, int n_in, int out,
+                const struct graph_attrs *attrs) {
+  struct graph_node n = {
+      .op = op, .n_in = n_in, .n_out = 1, .attrs = *attrs, .source_op = m->g->n_nodes};
+  memcpy(n.in, in, (size_t)n_in * sizeof *in);
+  n.out[0] = out;
+  graph_add_node(m->g, &n);
+  return out;
+}
+
+static const int32_t *dims(const struct maker *m, int t) { return m->g->tensors[t].dims; }
+
+/* No padding along time; along width now and then. `fixed_k`: 0 for a random window. */
+static struct graph_attrs window(struct maker *m, int x, int *k, int *kw, bool pool, int *h,
+                                 int *w) {
+  const int high = dims(m, x)[1], wide = dims(m, x)[2];
+  struct graph_attrs a = {.dilation_h = 1, .dilation_w = 1, .depth_multiplier = 1};
+  *k = 1 + below(m, high < 4 ? high : 4);
+  *kw = 1 + below(m, 3);
+  if (!pool && (*k - 1) * 2 < high && below(m, 3) == 0) a.dilation_h = 2;
+  a.stride_h = 1 + (below(m, 3) == 0);
+  a.stride_w = 1 + (below(m, 4) == 0);
+  a.kernel_h = *k;
+  a.kernel_w = *kw;
+  a.activation = below(m, 2) ? GRAPH_ACT_RELU : GRAPH_ACT_NONE;
+  *h = graph_window_out(high, *k, a.stride_h, a.dilation_h, GRAPH_PAD_VALID, &a.pad_top,
+                        &a.pad_bottom);
+  *w = graph_window_out(wide, *kw, a.stride_w, 1, GRAPH_PAD_SAME, &a.pad_left, &a.pad_right);
+  return a;
+}
+
+static int conv(struct maker *m, int x) {
+  const int c = 1 + below(m, 9);
+  int k, kw, h, w;
+  const struct graph_attrs a = window(m, x, &k, &kw, false, &h, &w);
+  const int weight = weights(m, 4, c, k, kw, dims(m, x)[3]);
+  const int in[3] = {x, weight, bias(m, c, x, weight)};
+  return node(m, MOTE_OP_CONV_2D, in, 3, image(m, h, w, c), &a);
+}
+
+static int depthwise(struct maker *m, int x) {
+  const int c = dims(m, x)[3];
+  int k, kw, h, w;
+  const struct graph_attrs a = window(m, x, &k, &kw, false, &h, &w);
+  const int weight = weights(m, 4, 1, k, kw, c);
+  const int in[3] = {x, weight, bias(m, c, x, weight)};
+  return node(m, MOTE_OP_DEPTHWISE_CONV_2D, in, 3, image(m, h, w, c), &a);
+}
+
+static int pool(struct maker *m, int x) {
+  int k, kw, h, w;
+  const struct graph_attrs a = window(m, x, &k, &kw, true, &h, &w);
+  const int out = image(m, h, w, dims(m, x)[3]);
+  m->g->tensors[out].quant = m->g->tensors[x].quant;
+  return node(m, below(m, 2) ? MOTE_OP_MAX_POOL_2D : MOTE_OP_AVERAGE_POOL_2D, &x, 1, out, &a);
+}
+
+/* Rows begin .. begin + n - 1. */
+static int crop(struct maker *m, int x, int begin, int n) {
+  struct graph_attrs a = {.begin = {0, begin}};
+  const int32_t *d = dims(m, x);
+  for (int i = 0; i < 4; i++) a.option[i] = i == 1 ? n : d[i], a.step[i] = 1;
+  const int out = image(m, n, d[2], d[3]);
+  m->g->tensors[out].quant = m->g->tensors[x].quant;
+  return node(m, MOTE_OP_SLICE, &x, 1, out, &a);
+}
+
+/* x, cut to the rows of f(x), plus f(x): a branch that is late waits. */
+static int residual(struct maker *m, int x) {
+  const int c = dims(m, x)[3], h = dims(m, x)[1], w = dims(m, x)[2];
+  const int k = h < 3 ? h : 3;
+  const struct graph_attrs a = {.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+  const struct graph_attrs none = {.activation = GRAPH_ACT_NONE};
+  const int weight = weights(m, 4, c, k, 1, c);
+  const int in[3] = {x, weight, bias(m, c, x, weight)};
+  const int y = node(m, MOTE_OP_CONV_2D, in, 3, image(m, h - k + 1, w, c), &a);
+  const int sum[2] = {crop(m, x, below(m, k), h - k + 1), y};
+  return node(m, MOTE_OP_ADD, sum, 2, image(m, h - k + 1, w, c), &none);
+}
+
+static int unary(struct maker *m, int x) {
+  const struct graph_attrs none = {.alpha = 0.1f};
+  const int out = image(m, dims(m, x)[1], dims(m, x)[2], dims(m, x)[3]);
+  m->g->tensors[out].quant = m->g->tensors[x].quant;
+  return node(m, below(m, 2) ? MOTE_OP_RELU : MOTE_OP_LEAKY_RELU, &x, 1, out, &none);
+}
+
+static int dense(struct maker *m, int x) {
+  const struct graph_attrs none = {.activation = GRAPH_ACT_NONE};
+  const int c = 2 + below(m, 6),
+            weight = weights(m, 2, c, (int)graph_elements(&m->g->tensors[x]), 1, 1);
+  const int in[3] = {x, weight, bias(m, c, x, weight)};
+  return node(m, MOTE_OP_FULLY_CONNECTED, in, 3, vector(m, c), &none);
+}
+
+static int head(struct maker *m, int x) {
+  const int32_t *d = dims(m, x);
+  const struct graph_attrs all = {
+      .stride_h = 1, .stride_w = 1, .kernel_h = d[1], .kernel_w = d[2], .beta = 1.0f};
+  switch (below(m, 5)) {
+  case 0: return x;
+  case 1: {
+    const int out = image(m, 1, 1, d[3]);
+    m->g->tensors[out].quant = m->g->tensors[x].quant;
+    x = node(m, MOTE_OP_AVERAGE_POOL_2D, &x, 1, out, &all);
+    break;
+  }
+  case 2: x = node(m, MOTE_OP_MEAN, &x, 1, vector(m, d[3]), &all); break;
+  case 3: x = crop(m, x, d[1] - 1, 1); break;
+  default: break;
+  }
+  return dense(m, x);
+}
+
+static struct graph *random_model(struct arena *a, uint64_t seed, enum mote_type type) {
+  struct maker m = {.g = graph_new(a, "random"), .type = type};
+  rng_seed(&m.rng, seed);
+  const int input = image(&m, 8 + below(&m, 24), 1 + below(&m, 5), 1 + below(&m, 5));
+  int x = input, extra = -1;
+  for (int i = 1 + below(&m, 5); i > 0; i--) {
+    switch (below(&m, 6)) {
+    case 0:
+    case 1: x = conv(&m, x); break;
+    case 2: x = depthwise(&m, x); break;
+    case 3: x = pool(&m, x); break;
+    case 4: x = residual(&m, x); break;
+    default: x = unary(&m, x); break;
+    }
+    if (below(&m, 10) == 0) extra = x;
+  }
+  const int y = head(&m, x);
+  const int outputs[2] = {y, extra};
+  graph_set_inputs(m.g, &input, 1);
+  graph_set_outputs(m.g, outputs, extra >= 0 && extra != y ? 2 : 1);
+  return m.g;
+}
+
+/* ---- running them ---------------------------------------------------------------- */
+
+static const struct compile_options schedules[] = {{.schedule = COMPILE_AUTO},
+                                                   {.schedule = COMPILE_LAYERS, .no_passes = true},
+                                                   {.schedule = COMPILE_STREAM}};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+
+struct machine {
+  struct compiled compiled;
+  struct mote_model model;
+  void *memory;
+};
+
+static void start(struct machine *m, const struct graph *g, struct arena *a, int schedule) {
+  struct err e = {0};
+  if (!compile_graph(g, &schedules[schedule], a, &m->compiled, &e))
+    fail_msg("%s: %s", e.node, e.text);
+  const size_t need = mote_arena_bytes((const void *)m->compiled.plan);
+  m->memory = malloc(need);
+  memset(m->memory, 0xA5, need);
+  assert_int_equal(mote_open(&m->model, m->compiled.plan, m->compiled.plan_bytes, m->memory, need),
+                   MOTE_OK);
+}
+
+static void fill(const struct graph_tensor *t, uint8_t *to, size_t bytes, struct rng *rng) {
+  for (size_t i = 0; i < bytes; i += mote_type_bytes((int)t->type)) {
+    const float real = rng != NULL ? 2 * rng_unit(rng) - 1 : 0;
+    const int8_t q = (int8_t)(rng != NULL      ? (int)rng_below(rng, 256) - 128
+                              : t->quant.count ? t->quant.zp[0]
+                                               : 0);
+    if (t->type == MOTE_FLOAT32)
+      memcpy(to + i, &real, sizeof real);
+    else
+      memcpy(to + i, &q, 1);
+  }
+}
+
+/* Calls enough to fill the window and then some, beginning with silence. */
+static void compare(const struct graph *g, const struct graph *streamed, struct arena *a,
+                    int schedule) {
+  const struct graph_tensor *window = &g->tensors[g->inputs[0]],
+                            *fresh = &streamed->tensors[streamed->inputs[0]];
+  const size_t all = graph_bytes(window), some = graph_bytes(fresh);
+  const int calls = (int)(all / some) + 4;
+  struct machine whole, less;
+  struct rng rng;
+  rng_seed(&rng, 5);
+  start(&whole, g, a, 1);
+  start(&less, streamed, a, schedule);
+  uint8_t *slides = malloc(all);
+  fill(window, slides, all, NULL);
+  for (int call = 0; call < calls; call++) {
+    memmove(slides, slides + some, all - some);
+    fill(fresh, slides + (all - some), some, &rng);
+    memcpy(mote_input(&whole.model, 0), slides, all);
+    memcpy(mote_input(&less.model, 0), slides + (all - some), some);
+    mote_run(&whole.model);
+    mote_run(&less.model);
+    for (int i = 0; i < g->n_outputs; i++)
+      if (memcmp(mote_output(&whole.model, (unsigned)i), mote_output(&less.model, (unsigned)i),
+                 graph_bytes(&g->tensors[g->outputs[i]])) != 0) {
+        struct text t;
+        text_init(&t, a);
+        graph_print(g, &t);
+        fail_msg("output %d of call %d, schedule %d:\n%s", i, call, schedule, t.data);
+      }
+  }
+  free(slides);
+  free(whole.memory);
+  free(less.memory);
+}
+
+static int stream_random(enum mote_type type, uint64_t seed) {
+  struct arena *a = arena_new(0);
+  struct graph *g = random_model(a, seed, type);
+  struct compile_stream what;
+  struct err e = {0};
+  int done = 0;
+  if (!graph_check(g, &e)) fail_msg("seed %d: %s: %s", (int)seed, e.node, e.text);
+  const struct graph *streamed = compile_stream(g, 0, a, &what, &e);
+  if (streamed != NULL) {
+    for (int s = 0; s < SCHEDULES; s++) compare(g, streamed, a, s);
+    done = 1;
+    /* Twice the rows are possible wherever the fewest are, until the window is full. */
+    if (2 * what.rows < what.window_rows) {
+      streamed = compile_stream(g, 2 * what.rows, a, &what, &e);
+      if (streamed != NULL)
+        compare(g, streamed, a, 0);
+      else
+        assert_non_null(strstr(e.text, "nothing would be saved"));
+    }
+  } else if (strstr(e.text, "nothing would be saved") == NULL &&
+             strstr(e.text, "leave none to keep") == NULL)
+    fail_msg("seed %d: %s: %s", (int)seed, e.node, e.text);
+  arena_free(a);
+  return done;
+}
+
+static void test_random_int8(void **state) {
+  int done = 0;
+  (void)state;
+  for (uint64_t seed = 0; seed < 150; seed++) done += stream_random(MOTE_INT8, seed);
+  assert_true(done > 100);
+}
+static void test_random_float(void **state) {
+  int done = 0;
+  (void)state;
+  for (uint64_t seed = 0; seed < 100; seed++) done += stream_random(MOTE_FLOAT32, 1000 + seed);
+  assert_true(done > 66);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_random_int8),
+      cmocka_unit_test(test_random_float),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
