@@ -325,10 +325,88 @@ static void test_random_float(void **state) {
   assert_true(done > 66);
 }
 
+/* ---- models that people would write --------------------------------------------------- */
+
+/* Words of a second from 49 rows of 10 features, as a graph file says it; "same" pads like a SAME convolution. */
+static struct graph *keyword(struct arena *a, const char *file) {
+  struct err e = {0};
+  uint8_t *bytes;
+  size_t n;
+  char *text;
+  if (!file_read(a, arena_printf(a, "test/stream/%s.graph", file), 1 << 20, &bytes, &n, &e))
+    fail_msg("%s: %s", e.file, e.text);
+  text = arena_alloc(a, n + 1, 1);
+  memcpy(text, bytes, n);
+  text[n] = 0;
+  struct graph *g = graph_parse(a, file, text, &e);
+  if (g == NULL) fail_msg("%s: %s", e.node, e.text);
+  return g;
+}
+
+static void test_keyword_costs_less(void **state) {
+  struct arena *a = arena_new(0);
+  const struct graph *g = keyword(a, "keyword"), *less;
+  struct compile_stream what;
+  struct compiled whole, streamed;
+  struct err e = {0};
+  (void)state;
+  less = compile_stream(g, 0, a, &what, &e);
+  if (less == NULL) fail_msg("%s: %s", e.node, e.text);
+  assert_int_equal(what.rows, 2); /* its first convolution has stride 2 */
+  assert_int_equal(what.window_rows, 49);
+  assert_int_equal(what.end_op, 4); /* MEAN */
+  for (int s = 0; s < SCHEDULES; s++) compare(g, less, a, s);
+  const struct compile_options options = {.pointer_bytes = 4};
+  assert_true(compile_graph(g, &options, a, &whole, &e));
+  assert_true(compile_graph(less, &options, a, &streamed, &e));
+  assert_true(streamed.macs * 12 < whole.macs);
+  assert_true(streamed.instructions * 8 < whole.instructions);
+  arena_free(a);
+}
+
+static void expect_refusal(const struct graph *g, int rows, struct arena *a, const char *node_text,
+                           const char *text) {
+  struct compile_stream what;
+  struct err e = {0};
+  assert_null(compile_stream(g, rows, a, &what, &e));
+  if (strcmp(e.node, node_text) != 0 || strstr(e.text, text) == NULL)
+    fail_msg("%s: %s", e.node, e.text);
+  assert_false(e.internal);
+}
+
+static void test_refusals(void **state) {
+  struct arena *a = arena_new(0);
+  struct graph *g = keyword(a, "keyword");
+  (void)state;
+  expect_refusal(g, 1, a, "operator 0, CONV_2D", "must be a multiple of 2");
+  expect_refusal(g, 50, a, "", "has a window of 49 rows");
+  expect_refusal(keyword(a, "same"), 1, a, "operator 1, DEPTHWISE_CONV_2D",
+                 "1 rows in front and 1 behind (SAME)");
+  expect_refusal(keyword(a, "dense"), 1, a, "operator 0, FULLY_CONNECTED",
+                 "nothing would be saved");
+  expect_refusal(keyword(a, "causal_mean"), 1, a, "operator 2, PAD",
+                 "zeros in front of the first row");
+  arena_free(a);
+}
+
+/* Padding in front does no harm where only later rows count. */
+static void test_causal(void **state) {
+  struct arena *a = arena_new(0);
+  const struct graph *g = keyword(a, "causal_last"), *less;
+  struct compile_stream what;
+  struct err e = {0};
+  (void)state;
+  less = compile_stream(g, 1, a, &what, &e);
+  if (less == NULL) fail_msg("%s: %s", e.node, e.text);
+  for (int s = 0; s < SCHEDULES; s++) compare(g, less, a, s);
+  arena_free(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random_int8),
-      cmocka_unit_test(test_random_float),
+      cmocka_unit_test(test_random_int8),        cmocka_unit_test(test_random_float),
+      cmocka_unit_test(test_keyword_costs_less), cmocka_unit_test(test_causal),
+      cmocka_unit_test(test_refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,8 @@ struct compile_stream {
  * nothing that would be saved. exact: bit for bit. */
 const struct graph *compile_stream(const struct graph *g, int rows, struct arena *a,
                                    struct compile_stream *what, struct err *e);
+/* Fills a tensor's bytes with its zero point: what came before the first call. */
+void compile_stream_silence(const struct graph_tensor *t, void *bytes);
 
 /* Bytes that a step makes of this layer: less than layer->bytes where channels were removed. */
 size_t compile_layer_made(const struct compile_layer *layer);

@@ -324,7 +324,7 @@ static enum fate pass_pad(struct stream *s, int node, struct graph_node *n) {
   struct graph_attrs *a = &n->attrs;
   const bool core = n->op == MOTE_OP_PAD && a->n_axes == 0;
   if (!f.is || (core && f.axis != 1 && f.axis != 2)) return ENDS;
-  int32_t core_before[3], core_after[3], *before = a->before, *after = a->after;
+  int32_t core_before[3] = {0}, core_after[3] = {0}, *before = a->before, *after = a->after;
   if (core) {
     core_before[1] = a->pad_top, core_before[2] = a->pad_left;
     core_after[1] = a->pad_bottom, core_after[2] = a->pad_right;
@@ -495,16 +495,16 @@ static bool pass_node(struct stream *s, int node) {
 
 /* ---- how it begins -------------------------------------------------------------------------- */
 
-static void fill_zero_points(const struct graph_tensor *t, void *to) {
+void compile_stream_silence(const struct graph_tensor *t, void *bytes) {
   const int64_t zp = t->quant.count == 1 ? t->quant.zp[0] : 0;
-  const size_t bytes = graph_bytes(t);
-  uint8_t *at = to;
+  const size_t n = graph_bytes(t);
+  uint8_t *at = bytes;
   if (t->type == MOTE_FLOAT32) { /* +0 */
-    memset(to, 0, bytes);
+    memset(bytes, 0, n);
     return;
   }
   const size_t each = mote_type_bytes((int)t->type);
-  for (size_t i = 0; i < bytes; i++) at[i] = (uint8_t)((uint64_t)zp >> (8 * (i % each)));
+  for (size_t i = 0; i < n; i++) at[i] = (uint8_t)((uint64_t)zp >> (8 * (i % each)));
 }
 
 /* The source graph up to tensors that are kept, over a window of zero points. */
@@ -522,7 +522,7 @@ static bool run_silence(struct stream *s, const int *tensors, int n, const uint8
   const enum mote_status status =
       mote_open(&model, compiled.plan, compiled.plan_bytes, memory, bytes);
   if (status != MOTE_OK) return err_internal(s->e, "the plan: %s", mote_status_text(status));
-  fill_zero_points(&g->tensors[g->inputs[0]], mote_input(&model, 0));
+  compile_stream_silence(&g->tensors[g->inputs[0]], mote_input(&model, 0));
   mote_run(&model);
   for (int i = 0; i < n; i++) {
     const size_t size = graph_bytes(&g->tensors[tensors[i]]);
@@ -551,7 +551,7 @@ static bool fill_states(struct stream *s) {
                  all = graph_bytes(state);
     uint8_t *data = ARENA_ARRAY(s->arena, uint8_t, all);
     if (t == input) {
-      fill_zero_points(state, data);
+      compile_stream_silence(state, data);
     } else {
       int k = 0;
       while (tensors[k] != t) k++;
@@ -608,6 +608,14 @@ static bool transform(struct stream *s) {
   return true;
 }
 
+/* Whether any multiply-accumulate is saved; in a model without them any work. */
+static bool saves(const struct stream *s) {
+  int64_t before = 0, after = 0;
+  for (int n = 0; n < s->g->n_nodes; n++) before += graph_macs(s->g, n);
+  for (int n = 0; n < s->out->n_nodes; n++) after += graph_macs(s->out, n);
+  return before > 0 ? after < before : s->streamed > 0;
+}
+
 static bool stream_graph(struct stream *s, int rows, struct compile_stream *what) {
   const int axis = time_axis(tensor(s, s->g->inputs[0]));
   if (axis < 0) return err_set(s->e, "its input is one element: there are no rows");
@@ -623,7 +631,7 @@ static bool stream_graph(struct stream *s, int rows, struct compile_stream *what
     s->rows = s->needed;
     *s->e = kept;
   }
-  if (s->streamed == 0) {
+  if (!saves(s)) {
     err_set(s->e, "looks at all rows at once, and no operator in front of it can be streamed: "
                   "nothing would be saved");
     if (s->end >= 0) name_node(s, s->end);
