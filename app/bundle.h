@@ -22,10 +22,28 @@ struct bundle_model {
   const struct features_block *features; /* NULL: a file */
   struct project *project;               /* NULL: a file */
   struct project_model *trained;
+  const struct graph *whole; /* where graph is streamed: the model of the whole window; else NULL */
+  struct compile_stream stream;
 };
 /* path NULL: the project in the current folder. bundle_close_model afterwards, whatever was returned. */
 bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m, struct err *e);
 void bundle_close_model(struct bundle_model *m);
+
+/* ---- --stream ROWS|least ------------------------------------------------------------ */
+/* Whether an option's value is one; NULL is. */
+bool bundle_stream_reads(const char *text);
+/* m->graph becomes the model that is given new rows only; text NULL: nothing. errors: what compile_stream says; a
+ * project's network, whose features are made for whole windows. */
+bool bundle_stream_model(struct arena *a, const char *text, struct bundle_model *m, struct err *e);
+/* Calls that fill the window. */
+int bundle_stream_calls(const struct bundle_model *m);
+/* The windows that the model of the whole sees, one for each of count calls, when streamed inputs come. */
+uint8_t *bundle_stream_windows(struct arena *a, const struct bundle_model *m, const uint8_t *rows,
+                               int count);
+/* What was streamed, for an open object; in words, where anything was. */
+void bundle_stream_json(const struct bundle_model *m, struct json *j);
+void bundle_stream_print(const struct bundle_model *m, struct text *t);
+
 /* The target that --target and --board name together; neither: the project's board. errors: they disagree. */
 bool bundle_find_target(struct arena *a, const struct bundle_model *m, const char *target,
                         const char *board, const struct emulate_target **t,

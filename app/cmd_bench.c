@@ -4,7 +4,7 @@
 #include "app/bundle.h"
 
 struct arguments {
-  const char *target, *board, *layers;
+  const char *target, *board, *layers, *stream;
   struct option_list in, out;
   int64_t ram, inferences;
   bool fast, small, input_rows;
@@ -18,6 +18,9 @@ struct bench {
   struct emulate_estimate estimate; /* of the total */
   struct emulate_estimate features, network;
   struct bundle_layers layers;
+  int64_t
+      whole_instructions; /* of the model that is given the whole window, where this one is streamed */
+  size_t whole_arena_bytes;
   const uint8_t *inputs; /* of the network; NULL behind features */
 };
 
@@ -150,6 +153,16 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   json_count(&j, "features", r->counted && k->request.features, &r->features, &b->features);
   json_count(&j, "network", r->counted, &r->network, &b->network);
   json_put_string(&j, "output_sha256", hex);
+  if (b->model.whole) {
+    json_open_object(&j, "stream");
+    bundle_stream_json(&b->model, &j);
+    if (r->counted)
+      json_put_int(&j, "whole_instructions", b->whole_instructions);
+    else
+      json_put_null(&j, "whole_instructions");
+    json_put_int(&j, "whole_ram_arena_bytes", (int64_t)b->whole_arena_bytes);
+    json_close_object(&j);
+  }
   compile_report_json(&k->compiled, &m, &j);
   json_put_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
   json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
@@ -255,6 +268,13 @@ static void print_table(const struct bench *b) {
   printf("\n");
   print_counts(b);
   if (!r->counted) return;
+  if (b->model.whole)
+    printf("\nstreamed       %12d of %d rows a call\n"
+           "  whole window %12s instructions, %.2f times as many\n"
+           "  whole window %12s B of arena\n",
+           b->model.stream.rows, b->model.stream.window_rows, text_thousands(b->whole_instructions),
+           (double)b->whole_instructions / (double)r->network.instructions,
+           text_thousands((int64_t)b->whole_arena_bytes));
   print_layers(b);
   printf("\n  function                                instructions\n");
   for (int i = 0; i < r->n_functions && i < 12; i++)
@@ -307,6 +327,26 @@ static bool same_as_host(struct command_line *c, const struct bench *b, const vo
   return true;
 }
 
+/* The model of the whole window on the last one: what streaming saves, and that the outputs are the same. */
+static bool measure_whole(struct command_line *c, struct bench *b, const void *rows, int count) {
+  struct bundle_request request = b->bundle.request;
+  struct bundle whole;
+  struct emulate_result r;
+  const size_t n = b->bundle.output_bytes;
+  const uint8_t *windows = bundle_stream_windows(c->arena, &b->model, rows, count);
+  request.graph = b->model.whole;
+  request.input_rows = false;
+  const size_t all = graph_bytes(&request.graph->tensors[request.graph->inputs[0]]);
+  if (!bundle_run_once(c->arena, &request, windows + (size_t)(count - 1) * all, 1, false, &whole,
+                       &r, &c->err))
+    return false;
+  if (memcmp(r.outputs, b->result.outputs + (size_t)(count - 1) * n, n) != 0)
+    return err_internal(&c->err, "the output of call %d is not that of the whole window", count);
+  b->whole_instructions = r.network.instructions;
+  b->whole_arena_bytes = whole.arena_bytes;
+  return true;
+}
+
 static bool measure(struct command_line *c, const struct arguments *o, struct bench *b,
                     const char *dir) {
   const struct bundle_request *r = &b->bundle.request;
@@ -323,6 +363,7 @@ static bool measure(struct command_line *c, const struct arguments *o, struct be
   if (!bundle_run(c->arena, &b->bundle, inputs, count, true, true, &b->result, &c->err))
     return false;
   if (!same_as_host(c, b, inputs, count)) return false;
+  if (b->model.whole && !measure_whole(c, b, inputs, count)) return false;
   progress_update(c->progress, "bench", 3, 3, "%d inference%s", count, count == 1 ? "" : "s");
   return bundle_layers(c->arena, &b->bundle.compiled, b->inputs, b->result.rows, b->result.n_rows,
                        &b->layers, &c->err);
@@ -354,6 +395,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   struct bundle_request *r = &b->bundle.request;
   char *dir;
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &b->model, &c->err) ||
+      !bundle_stream_model(c->arena, o->stream, &b->model, &c->err) ||
       !bundle_find_target(c->arena, &b->model, o->target, o->board, &r->target, &r->board,
                           &c->err) ||
       !dir_temporary(c->arena, &dir, &c->err))
@@ -395,6 +437,8 @@ int cmd_bench(int argc, char **argv) {
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
+      {0, "stream", OPTION_TEXT, "ROWS",
+       "give only the newest rows of the window; least: as few as strides allow", &o.stream},
       {0},
   };
   const struct command_spec spec = {
@@ -415,6 +459,8 @@ int cmd_bench(int argc, char **argv) {
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (!bundle_stream_reads(o.stream))
+    return command_usage(&c, "--stream takes a number of rows, or the word least");
   if (!c.n_words && (o.in.count > 1 || o.out.count > 1))
     return command_usage(&c, "a project's network takes one recording with -i and at most one -o");
   o.input_rows = bundle_take_rows(&o.in);

@@ -7,6 +7,7 @@ struct arguments {
   const char *target, *board, *out;
   int64_t ram;
   const char *input; /* "rows" */
+  const char *stream;
   bool fast, small, no_compile;
 };
 
@@ -43,7 +44,8 @@ static void print_summary(const struct bundle *b, const char *out) {
 }
 
 /* report.json: also what --json prints. stack: -1 where it was not measured. */
-static const char *report(struct arena *a, const struct bundle *b, int64_t stack) {
+static const char *report(struct arena *a, const struct bundle_model *model, const struct bundle *b,
+                          int64_t stack) {
   const struct compile_measured m = bundle_measured(b, stack);
   struct text t;
   struct json j;
@@ -60,6 +62,11 @@ static const char *report(struct arena *a, const struct bundle *b, int64_t stack
   json_put_string(&j, "compiler_flags", b->request.target->flags);
   json_put_string(&j, "hot_files", b->request.target->hot);
   json_put_string(&j, "hot_flags", b->request.target->hot_flags);
+  if (model->whole) {
+    json_open_object(&j, "stream");
+    bundle_stream_json(model, &j);
+    json_close_object(&j);
+  }
   compile_report_json(&b->compiled, &m, &j);
   if (b->request.features) {
     json_open_object(&j, "features");
@@ -90,6 +97,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
                              .curve = true};
   struct bundle b;
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, m, &c->err) ||
+      !bundle_stream_model(c->arena, o->stream, m, &c->err) ||
       !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))
     return false;
   r.title = m->title;
@@ -101,7 +109,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   if (!o->no_compile && emulate_can_build(r.target) && !bundle_build(c->arena, &b, &c->err))
     return false;
   progress_update(c->progress, "build", 2, 3, "measuring");
-  const char *text = report(c->arena, &b, measure_stack(c->arena, &b));
+  const char *text = report(c->arena, m, &b, measure_stack(c->arena, &b));
   progress_update(c->progress, "build", 3, 3, "%s", o->out);
   if (!file_write(arena_printf(c->arena, "%s/report.json", o->out), text, strlen(text), &c->err))
     return false;
@@ -124,6 +132,8 @@ int cmd_build(int argc, char **argv) {
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
+      {0, "stream", OPTION_TEXT, "ROWS",
+       "give only the newest rows of the window; least: as few as strides allow", &o.stream},
       {0, "no-compile", OPTION_FLAG, NULL, "write the C only", &o.no_compile},
       {0},
   };
@@ -146,6 +156,8 @@ int cmd_build(int argc, char **argv) {
   if (!o.out) return command_usage(&c, "no folder was named: add -o DIR");
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (!bundle_stream_reads(o.stream))
+    return command_usage(&c, "--stream takes a number of rows, or the word least");
   if (o.input && strcmp(o.input, "rows") != 0)
     return command_usage(&c, "--input takes the word rows: the first input is fed row by row");
   const bool ok = run(&c, &o, &m);

@@ -134,7 +134,7 @@ static void json_tensor(struct json *j, const struct graph_tensor *p) {
   json_close_object(j);
 }
 
-static void print_json(struct text *t, const struct compiled *c) {
+static void print_json(struct text *t, const struct bundle_model *m, const struct compiled *c) {
   const struct graph *g = c->source;
   int64_t state_bytes = 0;
   struct json j;
@@ -155,16 +155,24 @@ static void print_json(struct text *t, const struct compiled *c) {
     }
   json_close_array(&j);
   json_put_int(&j, "state_bytes", state_bytes);
+  if (m->whole != NULL) {
+    json_open_object(&j, "stream");
+    bundle_stream_json(m, &j);
+    json_close_object(&j);
+  }
   compile_report_json(c, NULL, &j);
   json_close_object(&j);
 }
 
 int cmd_info(int argc, char **argv) {
   bool fast = false;
+  const char *stream = NULL;
   int64_t ram = 0;
   const struct option_spec options[] = {
       {0, "ram", OPTION_COUNT, "BYTES", "plan within that much RAM", &ram},
       {0, "fast", OPTION_FLAG, NULL, "plan for speed", &fast},
+      {0, "stream", OPTION_TEXT, "ROWS",
+       "give only the newest rows of the window; least: as few as strides allow", &stream},
       {0}};
   const struct command_spec spec = {.usage = "mote info [MODEL]",
                                     .about = ABOUT,
@@ -177,14 +185,17 @@ int cmd_info(int argc, char **argv) {
   struct text t;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (!bundle_stream_reads(stream))
+    return command_usage(&c, "--stream takes a number of rows, or the word least");
   /* Figures are those of a chip with 32-bit pointers. */
   const struct compile_options compile = {
       .ram_bytes = (size_t)ram, .fast = fast, .pointer_bytes = 4};
-  const bool ok = model_open(c.arena, c.n_words > 0 ? c.words[0] : NULL, &compile, &m, &c.err);
+  const bool ok =
+      model_open(c.arena, c.n_words > 0 ? c.words[0] : NULL, stream, &compile, &m, &c.err);
   if (ok) {
     text_init(&t, c.arena);
     if (c.json)
-      print_json(&t, &m.compiled);
+      print_json(&t, &m.origin, &m.compiled);
     else {
       text_printf(&t, "%s\n", m.compiled.source->name);
       print_ports(&t, "input ", m.compiled.source, m.compiled.source->inputs,
@@ -192,6 +203,7 @@ int cmd_info(int argc, char **argv) {
       print_ports(&t, "output", m.compiled.source, m.compiled.source->outputs,
                   m.compiled.source->n_outputs);
       print_states(&t, m.compiled.source);
+      bundle_stream_print(&m.origin, &t);
       print_layers(&t, &m.compiled);
       print_plan(&t, &m.compiled);
     }

@@ -7,7 +7,7 @@
 
 struct run {
   struct option_list in, out;
-  const char *layers, *batch, *format;
+  const char *layers, *batch, *format, *stream;
   int64_t ram, stride, inferences;
   bool fast;
 };
@@ -159,7 +159,7 @@ static bool run_batch(struct command_line *c, const struct run *r, const struct 
 static bool run_file(struct command_line *c, const struct run *r, enum batch_format format) {
   const struct compile_options options = {.ram_bytes = (size_t)r->ram, .fast = r->fast};
   struct model m;
-  const bool ok = model_open(c->arena, c->words[0], &options, &m, &c->err) &&
+  const bool ok = model_open(c->arena, c->words[0], r->stream, &options, &m, &c->err) &&
                   (r->batch ? run_batch(c, r, &m, format) : run_model(c, r, &m));
   model_close(&m);
   return ok;
@@ -183,6 +183,8 @@ static const char *wrong_use(const struct command_line *c, const struct run *r) 
   if (r->batch && !c->n_words) return "--batch needs MODEL; a project's own is tested by mote test";
   if (!r->batch && (r->format || r->stride))
     return "--format and --stride tell what the files of --batch hold";
+  if (r->stream && (r->batch || c->n_words == 0))
+    return "--stream takes a model file, and its rows with -i";
   if (r->stride && r->format && strcmp(r->format, "windows") != 0)
     return "--stride is for --format windows";
   if (r->batch) return NULL;
@@ -212,6 +214,8 @@ int cmd_run(int argc, char **argv) {
        &r.stride},
       {0, "ram", OPTION_COUNT, "BYTES", "the fastest plan whose arena is at most that", &r.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan", &r.fast},
+      {0, "stream", OPTION_TEXT, "ROWS",
+       "give only the newest rows of the window; least: as few as strides allow", &r.stream},
       {0}};
   const struct command_spec spec = {
       .usage = "mote run [MODEL] -i in.bin [-o out.bin] [--layers DIR]\n"
@@ -225,6 +229,8 @@ int cmd_run(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (!bundle_stream_reads(r.stream))
+    return command_usage(&c, "--stream takes a number of rows, or the word least");
   enum batch_format format = BATCH_GUESS;
   const char *wrong = wrong_use(&c, &r);
   if (wrong) return command_usage(&c, "%s", wrong);

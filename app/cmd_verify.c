@@ -20,6 +20,8 @@ struct verify {
   struct option_list targets, in;
   int64_t inferences; /* one after the other: a variable shows from the second on */
   uint8_t *inputs;
+  const char *stream;
+  const uint8_t *whole; /* outputs of the model of the whole window; NULL: not streamed */
   struct compiled here; /* compiled for this machine; decides which layers exist */
   struct witness witnesses[16];
   int n;
@@ -200,11 +202,19 @@ static bool agrees(const struct verify *v, const struct witness *w) {
          !memcmp(w->outputs, first->outputs, w->output_bytes * (size_t)v->inferences);
 }
 
+/* Whether the calls' outputs are those of the model of the whole window. */
+static bool is_whole(const struct verify *v) {
+  const struct witness *first = &v->witnesses[0];
+  return !v->whole ||
+         !memcmp(v->whole, first->outputs, first->output_bytes * (size_t)v->inferences);
+}
+
 static bool report(struct command_line *c, const struct verify *v) {
   struct text t;
   struct json j;
   bool equal = true;
   for (int i = 0; i < v->n; i++) equal = equal && agrees(v, &v->witnesses[i]);
+  equal = equal && is_whole(v);
   text_init(&t, c->arena);
   json_start(&j, &t);
   json_open_object(&j, NULL);
@@ -226,6 +236,14 @@ static bool report(struct command_line *c, const struct verify *v) {
     if (!same) printf("               first at %s\n", difference(c->arena, v, w));
   }
   json_close_array(&j);
+  if (v->whole) {
+    json_open_object(&j, "stream");
+    bundle_stream_json(&v->model, &j);
+    json_put_bool(&j, "equal_to_whole_window", is_whole(v));
+    json_close_object(&j);
+    if (!c->json)
+      printf("%-14s %s\n", "whole window", is_whole(v) ? "the same outputs" : "DIFFERS");
+  }
   json_close_object(&j);
   if (c->json)
     fputs(t.data, stdout);
@@ -236,13 +254,35 @@ static bool report(struct command_line *c, const struct verify *v) {
   return equal;
 }
 
-/* Where none were asked for: one inference, three of a model with variables. */
+/* Where none were asked for: one inference, three of a model with variables, of a streamed one enough to fill its window. */
+#define STREAM_CALLS_MOST 40
 static bool read_inputs(struct command_line *c, struct verify *v) {
   const struct graph *g = v->model.graph;
+  if (v->model.whole && !v->inferences && !v->in.count) {
+    const int fill = bundle_stream_calls(&v->model);
+    v->inferences = fill < STREAM_CALLS_MOST ? fill + 2 : STREAM_CALLS_MOST;
+  }
   for (int i = 0; i < g->n_tensors && !v->inferences; i++)
     if (g->tensors[i].is_state) v->inferences = v->in.count ? 1 : 3;
   if (!v->inferences) v->inferences = 1;
   return bundle_read_inputs(c->arena, g, &v->in, (int)v->inferences, &v->inputs, &c->err);
+}
+
+/* The model of the whole window, over every window that the calls make. */
+static bool run_whole(struct command_line *c, struct verify *v) {
+  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
+                                          .pointer_bytes = (int)sizeof(void *)};
+  struct compiled *whole = ARENA_NEW(c->arena, struct compiled);
+  struct emulate_rows *rows;
+  uint8_t *outputs;
+  int n_rows;
+  if (!compile_graph(v->model.whole, &options, c->arena, whole, &c->err) ||
+      !bundle_run_here(c->arena, whole,
+                       bundle_stream_windows(c->arena, &v->model, v->inputs, (int)v->inferences),
+                       (int)v->inferences, &outputs, &rows, &n_rows, &c->err))
+    return false;
+  v->whole = outputs;
+  return true;
 }
 
 static bool gather(struct command_line *c, struct verify *v) {
@@ -252,9 +292,11 @@ static bool gather(struct command_line *c, struct verify *v) {
   const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
-      !read_inputs(c, v) || !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
+      !bundle_stream_model(c->arena, v->stream, &v->model, &c->err) || !read_inputs(c, v) ||
+      !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
     return false;
   progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "this machine");
+  if (v->model.whole && !run_whole(c, v)) return false;
   if (!add_plain(c, v) || !add_plan(c, v, "plan", &v->here)) return false;
   for (int i = 0; i < n; i++) {
     const char *name = v->targets.count ? v->targets.items[i] : all[i];
@@ -272,6 +314,8 @@ int cmd_verify(int argc, char **argv) {
       {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host and every chip",
        &v.targets},
       {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &v.in},
+      {0, "stream", OPTION_TEXT, "ROWS",
+       "give only the newest rows of the window; least: as few as strides allow", &v.stream},
       {0, "inferences", OPTION_COUNT, "N", "one after the other; -i holds N of each tensor",
        &v.inferences},
       {0},
@@ -292,6 +336,8 @@ int cmd_verify(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (!bundle_stream_reads(v.stream))
+    return command_usage(&c, "--stream takes a number of rows, or the word least");
   bool equal = true;
   const bool ok = gather(&c, &v);
   if (ok) equal = report(&c, &v);

@@ -21,11 +21,17 @@ static bool open_mote(struct arena *a, const char *path, struct model *m, struct
          compile_open_mote(path, bytes, n, a, &m->compiled, e);
 }
 
-bool model_open(struct arena *a, const char *path, const struct compile_options *options,
-                struct model *m, struct err *e) {
+bool model_open(struct arena *a, const char *path, const char *stream,
+                const struct compile_options *options, struct model *m, struct err *e) {
   memset(m, 0, sizeof *m);
-  if (path != NULL && is_mote_file(path)) return open_mote(a, path, m, e);
+  if (path != NULL && is_mote_file(path)) {
+    if (stream != NULL)
+      return err_set(e,
+                     "a .mote file is a plan already: --stream takes the model it was made from");
+    return open_mote(a, path, m, e);
+  }
   return bundle_open_model(a, path, &m->origin, e) &&
+         bundle_stream_model(a, stream, &m->origin, e) &&
          compile_graph(m->origin.graph, options, a, &m->compiled, e);
 }
 

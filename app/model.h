@@ -14,10 +14,10 @@ struct model {
   bool is_mote;
 };
 
-/* path NULL: the project in the current folder. errors: not a model; what compile_graph says.
+/* path NULL: the project in the current folder. stream: of --stream, or NULL. errors: not a model; what compile_graph says.
  * model_close afterwards, whatever was returned. */
-bool model_open(struct arena *a, const char *path, const struct compile_options *options,
-                struct model *m, struct err *e);
+bool model_open(struct arena *a, const char *path, const char *stream,
+                const struct compile_options *options, struct model *m, struct err *e);
 void model_close(struct model *m);
 
 #endif
