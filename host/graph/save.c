@@ -3,19 +3,34 @@
  *   "MOTG"  version u32  bytes u32 (of the whole)  crc32 u32 (of all that follows)
  *   tensors u32  nodes u32  inputs u32  outputs u32
  *   each tensor: name (u16 length, bytes), type u8, rank u8, dims i32[rank], scales u32, axis i32,
- *                scale f32[scales], zp i32[scales], state u8, constant u8, bytes of the constant
+ *                scale f32[scales], zp i32[scales], state u8, variable u16, constant u8, bytes of the constant
  *   each node: op u8, inputs u8, in i32[inputs], outputs u8, out i32[outputs], activation i32, then the attributes
  *              in the order of GRAPH_ATTRS as i32 (real numbers as their bits, lists whole), source_op i32
  *   inputs i32[], outputs i32[]
  *
- * Nodes with bodies (IF, WHILE) are not saved: trained models have none. Little-endian, nothing aligned. The checksum is against damage, not malice: the reader bounds every step. */
+ * Nodes with bodies (IF, WHILE) are not saved: trained models have none. Little-endian, nothing aligned. The checksum is
+ * against damage, not malice: the reader bounds every step. */
 #include "host/graph/graph.h"
 
 #include <string.h>
 
-#define SAVE_VERSION 2
-#define SAVE_HEADER  16
-#define SAVE_MOST    (1 << 16) /* tensors or nodes; a plan numbers them in 16 bits */
+#define SAVE_FORM   3 /* of what stands at the head of this file */
+#define SAVE_HEADER 16
+#define SAVE_MOST   (1 << 16) /* tensors or nodes; a plan numbers them in 16 bits */
+
+/* Form and attributes, so that who adds an attribute need not think of graphs that were saved without it. */
+static uint32_t save_version(void) {
+#define INT(name)  "i " #name
+#define REAL(name) "r " #name
+#define FLAG(name) "f " #name
+#define LIST(name) "l " #name
+  static const char attrs[] = GRAPH_ATTRS(INT, REAL, FLAG, LIST);
+#undef INT
+#undef REAL
+#undef FLAG
+#undef LIST
+  return mote_crc32(SAVE_FORM, attrs, sizeof attrs);
+}
 
 /* ---- writing --------------------------------------------------------------- */
 static void put(struct text *t, uint32_t value, size_t bytes) {
@@ -79,7 +94,7 @@ void graph_save(const struct graph *g, struct arena *a, uint8_t **bytes, size_t 
   struct text t;
   text_init(&t, a);
   text_addn(&t, "MOTG", 4);
-  put(&t, SAVE_VERSION, 4);
+  put(&t, save_version(), 4);
   put(&t, 0, 4);
   put(&t, 0, 4);
   const int32_t counts[4] = {g->n_tensors, g->n_nodes, g->n_inputs, g->n_outputs};
@@ -217,10 +232,11 @@ static bool check_header(struct load *l) {
                     : err_set(l->e, "not a saved graph: it does not begin with MOTG");
   const uint32_t version = get(l, 4), bytes = get(l, 4), crc = get(l, 4);
   if (l->bad) return false;
-  if (version != SAVE_VERSION)
-    return err_set(l->e,
-                   "saved in version %u of the format; this program reads version %d. Train again",
-                   version, SAVE_VERSION);
+  if (version != save_version())
+    return err_set(
+        l->e,
+        "saved in form %08x; this version of mote reads form %08x. Train anew: mote train --fresh",
+        version, save_version());
   if (bytes != l->n)
     return err_set(l->e, "%zu bytes, but it says that it has %u: cut short?", l->n, bytes);
   if (crc != mote_crc32(0, l->p + l->at, l->n - l->at))
