@@ -392,11 +392,20 @@ static enum mote_status case_check(const struct nn_case *t) {
   return MOTE_ERR_OPERATOR;
 }
 
+/* The kernel of a case, or the form that has a loop of its own. */
+static const struct mote_kernel *case_kernel(const struct nn_case *t) {
+  if (t->kernel == &mote_kernel_conv2d_s8 &&
+      mote_conv2d_s8_form((const struct mote_conv2d_s8 *)t->params) == 2)
+    return &mote_kernel_conv2d_s8__whole;
+  return t->kernel;
+}
+
 /* Runs the case: every call a kernel of its kind gets. */
 static void case_run(const struct nn_case *t) {
-  if (t->kernel->begin) t->kernel->begin(t->params, t->state);
-  for (unsigned i = 0; i < t->calls; i++) t->kernel->row(t->params, t->rows + i, t->state, t->out);
-  if (t->kernel->end) t->kernel->end(t->params, t->state, t->out);
+  const struct mote_kernel *kernel = case_kernel(t);
+  if (kernel->begin) kernel->begin(t->params, t->state);
+  for (unsigned i = 0; i < t->calls; i++) kernel->row(t->params, t->rows + i, t->state, t->out);
+  if (kernel->end) kernel->end(t->params, t->state, t->out);
 }
 
 /* 1 when nothing was written beside the state and the output. */

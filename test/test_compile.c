@@ -269,7 +269,7 @@ static const struct reference REFERENCES[] = {
     {"mlperf_tiny", "vww_96_int8", 28800, 15120},
     {"mlperf_tiny", "ad01_int8", 768, 0},
     {"mlperf_tiny", "pretrainedResnet_quant", 15840, 15370},
-    {"mlperf_tiny", "str_ww_ref_model", 4064, 0},
+    {"mlperf_tiny", "str_ww_ref_model", 3744, 3744},
     {"mlperf_tiny", "pretrainedResnet_large_int8", 39552, 37066},
     {"tflm", "person_detect", 14632, 0},
     {"tflm", "micro_speech_quantized", 5304, 0},

@@ -555,6 +555,8 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
       forms |= 1u << mote_fully_connected_s8_form(params);
     if (kernel == MOTE_KERNEL_mean_s8) forms |= 1u << mote_mean_s8_form(params);
   }
+  /* __patch takes whole windows as well. */
+  if (kernel == MOTE_KERNEL_conv2d_s8 && forms == 5) forms = 1;
 #define X(stem, params, number, form)                                                              \
   if (kernel == MOTE_KERNEL_##stem && forms == 1u << (number)) name = "__" #form;
   MOTE_NN_FORMS(X)

@@ -100,7 +100,7 @@ static bool build_borders(const struct graph *g, const struct work *work, bool f
   *f = *whole;
   f->params_bytes = params_bytes;
   f->state_bytes = 0;
-  f->alias[0] = false;
+  f->alias[0] = f->reads_first = false;
   memset(&f->params, 0, sizeof f->params);
   p->n_rows = (uint16_t)bias->dims[0];
   p->n_columns = (uint16_t)bias->dims[1];

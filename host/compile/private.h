@@ -109,6 +109,7 @@ struct form {
   struct rows_of in[MOTE_MAX_EDGES], out; /* further outputs are one row each */
   struct reach reach[MOTE_MAX_EDGES];
   bool alias[MOTE_MAX_EDGES]; /* output row y may lie where row y of this input lies */
+  bool reads_first;           /* a call reads all that it reads before it writes */
   int64_t instructions;       /* estimate, executor included */
   union kernel_params params; /* without constants */
   size_t params_bytes;        /* of the structure */
@@ -332,7 +333,8 @@ struct segment {
 /* The form that a work has in a segment. */
 const struct form *form_in(const struct work *w, const struct segment *s);
 /* The same segment with less state; false: none of its steps has a slimmer form. */
-bool segment_slim(const struct program *p, const struct segment *from, struct segment *s);
+bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
+                  struct arena *a, struct segment *s);
 /* errors: none; possible is false where the steps cannot share a segment. */
 void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
                     unsigned spare_rows, struct arena *a, struct segment *s);

@@ -185,7 +185,7 @@ static bool is_ready(const struct replay *r, int i) {
 }
 
 /* The lowest row of a storage that a call from now on reads. Step `now` (-1: none) is about to be called and
- * may write over what it reads in that call where its form allows it. INT32_MAX: no row. */
+ * may write over what it reads in that call where its form allows it, in place or anywhere. INT32_MAX: no row. */
 static int lowest_needed(const struct replay *r, int storage, int now) {
   int lowest = INT32_MAX;
   for (int i = 0; i < r->s->end - r->s->first; i++) {
@@ -194,7 +194,7 @@ static int lowest_needed(const struct replay *r, int storage, int now) {
     for (int k = 0; k < w->n_in; k++) {
       if (r->p->storage[w->in[k]] != storage || r->calls[i] >= f->calls) continue;
       int call = r->calls[i];
-      if (i == now && f->alias[k] && ++call >= f->calls) continue;
+      if (i == now && (f->alias[k] || f->reads_first) && ++call >= f->calls) continue;
       const int first = f->reach[k].first + call * f->reach[k].advance;
       if (first < lowest) lowest = first < 0 ? 0 : first;
     }
@@ -251,7 +251,7 @@ static void count_overlaps(struct replay *r, int i, int first, int n) {
     /* A step that makes rows for another to finish in place writes there too. */
     if (r->class_of[overlap->made] != r->class_of[out]) continue;
     const int64_t row_bytes = (int64_t)row_bytes_read(r, overlap->dying);
-    const int low = lowest_needed(r, overlap->dying, -1);
+    const int low = lowest_needed(r, overlap->dying, r->forms[i]->reads_first ? i : -1);
     if (low != INT32_MAX && end - low * row_bytes > overlap->distance)
       overlap->distance = end - low * row_bytes;
     const int later = lowest_needed(r, overlap->dying, i);
@@ -368,20 +368,6 @@ static void sum_steps(const struct program *p, struct segment *s) {
   }
 }
 
-bool segment_slim(const struct program *p, const struct segment *from, struct segment *s) {
-  size_t most = 0;
-  for (int i = from->first; i < from->end; i++) {
-    const struct form *f = form_in(&p->work[i], from);
-    if (!p->work[i].keeps_state && f->state_bytes > most) most = f->state_bytes;
-  }
-  if (most == 0) return false;
-  *s = *from;
-  s->most_state = most - 1;
-  sum_steps(p, s);
-  s->bytes = from->bytes - from->shared_state_bytes + s->shared_state_bytes;
-  return s->shared_state_bytes < from->shared_state_bytes;
-}
-
 /* Adds what the segment's own rings and states take, and lists the rings. */
 static void sum_inner(struct replay *r, unsigned spare_rows) {
   struct segment *s = r->s;
@@ -457,20 +443,57 @@ static void replay_jump(const struct program *p, struct segment *s) {
   sum_outer(p, s);
 }
 
-void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
-                    unsigned spare_rows, struct arena *a, struct segment *s) {
+/* With rings that follow each other, or else without. */
+static void replay_shape(const struct program *p, const struct segment *what, unsigned spare_rows,
+                         struct arena *a, struct segment *s) {
   for (int follow = 1; follow >= 0; follow--) {
     memset(s, 0, sizeof *s);
-    s->first = first;
-    s->end = end;
-    s->shape = shape;
-    s->most_state = SIZE_MAX;
-    if (end - first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
-    if (p->work[first].is_jump) {
+    s->first = what->first;
+    s->end = what->end;
+    s->shape = what->shape;
+    s->most_state = what->most_state;
+    if (s->end - s->first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
+    if (p->work[s->first].is_jump) {
       replay_jump(p, s);
       return;
     }
     s->possible = try_replay(p, follow != 0, spare_rows, a, s);
     if (s->possible) return;
   }
+}
+
+void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
+                    unsigned spare_rows, struct arena *a, struct segment *s) {
+  const struct segment what = {.first = first, .end = end, .shape = shape, .most_state = SIZE_MAX};
+  replay_shape(p, &what, spare_rows, a, s);
+}
+
+/* Other strips change rings and overlaps only where a call no longer reads all before it writes, or begins to, or
+ * takes other rows. */
+static bool same_calls(const struct program *p, const struct segment *a, const struct segment *b) {
+  for (int i = a->first; i < a->end; i++) {
+    const struct form *f = form_in(&p->work[i], a), *g = form_in(&p->work[i], b);
+    if (f->reads_first != g->reads_first || f->calls != g->calls) return false;
+  }
+  return true;
+}
+
+bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
+                  struct arena *a, struct segment *s) {
+  size_t most = 0;
+  for (int i = from->first; i < from->end; i++) {
+    const struct form *f = form_in(&p->work[i], from);
+    if (!p->work[i].keeps_state && f->state_bytes > most) most = f->state_bytes;
+  }
+  if (most == 0) return false;
+  struct segment what = *from;
+  what.most_state = most - 1;
+  if (same_calls(p, from, &what)) {
+    *s = what;
+    sum_steps(p, s);
+    s->bytes = from->bytes - from->shared_state_bytes + s->shared_state_bytes;
+  } else {
+    replay_shape(p, &what, spare_rows, a, s);
+  }
+  return s->possible && s->shared_state_bytes < from->shared_state_bytes;
 }

@@ -38,7 +38,7 @@ static bool add_forms(const struct stretches *t, int first, int n, enum shape_of
   struct segment *s = stretch(t, first, n) + SLIMMER * (int)shape;
   segment_replay(t->p, first, first + n, shape, o->spare_rows, a, s);
   for (int i = 1; i < SLIMMER && s->possible; i++, s++)
-    if (!segment_slim(t->p, s, s + 1)) {
+    if (!segment_slim(t->p, s, o->spare_rows, a, s + 1)) {
       s[1].possible = false;
       break;
     }

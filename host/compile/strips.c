@@ -16,14 +16,24 @@ static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   const int64_t blocks = (pixels + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
   const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
   const int64_t columns = shares ? (pixels - 1) * p->stride_w + p->kernel_w : pixels * p->kernel_w;
-  return p->out_c * (blocks * (7 * quads + 10) + pixels * (33 * quads / 16 + 15)) +
-         columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
+  /* Two pixels of a model with short rows: 8 for each four weights of a channel, and 35. */
+  const bool paired = pixels == 2 && mote_conv2d_s8_form(p) == 2 && p->out_w <= MOTE_CONV_BLOCK &&
+                      p->out_c % 2 == 0;
+  const int64_t channel =
+      paired ? 8 * quads + 35 : blocks * (7 * quads + 10) + pixels * (33 * quads / 16 + 15);
+  return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
 }
 
 /* Of one call. */
 static int64_t strip_cost(const struct mote_conv2d_s8 *p, int64_t pixels, int64_t strip) {
   const int64_t rest = pixels % strip;
   return pixels / strip * run_cost(p, strip) + (rest > 0 ? run_cost(p, rest) : 0);
+}
+
+/* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
+static bool reads_first(const struct mote_conv2d_s8 *p) {
+  const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
+  return p->rows_out == 1 && p->strip_w >= p->out_w && (shares || p->out_w <= MOTE_CONV_BLOCK);
 }
 
 void strips_of_conv(struct form *f) {
@@ -39,6 +49,7 @@ void strips_of_conv(struct form *f) {
     break;
   }
   f->state_bytes = mote_conv2d_s8_state_bytes(p);
+  f->reads_first = reads_first(p);
 }
 
 /* Forms of less state than the one before, each the fastest of its state. */
@@ -49,6 +60,7 @@ static struct form *slimmer(const struct form *from, struct arena *a) {
   for (uint16_t s = (uint16_t)(p->strip_w - 1); s > 0; s--) {
     struct form f = *from;
     f.params.conv2d_s8.strip_w = s;
+    f.reads_first = reads_first(&f.params.conv2d_s8);
     f.state_bytes = mote_conv2d_s8_state_bytes(&f.params.conv2d_s8);
     if (f.state_bytes + f.state_bytes * FINEST_PERCENT / 100 >= from->state_bytes) continue;
     f.instructions = from->instructions + (strip_cost(p, pixels, s) - was) * f.calls;
@@ -59,34 +71,51 @@ static struct form *slimmer(const struct form *from, struct arena *a) {
   return best;
 }
 
+/* The flat form in groups of `joined` rows, all pixels of a group in one strip where a block takes them. */
+static struct form joined_rows(const struct work *w, int joined, int width) {
+  const int groups = w->row.calls / joined;
+  struct form f = w->flat;
+  f.slimmer = NULL;
+  f.in[0] = (struct rows_of){groups, f.in[0].row_bytes / (size_t)groups};
+  f.out = (struct rows_of){groups, f.out.row_bytes / (size_t)groups};
+  f.calls = groups;
+  f.params.conv2d_s8.in_w = f.params.conv2d_s8.out_w = (uint16_t)(joined * width);
+  strips_of_conv(&f);
+  lower_count_calls(w, &f);
+  return f;
+}
+
 /* Few pixels a row make a 1x1 convolution slow by rows, and flat it cannot give back its input as it goes. Between
- * them lie rows joined to groups of a block or two of pixels, where their number allows it. */
-static void group(struct work *w) {
+ * them lie rows joined to groups of up to two blocks of pixels, where their number allows it: the fastest, and
+ * behind it those of less and less state. */
+static void group(struct work *w, struct arena *a) {
   const int rows = w->row.calls, width = w->row.params.conv2d_s8.out_w;
-  struct form *f = &w->grouped, best = {0};
-  for (int joined = 2; joined < rows; joined++) {
-    const int pixels = joined * width;
-    if (rows % joined != 0 || pixels < MOTE_CONV_BLOCK - 1 || pixels > 2 * MOTE_CONV_BLOCK)
-      continue;
-    *f = w->flat;
-    f->in[0] = (struct rows_of){rows / joined, f->in[0].row_bytes / (size_t)(rows / joined)};
-    f->out = (struct rows_of){rows / joined, f->out.row_bytes / (size_t)(rows / joined)};
-    f->calls = rows / joined;
-    f->params.conv2d_s8.in_w = f->params.conv2d_s8.out_w = (uint16_t)pixels;
-    strips_of_conv(f);
-    lower_count_calls(w, f);
-    if (!w->has_grouped || f->instructions < best.instructions) best = *f;
+  const struct form *last = NULL;
+  struct form *to = &w->grouped;
+  for (;;) {
+    struct form best = {0};
+    for (int joined = 2; joined < rows; joined++) {
+      if (rows % joined != 0 || joined * width > 2 * MOTE_CONV_BLOCK) continue;
+      const struct form f = joined_rows(w, joined, width);
+      if (last != NULL && f.state_bytes >= last->state_bytes) continue;
+      if (best.calls == 0 || f.instructions < best.instructions) best = f;
+    }
+    if (best.calls == 0) return;
+    if (last != NULL) {
+      to->slimmer = ARENA_NEW(a, struct form);
+      to = to->slimmer;
+    }
+    *to = best;
+    last = to;
     w->has_grouped = true;
   }
-  *f = best;
 }
 
 void strips_vary(struct work *w, struct arena *a) {
   if (w->kernel != MOTE_KERNEL_conv2d_s8) return;
-  if (w->has_flat) group(w);
-  struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL,
-                                w->has_grouped ? &w->grouped : NULL};
-  for (int i = 0; i < 3; i++)
+  if (w->has_flat) group(w, a);
+  struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL};
+  for (int i = 0; i < 2; i++)
     for (struct form *last = forms[i]; last != NULL; last = last->slimmer)
       last->slimmer = slimmer(last, a);
 }

@@ -94,8 +94,12 @@ APART uint32_t fill_patches(const struct mote_conv2d_s8 *p, const void *const *r
   return n;
 }
 
-static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
-  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
+typedef void conv_loop(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+                       int8_t *out);
+static inline __attribute__((always_inline)) void row_of_patches(const struct mote_conv2d_s8 *p,
+                                                                 const void *const *rows,
+                                                                 void *state, void *out,
+                                                                 conv_loop *conv) {
   int8_t *to = (int8_t *)out;
   uint32_t x = 0, pixels;
   for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= pixels) {
@@ -109,9 +113,15 @@ static void row_patch(const void *params, const void *const *rows, void *state, 
         rows += p->stride_h;
       }
     }
-    mote_isa_conv_patch(p, (const int16_t *)state, pixels, to);
+    conv(p, (const int16_t *)state, pixels, to);
     to += (size_t)pixels * p->out_c;
   }
+}
+static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_patch);
+}
+static void row_whole(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_whole);
 }
 
 /* Where kernel column j of a strip's first pixel stands. */
@@ -159,7 +169,10 @@ static void row_column(const void *params, const void *const *rows, void *state,
   }
 }
 
-unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) { return is_shared(p) ? 1 : 0; }
+unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) {
+  if (is_shared(p)) return 1;
+  return p->kernel_w == 1 && p->in_c % 4 == 0 ? 2 : 0;
+}
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   (is_shared((const struct mote_conv2d_s8 *)params) ? row_column : row_patch)(params, rows, state,
@@ -168,6 +181,7 @@ static void row(const void *params, const void *const *rows, void *state, void *
 
 const struct mote_kernel mote_kernel_conv2d_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__patch = {NULL, row_patch, NULL};
+const struct mote_kernel mote_kernel_conv2d_s8__whole = {NULL, row_whole, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__column = {NULL, row_column, NULL};
 
 /* Columns are below 2^24 and windows below 2^32 (mote_conv2d_s8_check), so 64 bits hold every product. */

@@ -153,10 +153,11 @@ enum mote_kernel_number {
 
 /* Kernels of which a program may need only a part: mote_kernel_<stem>__<form> serves exactly the params of which
  * mote_<stem>_form gives its number, mote_kernel_<stem> all of them. An emitted program whose steps have one
- * form names that, so that a linker drops the others. */
+ * form names that, so that a linker drops the others. __patch takes the params of __whole too. */
 #define MOTE_NN_FORMS(X)                                                                           \
   X(conv2d_s8, mote_conv2d_s8, 0, patch)                                                           \
   X(conv2d_s8, mote_conv2d_s8, 1, column)                                                          \
+  X(conv2d_s8, mote_conv2d_s8, 2, whole)                                                           \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 0, any)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 1, 3x3)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)                                        \
