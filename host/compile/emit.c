@@ -490,8 +490,9 @@ static void emit_variables(struct emitter *m) {
   if (m->plan->n_variables == 0) return;
   text_add(t, "    .variables = {");
   for (int i = 0; i < m->plan->n_variables; i++)
-    text_printf(t, "%s{.tensor = %u, .fill = %u, .value = %u}", i > 0 ? ", " : "",
-                m->variables[i].tensor, m->variables[i].fill, m->variables[i].value);
+    text_printf(t, "%s{.tensor = %u, .fill = %u, .repeats = %u, .value = %u}", i > 0 ? ", " : "",
+                m->variables[i].tensor, m->variables[i].fill, m->variables[i].repeats,
+                m->variables[i].value);
   text_add(t, "},\n");
 }
 

@@ -110,14 +110,15 @@ static bool find(const struct graph *g, int node, struct sliding *s) {
   return s->keeps_part ? kept + pushed == window : kept == window;
 }
 
-/* The variable becomes the window; in a) its first value stands at the end, behind bytes that do not matter. */
+/* The variable becomes the window; in a) its first value stands at the end, behind bytes that do not matter: as if it
+ * went on in front, so that rows which are alike stay alike. */
 static void widen_state(struct pass *p, struct graph *g, const struct sliding *s) {
   struct graph_tensor *state = &g->tensors[s->state];
   const struct graph_tensor *window = &g->tensors[g->nodes[s->join].out[0]];
   const size_t all = graph_bytes(window), kept = graph_bytes(state);
   if (state->data != NULL && all > kept) {
     uint8_t *data = ARENA_ARRAY(p->arena, uint8_t, all);
-    memset(data, *(const uint8_t *)state->data, all - kept);
+    for (size_t i = 0; i < all - kept; i++) data[i] = ((const uint8_t *)state->data)[i % kept];
     memcpy(data + (all - kept), state->data, kept);
     state->data = data;
   }

@@ -163,6 +163,21 @@ static void fill_port(struct builder *b, struct mote_port *port, int tensor) {
   port->zp = t->quant.count == 1 ? t->quant.zp[0] : 0;
 }
 
+/* How many times a state's first value is the same bytes, whole elements: what is kept of rows begins as one row. */
+static uint8_t repeats_of(const struct graph_tensor *t) {
+  const uint8_t *data = t->data;
+  const size_t n = graph_bytes(t), element = mote_type_bytes((int)t->type);
+  for (size_t k = UINT8_MAX; data != NULL && k > 1; k--)
+    if (n % (k * element) == 0 && memcmp(data, data + n / k, n - n / k) == 0) return (uint8_t)k;
+  return 1;
+}
+
+/* Bytes of a constant, or of a state's first value, as they lie in the plan. */
+static size_t constant_bytes(const struct builder *b, int storage) {
+  const struct graph_tensor *t = &b->p->graph->tensors[storage];
+  return t->is_state ? graph_bytes(t) / repeats_of(t) : graph_bytes(t);
+}
+
 /* The states that the arena holds, and what they begin with: their data, a constant of the plan unless all its
  * bytes are alike, or zeros. */
 static void fill_variables(struct builder *b) {
@@ -176,7 +191,10 @@ static void fill_variables(struct builder *b) {
     if (data != NULL) v->fill = data[0];
     for (size_t i = 1; data != NULL && i < graph_bytes(&g->tensors[t]); i++)
       alike = alike && data[i] == data[0];
-    if (!alike) constant_for(b, t);
+    if (!alike) {
+      v->repeats = repeats_of(&g->tensors[t]);
+      constant_for(b, t);
+    }
     b->variable_storage[b->head->n_variables++] = alike ? -1 : t;
   }
 }
@@ -266,7 +284,7 @@ static void place_tables(struct builder *b) {
         b->tensors[t].offset = (uint32_t)at | MOTE_CONSTANT;
     for (int v = 0; v < h->n_variables; v++)
       if (b->variable_storage[v] == storage) b->variables[v].value = (uint32_t)at;
-    at += round8(graph_bytes(&b->p->graph->tensors[storage]));
+    at += round8(constant_bytes(b, storage));
   }
   b->bytes = at;
 }
@@ -285,7 +303,7 @@ static uint8_t *write_image(struct builder *b) {
     memcpy(image + b->steps[i].params, b->packed[i].bytes, b->packed[i].size);
   for (int i = 0; i < b->n_constants; i++) {
     const struct graph_tensor *t = &b->p->graph->tensors[b->constants[i].storage];
-    memcpy(image + b->constants[i].offset, t->data, graph_bytes(t));
+    memcpy(image + b->constants[i].offset, t->data, constant_bytes(b, b->constants[i].storage));
   }
   h->bytes = (uint32_t)b->bytes;
   h->crc32 = 0;
@@ -373,10 +391,10 @@ static void describe_constants(const struct builder *b, struct compiled *out) {
   struct compile_part *parts = ARENA_ARRAY(b->arena, struct compile_part, b->n_constants + 1);
   for (int i = 0; i < b->n_constants; i++) {
     const struct graph_tensor *t = &b->p->graph->tensors[b->constants[i].storage];
-    const size_t bytes = round8(graph_bytes(t));
+    const size_t made = constant_bytes(b, b->constants[i].storage), bytes = round8(made);
     parts[i] = (struct compile_part){arena_printf(b->arena, "constant%d", i), t->type,
                                      b->constants[i].offset, bytes / mote_type_bytes((int)t->type)};
-    out->flash_weight_bytes += graph_bytes(t);
+    out->flash_weight_bytes += made;
   }
   out->constants = parts;
   out->n_constants = b->n_constants;

@@ -449,6 +449,11 @@ static pass_operator *pass_of(enum mote_op op) {
   case MOTE_OP_TRANSPOSE: return pass_transpose;
   case MOTE_OP_ADD:
   case MOTE_OP_SELECT_V2:
+  case MOTE_OP_RELU_N1_TO_1:
+  case MOTE_OP_RELU_0_TO_1:
+  case MOTE_OP_SIGN:
+  case MOTE_OP_GELU:
+  case MOTE_OP_POW:
   case MOTE_OP_CAST:
   case MOTE_OP_QUANTIZE:
   case MOTE_OP_DEQUANTIZE: return pass_elementwise;

@@ -166,8 +166,10 @@ static enum mote_status check_variables(const struct mote_plan *p) {
     if (v->tensor >= p->n_tensors) return MOTE_ERR_BOUNDS;
     const struct mote_tensor *t = tensor(p, v->tensor);
     if (!is_variable(t) || (v->value & 7u) != 0) return MOTE_ERR_PARAMS;
-    if (v->value != 0 && v->value + (uint64_t)t->rows * t->row_bytes > p->bytes)
-      return MOTE_ERR_BOUNDS;
+    uint32_t bytes = (uint32_t)t->rows * t->row_bytes; /* it lies in the arena: no wrap */
+    if (v->repeats > 1 && bytes % v->repeats != 0) return MOTE_ERR_PARAMS;
+    if (v->repeats > 1) bytes /= v->repeats;
+    if (v->value != 0 && v->value + (uint64_t)bytes > p->bytes) return MOTE_ERR_BOUNDS;
   }
   return MOTE_OK;
 }

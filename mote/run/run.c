@@ -57,9 +57,13 @@ void mote_reset(struct mote_model *model) {
   const struct mote_variable *v = table(plan, plan->variables);
   for (unsigned i = 0; i < plan->n_variables; i++, v++) {
     const struct mote_tensor *t = tensor(plan, v->tensor);
+    const size_t n = (size_t)t->rows * t->row_bytes, once = v->repeats > 1 ? n / v->repeats : n;
     const uint8_t *from = v->value != 0 ? table(plan, v->value) : NULL;
     uint8_t *to = bytes_of(model, t);
-    for (size_t n = (size_t)t->rows * t->row_bytes; n != 0; n--) *to++ = from ? *from++ : v->fill;
+    for (size_t k = 0, at = 0; k < n; k++) {
+      to[k] = from ? from[at] : v->fill;
+      if (++at == once) at = 0;
+    }
   }
   model->fed = 0;
 }

@@ -86,9 +86,9 @@ struct mote_segment {
 /* A variable of the model and what it begins with. */
 struct mote_variable {
   uint16_t tensor;
-  uint8_t fill; /* of every byte, where `value` is 0 */
-  uint8_t reserved;
-  uint32_t value; /* offset in the plan of all its bytes, aligned to 8 */
+  uint8_t fill;    /* of every byte, where `value` is 0 */
+  uint8_t repeats; /* it begins with the bytes at `value` this many times; 0 is once */
+  uint32_t value;  /* offset in the plan of its bytes, aligned to 8 */
 };
 
 /* Inputs and outputs of the model, in the model's order. */
