@@ -166,6 +166,11 @@ static int unary(struct maker *m, int x) {
 
 static int dense(struct maker *m, int x) {
   const struct graph_attrs none = {.activation = GRAPH_ACT_NONE};
+  if (below(m, 2)) { /* flat first, as converters write it: a row becomes many */
+    const int flat = vector(m, (int)graph_elements(&m->g->tensors[x]));
+    m->g->tensors[flat].quant = m->g->tensors[x].quant;
+    x = node(m, MOTE_OP_RESHAPE, &x, 1, flat, &none);
+  }
   const int c = 2 + below(m, 6),
             weight = weights(m, 2, c, (int)graph_elements(&m->g->tensors[x]), 1, 1);
   const int in[3] = {x, weight, bias(m, c, x, weight)};
@@ -263,7 +268,7 @@ static void compare(const struct graph *g, const struct graph *streamed, struct 
   rng_seed(&rng, 5);
   start(&whole, g, a, 1);
   start(&less, streamed, a, schedule);
-  uint8_t *slides = malloc(all);
+  uint8_t *slides = calloc(1, all);
   fill(window, slides, all, NULL);
   for (int call = 0; call < calls; call++) {
     memmove(slides, slides + some, all - some);
@@ -402,11 +407,93 @@ static void test_causal(void **state) {
   arena_free(a);
 }
 
+/* Models of other people that can be streamed, and by how much. */
+static void test_models_of_other_people(void **state) {
+  static const struct {
+    const char *path;
+    int rows;
+    double least; /* multiply-accumulates of a whole window for one of a call */
+  } models[] = {
+      {"reference/mlperf_tiny/str_ww_ref_model.tflite", 1, 17},
+      {"producers/tum-ei-eda+mlonmcu-models/cnn_s_quantized/cnn_s_quantized.tflite", 20, 1.1},
+      {"producers/tum-ei-eda+mlonmcu-models/cifar10/cifar10.tflite", 4, 2},
+      {"producers/sipeed+TinyMaix/tools/tflite/mnist_valid_q.tflite", 8, 1.2},
+  };
+  (void)state;
+  if (system("\"${MOTE_SHARED:-../shared}/unpack\" build/shared models/reference models/producers "
+             ">/dev/null 2>&1") != 0) {
+    print_message("skipped: no shared material\n");
+    skip();
+  }
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    struct arena *a = arena_new(0);
+    struct compile_stream what;
+    struct err e = {0};
+    const struct graph *g =
+        import_file(a, arena_printf(a, "build/shared/models/%s", models[i].path), &e);
+    const struct graph *less = g != NULL ? compile_stream(g, 0, a, &what, &e) : NULL;
+    if (less == NULL) fail_msg("%s: %s: %s", models[i].path, e.node, e.text);
+    int64_t macs = 0, fewer = 0;
+    for (int n = 0; n < g->n_nodes; n++) macs += graph_macs(g, n);
+    for (int n = 0; n < less->n_nodes; n++) fewer += graph_macs(less, n);
+    print_message("%s: %d of %d rows, %lld MAC of %lld\n", models[i].path, what.rows,
+                  what.window_rows, (long long)fewer, (long long)macs);
+    assert_int_equal(what.rows, models[i].rows);
+    assert_true((double)macs > models[i].least * (double)fewer);
+    compare(g, less, a, 0);
+    arena_free(a);
+  }
+}
+
+/* ---- time along the width, as converters write Conv1D --------------------------------- */
+
+static struct graph *sequence(struct arena *a, enum mote_type type) {
+  struct maker m = {.g = graph_new(a, "sequence"), .type = type};
+  const struct graph_attrs none = {.activation = GRAPH_ACT_NONE};
+  const struct graph_attrs stride = {
+      .stride_h = 1, .stride_w = 2, .dilation_h = 1, .dilation_w = 3, .activation = GRAPH_ACT_RELU};
+  const struct graph_attrs two = {.stride_h = 1, .stride_w = 1, .kernel_h = 1, .kernel_w = 2};
+  rng_seed(&m.rng, 11);
+  const int input = image(&m, 40, 6, 1), wide = image(&m, 1, 40, 6);
+  m.g->tensors[input].rank = 3;
+  m.g->tensors[wide].quant = m.g->tensors[input].quant;
+  int x = node(&m, MOTE_OP_RESHAPE, &input, 1, wide, &none);
+  const int weight = weights(&m, 4, 8, 1, 5, 6), in[3] = {x, weight, bias(&m, 8, x, weight)};
+  x = node(&m, MOTE_OP_CONV_2D, in, 3, image(&m, 1, 14, 8), &stride);
+  const int pooled = image(&m, 1, 13, 8);
+  m.g->tensors[pooled].quant = m.g->tensors[x].quant;
+  x = node(&m, MOTE_OP_MAX_POOL_2D, &x, 1, pooled, &two);
+  x = dense(&m, x);
+  graph_set_inputs(m.g, &input, 1);
+  graph_set_outputs(m.g, &x, 1);
+  return m.g;
+}
+
+static void test_sequences(void **state) {
+  static const enum mote_type types[] = {MOTE_INT8, MOTE_FLOAT32};
+  (void)state;
+  for (int i = 0; i < 2; i++)
+    for (int rows = 2; rows <= 6; rows += 2) {
+      struct arena *a = arena_new(0);
+      const struct graph *g = sequence(a, types[i]);
+      struct compile_stream what;
+      struct err e = {0};
+      const struct graph *less = graph_check(g, &e) ? compile_stream(g, rows, a, &what, &e) : NULL;
+      if (less == NULL) fail_msg("%s: %s", e.node, e.text);
+      for (int s = 0; s < SCHEDULES; s++) compare(g, less, a, s);
+      arena_free(a);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random_int8),        cmocka_unit_test(test_random_float),
-      cmocka_unit_test(test_keyword_costs_less), cmocka_unit_test(test_causal),
+      cmocka_unit_test(test_random_int8),
+      cmocka_unit_test(test_random_float),
+      cmocka_unit_test(test_keyword_costs_less),
+      cmocka_unit_test(test_causal),
       cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_sequences),
+      cmocka_unit_test(test_models_of_other_people),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,8 @@
  * Rows in front that see padding (`edge` of them) are other than in the middle of a stream. They may exist where nobody looks
  * at them: a causal network of which the last row counts. Padding behind the last row is refused.
  *
- * What is kept begins as if zero points had come for ever: without padding every row of a tensor is the same then,
- * and the source graph, run on the host, tells it. So the first output counts, too. */
+ * What is kept begins as if zero points had come for ever: each call brings the same rows to a tensor then, and the
+ * source graph, run on the host, tells which. So the first output counts, too. */
 #include "host/compile/private.h"
 
 #include <string.h>
@@ -538,7 +538,7 @@ static bool run_silence(struct stream *s, const int *tensors, int n, const uint8
   return true;
 }
 
-/* Every row that is kept begins as the last one of a silent window. */
+/* What is kept begins as the newest rows of a silent window, over and over: each call would bring the same. */
 static bool fill_states(struct stream *s) {
   int *tensors = ARENA_ARRAY(s->arena, int, s->n_kept + 1), n = 0;
   const uint8_t **values = ARENA_ARRAY(s->arena, const uint8_t *, s->n_kept + 1);
@@ -552,16 +552,16 @@ static bool fill_states(struct stream *s) {
   for (int i = 0; i < s->n_kept; i++) {
     struct graph_tensor *state = &s->out->tensors[s->kept[i].state];
     const int t = s->kept[i].tensor;
-    const size_t row = graph_bytes(tensor(s, t)) / (size_t)s->flow[t].whole,
-                 all = graph_bytes(state);
+    const size_t whole_bytes = graph_bytes(tensor(s, t)), all = graph_bytes(state),
+                 call = whole_bytes / (size_t)s->flow[t].whole * (size_t)s->flow[t].fresh;
     uint8_t *data = ARENA_ARRAY(s->arena, uint8_t, all);
     if (t == input) {
       compile_stream_silence(state, data);
     } else {
       int k = 0;
       while (tensors[k] != t) k++;
-      const uint8_t *last = values[k] + (size_t)(s->flow[t].whole - 1) * row;
-      for (size_t at = 0; at < all; at += row) memcpy(data + at, last, row);
+      /* From the end: the last byte of a call is the last that is kept. */
+      for (size_t b = 0; b < all; b++) data[all - 1 - b] = values[k][whole_bytes - 1 - b % call];
     }
     state->data = data;
   }
