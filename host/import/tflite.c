@@ -376,6 +376,24 @@ int tflite_new_state(struct reader *r, const char *name, enum mote_type type, in
 }
 
 /* ---- what readers share ---- */
+void tflite_view(struct reader *r, int from, int to, int source_op) {
+  const struct graph_node view = {.op = MOTE_OP_RESHAPE,
+                                  .n_in = 1,
+                                  .n_out = 1,
+                                  .in = {from},
+                                  .out = {to},
+                                  .source_op = source_op};
+  graph_add_node(r->g, &view);
+}
+
+void tflite_see(struct reader *r, struct op *o, const struct graph_tensor *x) {
+  struct graph_tensor seen = *x;
+  seen.data = NULL;
+  const int view = graph_add_tensor(r->g, &seen);
+  tflite_view(r, o->in[0], view, -1);
+  o->node.in[0] = view;
+}
+
 bool tflite_activation(struct reader *r, struct op *o, int field) {
   static const char *const refused[] = {"TANH", "SIGN_BIT"};
   const int32_t act = flat_i8_field(&r->f, &o->options, field, 0);

@@ -119,6 +119,10 @@ bool tflite_axis(struct reader *r, int64_t axis, int rank, int *out);
 /* A state tensor that an operator keeps for itself, zero at first; -1 with an error. */
 int tflite_new_state(struct reader *r, const char *name, enum mote_type type, int rank,
                      const int32_t *dims);
+/* Tensor `to` becomes the bytes of `from`, in a shape of its own: a RESHAPE. source_op: -1 where it is part of another. */
+void tflite_view(struct reader *r, int from, int to, int source_op);
+/* The same for input 0 of an operator, which then reads the view: x is what it is to see. */
+void tflite_see(struct reader *r, struct op *o, const struct graph_tensor *x);
 /* Gives the states of variables what they begin with, as far as it is known. */
 bool tflite_finish_variables(struct reader *r);
 /* Reads subgraph `index` of the file as a graph of its own. */

@@ -153,17 +153,6 @@ static bool read_while(struct reader *r, struct op *o) {
   return read_bodies(r, o, (const int[]){WHILE_CONDITION, WHILE_BODY});
 }
 
-/* A view of `from` as `to`, which a copy of a constant or an input may be too. */
-static void add_view(struct reader *r, const struct op *o, int from, int to) {
-  const struct graph_node view = {.op = MOTE_OP_RESHAPE,
-                                  .n_in = 1,
-                                  .n_out = 1,
-                                  .in = {from},
-                                  .out = {to},
-                                  .source_op = o->number};
-  graph_add_node(r->g, &view);
-}
-
 /* Room in the graph for what a subgraph brings; false with an error. */
 static bool make_room(struct reader *r, int tensors, int nodes) {
   struct graph *g = r->g;
@@ -207,7 +196,7 @@ static bool read_composite(struct reader *r, struct op *o) {
     if (o->in[i] < 0) return err_set(r->e, "it lacks input %d", i);
     if (x->data || tflite_in(r, o, i)->type != x->type)
       return err_set(r->e, "input %d is not what its subgraph takes", i);
-    add_view(r, o, o->in[i], first + body->inputs[i]);
+    tflite_view(r, o->in[i], first + body->inputs[i], o->number);
   }
   for (int n = 0; n < body->n_nodes; n++) {
     struct graph_node node = body->nodes[n];
@@ -219,7 +208,7 @@ static bool read_composite(struct reader *r, struct op *o) {
   for (int i = 0; i < o->node.n_out; i++) {
     if (body->tensors[body->outputs[i]].type != tflite_out(r, o, i)->type)
       return err_set(r->e, "output %d is not what its subgraph makes", i);
-    add_view(r, o, first + body->outputs[i], o->node.out[i]);
+    tflite_view(r, first + body->outputs[i], o->node.out[i], o->number);
   }
   o->no_node = true;
   return true;

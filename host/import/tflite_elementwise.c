@@ -30,18 +30,9 @@ static bool read_select(struct reader *r, struct op *o) {
     return err_set(r->e, "its condition has neither the shape of what it chooses from nor one "
                          "element for each slice");
   struct graph_tensor seen = *which;
-  seen.data = NULL;
   seen.rank = x->rank;
   for (int i = 1; i < x->rank; i++) seen.dims[i] = 1;
-  const int view = graph_add_tensor(r->g, &seen);
-  const struct graph_node reshape = {.op = MOTE_OP_RESHAPE,
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .in = {o->in[0]},
-                                     .out = {view},
-                                     .source_op = -1};
-  graph_add_node(r->g, &reshape);
-  o->node.in[0] = view;
+  tflite_see(r, o, &seen);
   return true;
 }
 

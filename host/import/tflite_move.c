@@ -261,6 +261,16 @@ static bool read_batch_space(struct reader *r, struct op *o) {
   return true;
 }
 
+/* The node becomes a view of a constant like y. */
+static void be_constant(struct reader *r, struct op *o, const void *data) {
+  struct graph_tensor constant = *tflite_out(r, o, 0);
+  constant.data = data;
+  constant.producer = -1;
+  o->node.op = MOTE_OP_RESHAPE;
+  o->node.in[0] = graph_add_tensor(r->g, &constant);
+  o->node.n_in = 1;
+}
+
 /* The shape of a tensor is known here: a constant of its sizes, which the compiler folds away. */
 static bool read_shape(struct reader *r, struct op *o) {
   const struct graph_tensor *x = tflite_in(r, o, 0), *y = tflite_out(r, o, 0);
@@ -273,23 +283,8 @@ static bool read_shape(struct reader *r, struct op *o) {
     const int64_t size = x->dims[i];
     memcpy(data + (wide ? 8 : 4) * i, &size, wide ? 8 : 4); /* little-endian */
   }
-  struct graph_tensor sizes = *y;
-  sizes.data = data;
-  sizes.producer = -1;
-  o->node.op = MOTE_OP_RESHAPE;
-  o->node.in[0] = graph_add_tensor(r->g, &sizes);
-  o->node.n_in = 1;
+  be_constant(r, o, data);
   return true;
-}
-
-/* The node becomes a view of a constant like y. */
-static void be_constant(struct reader *r, struct op *o, const void *data) {
-  struct graph_tensor constant = *tflite_out(r, o, 0);
-  constant.data = data;
-  constant.producer = -1;
-  o->node.op = MOTE_OP_RESHAPE;
-  o->node.in[0] = graph_add_tensor(r->g, &constant);
-  o->node.n_in = 1;
 }
 
 static bool read_rank(struct reader *r, struct op *o) {
@@ -478,16 +473,7 @@ static bool read_mean(struct reader *r, struct op *o) {
   seen.rank = 4;
   seen.dims[3] = x->dims[2];
   seen.dims[2] = 1;
-  seen.data = NULL;
-  const int view = graph_add_tensor(r->g, &seen);
-  const struct graph_node reshape = {.op = MOTE_OP_RESHAPE,
-                                     .n_in = 1,
-                                     .n_out = 1,
-                                     .in = {o->in[0]},
-                                     .out = {view},
-                                     .source_op = -1};
-  graph_add_node(r->g, &reshape);
-  o->node.in[0] = view;
+  tflite_see(r, o, &seen);
   return true;
 }
 
