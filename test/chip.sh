@@ -61,6 +61,11 @@ cmp -s "$dir/bench" "$dir/bench2"; is "the same figures twice" $? 0
 "$MOTE" bench "$kws" --target cortex-m4 --json -q >"$dir/bench3"
 is "no board, no milliseconds" "$(grep -o '"milliseconds": *[a-z0-9.]*' "$dir/bench3" | head -n 1 | sed 's/.* *: *//')" null
 
+"$MOTE" bench $models/mlperf_tiny/str_ww_ref_model.tflite --target cortex-m4 --stream 1 --json -q >"$dir/streamed"
+is "bench of a streamed model ends with 0" $? 0
+awk '/"instructions":/ && !n { n = $2 + 0 } /"whole_instructions":/ { w = $2 + 0 } END { exit !(n > 0 && w > 8 * n) }' "$dir/streamed"
+is "and takes an eighth of the instructions" $? 0
+
 "$MOTE" build "$kws" --target cortex-m4 -o "$dir/project" -q >/dev/null; is "build ends with 0" $? 0
 make -s -C "$dir/project" clean >/dev/null && make -s -C "$dir/project" >/dev/null 2>&1; is "the project builds by itself" $? 0
 "$MOTE" run "$dir/project/model.mote" -i "$golden/mlperf_tiny/kws_ref_model.in.bin" -o "$dir/out" -q

@@ -384,6 +384,10 @@ static void test_refusals(void **state) {
   struct graph *g = keyword(a, "keyword");
   (void)state;
   expect_refusal(g, 1, a, "operator 0, CONV_2D", "must be a multiple of 2");
+  struct err e = {0};
+  const struct graph *hybrid = import_file(a, "test/golden/CONV_2D/hybrid_pointwise.tflite", &e);
+  assert_non_null(hybrid); /* its values are quantised by the range of all rows */
+  expect_refusal(hybrid, 1, a, "operator 0, CONV_2D", "nothing would be saved");
   expect_refusal(g, 50, a, "", "has a window of 49 rows");
   expect_refusal(keyword(a, "same"), 1, a, "operator 1, DEPTHWISE_CONV_2D",
                  "1 rows in front and 1 behind (SAME)");

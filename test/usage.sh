@@ -70,6 +70,13 @@ for command in info "run -i empty" "build --target host -o d" "bench --target ho
 done
 for command in info run build bench; do ends 2 "at least 1" $command zeros --ram 0; done
 ends 2 "needs a value" info --ram
+for command in info "run -i empty" "build --target host -o d" "bench --target host" verify; do
+  # shellcheck disable=SC2086 # words of a command
+  ends 2 "a number of rows, or the word least" $command zeros --stream 0
+done
+golden=$MOTE_HOME/test/golden/CONV_2D
+ends 1 "operator 0, CONV_2D: pads in time: 1 rows in front and 1 behind" info "$golden/int8.tflite" --stream 1
+ends 1 "must be a multiple of 2" info "$golden/int8_stride_valid.tflite" --stream 1
 ends 2 "no input" run zeros
 ends 2 "leave -i" run zeros --batch . -i empty
 ends 2 "needs MODEL" run --batch .

@@ -22,6 +22,13 @@ done
 is "a file for another number of inferences" $? 1
 grep -q "2 inferences want 20: 10 each" "$dir/err"; is "and says how many bytes are right" $? 0
 
+# ---- a model that is given only new rows: verify compares its outputs with those of every window ----
+for model in CONV_2D/int16_stride_valid CONV_2D/float32_stride_valid DEPTHWISE_CONV_2D/int8_tall; do
+  "$MOTE" verify test/golden/$model.tflite --stream least --target host --json -q >"$dir/verify"
+  is "verify $model, streamed" $? 0
+  grep -q '"equal_to_whole_window": true' "$dir/verify"; is "and its windows" $? 0
+done
+
 # ---- files for each tensor, or one with all ----------------------------------------------------
 two=test/golden/ADD/int8
 set -- $("$MOTE" info $two.tflite --json | awk '/"bytes"/ { print $2 + 0 }')

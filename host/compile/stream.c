@@ -260,12 +260,18 @@ static enum fate pass_view(struct stream *s, int node, struct graph_node *n) {
   return fate;
 }
 
+/* Weights of fewer bits than the values: these are quantised by the range of the whole tensor. */
+static bool is_hybrid(const struct stream *s, const struct graph_node *n) {
+  return tensor(s, n->in[0])->type == MOTE_FLOAT32 && tensor(s, n->in[1])->type != MOTE_FLOAT32;
+}
+
 /* A dense layer of each row, or of parts of it. */
 static enum fate pass_dense(struct stream *s, int node, struct graph_node *n) {
   const struct flow f = s->flow[n->in[0]];
   const struct graph_tensor *x = tensor(s, n->in[0]), *w = tensor(s, n->in[1]);
-  if (!f.is || !s->fixed[n->in[1]] || (n->n_in > 2 && n->in[2] >= 0 && !s->fixed[n->in[2]]) ||
-      f.axis >= x->rank - 1 || w->rank != 2 || w->dims[1] != x->dims[x->rank - 1])
+  if (!f.is || is_hybrid(s, n) || !s->fixed[n->in[1]] ||
+      (n->n_in > 2 && n->in[2] >= 0 && !s->fixed[n->in[2]]) || f.axis >= x->rank - 1 ||
+      w->rank != 2 || w->dims[1] != x->dims[x->rank - 1])
     return ENDS;
   return pass_view(s, node, n);
 }
@@ -355,6 +361,7 @@ static enum fate pass_window(struct stream *s, int node, struct graph_node *n) {
   struct graph_attrs *a = &n->attrs;
   const bool pool = n->n_in == 1;
   if (!f.is || (f.axis != 1 && f.axis != 2) || !all_before_are_one(y, f.axis)) return ENDS;
+  if (!pool && is_hybrid(s, n)) return ENDS;
   for (int i = 1; i < n->n_in; i++)
     if (n->in[i] >= 0 && !s->fixed[n->in[i]]) return ENDS;
   const bool high = f.axis == 1;
