@@ -54,7 +54,7 @@ static bool check_slice(const struct check *c) {
   for (int i = 0; i < x->rank; i++) {
     const int64_t last = a->begin[i] + (int64_t)(a->option[i] - 1) * a->step[i];
     if (a->option[i] < 1 || a->begin[i] < 0 || a->begin[i] >= x->dims[i] || last < 0 ||
-        last >= x->dims[i] || (a->step[i] == 0 && a->option[i] > 1))
+        last >= x->dims[i] || (a->option[i] > 1 ? a->step[i] == 0 : a->step[i] != 1))
       return err_set(c->e, "axis %d of size %d cannot give %d elements from %d in steps of %d", i,
                      x->dims[i], a->option[i], a->begin[i], a->step[i]);
     elements *= a->option[i]; /* <= those of x */

@@ -126,8 +126,8 @@ static bool read_strided_slice(struct reader *r, struct op *o) {
     const int64_t way = step[i] > 0 ? to - from : from - to,
                   each = step[i] > 0 ? step[i] : -step[i];
     a->begin[i] = (int32_t)from;
-    a->step[i] = (int32_t)step[i];
     a->option[i] = shrinks ? 1 : (int32_t)((way + each - 1) / each);
+    a->step[i] = a->option[i] == 1 ? 1 : (int32_t)step[i]; /* one element needs no step */
   }
   return true;
 }
