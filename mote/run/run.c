@@ -23,8 +23,7 @@ struct run {
   const struct mote_edge *edges;
   const struct mote_step *steps;
   uint16_t *calls;   /* made of each step of the segment, in the arena */
-  const void **rows; /* of one call: few, or in the arena */
-  const void *few[MOTE_STACK_ROWS];
+  const void **rows; /* of one call: on the stack where they are few, or in the arena */
 };
 
 static const void *table(const struct mote_plan *plan, uint32_t offset) {
@@ -163,23 +162,36 @@ APART void point_at_all(const struct run *r, const struct mote_step *step, unsig
     rows = point_at_rows(r, edge++, call, rows);
 }
 
+/* Where a call's output rows lie. */
+static uint8_t *out_of(const struct run *r, const struct mote_step *step, unsigned call) {
+  const struct mote_tensor *t = &r->tensors[step->output];
+  return row_at(bytes_of(r->model, t), t, call * step->rows_out);
+}
+
+/* What follows row(): the hook, and end after the last call. Apart, and from the numbers again, so that call_step
+ * keeps little while row() runs. */
+APART void end_call(const struct run *r, unsigned s, unsigned call) {
+  const struct mote_step *step = &r->steps[s];
+  const struct mote_kernel *kernel = r->model->kernels[step->kernel];
+  uint8_t *out = out_of(r, step, call);
+  tell(r, s, call * step->rows_out, step->rows_out, out);
+  if (call + 1 < step->calls) return;
+  if (kernel->end != NULL)
+    kernel->end(table(r->model->plan, step->params), r->model->arena + step->state, out);
+  if (step->rows_out == 0) tell(r, s, 0, r->tensors[step->output].rows, out);
+}
+
 /* One call of a step, with begin before its first and end after its last. */
 APART void call_step(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
-  const struct mote_tensor *t = &r->tensors[step->output];
   const void *params = table(r->model->plan, step->params);
   uint8_t *state = r->model->arena + step->state;
-  const unsigned first = call * step->rows_out;
-  uint8_t *out = row_at(bytes_of(r->model, t), t, first);
 
   point_at_all(r, step, call);
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
-  kernel->row(params, r->rows, state, out);
-  tell(r, s, first, step->rows_out, out);
-  if (call + 1 < step->calls) return;
-  if (kernel->end != NULL) kernel->end(params, state, out);
-  if (step->rows_out == 0) tell(r, s, 0, t->rows, out);
+  kernel->row(params, r->rows, state, out_of(r, step, call));
+  if (call + 1 == step->calls || r->model->hook != NULL) end_call(r, s, call);
 }
 
 /* Steps first .. end - 1 of one segment, the deepest that is ready first, as far as their input rows exist. After a
@@ -211,7 +223,7 @@ APART unsigned first_step(const struct mote_segment *segments, unsigned segment)
   return first;
 }
 
-void mote_run(const struct mote_model *model) {
+APART void run_segments(const struct mote_model *model, const void **rows) {
   const struct mote_plan *plan = model->plan;
   const struct mote_segment *segments = table(plan, plan->segments);
   uint16_t only = 0; /* the counter of a segment of one step */
@@ -221,9 +233,7 @@ void mote_run(const struct mote_model *model) {
   r.tensors = table(plan, plan->tensors);
   r.edges = table(plan, plan->edges);
   r.steps = table(plan, plan->steps);
-  r.rows = plan->max_rows <= MOTE_STACK_ROWS
-               ? r.few
-               : (const void **)(void *)(model->arena + plan->scratch);
+  r.rows = rows;
   for (unsigned i = 0, first = 0; i < plan->n_segments;) {
     const struct mote_segment *segment = &segments[i];
     if (segment->jump != MOTE_GO_ON) {
@@ -243,6 +253,27 @@ void mote_run(const struct mote_model *model) {
     first += segment->steps;
     i++;
   }
+}
+
+/* Row pointers on the stack stand below all else, so they are no more than are needed: 4 serve most models. */
+#define FEW_ROWS 4
+APART void run_with_few(const struct mote_model *model) {
+  const void *rows[FEW_ROWS];
+  run_segments(model, rows);
+}
+APART void run_with_most(const struct mote_model *model) {
+  const void *rows[MOTE_STACK_ROWS];
+  run_segments(model, rows);
+}
+
+void mote_run(const struct mote_model *model) {
+  const struct mote_plan *plan = model->plan;
+  if (plan->max_rows <= FEW_ROWS)
+    run_with_few(model);
+  else if (plan->max_rows <= MOTE_STACK_ROWS)
+    run_with_most(model);
+  else
+    run_segments(model, (const void **)(void *)(model->arena + plan->scratch));
 }
 
 int mote_feed_row(struct mote_model *model, const void *row) {
