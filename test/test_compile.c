@@ -520,12 +520,17 @@ static void test_rings_follow_each_other(void **state) {
   const struct compiled c = compile_reference(a, &REFERENCES[0], &o);
   const struct mote_plan *plan = (const void *)c.plan;
   const struct mote_tensor *t = (const void *)(c.plan + plan->tensors);
+  const struct mote_step *steps = (const void *)(c.plan + plan->steps);
   int shifts = 0;
-  for (int i = 0; i < plan->n_tensors; i++) {
-    if (t[i].shift == 0) continue;
-    assert_int_equal(t[i].ring_rows, 9);
-    shifts += t[i].shift;
+  for (int i = 0; i < plan->n_steps; i++) {
+    const struct mote_tensor *made = &t[steps[i].output];
+    if (made->shift == 0) continue;
+    assert_int_equal(made->ring_rows, 9);
+    shifts += made->shift;
   }
+  /* What lies in the same place has one record. */
+  for (int i = 1; i < plan->n_tensors; i++)
+    for (int k = 0; k < i; k++) assert_memory_not_equal(&t[i], &t[k], sizeof *t);
   assert_int_equal(shifts, 4 + 3 + 3 + 2 + 2 + 1 + 1);
   arena_free(a);
 }

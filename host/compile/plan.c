@@ -3,7 +3,7 @@
  * Order of the image: header, tensors, edges, steps, segments, variables, inputs, outputs, then one block of
  * parameters and constants for each step, then the constant tensors, each padded to a multiple of 8; every table and
  * block a multiple of 4 bytes, so that a C structure with the same members has the same bytes (emit.c). A plan
- * tensor is a storage seen as rows of one size. */
+ * tensor is a storage seen as rows of one size; equal records of tensors and edges are there once. */
 #include "host/compile/private.h"
 
 #include <string.h>
@@ -48,25 +48,25 @@ static int constant_for(struct builder *b, int storage) {
   return b->n_constants++;
 }
 
-/* The plan's tensor for a storage seen as these rows; made where it is new. The offset of a constant is known
- * later (place_tables). */
+/* The plan's tensor for a storage seen as these rows; made where it is new. Storages that lie in the same place of the
+ * arena one after the other share a record. The offset of a constant is known later (place_tables). */
 static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of *rows) {
   const int held = b->s->ring_rows[storage] > 0 ? b->s->ring_rows[storage] : rows->rows;
+  const bool constant = is_constant(b, storage);
   uint32_t offset = MOTE_CONSTANT;
-  for (int i = 0; i < b->head->n_tensors; i++)
-    if (b->tensor_storage[i] == storage && b->tensors[i].rows == rows->rows &&
-        b->tensors[i].row_bytes == rows->row_bytes)
-      return (uint16_t)i;
-  if (is_constant(b, storage))
-    constant_for(b, storage);
-  else
+  if (!constant)
     offset = (uint32_t)b->s->items[b->s->item_of[storage]].offset |
              (b->p->is_state[storage] ? MOTE_VARIABLE : 0);
-  const int i = b->head->n_tensors++;
-  b->tensor_storage[i] = storage;
-  b->tensors[i] = (struct mote_tensor){
+  const struct mote_tensor t = {
       offset,         (uint32_t)rows->row_bytes,           (uint16_t)rows->rows,
       (uint16_t)held, (uint16_t)b->s->ring_shift[storage], 0};
+  for (int i = 0; i < b->head->n_tensors; i++)
+    if (memcmp(&b->tensors[i], &t, sizeof t) == 0 && (!constant || b->tensor_storage[i] == storage))
+      return (uint16_t)i;
+  if (constant) constant_for(b, storage);
+  const int i = b->head->n_tensors++;
+  b->tensor_storage[i] = storage;
+  b->tensors[i] = t;
   return (uint16_t)i;
 }
 
@@ -81,6 +81,17 @@ static uint16_t maker_of(const struct builder *b, int step, const struct segment
 static void add_edge(struct builder *b, const struct mote_edge *edge, unsigned *rows) {
   b->edges[b->head->n_edges++] = *edge;
   *rows += edge->rows;
+}
+
+/* The n edges that were added last: where the table has the same before, they are taken back. Returns the first. */
+static uint16_t share_edges(struct builder *b, int n) {
+  const int last = b->head->n_edges - n;
+  for (int i = 0; i < last; i++)
+    if (memcmp(&b->edges[i], &b->edges[last], (size_t)n * sizeof *b->edges) == 0) {
+      b->head->n_edges = (uint16_t)(last > i + n ? last : i + n);
+      return (uint16_t)i;
+    }
+  return (uint16_t)last;
 }
 
 /* The last step of the segment that reads what step i makes, in steps behind it. */
@@ -118,7 +129,6 @@ static void fill_step(struct builder *b, int i, const struct segment *seg) {
   step->state_bytes = (uint32_t)f->state_bytes;
   step->calls = (uint16_t)f->calls;
   step->rows_out = (uint16_t)f->rows_out;
-  step->edges = b->head->n_edges;
   step->reader = reader_of(b, i, seg);
   step->n_in = (uint8_t)w->n_in;
   step->n_out = (uint8_t)w->n_out;
@@ -138,6 +148,7 @@ static void fill_step(struct builder *b, int i, const struct segment *seg) {
     const struct mote_edge edge = {tensor_for(b, b->p->storage[w->out[j]], &whole), 0, 1, 0, 1, 0};
     add_edge(b, &edge, &rows);
   }
+  step->edges = share_edges(b, w->n_in + w->n_out - 1);
   step->output = tensor_for(b, b->p->storage[w->out[0]], &f->out);
   if (rows > b->head->max_rows) b->head->max_rows = (uint16_t)rows;
 }
