@@ -1,6 +1,6 @@
 /* bundle: writes the C project of a model, builds it and runs it. See bundle.h.
  *
- * A project holds the emitted model (model.c, model.h, and the same plan as model.mote), the features' constants
+ * A project holds the emitted model (NAME.c, NAME.h, NAME_arena.c, and the same plan as NAME.mote), the features' constants
  * (features.c), the glue that the harness asks for (program.c), the pieces of mote/ that the model needs, and the
  * harness with start-up code.
  *
@@ -90,9 +90,13 @@ static void add_sizes(struct text *t, const char *name, const struct graph *g, c
   text_add(t, "};\n");
 }
 
+static const struct mote_plan *plan_of(const struct compiled *c) {
+  return (const struct mote_plan *)(const void *)c->plan;
+}
+
 /* Where input 0 of the plan lies in the arena. */
 static size_t input_offset(const struct compiled *c) {
-  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_plan *plan = plan_of(c);
   const struct mote_port *ports = (const struct mote_port *)(const void *)(c->plan + plan->inputs);
   const struct mote_tensor *tensors =
       (const struct mote_tensor *)(const void *)(c->plan + plan->tensors);
@@ -131,23 +135,27 @@ static void add_frame(struct text *t, const struct bundle *b) {
 
 static void add_network(struct text *t, const struct bundle *b) {
   if (b->request.input_rows)
-    text_add(t, "void program_network(void) {\n"
-                "  for (const uint8_t *row = frame; row < frame + sizeof frame; row += "
-                "MODEL_INPUT_0_ROW_BYTES) model_feed_row(row);\n}\n\n");
+    text_printf(t,
+                "void program_network(void) {\n"
+                "  const uint32_t row_bytes = sizeof frame / %u;\n"
+                "  for (const uint8_t *row = frame; row < frame + sizeof frame; row += row_bytes) "
+                "%s_feed_row(row);\n}\n\n",
+                plan_of(&b->compiled)->fed_rows, b->request.name);
   else
-    text_add(t, "void program_network(void) { model_run(); }\n\n");
+    text_printf(t, "void program_network(void) { %s_run(); }\n\n", b->request.name);
 }
 
 static const char *program_text(struct arena *a, struct bundle *b) {
   const struct graph *g = b->request.graph;
   const bool features = b->request.features != NULL;
+  const char *name = b->request.name;
   size_t scratch = 0;
   struct text t;
   text_init(&t, a);
   b->arena_bytes = b->compiled.arena_bytes;
   if (features) scratch = place_scratch(b, &b->arena_bytes);
   text_printf(&t, "/* program: what the harness runs: %s. */\n", b->request.title);
-  text_add(&t, "#include \"firmware/harness/program.h\"\n#include \"model.h\"\n");
+  text_printf(&t, "#include \"firmware/harness/program.h\"\n#include \"%s.h\"\n", name);
   if (features) text_add(&t, "#include \"features.h\"\n");
   text_printf(
       &t,
@@ -163,7 +171,7 @@ static const char *program_text(struct arena *a, struct bundle *b) {
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (b->request.input_rows) add_frame(&t, b);
   add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
-  text_add(&t, "\nint program_open(void) { return model_init(arena, sizeof arena); }\n\n");
+  text_printf(&t, "\nint program_open(void) { return %s_init(arena, sizeof arena); }\n\n", name);
   if (features)
     text_printf(
         &t,
@@ -173,21 +181,21 @@ static const char *program_text(struct arena *a, struct bundle *b) {
         "  /* The scratch lies where the network's input does not; the network runs afterwards. "
         "*/\n"
         "  mote_features_run((const struct mote_features *)&features, samples, arena + %zu,\n"
-        "                    (int8_t *)model_input(0));\n}\n\n",
-        scratch);
+        "                    (int8_t *)%s_input(0));\n}\n\n",
+        scratch, name);
   else
     text_printf(&t,
                 "void *program_input(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
-                "  *bytes = input_bytes[i];\n  return %smodel_input(i);\n}\n\n"
+                "  *bytes = input_bytes[i];\n  return %s%s_input(i);\n}\n\n"
                 "void program_features(void) {}\n\n",
-                g->n_inputs, b->request.input_rows ? "i == 0 ? frame : " : "");
+                g->n_inputs, b->request.input_rows ? "i == 0 ? frame : " : "", name);
   add_network(&t, b);
   text_printf(
       &t,
       "const void *program_output(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
-      "  *bytes = output_bytes[i];\n  return model_output(i);\n}\n\n"
-      "struct mote_model *program_model(void) { return &model_model; }\n",
-      g->n_outputs);
+      "  *bytes = output_bytes[i];\n  return %s_output(i);\n}\n\n"
+      "struct mote_model *program_model(void) { return &%s_model; }\n",
+      g->n_outputs, name, name);
   return t.data;
 }
 
@@ -247,8 +255,10 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                                     .input_rows = request->input_rows,
                                     .curve = request->curve};
   struct sources sources = {.n = 0};
-  struct text header, source;
+  struct text header, source, own;
   *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};
+  if (request->name == NULL) b->request.name = "model";
+  const char *name = b->request.name, *header_file = arena_printf(a, "%s.h", name);
   if (request->input_rows && request->features)
     return err_set(e, "features make the network's whole input: --input rows is for a model alone");
   if (!pack_of(request->target, &options.pack, e)) return false;
@@ -264,16 +274,19 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   }
   text_init(&header, a);
   text_init(&source, a);
-  if (!dir_make(dir, e) || !compile_emit_c(&b->compiled, "model", "model.h", &header, &source, e) ||
+  text_init(&own, a);
+  if (!compile_emit_c(&b->compiled, name, header_file, &header, &source, e) ||
+      !compile_emit_arena(&b->compiled, name, header_file, &own, e) || !dir_make(dir, e) ||
       !find_sources(a, b, &sources, e))
     return false;
   struct emulate_flags *flags = ARENA_ARRAY(a, struct emulate_flags, sources.n + 1);
   const int n_flags = hot_files(request->target, &sources, flags);
-  return emulate_project(a, dir, request->title, request->target, sources.files, sources.n, flags,
-                         n_flags, 0, e) &&
-         write_text(a, dir, "model.h", header.data, e) &&
-         write_text(a, dir, "model.c", source.data, e) &&
-         compile_write_mote(&b->compiled, arena_printf(a, "%s/model.mote", dir), e) &&
+  return emulate_project(a, dir, request->title, name, request->target, sources.files, sources.n,
+                         flags, n_flags, 0, e) &&
+         write_text(a, dir, header_file, header.data, e) &&
+         write_text(a, dir, arena_printf(a, "%s.c", name), source.data, e) &&
+         write_text(a, dir, arena_printf(a, "%s_arena.c", name), own.data, e) &&
+         compile_write_mote(&b->compiled, arena_printf(a, "%s/%s.mote", dir, name), e) &&
          (!request->features || write_features(a, b, e)) &&
          write_text(a, dir, "program.c", program_text(a, b), e);
 }

@@ -51,6 +51,7 @@ bool bundle_find_target(struct arena *a, const struct bundle_model *m, const cha
 
 struct bundle_request {
   const char *title; /* for comments: the file's or project's name */
+  const char *name;  /* a C identifier: of files, and what public names begin with; NULL: "model" */
   const struct graph *graph;
   const struct features_block *features; /* NULL: the network alone, its inputs raw tensors */
   const struct emulate_target *target;
@@ -74,8 +75,9 @@ struct bundle {
   struct emulate_program program;
 };
 
-/* Compiles the graph for the target and writes the C project to dir, which is made: model.c, model.h,
- * model.mote, features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a full disk. */
+/* Compiles the graph for the target and writes the C project to dir, which is made: NAME.c, NAME.h, NAME_arena.c,
+ * NAME.mote, features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a name that will not
+ * do; a full disk. */
 bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
                   struct bundle *b, struct err *e);
 /* Builds the project with the target's compiler, and measures it. */

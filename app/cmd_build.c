@@ -4,7 +4,7 @@
 #include "app/bundle.h"
 
 struct arguments {
-  const char *target, *board, *out;
+  const char *target, *board, *out, *name;
   int64_t ram;
   const char *input; /* "rows" */
   const char *stream;
@@ -101,6 +101,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
       !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))
     return false;
   r.title = m->title;
+  r.name = o->name;
   r.graph = m->graph;
   r.features = m->features;
   progress_update(c->progress, "build", 0, 3, "compiling %s", m->title);
@@ -127,6 +128,8 @@ int cmd_build(int argc, char **argv) {
        &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
+      {0, "name", OPTION_TEXT, "NAME",
+       "what the model's files and C names begin with (model); two models need two", &o.name},
       {0, "input", OPTION_TEXT, "rows",
        "the first input is fed row by row: a ring instead of the whole", &o.input},
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
@@ -138,7 +141,7 @@ int cmd_build(int argc, char **argv) {
       {0},
   };
   const struct command_spec spec = {
-      .usage = "mote build [MODEL] --target T [--ram N] -o DIR",
+      .usage = "mote build [MODEL] --target T [--name NAME] [--ram N] -o DIR",
       .about =
           "Makes a C project from a model: C99 without an allocator, a Makefile, and report.json.\n"
           "Without MODEL: the project's trained model with its features in front.\n"
@@ -160,6 +163,9 @@ int cmd_build(int argc, char **argv) {
     return command_usage(&c, "--stream takes a number of rows, or the word least");
   if (o.input && strcmp(o.input, "rows") != 0)
     return command_usage(&c, "--input takes the word rows: the first input is fed row by row");
+  if (o.name && (strcmp(o.name, "program") == 0 || strcmp(o.name, "features") == 0))
+    return command_usage(&c,
+                         "program.c and features.c are files of the project: take another --name");
   const bool ok = run(&c, &o, &m);
   bundle_close_model(&m);
   return command_end(&c, ok);

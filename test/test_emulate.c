@@ -77,7 +77,7 @@ static bool build(struct fixture *f, const char *target, const char *work) {
   const int n_files = chip_headers(f->arena, files, 0, 64);
   assert_true(n_files > 0);
   assert_true(
-      emulate_project(f->arena, f->dir, "test", f->target, files, n_files, NULL, 0, 0, &f->err));
+      emulate_project(f->arena, f->dir, "test", "model", f->target, files, n_files, NULL, 0, 0, &f->err));
   const int n = snprintf(text, sizeof text, program, work);
   assert_true(file_write(arena_printf(f->arena, "%s/program.c", f->dir), text, (size_t)n, &f->err));
   assert_true(

@@ -357,7 +357,7 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
   const char *const hot = target->hot_flags[0] ? target->hot_flags : "-O0";
   struct emulate_flags flags[4];
   for (int i = 0; i < 4; i++) flags[i] = (struct emulate_flags){sources[i], hot};
-  if (!emulate_project(a, dir, "features", target, sources, n_sources, flags, 4, 0, e))
+  if (!emulate_project(a, dir, "features", "model", target, sources, n_sources, flags, 4, 0, e))
     return false;
   struct text blocks, program;
   text_init(&blocks, a);

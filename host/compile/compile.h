@@ -179,8 +179,9 @@ bool compile_layer_expand(const struct compile_layer *layer, const void *made, s
 bool compile_graph(const struct graph *g, const struct compile_options *options, struct arena *a,
                    struct compiled *out, struct err *e);
 
-/* Writes the program as C99: `header` (NAME.h) and `source` (NAME.c). name: a C identifier; every public name
- * starts with it. header_file: how the source includes the header. The constants are one object, the same
+/* Writes the program in what C99 and C++11 have in common: `header` (NAME.h) and `source` (NAME.c). name: a C
+ * identifier that does not begin as the runtime's do; every public name starts with it, so a program may hold several
+ * models. header_file: how the source includes the header. The constants are one object, the same
  * bytes as the plan; the kernel table names only the kernels that it uses.
  *   NAME_ARENA_BYTES, NAME_INPUTS, NAME_INPUT_<i>_BYTES, NAME_OUTPUTS, NAME_OUTPUT_<i>_BYTES
  *   extern const struct mote_plan *const NAME_plan;      the plan inside the constants
@@ -191,6 +192,10 @@ bool compile_graph(const struct graph *g, const struct compile_options *options,
  *   int NAME_feed_row(const void *row);                  1 with the last row of NAME_INPUT_0_ROWS */
 bool compile_emit_c(const struct compiled *c, const char *name, const char *header_file,
                     struct text *header, struct text *source, struct err *e);
+/* NAME_arena.c, for those who have no memory of their own to give: int NAME_init_static(void), and the arena, whose
+ * place NAME_ARENA_ATTRIBUTE or MOTE_ARENA_ATTRIBUTE may tell. */
+bool compile_emit_arena(const struct compiled *c, const char *name, const char *header_file,
+                        struct text *source, struct err *e);
 
 /* Writes the plan to a file. */
 bool compile_write_mote(const struct compiled *c, const char *path, struct err *e);

@@ -1,8 +1,10 @@
-/* emit: the plan as a C99 program that a person can read.
+/* emit: the plan as a program that a person can read, in what C99 and C++11 have in common.
  *
  * One constant object holds what the .mote image holds, member for member, so it has the same bytes: offsets
  * are written as offsetof and sizeof, and the program refuses to compile where a compiler lays the members out
- * otherwise. The kernel table names only the kernels that are used, so a linker drops all others. */
+ * otherwise. C++11 has neither designated initialisers nor hexadecimal floats: members stand in their order, with
+ * their names in comments. The kernel table names only the kernels that are used and ends behind the last of
+ * them, so a linker drops all others. */
 #include "host/compile/private.h"
 
 #include <ctype.h>
@@ -11,7 +13,7 @@
 struct emitter {
   const struct compiled *c;
   const char *name;
-  char *upper; /* NAME, for macros */
+  const char *upper; /* NAME, for macros */
   struct text *out;
   const struct mote_plan *plan;
   const struct mote_tensor *tensors;
@@ -90,6 +92,12 @@ static const char *c_type(enum mote_type type) {
   return names[type];
 }
 
+/* 9 digits give the float back. */
+static void float_literal(struct text *t, float value) {
+  const char *digits = arena_printf(t->arena, "%.9g", (double)value);
+  text_printf(t, "%s%sf", digits, strpbrk(digits, ".e") != NULL ? "" : ".0");
+}
+
 static void number(struct text *t, const uint8_t *at, enum mote_type type) {
   int16_t half;
   int32_t word;
@@ -105,7 +113,7 @@ static void number(struct text *t, const uint8_t *at, enum mote_type type) {
       text_printf(t, "%d", word);
     break;
   case MOTE_UINT32: memcpy(&word, at, 4), text_printf(t, "0x%08Xu", (unsigned)word); break;
-  case MOTE_FLOAT32: memcpy(&real, at, 4), text_printf(t, "%af", (double)real); break;
+  case MOTE_FLOAT32: memcpy(&real, at, 4), float_literal(t, real); break;
   case MOTE_INT64:
     memcpy(&twice, at, 8);
     if (twice == INT64_MIN)
@@ -141,14 +149,19 @@ static enum mote_type written_type(const uint8_t *bytes, size_t count, enum mote
   return type;
 }
 
-/* INT32_MIN has no literal in C99 that is an int. */
-static const char *int_text(struct emitter *m, int32_t v) {
-  return v == INT32_MIN ? "INT32_MIN" : arena_printf(m->out->arena, "%d", v);
+static void line(struct emitter *m) { text_add(m->out, "           "); }
+
+/* A value with the name of the member that it is for. */
+static void named(struct emitter *m, const char *name, const char *value) {
+  text_printf(m->out, " /* %s */ %s,", name, value);
 }
 
 static void field(struct emitter *m, const char *name, int64_t value) {
-  if (value == 0) return; /* what is not named is zero */
-  text_printf(m->out, "            .%s = %s,\n", name, int_text(m, (int32_t)value));
+  if (value == INT32_MIN)
+    named(m, name, "INT32_MIN"); /* no literal of it is an int */
+  else
+    named(m, name,
+          arena_printf(m->out->arena, "%lld%s", (long long)value, value > INT32_MAX ? "u" : ""));
 }
 
 /* ---- the parameters of each kernel -------------------------------------------------- */
@@ -179,80 +192,93 @@ static int parts_count(const struct parts *p) {
 /* An offset inside a block: of a part, written so that a reader finds it, or a number. 0: absent. */
 static void offset_field(struct emitter *m, const struct compile_step *step, const char *name,
                          int32_t at) {
-  if (at == 0) return;
-  for (int k = 0; k < step->n_parts; k++) {
+  line(m);
+  for (int k = 0; k < step->n_parts && at != 0; k++) {
     if ((int32_t)step->parts[k].offset != at) continue;
-    text_printf(m->out, "            .%s = offsetof(struct %s_%s, %s),\n", name, m->name,
-                step->name, step->parts[k].name);
+    named(m, name,
+          arena_printf(m->out->arena, "offsetof(struct %s_%s, %s)", m->name, step->name,
+                       step->parts[k].name));
+    text_add(m->out, "\n");
     return;
   }
   field(m, name, at);
+  text_add(m->out, "\n");
 }
+
+/* Members in the order of their structure, all of them. */
+#define FIELD(member) field(m, #member, (int64_t)p->member)
+#define LINE(...)                                                                                  \
+  do {                                                                                             \
+    line(m);                                                                                       \
+    __VA_ARGS__;                                                                                   \
+    text_add(m->out, "\n");                                                                        \
+  } while (0)
 
 static void emit_output(struct emitter *m, const struct compile_step *step,
-                        const struct mote_output *o, int32_t weights_at) {
-  offset_field(m, step, "output.requant_at", o->requant_at);
-  offset_field(m, step, "output.bias_at", o->bias_at);
-  text_printf(
-      m->out,
-      "            .output.in_zp = %d, .output.zp = %d, .output.low = %d, .output.high = %d,\n"
-      "            .output.shift_base = %d, .output.wide = %d, .output.bias_bytes = %d,\n",
-      o->in_zp, o->zp, o->low, o->high, o->shift_base, o->wide, o->bias_bytes);
+                        const struct mote_output *p, int32_t weights_at) {
+  text_add(m->out, "            { /* output */\n");
+  offset_field(m, step, "requant_at", p->requant_at);
+  offset_field(m, step, "bias_at", p->bias_at);
+  LINE(FIELD(zp), FIELD(low), FIELD(high), FIELD(in_zp));
+  LINE(FIELD(shift_base), FIELD(wide), FIELD(bias_bytes), FIELD(reserved));
+  text_add(m->out, "            },\n");
   offset_field(m, step, "weights_at", weights_at);
 }
-
-#define FIELD(member) field(m, #member, (int64_t)p->member)
 
 static void emit_conv2d_s8(struct emitter *m, const struct compile_step *step, const void *params) {
   const struct mote_conv2d_s8 *p = params;
   emit_output(m, step, &p->output, p->weights_at);
-  FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(out_c);
-  FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
-  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w);
+  LINE(FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(out_c));
+  LINE(FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w));
+  LINE(FIELD(pad_left), FIELD(rows_out), FIELD(strip_w));
 }
 static void emit_depthwise_conv2d_s8(struct emitter *m, const struct compile_step *step,
                                      const void *params) {
   const struct mote_depthwise_conv2d_s8 *p = params;
   emit_output(m, step, &p->output, p->weights_at);
-  FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(multiplier);
-  FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w);
-  FIELD(pad_left), FIELD(rows_out), FIELD(strip_w);
+  LINE(FIELD(in_w), FIELD(in_c), FIELD(out_w), FIELD(multiplier));
+  LINE(FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w));
+  LINE(FIELD(pad_left), FIELD(rows_out), FIELD(strip_w));
 }
 static void emit_fully_connected_s8(struct emitter *m, const struct compile_step *step,
                                     const void *params) {
   const struct mote_fully_connected_s8 *p = params;
   emit_output(m, step, &p->output, p->weights_at);
-  FIELD(in_c), FIELD(out_c), FIELD(vectors);
+  LINE(FIELD(in_c), FIELD(out_c), FIELD(vectors), FIELD(reserved));
 }
 static void emit_add_s8(struct emitter *m, const void *params) {
   const struct mote_add_s8 *p = params;
-  text_printf(m->out, "            .multiplier = {%d, %d}, .shift = {%d, %d}, .zp = {%d, %d},\n",
-              p->multiplier[0], p->multiplier[1], p->shift[0], p->shift[1], p->zp[0], p->zp[1]);
-  FIELD(out_multiplier), FIELD(out_shift), FIELD(left_shift), FIELD(out_zp), FIELD(low),
-      FIELD(high);
-  FIELD(n);
+  text_printf(m->out,
+              "            /* multiplier */ {%d, %d}, /* out_multiplier */ %d,\n"
+              "            /* shift */ {%d, %d}, /* out_shift */ %d, /* left_shift */ %d,\n"
+              "            /* zp */ {%d, %d}, /* out_zp */ %d,\n",
+              p->multiplier[0], p->multiplier[1], p->out_multiplier, p->shift[0], p->shift[1],
+              p->out_shift, p->left_shift, p->zp[0], p->zp[1], p->out_zp);
+  LINE(FIELD(low), FIELD(high), FIELD(reserved), FIELD(n));
 }
 static void emit_pool_s8(struct emitter *m, const void *params) {
   const struct mote_pool_s8 *p = params;
-  FIELD(in_w), FIELD(c), FIELD(out_w), FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w);
-  FIELD(stride_h), FIELD(pad_left), FIELD(rows_out), FIELD(low), FIELD(high);
+  LINE(FIELD(in_w), FIELD(c), FIELD(out_w), FIELD(kernel_w), FIELD(kernel_h));
+  LINE(FIELD(stride_w), FIELD(stride_h), FIELD(pad_left), FIELD(rows_out));
+  LINE(FIELD(low), FIELD(high), FIELD(reserved));
 }
 static void emit_mean_s8(struct emitter *m, const void *params) {
   const struct mote_mean_s8 *p = params;
-  FIELD(multiplier), FIELD(count), FIELD(w), FIELD(c), FIELD(in_zp), FIELD(out_zp);
-  FIELD(low), FIELD(high), FIELD(shift), FIELD(divide);
+  LINE(FIELD(multiplier), FIELD(count), FIELD(w), FIELD(c), FIELD(in_zp), FIELD(out_zp));
+  LINE(FIELD(low), FIELD(high), FIELD(shift), FIELD(divide), FIELD(reserved));
 }
 static void emit_softmax_s8(struct emitter *m, const void *params) {
   const struct mote_softmax_s8 *p = params;
-  FIELD(multiplier), FIELD(diff_min), FIELD(left_shift), FIELD(rows), FIELD(c);
+  LINE(FIELD(multiplier), FIELD(diff_min), FIELD(left_shift), FIELD(reserved));
+  LINE(FIELD(rows), FIELD(c), FIELD(reserved2));
 }
 static void emit_copy(struct emitter *m, const void *params) {
   const struct mote_copy *p = params;
-  FIELD(bytes);
+  LINE(FIELD(bytes));
 }
 static void emit_pad_s8(struct emitter *m, const void *params) {
   const struct mote_pad_s8 *p = params;
-  FIELD(before_bytes), FIELD(row_bytes), FIELD(after_bytes), FIELD(value);
+  LINE(FIELD(before_bytes), FIELD(row_bytes), FIELD(after_bytes), FIELD(value), FIELD(reserved));
 }
 
 /* Parameters of a kernel that has no writer of its own: their words. */
@@ -394,30 +420,34 @@ static void emit_asserts(struct emitter *m) {
               m->name, m->name, m->plan->bytes);
 }
 
+/* Where a table lies; one that is empty is no member. */
+static void table_field(struct emitter *m, const char *name, unsigned n, uint32_t at) {
+  line(m);
+  if (n > 0)
+    named(m, name, arena_printf(m->out->arena, "offsetof(struct %s_constants, %s)", m->name, name));
+  else
+    field(m, name, at);
+  text_add(m->out, "\n");
+}
+
 static void emit_plan(struct emitter *m) {
   struct text *t = m->out;
   const struct mote_plan *p = m->plan;
-  text_printf(t,
-              "    .plan = {.magic = MOTE_PLAN_MAGIC, .version = %u, .pack = %u,\n"
-              "             .pointer_bytes = %u, .bytes = sizeof(struct %s_constants), .crc32 = "
-              "0x%08Xu,\n"
-              "             .arena_bytes = %u, .scratch = %u,\n",
-              p->version, p->pack, p->pointer_bytes, m->name, p->crc32, p->arena_bytes, p->scratch);
-  static const char *const tables[] = {"tensors", "inputs", "outputs",
-                                       "edges",   "steps",  "segments"};
-  for (int i = 0; i < (p->n_steps > 0 ? 6 : 3); i++)
-    text_printf(t, "             .%s = offsetof(struct %s_constants, %s),\n", tables[i], m->name,
-                tables[i]);
-  if (p->n_steps == 0)
-    text_printf(t, "             .edges = %u, .steps = %u, .segments = %u,\n", p->edges, p->steps,
-                p->segments);
-  text_printf(t, "             .variables = %u,\n", p->variables);
-  text_printf(t,
-              "             .n_tensors = %u, .n_edges = %u, .n_steps = %u, .n_segments = %u,\n"
-              "             .n_variables = %u, .n_inputs = %u, .n_outputs = %u, .max_rows = %u,\n"
-              "             .fed_rows = %u},\n",
-              p->n_tensors, p->n_edges, p->n_steps, p->n_segments, p->n_variables, p->n_inputs,
-              p->n_outputs, p->max_rows, p->fed_rows);
+  text_add(t, "    { /* plan */\n");
+  LINE(named(m, "magic", "MOTE_PLAN_MAGIC"), FIELD(version), FIELD(pack), FIELD(pointer_bytes));
+  LINE(named(m, "bytes", arena_printf(t->arena, "sizeof(struct %s_constants)", m->name)));
+  LINE(named(m, "crc32", arena_printf(t->arena, "0x%08Xu", p->crc32)), FIELD(arena_bytes),
+       FIELD(scratch));
+  table_field(m, "tensors", p->n_tensors, p->tensors);
+  table_field(m, "edges", p->n_edges, p->edges);
+  table_field(m, "steps", p->n_steps, p->steps);
+  table_field(m, "segments", p->n_segments, p->segments);
+  table_field(m, "variables", p->n_variables, p->variables);
+  table_field(m, "inputs", p->n_inputs, p->inputs);
+  table_field(m, "outputs", p->n_outputs, p->outputs);
+  LINE(FIELD(n_tensors), FIELD(n_edges), FIELD(n_steps), FIELD(n_segments), FIELD(n_variables));
+  LINE(FIELD(n_inputs), FIELD(n_outputs), FIELD(max_rows), FIELD(fed_rows), FIELD(reserved));
+  text_add(t, "    },\n");
 }
 
 static void emit_tensors(struct emitter *m) {
@@ -426,7 +456,7 @@ static void emit_tensors(struct emitter *m) {
       t,
       "    /* offset in the arena, bytes of a row, rows in all, rows held at a time, where row 0 "
       "lies among them */\n"
-      "    .tensors = {\n");
+      "    { /* tensors */\n");
   for (int i = 0; i < m->plan->n_tensors; i++) {
     const struct mote_tensor *x = &m->tensors[i];
     const uint32_t offset = x->offset & ~3u;
@@ -452,7 +482,7 @@ static void emit_edges(struct emitter *m) {
   struct text *t = m->out;
   text_add(t, "    /* tensor, first row, rows of a call, rows from call to call, dilation, steps "
               "back to its "
-              "maker */\n    .edges = {\n");
+              "maker */\n    { /* edges */\n");
   for (int i = 0; i < m->plan->n_edges; i++) {
     const struct mote_edge *e = &m->edges[i];
     text_printf(t, "        {%u, %d, %u, %u, %u, ", e->tensor, e->first, e->rows, e->advance,
@@ -464,58 +494,63 @@ static void emit_edges(struct emitter *m) {
 
 static void emit_steps(struct emitter *m) {
   struct text *t = m->out;
-  text_add(t, "    .steps = {\n");
+  text_add(t, "    { /* steps */\n");
   for (int i = 0; i < m->plan->n_steps; i++) {
-    const struct mote_step *s = &m->steps[i];
+    const struct mote_step *p = &m->steps[i];
     const char *name = m->c->steps[i].name;
-    text_printf(t,
-                "        {.kernel = MOTE_KERNEL_%s, .source_op = %u,\n"
-                "         .params = offsetof(struct %s_constants, %s), .params_bytes = "
-                "sizeof(struct %s_%s),\n"
-                "         .state = %u, .state_bytes = %u, .calls = %u, .rows_out = %u,\n"
-                "         .output = %u, .edges = %u, .reader = %u, .n_in = %u, .n_out = %u},\n",
-                kernel_stem(s->kernel), s->source_op, m->name, name, m->name, name, s->state,
-                s->state_bytes, s->calls, s->rows_out, s->output, s->edges, s->reader, s->n_in,
-                s->n_out);
+    text_add(t, "        {\n");
+    LINE(named(m, "kernel", arena_printf(t->arena, "MOTE_KERNEL_%s", kernel_stem(p->kernel))),
+         FIELD(source_op));
+    LINE(named(m, "params",
+               arena_printf(t->arena, "offsetof(struct %s_constants, %s)", m->name, name)));
+    LINE(named(m, "params_bytes", arena_printf(t->arena, "sizeof(struct %s_%s)", m->name, name)));
+    LINE(FIELD(state), FIELD(state_bytes), FIELD(calls), FIELD(rows_out));
+    LINE(FIELD(output), FIELD(edges), FIELD(reader), FIELD(n_in), FIELD(n_out));
+    text_add(t, "        },\n");
   }
-  text_add(t, "    },\n    .segments = {");
-  for (int i = 0; i < m->plan->n_segments; i++)
-    text_printf(t, "%s{.steps = %u, .jump = %u, .counters = %u}", i > 0 ? ", " : "",
-                m->segments[i].steps, m->segments[i].jump, m->segments[i].counters);
-  text_add(t, "},\n");
+  text_add(t, "    },\n");
+}
+
+static void emit_segments(struct emitter *m) {
+  text_add(m->out, "    /* steps, jump, counters */\n    { /* segments */");
+  for (int i = 0; i < m->plan->n_segments; i++) {
+    const struct mote_segment *s = &m->segments[i];
+    text_printf(m->out, "%s{%u, %u, %u},", i % 6 == 0 ? "\n        " : " ", s->steps, s->jump,
+                s->counters);
+  }
+  text_add(m->out, "\n    },\n");
 }
 
 static void emit_variables(struct emitter *m) {
-  struct text *t = m->out;
-  if (m->plan->n_variables == 0) return;
-  text_add(t, "    .variables = {");
-  for (int i = 0; i < m->plan->n_variables; i++)
-    text_printf(t, "%s{.tensor = %u, .fill = %u, .repeats = %u, .value = %u}", i > 0 ? ", " : "",
-                m->variables[i].tensor, m->variables[i].fill, m->variables[i].repeats,
-                m->variables[i].value);
-  text_add(t, "},\n");
+  text_add(m->out, "    /* tensor, fill, repeats, value */\n    { /* variables */\n");
+  for (int i = 0; i < m->plan->n_variables; i++) {
+    const struct mote_variable *v = &m->variables[i];
+    text_printf(m->out, "        {%u, %u, %u, %u},\n", v->tensor, v->fill, v->repeats, v->value);
+  }
+  text_add(m->out, "    },\n");
 }
 
 static void emit_ports(struct emitter *m, const char *member, const struct mote_port *ports,
                        unsigned n) {
   struct text *t = m->out;
-  text_printf(t, "    .%s = {\n", member);
+  text_printf(t, "    /* tensor, type, rank, dims, scale, zp */\n    { /* %s */\n", member);
   for (unsigned i = 0; i < n; i++) {
     static const char *const types[MOTE_TYPE_COUNT] = {"MOTE_INT8",  "MOTE_UINT8",   "MOTE_INT16",
                                                        "MOTE_INT32", "MOTE_FLOAT32", "MOTE_BOOL",
                                                        "MOTE_INT64", "MOTE_UINT32",  "MOTE_UINT64"};
-    text_printf(t, "        {.tensor = %u, .type = %s, .rank = %u, .dims = {", ports[i].tensor,
-                types[ports[i].type], ports[i].rank);
-    for (int d = 0; d < ports[i].rank; d++)
+    text_printf(t, "        {%u, %s, %u, {", ports[i].tensor, types[ports[i].type], ports[i].rank);
+    for (int d = 0; d < MOTE_MAX_RANK; d++)
       text_printf(t, "%s%d", d > 0 ? ", " : "", ports[i].dims[d]);
-    text_printf(t, "}, .scale = %af, .zp = %d},\n", (double)ports[i].scale, ports[i].zp);
+    text_add(t, "}, ");
+    float_literal(t, ports[i].scale);
+    text_printf(t, ", %d},\n", ports[i].zp);
   }
   text_add(t, "    },\n");
 }
 
 static void emit_array(struct emitter *m, const char *indent, const struct compile_part *part,
                        const uint8_t *bytes) {
-  text_printf(m->out, "%s.%s = {", indent, part->name);
+  text_printf(m->out, "%s{ /* %s */", indent, part->name);
   numbers(m->out, bytes, part->count, written_type(bytes, part->count, part->type));
   text_add(m->out, "},\n");
 }
@@ -525,7 +560,7 @@ static void emit_block(struct emitter *m, int i) {
   const struct parts parts = parts_of(m, i);
   const uint8_t *block = m->c->plan + m->steps[i].params;
   step_comment(m, i, "    ");
-  text_printf(t, "    .%s = {\n        .params = {\n", m->c->steps[i].name);
+  text_printf(t, "    { /* %s */\n        { /* params */\n", m->c->steps[i].name);
   emit_params(m, i);
   text_add(t, "        },\n");
   for (int k = 0; k < parts_count(&parts); k++) {
@@ -565,19 +600,31 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
   return name;
 }
 
+static bool uses(const struct emitter *m, unsigned kernel) {
+  int i = 0;
+  while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
+  return i < m->plan->n_steps;
+}
+
 static void emit_kernels(struct emitter *m) {
   struct text *t = m->out;
+  unsigned end = MOTE_KERNEL_COUNT;
+  while (end > 0 && !uses(m, end - 1)) end--;
   text_printf(t, "/* Only what this model uses: the linker drops all else. */\n"
-                 "static const struct mote_kernel *const kernels[MOTE_KERNEL_COUNT] = {\n");
-  for (unsigned kernel = 0; kernel < MOTE_KERNEL_COUNT; kernel++) {
-    int i = 0;
-    while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
-    if (i < m->plan->n_steps)
-      text_printf(t, "    [MOTE_KERNEL_%s] = &mote_kernel_%s%s,\n", kernel_stem(kernel),
-                  kernel_stem(kernel), form_of(m, kernel));
+                 "static const struct mote_kernel *const kernels[] = {\n");
+  for (unsigned kernel = 0; kernel < end; kernel++) {
+    if (uses(m, kernel))
+      text_printf(t, "    &mote_kernel_%s%s,\n", kernel_stem(kernel), form_of(m, kernel));
+    else
+      text_add(t, "    0,\n");
   }
-  if (m->plan->n_steps == 0) text_add(t, "    0,\n");
-  text_add(t, "};\n\n");
+  if (end == 0) text_add(t, "    0,\n");
+  text_add(t, "};\n");
+  for (unsigned kernel = 0; kernel < end; kernel++)
+    if (uses(m, kernel))
+      text_printf(t, "typedef char %s_%s_number[MOTE_KERNEL_%s == %u ? 1 : -1];\n", m->name,
+                  kernel_stem(kernel), kernel_stem(kernel), kernel);
+  text_add(t, "\n");
 }
 
 /* Declares what runs the model, or defines it. */
@@ -618,13 +665,15 @@ static void emit_source(struct emitter *m, const char *header_file) {
   text_printf(t, "#include \"%s\"\n\n#include <stddef.h>\n\n", header_file);
   emit_types(m);
   emit_asserts(m);
-  text_printf(t, "static const struct %s_constants constants __attribute__((aligned(8))) = {\n",
+  text_printf(t,
+              "static const struct %s_constants mote_constants __attribute__((aligned(8))) = {\n",
               m->name);
   emit_plan(m);
   emit_tensors(m);
-  if (m->plan->n_steps > 0) emit_edges(m);
+  if (m->plan->n_edges > 0) emit_edges(m);
   if (m->plan->n_steps > 0) emit_steps(m);
-  emit_variables(m);
+  if (m->plan->n_segments > 0) emit_segments(m);
+  if (m->plan->n_variables > 0) emit_variables(m);
   emit_ports(m, "inputs", m->inputs, m->plan->n_inputs);
   emit_ports(m, "outputs", m->outputs, m->plan->n_outputs);
   for (int i = 0; i < m->plan->n_steps; i++) emit_block(m, i);
@@ -632,10 +681,10 @@ static void emit_source(struct emitter *m, const char *header_file) {
   text_add(t, "};\n\n");
   emit_kernels(m);
   text_printf(t,
-              "const struct mote_plan *const %s_plan = &constants.plan;\n"
+              "const struct mote_plan *const %s_plan = &mote_constants.plan;\n"
               "struct mote_model %s_model;\n\n"
               "int %s_init(void *arena, size_t n) {\n"
-              "  return mote_init(&%s_model, &constants.plan, kernels, arena, n);\n}\n\n"
+              "  return mote_init(&%s_model, &mote_constants.plan, kernels, arena, n);\n}\n\n"
               "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n"
               "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n",
               m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
@@ -663,20 +712,24 @@ static void emit_header(struct emitter *m) {
   text_printf(t, "#define %s_ARENA_BYTES %zu\n", m->upper, m->c->arena_bytes);
   emit_port_macros(m, "INPUT", m->inputs, m->plan->n_inputs);
   emit_port_macros(m, "OUTPUT", m->outputs, m->plan->n_outputs);
+  text_add(t, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
   text_printf(
       t,
       "\n/* Takes %s_ARENA_BYTES of memory, aligned to 8. Returns 0, or a negative mote_status. "
       "*/\n"
       "int %s_init(void *arena, size_t n);\n\n"
+      "/* The same with memory of its own, which %s_arena.c holds: leave that file out where the "
+      "arena is yours. */\n"
+      "int %s_init_static(void);\n\n"
       "/* Where input or output i lies. Inputs must be written before each run. */\n"
       "void *%s_input(unsigned i);\nconst void *%s_output(unsigned i);\n\n",
-      m->upper, m->name, m->name, m->name);
+      m->upper, m->name, m->name, m->name, m->name, m->name);
   emit_run(m, false);
   text_printf(
       t,
       "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
       "extern const struct mote_plan *const %s_plan;\nextern struct mote_model %s_model;\n\n"
-      "#endif\n",
+      "#ifdef __cplusplus\n}\n#endif\n#endif\n",
       m->name, m->name, m->name);
 }
 
@@ -687,17 +740,50 @@ static bool is_identifier(const char *s) {
   return true;
 }
 
+/* Names of the runtime itself would meet it in the linker. */
+static bool check_name(const char *name, struct err *e) {
+  if (!is_identifier(name))
+    return err_set(e, "'%s' is no name in C: letters, digits and _ are", name);
+  if (strcmp(name, "mote") == 0 || text_starts(name, "mote_"))
+    return err_set(e, "'%s' is a name of the runtime's own: take another", name);
+  return true;
+}
+
+static const char *upper_of(struct arena *a, const char *name) {
+  char *upper = arena_strdup(a, name);
+  for (char *u = upper; *u != 0; u++) *u = (char)toupper((unsigned char)*u);
+  return upper;
+}
+
 bool compile_emit_c(const struct compiled *c, const char *name, const char *header_file,
                     struct text *header, struct text *source, struct err *e) {
   struct emitter m = {.c = c, .name = name};
-  if (!is_identifier(name))
-    return err_set(e, "'%s' is no name in C: letters, digits and _ are", name);
+  if (!check_name(name, e)) return false;
   open_plan(&m);
-  m.upper = arena_strdup(header->arena, name);
-  for (char *u = m.upper; *u != 0; u++) *u = (char)toupper((unsigned char)*u);
+  m.upper = upper_of(header->arena, name);
   m.out = header;
   emit_header(&m);
   m.out = source;
   emit_source(&m, header_file);
+  return true;
+}
+
+bool compile_emit_arena(const struct compiled *c, const char *name, const char *header_file,
+                        struct text *source, struct err *e) {
+  struct emitter m = {.c = c, .name = name, .out = source};
+  if (!check_name(name, e)) return false;
+  const char *upper = upper_of(source->arena, name);
+  emit_head(&m, "memory of its own for a neural network");
+  text_printf(source,
+              "#include \"%s\"\n\n"
+              "/* Where the memory lies: an attribute, as -D%s_ARENA_ATTRIBUTE="
+              "'__attribute__((section(\".ram2\")))'; MOTE_ARENA_ATTRIBUTE is for all models. */\n"
+              "#ifndef %s_ARENA_ATTRIBUTE\n#ifdef MOTE_ARENA_ATTRIBUTE\n"
+              "#define %s_ARENA_ATTRIBUTE MOTE_ARENA_ATTRIBUTE\n#else\n"
+              "#define %s_ARENA_ATTRIBUTE\n#endif\n#endif\n\n"
+              "static uint8_t arena[%s_ARENA_BYTES] __attribute__((aligned(8))) "
+              "%s_ARENA_ATTRIBUTE;\n\n"
+              "int %s_init_static(void) { return %s_init(arena, sizeof arena); }\n",
+              header_file, upper, upper, upper, upper, upper, upper, name, name);
   return true;
 }

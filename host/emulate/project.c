@@ -16,25 +16,31 @@ static bool copy(struct arena *a, const char *home, const char *dir, const char 
          file_write(to, bytes, size, e);
 }
 
-static void add_sources(struct text *t, const char *const *sources, int n) {
-  text_add(t, "SOURCES := model.c program.c");
+static void add_sources(struct text *t, const char *model, const char *const *sources, int n) {
+  text_printf(t, "SOURCES := %s.c program.c", model);
   for (int i = 0; i < n; i++)
     if (text_ends(sources[i], ".c")) text_printf(t, " \\\n           %s", sources[i]);
   text_add(t, "\n");
 }
 
-static const char *makefile(struct arena *a, const char *title, const struct emulate_target *target,
-                            const char *const *sources, int n_sources,
-                            const struct emulate_flags *flags, int n_flags, int stack_bytes) {
+static const char *makefile(struct arena *a, const char *title, const char *model,
+                            const struct emulate_target *target, const char *const *sources,
+                            int n_sources, const struct emulate_flags *flags, int n_flags,
+                            int stack_bytes) {
   struct text t;
   const bool chip = *target->machine != 0;
   text_init(&t, a);
   text_printf(&t, "# %s, for %s.\n#\n", title, target->name);
   text_add(&t, "#   make          build/program.elf: the model with a harness that reads mote.in, "
                "writes mote.out\n"
-               "#   make size     flash and RAM, section by section\n#\n"
-               "# In a firmware of your own: take model.c, model.h and mote/, leave program.c and "
-               "firmware/.\n");
+               "#   make size     flash and RAM, section by section\n#\n");
+  text_printf(
+      &t,
+      "# In a firmware of your own: take %s.c, %s.h and mote/, leave program.c and firmware/. "
+      "%s_arena.c\n# is for those who have no memory of their own to give. Two models, each "
+      "with a --name: copy their mote/\n# folders over each other; a file that both have is "
+      "the same.\n",
+      model, model, model);
   text_printf(&t, "CC      := %s\n", target->compiler);
   text_printf(&t, "FLAGS   := %s\n", target->flags);
   if (chip) text_printf(&t, "MACHINE := %s\n", target->machine);
@@ -49,7 +55,7 @@ static const char *makefile(struct arena *a, const char *title, const struct emu
                 stack_bytes ? stack_bytes : 4096, target->board);
   else
     text_add(&t, "LDFLAGS := -Wl,--gc-sections\n");
-  add_sources(&t, sources, n_sources);
+  add_sources(&t, model, sources, n_sources);
   text_add(&t, "SOURCES += firmware/harness/harness.c");
   if (chip)
     text_printf(&t, " firmware/harness/port_semihosting.c firmware/boards/%s/start.c\n",
@@ -74,7 +80,7 @@ static const char *makefile(struct arena *a, const char *title, const struct emu
   return t.data;
 }
 
-bool emulate_project(struct arena *a, const char *dir, const char *title,
+bool emulate_project(struct arena *a, const char *dir, const char *title, const char *model,
                      const struct emulate_target *target, const char *const *sources, int n_sources,
                      const struct emulate_flags *flags, int n_flags, int stack_bytes,
                      struct err *e) {
@@ -94,6 +100,7 @@ bool emulate_project(struct arena *a, const char *dir, const char *title,
   };
   for (size_t i = 0; i < sizeof harness / sizeof *harness; i++)
     if (harness[i] && !copy(a, home, dir, harness[i], e)) return false;
-  const char *text = makefile(a, title, target, sources, n_sources, flags, n_flags, stack_bytes);
+  const char *text =
+      makefile(a, title, model, target, sources, n_sources, flags, n_flags, stack_bytes);
   return file_write(arena_printf(a, "%s/Makefile", dir), text, strlen(text), e);
 }

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Programmer errors trap in test builds and cost nothing on a device. It never needs libc. */
 #if defined(MOTE_CHECKED) && MOTE_CHECKED
 #define MOTE_ASSERT(condition) ((condition) ? (void)0 : __builtin_trap())
@@ -151,5 +155,9 @@ struct mote_output {
 
 /* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), continued from crc; start with 0. */
 uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* e^a as Q0.31 for a <= 0 with `integer_bits` of 4 or 5, Q4.27 or Q5.26. */
 int32_t mote_fixed_exp(int32_t a, int integer_bits);
 /* 1 / (1 + x) for x in [0, 1), both Q0.31. */
@@ -20,5 +24,9 @@ int32_t mote_fixed_tanh(int32_t a);
 
 /* 1 / sqrt(x) = multiplier * 2^(shift - 31), x >= 0; 0 counts as 1. */
 void mote_fixed_inverse_root(int32_t x, int32_t *multiplier, int *shift);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The bits of a float, and the float of bits. */
 static inline uint32_t mote_real_bits(float x) {
   uint32_t bits;
@@ -63,5 +67,9 @@ float mote_real_pow(float x, float y);
 /* x - y * trunc(x / y), exactly; the sign of x. NaN where y is 0 or x infinite. cost: one step for each power of
  * two between x and y. */
 float mote_real_fmod(float x, float y);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

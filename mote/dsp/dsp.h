@@ -22,6 +22,10 @@
 
 #include "mote/base/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MOTE_FEATURES_MAGIC   0x54464F4Du /* "MOFT", little-endian */
 #define MOTE_FEATURES_VERSION 1
 #define MOTE_FEATURES_STATS   8 /* mean deviation rms minimum maximum span crossings slope */
@@ -116,5 +120,9 @@ int32_t mote_log2_q8(uint64_t x);
 
 /* floor(sqrt(x)). */
 uint32_t mote_sqrt_u32(uint32_t x);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include "mote/base/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Layouts of packed weights; part of the .mote format. */
 enum mote_pack { MOTE_PACK_PLAIN, MOTE_PACK_COUNT };
 
@@ -274,6 +278,10 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
+#endif
+
+#ifdef __cplusplus
+}
 #endif
 
 #endif

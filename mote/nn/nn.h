@@ -41,6 +41,10 @@
 #include "mote/nn/signal.h"
 #include "mote/nn/real.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The code of an operator. In a table indexed by enum mote_kernel_number (mote/run), or one of an emitted
  * program's own that holds only what the program uses. */
 struct mote_kernel {
@@ -182,5 +186,9 @@ unsigned mote_mean_s8_form(const struct mote_mean_s8 *p);
   size_t mote_##stem##_state_bytes(const struct params *p);
 #include "mote/nn/kernels.def"
 #undef KERNEL
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -19,6 +19,10 @@
 #include "mote/base/base.h"
 #include "mote/nn/nn.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MOTE_PLAN_MAGIC   0x45544F4Du /* "MOTE", little-endian */
 #define MOTE_PLAN_VERSION 2
 #define MOTE_MAX_RANK     6
@@ -170,5 +174,9 @@ void mote_run(const struct mote_model *model);
  * inference: the outputs stand then, until the next row is fed. needs: a plan whose input is fed
  * (plan->fed_rows); other inputs are written before the first row. row: row_bytes of the input's tensor. */
 int mote_feed_row(struct mote_model *model, const void *row);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
