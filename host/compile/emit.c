@@ -611,7 +611,7 @@ static void emit_kernels(struct emitter *m) {
   unsigned end = MOTE_KERNEL_COUNT;
   while (end > 0 && !uses(m, end - 1)) end--;
   text_printf(t, "/* Only what this model uses: the linker drops all else. */\n"
-                 "static const struct mote_kernel *const kernels[] = {\n");
+                 "static const struct mote_kernel *const mote_kernels[] = {\n");
   for (unsigned kernel = 0; kernel < end; kernel++) {
     if (uses(m, kernel))
       text_printf(t, "    &mote_kernel_%s%s,\n", kernel_stem(kernel), form_of(m, kernel));
@@ -684,7 +684,7 @@ static void emit_source(struct emitter *m, const char *header_file) {
               "const struct mote_plan *const %s_plan = &mote_constants.plan;\n"
               "struct mote_model %s_model;\n\n"
               "int %s_init(void *arena, size_t n) {\n"
-              "  return mote_init(&%s_model, &mote_constants.plan, kernels, arena, n);\n}\n\n"
+              "  return mote_init(&%s_model, &mote_constants.plan, mote_kernels, arena, n);\n}\n\n"
               "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n"
               "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n",
               m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name);

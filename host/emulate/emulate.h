@@ -92,7 +92,7 @@ struct emulate_flags {
 
 /* Lays out a C project in dir: copies `sources` (paths from Mote's home, headers too) and the harness,
  * start-up code and linker script of the target, and writes a Makefile that builds every .c file. The caller
- * adds MODEL.c, whose constants are `model.o`'s or called mote_constants, and program.c (firmware/harness/program.h). stack_bytes 0: 4096. */
+ * adds MODEL.c, whose constants are `model.o`'s or called mote_constants and mote_kernels, and program.c (firmware/harness/program.h). stack_bytes 0: 4096. */
 bool emulate_project(struct arena *a, const char *dir, const char *title, const char *model,
                      const struct emulate_target *target, const char *const *sources, int n_sources,
                      const struct emulate_flags *flags, int n_flags, int stack_bytes,

@@ -191,7 +191,7 @@ APART void call_step(const struct run *r, unsigned s, unsigned call) {
   point_at_all(r, step, call);
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
   kernel->row(params, r->rows, state, out_of(r, step, call));
-  if (call + 1 == step->calls || r->model->hook != NULL) end_call(r, s, call);
+  if (kernel->end != NULL || r->model->hook != NULL) end_call(r, s, call);
 }
 
 /* Steps first .. end - 1 of one segment, the deepest that is ready first, as far as their input rows exist. After a
