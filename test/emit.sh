@@ -26,6 +26,7 @@ if [ -x "$MOTE_SHARED/unpack" ] && "$MOTE_SHARED/unpack" build/shared models/ref
   exit 0
 fi
 models=build/shared/models/reference/mlperf_tiny
+others=build/shared/models/reference/tflm
 STRICT="-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -pedantic -Werror"
 EXACT="-ffp-contract=off -fno-strict-aliasing"
 
@@ -58,6 +59,14 @@ END
 for kernel in conv2d depthwise_conv2d softmax mean; do
   if [ -e "$dir/ad/mote/nn/$kernel.c" ]; then not_ok "$kernel is not among a dense model's files"
   else ok "$kernel is not among a dense model's files"; fi
+done
+
+# ---- tensors in the plan, a gap in front of them, floats, variables
+for file in hello_world_float trained_lstm_int8 audio_preprocessor_int8; do
+  out=$dir/$file
+  run "$file builds" "$MOTE" build "$others/$file.tflite" --target host --no-compile --name net -o "$out" -q
+  run "$file is strict C99" gcc -std=c99 $STRICT -I"$out" -fsyntax-only "$out/net.c"
+  command -v g++ >/dev/null && run "$file is C++11" g++ -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -x c++ -fsyntax-only "$out/net.c"
 done
 
 # ---- names

@@ -572,6 +572,7 @@ static void emit_block(struct emitter *m, int i) {
 
 static void emit_constants(struct emitter *m) {
   const struct compile_part tail = tail_of(m);
+  if (gap_of(m) > 0) text_add(m->out, "    {0}, /* gap */\n");
   for (int i = 0; i < m->c->n_constants; i++)
     emit_array(m, "    ", &m->c->constants[i], m->c->plan + m->c->constants[i].offset);
   if (tail.count > 0) emit_array(m, "    ", &tail, m->c->plan + tail.offset);
