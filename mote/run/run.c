@@ -256,9 +256,14 @@ APART void run_segments(const struct mote_model *model, const void **rows) {
 }
 
 /* Row pointers on the stack stand below all else, so they are no more than are needed: 4 serve most models. */
-#define FEW_ROWS 4
+#define FEW_ROWS  4
+#define SOME_ROWS 12
 APART void run_with_few(const struct mote_model *model) {
   const void *rows[FEW_ROWS];
+  run_segments(model, rows);
+}
+APART void run_with_some(const struct mote_model *model) {
+  const void *rows[SOME_ROWS];
   run_segments(model, rows);
 }
 APART void run_with_most(const struct mote_model *model) {
@@ -270,6 +275,8 @@ void mote_run(const struct mote_model *model) {
   const struct mote_plan *plan = model->plan;
   if (plan->max_rows <= FEW_ROWS)
     run_with_few(model);
+  else if (plan->max_rows <= SOME_ROWS)
+    run_with_some(model);
   else if (plan->max_rows <= MOTE_STACK_ROWS)
     run_with_most(model);
   else
