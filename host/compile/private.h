@@ -327,6 +327,8 @@ struct segment {
   int *ring_storage, *ring_rows; /* inner storages */
   int *ring_class;               /* storages that share one ring */
   int *ring_shift;               /* row y of it lies in slot (y + shift) mod ring_rows */
+  /* [steps] bit j of [i]: the rings that outputs 0 of steps i and j stand for hold rows at the same time. NULL: all. */
+  uint64_t *together;
   int n_overlaps;
   struct overlap *overlaps;
 };
@@ -335,6 +337,8 @@ const struct form *form_in(const struct work *w, const struct segment *s);
 /* The same segment with less state; false: none of its steps has a slimmer form. */
 bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
                   struct arena *a, struct segment *s);
+/* Whether segment.together knows of a ring: made by a step of it as its first output and read up in it. */
+bool segment_ring_bit(const struct program *p, const struct segment *s, int storage);
 /* errors: none; possible is false where the steps cannot share a segment. */
 void segment_replay(const struct program *p, int first, int end, enum shape_of_form shape,
                     unsigned spare_rows, struct arena *a, struct segment *s);

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+enum { MOST_SETS = 256 };
+
 struct replay {
   const struct program *p;
   struct segment *s;
@@ -22,8 +24,10 @@ struct replay {
   int *shift;                /* [tensors] row y of it counts as row y + shift of its class */
   int *ring;                 /* [tensors] rows needed, of a class */
   bool *shared;              /* [tensors] another storage has joined the class */
-  bool follow;               /* rings may follow each other */
-  bool clash;                /* two rows that are needed would lie in one slot */
+  uint64_t *alive;           /* sets of steps whose rings held rows during some call, each once */
+  int n_alive;
+  bool follow; /* rings may follow each other */
+  bool clash;  /* two rows that are needed would lie in one slot */
 };
 
 const struct form *form_in(const struct work *w, const struct segment *s) {
@@ -261,6 +265,23 @@ static void count_overlaps(struct replay *r, int i, int first, int n) {
   }
 }
 
+/* The rings that hold rows while step i is called: those with rows that are still needed, and that which it writes. A
+ * ring is named by the step that makes the storage that stands for its class. */
+static void count_alive(struct replay *r, int i) {
+  const struct program *p = r->p;
+  uint64_t set = 0;
+  for (int j = 0; j < r->s->end - r->s->first; j++) {
+    const int member = p->storage[work_at(r, j)->out[0]], maker = p->born[r->class_of[member]];
+    if (maker < r->s->first) continue;
+    if (j == i || lowest_needed(r, member, -1) < r->made[member])
+      set |= (uint64_t)1 << (maker - r->s->first);
+  }
+  for (int k = 0; k < r->n_alive && k < MOST_SETS; k++)
+    if ((set & ~r->alive[k]) == 0) return;
+  if (r->n_alive < MOST_SETS) r->alive[r->n_alive] = set;
+  r->n_alive++;
+}
+
 static void call_step(struct replay *r, int i) {
   const struct form *f = r->forms[i];
   const struct work *w = work_at(r, i);
@@ -268,6 +289,7 @@ static void call_step(struct replay *r, int i) {
   const bool ends = r->calls[i] + 1 == f->calls;
   const int first = r->calls[i] * f->rows_out;
   const int n = f->rows_out > 0 ? f->rows_out : ends ? f->out.rows : 0;
+  count_alive(r, i);
   if (n > 0) {
     count_ring(r, out, i, first, n);
     count_overlaps(r, i, first, n);
@@ -368,6 +390,36 @@ static void sum_steps(const struct program *p, struct segment *s) {
   }
 }
 
+/* Rings that never hold rows at the same time may share their room: what they take is what is alive at once. */
+static void share_rings(struct replay *r) {
+  struct segment *s = r->s;
+  const int n = s->end - s->first;
+  size_t sum = 0, most = 0, bytes[64] = {0};
+  if (n > 64 || r->n_alive > MOST_SETS) return;
+  for (int i = 0; i < s->n_rings; i++) {
+    const int storage = s->ring_storage[i], maker = r->p->born[storage] - s->first;
+    if (s->ring_class[i] != storage || !segment_ring_bit(r->p, s, storage)) continue;
+    bytes[maker] = round8((size_t)s->ring_rows[i] * rows_of_made(r->p, s, storage).row_bytes);
+    sum += bytes[maker];
+  }
+  s->together = ARENA_ARRAY(r->p->arena, uint64_t, n + 1);
+  for (int k = 0; k < r->n_alive; k++) {
+    size_t alive = 0;
+    for (int j = 0; j < n; j++) {
+      if ((r->alive[k] >> j & 1) == 0) continue;
+      s->together[j] |= r->alive[k];
+      alive += bytes[j];
+    }
+    if (alive > most) most = alive;
+  }
+  s->bytes -= sum - most;
+}
+
+bool segment_ring_bit(const struct program *p, const struct segment *s, int storage) {
+  return s->end - s->first <= 64 && is_inner(p, s, storage) && !is_fed(p, s, storage) &&
+         p->storage[p->work[p->born[storage]].out[0]] == storage;
+}
+
 /* Adds what the segment's own rings and states take, and lists the rings. */
 static void sum_inner(struct replay *r, unsigned spare_rows) {
   struct segment *s = r->s;
@@ -387,6 +439,7 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
                j > 0, spare_rows);
   }
   if (fed) add_ring(r, r->p->fed, 1, false, spare_rows);
+  share_rings(r);
   s->bytes += s->state_bytes + s->shared_state_bytes + (n > 1 || fed ? round8(2 * (size_t)n) : 0);
 }
 
@@ -424,6 +477,7 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
                      .shift = ARENA_ARRAY(a, int, tensors),
                      .ring = ARENA_ARRAY(a, int, tensors),
                      .shared = ARENA_ARRAY(a, bool, tensors),
+                     .alive = ARENA_ARRAY(a, uint64_t, MOST_SETS),
                      .follow = follow};
   for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[s->first + i], s);
   for (int t = 0; t < tensors; t++) r.class_of[t] = -1;

@@ -202,6 +202,21 @@ static void add_states(const struct program *p, struct schedule *s, int k) {
   }
 }
 
+/* Rings of one segment that never hold rows at the same time need not lie apart. */
+static void share_room(const struct program *p, const struct schedule *s, struct apart *apart) {
+  for (int k = 0; k < s->n_segments; k++) {
+    const struct segment *seg = &s->segments[k];
+    for (int i = 0; i < seg->n_rings && seg->together != NULL; i++)
+      for (int j = 0; j < seg->n_rings; j++) {
+        const int a = seg->ring_storage[i], b = seg->ring_storage[j];
+        if (a == b || seg->ring_class[i] != a || seg->ring_class[j] != b) continue;
+        if (!segment_ring_bit(p, seg, a) || !segment_ring_bit(p, seg, b)) continue;
+        if ((seg->together[p->born[a] - seg->first] >> (p->born[b] - seg->first) & 1) == 0)
+          apart[s->item_of[a] * s->n_items + s->item_of[b]] = (struct apart){0};
+      }
+  }
+}
+
 static void keep_apart(const struct schedule *s, struct apart *apart) {
   const int n = s->n_items;
   for (int i = 0; i < n; i++)
@@ -267,6 +282,7 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   for (int k = 0; k < n_cut; k++) add_states(p, s, k);
   struct apart *apart = ARENA_ARRAY(a, struct apart, s->n_items * s->n_items + 1);
   keep_apart(s, apart);
+  share_room(p, s, apart);
   s->least_bytes = least_of(s);
   offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
   sum_arena(p, pointer_bytes, s);
