@@ -26,14 +26,23 @@ static bool add_source(struct sources *s, const char *file, struct err *e) {
   return true;
 }
 
-/* Whether a file defines kernels, and one that the plan uses: "mote_kernel_<stem> =". */
+static bool is_used(struct arena *a, const struct compiled *c, const char *stem, const char *end) {
+  for (int i = 0; i < c->n_steps; i++)
+    if (text_starts(stem, arena_printf(a, "%s%s", c->steps[i].stem, end))) return true;
+  return false;
+}
+
+/* Whether a file defines kernels, and one that the plan uses: "mote_kernel_<stem> =", or, where a macro of the
+ * file defines several alike, a line "KERNEL_...(<stem>,". */
 static bool wanted(struct arena *a, const struct compiled *c, const char *text) {
   bool defines = false;
   for (const char *p = text; (p = strstr(p, "const struct mote_kernel mote_kernel_")); p++) {
-    const char *stem = p + strlen("const struct mote_kernel mote_kernel_");
     defines = true;
-    for (int i = 0; i < c->n_steps; i++)
-      if (text_starts(stem, arena_printf(a, "%s =", c->steps[i].stem))) return true;
+    if (is_used(a, c, p + strlen("const struct mote_kernel mote_kernel_"), " =")) return true;
+  }
+  for (const char *p = text; (p = strstr(p, "\nKERNEL_")); p++) {
+    const char *open = strchr(p, '(');
+    if (open && is_used(a, c, open + 1, ",")) return true;
   }
   return !defines;
 }

@@ -154,4 +154,21 @@ if command -v arm-none-eabi-gcc >/dev/null; then
 else
   echo "ok - a name costs nothing # SKIP no arm-none-eabi-gcc"
 fi
+# A kernel that the emitted plan names lies among the project's files, also where a macro defines it.
+lost="" plans=0
+for op in ABS ADD CUMSUM EQUAL EXP LOGICAL_AND LOGISTIC MAXIMUM MUL PRELU RSQRT SELECT_V2 SignalRfft SQUARED_DIFFERENCE SUB TANH; do
+  folder=test/golden/$op/
+  for type in int8 int16 float32; do
+    case=$(ls "$folder" | grep "^$type.*\.tflite$" | head -n 1)
+    [ -n "$case" ] || continue
+    rm -rf "$dir/one"
+    "$MOTE" build "$folder$case" --target cortex-m4 --no-compile --name net -o "$dir/one" -q >"$dir/log" 2>&1 || { lost="$lost $folder$case:$(head -c 200 "$dir/log")"; continue; }
+    plans=$((plans + 1))
+    for kernel in $(grep -o '&mote_kernel_[a-z0-9_]*' "$dir/one/net.c" | sed 's/&mote_kernel_//' | sort -u); do
+      grep -qE "mote_kernel_$kernel\b|[A-Z0-9]\($kernel\b" "$dir"/one/mote/nn/*.c || lost="$lost $case:$kernel"
+    done
+  done
+done
+if [ -z "$lost" ] && [ "$plans" -gt 30 ]; then ok "the kernels of $plans plans come with them"
+else not_ok "of $plans plans, without their kernels:$(echo "$lost" | head -c 600)"; fi
 exit $failed
