@@ -245,19 +245,17 @@ static int hot_files(const struct emulate_target *target, const struct sources *
 
 /* ---- doors -------------------------------------------------------------------------- */
 
-static bool pack_of(const struct emulate_target *target, enum mote_pack *pack, struct err *e) {
-  if (strcmp(target->pack, "PLAIN") != 0)
-    return err_internal(e, "chips.mk names a layout of weights that is not known: %s",
-                        target->pack);
-  *pack = MOTE_PACK_PLAIN;
+static bool core_of(const struct emulate_target *target, enum compile_core *core, struct err *e) {
+  *core = compile_core_named(target->isa);
+  if (*core == COMPILE_CORES)
+    return err_internal(e, "chips.mk names an instruction set that is not known: %s", target->isa);
   return true;
 }
 
 bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
                   struct bundle *b, struct err *e) {
   const struct graph *g = request->graph;
-  struct compile_options options = {.pack = MOTE_PACK_PLAIN,
-                                    .pointer_bytes = request->target->pointer_bytes,
+  struct compile_options options = {.pointer_bytes = request->target->pointer_bytes,
                                     .fast = request->fast,
                                     .small = request->small,
                                     .ram_bytes = request->ram_bytes,
@@ -270,7 +268,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   const char *name = b->request.name, *header_file = arena_printf(a, "%s.h", name);
   if (request->input_rows && request->features)
     return err_set(e, "features make the network's whole input: --input rows is for a model alone");
-  if (!pack_of(request->target, &options.pack, e)) return false;
+  if (!core_of(request->target, &options.core, e)) return false;
   if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
   b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);
   b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);
@@ -392,8 +390,7 @@ bool bundle_run_host(struct arena *a, const struct bundle_request *request, cons
                      int count, uint8_t **outputs, struct err *e) {
   const struct graph *g = request->graph;
   const struct features_block *f = request->features;
-  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
-                                          .pointer_bytes = (int)sizeof(void *)};
+  const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
   const size_t in_bytes = f ? (size_t)f->window_samples * (size_t)f->channels * 2
                             : sum_bytes(g, g->inputs, g->n_inputs);
   const size_t out_bytes = sum_bytes(g, g->outputs, g->n_outputs);

@@ -187,9 +187,9 @@ int cmd_info(int argc, char **argv) {
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (!bundle_stream_reads(stream))
     return command_usage(&c, "--stream takes a number of rows, or the word least");
-  /* Figures are those of a chip with 32-bit pointers. */
+  /* Figures are those of a Cortex-M4. */
   const struct compile_options compile = {
-      .ram_bytes = (size_t)ram, .fast = fast, .pointer_bytes = 4};
+      .ram_bytes = (size_t)ram, .fast = fast, .core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   const bool ok =
       model_open(c.arena, c.n_words > 0 ? c.words[0] : NULL, stream, &compile, &m, &c.err);
   if (ok) {

@@ -274,8 +274,8 @@ static enum report_memory_kind memory_kind(enum compile_piece_kind kind) {
 }
 
 static bool add_memory(struct job *job, struct err *e) {
-  /* The device's plan: pointers of 4 bytes; the layout of weights moves no activation. */
-  struct compile_options options = {.pack = MOTE_PACK_PLAIN, .pointer_bytes = 4};
+  /* The plan of a Cortex-M4. */
+  struct compile_options options = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   struct compiled plan;
   if (!compile_graph(job->model.graph, &options, job->arena, &plan, e)) return false;
   struct report_block *blocks = ARENA_ARRAY(job->arena, struct report_block, plan.n_pieces + 1);

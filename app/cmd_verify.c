@@ -96,10 +96,8 @@ static bool add_plan(struct command_line *c, struct verify *v, const char *name,
 /* What the default plan is held against first: the evaluation; where that does not cover the model, a plan as plain as
  * there is: a layer at a time, every channel computed. */
 static bool add_plain(struct command_line *c, struct verify *v) {
-  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
-                                          .pointer_bytes = (int)sizeof(void *),
-                                          .schedule = COMPILE_LAYERS,
-                                          .all_channels = true};
+  const struct compile_options options = {
+      .pointer_bytes = (int)sizeof(void *), .schedule = COMPILE_LAYERS, .all_channels = true};
   if (graph_can_evaluate(v->model.graph)) return add_reference(c, v);
   struct compiled *plain = ARENA_NEW(c->arena, struct compiled);
   return compile_graph(v->model.graph, &options, c->arena, plain, &c->err) &&
@@ -270,8 +268,7 @@ static bool read_inputs(struct command_line *c, struct verify *v) {
 
 /* The model of the whole window, over every window that the calls make. */
 static bool run_whole(struct command_line *c, struct verify *v) {
-  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
-                                          .pointer_bytes = (int)sizeof(void *)};
+  const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
   struct compiled *whole = ARENA_NEW(c->arena, struct compiled);
   struct emulate_rows *rows;
   uint8_t *outputs;
@@ -287,8 +284,7 @@ static bool run_whole(struct command_line *c, struct verify *v) {
 
 static bool gather(struct command_line *c, struct verify *v) {
   static const char *const all[] = {"host", "cortex-m4", "cortex-m0plus", "cortex-m55"};
-  const struct compile_options options = {.pack = MOTE_PACK_NATIVE,
-                                          .pointer_bytes = (int)sizeof(void *)};
+  const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
   const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||

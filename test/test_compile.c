@@ -146,7 +146,7 @@ static void test_what_no_kernel_covers_is_refused(void **state) {
   graph_set_outputs(g, &y, 1);
   struct err e = {0};
   struct compiled c;
-  const struct compile_options o = {.pack = MOTE_PACK_PLAIN};
+  const struct compile_options o = {.core = COMPILE_CORE_HOST};
   assert_false(compile_graph(g, &o, a, &c, &e));
   assert_non_null(strstr(e.node, "ADD"));
   assert_non_null(strstr(e.text, "int8, int8 -> uint32"));
@@ -185,7 +185,7 @@ static void test_windows_beyond_16_bits_are_refused(void **state) {
     graph_set_outputs(g, &y, 1);
     struct err e = {0};
     struct compiled c;
-    const struct compile_options o = {.pack = MOTE_PACK_PLAIN};
+    const struct compile_options o = {.core = COMPILE_CORE_HOST};
     if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
     assert_false(compile_graph(g, &o, a, &c, &e));
     assert_false(e.internal);

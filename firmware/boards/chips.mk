@@ -4,7 +4,7 @@
 #   HOT HOTFLAGS  files with the inner loops (patterns as Make's filter has them), and flags that stand behind
 #                 FLAGS for them; chosen by measurement, see docs/estimates.md
 #   CORE          whose published timings the estimate of cycles uses: m4, m0plus, none
-#   PACK POINTER  layout of packed weights (mote/isa/isa.h) and bytes of a pointer
+#   ISA POINTER   whose inner loops and kernels it takes (dsp, v6m, mve, rv32, avr, wasm, host), and bytes of a pointer
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
 #   SMALL         QEMU's board with the core itself, where small programs run again
 #   START BOARD   folder of the start-up code and sections, and of the linker script with the memory map
@@ -14,7 +14,7 @@ CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-
 CHIP_HOT_cortex-m4       := mote/dsp/%
 CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m4      := m4
-CHIP_PACK_cortex-m4      := PLAIN
+CHIP_ISA_cortex-m4       := dsp
 CHIP_POINTER_cortex-m4   := 4
 CHIP_MACHINE_cortex-m4   := mps2-an386
 CHIP_START_cortex-m4     := cortex-m
@@ -28,7 +28,7 @@ CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os -fn
 CHIP_HOT_cortex-m0plus   := mote/isa/% mote/dsp/%
 CHIP_HOTFLAGS_cortex-m0plus := -O3
 CHIP_CORE_cortex-m0plus  := m0plus
-CHIP_PACK_cortex-m0plus  := PLAIN
+CHIP_ISA_cortex-m0plus   := v6m
 CHIP_POINTER_cortex-m0plus := 4
 CHIP_MACHINE_cortex-m0plus := mps2-an385
 CHIP_SMALL_cortex-m0plus := microbit
@@ -42,7 +42,7 @@ CHIP_FLAGS_cortex-m55    := -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -Os -fno-t
 CHIP_HOT_cortex-m55      := mote/isa/% mote/dsp/%
 CHIP_HOTFLAGS_cortex-m55 := -O2
 CHIP_CORE_cortex-m55     := none
-CHIP_PACK_cortex-m55     := PLAIN
+CHIP_ISA_cortex-m55      := mve
 CHIP_POINTER_cortex-m55  := 4
 CHIP_MACHINE_cortex-m55  := mps3-an547
 CHIP_START_cortex-m55    := cortex-m
@@ -53,5 +53,5 @@ CHIP_CC_host             := gcc
 CHIP_AR_host             := ar
 CHIP_FLAGS_host          := -O2
 CHIP_CORE_host           := none
-CHIP_PACK_host           := PLAIN
+CHIP_ISA_host            := host
 CHIP_POINTER_host        := 8

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+enum compile_core compile_core_named(const char *name) {
+  static const char *const names[COMPILE_CORES] = {"host", "dsp", "v6m", "mve",
+                                                   "rv32", "avr", "wasm"};
+  int core = 0;
+  while (core < COMPILE_CORES && strcmp(names[core], name) != 0) core++;
+  return (enum compile_core)core;
+}
+
 const char *compile_fate_text(enum compile_fate fate) {
   static const char *const text[] = {"step", "view", "fused", "constant", "dead"};
   return (unsigned)fate < sizeof text / sizeof *text ? text[fate] : "?";
@@ -148,7 +156,7 @@ static bool compile(const struct graph *g, const struct compile_options *options
   }
   if (!run_passes(&pass, g, options, &out->graph)) return false;
   for (int n = 0; n < out->graph->n_nodes; n++) out->macs += graph_macs(out->graph, n);
-  if (!program_lower(control_flatten(out->graph, a), a, &program, e)) return false;
+  if (!program_lower(control_flatten(out->graph, a), &out->options, a, &program, e)) return false;
   if (options->input_rows && !program_feed(&program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;

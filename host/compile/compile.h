@@ -21,11 +21,26 @@
  * kind of plan: LAYERS never streams, STREAM streams whatever can be streamed. */
 enum compile_schedule { COMPILE_AUTO, COMPILE_LAYERS, COMPILE_STREAM };
 
+/* Whose kernels are chosen, and by whose instructions plans are compared. Any chip runs any plan; a plan for its own
+ * core is faster there. */
+enum compile_core {
+  COMPILE_CORE_HOST,
+  COMPILE_CORE_DSP,  /* ARMv7E-M, and ARMv8-M mainline with the DSP extension */
+  COMPILE_CORE_V6M,  /* ARMv6-M */
+  COMPILE_CORE_MVE,  /* ARMv8.1-M with Helium */
+  COMPILE_CORE_RV32, /* RV32IMC */
+  COMPILE_CORE_AVR,
+  COMPILE_CORE_WASM,
+  COMPILE_CORES
+};
+/* "host", "dsp", "v6m", "mve", "rv32", "avr", "wasm". COMPILE_CORES: no core is called so. */
+enum compile_core compile_core_named(const char *name);
+
 /* All zero but pointer_bytes is the default plan: the least RAM among plans within 10 % of the fastest. */
 struct compile_options {
-  enum mote_pack pack; /* layout of the weights: the target's */
-  int pointer_bytes;   /* of the target: 2, 4 or 8; 0: of this machine */
-  bool fast;           /* the fastest plan, whatever RAM it needs */
+  enum compile_core core; /* the target's */
+  int pointer_bytes;      /* of the target: 2, 4 or 8; 0: of this machine */
+  bool fast;  /* the fastest plan, whatever RAM it needs; weights may take twice their flash */
   bool small; /* the least flash: weights are packed alike in every plan, so the default plan */
   /* Most arena bytes; 0: no limit. The fastest plan that fits, or an error that says the least possible. */
   size_t ram_bytes;

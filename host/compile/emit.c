@@ -434,7 +434,7 @@ static void emit_plan(struct emitter *m) {
   struct text *t = m->out;
   const struct mote_plan *p = m->plan;
   text_add(t, "    { /* plan */\n");
-  LINE(named(m, "magic", "MOTE_PLAN_MAGIC"), FIELD(version), FIELD(pack), FIELD(pointer_bytes));
+  LINE(named(m, "magic", "MOTE_PLAN_MAGIC"), FIELD(version), FIELD(zero), FIELD(pointer_bytes));
   LINE(named(m, "bytes", arena_printf(t->arena, "sizeof(struct %s_constants)", m->name)));
   LINE(named(m, "crc32", arena_printf(t->arena, "0x%08Xu", p->crc32)), FIELD(arena_bytes),
        FIELD(scratch));

@@ -106,11 +106,16 @@ bool row_form(const struct graph *g, const struct work *w, bool flat, struct for
 }
 
 /* ---- nodes ------------------------------------------------------------------- */
-static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n) {
+static bool is_for(const struct recipe *r, const struct compile_options *o) {
+  return (r->cores == 0 || (r->cores >> o->core & 1) != 0) && (!r->fast || o->fast);
+}
+
+static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,
+                                      const struct compile_options *o) {
   for (size_t i = 0; i < sizeof families / sizeof *families; i++)
     for (size_t k = 0; k < families[i]->n; k++) {
       const struct recipe *r = &families[i]->recipes[k];
-      if (r->op == n->op && (r->takes == NULL || r->takes(g, n))) return r;
+      if (r->op == n->op && is_for(r, o) && (r->takes == NULL || r->takes(g, n))) return r;
     }
   return NULL;
 }
@@ -169,6 +174,7 @@ static bool lower_part(struct program *p, int index, int part, const struct reci
   w->node = index;
   w->part = part;
   w->recipe = r;
+  w->options = p->options;
   w->kernel = r->kernel;
   w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
   if (!set_edges(&g->nodes[index], r, w, e)) return false;
@@ -205,7 +211,7 @@ static bool lower_node(struct program *p, int index, struct err *e) {
     lower_jump(p, index);
     return true;
   }
-  const struct recipe *r = recipe_of(g, n);
+  const struct recipe *r = recipe_of(g, n, p->options);
   if (r == NULL) return no_recipe(g, n, p->arena, e);
   if (r->view) {
     p->storage[n->out[0]] = p->storage[n->in[0]];
@@ -265,11 +271,13 @@ static void find_lives(struct program *p) {
   }
 }
 
-bool program_lower(const struct graph *g, struct arena *a, struct program *p, struct err *e) {
+bool program_lower(const struct graph *g, const struct compile_options *o, struct arena *a,
+                   struct program *p, struct err *e) {
   memset(p, 0, sizeof *p);
   p->arena = a;
   p->fed = -1;
   p->graph = g;
+  p->options = o;
   int most = 1;
   for (int n = 0; n < g->n_nodes; n++) most += g->nodes[n].n_out > 1 ? g->nodes[n].n_out : 1;
   p->work = ARENA_ARRAY(a, struct work, most);

@@ -160,7 +160,6 @@ bool compile_open_mote(const char *name, const uint8_t *bytes, size_t n, struct 
   }
   out->plan = copy;
   out->plan_bytes = plan->bytes;
-  out->options.pack = (enum mote_pack)plan->pack;
   out->options.pointer_bytes = plan->pointer_bytes;
   out->arena_bytes = plan->arena_bytes;
   out->least_arena_bytes = plan->arena_bytes;

@@ -328,7 +328,6 @@ static void fill_header(struct builder *b, const struct compile_options *o) {
   struct mote_plan *h = b->head;
   h->magic = MOTE_PLAN_MAGIC;
   h->version = MOTE_PLAN_VERSION;
-  h->pack = (uint8_t)o->pack;
   h->pointer_bytes = (uint8_t)o->pointer_bytes;
   h->n_steps = (uint16_t)b->p->n_steps;
   h->n_segments = (uint16_t)b->s->n_segments;

@@ -123,6 +123,7 @@ struct work {
   bool is_jump; /* no step: goes to work `target`, unless input 0 holds; without inputs, always */
   int target;
   int part; /* the output that it makes, where each has a work of its own */
+  const struct compile_options *options;
   const struct recipe *recipe;
   enum mote_kernel_number kernel;
   /* Tensors of the graph: computed, constant (they lie in the plan), or states; and which inputs of the node
@@ -140,6 +141,7 @@ struct segment;
 struct program {
   struct arena *arena;
   const struct graph *graph;
+  const struct compile_options *options;
   struct work *work;
   int n_work, n_steps;
   int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
@@ -169,7 +171,8 @@ int program_end_of_loops(const struct program *p, int i, int from);
 void program_leave_out_copies(struct program *p);
 
 /* Makes work of every node. errors: what no recipe covers. */
-bool program_lower(const struct graph *g, struct arena *a, struct program *out, struct err *e);
+bool program_lower(const struct graph *g, const struct compile_options *o, struct arena *a,
+                   struct program *out, struct err *e);
 
 /* ---- constants behind the parameters -------------------------------------------
  * One block a step: the parameters, then parts, each padded to 4 with zeros, so that a C structure with the same
@@ -212,6 +215,8 @@ struct recipe {
   build_form *build;
   pack_form *pack; /* NULL: no constants behind the parameters */
   uint64_t packed; /* bit i: input i is among those constants, and so no edge of the work */
+  unsigned cores;  /* bit c: for enum compile_core c; 0: for all */
+  bool fast;       /* only where options->fast: it takes more flash */
   int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */

@@ -29,7 +29,7 @@ struct emulate_target {
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */
   const char *start; /* folder of start-up code and sections in firmware/boards */
   const char *board; /* folder of the linker script, which has the memory map */
-  const char *pack;  /* layout of weights: "PLAIN" (mote/isa/isa.h: MOTE_PACK_*) */
+  const char *isa;   /* whose inner loops it has: "dsp", "v6m" ... */
   enum emulate_core core;
   int pointer_bytes;
 };

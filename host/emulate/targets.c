@@ -32,7 +32,7 @@ static struct emulate_target *target_of(struct emulate_target *list, int *count,
                                .small_machine = "",
                                .start = "",
                                .board = "",
-                               .pack = "PLAIN",
+                               .isa = "host",
                                .pointer_bytes = 4};
   return t;
 }
@@ -53,9 +53,11 @@ static bool set_text(const struct text_key *keys, size_t n, const char *key, con
 
 static bool set_fact(struct emulate_target *t, const char *fact, const char *value) {
   const struct text_key texts[] = {
-      {"CC", &t->compiler},        {"FLAGS", &t->flags},     {"HOT", &t->hot},
-      {"HOTFLAGS", &t->hot_flags}, {"MACHINE", &t->machine}, {"SMALL", &t->small_machine},
-      {"PACK", &t->pack},          {"START", &t->start},     {"BOARD", &t->board},
+      {"CC", &t->compiler},     {"FLAGS", &t->flags},
+      {"HOT", &t->hot},         {"HOTFLAGS", &t->hot_flags},
+      {"MACHINE", &t->machine}, {"SMALL", &t->small_machine},
+      {"ISA", &t->isa},         {"START", &t->start},
+      {"BOARD", &t->board},
   };
   if (set_text(texts, sizeof texts / sizeof *texts, fact, value)) return true;
   if (!strcmp(fact, "POINTER"))

@@ -32,7 +32,6 @@ extern "C" {
   X(ERR_TRUNCATED, -1, "the bytes end before the structure does")                                  \
   X(ERR_MAGIC, -2, "not a .mote file")                                                             \
   X(ERR_VERSION, -3, "made for another version of the format")                                     \
-  X(ERR_ISA, -4, "packed for another instruction set")                                             \
   X(ERR_CHECKSUM, -5, "the checksum does not match the bytes")                                     \
   X(ERR_BOUNDS, -6, "an offset or size points outside its block")                                  \
   X(ERR_OPERATOR, -7, "an operator that this build does not contain")                              \

@@ -4,10 +4,10 @@
  * Every loop exists in plain C (`__plain`) and is the meaning of the faster ones; the plain loops are always
  * built, so that a test on the chip can compare, and the linker drops what is not called.
  *
- * Weights have one layout for all of them so far (mote/nn/nn.h): the DSP loops widen weights and activations
- * with the same SXTB16 pairs, so the order within a pair cancels. A plan names its layout all the same, and
- * mote_open refuses another. How activations lie in scratch is each instruction set's own affair: nothing
- * reads them but its own loops, and the size is the same for all. */
+ * Weights have one layout for all of them (mote/nn/nn.h): the DSP loops widen weights and activations
+ * with the same SXTB16 pairs, so the order within a pair cancels. Another layout is another kernel, which every
+ * instruction set has in plain C, so any chip runs any plan. How activations lie in scratch is each instruction
+ * set's own affair: nothing reads them but its own loops, and the size is the same for all. */
 #ifndef MOTE_ISA_H
 #define MOTE_ISA_H
 
@@ -16,11 +16,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Layouts of packed weights; part of the .mote format. */
-enum mote_pack { MOTE_PACK_PLAIN, MOTE_PACK_COUNT };
-
-#define MOTE_PACK_NATIVE MOTE_PACK_PLAIN
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
 #define MOTE_ISA_DSP 1

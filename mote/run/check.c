@@ -104,7 +104,7 @@ static enum mote_status check_header(const void *bytes, size_t n) {
   if (p->bytes > n) return MOTE_ERR_TRUNCATED;
   if (p->bytes < sizeof *p || p->bytes > INT32_MAX) return MOTE_ERR_BOUNDS;
   if (checksum(p) != p->crc32) return MOTE_ERR_CHECKSUM;
-  if (p->pack != MOTE_PACK_NATIVE) return MOTE_ERR_ISA;
+  if (p->zero != 0) return MOTE_ERR_VERSION;
   if (p->scratch > INT32_MAX || (p->max_rows > MOTE_STACK_ROWS && (p->scratch & 7u) != 0))
     return MOTE_ERR_BOUNDS;
   if (p->max_rows == 0 || p->n_inputs == 0 || p->n_outputs == 0) return MOTE_ERR_PARAMS;

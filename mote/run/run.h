@@ -108,7 +108,7 @@ struct mote_port {
 struct mote_plan {
   uint32_t magic;
   uint16_t version;
-  uint8_t pack;          /* enum mote_pack of the weights */
+  uint8_t zero;          /* for later versions */
   uint8_t pointer_bytes; /* of the machine it was planned for; see mote_arena_bytes */
   uint32_t bytes;        /* of the whole plan */
   uint32_t crc32;        /* of the plan with this field as 0 */
