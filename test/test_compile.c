@@ -270,7 +270,7 @@ struct reference {
 static const struct reference REFERENCES[] = {
     {"mlperf_tiny", "kws_ref_model", 4292, 3964},
     {"mlperf_tiny", "vww_96_int8", 28800, 14736},
-    {"mlperf_tiny", "ad01_int8", 768, 0},
+    {"mlperf_tiny", "ad01_int8", 768, 768},
     {"mlperf_tiny", "pretrainedResnet_quant", 15840, 14810},
     {"mlperf_tiny", "str_ww_ref_model", 3744, 3744},
     {"mlperf_tiny", "pretrainedResnet_large_int8", 39552, 37066},

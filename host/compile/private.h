@@ -342,6 +342,8 @@ const struct form *form_in(const struct work *w, const struct segment *s);
 /* The same segment with less state; false: none of its steps has a slimmer form. */
 bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
                   struct arena *a, struct segment *s);
+/* Whether the arena holds counts of its calls: where several steps take turns, or rows arrive in between. */
+bool segment_counts(const struct program *p, const struct segment *s);
 /* Whether segment.together knows of a ring: made by a step of it as its first output and read up in it. */
 bool segment_ring_bit(const struct program *p, const struct segment *s, int storage);
 /* errors: none; possible is false where the steps cannot share a segment. */

@@ -109,6 +109,10 @@ static bool keeps_control(const struct program *p, const struct segment *s) {
   return true;
 }
 
+bool segment_counts(const struct program *p, const struct segment *s) {
+  return s->end - s->first > 1 || (p->fed >= 0 && is_fed(p, s, p->fed) && p->fed_rows.rows > 1);
+}
+
 /* Every reader must see the rows that the maker makes. */
 static bool views_agree(const struct program *p, const struct segment *s,
                         const struct form **forms) {
@@ -440,7 +444,8 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
   }
   if (fed) add_ring(r, r->p->fed, 1, false, spare_rows);
   share_rings(r);
-  s->bytes += s->state_bytes + s->shared_state_bytes + (n > 1 || fed ? round8(2 * (size_t)n) : 0);
+  s->bytes += s->state_bytes + s->shared_state_bytes +
+              (segment_counts(r->p, s) ? round8(2 * (size_t)n) : 0);
 }
 
 /* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */

@@ -178,7 +178,7 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
 static void add_states(const struct program *p, struct schedule *s, int k) {
   const struct segment *seg = &s->segments[k];
   s->shared_item[k] = s->counters_item[k] = -1;
-  if (seg->end - seg->first > 1 || (k == 0 && p->fed >= 0))
+  if (segment_counts(p, seg))
     s->counters_item[k] = add_item(s, (struct item){.kind = COMPILE_SCRATCH,
                                                     .storage = -1,
                                                     .first = k,

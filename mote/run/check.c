@@ -307,18 +307,19 @@ static enum mote_status check_step(const struct mote_plan *p, const struct mote_
   return check_kernel(s->kernel, table(p, s->params), &b);
 }
 
-/* The steps of one segment. fed: rows of input 0 are written while it runs. */
+/* The steps of one segment. fed: rows of input 0 that are written while it runs. */
 static enum mote_status check_segment(const struct mote_plan *p, const struct mote_segment *segment,
-                                      unsigned first, int fed) {
+                                      unsigned first, unsigned fed) {
   const struct mote_port *input = table(p, p->inputs);
   struct group group = {first, segment->steps, {0, 0}};
   enum mote_status status = MOTE_OK;
-  if (group.steps > 1 || fed) {
+  if (group.steps > 1 || fed > 1) {
     group.counters.first = segment->counters;
     group.counters.end = segment->counters + (uint64_t)sizeof(uint16_t) * group.steps;
     if ((segment->counters & 1u) != 0) return MOTE_ERR_PARAMS;
     if (group.counters.end > p->scratch) return MOTE_ERR_BOUNDS;
-    if (fed && !apart(range_of(tensor(p, input->tensor)), group.counters)) return MOTE_ERR_PARAMS;
+    if (fed != 0 && !apart(range_of(tensor(p, input->tensor)), group.counters))
+      return MOTE_ERR_PARAMS;
   }
   for (unsigned i = 0; i < group.steps && status == MOTE_OK; i++)
     status = check_step(p, (const struct mote_step *)table(p, p->steps) + first + i, &group, i);
@@ -350,7 +351,7 @@ enum mote_status mote_check(const void *bytes, size_t n) {
     if (segment->steps > p->n_steps - first) return MOTE_ERR_BOUNDS;
     status = segment->jump != MOTE_GO_ON
                  ? check_jump(p, segment, i)
-                 : check_segment(p, segment, first, i == 0 && p->fed_rows != 0);
+                 : check_segment(p, segment, first, i == 0 ? p->fed_rows : 0);
     first += segment->steps;
   }
   if (status != MOTE_OK) return status;

@@ -154,16 +154,18 @@ static void tell(const struct run *r, unsigned step, unsigned first, unsigned ma
   if (m->hook != NULL) m->hook(m->hook_context, m->plan, step, first, made, rows);
 }
 
-/* The row pointers of one call. */
-APART void point_at_all(const struct run *r, const struct mote_step *step, unsigned call) {
+/* The row pointers of one call of step s: its number, since gcc would pass what a pointer leads to on the stack. */
+APART void point_at_all(const struct run *r, unsigned s, unsigned call) {
+  const struct mote_step *step = &r->steps[s];
   const struct mote_edge *edge = &r->edges[step->edges];
   const void **rows = r->rows;
   for (unsigned i = step->n_in + step->n_out - 1u; i != 0; i--)
     rows = point_at_rows(r, edge++, call, rows);
 }
 
-/* Where a call's output rows lie. */
-static uint8_t *out_of(const struct run *r, const struct mote_step *step, unsigned call) {
+/* Where the output rows of a call of step s lie. */
+static uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
+  const struct mote_step *step = &r->steps[s];
   const struct mote_tensor *t = &r->tensors[step->output];
   return row_at(bytes_of(r->model, t), t, call * step->rows_out);
 }
@@ -173,7 +175,7 @@ static uint8_t *out_of(const struct run *r, const struct mote_step *step, unsign
 APART void end_call(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
-  uint8_t *out = out_of(r, step, call);
+  uint8_t *out = out_of(r, s, call);
   tell(r, s, call * step->rows_out, step->rows_out, out);
   if (call + 1 < step->calls) return;
   if (kernel->end != NULL)
@@ -183,14 +185,13 @@ APART void end_call(const struct run *r, unsigned s, unsigned call) {
 
 /* One call of a step, with begin before its first and end after its last. */
 APART void call_step(const struct run *r, unsigned s, unsigned call) {
+  point_at_all(r, s, call);
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
   const void *params = table(r->model->plan, step->params);
   uint8_t *state = r->model->arena + step->state;
-
-  point_at_all(r, step, call);
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
-  kernel->row(params, r->rows, state, out_of(r, step, call));
+  kernel->row(params, r->rows, state, out_of(r, s, call));
   if (kernel->end != NULL || r->model->hook != NULL) end_call(r, s, call);
 }
 
@@ -223,7 +224,7 @@ APART unsigned first_step(const struct mote_segment *segments, unsigned segment)
   return first;
 }
 
-APART void run_segments(const struct mote_model *model, const void **rows) {
+APART int run_segments(const struct mote_model *model, const void **rows) {
   const struct mote_plan *plan = model->plan;
   const struct mote_segment *segments = table(plan, plan->segments);
   uint16_t only = 0; /* the counter of a segment of one step */
@@ -241,58 +242,59 @@ APART void run_segments(const struct mote_model *model, const void **rows) {
       first = first_step(segments, i);
       continue;
     }
-    r.calls = segment->steps > 1 || fed != 0
-                  ? (uint16_t *)(void *)(model->arena + segment->counters)
-                  : &only;
+    r.calls = segment->steps > 1 || fed > 1 ? (uint16_t *)(void *)(model->arena + segment->counters)
+                                            : &only;
     /* With the second fed row and later the first segment goes on where it stood. */
     if (fed == 0 || model->fed <= 1)
       for (unsigned s = 0; s < segment->steps; s++) r.calls[s] = 0;
     run_segment(&r, first, first + segment->steps);
-    if (model->fed < fed) return;
+    if (model->fed < fed) return 0;
     fed = 0;
     first += segment->steps;
     i++;
   }
+  return 1;
 }
 
 /* Row pointers on the stack stand below all else, so they are no more than are needed: 4 serve most models. */
 #define FEW_ROWS  4
 #define SOME_ROWS 12
-APART void run_with_few(const struct mote_model *model) {
+APART int run_with_few(const struct mote_model *model) {
   const void *rows[FEW_ROWS];
-  run_segments(model, rows);
+  return run_segments(model, rows);
 }
-APART void run_with_some(const struct mote_model *model) {
+APART int run_with_some(const struct mote_model *model) {
   const void *rows[SOME_ROWS];
-  run_segments(model, rows);
+  return run_segments(model, rows);
 }
-APART void run_with_most(const struct mote_model *model) {
+APART int run_with_most(const struct mote_model *model) {
   const void *rows[MOTE_STACK_ROWS];
-  run_segments(model, rows);
+  return run_segments(model, rows);
 }
 
-void mote_run(const struct mote_model *model) {
+/* As far as rows have been fed; 1: to the end. Everything here is a call in the place of its caller. */
+static int run(const struct mote_model *model) {
   const struct mote_plan *plan = model->plan;
-  if (plan->max_rows <= FEW_ROWS)
-    run_with_few(model);
-  else if (plan->max_rows <= SOME_ROWS)
-    run_with_some(model);
-  else if (plan->max_rows <= MOTE_STACK_ROWS)
-    run_with_most(model);
-  else
-    run_segments(model, (const void **)(void *)(model->arena + plan->scratch));
+  if (plan->max_rows <= FEW_ROWS) return run_with_few(model);
+  if (plan->max_rows <= SOME_ROWS) return run_with_some(model);
+  if (plan->max_rows <= MOTE_STACK_ROWS) return run_with_most(model);
+  return run_segments(model, (const void **)(void *)(model->arena + plan->scratch));
 }
 
-int mote_feed_row(struct mote_model *model, const void *row) {
+void mote_run(const struct mote_model *model) { run(model); }
+
+/* Copies a row to its place and counts it; after the last row of an inference the next is the first. */
+APART void take_row(struct mote_model *model, const uint8_t *from) {
   const struct mote_plan *plan = model->plan;
   const struct mote_tensor *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
-  const uint8_t *from = row;
-  MOTE_ASSERT(plan->fed_rows != 0);
+  if (model->fed >= plan->fed_rows) model->fed = 0;
   uint8_t *to = row_at(bytes_of(model, t), t, model->fed);
   for (size_t n = t->row_bytes; n != 0; n--) *to++ = *from++;
   model->fed++;
-  mote_run(model);
-  if (model->fed < plan->fed_rows) return 0;
-  model->fed = 0;
-  return 1;
+}
+
+int mote_feed_row(struct mote_model *model, const void *row) {
+  MOTE_ASSERT(model->plan->fed_rows != 0);
+  take_row(model, row);
+  return run(model);
 }

@@ -82,8 +82,9 @@ struct mote_step {
 struct mote_segment {
   uint16_t steps; /* how many; 0 for a jump */
   uint16_t jump;  /* MOTE_GO_ON, MOTE_JUMP, MOTE_JUMP_UNLESS */
-  /* Offset in the arena of uint16 calls made of each step; unused where there is one step that is not fed. Of a
-   * jump: the segment that it goes to, n_segments for the end, and above 16 bits the tensor that it tests. */
+  /* Offset in the arena of uint16 calls made of each step; unused where there is one step and no more than one
+   * row is fed to it. Of a jump: the segment that it goes to, n_segments for the end, and above 16 bits the
+   * tensor that it tests. */
   uint32_t counters;
 };
 
@@ -133,7 +134,8 @@ struct mote_model {
   void (*hook)(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
                unsigned made, const void *rows);
   void *hook_context;
-  uint16_t fed; /* rows of this inference that mote_feed_row has taken */
+  uint16_t
+      fed; /* rows of this inference that mote_feed_row has taken; after the last, all of them */
 };
 
 /* Need of the arena on this machine: that of the plan, or a little more where pointers are wider here than on
