@@ -7,6 +7,7 @@
 #   make test               every unit test of the chosen profile
 #   make fuzz-structured SECONDS=300    looks for models that break import, compiler or runtime; findings in build/fuzz/found
 #   make bench-train        one training step against PyTorch, as a ratio
+#   make bench-cores        instructions of known models and of odd shapes on every core
 #   make V=1                shows every command
 #
 # Files are found by folder: a new .c file in a room is built, a new test/test_*.c is a test.
@@ -65,7 +66,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train fuzz-structured doors
+.PHONY: all test tests bare clean bench-train bench-cores fuzz-structured doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -113,8 +114,15 @@ $(CB)/mote/%.o: mote/%.c
 $(B)/bench/%: test/bench/%.c $(B)/libhost.a $(B)/libmote.a
 	@mkdir -p $(@D)
 	$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS)
+$(B)/bench/%: bench/%.c $(B)/libhost.a $(B)/libmote.a
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS)
 bench-train: $(B)/bench/train_step
 	/usr/bin/python3 test/bench/train_step.py $<
+
+# Instructions of one inference, on emulated chips: bench/cores says what the table holds.
+bench-cores: $(PROGRAM) $(B)/bench/shapes
+	bench/cores
 
 # MORE: a folder of further models to begin from. Exit code 1: there are findings.
 SECONDS ?= 300

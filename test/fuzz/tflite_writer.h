@@ -38,7 +38,7 @@ struct tflite_operator {
   struct tflite_option options[8];
 };
 
-#define TFLITE_MOST 64
+#define TFLITE_MOST 96
 struct tflite_model {
   int version, subgraphs;
   bool old_codes;   /* the code in its old field of one byte only */
@@ -46,7 +46,7 @@ struct tflite_model {
   int n_tensors, n_operators, n_inputs, n_outputs;
   struct tflite_tensor tensors[TFLITE_MOST];
   struct tflite_operator operators[TFLITE_MOST];
-  int inputs[8], outputs[8];
+  int inputs[32], outputs[32];
 };
 
 /* ---- bytes ------------------------------------------------------------------- */
@@ -339,7 +339,7 @@ static void tflite_operator_of(struct tflite_model *m, struct arena *a, const st
   }
 }
 
-static struct tflite_model *tflite_from_graph(struct arena *a, const struct graph *g) {
+static inline struct tflite_model *tflite_from_graph(struct arena *a, const struct graph *g) {
   struct tflite_model *m = ARENA_NEW(a, struct tflite_model);
   m->version = 3;
   m->subgraphs = 1;
