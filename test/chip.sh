@@ -13,16 +13,17 @@ not_ok() { echo "not ok - $1"; failed=1; }
 is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: got '$2', not '$3'"; fi; }
 
 if [ -x "$MOTE_SHARED/unpack" ] && command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
+  command -v riscv64-unknown-elf-gcc >/dev/null && command -v qemu-system-riscv32 >/dev/null &&
   "$MOTE_SHARED/unpack" build/shared models/reference golden/reference >/dev/null 2>&1; then :; else
   echo "1..1"
-  echo "ok - chips # SKIP needs shared models, arm-none-eabi-gcc and qemu-system-arm"
+  echo "ok - chips # SKIP needs shared models, arm-none-eabi-gcc, riscv64-unknown-elf-gcc, qemu-system-arm and -riscv32"
   exit 0
 fi
 models=build/shared/models/reference golden=build/shared/golden/reference
 
 for name in mlperf_tiny/kws_ref_model mlperf_tiny/pretrainedResnet_quant mlperf_tiny/vww_96_int8 mlperf_tiny/ad01_int8 \
   mlperf_tiny/str_ww_ref_model tflm/hello_world_int8 tflm/simple_add_model tflm/micro_speech_quantized tflm/person_detect; do
-  for target in cortex-m4 cortex-m0plus cortex-m55; do
+  for target in cortex-m4 cortex-m0plus cortex-m55 rv32imc; do
     base=$(basename $name)
     rm -rf "$dir/layers"
     if ! "$MOTE" bench "$models/$name.tflite" --target $target -q -o "$dir/out" --layers "$dir/layers" >"$dir/log" 2>&1; then
@@ -45,7 +46,7 @@ done
 
 kws=$models/mlperf_tiny/kws_ref_model.tflite
 "$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
-is "six witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 6
+is "seven witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 7
 is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
 
 "$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench"; is "bench ends with 0" $? 0
@@ -89,7 +90,7 @@ if "$MOTE_SHARED/unpack" build/shared data/spoken-digits >/dev/null 2>&1; then
     is "features and network on $board equal this machine's" $? 0
     is "features on $board are counted apart" "$(grep -o '"features": *.' "$dir/bench" | head -n 1 | tail -c 2)" "{"
   done
-  for target in cortex-m4 cortex-m0plus cortex-m55; do
+  for target in cortex-m4 cortex-m0plus cortex-m55 rv32imc; do
     rm -rf "$dir/keyword"
     ( cd "$dir/speech" && "$MOTE" build --target $target -o "$dir/keyword" -q && cp "$home"/firmware/examples/decide/* "$dir/keyword/" &&
       make -s -C "$dir/keyword" -f decide.mk run ) >"$dir/log" 2>&1

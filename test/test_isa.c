@@ -1,5 +1,5 @@
 /* The instruction sets against plain C: the cases of nn_cases.h run on emulated chips and give the CRCs that
- * the host gives. Needs arm-none-eabi-gcc and qemu-system-arm; skips where they are not. */
+ * the host gives. Needs cross compilers and QEMU; skips where they are not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,13 +12,22 @@
 #include "mote/isa/isa.h"
 #include "test/nn_cases.h"
 
-#define OBJECTS "test/chip/nn.c mote/base/*.c mote/isa/*.c mote/nn/*.c"
 #define BUILD                                                                                      \
-  "arm-none-eabi-gcc -std=c11 -I. -O2 -fno-strict-aliasing -ffunction-sections -Wl,--gc-sections " \
-  "-nostartfiles -T test/chip/chip.ld " OBJECTS " --specs=nosys.specs -mthumb "
-#define RUN                                                                                        \
-  "timeout 120 qemu-system-arm -nographic -monitor none -serial none "                             \
-  "-semihosting-config enable=on,target=native "
+  " -std=c11 -I. -O2 -fno-strict-aliasing -ffunction-sections -Wl,--gc-sections -nostartfiles "    \
+  "test/chip/nn.c mote/base/*.c mote/isa/*.c mote/nn/*.c "
+#define RUN " -nographic -monitor none -serial none -semihosting-config enable=on,target=native "
+
+/* How to build the cases for chips, and what emulates them. */
+struct tools {
+  const char *compiler, *flags, *emulator;
+};
+static const struct tools arm = {
+    "arm-none-eabi-gcc", "-T test/chip/chip.ld --specs=nosys.specs -mthumb", "qemu-system-arm"};
+static const struct tools riscv = {
+    "riscv64-unknown-elf-gcc",
+    "--specs=picolibc.specs -T firmware/boards/virt/link.ld -Wl,--defsym=stack_bytes=16384 "
+    "firmware/boards/riscv/start.c firmware/harness/port_semihosting.c",
+    "qemu-system-riscv32"};
 
 static int have(const char *program) {
   char command[128];
@@ -27,18 +36,20 @@ static int have(const char *program) {
 }
 
 /* Builds the cases for a core, runs them on a machine, compares line by line. */
-static void compare(const char *flags, const char *machine) {
-  if (!have("arm-none-eabi-gcc") || !have("qemu-system-arm")) {
-    print_message("skipped: needs arm-none-eabi-gcc and qemu-system-arm\n");
+static void compare(const struct tools *tools, const char *flags, const char *machine) {
+  if (!have(tools->compiler) || !have(tools->emulator)) {
+    print_message("skipped: needs %s and %s\n", tools->compiler, tools->emulator);
     skip();
   }
   char elf[64], command[1024], line[64];
   snprintf(elf, sizeof elf, "/tmp/mote_test_isa_XXXXXX");
   const int file = mkstemp(elf);
   assert_true(file >= 0);
-  snprintf(command, sizeof command, BUILD "%s -o %s 2>&1", flags, elf);
+  snprintf(command, sizeof command, "%s" BUILD "%s %s -o %s 2>&1", tools->compiler, tools->flags,
+           flags, elf);
   assert_int_equal(system(command), 0);
-  snprintf(command, sizeof command, RUN "-M %s -kernel %s 2>&1", machine, elf);
+  snprintf(command, sizeof command, "timeout 120 %s" RUN "-M %s -kernel %s 2>&1", tools->emulator,
+           machine, elf);
   FILE *chip = popen(command, "r");
   assert_non_null(chip);
   static struct case_memory memory;
@@ -65,19 +76,26 @@ static void compare(const char *flags, const char *machine) {
 
 static void test_cortex_m4(void **s) {
   (void)s;
-  compare("-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16", "mps2-an386");
+  compare(&arm, "-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16", "mps2-an386");
 }
 
 static void test_cortex_m55(void **s) {
   (void)s;
-  compare("-mcpu=cortex-m55 -mfloat-abi=hard -fno-tree-vectorize", "mps3-an547");
+  compare(&arm, "-mcpu=cortex-m55 -mfloat-abi=hard -fno-tree-vectorize", "mps3-an547");
 }
 
 /* On a core that can trap unaligned access, with the trap set, and on an ARMv6-M. */
 static void test_cortex_m0plus(void **s) {
   (void)s;
-  compare("-mcpu=cortex-m0plus -mfloat-abi=soft", "mps2-an385");
-  compare("-mcpu=cortex-m0plus -mfloat-abi=soft", "microbit");
+  compare(&arm, "-mcpu=cortex-m0plus -mfloat-abi=soft", "mps2-an385");
+  compare(&arm, "-mcpu=cortex-m0plus -mfloat-abi=soft", "microbit");
+}
+
+static void test_rv32imc(void **s) {
+  (void)s;
+  compare(&riscv, "-march=rv32imc -mabi=ilp32 -mstrict-align",
+          "virt -bios none -cpu "
+          "rv32,a=off,f=off,d=off,s=off,u=off,h=off,zba=off,zbb=off,zbc=off,zbs=off");
 }
 
 int main(void) {
@@ -85,6 +103,7 @@ int main(void) {
       cmocka_unit_test(test_cortex_m4),
       cmocka_unit_test(test_cortex_m0plus),
       cmocka_unit_test(test_cortex_m55),
+      cmocka_unit_test(test_rv32imc),
   };
   return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
 }

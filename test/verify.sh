@@ -40,13 +40,14 @@ is "two inputs from two files" $? 0
 cmp -s "$dir/out" "$dir/layers/op00.bin"; is "the only layer is the output" $? 0
 
 # ---- witnesses -----------------------------------------------------------------------------------
-if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
+if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
+  command -v riscv64-unknown-elf-gcc >/dev/null && command -v qemu-system-riscv32 >/dev/null; then
   for name in RESHAPE/bool SVDF/int8 UNIDIRECTIONAL_SEQUENCE_LSTM/int8 TFLite_Detection_PostProcess/float32_fast \
     SignalFftAutoScale/int16 ADD/int8; do
     model=test/golden/$name.tflite
     "$MOTE" verify $model --json -q >"$dir/verify" 2>"$dir/err"
     is "verify $name" $? 0
-    is "$name has six witnesses" "$(grep -c '"target"' "$dir/verify")" 6
+    is "$name has seven witnesses" "$(grep -c '"target"' "$dir/verify")" 7
     is "$name has one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
   done
   grep -q '"inferences": 1' "$dir/verify"; is "one inference of a model without variables" $? 0

@@ -5,6 +5,7 @@
 #                 FLAGS for them; chosen by measurement, see docs/estimates.md
 #   CORE          whose published timings the estimate of cycles uses: m4, m0plus, none
 #   ISA POINTER   whose inner loops and kernels it takes (dsp, v6m, mve, rv32, avr, wasm, host), and bytes of a pointer
+#   EMULATOR EMULATORFLAGS  QEMU's program (qemu-system-arm unless given), and what it is told besides the board
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
 #   SMALL         QEMU's board with the core itself, where small programs run again
 #   START BOARD   folder of the start-up code and sections, and of the linker script with the memory map
@@ -47,6 +48,22 @@ CHIP_POINTER_cortex-m55  := 4
 CHIP_MACHINE_cortex-m55  := mps3-an547
 CHIP_START_cortex-m55    := cortex-m
 CHIP_BOARD_cortex-m55    := mps3
+
+# QEMU's virt has every extension; those that the chip lacks are switched off, so that their instructions trap. Access
+# that is not aligned does not trap there: the counting plugin ends such a program.
+CHIP_CC_rv32imc          := riscv64-unknown-elf-gcc
+CHIP_AR_rv32imc          := riscv64-unknown-elf-ar
+CHIP_FLAGS_rv32imc       := --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -mstrict-align -msmall-data-limit=0 -Os -fno-tree-loop-distribute-patterns
+CHIP_HOT_rv32imc         := mote/isa/% mote/dsp/%
+CHIP_HOTFLAGS_rv32imc    := -O2
+CHIP_CORE_rv32imc        := none
+CHIP_ISA_rv32imc         := rv32
+CHIP_POINTER_rv32imc     := 4
+CHIP_EMULATOR_rv32imc    := qemu-system-riscv32
+CHIP_EMULATORFLAGS_rv32imc := -bios none -cpu rv32,a=off,f=off,d=off,s=off,u=off,h=off,zba=off,zbb=off,zbc=off,zbs=off
+CHIP_MACHINE_rv32imc     := virt
+CHIP_START_rv32imc       := riscv
+CHIP_BOARD_rv32imc       := virt
 
 # The machine that builds: the emitted C as a program of its own, not counted.
 CHIP_CC_host             := gcc

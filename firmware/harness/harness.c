@@ -35,8 +35,8 @@ static void mark(unsigned bucket) {
   if (bucket < PORT_MARKS) port_marks[bucket] = 1;
 }
 
-static void write_rows(struct harness_rows head, const void *rows) {
-  if (port_write(rows_file, &head, sizeof head) || port_write(rows_file, rows, head.bytes))
+static void write_rows(const struct harness_rows *head, const void *rows) {
+  if (port_write(rows_file, head, sizeof *head) || port_write(rows_file, rows, head->bytes))
     port_exit(HARNESS_WRITE);
 }
 
@@ -49,11 +49,11 @@ static void write_step(const struct mote_plan *plan, unsigned step, unsigned fir
   const struct mote_tensor *tensors =
       (const struct mote_tensor *)mote_at(plan, (int32_t)plan->tensors);
   const struct mote_tensor *t = &tensors[s->output];
-  write_rows((struct harness_rows){step, 0, first, made, made * t->row_bytes}, rows);
+  write_rows(&(const struct harness_rows){step, 0, first, made, made * t->row_bytes}, rows);
   if (first + made < t->rows) return;
   for (uint32_t i = 1; i < s->n_out; i++) {
     const struct mote_tensor *o = &tensors[more[i - 1].tensor];
-    write_rows((struct harness_rows){step, i, 0, o->rows, o->rows * o->row_bytes},
+    write_rows(&(const struct harness_rows){step, i, 0, o->rows, o->rows * o->row_bytes},
                program_model()->arena + (o->offset & ~(uint32_t)3));
   }
 }

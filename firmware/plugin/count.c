@@ -8,7 +8,9 @@
  * the next address: taken branches.
  *
  * Arguments: low=, high= (addresses of the counted range), marks= (address of the marks), buckets=, out= (file),
- * grain= (bytes of code that share a counter; 2 unless given, and as many as the range has for sums alone).
+ * grain= (bytes of code that share a counter; 2 unless given, and as many as the range has for sums alone),
+ * aligned=1 (a load or store of the range at an address that its size does not divide ends the emulation with exit
+ * code 73: for machines that take what the core would trap).
  * The file: uint32 low, high, buckets, grain; then for each bucket uint64 executed[slots], then uint64
  * taken[slots], with (high - low) / grain slots, rounded up. Little-endian, as the machine that runs this.
  *
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -28,6 +31,7 @@ typedef uint32_t qemu_plugin_meminfo_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_info;
+enum { EXIT_UNALIGNED = 73 };
 enum { CB_NO_REGS = 0, MEM_RW = 3, INLINE_ADD_U64 = 0 };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
                                            void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
@@ -45,6 +49,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
+unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
 
 /* What a mark needs to know of a counter: the value at the last mark. */
 struct slots {
@@ -59,6 +64,7 @@ struct block {
 };
 
 static uint64_t low, high, marks, buckets, grain = 2;
+static bool aligned;
 static size_t slots;
 static struct slots executed, taken;
 static const struct block *before;
@@ -78,6 +84,18 @@ static void on_store(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address,
   if (!qemu_plugin_mem_is_store(info) || address < marks || address >= marks + buckets) return;
   take(&executed, address - marks);
   take(&taken, address - marks);
+}
+
+/* userdata: the instruction's address. */
+static void on_access(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, void *userdata) {
+  const unsigned bytes = 1u << qemu_plugin_mem_size_shift(info);
+  (void)cpu;
+  if (!(address & (bytes - 1))) return;
+  fprintf(stderr,
+          "unaligned access: %u bytes at 0x%" PRIx64 ", by the instruction at 0x%" PRIx64 "\n",
+          bytes, address, (uint64_t)(uintptr_t)userdata);
+  fflush(stderr);
+  _exit(EXIT_UNALIGNED);
 }
 
 static void on_block(unsigned cpu, void *userdata) {
@@ -103,6 +121,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
       const size_t slot = (size_t)((at - low) / grain);
       qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &executed.now[slot], 1);
       if (i == n - 1) block->last = slot;
+      if (aligned)
+        qemu_plugin_register_vcpu_mem_cb(insn, on_access, CB_NO_REGS, MEM_RW,
+                                         (void *)(uintptr_t)at);
     } else {
       /* Marks come from the harness, which is outside of the range. */
       qemu_plugin_register_vcpu_mem_cb(insn, on_store, CB_NO_REGS, MEM_RW, NULL);
@@ -158,6 +179,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
       buckets = strtoull(value, NULL, 0);
     else if (!strncmp(argv[i], "grain=", 6))
       grain = strtoull(value, NULL, 0);
+    else if (!strncmp(argv[i], "aligned=", 8))
+      aligned = strtoull(value, NULL, 0) != 0;
     else if (!strncmp(argv[i], "out=", 4))
       snprintf(out_path, sizeof out_path, "%s", value);
     else

@@ -8,15 +8,15 @@
 
 static const char *package_of(const char *program) {
   return text_starts(program, "arm-none-eabi") ? "gcc-arm-none-eabi libnewlib-arm-none-eabi"
-         : text_starts(program, "qemu")        ? "qemu-system-arm"
-                                               : "build-essential";
+         : text_starts(program, "riscv64") ? "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+                                           : "build-essential";
 }
 
 bool emulate_can_build(const struct emulate_target *target) {
   return process_exists("make") && process_exists(target->compiler);
 }
 bool emulate_can_run(const struct emulate_target *target) {
-  return !*target->machine || (process_exists("qemu-system-arm") && process_exists("cc"));
+  return !*target->machine || (process_exists(target->emulator) && process_exists("cc"));
 }
 
 /* The last lines of a compiler's words. */

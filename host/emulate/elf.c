@@ -1,4 +1,4 @@
-/* elf: reads the sections and symbols of a 32-bit little-endian Arm ELF file. Every offset is checked: a
+/* elf: reads the sections and symbols of a 32-bit little-endian ELF file for Arm or RISC-V. Every offset is checked: a
  * truncated or foreign file is an error, never a crash. source: the System V ABI's ELF chapters and Arm's ELF
  * supplement (mapping symbols). */
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "host/emulate/private.h"
 
-enum { SHT_SYMTAB = 2, SHT_NOBITS = 8, STT_FUNC = 2, EM_ARM = 40 };
+enum { SHT_SYMTAB = 2, SHT_NOBITS = 8, STT_FUNC = 2, EM_ARM = 40, EM_RISCV = 243 };
 
 struct raw {
   const uint8_t *bytes;
@@ -54,7 +54,7 @@ static bool read_symbols(struct arena *a, const struct raw *f, const uint8_t *he
     struct elf_symbol *to = &elf->symbols[elf->n_symbols++];
     to->name = name;
     to->function = (s[12] & 15) == STT_FUNC;
-    to->address = to->function ? u32(s + 4) & ~1u : u32(s + 4);
+    to->address = to->function ? u32(s + 4) & ~1u : u32(s + 4); /* no function is odd */
     to->size = u32(s + 8);
     to->section = section > 0 && section < elf->n_sections ? section : -1;
   }
@@ -94,12 +94,14 @@ bool elf_read(struct arena *a, const char *path, struct elf *elf, struct err *e)
   if (!file_read(a, path, (size_t)256 << 20, &bytes, &f.size, e)) return false;
   f.bytes = bytes;
   *elf = (struct elf){.path = path};
-  const bool arm =
-      f.size >= 52 && !memcmp(f.bytes, "\177ELF\1\1", 6) && u16(f.bytes + 18) == EM_ARM;
-  if (arm && read_sections(a, &f, elf)) return true;
+  const bool elf32 = f.size >= 52 && !memcmp(f.bytes, "\177ELF\1\1", 6);
+  const int core = elf32 ? u16(f.bytes + 18) : 0;
+  const bool known = core == EM_ARM || core == EM_RISCV;
+  elf->riscv = core == EM_RISCV;
+  if (known && read_sections(a, &f, elf)) return true;
   err_file(e, path);
-  return err_set(e, arm ? "the ELF file is damaged: an offset leaves the file"
-                        : "not a 32-bit little-endian Arm ELF file");
+  return err_set(e, known ? "the ELF file is damaged: an offset leaves the file"
+                          : "not a 32-bit little-endian ELF file for Arm or RISC-V");
 }
 
 const struct elf_section *elf_find_section(const struct elf *elf, const char *name) {

@@ -24,6 +24,8 @@ struct emulate_target {
   const char *compiler;        /* "arm-none-eabi-gcc" */
   const char *flags;           /* of every file */
   const char *hot, *hot_flags; /* Make's patterns of files, and flags that stand behind for them */
+  const char *emulator;        /* QEMU's program: "qemu-system-arm" */
+  const char *emulator_flags;  /* what it is told besides the board, words apart by spaces */
   const char *machine;         /* QEMU's name; "" = the program runs on this machine, uncounted */
   const char *
       small_machine; /* a second machine with the core itself, tried where the program fits; "" none */

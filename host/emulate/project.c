@@ -73,10 +73,11 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
   for (int i = 0; i < n_flags; i++)
     text_printf(&t, "build/%.*s.o: MORE := %s\n", (int)strlen(flags[i].file) - 2, flags[i].file,
                 flags[i].flags);
+  /* The compiler's name ends in gcc; its tools stand beside it. */
   text_printf(&t,
-              "\n.PHONY: size clean\nsize: build/program.elf\n\t%s -A build/program.elf\n"
+              "\n.PHONY: size clean\nsize: build/program.elf\n\t%.*ssize -A build/program.elf\n"
               "clean:\n\trm -rf build\n-include $(OBJECTS:.o=.d)\n",
-              chip ? "arm-none-eabi-size" : "size");
+              (int)strlen(target->compiler) - 3, target->compiler);
   return t.data;
 }
 
@@ -95,7 +96,7 @@ bool emulate_project(struct arena *a, const char *dir, const char *title, const 
       "firmware/harness/program.h",
       chip ? "firmware/harness/port_semihosting.c" : "firmware/harness/port_stdio.c",
       chip ? arena_printf(a, "firmware/boards/%s/start.c", target->start) : NULL,
-      chip ? arena_printf(a, "firmware/boards/%s/sections.ld", target->start) : NULL,
+      chip ? "firmware/boards/sections.ld" : NULL,
       chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->board) : NULL,
   };
   for (size_t i = 0; i < sizeof harness / sizeof *harness; i++)

@@ -19,7 +19,8 @@ enum {
   EXIT_SHORT = 68,
   EXIT_FAULT = 70,
   EXIT_STACK = 71,
-  EXIT_ARENA = 72
+  EXIT_ARENA = 72,
+  EXIT_UNALIGNED = 73 /* firmware/plugin/count.c */
 };
 
 static uint32_t u32(const uint8_t *p) {
@@ -52,6 +53,26 @@ static bool write_job(struct arena *a, const struct job *j, struct err *e) {
   return file_write(arena_printf(a, "%s/mote.in", j->dir), bytes, 16 + body, e);
 }
 
+/* The fault's status: CFSR of a Cortex-M. */
+static const char *cortex_m_cause(uint32_t status) {
+  return status & 1u << 24   ? ": unaligned access"
+         : status & 1u << 16 ? ": an instruction that the core does not have"
+         : status & 0xFF00u  ? ": no memory at the address"
+                             : "";
+}
+/* mcause of a RISC-V core. */
+static const char *riscv_cause(uint32_t status) {
+  switch (status) {
+  case 2: return ": an instruction that the core does not have";
+  case 4:
+  case 6: return ": unaligned access";
+  case 1:
+  case 5: return ": no memory at the address";
+  case 7: return ": no memory to write to at the address";
+  default: return "";
+  }
+}
+
 static bool describe_fault(struct arena *a, const struct job *j, struct err *e) {
   uint8_t *f;
   size_t n;
@@ -67,12 +88,8 @@ static bool describe_fault(struct arena *a, const struct job *j, struct err *e) 
   }
   if (stack && frame < stack->address + 32)
     why = ": stack overflow";
-  else if (status & 1u << 24)
-    why = ": unaligned access";
-  else if (status & 1u << 16)
-    why = ": an instruction that the core does not have";
-  else if (status & 0xFF00u)
-    why = ": no memory at the address";
+  else
+    why = j->elf->riscv ? riscv_cause(status) : cortex_m_cause(status);
   return err_internal(
       e, "the program ended with a fault on %s, in %s (pc 0x%x, status 0x%x, address 0x%x)%s",
       j->machine, where, (unsigned)pc, (unsigned)status, (unsigned)address, why);
@@ -85,6 +102,7 @@ static bool check_end(struct arena *a, const struct job *j, const struct process
   switch (r->exit_code) {
   case 0: return true;
   case EXIT_FAULT: return describe_fault(a, j, e);
+  case EXIT_UNALIGNED: return err_internal(e, "on %s: %.200s", j->machine, r->err);
   case EXIT_ARENA: return err_internal(e, "the program wrote beside its arena on %s", j->machine);
   case EXIT_OPEN: return err_internal(e, "the program refuses its own plan on %s", j->machine);
   case EXIT_SHORT:
@@ -97,6 +115,8 @@ static bool check_end(struct arena *a, const struct job *j, const struct process
   }
 }
 
+enum { MOST_WORDS = 32 };
+
 static bool start(struct arena *a, const struct job *j, struct err *e) {
   struct process_result r;
   const int timeout_s = j->options->timeout_s ? j->options->timeout_s : 900;
@@ -105,20 +125,27 @@ static bool start(struct arena *a, const struct job *j, struct err *e) {
     const char *const argv[] = {j->program->elf, NULL};
     return process_run(a, j->dir, argv, timeout_s, &r, e) && check_end(a, j, &r, e);
   }
-  const char *argv[24] = {"qemu-system-arm",
-                          "-M",
-                          j->machine,
-                          "-display",
-                          "none",
-                          "-monitor",
-                          "none",
-                          "-serial",
-                          "none",
-                          "-semihosting-config",
-                          "enable=on,target=native",
-                          "-kernel",
-                          j->program->elf};
+  const char *argv[MOST_WORDS] = {j->program->target->emulator,
+                                  "-M",
+                                  j->machine,
+                                  "-display",
+                                  "none",
+                                  "-monitor",
+                                  "none",
+                                  "-serial",
+                                  "none",
+                                  "-semihosting-config",
+                                  "enable=on,target=native",
+                                  "-kernel",
+                                  j->program->elf};
   int n = 13;
+  char *save, *flags = arena_strdup(a, j->program->target->emulator_flags);
+  for (char *word = strtok_r(flags, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+    if (n == MOST_WORDS - 3)
+      return err_internal(e, "too many flags of the emulator: %s",
+                          j->program->target->emulator_flags);
+    argv[n++] = word;
+  }
   if (j->count) {
     const char *plugin;
     if (!build_plugin(a, &plugin, e)) return false;
@@ -128,9 +155,10 @@ static bool start(struct arena *a, const struct job *j, struct err *e) {
     if (!low || !high || !marks)
       return err_set(e, "%s was not built with the harness", j->program->elf);
     argv[n++] = "-plugin";
-    argv[n++] = arena_printf(a, "%s,low=0x%x,high=0x%x,marks=0x%x,buckets=%d,out=mote.counts",
-                             plugin, (unsigned)low->address, (unsigned)high->address,
-                             (unsigned)marks->address, MARK_STEP + j->steps);
+    argv[n++] =
+        arena_printf(a, "%s,low=0x%x,high=0x%x,marks=0x%x,buckets=%d,aligned=%d,out=mote.counts",
+                     plugin, (unsigned)low->address, (unsigned)high->address,
+                     (unsigned)marks->address, MARK_STEP + j->steps, j->elf->riscv);
   }
   argv[n] = NULL;
   return process_run(a, j->dir, argv, timeout_s, &r, e) && check_end(a, j, &r, e);
@@ -228,12 +256,14 @@ static void divide(struct emulate_count *c, int count) {
 
 /* Decodes the counted range. A load that follows another transfer in the program's text is pipelined behind it
  * on a Cortex-M4: 1 cycle instead of 2. */
-static const struct thumb *decode(struct arena *a, const struct elf_section *s, uint32_t slots,
+static const struct thumb *decode(struct arena *a, const struct elf *elf,
+                                  const struct elf_section *s, uint32_t slots,
                                   enum emulate_core core) {
   struct thumb *code = ARENA_ARRAY(a, struct thumb, slots + 1);
   bool transfer_before = false;
   for (uint32_t i = 0; i < slots;) {
-    code[i] = thumb_decode(s->bytes + 2 * i, s->size - 2 * i, core);
+    code[i] = elf->riscv ? rv32_decode(s->bytes + 2 * i, s->size - 2 * i)
+                         : thumb_decode(s->bytes + 2 * i, s->size - 2 * i, core);
     if (core == EMULATE_CORE_M4 && transfer_before && code[i].transfers) code[i].typical = 1;
     transfer_before = code[i].transfers;
     i += (uint32_t)code[i].size / 2;
@@ -284,7 +314,7 @@ static bool read_counts(struct arena *a, const struct job *j, struct emulate_res
   if (c.low != text->address || 2 * c.slots > text->size || c.buckets != MARK_STEP + j->steps ||
       n != 16 + (size_t)c.buckets * c.slots * 16)
     return err_internal(e, "the counting plugin wrote %zu bytes that do not fit the program", n);
-  c.code = decode(a, text, c.slots, j->program->target->core);
+  c.code = decode(a, j->elf, text, c.slots, j->program->target->core);
   add_bucket(&r->features, &c, MARK_FEATURES, 0, c.slots);
   add_bucket(&r->network, &c, MARK_NETWORK, 0, c.slots);
   divide(&r->features, j->options->count);
@@ -352,9 +382,10 @@ bool emulate_run(struct arena *a, const struct emulate_program *program,
   if (!emulate_can_run(target))
     return err_set(
         e,
-        "no qemu-system-arm or no C compiler on this machine, which run programs for %s; install "
-        "them with: apt install qemu-system-arm build-essential",
-        target->name);
+        "no %s or no C compiler on this machine, which run programs for %s; install them with: apt "
+        "install %s build-essential",
+        target->emulator, target->name,
+        text_ends(target->emulator, "arm") ? "qemu-system-arm" : "qemu-system-misc");
   char *elf_path = realpath(program->elf, NULL);
   if (!elf_path) return err_set(e, "no program at %s", program->elf);
   struct emulate_program absolute = *program;

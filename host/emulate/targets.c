@@ -28,6 +28,8 @@ static struct emulate_target *target_of(struct emulate_target *list, int *count,
                                .flags = "",
                                .hot = "",
                                .hot_flags = "",
+                               .emulator = "qemu-system-arm",
+                               .emulator_flags = "",
                                .machine = "",
                                .small_machine = "",
                                .start = "",
@@ -53,11 +55,17 @@ static bool set_text(const struct text_key *keys, size_t n, const char *key, con
 
 static bool set_fact(struct emulate_target *t, const char *fact, const char *value) {
   const struct text_key texts[] = {
-      {"CC", &t->compiler},     {"FLAGS", &t->flags},
-      {"HOT", &t->hot},         {"HOTFLAGS", &t->hot_flags},
-      {"MACHINE", &t->machine}, {"SMALL", &t->small_machine},
-      {"ISA", &t->isa},         {"START", &t->start},
+      {"CC", &t->compiler},
+      {"FLAGS", &t->flags},
+      {"HOT", &t->hot},
+      {"HOTFLAGS", &t->hot_flags},
+      {"MACHINE", &t->machine},
+      {"SMALL", &t->small_machine},
+      {"ISA", &t->isa},
+      {"START", &t->start},
       {"BOARD", &t->board},
+      {"EMULATOR", &t->emulator},
+      {"EMULATORFLAGS", &t->emulator_flags},
   };
   if (set_text(texts, sizeof texts / sizeof *texts, fact, value)) return true;
   if (!strcmp(fact, "POINTER"))

@@ -1,8 +1,22 @@
 /* nn on a chip: runs the cases of test/nn_cases.h and prints one CRC for each through semihosting.
- * No C library start-up: a vector table, the stack at the end of 16 KiB of RAM, and main. */
+ * No C library start-up. Cortex-M: a vector table, the stack at the end of 16 KiB of RAM, and main. RISC-V: linked
+ * with firmware/boards/riscv/start.c. */
 #include "test/nn_cases.h"
 
 int main(void);
+
+#if defined(__riscv)
+static int semihost(int operation, const void *argument) {
+  register int a0 __asm__("a0") = operation;
+  register const void *a1 __asm__("a1") = argument;
+  __asm__ volatile(".balign 16\n\t.option push\n\t.option norvc\n\t"
+                   "slli zero, zero, 0x1f\n\tebreak\n\tsrai zero, zero, 7\n\t.option pop"
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
+  return a0;
+}
+#else
 extern char chip_stack_top[], chip_bss_start[], chip_bss_end[];
 
 static int semihost(int operation, const void *argument) {
@@ -31,6 +45,7 @@ static void fault(void) { leave(99); }
 __attribute__((section(".vectors"), used)) static void (*const vectors[])(void) = {
     (void (*)(void))chip_stack_top, reset, fault, fault, fault, fault, fault,
 };
+#endif
 
 static void print_hex(uint32_t x) {
   char text[10];
