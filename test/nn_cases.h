@@ -30,6 +30,7 @@ struct nn_case {
   unsigned calls;
   int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
   int has_bias;
+  int nibbles; /* weights of 4 bits */
 };
 
 struct case_memory {
@@ -52,7 +53,8 @@ static int case_range(uint32_t *r, int low, int high) {
 /* Values of the model: functions of where they stand, so that nothing need be kept. */
 static int8_t case_weight(const struct nn_case *t, int oc, int y, int x, int c) {
   const uint32_t h = case_hash(t->seed + (uint32_t)(((oc * 31 + y) * 31 + x) * 257 + c));
-  return h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
+  const int8_t w = h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
+  return t->nibbles ? (int8_t)(w >> 4) : w;
 }
 static int8_t case_input(const struct nn_case *t, int row, int i) {
   const uint32_t h = case_hash(t->seed * 3 + (uint32_t)(row * 4099 + i));
@@ -110,6 +112,7 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
     t->shift[c] = base - case_range(r, 0, way == 0 ? 6 : 3);
     const int less = way == 1 ? case_range(r, 0, 12) : 0; /* drawn apart: C fixes no order */
     t->bias[c] = way == 1 ? (int32_t)case_next(r) >> less : case_range(r, -9000, 9000);
+    if (t->nibbles) t->bias[c] >>= 5; /* 16 times a sum fits 32 bits */
     if (way == 0 && case_range(r, 0, 9) == 0) t->multiplier[c] = t->shift[c] = 0;
   }
   o->zp = (int8_t)case_range(r, -128, 127);
@@ -154,6 +157,20 @@ static int8_t *case_weights(struct nn_case *t, struct case_memory *m, int32_t *a
   return w;
 }
 
+/* Bytes of the blocks of n channels, and where the weight at `at` of a channel's block of `block` goes. */
+static size_t case_blocks(const struct nn_case *t, int n, int block) {
+  return (size_t)(t->nibbles ? (n + 1) / 2 : n) * (size_t)block;
+}
+static void case_put_weight(const struct nn_case *t, int8_t *weights, int block, int channel,
+                            int at, int8_t w) {
+  if (!t->nibbles)
+    weights[channel * block + at] = w;
+  else if (channel % 2 == 0)
+    weights[channel / 2 * block + at] = (int8_t)((uint8_t)w << 4);
+  else
+    weights[channel / 2 * block + at] |= (int8_t)(w & 15);
+}
+
 /* A window over a row: kernel, stride, dilation, padding and the output's width, drawn to fit. */
 struct case_window {
   int in_w, out_w, kernel_w, kernel_h, stride_w, stride_h, dilation_w, pad_left, rows_out;
@@ -196,13 +213,14 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   const int out_c = case_range(r, 1, 20);
   const int k = w.kernel_w * w.kernel_h * in_c, k4 = (k + 3) & ~3;
   if (!case_output(t, m, r, &p->output, out_c, (uint32_t)k)) return 0;
-  int8_t *weights = case_weights(t, m, &p->weights_at, (size_t)out_c * (size_t)k4);
+  int8_t *weights = case_weights(t, m, &p->weights_at, case_blocks(t, out_c, k4));
   if (!weights) return 0;
   for (int oc = 0; oc < out_c; oc++)
     for (int x = 0; x < w.kernel_w; x++)
       for (int y = 0; y < w.kernel_h; y++)
         for (int c = 0; c < in_c; c++)
-          weights[oc * k4 + (x * w.kernel_h + y) * in_c + c] = case_weight(t, oc, y, x, c);
+          case_put_weight(t, weights, k4, oc, (x * w.kernel_h + y) * in_c + c,
+                          case_weight(t, oc, y, x, c));
   CASE_SET_WINDOW(p, w, in_c, r);
   p->out_c = (uint16_t)out_c;
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
@@ -239,10 +257,11 @@ static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
             k4 = (in_c + 3) & ~3;
   if (!case_output(t, m, r, &p->output, out_c, (uint32_t)in_c)) return 0;
-  int8_t *weights = case_weights(t, m, &p->weights_at, (size_t)(out_c * k4));
+  int8_t *weights = case_weights(t, m, &p->weights_at, case_blocks(t, out_c, k4));
   if (!weights) return 0;
   for (int oc = 0; oc < out_c; oc++)
-    for (int c = 0; c < in_c; c++) weights[oc * k4 + c] = case_weight(t, oc, 0, 0, c);
+    for (int c = 0; c < in_c; c++)
+      case_put_weight(t, weights, k4, oc, c, case_weight(t, oc, 0, 0, c));
   p->in_c = (uint16_t)in_c;
   p->out_c = (uint16_t)out_c;
   p->vectors = (uint16_t)case_range(r, 1, 3);
@@ -373,6 +392,8 @@ static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) 
   m->used = 0;
   t->op = kinds[kind].op;
   t->kernel = kinds[kind].kernel;
+  t->nibbles = number / (sizeof kinds / sizeof *kinds) % 3 == 2 && (kind == 2 || kind == 3);
+  if (t->nibbles) t->kernel = kind == 2 ? &mote_kernel_conv2d_s4 : &mote_kernel_fully_connected_s4;
   t->seed = case_next(&r);
   t->calls = 1;
   t->params = case_take(m, kinds[kind].params_bytes);

@@ -293,14 +293,19 @@ static void emit_words(struct emitter *m, int i) {
 }
 
 /* Whether the parameters are written member by member. */
-static bool has_writer(unsigned kernel) { return kernel <= MOTE_KERNEL_pad_s8; }
+static bool has_writer(unsigned kernel) {
+  return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_s4 ||
+         kernel == MOTE_KERNEL_fully_connected_s4;
+}
 
 static void emit_params(struct emitter *m, int i) {
   const struct compile_step *step = &m->c->steps[i];
   const void *p = m->c->plan + m->steps[i].params;
   switch (m->steps[i].kernel) {
+  case MOTE_KERNEL_conv2d_s4:
   case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_depthwise_conv2d_s8: emit_depthwise_conv2d_s8(m, step, p); break;
+  case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_s8: emit_fully_connected_s8(m, step, p); break;
   case MOTE_KERNEL_add_s8: emit_add_s8(m, p); break;
   case MOTE_KERNEL_average_pool_s8:
@@ -586,6 +591,7 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
     const void *params = m->c->plan + m->steps[i].params;
     if (m->steps[i].kernel != kernel) continue;
     if (kernel == MOTE_KERNEL_conv2d_s8) forms |= 1u << mote_conv2d_s8_form(params);
+    if (kernel == MOTE_KERNEL_conv2d_s4) forms |= 1u << mote_conv2d_s4_form(params);
     if (kernel == MOTE_KERNEL_depthwise_conv2d_s8)
       forms |= 1u << mote_depthwise_conv2d_s8_form(params);
     if (kernel == MOTE_KERNEL_fully_connected_s8)

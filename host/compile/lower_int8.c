@@ -364,6 +364,25 @@ static bool takes_core(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes));
 }
 
+/* Weights of every channel pair fit a byte, whatever type the model has them in, and no sum that is 16 times too large
+ * leaves 32 bits: |16 (bias + K products of at most 8 * 255)| < 2^31. */
+static bool takes_four_bits(const struct graph *g, const struct graph_node *n) {
+  if (!takes_core(g, n)) return false;
+  const struct graph_tensor *w = input(g, n, 1), *bias = has_input(n, 2) ? input(g, n, 2) : NULL;
+  const int64_t elements = graph_elements(w), channels = w->dims[0];
+  const int8_t *values = w->data;
+  int64_t most = elements / channels * (8 * 255);
+  if (channels < 2) return false;
+  for (int64_t i = 0; i < elements; i++)
+    if (values[i] < -8 || values[i] > 7) return false;
+  for (int64_t c = 0; bias != NULL && c < channels; c++) {
+    const int64_t b = ((const int32_t *)bias->data)[c], size = b < 0 ? -b : b;
+    if (size + elements / channels * (8 * 255) > most)
+      most = size + elements / channels * (8 * 255);
+  }
+  return most < (int64_t)1 << 27;
+}
+
 /* One bias for each channel and set of taps inside: what a pass has made of constant inputs behind padding. */
 static bool takes_borders(const struct graph *g, const struct graph_node *n) {
   return takes_core(g, n) && n->in[2] >= 0 &&
@@ -396,12 +415,20 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 }
 
 #define WEIGHTS (1u << 1 | 1u << 2)
+#define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_borders_s8,
      .takes = takes_borders,
      .build = build_borders,
      .pack = params_pack_borders,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_CONV_2D,
+     .kernel = MOTE_KERNEL_conv2d_s4,
+     .takes = takes_four_bits,
+     .cores = BUT_V6M,
+     .build = lower_whole_conv,
+     .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_s8,
@@ -413,6 +440,13 @@ static const struct recipe recipes[] = {
      .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
      .takes = takes_core,
      .build = build_depthwise,
+     .pack = params_pack_int8,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_FULLY_CONNECTED,
+     .kernel = MOTE_KERNEL_fully_connected_s4,
+     .takes = takes_four_bits,
+     .cores = BUT_V6M,
+     .build = build_dense,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,

@@ -126,6 +126,26 @@ static int32_t pack_dense(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
+/* Two blocks of `block` bytes become one: of each byte the first channel's weight is the high nibble. */
+static void join_nibbles(const int8_t *first, const int8_t *second, size_t block, uint8_t *to) {
+  for (size_t i = 0; i < block; i++)
+    to[i] = (uint8_t)((uint8_t)first[i] << 4 | (second == NULL ? 0 : (uint8_t)second[i] & 15u));
+}
+
+/* Weights of 4 bits: as the int8 layout has them, two channels in one block. */
+static int32_t pack_nibbles(const struct graph_tensor *w, struct packed *out) {
+  struct packed wide = {.arena = out->arena};
+  int32_t at;
+  const int32_t from = w->rank == 4 ? pack_conv(w, &wide) : pack_dense(w, &wide);
+  const size_t channels = (size_t)w->dims[0], block = (wide.size - (size_t)from) / channels;
+  const int8_t *weights = (const int8_t *)wide.bytes + from;
+  uint8_t *to = packed_add(out, "weights", MOTE_INT8, (channels + 1) / 2 * block, &at);
+  for (size_t c = 0; c < channels; c += 2, to += block)
+    join_nibbles(weights + c * block, c + 1 < channels ? weights + (c + 1) * block : NULL, block,
+                 to);
+  return at;
+}
+
 bool params_pack_int8(const struct program *p, const struct work *w, union kernel_params *params,
                       struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
@@ -140,6 +160,10 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
     params->conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
     params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
+  else if (w->kernel == MOTE_KERNEL_conv2d_s4)
+    params->conv2d_s4.weights_at = pack_nibbles(weights, out);
+  else if (w->kernel == MOTE_KERNEL_fully_connected_s4)
+    params->fully_connected_s4.weights_at = pack_nibbles(weights, out);
   else
     params->fully_connected_s8.weights_at = pack_dense(weights, out);
   return true;

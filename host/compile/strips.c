@@ -112,7 +112,7 @@ static void group(struct work *w, struct arena *a) {
 }
 
 void strips_vary(struct work *w, struct arena *a) {
-  if (w->kernel != MOTE_KERNEL_conv2d_s8) return;
+  if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4) return;
   if (w->has_flat) group(w, a);
   struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL};
   for (int i = 0; i < 2; i++)

@@ -18,7 +18,11 @@
  * rows count as one run (strip_w up to rows_out * out_w); else a strip lies within one row and neighbouring
  * windows share their columns.
  * alias: with a 1x1 kernel, stride 1, no padding and out_c <= in_c, out may be rows[0] when rows_out is 1.
- * exact: the layout of the weights and the size of the state are the same for every instruction set. */
+ * exact: the layout of the weights and the size of the state are the same for every instruction set.
+ *
+ * conv2d_s4, weights -8..7: channels 2 j and 2 j + 1 share the block that channel j would have; in each byte the weight
+ * of the first is the high nibble, that of the second the low one (zero where there is none), in two's complement.
+ * needs: |16 * sum| < 2^31 with its bias, which the compiler proves; else sums wrap. */
 #define MOTE_CONV_BLOCK 5
 struct mote_conv2d_s8 {
   struct mote_output output;
@@ -64,7 +68,8 @@ struct mote_depthwise_conv2d_s8 {
 };
 
 /* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
- * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state. */
+ * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state.
+ * fully_connected_s4, weights -8..7: int8[round_up(out_c / 2)][round_up_4(in_c)], nibbles as conv2d_s4's. */
 struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;

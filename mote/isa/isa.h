@@ -194,6 +194,23 @@ void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *
 void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
                              int8_t *out); /* short rather than fast */
 
+/* ---- weights of 4 bits (conv2d_s4, fully_connected_s4: mote/base/window.h) ---------
+ * As the loops above; a byte has the weights of two channels. */
+static inline int32_t mote_isa_high4(int8_t w) { return w >> 4; }
+static inline int32_t mote_isa_low4(int8_t w) { return (((int32_t)w & 15) ^ 8) - 8; }
+void mote_isa_conv4_patch__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                 uint32_t pixels, int8_t *out);
+void mote_isa_conv4_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out);
+void mote_isa_conv4_column__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                  uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                  uint32_t positions);
+void mote_isa_conv4_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                uint32_t positions);
+void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense4__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+
 /* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
 void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state, void *out);
 /* Three ways of the DSP extension, apart for the same reason: any kernel; 3x3 without dilation over at least
@@ -256,6 +273,9 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_depthwise      mote_isa_depthwise__dsp
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
+#define mote_isa_conv4_patch    mote_isa_conv4_patch__dsp
+#define mote_isa_conv4_column   mote_isa_conv4_column__dsp
+#define mote_isa_dense4         mote_isa_dense4__dsp
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
@@ -273,6 +293,9 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
+#define mote_isa_conv4_patch    mote_isa_conv4_patch__plain
+#define mote_isa_conv4_column   mote_isa_conv4_column__plain
+#define mote_isa_dense4         mote_isa_dense4__plain
 #endif
 
 #ifdef __cplusplus

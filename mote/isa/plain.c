@@ -79,6 +79,75 @@ void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t
   }
 }
 
+/* ---- weights of 4 bits: one pass over a block of weights serves its two channels ------------------ */
+
+/* Outputs of channels c and, where there is one, c + 1. sums: those of the first channel, then those of the second,
+ * without their biases. */
+static void put_two(const struct mote_output *o, uint32_t c, uint32_t channels, uint32_t *sums,
+                    uint32_t n, int8_t *out) {
+  for (uint32_t k = c; k < channels && k < c + 2; k++, sums += MOTE_CONV_BLOCK) {
+    const struct mote_channel ch = mote_channel_at(o, k);
+    int32_t totals[MOTE_CONV_BLOCK];
+    for (uint32_t i = 0; i < n; i++) totals[i] = (int32_t)(sums[i] + (uint32_t)ch.bias);
+    put(o, &ch, totals, n, out + k, channels);
+  }
+}
+
+/* As conv; position i, quad q of a run lies at i * position_step + q * quad_step. */
+static inline void conv4(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+                         int8_t *out, const uint32_t *column_at, uint32_t columns, uint32_t n,
+                         uint32_t position_step, uint32_t quad_step) {
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c += 2, weights += (size_t)columns * n) {
+    uint32_t sums[2 * MOTE_CONV_BLOCK] = {0};
+    for (uint32_t i = 0; i < pixels; i++) {
+      const int8_t *w = weights;
+      uint32_t high = 0, low = 0;
+      for (uint32_t j = 0; j < columns; j++) {
+        const int16_t *x = values + i * position_step + column_at[j];
+        for (uint32_t q = n / 4; q; q--, w += 4, x += quad_step)
+          for (uint32_t k = 0; k < 4; k++) {
+            high += (uint32_t)(mote_isa_high4(w[k]) * x[k]);
+            low += (uint32_t)(mote_isa_low4(w[k]) * x[k]);
+          }
+      }
+      sums[i] = high;
+      sums[MOTE_CONV_BLOCK + i] = low;
+    }
+    put_two(&p->output, c, p->out_c, sums, pixels, out);
+  }
+}
+
+void mote_isa_conv4_patch__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                 uint32_t pixels, int8_t *out) {
+  const uint32_t nowhere = 0, window = mote_conv_window(p);
+  conv4(p, values, pixels, out, &nowhere, 1, window, MOTE_ISA_INTERLEAVED ? 4 : window,
+        MOTE_ISA_INTERLEAVED ? 4 * pixels : 4);
+}
+
+void mote_isa_conv4_column__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                                  uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                  uint32_t positions) {
+  const uint32_t column = mote_conv_column(p);
+  conv4(p, values, pixels, out, column_at, p->kernel_w, column, MOTE_ISA_INTERLEAVED ? 4 : column,
+        MOTE_ISA_INTERLEAVED ? 4 * positions : 4);
+}
+
+void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                            int8_t *out) {
+  const uint32_t n = p->in_c;
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c; c += 2, w += (n + 3) & ~(uint32_t)3) {
+    uint32_t sums[2 * MOTE_CONV_BLOCK] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+      const int32_t x = in[i] - p->output.in_zp;
+      sums[0] += (uint32_t)(mote_isa_high4(w[i]) * x);
+      sums[MOTE_CONV_BLOCK] += (uint32_t)(mote_isa_low4(w[i]) * x);
+    }
+    put_two(&p->output, c, p->out_c, sums, 1, out);
+  }
+}
+
 /* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
  * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
 struct strip {

@@ -10,7 +10,9 @@
  *             phase, column c at (c % stride) * phase + c / stride, so that the same kernel column of
  *             neighbouring pixels is contiguous whatever the stride.
  *
- * State: the columns' places (`shared`: uint32 for each kernel column), the strip, the gathered bytes. */
+ * State: the columns' places (`shared`: uint32 for each kernel column), the strip, the gathered bytes.
+ *
+ * conv2d_s4 is the same with weights of 4 bits: only the inner loops, which read weights, are others. */
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
@@ -148,8 +150,12 @@ APART void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows
   }
 }
 
-static void row_column(const void *params, const void *const *rows, void *state, void *out) {
-  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
+typedef void conv_columns(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+                          int8_t *out, const uint32_t *column_at, uint32_t positions);
+static inline __attribute__((always_inline)) void row_of_columns(const struct mote_conv2d_s8 *p,
+                                                                 const void *const *rows,
+                                                                 void *state, void *out,
+                                                                 conv_columns *conv) {
   const uint32_t most = least(p->strip_w, p->out_w), phase = phase_of(p, most);
   int16_t *strip = (int16_t *)((uint32_t *)state + p->kernel_w);
   int8_t *to = (int8_t *)out;
@@ -161,12 +167,15 @@ static void row_column(const void *params, const void *const *rows, void *state,
       for (uint32_t done = 0, pixels; done < n; done += pixels) {
         const size_t at = (size_t)done * (MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p));
         pixels = mote_block_of(n - done, MOTE_CONV_BLOCK);
-        mote_isa_conv_column(p, strip + at, pixels, to, (const uint32_t *)state,
-                             phase * p->stride_w);
+        conv(p, strip + at, pixels, to, (const uint32_t *)state, phase * p->stride_w);
         to += (size_t)pixels * p->out_c;
       }
     }
   }
+}
+
+static void row_column(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_column);
 }
 
 unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) {
@@ -184,6 +193,24 @@ const struct mote_kernel mote_kernel_conv2d_s8__patch = {NULL, row_patch, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__whole = {NULL, row_whole, NULL};
 const struct mote_kernel mote_kernel_conv2d_s8__column = {NULL, row_column, NULL};
 
+static void row4_patch(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv4_patch);
+}
+static void row4_column(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv4_column);
+}
+
+unsigned mote_conv2d_s4_form(const struct mote_conv2d_s8 *p) { return is_shared(p) ? 1 : 0; }
+
+static void row4(const void *params, const void *const *rows, void *state, void *out) {
+  (is_shared((const struct mote_conv2d_s8 *)params) ? row4_column : row4_patch)(params, rows, state,
+                                                                                out);
+}
+
+const struct mote_kernel mote_kernel_conv2d_s4 = {NULL, row4, NULL};
+const struct mote_kernel mote_kernel_conv2d_s4__patch = {NULL, row4_patch, NULL};
+const struct mote_kernel mote_kernel_conv2d_s4__column = {NULL, row4_column, NULL};
+
 /* Columns are below 2^24 and windows below 2^32 (mote_conv2d_s8_check), so 64 bits hold every product. */
 size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
   uint64_t bytes;
@@ -199,7 +226,13 @@ size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 
-enum mote_status mote_conv2d_s8_check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b) {
+size_t mote_conv2d_s4_state_bytes(const struct mote_conv2d_s8 *p) {
+  return mote_conv2d_s8_state_bytes(p);
+}
+
+/* `blocks` of weights, each a window's bytes. */
+static enum mote_status check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b,
+                              uint32_t blocks) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->in_c == 0 || p->out_c == 0 || p->strip_w == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left))
@@ -207,11 +240,18 @@ enum mote_status mote_conv2d_s8_check(const struct mote_conv2d_s8 *p, const stru
   if (!mote_bounds_rows(b, p->rows_out, p->stride_h, p->kernel_h)) return MOTE_ERR_BOUNDS;
   const uint64_t k = (uint64_t)p->kernel_w * p->kernel_h * p->in_c;
   if (k > UINT32_MAX - 3 ||
-      !mote_bounds_constant(b, p->weights_at, mote_up4((uint32_t)k) * (uint64_t)p->out_c))
+      !mote_bounds_constant(b, p->weights_at, mote_up4((uint32_t)k) * (uint64_t)blocks))
     return MOTE_ERR_BOUNDS;
   if ((uint64_t)p->in_w * p->in_c > b->row_bytes[0] ||
       (uint64_t)p->rows_out * p->out_w * p->out_c > b->out_bytes ||
       mote_conv2d_s8_state_bytes(p) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
   return mote_output_check(&p->output, p, b, p->out_c, k);
+}
+
+enum mote_status mote_conv2d_s8_check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b) {
+  return check(p, b, p->out_c);
+}
+enum mote_status mote_conv2d_s4_check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b) {
+  return check(p, b, (p->out_c + 1u) / 2);
 }

@@ -20,6 +20,12 @@ static void row_few(const void *params, const void *const *rows, void *state, vo
   vectors(params, rows, out, mote_isa_dense_few);
 }
 
+/* Weights of 4 bits. */
+static void row4(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  vectors(params, rows, out, mote_isa_dense4);
+}
+
 /* 1: so few products that a short loop costs a network less than a thousandth. */
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
   return (uint64_t)p->in_c * p->out_c * p->vectors <= 1024;
@@ -27,19 +33,35 @@ unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
 
 const struct mote_kernel mote_kernel_fully_connected_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_fully_connected_s8__few = {NULL, row_few, NULL};
+const struct mote_kernel mote_kernel_fully_connected_s4 = {NULL, row4, NULL};
 
 size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;
   return 0;
 }
 
-enum mote_status mote_fully_connected_s8_check(const struct mote_fully_connected_s8 *p,
-                                               const struct mote_bounds *b) {
+size_t mote_fully_connected_s4_state_bytes(const struct mote_fully_connected_s8 *p) {
+  (void)p;
+  return 0;
+}
+
+/* `blocks` of weights, each a vector's bytes. */
+static enum mote_status check(const struct mote_fully_connected_s8 *p, const struct mote_bounds *b,
+                              uint32_t blocks) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->in_c == 0 || p->out_c == 0 || p->vectors == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_present(b, 0, 1) || (uint64_t)p->vectors * p->in_c > b->row_bytes[0] ||
       (uint64_t)p->vectors * p->out_c > b->out_bytes ||
-      !mote_bounds_constant(b, p->weights_at, (uint64_t)mote_up4(p->in_c) * p->out_c))
+      !mote_bounds_constant(b, p->weights_at, (uint64_t)mote_up4(p->in_c) * blocks))
     return MOTE_ERR_BOUNDS;
   return mote_output_check(&p->output, p, b, p->out_c, p->in_c);
+}
+
+enum mote_status mote_fully_connected_s8_check(const struct mote_fully_connected_s8 *p,
+                                               const struct mote_bounds *b) {
+  return check(p, b, p->out_c);
+}
+enum mote_status mote_fully_connected_s4_check(const struct mote_fully_connected_s8 *p,
+                                               const struct mote_bounds *b) {
+  return check(p, b, (p->out_c + 1u) / 2);
 }

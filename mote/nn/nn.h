@@ -165,6 +165,8 @@ enum mote_kernel_number {
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 0, any)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 1, 3x3)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)                                        \
+  X(conv2d_s4, mote_conv2d_s8, 0, patch)                                                           \
+  X(conv2d_s4, mote_conv2d_s8, 1, column)                                                          \
   X(fully_connected_s8, mote_fully_connected_s8, 1, few)                                           \
   X(mean_s8, mote_mean_s8, 0, scaled)                                                              \
   X(mean_s8, mote_mean_s8, 1, divided)
@@ -172,6 +174,7 @@ enum mote_kernel_number {
 MOTE_NN_FORMS(X)
 #undef X
 unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p);
+unsigned mote_conv2d_s4_form(const struct mote_conv2d_s8 *p);
 unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p);
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p);
 unsigned mote_mean_s8_form(const struct mote_mean_s8 *p);
