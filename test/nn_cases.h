@@ -29,8 +29,8 @@ struct nn_case {
   uint32_t seed; /* of weights and inputs */
   unsigned calls;
   int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
-  int has_bias;
-  int nibbles; /* weights of 4 bits */
+  int has_bias, channels;
+  int nibbles; /* weights of 4 bits: 1 two channels in a byte, 2 two channels in the lanes of a word */
 };
 
 struct case_memory {
@@ -106,6 +106,7 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
                        int n, uint32_t k) {
   const int way = case_range(r, 0, 3); /* 0: any shifts, 1: large biases, else the usual */
   const int base = way == 0 ? case_range(r, -12, 3) : -case_range(r, 5, 12);
+  t->channels = n;
   t->has_bias = case_range(r, 0, 5) != 0;
   for (int c = 0; c < n; c++) {
     t->multiplier[c] = (int32_t)(1u << 30 | case_next(r) >> 2);
@@ -163,7 +164,11 @@ static size_t case_blocks(const struct nn_case *t, int n, int block) {
 }
 static void case_put_weight(const struct nn_case *t, int8_t *weights, int block, int channel,
                             int at, int8_t w) {
-  if (!t->nibbles)
+  if (t->nibbles == 2) {
+    const int pairs = (channel & ~3) + 2 < t->channels ? 2 : 1;
+    uint32_t *words = (uint32_t *)(void *)(weights + channel / 4 * 2 * block);
+    words[at / 4 * pairs + channel % 4 / 2] |= (uint32_t)(w + 8) << (channel % 2 * 16 + at % 4 * 4);
+  } else if (!t->nibbles)
     weights[channel * block + at] = w;
   else if (channel % 2 == 0)
     weights[channel / 2 * block + at] = (int8_t)((uint8_t)w << 4);
@@ -266,6 +271,10 @@ static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   p->out_c = (uint16_t)out_c;
   p->vectors = (uint16_t)case_range(r, 1, 3);
   p->output.in_zp = (int8_t)case_range(r, -128, 127);
+  if (t->nibbles == 2) {
+    p->output.in_zp = 0;
+    p->run = (uint16_t)case_range(r, 1, 4);
+  }
   return case_finish(t, m, r, 1, 1, (size_t)(p->vectors * in_c), 0, (size_t)(p->vectors * out_c),
                      0);
 }
@@ -392,8 +401,11 @@ static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) 
   m->used = 0;
   t->op = kinds[kind].op;
   t->kernel = kinds[kind].kernel;
-  t->nibbles = number / (sizeof kinds / sizeof *kinds) % 3 == 2 && (kind == 2 || kind == 3);
-  if (t->nibbles) t->kernel = kind == 2 ? &mote_kernel_conv2d_s4 : &mote_kernel_fully_connected_s4;
+  const unsigned way = number / (sizeof kinds / sizeof *kinds) % 3;
+  t->nibbles = kind == 2 ? way == 2 : kind == 3 ? (int)way : 0;
+  if (t->nibbles && kind == 2) t->kernel = &mote_kernel_conv2d_s4;
+  if (t->nibbles && kind == 3)
+    t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
   t->seed = case_next(&r);
   t->calls = 1;
   t->params = case_take(m, kinds[kind].params_bytes);

@@ -244,7 +244,7 @@ static void emit_fully_connected_s8(struct emitter *m, const struct compile_step
                                     const void *params) {
   const struct mote_fully_connected_s8 *p = params;
   emit_output(m, step, &p->output, p->weights_at);
-  LINE(FIELD(in_c), FIELD(out_c), FIELD(vectors), FIELD(reserved));
+  LINE(FIELD(in_c), FIELD(out_c), FIELD(vectors), FIELD(run));
 }
 static void emit_add_s8(struct emitter *m, const void *params) {
   const struct mote_add_s8 *p = params;
@@ -295,7 +295,8 @@ static void emit_words(struct emitter *m, int i) {
 /* Whether the parameters are written member by member. */
 static bool has_writer(unsigned kernel) {
   return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_s4 ||
-         kernel == MOTE_KERNEL_fully_connected_s4;
+         kernel == MOTE_KERNEL_fully_connected_s4 ||
+         kernel == MOTE_KERNEL_fully_connected_lanes_s4;
 }
 
 static void emit_params(struct emitter *m, int i) {
@@ -306,6 +307,7 @@ static void emit_params(struct emitter *m, int i) {
   case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_depthwise_conv2d_s8: emit_depthwise_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_fully_connected_s4:
+  case MOTE_KERNEL_fully_connected_lanes_s4:
   case MOTE_KERNEL_fully_connected_s8: emit_fully_connected_s8(m, step, p); break;
   case MOTE_KERNEL_add_s8: emit_add_s8(m, p); break;
   case MOTE_KERNEL_average_pool_s8:

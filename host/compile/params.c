@@ -146,6 +146,76 @@ static int32_t pack_nibbles(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
+/* Weights of a channel with 8 added. */
+static unsigned lane_of(const struct graph_tensor *w, size_t channel, size_t i) {
+  const size_t channels = (size_t)w->dims[0], n = (size_t)w->dims[1];
+  if (channel >= channels || i >= n) return 0;
+  return (unsigned)(((const int8_t *)w->data)[channel * n + i] + 8);
+}
+
+/* Whether no channel's lanes sum up to more than 255 over any run of so many quads. */
+static bool lanes_fit(const struct graph_tensor *w, size_t run) {
+  const size_t n = (size_t)w->dims[1];
+  for (size_t c = 0; c < (size_t)w->dims[0]; c++) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < n; i++) {
+      if (i % (4 * run) == 0) sum = 0;
+      sum += lane_of(w, c, i);
+      if (sum > 255) return false;
+    }
+  }
+  return true;
+}
+
+/* The most quads of inputs over which lanes stay exact; 4 always are. Beyond 64 there is nothing left to win. */
+static uint16_t lanes_run(const struct graph_tensor *w) {
+  size_t run = ((size_t)w->dims[1] + 3) / 4;
+  if (run > 64) run = 64;
+  while (run > 4 && !lanes_fit(w, run)) run--;
+  return (uint16_t)run;
+}
+
+/* Two channels in a word, two such words side by side (mote/base/window.h). */
+static int32_t pack_lanes(const struct graph_tensor *w, struct packed *out) {
+  const size_t channels = (size_t)w->dims[0], quads = ((size_t)w->dims[1] + 3) / 4;
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_UINT32, (channels + 1) / 2 * quads, &at);
+  for (size_t c = 0; c < channels; c += 4)
+    for (size_t q = 0; q < quads; q++)
+      for (size_t k = c; k < c + 4 && k < channels; k += 2, to += 4) {
+        uint32_t word = 0;
+        for (size_t i = 0; i < 4; i++)
+          word |= lane_of(w, k, 4 * q + i) << 4 * i | lane_of(w, k + 1, 4 * q + i) << (16 + 4 * i);
+        memcpy(to, &word, 4);
+      }
+  return at;
+}
+
+bool params_pack_lanes(const struct program *p, const struct work *w, union kernel_params *params,
+                       struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[w->node];
+  const struct graph_tensor *weights = &g->tensors[n->in[1]];
+  struct mote_fully_connected_s8 *dense = &params->fully_connected_lanes_s4;
+  struct dense d = dense_of(g, n);
+  const int32_t zp = g->tensors[n->in[0]].quant.zp[0];
+  int32_t *bias = ARENA_ARRAY(out->arena, int32_t, d.channels);
+  (void)e;
+  /* |zp * sum of weights| <= 128 * 8 * 2^16: with a bias below 2^27 it fits. */
+  for (size_t c = 0; c < d.channels; c++) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < d.per_channel; i++) sum += d.weights[c * d.per_channel + i];
+    bias[c] = (d.bias != NULL ? d.bias[c] : 0) - zp * sum;
+  }
+  d.bias = bias;
+  pack_requant(g, w->node, &d, out, &dense->output);
+  pack_bias(&d, out, &dense->output);
+  dense->output.in_zp = 0;
+  dense->run = lanes_run(weights);
+  dense->weights_at = pack_lanes(weights, out);
+  return true;
+}
+
 bool params_pack_int8(const struct program *p, const struct work *w, union kernel_params *params,
                       struct packed *out, struct err *e) {
   const struct graph *g = p->graph;

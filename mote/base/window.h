@@ -69,12 +69,20 @@ struct mote_depthwise_conv2d_s8 {
 
 /* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
  * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state.
- * fully_connected_s4, weights -8..7: int8[round_up(out_c / 2)][round_up_4(in_c)], nibbles as conv2d_s4's. */
+ * fully_connected_s4, weights -8..7: int8[round_up(out_c / 2)][round_up_4(in_c)], nibbles as conv2d_s4's.
+ *
+ * fully_connected_lanes_s4 is for cores without SIMD: a multiplication makes the products of two channels with one input.
+ * Weights -8..7 have 8 added, so 0..15. A word has those of channels 2 j (bits 0..15) and 2 j + 1 (16..31) for inputs
+ * 4 q .. 4 q + 3, from the lowest nibble on; nibbles beyond the channels or inputs are 0. Words of two such pairs of
+ * channels alternate: q = 0 of the first pair, q = 0 of the second, q = 1 of the first ...; a last pair without a second
+ * stands alone. The inputs' zero point is not taken away, it is in the bias: in_zp is 0.
+ * needs: over each `run` of quads of inputs, counted from the first, the added weights of a channel sum up to 255 at most,
+ * so that a lane stays within 128 * 255 < 2^15: any 4 quads do. */
 struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;
   uint16_t in_c, out_c, vectors;
-  uint16_t reserved;
+  uint16_t run; /* of fully_connected_lanes_s4: quads, >= 1; else 0 */
 };
 
 #endif

@@ -210,6 +210,11 @@ void mote_isa_conv4_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *v
                                 uint32_t positions);
 void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense4__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+/* fully_connected_lanes_s4. */
+void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                  int8_t *out);
+void mote_isa_dense_lanes4__v6m(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                int8_t *out);
 
 /* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
 void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state, void *out);
@@ -296,6 +301,12 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_conv4_patch    mote_isa_conv4_patch__plain
 #define mote_isa_conv4_column   mote_isa_conv4_column__plain
 #define mote_isa_dense4         mote_isa_dense4__plain
+#endif
+
+#if MOTE_ISA_V6M
+#define mote_isa_dense_lanes4 mote_isa_dense_lanes4__v6m
+#else
+#define mote_isa_dense_lanes4 mote_isa_dense_lanes4__plain
 #endif
 
 #ifdef __cplusplus

@@ -148,6 +148,38 @@ void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_
   }
 }
 
+/* The two lanes of a pair of channels that has a word each `step` words. 15 * 128 * in_c < 2^31: in_c < 2^16. */
+static void lanes4(const uint32_t *words, uint32_t step, const int8_t *in, uint32_t n,
+                   uint32_t *sums) {
+  uint32_t low = 0, high = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    const uint32_t w = words[(size_t)(i / 4) * step] >> 4 * (i % 4);
+    low += (uint32_t)((int32_t)(w & 15) * in[i]);
+    high += (uint32_t)((int32_t)(w >> 16 & 15) * in[i]);
+  }
+  sums[0] = low;
+  sums[MOTE_CONV_BLOCK] = high;
+}
+
+void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                  int8_t *out) {
+  const uint32_t n = p->in_c, quads = (n + 3) / 4;
+  const uint32_t *words = (const uint32_t *)mote_at(p, p->weights_at);
+  uint32_t eight = 0; /* what the 8 that is added to each weight adds to each sum */
+  for (uint32_t i = 0; i < n; i++) eight += (uint32_t)(8 * in[i]);
+  for (uint32_t c = 0; c < p->out_c; c += 4) {
+    const uint32_t pairs = p->out_c - c > 2 ? 2 : 1;
+    for (uint32_t k = 0; k < pairs; k++) {
+      uint32_t sums[2 * MOTE_CONV_BLOCK];
+      lanes4(words + k, pairs, in, n, sums);
+      sums[0] -= eight;
+      sums[MOTE_CONV_BLOCK] -= eight;
+      put_two(&p->output, c + 2 * k, p->out_c, sums, 1, out);
+    }
+    words += (size_t)quads * pairs;
+  }
+}
+
 /* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
  * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
 struct strip {

@@ -26,6 +26,11 @@ static void row4(const void *params, const void *const *rows, void *state, void 
   vectors(params, rows, out, mote_isa_dense4);
 }
 
+static void row_lanes4(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  vectors(params, rows, out, mote_isa_dense_lanes4);
+}
+
 /* 1: so few products that a short loop costs a network less than a thousandth. */
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
   return (uint64_t)p->in_c * p->out_c * p->vectors <= 1024;
@@ -34,12 +39,17 @@ unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
 const struct mote_kernel mote_kernel_fully_connected_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_fully_connected_s8__few = {NULL, row_few, NULL};
 const struct mote_kernel mote_kernel_fully_connected_s4 = {NULL, row4, NULL};
+const struct mote_kernel mote_kernel_fully_connected_lanes_s4 = {NULL, row_lanes4, NULL};
 
 size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;
   return 0;
 }
 
+size_t mote_fully_connected_lanes_s4_state_bytes(const struct mote_fully_connected_s8 *p) {
+  (void)p;
+  return 0;
+}
 size_t mote_fully_connected_s4_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;
   return 0;
@@ -64,4 +74,9 @@ enum mote_status mote_fully_connected_s8_check(const struct mote_fully_connected
 enum mote_status mote_fully_connected_s4_check(const struct mote_fully_connected_s8 *p,
                                                const struct mote_bounds *b) {
   return check(p, b, (p->out_c + 1u) / 2);
+}
+enum mote_status mote_fully_connected_lanes_s4_check(const struct mote_fully_connected_s8 *p,
+                                                     const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  return p->run == 0 || p->output.in_zp != 0 ? MOTE_ERR_PARAMS : check(p, b, (p->out_c + 1u) / 2);
 }
