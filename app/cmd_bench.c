@@ -423,8 +423,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
 int cmd_bench(int argc, char **argv) {
   struct arguments o = {.inferences = 1};
   const struct option_spec options[] = {
-      {0, "target", OPTION_TEXT, "T", "chip: cortex-m0plus, cortex-m4, cortex-m55, rv32imc, host",
-       &o.target},
+      {0, "target", OPTION_TEXT, "T",
+       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, host", &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board: its chip, clock and power", &o.board},
       {'i', "input", OPTION_LIST, "FILE",
        "raw input tensors, or a recording; default: a pattern. The word rows: the first input is "

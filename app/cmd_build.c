@@ -124,8 +124,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
 int cmd_build(int argc, char **argv) {
   struct arguments o = {0};
   const struct option_spec options[] = {
-      {0, "target", OPTION_TEXT, "T", "chip: cortex-m0plus, cortex-m4, cortex-m55, rv32imc, host",
-       &o.target},
+      {0, "target", OPTION_TEXT, "T",
+       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, host", &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
       {0, "name", OPTION_TEXT, "NAME",

@@ -283,7 +283,8 @@ static bool run_whole(struct command_line *c, struct verify *v) {
 }
 
 static bool gather(struct command_line *c, struct verify *v) {
-  static const char *const all[] = {"host", "cortex-m4", "cortex-m0plus", "cortex-m55", "rv32imc"};
+  static const char *const all[] = {"host",      "cortex-m0plus", "cortex-m3",  "cortex-m4",
+                                    "cortex-m7", "cortex-m33",    "cortex-m55", "rv32imc"};
   const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
   const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);

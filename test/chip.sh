@@ -46,7 +46,7 @@ done
 
 kws=$models/mlperf_tiny/kws_ref_model.tflite
 "$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
-is "seven witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 7
+is "ten witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 10
 is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
 
 "$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench"; is "bench ends with 0" $? 0

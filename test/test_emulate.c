@@ -120,6 +120,24 @@ static int32_t word(const uint8_t *p) {
   return x;
 }
 
+/* What the sum takes, by the tables of docs/estimates.md. */
+static double cycles_of(enum emulate_core core) {
+  /* Cortex-M4: push 4, load 2, 1; a turn 2 + 1 + 6, 63 of them 2 more; 1, pop 4 + 2. */
+  const double m4 = 4 + 2 + 1 + 64 * 9 + 63 * 2 + 1 + 6;
+  switch (core) {
+  /* push 4, load 2, 1; a turn 2 + 2 + 6, 63 of them 1 more; 1, pop 5 */
+  case EMULATE_CORE_M0PLUS: return 4 + 2 + 1 + 64 * 10 + 63 + 1 + 5;
+  case EMULATE_CORE_M3:
+  case EMULATE_CORE_M4: return m4;
+  case EMULATE_CORE_M7: return 0.58 * m4;
+  case EMULATE_CORE_M33: return 0.86 * m4;
+  case EMULATE_CORE_M55: return 0.80 * m4;
+  /* 3; a turn 2 + 2 + 6, 63 of them 2 more; 1, return 1 + 2 */
+  case EMULATE_CORE_RV32: return 3 + 64 * 10 + 63 * 2 + 1 + 3;
+  default: return 0;
+  }
+}
+
 /* Outputs, counts and the tap's rows on one target. */
 static void runs_and_counts(const char *target, bool counted) {
   struct fixture f;
@@ -143,19 +161,15 @@ static void runs_and_counts(const char *target, bool counted) {
     assert_int_equal(r.network.by_class[EMULATE_MULTIPLY], 64);
     assert_int_equal(r.network.by_class[EMULATE_BRANCH], 65);
     assert_int_equal(r.network.branches_taken, 64);
-    /* Cortex-M4: push 4, load 2, 1; a turn 2 + 1 + 6, 63 of them 2 more; 1, pop 4 + 2.
-     * Cortex-M0+: push 4, load 2, 1; a turn 2 + 2 + 6, 63 of them 1 more; 1, pop 5. */
-    const int cycles = f.target->core == EMULATE_CORE_M4       ? 4 + 2 + 1 + 64 * 9 + 63 * 2 + 1 + 6
-                       : f.target->core == EMULATE_CORE_M0PLUS ? 4 + 2 + 1 + 64 * 10 + 63 + 1 + 5
-                                                               : 0; /* nobody publishes them */
-    assert_int_equal((int)r.network.cycles, cycles);
+    const double cycles = cycles_of(f.target->core);
+    assert_true(r.network.cycles > cycles - 0.01 && r.network.cycles < cycles + 0.01);
     assert_int_equal(r.features.instructions, 0);
     assert_int_equal(r.steps[0].instructions, r.network.instructions);
     assert_string_equal(r.functions[0].name, "work_sum");
     assert_int_equal(r.functions[0].count.instructions, 3 * r.network.instructions);
     assert_true(r.network.cycles_low <= r.network.cycles &&
                 r.network.cycles <= r.network.cycles_high);
-    assert_true(!cycles || r.network.cycles_low >= (double)r.network.instructions);
+    assert_true(r.network.cycles_low > 0.4 * (double)r.network.instructions);
     assert_in_range(f.program.size.flash_plan, 256, 260);
     /* RISC-V: lui, addi, lbu and mul are of four bytes. */
     assert_int_equal(f.program.size.flash_code, arm ? 2 * 13 + 2 + 4 : 2 * 13 + 2 * 4 + 2);
@@ -182,6 +196,12 @@ static void m55_runs_and_counts(void **state) {
 static void rv32imc_runs_and_counts(void **state) {
   (void)state;
   runs_and_counts("rv32imc", true);
+}
+static void further_cores_run_and_count(void **state) {
+  (void)state;
+  runs_and_counts("cortex-m3", true);
+  runs_and_counts("cortex-m7", true);
+  runs_and_counts("cortex-m33", true);
 }
 static void host_runs(void **state) {
   (void)state;
@@ -255,7 +275,7 @@ static void rv32imc_faults_are_named(void **state) {
 /* The smallest normal number halved is a subnormal, doubled again it is whole; a unit that flushes gives 0. */
 static void floats_keep_subnormal_numbers(void **state) {
   (void)state;
-  static const char *const targets[] = {"cortex-m4", "cortex-m55"};
+  static const char *const targets[] = {"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"};
   static const char work[] =
       "volatile float x = 0x1p-126f; x = x / 2; x = x * 2; if (x != 0x1p-126f) in[0] = 200;";
   for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
@@ -280,15 +300,14 @@ static void armv7_instructions_are_refused_for_m0plus(void **state) {
   end(&f);
 }
 
-/* The assembler's words become bytes; each instruction must be, or not be, one of ARMv6-M's. */
-static void decoded(const char *arch, const char *const *lines, int n, bool armv6m) {
-  struct arena *a = arena_new(0);
+/* The assembler's words become bytes. */
+static const uint8_t *assembled(struct arena *a, const char *arch, const char *const *lines, int n,
+                                size_t *size) {
   struct process_result r;
   struct err e = {0};
   struct text source;
   char *dir;
   uint8_t *bytes;
-  size_t size, at = 0;
   assert_true(dir_temporary(a, &dir, &e));
   const char *in = arena_printf(a, "%s/a.s", dir), *object = arena_printf(a, "%s/a.o", dir),
              *out = arena_printf(a, "%s/a.bin", dir);
@@ -302,7 +321,16 @@ static void decoded(const char *arch, const char *const *lines, int n, bool armv
   assert_true(process_run(a, NULL, as, 60, &r, &e));
   if (r.exit_code) fail_msg("%s", r.err);
   assert_true(process_run(a, NULL, copy, 60, &r, &e));
-  assert_true(file_read(a, out, 1 << 20, &bytes, &size, &e));
+  assert_true(file_read(a, out, 1 << 20, &bytes, size, &e));
+  dir_remove(dir);
+  return bytes;
+}
+
+/* Each instruction must be, or not be, one of ARMv6-M's. */
+static void decoded(const char *arch, const char *const *lines, int n, bool armv6m) {
+  struct arena *a = arena_new(0);
+  size_t size, at = 0;
+  const uint8_t *bytes = assembled(a, arch, lines, n, &size);
   for (int i = 0; i < n; i++) {
     assert_true(at + 2 <= size);
     const struct thumb t = thumb_decode(bytes + at, size - at, EMULATE_CORE_M0PLUS);
@@ -312,7 +340,6 @@ static void decoded(const char *arch, const char *const *lines, int n, bool armv
   }
   assert_true(size - at <
               4); /* padding: every instruction had the length that the assembler gave it */
-  dir_remove(dir);
   arena_free(a);
 }
 
@@ -459,6 +486,72 @@ static void armv6m_is_told_from_what_lies_beyond(void **state) {
   assert_false(thumb_decode(bxns, 2, EMULATE_CORE_M0PLUS).armv6m);
 }
 
+/* Class and whether it is a vector of every kind of Helium instruction that a network's loops use. */
+static void vectors_are_told_apart(void **state) {
+  (void)state;
+  static const struct {
+    const char *line;
+    enum emulate_class class;
+    bool vector;
+  } cases[] = {{"vldrb.s8 q0, [r0]", EMULATE_LOAD, true},
+               {"vldrb.s16 q0, [r0, #8]", EMULATE_LOAD, true},
+               {"vldrb.s32 q0, [r0], #4", EMULATE_LOAD, true},
+               {"vldrw.u32 q0, [r0]", EMULATE_LOAD, true},
+               {"vldrb.u8 q0, [r0, q1]", EMULATE_LOAD, true},
+               {"vstrb.8 q0, [r0]", EMULATE_STORE, true},
+               {"vstrb.32 q0, [r0], #4", EMULATE_STORE, true},
+               {"vstrw.32 q0, [r0, q2, uxtw #2]", EMULATE_STORE, true},
+               {"vmladava.s8 r0, q0, q1", EMULATE_MULTIPLY, true},
+               {"vmladavax.s8 r0, q0, q1", EMULATE_MULTIPLY, true},
+               {"vmladava.s16 r0, q0, q1", EMULATE_MULTIPLY, true},
+               {"vmladav.u8 r0, q0, q1", EMULATE_MULTIPLY, true},
+               {"vmladav.s32 r0, q2, q3", EMULATE_MULTIPLY, true},
+               {"vmlaldava.s16 r0, r1, q0, q1", EMULATE_MULTIPLY, true},
+               {"vrmlaldavha.s32 r0, r1, q0, q1", EMULATE_MULTIPLY, true},
+               {"vmla.s8 q0, q1, r0", EMULATE_MULTIPLY, true},
+               {"vmul.i32 q0, q1, q2", EMULATE_MULTIPLY, true},
+               {"vqrdmulh.s32 q0, q1, q2", EMULATE_MULTIPLY, true},
+               {"vqrdmulh.s32 q0, q1, r2", EMULATE_MULTIPLY, true},
+               {"vqdmulh.s32 q0, q1, q2", EMULATE_MULTIPLY, true},
+               {"vrmulh.s32 q0, q1, q2", EMULATE_MULTIPLY, true},
+               {"vmullb.s8 q0, q1, q2", EMULATE_MULTIPLY, true},
+               {"vaddv.s32 r0, q0", EMULATE_OTHER, true},
+               {"vaddva.s8 r0, q1", EMULATE_OTHER, true},
+               {"vadd.i32 q0, q1, q2", EMULATE_OTHER, true},
+               {"vadd.i32 q0, q1, r0", EMULATE_OTHER, true},
+               {"vmax.s8 q0, q1, q2", EMULATE_OTHER, true},
+               {"vrshl.s32 q0, q1, q2", EMULATE_OTHER, true},
+               {"vqmovnb.s16 q0, q1", EMULATE_OTHER, true},
+               {"vmovlb.s8 q0, q1", EMULATE_OTHER, true},
+               {"vmov q0[2], q0[0], r0, r1", EMULATE_OTHER, true},
+               {"vorr q0, q1, q2", EMULATE_OTHER, true},
+               {"vadd.f32 s0, s1, s2", EMULATE_FLOAT, false},
+               {"vldr s0, [r0]", EMULATE_LOAD, false},
+               {"dlstp.8 lr, r0", EMULATE_BRANCH, false},
+               {"1: letp lr, 1b", EMULATE_BRANCH, false},
+               {"2: le lr, 2b", EMULATE_BRANCH, false},
+               {"ldrd r0, r1, [r2]", EMULATE_LOAD, false},
+               {"smlad r0, r1, r2, r3", EMULATE_MULTIPLY, false},
+               {"3: bl 3b", EMULATE_BRANCH, false}};
+  enum { N = sizeof cases / sizeof *cases };
+  const char *lines[N];
+  struct arena *a = arena_new(0);
+  size_t size, at = 0;
+  if (!process_exists("arm-none-eabi-as")) skip();
+  for (int i = 0; i < N; i++) lines[i] = cases[i].line;
+  const uint8_t *bytes =
+      assembled(a, "armv8.1-m.main\n.arch_extension mve.fp\n.arch_extension fp", lines, N, &size);
+  for (int i = 0; i < N; i++) {
+    assert_true(at + 2 <= size);
+    const struct thumb t = thumb_decode(bytes + at, size - at, EMULATE_CORE_M55);
+    if (t.class != cases[i].class || t.vector != cases[i].vector)
+      fail_msg("%s: taken as %s%s", cases[i].line, t.vector ? "vector " : "",
+               emulate_class_name((int)t.class));
+    at += (size_t)t.size;
+  }
+  arena_free(a);
+}
+
 static void compile_errors_are_shown(void **state) {
   struct fixture f;
   (void)state;
@@ -547,6 +640,8 @@ int main(void) {
       cmocka_unit_test(m0plus_runs_and_counts_on_two_machines),
       cmocka_unit_test(m55_runs_and_counts),
       cmocka_unit_test(rv32imc_runs_and_counts),
+      cmocka_unit_test(further_cores_run_and_count),
+      cmocka_unit_test(vectors_are_told_apart),
       cmocka_unit_test(stack_is_measured),
       cmocka_unit_test(floats_keep_subnormal_numbers),
       cmocka_unit_test(unaligned_access_traps),

@@ -3,7 +3,7 @@
 #   CC AR FLAGS   the compiler
 #   HOT HOTFLAGS  files with the inner loops (patterns as Make's filter has them), and flags that stand behind
 #                 FLAGS for them; chosen by measurement, see docs/estimates.md
-#   CORE          whose published timings the estimate of cycles uses: m4, m0plus, none
+#   CORE          whose timings the estimate of cycles uses: m0plus, m3, m4, m7, m33, m55, rv32, none
 #   ISA POINTER   whose inner loops and kernels it takes (dsp, v6m, mve, rv32, avr, wasm, host), and bytes of a pointer
 #   EMULATOR EMULATORFLAGS  QEMU's program (qemu-system-arm unless given), and what it is told besides the board
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
@@ -36,13 +36,51 @@ CHIP_SMALL_cortex-m0plus := microbit
 CHIP_START_cortex-m0plus := cortex-m
 CHIP_BOARD_cortex-m0plus := mps2
 
+# ARMv7-M without DSP instructions: the loops in C, and the kernels that need no SIMD.
+CHIP_CC_cortex-m3        := arm-none-eabi-gcc
+CHIP_AR_cortex-m3        := arm-none-eabi-ar
+CHIP_FLAGS_cortex-m3     := -mcpu=cortex-m3 -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
+CHIP_HOT_cortex-m3       := mote/isa/% mote/dsp/%
+CHIP_HOTFLAGS_cortex-m3  := -O2
+CHIP_CORE_cortex-m3      := m3
+CHIP_ISA_cortex-m3       := v6m
+CHIP_POINTER_cortex-m3   := 4
+CHIP_MACHINE_cortex-m3   := mps2-an385
+CHIP_START_cortex-m3     := cortex-m
+CHIP_BOARD_cortex-m3     := mps2
+
+CHIP_CC_cortex-m7        := arm-none-eabi-gcc
+CHIP_AR_cortex-m7        := arm-none-eabi-ar
+CHIP_FLAGS_cortex-m7     := -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16 -Os -fno-tree-loop-distribute-patterns
+CHIP_HOT_cortex-m7       := mote/dsp/%
+CHIP_HOTFLAGS_cortex-m7  := -O2 -fno-ivopts
+CHIP_CORE_cortex-m7      := m7
+CHIP_ISA_cortex-m7       := dsp
+CHIP_POINTER_cortex-m7   := 4
+CHIP_MACHINE_cortex-m7   := mps2-an500
+CHIP_START_cortex-m7     := cortex-m
+CHIP_BOARD_cortex-m7     := mps2
+
+# Starts in the secure state, and stays there.
+CHIP_CC_cortex-m33       := arm-none-eabi-gcc
+CHIP_AR_cortex-m33       := arm-none-eabi-ar
+CHIP_FLAGS_cortex-m33    := -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16 -Os -fno-tree-loop-distribute-patterns
+CHIP_HOT_cortex-m33      := mote/dsp/%
+CHIP_HOTFLAGS_cortex-m33 := -O2 -fno-ivopts
+CHIP_CORE_cortex-m33     := m33
+CHIP_ISA_cortex-m33      := dsp
+CHIP_POINTER_cortex-m33  := 4
+CHIP_MACHINE_cortex-m33  := mps2-an505
+CHIP_START_cortex-m33    := cortex-m
+CHIP_BOARD_cortex-m33    := mps2-secure
+
 # The vectoriser stays off: Helium's float instructions flush subnormal numbers to zero, which the scalar ones do not.
 CHIP_CC_cortex-m55       := arm-none-eabi-gcc
 CHIP_AR_cortex-m55       := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m55    := -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -Os -fno-tree-vectorize
 CHIP_HOT_cortex-m55      := mote/isa/% mote/dsp/%
 CHIP_HOTFLAGS_cortex-m55 := -O2
-CHIP_CORE_cortex-m55     := none
+CHIP_CORE_cortex-m55     := m55
 CHIP_ISA_cortex-m55      := mve
 CHIP_POINTER_cortex-m55  := 4
 CHIP_MACHINE_cortex-m55  := mps3-an547
@@ -56,7 +94,7 @@ CHIP_AR_rv32imc          := riscv64-unknown-elf-ar
 CHIP_FLAGS_rv32imc       := --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -mstrict-align -msmall-data-limit=0 -Os -fno-tree-loop-distribute-patterns
 CHIP_HOT_rv32imc         := mote/isa/% mote/dsp/%
 CHIP_HOTFLAGS_rv32imc    := -O2
-CHIP_CORE_rv32imc        := none
+CHIP_CORE_rv32imc        := rv32
 CHIP_ISA_rv32imc         := rv32
 CHIP_POINTER_rv32imc     := 4
 CHIP_EMULATOR_rv32imc    := qemu-system-riscv32

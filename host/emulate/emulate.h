@@ -15,8 +15,18 @@
 
 /* ---- targets: one for each instruction set that Mote builds for ------------- */
 
-/* Whose published timings the cycle estimate uses (docs/estimates.md). */
-enum emulate_core { EMULATE_CORE_NONE, EMULATE_CORE_M0PLUS, EMULATE_CORE_M4 };
+/* Whose timings the cycle estimate uses (docs/estimates.md). */
+enum emulate_core {
+  EMULATE_CORE_NONE,
+  EMULATE_CORE_M0PLUS,
+  EMULATE_CORE_M3,
+  EMULATE_CORE_M4,
+  EMULATE_CORE_M7,
+  EMULATE_CORE_M33,
+  EMULATE_CORE_M55,
+  EMULATE_CORE_RV32,
+  EMULATE_CORE_COUNT
+};
 
 /* source: firmware/boards/chips.mk, one line a fact. */
 struct emulate_target {

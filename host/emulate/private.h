@@ -38,13 +38,16 @@ struct thumb {
   /* Cycles when it does not branch, and what a taken branch adds. low <= typical <= high. */
   double low, typical, high;
   double taken_low, taken, taken_high;
-  bool transfers; /* single load or store: pipelined behind another on a Cortex-M4 */
+  bool transfers; /* single load or store: pipelined behind another where the core does so */
+  bool vector;    /* a Helium instruction */
 };
 /* at: 4 readable bytes (2 where the last halfword is a 16-bit instruction and `left` is 2). */
 struct thumb thumb_decode(const uint8_t *at, size_t left, enum emulate_core core);
+/* What standing behind another instruction changes in the typical cost. */
+void thumb_follow(const struct thumb *before, enum emulate_core core, struct thumb *t);
 
 /* ---- rv32.c: the same of RV32IMC. No costs: no core's timings are published -------- */
-struct thumb rv32_decode(const uint8_t *at, size_t left);
+struct thumb rv32_decode(const uint8_t *at, size_t left, enum emulate_core core);
 
 /* ---- build.c ---------------------------------------------------------------- */
 /* The counting plugin, compiled when it is not there yet or older than its source. */

@@ -254,18 +254,18 @@ static void divide(struct emulate_count *c, int count) {
   c->cycles_high /= count;
 }
 
-/* Decodes the counted range. A load that follows another transfer in the program's text is pipelined behind it
- * on a Cortex-M4: 1 cycle instead of 2. */
+/* Decodes the counted range, in the order of the program's text. */
 static const struct thumb *decode(struct arena *a, const struct elf *elf,
                                   const struct elf_section *s, uint32_t slots,
                                   enum emulate_core core) {
   struct thumb *code = ARENA_ARRAY(a, struct thumb, slots + 1);
-  bool transfer_before = false;
+  static const struct thumb none;
+  const struct thumb *before = &none;
   for (uint32_t i = 0; i < slots;) {
-    code[i] = elf->riscv ? rv32_decode(s->bytes + 2 * i, s->size - 2 * i)
+    code[i] = elf->riscv ? rv32_decode(s->bytes + 2 * i, s->size - 2 * i, core)
                          : thumb_decode(s->bytes + 2 * i, s->size - 2 * i, core);
-    if (core == EMULATE_CORE_M4 && transfer_before && code[i].transfers) code[i].typical = 1;
-    transfer_before = code[i].transfers;
+    if (!elf->riscv) thumb_follow(before, core, &code[i]);
+    before = &code[i];
     i += (uint32_t)code[i].size / 2;
   }
   return code;

@@ -1,4 +1,7 @@
-/* rv32: the class of an RV32IMC instruction.
+/* rv32: the class of an RV32IMC instruction, and what it costs a core with a short pipeline in order.
+ *
+ * No table is published for the ESP32-C3. Costs are those of lowRISC's Ibex ("Pipeline Details" of its reference guide:
+ * what stalls, and for how long), with a span for what differs between such cores (docs/estimates.md).
  * source: The RISC-V Instruction Set Manual, volume I, chapters 2, 7 (M) and 16 (C), and its tables of encodings. */
 #include "host/emulate/private.h"
 
@@ -46,9 +49,34 @@ static enum emulate_class class_16(uint32_t op) {
   }
 }
 
-struct thumb rv32_decode(const uint8_t *at, size_t left) {
+static void cost(struct thumb *t, double low, double typical, double high) {
+  t->low = low;
+  t->typical = typical;
+  t->high = high;
+}
+
+/* A load waits for its memory; a product is ready at once or two cycles later; a taken branch fetches anew. */
+static void cost_short_pipeline(struct thumb *t) {
+  cost(t, 1, 1, 1);
+  switch (t->class) {
+  case EMULATE_LOAD: cost(t, 1, 2, 2); break;
+  case EMULATE_STORE: cost(t, 1, 1, 2); break;
+  case EMULATE_MULTIPLY: cost(t, 1, 1, 3); break;
+  case EMULATE_DIVIDE: cost(t, 8, 32, 38); break;
+  case EMULATE_BRANCH:
+    t->taken_low = 1;
+    t->taken = 2;
+    t->taken_high = 3;
+    break;
+  default: break;
+  }
+}
+
+struct thumb rv32_decode(const uint8_t *at, size_t left, enum emulate_core core) {
   const uint32_t lo = (uint32_t)at[0] | (uint32_t)at[1] << 8;
   const bool wide = (lo & 3) == 3 && left >= 4;
   const uint32_t hi = wide ? (uint32_t)at[2] | (uint32_t)at[3] << 8 : 0;
-  return (struct thumb){.size = wide ? 4 : 2, .class = wide ? class_32(lo, hi) : class_16(lo)};
+  struct thumb t = {.size = wide ? 4 : 2, .class = wide ? class_32(lo, hi) : class_16(lo)};
+  if (core == EMULATE_CORE_RV32) cost_short_pipeline(&t);
+  return t;
 }

@@ -53,6 +53,14 @@ static bool set_text(const struct text_key *keys, size_t n, const char *key, con
   return false;
 }
 
+static enum emulate_core core_named(const char *name) {
+  static const char *const names[EMULATE_CORE_COUNT] = {"none", "m0plus", "m3",  "m4",
+                                                        "m7",   "m33",    "m55", "rv32"};
+  for (int i = 0; i < EMULATE_CORE_COUNT; i++)
+    if (!strcmp(names[i], name)) return (enum emulate_core)i;
+  return EMULATE_CORE_COUNT;
+}
+
 static bool set_fact(struct emulate_target *t, const char *fact, const char *value) {
   const struct text_key texts[] = {
       {"CC", &t->compiler},
@@ -71,9 +79,7 @@ static bool set_fact(struct emulate_target *t, const char *fact, const char *val
   if (!strcmp(fact, "POINTER"))
     t->pointer_bytes = atoi(value);
   else if (!strcmp(fact, "CORE"))
-    t->core = !strcmp(value, "m4")       ? EMULATE_CORE_M4
-              : !strcmp(value, "m0plus") ? EMULATE_CORE_M0PLUS
-                                         : EMULATE_CORE_NONE;
+    return (t->core = core_named(value)) != EMULATE_CORE_COUNT;
   else
     return !strcmp(fact, "AR");
   return true;

@@ -1,8 +1,10 @@
 /* thumb: the class and cost of a Thumb instruction.
  *
- * Costs are the cores' published timings without wait states (docs/estimates.md).
- * source: Cortex-M4 Technical Reference Manual (DDI 0439), 3.3; Cortex-M0+ Technical Reference Manual
- * (DDI 0484), table 3.1, with the single-cycle multiplier. */
+ * Costs are without wait states; docs/estimates.md tells which of them Arm publishes and which are assumptions.
+ * source: Cortex-M0+ Technical Reference Manual (DDI 0484), table 3.1, with the single-cycle multiplier; Cortex-M3
+ * (DDI 0337), 18.2; Cortex-M4 (DDI 0439), 3.3. Of the Cortex-M7, M33 and M55 no such table is published: their costs
+ * are the M4's times a factor, those of vector instructions what the Cortex-M55 Technical Reference Manual (101051)
+ * says of its two beats a cycle. */
 #include <string.h>
 
 #include "host/emulate/private.h"
@@ -18,7 +20,9 @@ static int bits_set(uint32_t x) {
 struct shape {
   enum emulate_class class;
   bool transfers, divides_float, accumulates_float, calls, returns_by_pop, system;
-  int moved; /* registers of a multiple transfer; 0: not one */
+  bool multiplies_long, accumulates; /* products of 64 bits; a sum behind the product */
+  bool vector, loop_end;             /* of ARMv8.1-M: a whole vector; the end of a counted loop */
+  int moved;                         /* registers of a multiple transfer; 0: not one */
 };
 
 /* What ARMv6-M has of the instructions of two and of four bytes.
@@ -94,9 +98,42 @@ static struct shape shape_float(uint32_t hi, uint32_t lo) {
   return s;
 }
 
+/* Whether a vector instruction of ARMv8.1-M that is no transfer multiplies integers.
+ * source: Armv8-M Architecture Reference Manual (DDI 0553), C2.4. */
+static bool vector_multiplies(uint32_t hi, uint32_t lo) {
+  const uint32_t kind = lo >> 8 & 15;
+  if ((hi & 0x0F00) == 0x0F00) /* VMUL; VQDMULH, VQRDMULH */
+    return (kind == 9 && (lo & 0x10)) || (kind == 11 && !(lo & 0x10));
+  if ((hi & 0x0F80) == 0x0E00)
+    return kind == 14 && (hi & 0x30) != 0x30; /* VMLA, VMULL, VRMULH ... */
+  /* VMLADAV, VMLALDAV, VRMLALDAVH; VADDV lies between them. */
+  return (lo & 0x0EC0) == 0x0E00 && !(kind == 15 && (hi & 1));
+}
+
+/* Helium, which shares its codes with VFP: told apart by the coprocessor's number. false: not a vector. */
+static bool shape_vector(uint32_t hi, uint32_t lo, struct shape *s) {
+  const uint32_t kind = lo >> 8 & 15;
+  const bool transfer = (hi & 0x0E00) == 0x0C00;
+  if ((hi & 0xEC00) != 0xEC00) return false;
+  if (transfer ? kind < 14 : (hi & 0x0F00) == 0x0E00 && kind >= 9 && kind <= 11) return false;
+  s->vector = true;
+  if (transfer) {
+    s->class = !(hi & 0x01A0) ? EMULATE_OTHER : hi & 0x10 ? EMULATE_LOAD : EMULATE_STORE;
+    return true;
+  }
+  if ((hi & 0x0F00) == 0x0F00 && (kind >= 12 || (hi & 0x00B0) == 0x00B0))
+    s->class = EMULATE_FLOAT;
+  else
+    s->class = vector_multiplies(hi, lo) ? EMULATE_MULTIPLY : EMULATE_OTHER;
+  return true;
+}
+
 static struct shape shape_32(uint32_t hi, uint32_t lo) {
   struct shape s = {.class = EMULATE_OTHER};
-  if ((hi & 0xFE40) == 0xE800) {
+  if ((hi & 0xFFEF) == 0xF00F && (lo & 0xF001) == 0xC001) { /* LE, LETP */
+    s.class = EMULATE_BRANCH;
+    s.loop_end = true;
+  } else if ((hi & 0xFE40) == 0xE800) {
     const bool load = (hi & 0x10) != 0;
     s.moved = bits_set(lo);
     s.returns_by_pop = load && (lo & 0x8000);
@@ -157,6 +194,44 @@ static void cost_m4(struct thumb *t, const struct shape *s) {
     cost(t, 1, 2, 4);
 }
 
+/* The M4's but for products: there is no multiplier of one cycle for what is longer than 32 bits. */
+static void cost_m3(struct thumb *t, const struct shape *s) {
+  cost_m4(t, s);
+  if (t->class != EMULATE_MULTIPLY) return;
+  if (s->multiplies_long)
+    cost(t, s->accumulates ? 4 : 3, s->accumulates ? 5 : 4, s->accumulates ? 7 : 5);
+  else if (s->accumulates)
+    cost(t, 2, 2, 2);
+}
+
+static void scale(struct thumb *t, double low, double typical, double high) {
+  cost(t, t->low * low, t->typical * typical, t->high * high);
+  cost_taken(t, t->taken_low * low, t->taken * typical, t->taken_high * high);
+}
+/* Factors: how many cycles the same library took on both cores in published runs (docs/estimates.md). */
+static void cost_m7(struct thumb *t, const struct shape *s) {
+  cost_m4(t, s);
+  scale(t, 0.45, 0.58, 0.80);
+}
+static void cost_m33(struct thumb *t, const struct shape *s) {
+  cost_m4(t, s);
+  scale(t, 0.75, 0.86, 1.0);
+}
+
+/* A vector is two cycles of work, of which one is hidden where the next vector needs another unit. */
+static void cost_m55(struct thumb *t, const struct shape *s) {
+  if (s->vector) {
+    cost(t, 1, 1, 2);
+    cost_taken(t, 0, 0, 0);
+  } else if (s->loop_end) {
+    cost(t, 0, 0, 1); /* known to the loop cache from the second turn on */
+    cost_taken(t, 0, 0, 1);
+  } else {
+    cost_m4(t, s);
+    scale(t, 0.65, 0.80, 1.0);
+  }
+}
+
 static void cost_m0plus(struct thumb *t, const struct shape *s) {
   cost(t, 1, 1, 1);
   cost_taken(t, 1, 1, 1);
@@ -171,18 +246,37 @@ static void cost_m0plus(struct thumb *t, const struct shape *s) {
     cost(t, 3, 3, 3);
 }
 
+/* A load straight behind another transfer is pipelined on these: one cycle instead of two. A vector behind one that
+ * used the same unit waits for it. */
+void thumb_follow(const struct thumb *before, enum emulate_core core, struct thumb *t) {
+  if (t->vector) {
+    if (before->vector && before->class == t->class) t->typical = 2;
+  } else if (core != EMULATE_CORE_M0PLUS && before->transfers && t->transfers && !before->vector &&
+             t->class == EMULATE_LOAD)
+    t->typical /= 2;
+}
+
 struct thumb thumb_decode(const uint8_t *at, size_t left, enum emulate_core core) {
   struct thumb t = {.size = 2};
   const uint32_t hi = (uint32_t)at[0] | (uint32_t)at[1] << 8;
   const bool wide = hi >= 0xE800 && left >= 4;
   const uint32_t lo = wide ? (uint32_t)at[2] | (uint32_t)at[3] << 8 : 0;
-  const struct shape s = wide ? shape_32(hi, lo) : shape_16(hi);
+  struct shape s = wide ? shape_32(hi, lo) : shape_16(hi);
+  if (wide && core == EMULATE_CORE_M55) shape_vector(hi, lo, &s);
   if (wide) t.size = 4;
   t.class = s.class;
   t.armv6m = wide ? armv6m_32(hi, lo) : armv6m_16(hi);
   t.transfers = s.transfers;
-  if (core == EMULATE_CORE_M4) cost_m4(&t, &s);
-  if (core == EMULATE_CORE_M0PLUS) cost_m0plus(&t, &s);
+  t.vector = s.vector;
+  switch (core) {
+  case EMULATE_CORE_M0PLUS: cost_m0plus(&t, &s); break;
+  case EMULATE_CORE_M3: cost_m3(&t, &s); break;
+  case EMULATE_CORE_M4: cost_m4(&t, &s); break;
+  case EMULATE_CORE_M7: cost_m7(&t, &s); break;
+  case EMULATE_CORE_M33: cost_m33(&t, &s); break;
+  case EMULATE_CORE_M55: cost_m55(&t, &s); break;
+  default: break; /* counted, at no cost */
+  }
   return t;
 }
 

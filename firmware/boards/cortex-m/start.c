@@ -1,5 +1,5 @@
 /* start: reset, faults and the interrupt table of an emulated Cortex-M chip (QEMU mps2-an385, mps2-an386,
- * mps3-an547, microbit). Copies .data, clears .bss, makes unaligned access trap where the chip's own core would, enables
+ * mps2-an500, mps2-an505, mps3-an547, microbit). Copies .data, clears .bss, makes unaligned access trap where the chip's own core would, enables
  * the FPU where there is one, with subnormal numbers, NaNs as they come and rounding to nearest.
  *
  * A fault ends the program with exit code FAULT, after writing the fault's registers to mote.fault. */
