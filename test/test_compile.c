@@ -235,7 +235,7 @@ static void test_offsets_meet_the_bound(void **state) {
   for (int round = 0; round < 50; round++) {
     enum { N = 9 };
     struct item items[N] = {{0}};
-    struct apart apart[N * N] = {{0}};
+    struct bounds bounds = {0};
     size_t least = 0, sum[8] = {0};
     for (int i = 0; i < N; i++) {
       items[i].bytes = 8 * (1 + rng_below(&r, 20));
@@ -244,16 +244,13 @@ static void test_offsets_meet_the_bound(void **state) {
       for (int t = items[i].first; t <= items[i].last && t < 8; t++) sum[t] += items[i].bytes;
     }
     for (int t = 0; t < 8; t++) least = sum[t] > least ? sum[t] : least;
-    for (int i = 0; i < N; i++)
-      for (int j = 0; j < N; j++)
-        if (i != j && items[i].first <= items[j].last && items[j].first <= items[i].last)
-          apart[i * N + j] = (struct apart){true, false, (int64_t)items[i].bytes};
-    const size_t got = offsets_place(items, N, apart, least, a);
+    bounds_of(&bounds, items, N, 8, a);
+    const size_t got = offsets_place(items, N, &bounds, least, a);
     assert_true(got >= least);
     assert_true(got <= least + least / 8);
     for (int i = 0; i < N; i++)
       for (int j = 0; j < N; j++)
-        if (apart[i * N + j].bound)
+        if (i != j && items[i].first <= items[j].last && items[j].first <= items[i].last)
           assert_true(items[i].offset + (int64_t)items[i].bytes <= items[j].offset ||
                       items[j].offset + (int64_t)items[j].bytes <= items[i].offset);
   }

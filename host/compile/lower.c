@@ -196,6 +196,7 @@ static void lower_jump(struct program *p, int index) {
   struct work *w = &p->work[p->n_work++];
   w->node = index;
   w->is_jump = true;
+  p->n_jumps++;
   w->target = n->attrs.option[0];
   w->n_in = n->n_in;
   if (n->n_in > 0) w->in[0] = n->in[0];
@@ -234,7 +235,7 @@ static void set_targets(struct program *p) {
 }
 
 int program_end_of_loops(const struct program *p, int i, int from) {
-  for (int k = 0; k < p->n_work; k++) {
+  for (int k = 0; k < p->n_work && p->n_jumps > 0; k++) {
     const struct work *w = &p->work[k];
     if (!w->is_jump || w->target > k) continue;
     if (from < w->target && i >= w->target && i < k) i = k, k = -1; /* it may lie in another loop */
@@ -271,6 +272,35 @@ static void find_lives(struct program *p) {
   }
 }
 
+/* Who reads each storage, in order. */
+static void list_reads(struct program *p) {
+  const int tensors = p->graph->n_tensors;
+  p->read_at = ARENA_ARRAY(p->arena, int, tensors + 2);
+  for (int t = 0; t < tensors; t++) p->read_at[t + 1] = p->read_at[t] + p->readers[t];
+  p->reads = ARENA_ARRAY(p->arena, struct read, p->read_at[tensors] + 1);
+  int *next = ARENA_ARRAY(p->arena, int, tensors + 1);
+  memcpy(next, p->read_at, (size_t)tensors * sizeof *next);
+  for (int i = 0; i < p->n_work; i++)
+    for (int k = 0; k < p->work[i].n_in; k++)
+      p->reads[next[p->storage[p->work[i].in[k]]]++] = (struct read){i, k};
+}
+
+/* Bytes of whole tensors that live across the front of each work, and where jumps go. */
+static void sum_lives(struct program *p) {
+  const struct graph *g = p->graph;
+  p->live_bytes = ARENA_ARRAY(p->arena, size_t, p->n_work + 2);
+  p->is_target = ARENA_ARRAY(p->arena, bool, p->n_work + 1);
+  for (int t = 0; t < g->n_tensors; t++) {
+    if (p->storage[t] != t || p->born[t] < -1 || p->last[t] <= p->born[t]) continue;
+    const size_t bytes = (graph_bytes(&g->tensors[t]) + 7) & ~(size_t)7;
+    p->live_bytes[p->born[t] + 1] += bytes;
+    if (p->last[t] < p->n_work) p->live_bytes[p->last[t] + 1] -= bytes;
+  }
+  for (int i = 0; i < p->n_work; i++) p->live_bytes[i + 1] += p->live_bytes[i];
+  for (int i = 0; i < p->n_work; i++)
+    if (p->work[i].is_jump) p->is_target[p->work[i].target] = true;
+}
+
 bool program_lower(const struct graph *g, const struct compile_options *o, struct arena *a,
                    struct program *p, struct err *e) {
   memset(p, 0, sizeof *p);
@@ -299,5 +329,8 @@ bool program_lower(const struct graph *g, const struct compile_options *o, struc
   program_leave_out_copies(p);
   for (int i = 0; i < p->n_work; i++) p->work[i].step = p->work[i].is_jump ? -1 : p->n_steps++;
   find_lives(p);
+  list_reads(p);
+  sum_lives(p);
+  p->room = replay_room_new(p);
   return true;
 }

@@ -1,6 +1,6 @@
 /* offsets: where each piece of the arena lies.
  *
- * Pieces that live at the same time must not overlap, except as apart[] allows (an output that follows an
+ * Pieces that live at the same time must not overlap, except as their bounds allow (an output that follows an
  * input as it dies). Any best arrangement can be had by placing its pieces from the lowest offset up, each as
  * low as it goes, so a search over orders finds it: first some greedy orders, then, unless the lower bound is
  * met, depth-first search with that bound and a budget of tries. */
@@ -9,49 +9,141 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEARCH_ITEMS = 14, SEARCH_BUDGET = 300000, CHANCES = 1000 };
+enum { SEARCH_ITEMS = 14, SEARCH_BUDGET = 300000, CHANCES = 1000, EFFORT = 20000000 };
 
 struct search {
   struct item *items;
   int n;
-  const struct apart *apart;
+  const struct bounds *bounds;
   int64_t *offset, *best; /* [n] */
   bool *placed;
+  struct gap *gaps; /* [n] scratch of lowest() */
   size_t best_bytes, least;
   int top; /* of the last order that was placed: the item whose end is highest */
   int budget;
+  int64_t effort; /* neighbours that chance may still look at */
 };
+
+/* ---- who binds whom -------------------------------------------------------------- */
+
+static void *more_room(struct arena *a, size_t n, size_t size) {
+  return arena_alloc(a, 2 * n, size);
+}
+
+static void add_bound(struct bounds *b, int *next, const struct item *items, int i, int j) {
+  b->list[next[i]++] = (struct apart){j, true, false, (int64_t)items[i].bytes};
+}
+
+/* Visits every pair of items that live in a common segment, once: next NULL counts them in b->at[i + 1], else lists
+ * them from next[i] on. by_first: items by their first segment; alive: scratch of n. */
+static void visit_pairs(struct bounds *b, const struct item *items, int n, const int *by_first,
+                        int *alive, int *next) {
+  int n_alive = 0;
+  for (int k = 0; k < n; k++) {
+    const int i = by_first[k];
+    int kept = 0;
+    for (int m = 0; m < n_alive; m++) {
+      const int j = alive[m];
+      if (items[j].last < items[i].first) continue;
+      alive[kept++] = j;
+      if (next != NULL) {
+        add_bound(b, next, items, i, j);
+        add_bound(b, next, items, j, i);
+      } else {
+        b->at[i + 1]++;
+        b->at[j + 1]++;
+      }
+    }
+    alive[kept++] = i;
+    n_alive = kept;
+  }
+}
+
+static int by_other(const void *x, const void *y) {
+  const struct apart *a = x, *b = y;
+  return (a->other > b->other) - (a->other < b->other);
+}
+
+void bounds_of(struct bounds *b, const struct item *items, int n, int n_segments, struct arena *a) {
+  if (b->items_room < n + 1) {
+    b->at = more_room(a, (size_t)n + 1, sizeof *b->at);
+    b->items_room = 2 * (n + 1);
+  }
+  memset(b->at, 0, ((size_t)n + 1) * sizeof *b->at);
+  int *from = ARENA_ARRAY(a, int, n_segments + 2), *by_first = ARENA_ARRAY(a, int, n + 1),
+      *next = ARENA_ARRAY(a, int, n + 1), *alive = ARENA_ARRAY(a, int, n + 1);
+  for (int i = 0; i < n; i++) from[items[i].first + 1]++;
+  for (int k = 0; k < n_segments; k++) from[k + 1] += from[k];
+  for (int i = 0; i < n; i++) by_first[from[items[i].first]++] = i;
+  visit_pairs(b, items, n, by_first, alive, NULL);
+  int64_t pairs = 0;
+  for (int i = 1; i <= n; i++) pairs += b->at[i];
+  if (pairs > b->list_room) {
+    b->list = more_room(a, (size_t)pairs, sizeof *b->list);
+    b->list_room = 2 * pairs;
+  }
+  for (int i = 0; i < n; i++) b->at[i + 1] += b->at[i];
+  memcpy(next, b->at, (size_t)n * sizeof *next);
+  visit_pairs(b, items, n, by_first, alive, next);
+  for (int i = 0; i < n; i++)
+    qsort(b->list + b->at[i], (size_t)(b->at[i + 1] - b->at[i]), sizeof *b->list, by_other);
+}
+
+struct apart *bounds_between(const struct bounds *b, int item, int other) {
+  const struct apart key = {.other = other};
+  return bsearch(&key, b->list + b->at[item], (size_t)(b->at[item + 1] - b->at[item]),
+                 sizeof *b->list, by_other);
+}
+
+/* ---- one item ---------------------------------------------------------------------- */
 
 static int64_t round8(int64_t v) { return (v + 7) & ~(int64_t)7; }
 
-/* Whether item i at offset `at` is right with the placed item j. */
-static bool may_lie(const struct search *s, int i, int64_t at, int j) {
-  const struct apart *below = &s->apart[i * s->n + j], *above = &s->apart[j * s->n + i];
-  if (!below->bound) return true;
-  if ((below->equal || above->equal) && at == s->offset[j]) return true;
-  return s->offset[j] - at >= below->distance || at - s->offset[j] >= above->distance;
+/* An item may not lie at low < offset < high because of another, but where that is at `equal` (-1: nowhere). */
+struct gap {
+  int64_t low, high, equal;
+};
+
+static int by_low(const void *x, const void *y) {
+  const struct gap *a = x, *b = y;
+  return (a->low > b->low) - (a->low < b->low);
 }
 
-static bool may_lie_with_all(const struct search *s, int i, int64_t at) {
-  for (int j = 0; j < s->n; j++)
-    if (s->placed[j] && !may_lie(s, i, at, j)) return false;
+/* What the placed neighbours of item i forbid, by rising low end. */
+static int gaps_of(struct search *s, int i) {
+  int n = 0;
+  for (int k = s->bounds->at[i]; k < s->bounds->at[i + 1]; k++) {
+    const struct apart *below = &s->bounds->list[k];
+    const int j = below->other;
+    if (!s->placed[j] || !below->bound) continue;
+    const struct apart *above = bounds_between(s->bounds, j, i);
+    s->gaps[n++] = (struct gap){s->offset[j] - below->distance, s->offset[j] + above->distance,
+                                below->equal || above->equal ? s->offset[j] : -1};
+  }
+  s->effort -= s->bounds->at[i + 1] - s->bounds->at[i];
+  qsort(s->gaps, (size_t)n, sizeof *s->gaps, by_low);
+  return n;
+}
+
+static bool is_free(const struct gap *gaps, int n, int64_t at) {
+  for (int k = 0; k < n && gaps[k].low < at; k++)
+    if (at < gaps[k].high && at != gaps[k].equal) return false;
   return true;
 }
 
-/* The lowest offset for item i. Candidates: zero, and what each placed item allows at its closest. */
-static int64_t lowest(const struct search *s, int i) {
-  int64_t best = INT64_MAX;
-  if (may_lie_with_all(s, i, 0)) return 0;
-  for (int j = 0; j < s->n; j++) {
-    if (!s->placed[j] || !s->apart[i * s->n + j].bound) continue;
-    const int64_t candidates[3] = {s->offset[j],
-                                   round8(s->offset[j] + s->apart[j * s->n + i].distance),
-                                   (s->offset[j] - s->apart[i * s->n + j].distance) & ~(int64_t)7};
-    for (int c = 0; c < 3; c++)
-      if (candidates[c] >= 0 && candidates[c] < best && may_lie_with_all(s, i, candidates[c]))
-        best = candidates[c];
+/* The lowest offset for item i, a multiple of 8: above all gaps that begin below it, or where a neighbour lies that
+ * allows it there. */
+static int64_t lowest(struct search *s, int i) {
+  const int n = gaps_of(s, i);
+  int64_t at = 0;
+  for (int k = 0; k < n && s->gaps[k].low < at; k++) {
+    if (s->gaps[k].high > at) at = round8(s->gaps[k].high);
   }
-  return best;
+  for (int k = 0; k < n; k++) {
+    const int64_t equal = s->gaps[k].equal;
+    if (equal >= 0 && equal < at && is_free(s->gaps, n, equal)) at = equal;
+  }
+  return at;
 }
 
 static void keep_if_best(struct search *s, size_t bytes) {
@@ -94,7 +186,12 @@ static void search_orders(struct search *s, int depth, size_t bytes) {
   }
 }
 
-/* Greedy keys: larger first. */
+/* Greedy keys: larger first, equal ones in their order. */
+struct keyed {
+  int64_t key;
+  int item;
+};
+
 static int64_t key_of(const struct item *item, int rule) {
   const int64_t bytes = (int64_t)item->bytes, lives = item->last - item->first + 1;
   switch (rule) {
@@ -104,6 +201,12 @@ static int64_t key_of(const struct item *item, int rule) {
   case 3: return -(int64_t)item->first * ((int64_t)1 << 32) + bytes;
   default: return (int64_t)item->last * ((int64_t)1 << 32) + bytes;
   }
+}
+
+static int by_key(const void *x, const void *y) {
+  const struct keyed *a = x, *b = y;
+  if (a->key != b->key) return a->key > b->key ? -1 : 1;
+  return a->item - b->item;
 }
 
 /* Moves item order[from] to place `to`, the others up or down. */
@@ -121,7 +224,8 @@ static void search_by_chance(struct search *s, int *order, struct arena *a) {
   int *before = ARENA_ARRAY(a, int, s->n);
   size_t now = place_in_order(s, order);
   rng_seed(&rng, 1);
-  for (int round = 0; round < CHANCES && s->best_bytes > s->least; round++) {
+  s->effort = EFFORT;
+  for (int round = 0; round < CHANCES && s->effort > 0 && s->best_bytes > s->least; round++) {
     const int top = s->top;
     int from = (int)rng_below(&rng, (uint32_t)s->n), to = (int)rng_below(&rng, (uint32_t)s->n);
     if (rng_below(&rng, 2) == 0) {
@@ -140,26 +244,25 @@ static void search_by_chance(struct search *s, int *order, struct arena *a) {
   }
 }
 
-size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least,
+size_t offsets_place(struct item *items, int n, const struct bounds *bounds, size_t least,
                      struct arena *a) {
   struct search s = {.items = items,
                      .n = n,
-                     .apart = apart,
+                     .bounds = bounds,
                      .offset = ARENA_ARRAY(a, int64_t, n + 1),
                      .best = ARENA_ARRAY(a, int64_t, n + 1),
                      .placed = ARENA_ARRAY(a, bool, n + 1),
+                     .gaps = ARENA_ARRAY(a, struct gap, n + 1),
                      .best_bytes = SIZE_MAX,
                      .least = least,
                      .budget = SEARCH_BUDGET};
   int *order = ARENA_ARRAY(a, int, n + 1);
+  struct keyed *keyed = ARENA_ARRAY(a, struct keyed, n + 1);
   if (n == 0) return 0;
   for (int rule = 0; rule < 5; rule++) {
-    for (int i = 0; i < n; i++) {
-      int k = i;
-      for (; k > 0 && key_of(&items[order[k - 1]], rule) < key_of(&items[i], rule); k--)
-        order[k] = order[k - 1];
-      order[k] = i;
-    }
+    for (int i = 0; i < n; i++) keyed[i] = (struct keyed){key_of(&items[i], rule), i};
+    qsort(keyed, (size_t)n, sizeof *keyed, by_key);
+    for (int i = 0; i < n; i++) order[i] = keyed[i].item;
     place_in_order(&s, order);
   }
   search_by_chance(&s, order, a);

@@ -137,20 +137,31 @@ struct work {
 };
 
 struct segment;
+struct replay_room;
+/* Where a work reads a storage. */
+struct read {
+  int work, edge;
+};
 /* The graph as a list of work, with what the scheduler needs to know of its storage. */
 struct program {
   struct arena *arena;
   const struct graph *graph;
   const struct compile_options *options;
   struct work *work;
-  int n_work, n_steps;
+  int n_work, n_steps, n_jumps;
   int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
   /* [n_tensors] of a storage: the work that makes it; -1: input or state; -2: unused or constant. */
   int *born;
-  int *last;      /* last work that reads it; n_work: output of the model; -2: never read */
-  int *readers;   /* how many edges read it */
-  bool *is_state; /* [n_tensors] of a storage: it keeps its value between inferences */
-  int fed;        /* the storage whose rows are fed while the first segment runs; -1: none */
+  int *last;    /* last work that reads it; n_work: output of the model; -2: never read */
+  int *readers; /* how many edges read it */
+  int *read_at; /* [n_tensors + 1] of a storage: its first entry in reads[] */
+  struct read *reads;
+  size_t *
+      live_bytes; /* [n_work + 1] whole tensors that are born before work i and read by it or later */
+  bool *is_target;          /* [n_work + 1] a jump goes there */
+  struct replay_room *room; /* what replays write to, one after the other */
+  bool *is_state;           /* [n_tensors] of a storage: it keeps its value between inferences */
+  int fed; /* the storage whose rows are fed while the first segment runs; -1: none */
   struct rows_of fed_rows; /* as what rows */
 };
 /* Feeds input 0, as the rows that its first reader sees. errors: nothing reads it. */
@@ -337,6 +348,8 @@ struct segment {
   int n_overlaps;
   struct overlap *overlaps;
 };
+/* Room for the replays of one program, which follow each other. */
+struct replay_room *replay_room_new(const struct program *p);
 /* The form that a work has in a segment. */
 const struct form *form_in(const struct work *w, const struct segment *s);
 /* The same segment with less state; false: none of its steps has a slimmer form. */
@@ -360,17 +373,30 @@ struct item { /* one piece of the arena */
   int rows, ring_rows; /* ring_rows 0: whole */
   int64_t offset;
 };
-/* How item i may lie to item j, apart[i * n + j]: not at all bound; or below it by at least `distance`
- * (offset j - offset i), or above its end; or, where `equal`, at its very offset. */
+/* How item i may lie to item `other`: not at all bound; or below it by at least `distance` (offset of other - offset
+ * of i), or above its end; or, where `equal`, at its very offset. */
 struct apart {
+  int other;
   bool bound, equal;
   int64_t distance;
 };
+/* Of each item those that live when it does, by rising number; all others do not bind it. */
+struct bounds {
+  int *at; /* [n_items + 1] */
+  struct apart *list;
+  int items_room;
+  int64_t list_room;
+};
+/* Items that live in a common segment lie apart by the size of the lower. Room is taken from earlier calls. */
+void bounds_of(struct bounds *b, const struct item *items, int n, int n_segments, struct arena *a);
+/* needs: both live in a common segment. */
+struct apart *bounds_between(const struct bounds *b, int item, int other);
 struct schedule {
   int n_segments;
   struct segment *segments;
   int n_items;
   struct item *items;
+  int *segment_of;    /* [n_work + 1] */
   int *item_of;       /* [n_tensors] of a storage; -1: none */
   int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
   int *ring_shift;    /* [n_tensors] of an inner storage */
@@ -390,7 +416,7 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
                      struct schedule *out, struct err *e);
 /* Places items at offsets; returns the bytes. exact where the search ends within its budget or the lower
  * bound is met. */
-size_t offsets_place(struct item *items, int n, const struct apart *apart, size_t least,
+size_t offsets_place(struct item *items, int n, const struct bounds *bounds, size_t least,
                      struct arena *a);
 /* ---- plan -------------------------------------------------------------------- */
 /* Fills in the plan, its arena figures, steps and pieces; the C emitter reads the plan back. */

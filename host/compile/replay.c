@@ -14,16 +14,29 @@
 
 enum { MOST_SETS = 256 };
 
+/* What a replay knows of a storage that its segment touches. */
+struct touched {
+  int made;                             /* rows, where it is made in this segment */
+  int class_of;                         /* a storage that stands for the class, or -1 */
+  int shift;                            /* row y of it counts as row y + shift of its class */
+  int ring;                             /* rows needed, of a class */
+  bool shared;                          /* another storage has joined the class */
+  const struct read *reads, *reads_end; /* of this segment's steps */
+};
+struct replay_room {
+  struct touched *at;        /* [tensors] */
+  const struct form **forms; /* [steps] */
+  int *calls;                /* [steps] */
+  uint64_t alive[MOST_SETS];
+  struct overlap *overlaps;
+  int overlaps_room;
+};
 struct replay {
   const struct program *p;
   struct segment *s;
+  struct touched *at;        /* [tensors] good for those that the segment touches */
   const struct form **forms; /* [steps] */
   int *calls;                /* [steps] made so far */
-  int *made;                 /* [tensors] rows made, of storages made in this segment */
-  int *class_of;             /* [tensors] a storage that stands for the class, or -1 */
-  int *shift;                /* [tensors] row y of it counts as row y + shift of its class */
-  int *ring;                 /* [tensors] rows needed, of a class */
-  bool *shared;              /* [tensors] another storage has joined the class */
   uint64_t *alive;           /* sets of steps whose rings held rows during some call, each once */
   int n_alive;
   bool follow; /* rings may follow each other */
@@ -102,10 +115,8 @@ static bool keeps_control(const struct program *p, const struct segment *s) {
     for (int k = 0; k < w->n_out; k++)
       if (p->born[p->storage[w->out[k]]] != i) return false;
   }
-  for (int i = 0; i < p->n_work; i++) {
-    const struct work *w = &p->work[i];
-    if (w->is_jump && w->target > s->first && w->target < s->end) return false;
-  }
+  for (int i = s->first + 1; i < s->end; i++)
+    if (p->is_target[i]) return false;
   return true;
 }
 
@@ -144,7 +155,7 @@ static bool may_follow(const struct replay *r, int i, int k, int out) {
   if (f->in[k].row_bytes != f->out.row_bytes) return false;
   if (reach->first == 0 && reach->rows == 1 && f->in[k].rows == f->out.rows) return true;
   return r->follow && f->rows_out == 1 && reach->advance == 1 && reach->first <= 0 &&
-         is_inner(r->p, r->s, r->class_of[out]);
+         is_inner(r->p, r->s, r->at[out].class_of);
 }
 
 /* Inner storages that a step overwrites in place join the class of its output. Backwards, so that a chain of
@@ -156,22 +167,22 @@ static void find_classes(struct replay *r) {
     const struct form *f = r->forms[i];
     const int out = p->storage[w->out[0]];
     for (int j = 0; j < w->n_out; j++)
-      if (r->class_of[p->storage[w->out[j]]] < 0)
-        r->class_of[p->storage[w->out[j]]] = p->storage[w->out[j]];
+      if (r->at[p->storage[w->out[j]]].class_of < 0)
+        r->at[p->storage[w->out[j]]].class_of = p->storage[w->out[j]];
     if (p->is_state[out]) continue; /* shares its room with nothing */
     for (int k = 0; k < w->n_in; k++) {
       const int in = p->storage[w->in[k]];
       if (!f->alias[k] || !is_inner(p, r->s, in) || p->readers[in] != 1) continue;
       if (!made_by_rows(r, in)) continue;
-      if (r->class_of[in] >= 0 || !may_follow(r, i, k, out)) continue;
-      r->class_of[in] = r->class_of[out];
-      r->shared[r->class_of[out]] = true;
-      r->shift[in] = r->shift[out] - f->reach[k].first;
+      if (r->at[in].class_of >= 0 || !may_follow(r, i, k, out)) continue;
+      r->at[in].class_of = r->at[out].class_of;
+      r->at[r->at[out].class_of].shared = true;
+      r->at[in].shift = r->at[out].shift - f->reach[k].first;
       break; /* one input at most can be overwritten */
     }
   }
-  if (p->fed >= 0 && is_fed(p, r->s, p->fed) && r->class_of[p->fed] < 0)
-    r->class_of[p->fed] = p->fed;
+  if (p->fed >= 0 && is_fed(p, r->s, p->fed) && r->at[p->fed].class_of < 0)
+    r->at[p->fed].class_of = p->fed;
 }
 
 static int end_of_call(const struct form *f, int k, int call) {
@@ -186,7 +197,7 @@ static bool is_ready(const struct replay *r, int i) {
   if (r->calls[i] >= f->calls) return false;
   for (int k = 0; k < w->n_in; k++) {
     const int storage = r->p->storage[w->in[k]];
-    if (made_here(r->p, r->s, storage) && end_of_call(f, k, r->calls[i]) > r->made[storage])
+    if (made_here(r->p, r->s, storage) && end_of_call(f, k, r->calls[i]) > r->at[storage].made)
       return false;
   }
   return true;
@@ -196,16 +207,14 @@ static bool is_ready(const struct replay *r, int i) {
  * may write over what it reads in that call where its form allows it, in place or anywhere. INT32_MAX: no row. */
 static int lowest_needed(const struct replay *r, int storage, int now) {
   int lowest = INT32_MAX;
-  for (int i = 0; i < r->s->end - r->s->first; i++) {
-    const struct work *w = work_at(r, i);
+  for (const struct read *read = r->at[storage].reads; read < r->at[storage].reads_end; read++) {
+    const int i = read->work - r->s->first, k = read->edge;
     const struct form *f = r->forms[i];
-    for (int k = 0; k < w->n_in; k++) {
-      if (r->p->storage[w->in[k]] != storage || r->calls[i] >= f->calls) continue;
-      int call = r->calls[i];
-      if (i == now && (f->alias[k] || f->reads_first) && ++call >= f->calls) continue;
-      const int first = f->reach[k].first + call * f->reach[k].advance;
-      if (first < lowest) lowest = first < 0 ? 0 : first;
-    }
+    int call = r->calls[i];
+    if (call >= f->calls) continue;
+    if (i == now && (f->alias[k] || f->reads_first) && ++call >= f->calls) continue;
+    const int first = f->reach[k].first + call * f->reach[k].advance;
+    if (first < lowest) lowest = first < 0 ? 0 : first;
   }
   return lowest;
 }
@@ -213,29 +222,29 @@ static int lowest_needed(const struct replay *r, int storage, int now) {
 /* Rows first .. first+n-1 of a storage are about to be written, by step i or (-1) from outside: the ring of its class
  * must hold them beside all rows of the class that are still needed, and none of those may be theirs. */
 static void count_ring(struct replay *r, int out, int i, int first, int n) {
-  const int class = r->class_of[out];
-  const int begin = first + r->shift[out], end = begin + n;
+  const int class = r->at[out].class_of;
+  const int begin = first + r->at[out].shift, end = begin + n;
   int lowest = begin, highest = end;
   for (int j = 0; j <= r->s->end - r->s->first; j++) {
     const bool inside = j < r->s->end - r->s->first;
     const int member = inside ? r->p->storage[work_at(r, j)->out[0]] : r->p->fed;
-    if (member < 0 || r->class_of[member] != class) continue;
-    const int needed = lowest_needed(r, member, i), made = r->made[member] + r->shift[member];
-    if (needed >= r->made[member]) continue;
-    const int low = needed + r->shift[member];
+    if (member < 0 || r->at[member].class_of != class) continue;
+    const int needed = lowest_needed(r, member, i), made = r->at[member].made + r->at[member].shift;
+    if (needed >= r->at[member].made) continue;
+    const int low = needed + r->at[member].shift;
     if (low < lowest) lowest = low;
     if (made > highest) highest = made;
     if (low < end && begin < made) r->clash = true;
   }
-  if (highest - lowest > r->ring[class]) r->ring[class] = highest - lowest;
+  if (highest - lowest > r->at[class].ring) r->at[class].ring = highest - lowest;
 }
 
 /* The bytes of one row of a storage, as the segment reads it. */
 static size_t row_bytes_read(const struct replay *r, int storage) {
-  for (int j = 0; j < r->s->end - r->s->first; j++)
-    for (int k = 0; k < work_at(r, j)->n_in; k++)
-      if (r->p->storage[work_at(r, j)->in[k]] == storage) return r->forms[j]->in[k].row_bytes;
-  return 0;
+  const struct read *read = r->at[storage].reads;
+  return read < r->at[storage].reads_end
+             ? r->forms[read->work - r->s->first]->in[read->edge].row_bytes
+             : 0;
 }
 
 /* Whether the rows that step i's next call writes in place start where those that it reads start. */
@@ -257,7 +266,7 @@ static void count_overlaps(struct replay *r, int i, int first, int n) {
   for (int o = 0; o < r->s->n_overlaps; o++) {
     struct overlap *overlap = &r->s->overlaps[o];
     /* A step that makes rows for another to finish in place writes there too. */
-    if (r->class_of[overlap->made] != r->class_of[out]) continue;
+    if (r->at[overlap->made].class_of != r->at[out].class_of) continue;
     const int64_t row_bytes = (int64_t)row_bytes_read(r, overlap->dying);
     const int low = lowest_needed(r, overlap->dying, r->forms[i]->reads_first ? i : -1);
     if (low != INT32_MAX && end - low * row_bytes > overlap->distance)
@@ -275,9 +284,9 @@ static void count_alive(struct replay *r, int i) {
   const struct program *p = r->p;
   uint64_t set = 0;
   for (int j = 0; j < r->s->end - r->s->first; j++) {
-    const int member = p->storage[work_at(r, j)->out[0]], maker = p->born[r->class_of[member]];
+    const int member = p->storage[work_at(r, j)->out[0]], maker = p->born[r->at[member].class_of];
     if (maker < r->s->first) continue;
-    if (j == i || lowest_needed(r, member, -1) < r->made[member])
+    if (j == i || lowest_needed(r, member, -1) < r->at[member].made)
       set |= (uint64_t)1 << (maker - r->s->first);
   }
   for (int k = 0; k < r->n_alive && k < MOST_SETS; k++)
@@ -297,10 +306,18 @@ static void call_step(struct replay *r, int i) {
   if (n > 0) {
     count_ring(r, out, i, first, n);
     count_overlaps(r, i, first, n);
-    r->made[out] = first + n;
+    r->at[out].made = first + n;
   }
-  for (int j = 1; ends && j < w->n_out; j++) r->made[r->p->storage[w->out[j]]] = 1;
+  for (int j = 1; ends && j < w->n_out; j++) r->at[r->p->storage[w->out[j]]].made = 1;
   r->calls[i]++;
+}
+
+/* Grows by doubling, so that all of it takes at most twice the largest. */
+static void room_for_overlaps(const struct program *p, int n) {
+  struct replay_room *room = p->room;
+  if (n <= room->overlaps_room) return;
+  room->overlaps_room = 2 * n;
+  room->overlaps = ARENA_ARRAY(p->arena, struct overlap, room->overlaps_room);
 }
 
 /* Pairs of a storage that dies here and one that is made here and lives on. A storage that is seen as rows of
@@ -311,18 +328,18 @@ static void find_overlaps(struct replay *r) {
   const int n = s->end - s->first;
   int outer = 0;
   for (int i = 0; i < n; i++) outer += p->last[p->storage[work_at(r, i)->out[0]]] >= s->end;
-  s->overlaps = ARENA_ARRAY(p->arena, struct overlap, MOTE_MAX_EDGES * n * outer + 1);
+  room_for_overlaps(p, MOTE_MAX_EDGES * n * outer + 1);
+  s->overlaps = p->room->overlaps;
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < work_at(r, i)->n_in; k++) {
       const int dying = p->storage[work_at(r, i)->in[k]];
       if (made_here(p, s, dying) || p->born[dying] < -1 || p->last[dying] != s->first + i) continue;
       bool one_size = true;
       for (int m = 0; m < k; m++) one_size = one_size && p->storage[work_at(r, i)->in[m]] != dying;
-      for (int j = 0; j < i; j++)
-        for (int m = 0; m < work_at(r, j)->n_in; m++)
-          if (p->storage[work_at(r, j)->in[m]] == dying &&
-              r->forms[j]->in[m].row_bytes != r->forms[i]->in[k].row_bytes)
-            one_size = false;
+      for (const struct read *read = r->at[dying].reads; read < r->at[dying].reads_end; read++)
+        if (r->forms[read->work - s->first]->in[read->edge].row_bytes !=
+            r->forms[i]->in[k].row_bytes)
+          one_size = false;
       for (int j = 0; j < n && one_size; j++) {
         const int made = p->storage[work_at(r, j)->out[0]];
         if (!made_here(p, s, made) || p->last[made] < s->end) continue;
@@ -335,9 +352,9 @@ static void find_overlaps(struct replay *r) {
 /* Takes the next row from outside; false where none is left. */
 static bool feed(struct replay *r) {
   const int fed = r->p->fed;
-  if (fed < 0 || !is_fed(r->p, r->s, fed) || r->made[fed] == r->p->fed_rows.rows) return false;
-  count_ring(r, fed, -1, r->made[fed], 1);
-  r->made[fed]++;
+  if (fed < 0 || !is_fed(r->p, r->s, fed) || r->at[fed].made == r->p->fed_rows.rows) return false;
+  count_ring(r, fed, -1, r->at[fed].made, 1);
+  r->at[fed].made++;
   return true;
 }
 
@@ -366,16 +383,16 @@ static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 static void add_ring(struct replay *r, int storage, int rows_out, bool whole, unsigned spare_rows) {
   const struct program *p = r->p;
   struct segment *s = r->s;
-  const int class = r->class_of[storage];
+  const int class = r->at[storage].class_of;
   if (!is_inner(p, s, storage)) return;
   const struct rows_of made = rows_of_made(p, s, storage);
   whole = whole || !is_inner(p, s, class);
-  int rows = r->ring[class] + (int)spare_rows * rows_out;
+  int rows = r->at[class].ring + (int)spare_rows * rows_out;
   rows = (rows + rows_out - 1) / rows_out * rows_out;
-  if (whole || (rows > made.rows && !r->shared[class])) rows = made.rows;
+  if (whole || (rows > made.rows && !r->at[class].shared)) rows = made.rows;
   s->ring_storage[s->n_rings] = storage;
   s->ring_rows[s->n_rings] = rows;
-  s->ring_shift[s->n_rings] = whole ? 0 : r->shift[storage];
+  s->ring_shift[s->n_rings] = whole ? 0 : r->at[storage].shift;
   s->ring_class[s->n_rings++] = class;
   if (class == storage) s->bytes += round8((size_t)rows * made.row_bytes);
 }
@@ -451,12 +468,15 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
 /* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */
 static void sum_outer(const struct program *p, struct segment *s) {
   size_t saved = 0;
-  for (int t = 0; t < p->graph->n_tensors; t++) {
-    if (p->storage[t] != t || p->born[t] < -1) continue;
-    const bool after = made_here(p, s, t) && p->last[t] >= s->end;
-    const bool before = !made_here(p, s, t) && p->born[t] < s->first && p->last[t] >= s->first;
-    if (before || after) s->bytes += round8(graph_bytes(&p->graph->tensors[t]));
-  }
+  s->bytes += p->live_bytes[s->first];
+  if (p->fed >= 0 && is_fed(p, s, p->fed) && is_inner(p, s, p->fed) && p->last[p->fed] >= 0)
+    s->bytes -= round8(graph_bytes(&p->graph->tensors[p->fed]));
+  for (int i = s->first; i < s->end; i++)
+    for (int k = 0; k < p->work[i].n_out; k++) {
+      const int t = p->storage[p->work[i].out[k]];
+      if (p->born[t] == i && p->last[t] >= s->end)
+        s->bytes += round8(graph_bytes(&p->graph->tensors[t]));
+    }
   for (int o = 0; o < s->n_overlaps; o++) {
     const struct overlap *overlap = &s->overlaps[o];
     const size_t a = round8(graph_bytes(&p->graph->tensors[overlap->dying]));
@@ -469,29 +489,67 @@ static void sum_outer(const struct program *p, struct segment *s) {
   s->bytes -= saved;
 }
 
+struct replay_room *replay_room_new(const struct program *p) {
+  struct replay_room *room = ARENA_NEW(p->arena, struct replay_room);
+  room->at = ARENA_ARRAY(p->arena, struct touched, p->graph->n_tensors + 1);
+  room->forms = ARENA_ARRAY(p->arena, const struct form *, p->n_work + 1);
+  room->calls = ARENA_ARRAY(p->arena, int, p->n_work + 1);
+  return room;
+}
+
+/* The first read of a storage by work i or later. */
+static const struct read *read_from(const struct program *p, int storage, int i) {
+  int low = p->read_at[storage], high = p->read_at[storage + 1];
+  while (low < high) {
+    const int middle = low + (high - low) / 2;
+    if (p->reads[middle].work < i)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return &p->reads[low];
+}
+
+static void touch(struct replay *r, int storage) {
+  r->at[storage] = (struct touched){.class_of = -1,
+                                    .reads = read_from(r->p, storage, r->s->first),
+                                    .reads_end = read_from(r->p, storage, r->s->end)};
+}
+
+static void touch_all(struct replay *r) {
+  if (r->p->fed >= 0) touch(r, r->p->fed);
+  for (int i = 0; i < r->s->end - r->s->first; i++) {
+    const struct work *w = work_at(r, i);
+    for (int k = 0; k < w->n_in; k++) touch(r, r->p->storage[w->in[k]]);
+    for (int k = 0; k < w->n_out; k++) touch(r, r->p->storage[w->out[k]]);
+  }
+}
+
 /* Replays the segment with rings that follow each other, or not. false: it cannot be. */
 static bool try_replay(const struct program *p, bool follow, unsigned spare_rows, struct arena *a,
                        struct segment *s) {
-  const int n = s->end - s->first, tensors = p->graph->n_tensors + 1;
+  const int n = s->end - s->first;
   struct replay r = {.p = p,
                      .s = s,
-                     .forms = ARENA_ARRAY(a, const struct form *, n + 1),
-                     .calls = ARENA_ARRAY(a, int, n + 1),
-                     .made = ARENA_ARRAY(a, int, tensors),
-                     .class_of = ARENA_ARRAY(a, int, tensors),
-                     .shift = ARENA_ARRAY(a, int, tensors),
-                     .ring = ARENA_ARRAY(a, int, tensors),
-                     .shared = ARENA_ARRAY(a, bool, tensors),
-                     .alive = ARENA_ARRAY(a, uint64_t, MOST_SETS),
+                     .at = p->room->at,
+                     .forms = p->room->forms,
+                     .calls = p->room->calls,
+                     .alive = p->room->alive,
                      .follow = follow};
-  for (int i = 0; i < n; i++) r.forms[i] = form_in(&p->work[s->first + i], s);
-  for (int t = 0; t < tensors; t++) r.class_of[t] = -1;
+  for (int i = 0; i < n; i++) {
+    r.forms[i] = form_in(&p->work[s->first + i], s);
+    r.calls[i] = 0;
+  }
+  touch_all(&r);
   if (!views_agree(p, s, r.forms)) return false;
   find_classes(&r);
   find_overlaps(&r);
   if (!run(&r) || r.clash) return false;
   sum_inner(&r, spare_rows);
   sum_outer(p, s);
+  const struct overlap *overlaps = s->overlaps;
+  s->overlaps = ARENA_ARRAY(a, struct overlap, s->n_overlaps);
+  memcpy(s->overlaps, overlaps, (size_t)s->n_overlaps * sizeof *overlaps);
   return true;
 }
 

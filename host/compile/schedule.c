@@ -19,65 +19,89 @@ enum {
   LAYOUTS = 6         /* limits that are laid out before one is chosen */
 };
 
-/* All stretches that may be segments: at[(first * most + n - 1) * FORMS ...]: row by row with all the state that
- * its kernels like, then with less and less; likewise flat and grouped. */
+/* The ways to run the same steps as one segment. */
+struct stretch {
+  struct segment *forms;
+  int n;
+};
+/* All stretches that may be segments, at[first * most + steps - 1]: row by row with all the state that its kernels
+ * like, then with less and less; likewise flat and grouped. */
 struct stretches {
   const struct program *p;
   int most;
   bool longest; /* prefer few segments to few instructions */
-  struct segment *at;
+  struct stretch *at;
+  int64_t *cost; /* [n_work + 1] scratch of cheapest() */
+  const struct segment **from;
 };
 
-static struct segment *stretch(const struct stretches *t, int first, int n) {
-  return &t->at[((size_t)first * (size_t)t->most + (size_t)(n - 1)) * FORMS];
+static struct stretch *stretch(const struct stretches *t, int first, int n) {
+  return &t->at[(size_t)first * (size_t)t->most + (size_t)(n - 1)];
 }
 
-/* One way to run a stretch, and the same with less state as far as there is room. false: it cannot be. */
+/* Adds one way to run a stretch, and the same with less and less state. false: it cannot be. */
 static bool add_forms(const struct stretches *t, int first, int n, enum shape_of_form shape,
-                      const struct compile_options *o, struct arena *a) {
-  struct segment *s = stretch(t, first, n) + SLIMMER * (int)shape;
+                      const struct compile_options *o, struct arena *a, struct stretch *out) {
+  struct segment *s = &out->forms[out->n];
   segment_replay(t->p, first, first + n, shape, o->spare_rows, a, s);
-  for (int i = 1; i < SLIMMER && s->possible; i++, s++)
-    if (!segment_slim(t->p, s, o->spare_rows, a, s + 1)) {
-      s[1].possible = false;
-      break;
-    }
-  return stretch(t, first, n)[SLIMMER * (int)shape].possible;
+  if (!s->possible) return false;
+  out->n++;
+  for (int i = 1; i < SLIMMER; i++, s++, out->n++)
+    if (!segment_slim(t->p, s, o->spare_rows, a, s + 1)) break;
+  return true;
+}
+
+/* All ways to run steps first .. first + n - 1. false: not row by row. */
+static bool replay_stretch(struct stretches *t, int first, int n, const struct compile_options *o,
+                           struct arena *a) {
+  const struct work *w = &t->p->work[first];
+  struct segment forms[FORMS];
+  struct stretch s = {forms, 0}, *to = stretch(t, first, n);
+  bool more = add_forms(t, first, n, BY_ROW, o, a, &s);
+  if (n == 1 && w->has_flat) add_forms(t, first, 1, FLAT, o, a, &s);
+  if (n == 1 && w->has_grouped) add_forms(t, first, 1, GROUPED, o, a, &s);
+  to->n = s.n;
+  to->forms = ARENA_ARRAY(a, struct segment, s.n);
+  memcpy(to->forms, forms, (size_t)s.n * sizeof *forms);
+  return more;
 }
 
 static void replay_all(struct stretches *t, const struct compile_options *o, struct arena *a) {
   const int n = t->p->n_work;
   t->most = o->schedule == COMPILE_LAYERS ? 1 : n < MOST_STEPS ? n : MOST_STEPS;
   t->longest = o->schedule == COMPILE_STREAM;
-  t->at = ARENA_ARRAY(a, struct segment, (size_t)n * (size_t)t->most * FORMS + 1);
-  for (int first = 0; first < n; first++) {
-    if (t->p->work[first].has_flat) add_forms(t, first, 1, FLAT, o, a);
-    if (t->p->work[first].has_grouped) add_forms(t, first, 1, GROUPED, o, a);
+  t->at = ARENA_ARRAY(a, struct stretch, (size_t)n * (size_t)t->most + 1);
+  t->cost = ARENA_ARRAY(a, int64_t, n + 1);
+  t->from = ARENA_ARRAY(a, const struct segment *, n + 1);
+  for (int first = 0; first < n; first++)
     for (int k = 1; k <= t->most && first + k <= n; k++)
-      if (!add_forms(t, first, k, BY_ROW, o, a)) break; /* longer ones hold the same hindrance */
+      if (!replay_stretch(t, first, k, o, a)) break; /* longer ones hold the same hindrance */
+}
+
+/* The cheapest way to the end of `end` steps. */
+static void cheapest_end(const struct stretches *t, size_t limit, int end) {
+  t->cost[end] = INT64_MAX;
+  for (int k = 1; k <= t->most && k <= end; k++) {
+    const struct stretch *stretch_k = stretch(t, end - k, k);
+    const int64_t before = t->cost[end - k];
+    for (int i = 0; i < stretch_k->n && before != INT64_MAX; i++) {
+      const struct segment *s = &stretch_k->forms[i];
+      if (s->bytes > limit) continue;
+      const int64_t c = before + (t->longest ? 1 : s->instructions);
+      if (c >= t->cost[end]) continue;
+      t->cost[end] = c;
+      t->from[end] = s;
+    }
   }
 }
 
 /* The cheapest cut whose segments need at most limit bytes. cut[]: the segments, in order. false: none. */
 static bool cheapest(const struct stretches *t, size_t limit, const struct segment **cut,
-                     int *n_cut, int64_t *instructions, struct arena *a) {
+                     int *n_cut, int64_t *instructions) {
   const int n = t->p->n_work;
-  int64_t *cost = ARENA_ARRAY(a, int64_t, n + 1);
-  const struct segment **from = ARENA_ARRAY(a, const struct segment *, n + 1);
-  for (int end = 1; end <= n; end++) {
-    cost[end] = INT64_MAX;
-    for (int k = 1; k <= t->most && k <= end; k++) {
-      const struct segment *s = stretch(t, end - k, k);
-      for (int form = 0; form < FORMS; form++, s++) {
-        if (!s->possible || s->bytes > limit || cost[end - k] == INT64_MAX) continue;
-        const int64_t c = cost[end - k] + (t->longest ? 1 : s->instructions);
-        if (c >= cost[end]) continue;
-        cost[end] = c;
-        from[end] = s;
-      }
-    }
-  }
-  if (cost[n] == INT64_MAX) return false;
+  const struct segment **from = t->from;
+  for (int end = 1; end <= n; end++) cheapest_end(t, limit, end);
+  if (t->cost[n] == INT64_MAX) return false;
   int count = 0;
   for (int end = n; end > 0; end = from[end]->first) count++;
   *n_cut = count;
@@ -96,11 +120,13 @@ static int by_size(const void *a, const void *b) {
 
 /* The bytes that occur, ascending, each once. */
 static size_t *limits_of(const struct stretches *t, int *count, struct arena *a) {
-  const size_t all = (size_t)t->p->n_work * (size_t)t->most * FORMS;
+  const size_t stretches = (size_t)t->p->n_work * (size_t)t->most;
+  size_t all = 0;
+  for (size_t i = 0; i < stretches; i++) all += (size_t)t->at[i].n;
   size_t *limits = ARENA_ARRAY(a, size_t, all + 1);
   int n = 0, kept = 0;
-  for (size_t i = 0; i < all; i++)
-    if (t->at[i].possible) limits[n++] = t->at[i].bytes;
+  for (size_t i = 0; i < stretches; i++)
+    for (int k = 0; k < t->at[i].n; k++) limits[n++] = t->at[i].forms[k].bytes;
   qsort(limits, (size_t)n, sizeof *limits, by_size);
   for (int i = 0; i < n; i++)
     if (kept == 0 || limits[i] != limits[kept - 1]) limits[kept++] = limits[i];
@@ -110,10 +136,15 @@ static size_t *limits_of(const struct stretches *t, int *count, struct arena *a)
 
 /* ---- laying out one cut ------------------------------------------------------- */
 
-static int segment_of(const struct schedule *s, int work) {
-  for (int k = 0; k < s->n_segments; k++)
-    if (work < s->segments[k].end) return k;
-  return s->n_segments > 0 ? s->n_segments - 1 : 0;
+/* work: n_work for what lives on behind the last. */
+static int segment_of(const struct schedule *s, int work) { return s->segment_of[work]; }
+
+static void number_segments(const struct program *p, struct schedule *s) {
+  int k = 0;
+  for (int i = 0; i <= p->n_work; i++) {
+    while (k + 1 < s->n_segments && i >= s->segments[k].end) k++;
+    s->segment_of[i] = k;
+  }
 }
 
 static int add_item(struct schedule *s, struct item item) {
@@ -203,7 +234,7 @@ static void add_states(const struct program *p, struct schedule *s, int k) {
 }
 
 /* Rings of one segment that never hold rows at the same time need not lie apart. */
-static void share_room(const struct program *p, const struct schedule *s, struct apart *apart) {
+static void share_room(const struct program *p, const struct schedule *s, struct bounds *bounds) {
   for (int k = 0; k < s->n_segments; k++) {
     const struct segment *seg = &s->segments[k];
     for (int i = 0; i < seg->n_rings && seg->together != NULL; i++)
@@ -212,23 +243,19 @@ static void share_room(const struct program *p, const struct schedule *s, struct
         if (a == b || seg->ring_class[i] != a || seg->ring_class[j] != b) continue;
         if (!segment_ring_bit(p, seg, a) || !segment_ring_bit(p, seg, b)) continue;
         if ((seg->together[p->born[a] - seg->first] >> (p->born[b] - seg->first) & 1) == 0)
-          apart[s->item_of[a] * s->n_items + s->item_of[b]] = (struct apart){0};
+          bounds_between(bounds, s->item_of[a], s->item_of[b])->bound = false;
       }
   }
 }
 
-static void keep_apart(const struct schedule *s, struct apart *apart) {
-  const int n = s->n_items;
-  for (int i = 0; i < n; i++)
-    for (int j = 0; j < n; j++)
-      if (i != j && s->items[i].first <= s->items[j].last && s->items[j].first <= s->items[i].last)
-        apart[i * n + j] = (struct apart){true, false, (int64_t)s->items[i].bytes};
+/* Outputs that may move into the room of inputs that die. */
+static void overlap_room(const struct schedule *s, struct bounds *bounds) {
   for (int k = 0; k < s->n_segments; k++) {
     for (int o = 0; o < s->segments[k].n_overlaps; o++) {
       const struct overlap *overlap = &s->segments[k].overlaps[o];
       const int made = s->item_of[overlap->made], dying = s->item_of[overlap->dying];
       if (made < 0 || dying < 0 || s->items[dying].last != k || s->items[made].first != k) continue;
-      struct apart *pair = &apart[made * n + dying];
+      struct apart *pair = bounds_between(bounds, made, dying);
       pair->equal = overlap->equal;
       if (overlap->distance < pair->distance) pair->distance = overlap->distance;
     }
@@ -263,7 +290,7 @@ static void sum_arena(const struct program *p, int pointer_bytes, struct schedul
 }
 
 static void lay_out(const struct program *p, const struct segment *const *cut, int n_cut,
-                    int pointer_bytes, struct arena *a, struct schedule *s) {
+                    int pointer_bytes, struct bounds *bounds, struct arena *a, struct schedule *s) {
   const int tensors = p->graph->n_tensors + 1;
   memset(s, 0, sizeof *s);
   s->n_segments = n_cut;
@@ -276,15 +303,17 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   s->state_item = ARENA_ARRAY(a, int, p->n_work + 1);
   s->shared_item = ARENA_ARRAY(a, int, n_cut + 1);
   s->counters_item = ARENA_ARRAY(a, int, n_cut + 1);
+  s->segment_of = ARENA_ARRAY(a, int, p->n_work + 1);
+  number_segments(p, s);
   for (int t = 0; t < tensors; t++) s->item_of[t] = -1;
   add_whole(p, s);
   for (int k = 0; k < n_cut; k++) add_rings(p, s, k);
   for (int k = 0; k < n_cut; k++) add_states(p, s, k);
-  struct apart *apart = ARENA_ARRAY(a, struct apart, s->n_items * s->n_items + 1);
-  keep_apart(s, apart);
-  share_room(p, s, apart);
+  bounds_of(bounds, s->items, s->n_items, n_cut, a);
+  overlap_room(s, bounds);
+  share_room(p, s, bounds);
   s->least_bytes = least_of(s);
-  offsets_place(s->items, s->n_items, apart, s->least_bytes, a);
+  offsets_place(s->items, s->n_items, bounds, s->least_bytes, a);
   sum_arena(p, pointer_bytes, s);
   /* Pieces begin at multiples of 8; the last need not end at one. */
   if (s->least_bytes > s->used_bytes) s->least_bytes = s->used_bytes;
@@ -301,13 +330,14 @@ struct chooser {
   size_t *limits;
   int n_limits;
   int64_t fastest;
+  struct bounds bounds; /* of the plan that is being laid out */
 };
 
 /* Instructions of the cheapest cut under a limit; INT64_MAX: none. */
 static int64_t cost_under(struct chooser *c, size_t limit) {
   int n_cut = 0;
   int64_t instructions = 0;
-  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return INT64_MAX;
+  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions)) return INT64_MAX;
   return instructions;
 }
 
@@ -328,43 +358,50 @@ static int first_limit(struct chooser *c, int64_t most) {
 static bool try_limit(struct chooser *c, size_t limit, struct schedule *s) {
   int n_cut = 0;
   int64_t instructions = 0;
-  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions, c->arena)) return false;
-  lay_out(c->p, c->cut, n_cut, c->o->pointer_bytes, c->arena, s);
+  if (!cheapest(&c->stretches, limit, c->cut, &n_cut, &instructions)) return false;
+  lay_out(c->p, c->cut, n_cut, c->o->pointer_bytes, &c->bounds, c->arena, s);
   s->instructions = instructions;
   s->fastest_instructions = c->fastest;
   return true;
 }
 
-/* A faster plan in the same arena: from the highest limit that could be. */
+/* The highest limit of at most so many bytes; -1: none. */
+static int limit_within(const struct chooser *c, size_t bytes) {
+  int low = 0, high = c->n_limits;
+  while (low < high) {
+    const int middle = low + (high - low) / 2;
+    if (c->limits[middle] > bytes)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low - 1;
+}
+
+/* A faster plan in the same arena: from the highest limit that could be, down to the next that brings another cut. */
 static void use_room(struct chooser *c, struct schedule *out) {
   struct schedule s;
-  for (int i = c->n_limits - 1, tried = 0; i >= 0 && tried < LAYOUTS; i--) {
-    if (c->limits[i] > out->arena_bytes) continue;
-    const int64_t cost = cost_under(c, c->limits[i]);
-    if (cost >= out->instructions) return;
-    if (tried > 0 && cost == s.instructions) continue;
+  for (int i = limit_within(c, out->arena_bytes), tried = 0; i >= 0 && tried < LAYOUTS; tried++) {
+    if (cost_under(c, c->limits[i]) >= out->instructions) return;
     if (!try_limit(c, c->limits[i], &s)) return;
-    tried++;
-    if (s.arena_bytes > out->arena_bytes) continue;
-    *out = s;
-    return;
+    if (s.arena_bytes <= out->arena_bytes) {
+      *out = s;
+      return;
+    }
+    i = first_limit(c, s.instructions) - 1;
   }
 }
 
 /* The smallest arena of the limits from i on: the first few that bring another cut are laid out. */
 static bool smallest_from(struct chooser *c, int i, struct schedule *out) {
-  int64_t last = -1;
   bool found = false;
-  for (int tried = 0; i < c->n_limits && tried < LAYOUTS; i++) {
+  for (int tried = 0; i < c->n_limits && tried < LAYOUTS; tried++) {
     struct schedule s;
     if (found && c->limits[i] >= out->arena_bytes) break;
-    const int64_t cost = cost_under(c, c->limits[i]);
-    if (found && cost == last && !c->stretches.longest) continue;
-    if (!try_limit(c, c->limits[i], &s)) continue;
-    tried++;
-    last = cost;
+    if (!try_limit(c, c->limits[i], &s)) break;
     if (!found || s.arena_bytes <= out->arena_bytes) *out = s; /* at a tie, the faster */
     found = true;
+    i = c->stretches.longest ? i + 1 : first_limit(c, s.instructions - 1);
   }
   if (found) use_room(c, out);
   return found;
@@ -381,16 +418,10 @@ static bool choose_default(struct chooser *c, struct schedule *out) {
  * the caller says so. */
 static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out) {
   struct schedule s;
-  int64_t last = -1;
   bool found = false;
-  for (int i = c->n_limits - 1, tried = 0; i >= 0 && tried < 4 * LAYOUTS; i--) {
-    if (c->limits[i] > bytes) continue;
-    const int64_t cost = cost_under(c, c->limits[i]);
-    if (cost == INT64_MAX) break;
-    if (cost == last) continue;
-    last = cost;
+  for (int i = limit_within(c, bytes), tried = 0; i >= 0 && tried < 4 * LAYOUTS; tried++) {
     if (!try_limit(c, c->limits[i], &s)) break;
-    tried++;
+    i = first_limit(c, s.instructions) - 1;
     if (found && s.arena_bytes >= out->arena_bytes) continue;
     *out = s;
     found = true;
@@ -449,11 +480,11 @@ bool schedule_choose(const struct program *p, const struct compile_options *o, s
   c.stretches.p = p;
   c.cut = ARENA_ARRAY(a, const struct segment *, p->n_work + 1);
   if (p->n_work == 0) {
-    lay_out(p, c.cut, 0, o->pointer_bytes, a, out);
+    lay_out(p, c.cut, 0, o->pointer_bytes, &c.bounds, a, out);
     return true;
   }
   replay_all(&c.stretches, o, a);
-  if (!cheapest(&c.stretches, SIZE_MAX, c.cut, &n_cut, &c.fastest, a))
+  if (!cheapest(&c.stretches, SIZE_MAX, c.cut, &n_cut, &c.fastest))
     return err_internal(e, "no order of the %d steps runs to its end", p->n_work);
   c.limits = limits_of(&c.stretches, &c.n_limits, a);
   if (!choose(&c, out, e)) return false;
