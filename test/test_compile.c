@@ -226,6 +226,36 @@ static void test_pieces_do_not_collide(void **state) {
   }
 }
 
+/* A chain of n additions, all of which read the input, too: it lives from the first to the last. */
+static size_t bytes_to_compile(int n) {
+  struct arena *a = new_arena();
+  struct graph *g = graph_new(a, "chain");
+  const int x = image_tensor(g, "x", 8, 8, 8, NULL);
+  int from = x;
+  for (int i = 0; i < n; i++) {
+    const int to = image_tensor(g, "t", 8, 8, 8, NULL);
+    add_node(g, MOTE_OP_ADD, i, from, x, to);
+    from = to;
+  }
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &from, 1);
+  struct err e = {0};
+  struct compiled c;
+  const struct compile_options o = {.core = COMPILE_CORE_HOST};
+  const size_t before = arena_left(a);
+  if (!graph_check(g, &e) || !compile_graph(g, &o, a, &c, &e)) fail_msg("%s: %s", e.node, e.text);
+  const size_t bytes = before - arena_left(a);
+  arena_free(a);
+  return bytes;
+}
+
+/* 48 stretches begin at each step, and each is kept: some 100 KB a step, however long the model is. */
+static void test_long_models_take_memory_by_their_length(void **state) {
+  (void)state;
+  const size_t bytes = bytes_to_compile(1200);
+  if (bytes > (size_t)1200 * 160 * 1024) fail_msg("%zu bytes for 1,200 steps", bytes);
+}
+
 /* Four blocks that greedy orders place badly and an exact search places in their sum. */
 static void test_offsets_meet_the_bound(void **state) {
   (void)state;
@@ -665,6 +695,7 @@ int main(void) {
       cmocka_unit_test(test_windows_beyond_16_bits_are_refused),
       cmocka_unit_test(test_pieces_do_not_collide),
       cmocka_unit_test(test_offsets_meet_the_bound),
+      cmocka_unit_test(test_long_models_take_memory_by_their_length),
       cmocka_unit_test(test_goldens),
       cmocka_unit_test(test_layers_are_compared),
       cmocka_unit_test(test_budgets),
