@@ -14,7 +14,8 @@
 #define CASE_BYTES    11264
 #define CASE_ROWS     24
 #define CASE_CHANNELS 24
-#define CASE_COUNT    600
+#define CASE_COUNT    700
+#define CASE_KINDS    15 /* case n is of kind n mod CASE_KINDS */
 #define CASE_GUARD                                                                                 \
   16 /* bytes on either side of the state and the output that must stay as they are */
 
@@ -257,6 +258,79 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
 }
 
+/* Biases of weights in blocks (mote/base/block.h): `per` weights of each of n channels are in `sums`. */
+static int case_block_bias(struct nn_case *t, struct case_memory *m, struct mote_output *o, int n,
+                           int per, const int32_t *sums) {
+  int32_t *bias = (int32_t *)case_take(m, 4 * (size_t)n);
+  if (!bias) return 0;
+  for (int c = 0; c < n; c++) {
+    const int64_t b = (t->has_bias ? t->bias[c] : 0) - (int64_t)(128 + o->in_zp) * sums[c];
+    if (!o->wide && (b < 0 ? -b : b) + per * 128 * 255 >= 1 << 30) return 0; /* would be wide */
+    bias[c] = (int32_t)(uint32_t)(uint64_t)b;
+  }
+  o->bias_bytes = 4;
+  o->bias_at = (int32_t)((uint8_t *)bias - (uint8_t *)t->params);
+  return 1;
+}
+
+static int case_conv_block(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
+  const struct case_window w = case_window(r, 1);
+  const int in_c = case_range(r, 1, 12), out_c = case_range(r, 1, CASE_CHANNELS);
+  const int k = w.kernel_w * w.kernel_h * in_c;
+  int32_t sums[CASE_CHANNELS] = {0};
+  if (!case_output(t, m, r, &p->output, out_c, (uint32_t)k)) return 0;
+  CASE_SET_WINDOW(p, w, in_c, r);
+  p->out_c = (uint16_t)out_c;
+  const int run = (int)mote_block_run(p), runs = (int)mote_block_runs(p);
+  const int quads = (int)mote_block_quads(p);
+  int8_t *weights =
+      case_weights(t, m, &p->weights_at, (size_t)(out_c * quads * 4 + MOTE_BLOCK_SLACK));
+  if (!weights) return 0;
+  for (int oc = 0; oc < out_c; oc++) {
+    const int first = oc - oc % MOTE_BLOCK;
+    const int n = out_c - first < MOTE_BLOCK ? out_c - first : MOTE_BLOCK;
+    for (int y = 0; y < w.kernel_h; y++)
+      for (int x = 0; x < w.kernel_w; x++)
+        for (int c = 0; c < in_c; c++) {
+          const int in_run = runs == 1 ? x * in_c + c : c, j = runs == 1 ? 0 : x;
+          const int q = (y * runs + j) * run + in_run / 4;
+          const int8_t value = case_weight(t, oc, y, x, c);
+          weights[first * 4 * quads + (q * n + oc - first) * 4 + in_run % 4] = value;
+          sums[oc] += value;
+        }
+  }
+  return case_block_bias(t, m, &p->output, out_c, k, sums) &&
+         case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
+                     (size_t)(w.in_w * in_c), mote_conv2d_block_s8_state_bytes(p),
+                     (size_t)(w.rows_out * w.out_w * out_c), 1);
+}
+
+static int case_depthwise_block(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
+  const struct case_window w = case_window(r, 1);
+  const int c = case_range(r, 1, CASE_CHANNELS), area = w.kernel_w * w.kernel_h;
+  int32_t sums[CASE_CHANNELS] = {0};
+  if (!case_output(t, m, r, &p->output, c, (uint32_t)area)) return 0;
+  CASE_SET_WINDOW(p, w, c, r);
+  p->multiplier = 1;
+  const int quads = (int)mote_block_row_quads(p);
+  int8_t *weights =
+      case_weights(t, m, &p->weights_at, (size_t)(c * w.kernel_w * quads * 4 + MOTE_BLOCK_SLACK));
+  if (!weights) return 0;
+  for (int oc = 0; oc < c; oc++)
+    for (int x = 0; x < w.kernel_w; x++)
+      for (int y = 0; y < w.kernel_h; y++) {
+        const int8_t value = case_weight(t, oc, y, x, 0);
+        weights[((x * quads + y / 4) * c + oc) * 4 + y % 4] = value;
+        sums[oc] += value;
+      }
+  return case_block_bias(t, m, &p->output, c, area, sums) &&
+         case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
+                     (size_t)(w.in_w * c), mote_depthwise_block_s8_state_bytes(p),
+                     (size_t)(w.rows_out * w.out_w * c), 1);
+}
+
 static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
   const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
@@ -370,7 +444,7 @@ static int case_shape(struct nn_case *t, struct case_memory *m, uint32_t *r) {
 }
 
 /* Makes case `number`. Returns 0 where what was drawn does not fit. */
-static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) {
+static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) {
   static const struct {
     enum mote_op op;
     const struct mote_kernel *kernel;
@@ -394,8 +468,13 @@ static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) 
       {MOTE_OP_SOFTMAX, &mote_kernel_softmax_s8, case_softmax, sizeof(struct mote_softmax_s8)},
       {MOTE_OP_RESHAPE, &mote_kernel_copy, case_shape, sizeof(struct mote_copy)},
       {MOTE_OP_PAD, &mote_kernel_pad_s8, case_shape, sizeof(struct mote_pad_s8)},
+      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_block_s8, case_conv_block,
+       sizeof(struct mote_conv2d_s8)},
+      {MOTE_OP_DEPTHWISE_CONV_2D, &mote_kernel_depthwise_block_s8, case_depthwise_block,
+       sizeof(struct mote_depthwise_conv2d_s8)},
   };
-  const size_t kind = number % (sizeof kinds / sizeof *kinds);
+  _Static_assert(sizeof kinds / sizeof *kinds == CASE_KINDS, "the number of kinds");
+  const size_t kind = number % CASE_KINDS;
   uint32_t r = number * 7919u + 1;
   memset(t, 0, sizeof *t);
   m->used = 0;
@@ -416,7 +495,7 @@ static int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) 
   return 1;
 }
 
-static enum mote_status case_check(const struct nn_case *t) {
+static inline enum mote_status case_check(const struct nn_case *t) {
 #define KERNEL(stem, type)                                                                         \
   if (t->kernel == &mote_kernel_##stem)                                                            \
     return mote_##stem##_check((const struct type *)t->params, &t->bounds);
@@ -434,7 +513,7 @@ static const struct mote_kernel *case_kernel(const struct nn_case *t) {
 }
 
 /* Runs the case: every call a kernel of its kind gets. */
-static void case_run(const struct nn_case *t) {
+static inline void case_run(const struct nn_case *t) {
   const struct mote_kernel *kernel = case_kernel(t);
   if (kernel->begin) kernel->begin(t->params, t->state);
   for (unsigned i = 0; i < t->calls; i++) kernel->row(t->params, t->rows + i, t->state, t->out);
@@ -442,7 +521,7 @@ static void case_run(const struct nn_case *t) {
 }
 
 /* 1 when nothing was written beside the state and the output. */
-static int case_guards(const struct nn_case *t) {
+static inline int case_guards(const struct nn_case *t) {
   for (int i = 1; i <= CASE_GUARD; i++) {
     if (t->state[-i] != 0xA5 || t->state[t->bounds.state_bytes + (size_t)i - 1] != 0xA5) return 0;
     if ((uint8_t)t->out[-i] != 0xA5 || (uint8_t)t->out[t->bounds.out_bytes + (size_t)i - 1] != 0xA5)

@@ -409,10 +409,12 @@ static void run_reference(struct arena *a, const struct reference *r,
 static void test_goldens(void **state) {
   (void)state;
   if (!have_shared()) skip();
-  static const struct compile_options kinds[] = {{.schedule = COMPILE_AUTO},
-                                                 {.schedule = COMPILE_STREAM},
-                                                 {.schedule = COMPILE_LAYERS, .fast = true},
-                                                 {.schedule = COMPILE_AUTO, .input_rows = true}};
+  static const struct compile_options kinds[] = {
+      {.schedule = COMPILE_AUTO},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP},
+      {.schedule = COMPILE_STREAM},
+      {.schedule = COMPILE_LAYERS, .fast = true},
+      {.schedule = COMPILE_AUTO, .input_rows = true}};
   for (int i = 0; i < N_REFERENCES; i++)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
       struct arena *a = new_arena();
@@ -448,14 +450,15 @@ static void test_budgets(void **state) {
   if (!have_shared()) skip();
   for (int i = 0; i < N_REFERENCES; i++) {
     struct arena *a = new_arena();
-    const struct compile_options o = {.pointer_bytes = 4};
+    const struct compile_options o = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
     const struct compiled c = compile_reference(a, &REFERENCES[i], &o);
     if (c.arena_bytes > REFERENCES[i].most_arena)
       fail_msg("%s: %zu bytes of arena, were at most %zu", REFERENCES[i].name, c.arena_bytes,
                REFERENCES[i].most_arena);
     assert_true(c.instructions <= c.fastest_instructions + c.fastest_instructions / 10);
     assert_true(c.least_arena_bytes <= c.arena_bytes);
-    const struct compile_options fed = {.pointer_bytes = 4, .input_rows = true};
+    const struct compile_options fed = {
+        .core = COMPILE_CORE_DSP, .pointer_bytes = 4, .input_rows = true};
     const size_t bytes = compile_reference(a, &REFERENCES[i], &fed).arena_bytes;
     if (REFERENCES[i].most_fed > 0 && bytes > REFERENCES[i].most_fed)
       fail_msg("%s: %zu bytes of arena fed by rows, were at most %zu", REFERENCES[i].name, bytes,
@@ -470,7 +473,7 @@ static void test_constant_channels_go(void **state) {
   (void)state;
   if (!have_shared()) skip();
   struct arena *a = new_arena();
-  const struct compile_options o = {.pointer_bytes = 4};
+  const struct compile_options o = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   const struct compiled c = compile_reference(a, &REFERENCES[1], &o);
   struct channels known;
   int constants = 0;
@@ -501,7 +504,8 @@ static void test_ram_limits(void **state) {
     struct arena *a = new_arena();
     struct err e = {0};
     struct compiled c;
-    const struct compile_options o = {.pointer_bytes = 4, .ram_bytes = ram};
+    const struct compile_options o = {
+        .core = COMPILE_CORE_DSP, .pointer_bytes = 4, .ram_bytes = ram};
     struct graph *g = import_file(a, model_path(a, &REFERENCES[0]), &e);
     if (compile_graph(g, &o, a, &c, &e)) {
       assert_true(c.arena_bytes <= ram);
@@ -523,7 +527,7 @@ static void test_curve(void **state) {
   (void)state;
   if (!have_shared()) skip();
   struct arena *a = new_arena();
-  const struct compile_options o = {.pointer_bytes = 4, .curve = true};
+  const struct compile_options o = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4, .curve = true};
   const struct compiled c = compile_reference(a, &REFERENCES[4], &o);
   bool chosen = false;
   assert_true(c.n_curve > 3);
@@ -532,7 +536,8 @@ static void test_curve(void **state) {
     if (i > 0) assert_true(p->arena_bytes > p[-1].arena_bytes);
     if (i > 0) assert_true(p->instructions < p[-1].instructions);
     chosen = chosen || (p->arena_bytes == c.arena_bytes && p->instructions == c.instructions);
-    const struct compile_options within = {.pointer_bytes = 4, .ram_bytes = p->arena_bytes};
+    const struct compile_options within = {
+        .core = COMPILE_CORE_DSP, .pointer_bytes = 4, .ram_bytes = p->arena_bytes};
     const struct compiled had = compile_reference(a, &REFERENCES[4], &within);
     assert_true(had.arena_bytes <= p->arena_bytes);
     assert_true(had.instructions <= p->instructions);
@@ -546,7 +551,7 @@ static void test_rings_follow_each_other(void **state) {
   (void)state;
   if (!have_shared()) skip();
   struct arena *a = new_arena();
-  const struct compile_options o = {.pointer_bytes = 4};
+  const struct compile_options o = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   const struct compiled c = compile_reference(a, &REFERENCES[0], &o);
   const struct mote_plan *plan = (const void *)c.plan;
   const struct mote_tensor *t = (const void *)(c.plan + plan->tensors);

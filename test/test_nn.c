@@ -185,7 +185,7 @@ static void test_add_in_place(void **s) {
   (void)s;
   struct nn_case t;
   int8_t expected[512];
-  for (uint32_t n = 5; n < 2000; n += 13) {
+  for (uint32_t n = 5; n < 2000; n += CASE_KINDS) {
     for (int which = 0; which < 2; which++) {
       assert_true(case_make(&t, &memory, n));
       assert_int_equal(t.op, MOTE_OP_ADD);
@@ -203,7 +203,7 @@ static void test_conv_in_place(void **s) {
   struct nn_case t;
   static int8_t expected[CASE_BYTES];
   unsigned tried = 0;
-  for (uint32_t n = 0; n < 13000; n += 13) {
+  for (uint32_t n = 0; n < 1000 * CASE_KINDS; n += CASE_KINDS) {
     if (!case_make(&t, &memory, n)) continue;
     struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t.params;
     if (p->kernel_w * p->kernel_h != 1 || p->stride_w != 1 || p->pad_left || p->out_c > p->in_c ||
@@ -230,7 +230,7 @@ static double exponential(double x) {
 static void test_softmax(void **s) {
   (void)s;
   struct nn_case t;
-  for (uint32_t n = 10; n < 13000; n += 13) {
+  for (uint32_t n = 10; n < 1000 * CASE_KINDS; n += CASE_KINDS) {
     assert_true(case_make(&t, &memory, n));
     assert_int_equal(t.op, MOTE_OP_SOFTMAX);
     const struct mote_softmax_s8 *p = (const struct mote_softmax_s8 *)t.params;

@@ -112,14 +112,16 @@ static void run_and_check(struct arena *a, const struct compiled *c, uint64_t se
  * least rows and with spare ones, for 4- and 8-byte pointers. */
 static void test_plans_equal_evaluation(void **state) {
   (void)state;
-  static const struct compile_options kinds[] = {{.schedule = COMPILE_LAYERS},
-                                                 {.schedule = COMPILE_AUTO},
-                                                 {.schedule = COMPILE_STREAM},
-                                                 {.schedule = COMPILE_STREAM, .spare_rows = 1},
-                                                 {.schedule = COMPILE_AUTO, .fast = true},
-                                                 {.schedule = COMPILE_STREAM, .pointer_bytes = 4},
-                                                 {.schedule = COMPILE_STREAM, .input_rows = true},
-                                                 {.schedule = COMPILE_AUTO, .input_rows = true}};
+  static const struct compile_options kinds[] = {
+      {.schedule = COMPILE_LAYERS},
+      {.schedule = COMPILE_STREAM, .core = COMPILE_CORE_DSP},
+      {.schedule = COMPILE_AUTO},
+      {.schedule = COMPILE_STREAM},
+      {.schedule = COMPILE_STREAM, .spare_rows = 1},
+      {.schedule = COMPILE_AUTO, .fast = true},
+      {.schedule = COMPILE_STREAM, .pointer_bytes = 4},
+      {.schedule = COMPILE_STREAM, .input_rows = true},
+      {.schedule = COMPILE_AUTO, .input_rows = true}};
   int streamed = 0, follow = 0;
   for (uint64_t seed = 1; seed <= 250; seed++) {
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

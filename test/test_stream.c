@@ -361,7 +361,7 @@ static void test_keyword_costs_less(void **state) {
   assert_int_equal(what.window_rows, 49);
   assert_int_equal(what.end_op, 4); /* MEAN */
   for (int s = 0; s < SCHEDULES; s++) compare(g, less, a, s);
-  const struct compile_options options = {.pointer_bytes = 4};
+  const struct compile_options options = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   assert_true(compile_graph(g, &options, a, &whole, &e));
   assert_true(compile_graph(less, &options, a, &streamed, &e));
   assert_true(streamed.macs * 12 < whole.macs);

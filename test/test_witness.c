@@ -83,7 +83,7 @@ static bool add_plan(struct witness *w, const struct golden *c, const struct com
 }
 
 static void add_case(struct witness *w, const char *op, const char *name) {
-  static const struct compile_options options = {.pointer_bytes = 4};
+  static const struct compile_options options = {.core = COMPILE_CORE_DSP, .pointer_bytes = 4};
   struct golden c = {.op = op, .name = name, .arena = arena_new((size_t)1 << 28)};
   struct compiled p;
   struct err e = {0};

@@ -140,6 +140,12 @@ static bool run_passes(struct pass *p, const struct graph *g, const struct compi
   return !p->failed;
 }
 
+/* Kernels for wide vectors keep more in their state than those that all cores share: under a limit of RAM that they do
+ * not meet, the latter are taken. */
+static bool has_wide_vectors(enum compile_core core) {
+  return core == COMPILE_CORE_HOST || core == COMPILE_CORE_WASM;
+}
+
 static bool compile(const struct graph *g, const struct compile_options *options, struct arena *a,
                     struct compiled *out, struct err *e) {
   struct pass pass = {.arena = a, .e = e};
@@ -160,7 +166,13 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (options->input_rows && !program_feed(&program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
-  if (options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes)
+  const bool too_large = options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes;
+  if (too_large && has_wide_vectors(options->core)) {
+    struct compile_options slim = *options;
+    slim.core = COMPILE_CORE_DSP;
+    return compile(g, &slim, a, out, e);
+  }
+  if (too_large)
     return err_set(e, "does not fit %zu bytes of RAM: the least possible is %zu bytes",
                    options->ram_bytes, out->arena_bytes);
   finish_layers(&program, &pass);

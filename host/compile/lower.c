@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_int8,   &lower_fixed,   &lower_real,        &lower_sequence,
+    &lower_block,  &lower_int8,    &lower_fixed,       &lower_real, &lower_sequence,
     &lower_signal, &lower_control, &lower_elementwise, &lower_move,
 };
 

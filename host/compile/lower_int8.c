@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
+void lower_set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
   int32_t low, high;
   graph_activation_range(output(g, n), n->attrs.activation, &low, &high);
   o->zp = (int8_t)output(g, n)->quant.zp[0];
@@ -30,7 +30,7 @@ bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat,
   if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
     return lower_too_large(e, "the number of channels",
                            x->dims[3] > y->dims[3] ? x->dims[3] : y->dims[3], UINT16_MAX);
-  set_output(g, n, &p->output);
+  lower_set_output(g, n, &p->output);
   p->in_w = (uint16_t)in_w;
   p->in_c = (uint16_t)x->dims[3];
   p->out_w = (uint16_t)out_w;
@@ -116,8 +116,8 @@ static bool build_borders(const struct graph *g, const struct work *work, bool f
   return true;
 }
 
-static bool build_depthwise(const struct graph *g, const struct work *work, bool flat,
-                            struct form *f, struct err *e) {
+bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                     struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   const struct graph_attrs *a = &n->attrs;
@@ -127,7 +127,7 @@ static bool build_depthwise(const struct graph *g, const struct work *work, bool
     return lower_too_large(e, "width or channels",
                            x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3], UINT16_MAX);
   if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
-  set_output(g, n, &p->output);
+  lower_set_output(g, n, &p->output);
   p->in_w = (uint16_t)x->dims[2];
   p->in_c = (uint16_t)x->dims[3];
   p->out_w = (uint16_t)y->dims[2];
@@ -170,7 +170,7 @@ static bool build_dense(const struct graph *g, const struct work *work, bool fla
   if (!fits16(w->dims[0]) || !fits16(w->dims[1]) || !fits16(vectors))
     return err_set(e, "%lld vectors of %d to %d; the kernel takes at most %d of each",
                    (long long)vectors, w->dims[1], w->dims[0], UINT16_MAX);
-  set_output(g, n, &p->output);
+  lower_set_output(g, n, &p->output);
   p->in_c = (uint16_t)w->dims[1];
   p->out_c = (uint16_t)w->dims[0];
   p->vectors = (uint16_t)vectors;
@@ -360,14 +360,14 @@ static bool takes_int8(const struct graph *g, const struct graph_node *n) {
 }
 
 /* One image, constant symmetric weights, no groups: what the rule has proven of sums. */
-static bool takes_core(const struct graph *g, const struct graph_node *n) {
+bool lower_takes_core(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes));
 }
 
 /* Weights of every channel pair fit a byte, whatever type the model has them in, and no sum that is 16 times too large
  * leaves 32 bits: |16 (bias + K products of at most 8 * 255)| < 2^31. */
 static bool takes_four_bits(const struct graph *g, const struct graph_node *n) {
-  if (!takes_core(g, n)) return false;
+  if (!lower_takes_core(g, n)) return false;
   const struct graph_tensor *w = input(g, n, 1), *bias = has_input(n, 2) ? input(g, n, 2) : NULL;
   const int64_t elements = graph_elements(w), channels = w->dims[0];
   const int8_t *values = w->data;
@@ -385,7 +385,7 @@ static bool takes_four_bits(const struct graph *g, const struct graph_node *n) {
 
 /* One bias for each channel and set of taps inside: what a pass has made of constant inputs behind padding. */
 static bool takes_borders(const struct graph *g, const struct graph_node *n) {
-  return takes_core(g, n) && n->in[2] >= 0 &&
+  return lower_takes_core(g, n) && n->in[2] >= 0 &&
          graph_elements(input(g, n, 2)) != output(g, n)->dims[3];
 }
 
@@ -432,14 +432,14 @@ static const struct recipe recipes[] = {
      .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_s8,
-     .takes = takes_core,
+     .takes = lower_takes_core,
      .build = lower_whole_conv,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
      .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
-     .takes = takes_core,
-     .build = build_depthwise,
+     .takes = lower_takes_core,
+     .build = lower_depthwise,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
@@ -458,7 +458,7 @@ static const struct recipe recipes[] = {
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_s8,
-     .takes = takes_core,
+     .takes = lower_takes_core,
      .build = build_dense,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
@@ -469,18 +469,24 @@ static const struct recipe recipes[] = {
      .build = build_mean},
     {.op = MOTE_OP_AVERAGE_POOL_2D,
      .kernel = MOTE_KERNEL_average_pool_s8,
-     .takes = takes_core,
+     .takes = lower_takes_core,
      .build = build_pool},
     {.op = MOTE_OP_MAX_POOL_2D,
      .kernel = MOTE_KERNEL_max_pool_s8,
-     .takes = takes_core,
+     .takes = lower_takes_core,
      .build = build_pool},
-    {.op = MOTE_OP_MEAN, .kernel = MOTE_KERNEL_mean_s8, .takes = takes_core, .build = build_mean},
+    {.op = MOTE_OP_MEAN,
+     .kernel = MOTE_KERNEL_mean_s8,
+     .takes = lower_takes_core,
+     .build = build_mean},
     {.op = MOTE_OP_SOFTMAX,
      .kernel = MOTE_KERNEL_softmax_s8,
      .takes = takes_int8,
      .build = build_softmax},
-    {.op = MOTE_OP_PAD, .kernel = MOTE_KERNEL_pad_s8, .takes = takes_core, .build = build_pad},
+    {.op = MOTE_OP_PAD,
+     .kernel = MOTE_KERNEL_pad_s8,
+     .takes = lower_takes_core,
+     .build = build_pad},
     {.op = MOTE_OP_RESHAPE, .takes = takes_view, .view = true},
     {.op = MOTE_OP_RESHAPE, .kernel = MOTE_KERNEL_copy, .build = build_view_copy},
 };

@@ -29,14 +29,7 @@ void *packed_add(struct packed *out, const char *name, enum mote_type type, size
   return out->bytes + part->offset;
 }
 
-/* What an accumulating operator carries, whatever its weights' order. */
-struct dense {
-  const int8_t *weights;
-  const int32_t *bias;          /* NULL: none, or all zero */
-  size_t channels, per_channel; /* weights of a channel */
-};
-
-static struct dense dense_of(const struct graph *g, const struct graph_node *n) {
+struct dense params_dense_of(const struct graph *g, const struct graph_node *n) {
   const struct graph_tensor *w = &g->tensors[n->in[1]];
   struct dense d = {.weights = w->data};
   d.channels = (size_t)(n->op == MOTE_OP_DEPTHWISE_CONV_2D ? w->dims[3] : w->dims[0]);
@@ -48,7 +41,7 @@ static struct dense dense_of(const struct graph *g, const struct graph_node *n) 
   return d;
 }
 
-static void pack_requant(const struct graph *g, int node, const struct dense *d, struct packed *out,
+void params_pack_requant(const struct graph *g, int node, const struct dense *d, struct packed *out,
                          struct mote_output *o) {
   int32_t *multiplier = ARENA_ARRAY(out->arena, int32_t, d->channels);
   int32_t *shift = ARENA_ARRAY(out->arena, int32_t, d->channels);
@@ -197,7 +190,7 @@ bool params_pack_lanes(const struct program *p, const struct work *w, union kern
   const struct graph_node *n = &g->nodes[w->node];
   const struct graph_tensor *weights = &g->tensors[n->in[1]];
   struct mote_fully_connected_s8 *dense = &params->fully_connected_lanes_s4;
-  struct dense d = dense_of(g, n);
+  struct dense d = params_dense_of(g, n);
   const int32_t zp = g->tensors[n->in[0]].quant.zp[0];
   int32_t *bias = ARENA_ARRAY(out->arena, int32_t, d.channels);
   (void)e;
@@ -208,7 +201,7 @@ bool params_pack_lanes(const struct program *p, const struct work *w, union kern
     bias[c] = (d.bias != NULL ? d.bias[c] : 0) - zp * sum;
   }
   d.bias = bias;
-  pack_requant(g, w->node, &d, out, &dense->output);
+  params_pack_requant(g, w->node, &d, out, &dense->output);
   pack_bias(&d, out, &dense->output);
   dense->output.in_zp = 0;
   dense->run = lanes_run(weights);
@@ -221,10 +214,10 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
   const struct graph_tensor *weights = &g->tensors[n->in[1]];
-  const struct dense d = dense_of(g, n);
+  const struct dense d = params_dense_of(g, n);
   struct mote_output *o = &params->conv2d_s8.output; /* the first member of all three */
   (void)e;
-  pack_requant(g, w->node, &d, out, o);
+  params_pack_requant(g, w->node, &d, out, o);
   pack_bias(&d, out, o);
   if (w->kernel == MOTE_KERNEL_conv2d_s8)
     params->conv2d_s8.weights_at = pack_conv(weights, out);
@@ -301,11 +294,11 @@ bool params_pack_borders(const struct program *p, const struct work *w, union ke
   /* Offsets only point ahead: the convolutions come first, and are filled in when all else has its place. */
   packed_add(out, "convs", MOTE_UINT32, convs * sizeof conv / 4, &b->convs_at);
   pack_border_axes(g, n, runs, n_runs, b, out);
-  struct dense d = dense_of(g, n);
+  struct dense d = params_dense_of(g, n);
   int32_t *largest = ARENA_ARRAY(out->arena, int32_t, d.channels);
   largest_biases(bias, largest, d.channels);
   d.bias = largest;
-  pack_requant(g, w->node, &d, out, &conv.output);
+  params_pack_requant(g, w->node, &d, out, &conv.output);
   const size_t step = pack_border_biases(bias, d.channels, out, &conv.output);
   conv.weights_at = pack_conv(&g->tensors[n->in[1]], out);
   for (size_t i = 0; i < convs; i++) {

@@ -210,6 +210,17 @@ void *packed_add(struct packed *out, const char *name, enum mote_type type, size
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e);
 
+/* What an accumulating operator carries, whatever its weights' order. */
+struct dense {
+  const int8_t *weights;
+  const int32_t *bias;          /* NULL: none, or all zero */
+  size_t channels, per_channel; /* weights of a channel */
+};
+struct dense params_dense_of(const struct graph *g, const struct graph_node *n);
+/* The requantisation of its channels, packed where the short way is exact with these biases. */
+void params_pack_requant(const struct graph *g, int node, const struct dense *d, struct packed *out,
+                         struct mote_output *o);
+
 /* ---- recipes: how an operator becomes work --------------------------------------- */
 /* Fills in a form (zeroed but for params_bytes): rows, reach, calls, alias, instructions, params, state_bytes. w: its
  * node, part, inputs and outputs are set. flat: the flat form; false without an error where there is none. */
@@ -244,6 +255,7 @@ struct lower_family {
   const struct recipe *recipes;
   size_t n;
 };
+extern const struct lower_family lower_block;
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_real;
@@ -261,8 +273,11 @@ struct lower_run {
 /* The runs of a CONV_2D, in an array of the arena. */
 int lower_runs(const struct graph *g, const struct graph_node *n, struct arena *a,
                struct lower_run **runs);
-/* The form of a CONV_2D as if its bias were one for each channel. */
-build_form lower_whole_conv;
+/* The form of a CONV_2D as if its bias were one for each channel; of a DEPTHWISE_CONV_2D. */
+build_form lower_whole_conv, lower_depthwise;
+/* Zero point and range of the output; what the core's kernels take (graph_is_core). */
+void lower_set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o);
+bool lower_takes_core(const struct graph *g, const struct graph_node *n);
 /* The convolution of one run, from that of the whole row. */
 struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
                                      const struct lower_run *run);

@@ -585,12 +585,14 @@ void segment_replay(const struct program *p, int first, int end, enum shape_of_f
   replay_shape(p, &what, spare_rows, a, s);
 }
 
-/* Other strips change rings and overlaps only where a call no longer reads all before it writes, or begins to, or
- * takes other rows. */
+/* Other strips change rings and overlaps only where a call no longer reads all before it writes, or begins to, no longer
+ * writes in place, or takes other rows. */
 static bool same_calls(const struct program *p, const struct segment *a, const struct segment *b) {
   for (int i = a->first; i < a->end; i++) {
     const struct form *f = form_in(&p->work[i], a), *g = form_in(&p->work[i], b);
-    if (f->reads_first != g->reads_first || f->calls != g->calls) return false;
+    if (f->reads_first != g->reads_first || f->calls != g->calls ||
+        memcmp(f->alias, g->alias, sizeof f->alias) != 0)
+      return false;
   }
   return true;
 }

@@ -151,6 +151,7 @@ struct mote_output {
 };
 
 #include "mote/base/window.h"
+#include "mote/base/block.h"
 
 /* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), continued from crc; start with 0. */
 uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n);

@@ -309,6 +309,8 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__plain
 #endif
 
+#include "mote/isa/block.h"
+
 #ifdef __cplusplus
 }
 #endif
