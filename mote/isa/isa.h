@@ -30,6 +30,13 @@ extern "C" {
 #define MOTE_ISA_V6M 0
 #endif
 
+/* A floating-point unit of single precision with 32 registers. */
+#if defined(__ARM_FP) && (__ARM_FP & 4) && defined(__thumb2__)
+#define MOTE_ISA_VFP 1
+#else
+#define MOTE_ISA_VFP 0
+#endif
+
 /* ---- requantisation ---------------------------------------------------------- */
 
 /* mote_mul_high for b >= 0 from four 16 x 16 products. Everything but the last line is the schoolbook
@@ -265,6 +272,22 @@ int32_t mote_isa_dot_s8__dsp(const int8_t *x, const int8_t *w, uint32_t n, int32
 #define MOTE_ISA_DOT_RUN 508
 int64_t mote_isa_dot_s16__plain(const int16_t *x, const int8_t *w, uint32_t n);
 int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
+
+/* ---- sums of float32 products, four weight vectors with one x -------------------------------
+ * n: a multiple of 4, at least 4. Product i goes to lane i mod 4; each is rounded before it is added.
+ * lanes: lane[v][k] goes on from what it holds. dot4: sum[v] = (l0 + l1) + (l2 + l3), lanes from 0. */
+void mote_isa_lanes_f32__plain(float lane[4][4], const float *x, const float *const w[4],
+                               uint32_t n);
+void mote_isa_lanes_f32__vfp(float lane[4][4], const float *x, const float *const w[4], uint32_t n);
+void mote_isa_dot4_f32__plain(float sum[4], const float *x, const float *const w[4], uint32_t n);
+void mote_isa_dot4_f32__vfp(float sum[4], const float *x, const float *const w[4], uint32_t n);
+#if MOTE_ISA_VFP
+#define mote_isa_lanes_f32 mote_isa_lanes_f32__vfp
+#define mote_isa_dot4_f32  mote_isa_dot4_f32__vfp
+#else
+#define mote_isa_lanes_f32 mote_isa_lanes_f32__plain
+#define mote_isa_dot4_f32  mote_isa_dot4_f32__plain
+#endif
 
 #if MOTE_ISA_DSP
 #define mote_isa_dot_s8         mote_isa_dot_s8__dsp

@@ -1,6 +1,7 @@
 /* conv2d_f32: CONV_2D in float32, grouped too. For each pixel, four output channels at a time go over the rows of the
  * window; a run is what lies contiguous in the input and in the weights: all columns of a window's row, or one column
- * where columns are dilated or channels grouped. Columns outside the input are left out of the run. */
+ * where columns are dilated or channels grouped. Columns outside the input are left out of the run. A window of one pixel
+ * is a dense layer. */
 #include "mote/nn/lanes.h"
 
 /* Four channels of one pixel: their weights, and the piece of the input that they read. */
@@ -38,6 +39,14 @@ static void pixel(const struct mote_conv2d_f32 *p, const void *const *rows, uint
   const size_t block = (size_t)w->kernel_h * w->kernel_w * p->group_c;
   const uint32_t groups = w->in_c / p->group_c, filters = w->out_c / groups;
   const struct mote_columns columns = mote_map_columns(w, x);
+  if (w->kernel_h * w->kernel_w == 1 && groups == 1 && columns.from < columns.to) {
+    const float *row = (const float *)mote_map_row(w, rows, sizeof *row, batch, r, 0);
+    if (row) {
+      mote_dense_f32(row + (size_t)columns.column * w->in_c, weights, bias, w->in_c, w->out_c,
+                     p->low, p->high, out);
+      return;
+    }
+  }
   for (uint32_t g = 0, o = 0; g < groups; g++) {
     for (const uint32_t end = o + filters; o < end;) {
       const uint32_t some = end - o < 4 ? end - o : 4;
