@@ -106,6 +106,7 @@ static void json_board(struct json *j, const struct bundle *k, int64_t stack_byt
   json_put_string(j, "active_source", b->active_ma.source);
   json_put_string(j, "sleep_source", b->sleep_ma.source);
   json_put_string(j, "wait_source", b->wait_factor.source);
+  json_put_string(j, "stand_in", b->stand_in);
   json_close_object(j);
 }
 
@@ -245,6 +246,7 @@ static void print_counts(const struct bench *b) {
   print_range("150 mAh last", &b->estimate.battery_days, "days at one inference a second");
   printf("  currents: %s\n", b->bundle.request.board->active_ma.source);
   printf("  asleep:   %s\n", b->bundle.request.board->sleep_ma.source);
+  printf("  flash:    %s\n", b->bundle.request.board->wait_factor.source);
 }
 
 static void print_table(const struct bench *b) {
@@ -253,6 +255,8 @@ static void print_table(const struct bench *b) {
   printf("%s on %s (%s%s%s)\n\n", k->request.title,
          k->request.board ? k->request.board->title : k->request.target->name, r->machine,
          r->small_machine ? ", the same on " : "", r->small_machine ? r->small_machine : "");
+  if (k->request.board && k->request.board->stand_in)
+    printf("An estimate only: %s.\n\n", k->request.board->stand_in);
   if (*k->request.target->machine)
     printf("flash code     %12s B\n", text_thousands(bundle_flash_code(k)));
   printf("flash weights  %12s B\n", text_thousands(bundle_flash_weight(k)));

@@ -100,6 +100,9 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
       !bundle_stream_model(c->arena, o->stream, m, &c->err) ||
       !bundle_find_target(c->arena, m, o->target, o->board, &r.target, &r.board, &c->err))
     return false;
+  if (r.board && r.board->stand_in)
+    return err_set(&c->err, "nothing can be built for %s: %s; `mote bench` estimates",
+                   r.board->title, r.board->stand_in);
   r.title = m->title;
   r.name = o->name;
   r.graph = m->graph;
@@ -126,7 +129,8 @@ int cmd_build(int argc, char **argv) {
   const struct option_spec options[] = {
       {0, "target", OPTION_TEXT, "T",
        "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, host", &o.target},
-      {0, "board", OPTION_TEXT, "NAME", "board instead of a chip: wio-terminal, xiao", &o.board},
+      {0, "board", OPTION_TEXT, "NAME",
+       "board instead of a chip: wio-terminal, xiao, pico ... (firmware/boards)", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},
       {0, "name", OPTION_TEXT, "NAME",
        "what the model's files and C names begin with (model); two models need two", &o.name},

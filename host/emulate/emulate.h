@@ -66,6 +66,7 @@ struct emulate_figure {
 struct emulate_board {
   const char *name, *title, *chip;
   const char *target;
+  const char *stand_in; /* why `target` is not the chip's own; NULL: it is */
   double clock_hz;
   int64_t flash_bytes, ram_bytes;
   int64_t flash_reserved_bytes; /* by the boot loader */

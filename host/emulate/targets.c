@@ -176,7 +176,7 @@ static bool read_number(const char *value, double *number) {
 
 static bool set_board(struct emulate_board *b, const char *key, char *value) {
   const struct text_key texts[] = {
-      {"title", &b->title}, {"chip", &b->chip}, {"target", &b->target}};
+      {"title", &b->title}, {"chip", &b->chip}, {"target", &b->target}, {"stand_in", &b->stand_in}};
   double n = 0;
   if (set_text(texts, sizeof texts / sizeof *texts, key, value)) return true;
   if (!strcmp(key, "clock_hz"))

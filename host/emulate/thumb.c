@@ -215,7 +215,7 @@ static void cost_m7(struct thumb *t, const struct shape *s) {
 }
 static void cost_m33(struct thumb *t, const struct shape *s) {
   cost_m4(t, s);
-  scale(t, 0.75, 0.86, 1.0);
+  scale(t, 0.75, 0.84, 1.0);
 }
 
 /* A vector is two cycles of work, of which one is hidden where the next vector needs another unit. */
