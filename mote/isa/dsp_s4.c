@@ -232,7 +232,7 @@ __asm__(
     "  mote_column4 1, 2, \\order, \\second\n"
     "  mote_column4 2, 2, \\order, \\second\n"
     "  mote_column4 3, 2, \\order, \\second\n"
-    "  mote_column4 4, 2, \\order, \\second\n"
+    "  mote_column4 4, 4, \\order, \\second\n"
     "  mote_column4 5, 4, \\order, \\second\n"
     "2:\n"
     "  ldr r0, [sp]\n"
@@ -262,16 +262,16 @@ LOOPS(X)
 #define CODE(pixels, second, step)                                                                 \
   (16u + (second)*4u + (pixels) % 2 * 12u + (pixels) / 2 * 20u + (step))
 
-/* The loops of a block for its two channels; a turn of them takes 4 quads where there are 5 pixels, else 2. */
+/* The loops of a block for its two channels. */
 struct loops {
   void (*first)(void), (*second)(void);
 };
 
-/* step: bytes of code that lead to the next quad. */
+/* step: bytes of code that lead to the next quad; turn: quads of a turn of the loop. */
 static inline __attribute__((always_inline)) void
 conv(struct frame *f, const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
-     int8_t *out, const struct loops *loops, uint32_t n, uint32_t step) {
-  const uint32_t skipped = (0u - n / 4) & (pixels == 5 ? 3 : 1);
+     int8_t *out, const struct loops *loops, uint32_t n, uint32_t step, uint32_t turn) {
+  const uint32_t skipped = (0u - n / 4) & (turn - 1);
   const uint32_t none = MOTE_CONV_BLOCK - pixels;
   f->weights = (const int8_t *)mote_at(p, p->weights_at);
   f->values = values;
@@ -294,7 +294,7 @@ void mote_isa_conv4_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *va
 #undef X
   struct frame f;
   f.body = mote_dsp4_patch;
-  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_window(p), 0);
+  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_window(p), 0, pixels == 5 ? 4 : 2);
 }
 
 void mote_isa_conv4_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
@@ -308,7 +308,7 @@ void mote_isa_conv4_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *v
   f.skip = 8 * (positions - pixels);
   f.column_at = column_at;
   f.column_end = column_at + p->kernel_w;
-  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_column(p), 2);
+  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_column(p), 2, pixels >= 4 ? 4 : 2);
 }
 
 /* ---- dense ----------------------------------------------------------------------------------- */

@@ -281,10 +281,17 @@ void mote_isa_lanes_f32__plain(float lane[4][4], const float *x, const float *co
 void mote_isa_lanes_f32__vfp(float lane[4][4], const float *x, const float *const w[4], uint32_t n);
 void mote_isa_dot4_f32__plain(float sum[4], const float *x, const float *const w[4], uint32_t n);
 void mote_isa_dot4_f32__vfp(float sum[4], const float *x, const float *const w[4], uint32_t n);
+/* Eight sums over n taps, n >= 1: sum[k] += x[i * x_step + k] * w[i * w_step + k], one i after the other. */
+void mote_isa_taps_f32__plain(float sum[8], const float *x, uint32_t x_step, const float *w,
+                              uint32_t w_step, uint32_t n);
+void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const float *w,
+                            uint32_t w_step, uint32_t n);
 #if MOTE_ISA_VFP
 #define mote_isa_lanes_f32 mote_isa_lanes_f32__vfp
 #define mote_isa_dot4_f32  mote_isa_dot4_f32__vfp
+#define mote_isa_taps_f32  mote_isa_taps_f32__vfp
 #else
+#define mote_isa_taps_f32  mote_isa_taps_f32__plain
 #define mote_isa_lanes_f32 mote_isa_lanes_f32__plain
 #define mote_isa_dot4_f32  mote_isa_dot4_f32__plain
 #endif

@@ -29,3 +29,15 @@ void mote_isa_dot4_f32__plain(float sum[4], const float *x, const float *const w
   mote_isa_lanes_f32__plain(lane, x, w, n);
   for (int v = 0; v < 4; v++) sum[v] = (lane[v][0] + lane[v][1]) + (lane[v][2] + lane[v][3]);
 }
+
+void mote_isa_taps_f32__plain(float sum[8], const float *x, uint32_t x_step, const float *w,
+                              uint32_t w_step, uint32_t n) {
+  float s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3];
+  float s4 = sum[4], s5 = sum[5], s6 = sum[6], s7 = sum[7];
+  for (; n; n--, x += x_step, w += w_step) {
+    s0 += x[0] * w[0], s1 += x[1] * w[1], s2 += x[2] * w[2], s3 += x[3] * w[3];
+    s4 += x[4] * w[4], s5 += x[5] * w[5], s6 += x[6] * w[6], s7 += x[7] * w[7];
+  }
+  sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+  sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
+}

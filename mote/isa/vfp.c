@@ -71,6 +71,39 @@ __asm__(".syntax unified\n"
         "mote_vfp_end mote_isa_dot4_f32__vfp\n"
         ".text\n");
 
+/* 14 instructions for 8 products. r0 sums, r1 x, r2 its step, r3 w, r4 its step, r5 taps. s16..s23 are the caller's too. */
+__asm__(".section .text.mote_isa_taps_f32__vfp, \"ax\", %progbits\n"
+        "  .balign 4\n"
+        "  .global mote_isa_taps_f32__vfp\n"
+        "  .type mote_isa_taps_f32__vfp, %function\n"
+        "  .thumb_func\n"
+        "mote_isa_taps_f32__vfp:\n"
+        "  push {r4, r5}\n"
+        "  vpush {s16-s23}\n"
+        "  ldrd r4, r5, [sp, #40]\n"
+        "  vldmia r0, {s0-s7}\n"
+        "1:\n"
+        "  vldmia r1, {s8-s15}\n"
+        "  vldmia r3, {s16-s23}\n"
+        "  vmla.f32 s0, s8, s16\n"
+        "  vmla.f32 s1, s9, s17\n"
+        "  vmla.f32 s2, s10, s18\n"
+        "  vmla.f32 s3, s11, s19\n"
+        "  vmla.f32 s4, s12, s20\n"
+        "  vmla.f32 s5, s13, s21\n"
+        "  vmla.f32 s6, s14, s22\n"
+        "  vmla.f32 s7, s15, s23\n"
+        "  add r1, r1, r2, lsl #2\n"
+        "  add r3, r3, r4, lsl #2\n"
+        "  subs r5, r5, #1\n"
+        "  bne 1b\n"
+        "  vstmia r0, {s0-s7}\n"
+        "  vpop {s16-s23}\n"
+        "  pop {r4, r5}\n"
+        "  bx lr\n"
+        "  .size mote_isa_taps_f32__vfp, . - mote_isa_taps_f32__vfp\n"
+        ".text\n");
+
 #else
 typedef int mote_isa_vfp_is_empty; /* C wants a declaration in every file */
 #endif

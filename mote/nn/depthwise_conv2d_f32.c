@@ -1,5 +1,6 @@
 /* depthwise_conv2d_f32: DEPTHWISE_CONV_2D in float32. Channels lie innermost in input, weights and output, so
  * eight of them go over a window side by side; each channel's sum runs in the order of the window. */
+#include "mote/isa/isa.h"
 #include "mote/nn/lanes.h"
 
 #define BLOCK 8 /* channels whose sums lie in registers */
@@ -32,17 +33,12 @@ static struct taps taps_of(const struct window *at, uint32_t ky, uint32_t c) {
 static void sums_apart(const struct window *at, uint32_t c, float sum[BLOCK]) {
   const struct mote_window_2d *w = &at->p->window;
   const uint32_t in_step = (uint32_t)w->dilation_w * w->in_c, w_step = w->out_c;
-  float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+  const uint32_t n = at->columns.to - at->columns.from;
+  for (uint32_t k = 0; k < BLOCK; k++) sum[k] = 0;
   for (uint32_t ky = 0; ky < w->kernel_h; ky++) {
-    struct taps t = taps_of(at, ky, c);
-    if (t.x == NULL) continue;
-    for (uint32_t n = at->columns.to - at->columns.from; n; n--, t.x += in_step, t.w += w_step) {
-      s0 += t.x[0] * t.w[0], s1 += t.x[1] * t.w[1], s2 += t.x[2] * t.w[2], s3 += t.x[3] * t.w[3];
-      s4 += t.x[4] * t.w[4], s5 += t.x[5] * t.w[5], s6 += t.x[6] * t.w[6], s7 += t.x[7] * t.w[7];
-    }
+    const struct taps t = taps_of(at, ky, c);
+    if (t.x && n) mote_isa_taps_f32(sum, t.x, in_step, t.w, w_step, n);
   }
-  sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
-  sum[4] = s4, sum[5] = s5, sum[6] = s6, sum[7] = s7;
 }
 
 /* Eight output channels from c on that read one input channel. */
