@@ -7,7 +7,7 @@ struct arguments {
   const char *target, *board, *layers, *stream;
   struct option_list in, out;
   int64_t ram, inferences;
-  bool fast, small, input_rows;
+  bool fast, small, input_rows, functions;
 };
 
 struct bench {
@@ -43,6 +43,15 @@ static void json_range(struct json *j, const char *key, const struct emulate_ran
   json_put_null(j, key);
 }
 
+/* n: inferences that the count is of. */
+static void json_classes(struct json *j, const struct emulate_count *c, int n) {
+  json_open_object(j, "classes");
+  for (int i = 0; i < EMULATE_CLASS_COUNT; i++)
+    json_put_int(j, emulate_class_name(i), c->by_class[i] / n);
+  json_put_int(j, "branches_taken", c->branches_taken / n);
+  json_close_object(j);
+}
+
 /* counted: false on a machine whose instructions nobody counts. */
 static void json_count(struct json *j, const char *key, bool counted, const struct emulate_count *c,
                        const struct emulate_estimate *t) {
@@ -55,10 +64,7 @@ static void json_count(struct json *j, const char *key, bool counted, const stru
   json_range(j, "cycles_estimated", &t->cycles);
   json_range(j, "milliseconds", &t->milliseconds);
   json_range(j, "energy_uj", &t->energy_uj);
-  json_open_object(j, "classes");
-  for (int i = 0; i < EMULATE_CLASS_COUNT; i++)
-    json_put_int(j, emulate_class_name(i), c->by_class[i]);
-  json_close_object(j);
+  json_classes(j, c, 1);
   json_close_object(j);
 }
 
@@ -116,6 +122,28 @@ static void json_functions(struct json *j, const struct emulate_result *r) {
     json_open_object(j, NULL);
     json_put_string(j, "name", r->functions[i].name);
     json_put_int(j, "instructions", r->functions[i].count.instructions / r->count);
+    json_classes(j, &r->functions[i].count, r->count);
+    json_close_object(j);
+  }
+  json_close_array(j);
+}
+
+/* What each layer that is a step of its own costs; the layers' other facts stand in `layers`. */
+static void json_layer_costs(struct json *j, const struct bench *b) {
+  const struct compiled *c = &b->bundle.compiled;
+  json_open_array(j, "layer_costs");
+  for (int i = 0; i < c->n_layers && b->result.counted; i++) {
+    const struct compile_layer *l = &c->layers[i];
+    if (l->fate != COMPILE_STEP || l->step >= b->result.n_steps) continue;
+    const struct emulate_count *count = &b->result.steps[l->step];
+    struct emulate_estimate t;
+    emulate_estimate(count, b->bundle.request.board, &t);
+    json_open_object(j, NULL);
+    json_put_int(j, "index", i);
+    json_put_int(j, "instructions", count->instructions);
+    json_range(j, "cycles_estimated", &t.cycles);
+    json_range(j, "milliseconds", &t.milliseconds);
+    json_classes(j, count, 1);
     json_close_object(j);
   }
   json_close_array(j);
@@ -168,6 +196,7 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   json_put_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
   json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
   json_put_int(&j, "flash_table_bytes", m.flash_table_bytes);
+  json_layer_costs(&j, b);
   json_functions(&j, r);
   json_close_object(&j);
   return t.data;
@@ -175,25 +204,84 @@ static const char *to_json(struct arena *a, const struct bench *b) {
 
 /* ---- the table ----------------------------------------------------------------------- */
 
-/* Shapes are the model's, MAC those that run. */
+/* The four classes that a loop is made of, under the head that print_class_head writes. */
+static void print_class_head(const char *what) {
+  printf("\n  %-38s %13s %7s %12s %12s %12s %12s\n", what, "instructions", "", "loads", "stores",
+         "multiplies", "taken");
+}
+static void print_classes(const char *what, const struct emulate_count *c, int n, int64_t all) {
+  printf("  %-38.38s %13s %5.1f %% %12s", what, text_thousands(c->instructions / n),
+         100.0 * (double)(c->instructions / n) / (double)(all > 0 ? all : 1),
+         text_thousands(c->by_class[EMULATE_LOAD] / n));
+  printf(" %12s %12s %12s\n", text_thousands(c->by_class[EMULATE_STORE] / n),
+         text_thousands(c->by_class[EMULATE_MULTIPLY] / n), text_thousands(c->branches_taken / n));
+}
+
+/* The instructions of the layer's own step, or NULL: another layer's step does its work. */
+static const struct emulate_count *layer_count(const struct bench *b, int i) {
+  const struct compile_layer *l = &b->bundle.compiled.layers[i];
+  if (l->fate != COMPILE_STEP || l->step >= b->result.n_steps) return NULL;
+  return &b->result.steps[l->step];
+}
+
+/* Shapes are the model's, MAC those that run. The longest bar is the layer with the most instructions. */
 static void print_layers(const struct bench *b) {
+  enum { BAR = 24 };
+  static const char bar[] = "########################";
   const struct compiled *c = &b->bundle.compiled;
+  int64_t most = 1;
+  for (int i = 0; i < c->n_layers; i++)
+    if (layer_count(b, i) && layer_count(b, i)->instructions > most)
+      most = layer_count(b, i)->instructions;
   printf("\n  layer                      output            MAC  instructions  per MAC\n");
   for (int i = 0; i < c->n_layers; i++) {
     const struct compile_layer *l = &c->layers[i];
+    const struct emulate_count *count = layer_count(b, i);
     char shape[64] = "";
     int n = 0;
     for (int d = 0; d < l->rank && n < 50; d++)
       n += snprintf(shape + n, sizeof shape - (size_t)n, "%s%d", d ? "x" : "", (int)l->dims[d]);
     printf("  %2d %-22s %-12s %10s", i, mote_op_name((int)l->op), shape, text_thousands(l->macs));
-    if (l->fate != COMPILE_STEP || l->step >= b->result.n_steps) {
+    if (!count) {
       printf("  %12s\n", compile_fate_text(l->fate));
       continue;
     }
-    const int64_t instructions = b->result.steps[l->step].instructions;
-    printf("  %12s", text_thousands(instructions));
-    if (l->macs) printf("  %7.2f", (double)instructions / (double)l->macs);
-    printf("\n");
+    printf("  %12s", text_thousands(count->instructions));
+    if (l->macs)
+      printf("  %7.2f", (double)count->instructions / (double)l->macs);
+    else
+      printf("  %7s", "");
+    printf("  %.*s\n", (int)((count->instructions * BAR + most - 1) / most), bar);
+  }
+}
+
+static void print_layer_classes(const struct bench *b) {
+  const struct compiled *c = &b->bundle.compiled;
+  int64_t all = 0;
+  for (int i = 0; i < c->n_layers; i++)
+    if (layer_count(b, i)) all += layer_count(b, i)->instructions;
+  print_class_head("layer");
+  for (int i = 0; i < c->n_layers; i++) {
+    char name[64];
+    if (!layer_count(b, i)) continue;
+    snprintf(name, sizeof name, "%2d %s", i, mote_op_name((int)c->layers[i].op));
+    print_classes(name, layer_count(b, i), 1, all);
+  }
+}
+
+/* all: every function, with its classes; else the dozen with the most instructions. */
+static void print_functions(const struct bench *b, bool all) {
+  const struct emulate_result *r = &b->result;
+  if (all)
+    print_class_head("function");
+  else
+    printf("\n  function                                instructions\n");
+  for (int i = 0; i < r->n_functions && (all || i < 12); i++) {
+    const struct emulate_function *f = &r->functions[i];
+    if (all)
+      print_classes(f->name, &f->count, r->count, b->total.instructions);
+    else
+      printf("  %-38s %13s\n", f->name, text_thousands(f->count.instructions / r->count));
   }
 }
 
@@ -234,6 +322,7 @@ static void print_counts(const struct bench *b) {
       printf("    %-12s %10s  %4.1f %%\n", emulate_class_name(i),
              text_thousands(b->total.by_class[i]),
              100.0 * (double)b->total.by_class[i] / (double)b->total.instructions);
+  printf("    %-12s %10s  of the branches\n", "taken", text_thousands(b->total.branches_taken));
   print_range("cycles", &b->estimate.cycles, "estimated");
   if (!b->bundle.request.board) return;
   print_limits(b);
@@ -249,7 +338,8 @@ static void print_counts(const struct bench *b) {
   printf("  flash:    %s\n", b->bundle.request.board->wait_factor.source);
 }
 
-static void print_table(const struct bench *b) {
+/* functions: every function, and classes of layers and functions. */
+static void print_table(const struct bench *b, bool functions) {
   const struct bundle *k = &b->bundle;
   const struct emulate_result *r = &b->result;
   printf("%s on %s (%s%s%s)\n\n", k->request.title,
@@ -280,10 +370,8 @@ static void print_table(const struct bench *b) {
            (double)b->whole_instructions / (double)r->network.instructions,
            text_thousands((int64_t)b->whole_arena_bytes));
   print_layers(b);
-  printf("\n  function                                instructions\n");
-  for (int i = 0; i < r->n_functions && i < 12; i++)
-    printf("  %-38s %13s\n", r->functions[i].name,
-           text_thousands(r->functions[i].count.instructions / r->count));
+  if (functions) print_layer_classes(b);
+  print_functions(b, functions);
 }
 
 /* ---- running --------------------------------------------------------------------------- */
@@ -420,7 +508,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   if (c->json)
     fputs(to_json(c->arena, b), stdout);
   else
-    print_table(b);
+    print_table(b, o->functions);
   return true;
 }
 
@@ -438,6 +526,9 @@ int cmd_bench(int argc, char **argv) {
       {0, "inferences", OPTION_COUNT, "N", "one after the other; -i and -o hold N of each tensor",
        &o.inferences},
       {0, "layers", OPTION_TEXT, "DIR", "write every layer's output", &o.layers},
+      {0, "functions", OPTION_FLAG, NULL,
+       "every function, and loads, stores, multiplies and taken branches of layers and functions",
+       &o.functions},
       {0, "ram", OPTION_COUNT, "N", "most bytes of arena", &o.ram},
       {0, "fast", OPTION_FLAG, NULL, "the fastest plan, RAM as needed", &o.fast},
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},

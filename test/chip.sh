@@ -55,6 +55,17 @@ for key in target flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static
   grep -q "\"$key\"" "$dir/bench" || { not_ok "bench --json has $key"; continue; }
   ok "bench --json has $key"
 done
+for key in branches_taken layer_costs functions; do
+  grep -q "\"$key\"" "$dir/bench"; is "bench --json has $key" $? 0
+done
+"$MOTE" bench "$kws" --board nucleo-l4r5zi -q --functions >"$dir/table"; is "bench --functions ends with 0" $? 0
+is "every layer with a step has a bar" "$(grep -c '^  *[0-9][0-9]* .*  ##*$' "$dir/table")" 12
+is "the longest bar is 24 long" "$(grep -o '  ##*$' "$dir/table" | awk '{ n = length($1) > n ? length($1) : n } END { print n }')" 24
+is "layers and functions have classes" "$(grep -c 'loads *stores *multiplies *taken' "$dir/table")" 2
+# The functions' instructions are the network's, but for what rounding and code without a name leave out.
+awk '/^instructions/ { gsub(",", "", $2); all = $2 } /^  function/ { f = 1; next } f { gsub(",", "", $2); sum += $2 }
+  END { exit !(sum <= all && sum > 0.999 * all) }' "$dir/table"; is "the functions add up to the whole" $? 0
+"$MOTE" bench "$kws" --board esp32-s3 -q | grep -q '^An estimate only: '; is "a stand-in for a core is told" $? 0
 is "output_sha256 is the golden file's" "$(grep -o '"output_sha256": *"[0-9a-f]*"' "$dir/bench" | grep -o '[0-9a-f]\{64\}')" \
   "$(sha256sum <"$golden/mlperf_tiny/kws_ref_model.out.bin" | cut -d' ' -f1)"
 "$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench2"
@@ -112,6 +123,7 @@ wrong "an input of the wrong size" 1 "the model wants 490" "$MOTE" bench "$kws" 
 wrong "an unknown target" 1 "cortex-m4" "$MOTE" bench "$kws" --target z80 -q
 wrong "an unknown board" 1 "wio-terminal" "$MOTE" bench "$kws" --board abacus -q
 wrong "a board of another chip" 1 "cortex-m0plus" "$MOTE" bench "$kws" --board xiao --target cortex-m4 -q
+wrong "a board whose core has no compiler" 1 "stand-in\|in its place" "$MOTE" build "$kws" --board esp32-s3 -o "$dir/s3" -q
 wrong "no target at all" 2 "target" "$MOTE" bench "$kws" -q
 wrong "a plan that cannot fit" 1 "least" "$MOTE" build "$kws" --target cortex-m4 --ram 500 -o "$dir/no" -q
 wrong "no folder" 2 "-o" "$MOTE" build "$kws" --target cortex-m4 -q
