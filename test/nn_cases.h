@@ -229,9 +229,17 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
                           case_weight(t, oc, y, x, c));
   CASE_SET_WINDOW(p, w, in_c, r);
   p->out_c = (uint16_t)out_c;
+  size_t state = mote_conv2d_s8_state_bytes(p);
+  if (t->kernel == &mote_kernel_conv2d_triples_s8) {
+    /* Runs of up to 32 products are exact whatever the weights are. */
+    struct mote_conv2d_triples_s8 *triples = (struct mote_conv2d_triples_s8 *)t->params;
+    const int column = w.kernel_h * in_c;
+    triples->run_columns = (uint16_t)(column <= 32 ? case_range(r, 0, 32 / column) : 0);
+    triples->run_values = (uint16_t)case_range(r, 1, 32);
+    state = mote_conv2d_triples_s8_state_bytes(triples);
+  }
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
-                     (size_t)(w.in_w * in_c), mote_conv2d_s8_state_bytes(p),
-                     (size_t)(w.rows_out * w.out_w * out_c), 1);
+                     (size_t)(w.in_w * in_c), state, (size_t)(w.rows_out * w.out_w * out_c), 1);
 }
 
 static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
@@ -460,7 +468,8 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
       {MOTE_OP_DEPTHWISE_CONV_2D, &mote_kernel_depthwise_conv2d_s8, case_depthwise,
        sizeof(struct mote_depthwise_conv2d_s8)},
       {MOTE_OP_ADD, &mote_kernel_add_s8, case_add, sizeof(struct mote_add_s8)},
-      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_s8, case_conv, sizeof(struct mote_conv2d_s8)},
+      {MOTE_OP_CONV_2D, &mote_kernel_conv2d_triples_s8, case_conv,
+       sizeof(struct mote_conv2d_triples_s8)},
       {MOTE_OP_AVERAGE_POOL_2D, &mote_kernel_average_pool_s8, case_pool,
        sizeof(struct mote_pool_s8)},
       {MOTE_OP_MAX_POOL_2D, &mote_kernel_max_pool_s8, case_pool, sizeof(struct mote_pool_s8)},

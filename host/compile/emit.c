@@ -232,6 +232,14 @@ static void emit_conv2d_s8(struct emitter *m, const struct compile_step *step, c
   LINE(FIELD(kernel_w), FIELD(kernel_h), FIELD(stride_w), FIELD(stride_h), FIELD(dilation_w));
   LINE(FIELD(pad_left), FIELD(rows_out), FIELD(strip_w));
 }
+static void emit_conv2d_triples_s8(struct emitter *m, const struct compile_step *step,
+                                   const void *params) {
+  const struct mote_conv2d_triples_s8 *p = params;
+  text_add(m->out, "            { /* conv */\n");
+  emit_conv2d_s8(m, step, params);
+  text_add(m->out, "            },\n");
+  LINE(FIELD(run_columns), FIELD(run_values));
+}
 static void emit_depthwise_conv2d_s8(struct emitter *m, const struct compile_step *step,
                                      const void *params) {
   const struct mote_depthwise_conv2d_s8 *p = params;
@@ -294,8 +302,8 @@ static void emit_words(struct emitter *m, int i) {
 
 /* Whether the parameters are written member by member. */
 static bool has_writer(unsigned kernel) {
-  return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_s4 ||
-         kernel == MOTE_KERNEL_fully_connected_s4 ||
+  return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_triples_s8 ||
+         kernel == MOTE_KERNEL_conv2d_s4 || kernel == MOTE_KERNEL_fully_connected_s4 ||
          kernel == MOTE_KERNEL_fully_connected_lanes_s4;
 }
 
@@ -305,6 +313,7 @@ static void emit_params(struct emitter *m, int i) {
   switch (m->steps[i].kernel) {
   case MOTE_KERNEL_conv2d_s4:
   case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
+  case MOTE_KERNEL_conv2d_triples_s8: emit_conv2d_triples_s8(m, step, p); break;
   case MOTE_KERNEL_depthwise_conv2d_s8: emit_depthwise_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_lanes_s4:

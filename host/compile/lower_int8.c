@@ -48,7 +48,7 @@ bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat,
   f->calls = f->out.rows;
   f->rows_out = 1;
   f->alias[0] = pointwise && p->out_c <= p->in_c;
-  strips_of_conv(f);
+  strips_of_conv(work, f);
   if (flat)
     f->reach[0] = EACH_ROW;
   else
@@ -87,6 +87,45 @@ struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
   return conv;
 }
 
+/* Whether no sum of a run leaves what triples of pixels hold (mote/isa/isa.h): `columns` whole kernel columns, or where
+ * that is 0, `values` of one. */
+static bool run_fits(const struct graph_tensor *w, int32_t zp, int64_t columns, int64_t values) {
+  const int8_t *weights = w->data;
+  const int64_t column = (int64_t)w->dims[1] * w->dims[3],
+                n = columns > 0 ? columns * column : values;
+  const int64_t low = INT8_MIN - zp, high = INT8_MAX - zp; /* of the activations */
+  for (int64_t o = 0; o < w->dims[0]; o++)
+    for (int64_t j = 0, most = 0, least = 0, done = 0; j < w->dims[2]; j++) {
+      if (columns == 0) done = 0;
+      for (int64_t k = 0; k < column; k++, done++) {
+        const int64_t y = k / w->dims[3], c = k % w->dims[3];
+        const int64_t v = weights[((o * w->dims[1] + y) * w->dims[2] + j) * w->dims[3] + c];
+        if (done % n == 0) most = least = 0;
+        most += v > 0 ? v * high : v * low;
+        least += v > 0 ? v * low : v * high;
+        if (most >= 1 << 20 || least < -(1 << 20)) return false;
+      }
+    }
+  return true;
+}
+
+/* The longest runs: as many columns as may be, or the largest half, quarter ... of one. */
+static bool build_triples(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                          struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *w = input(g, n, 1);
+  const int32_t zp = input(g, n, 0)->quant.zp[0];
+  struct mote_conv2d_triples_s8 *p = &f->params.conv2d_triples_s8;
+  if (!lower_whole_conv(g, work, flat, f, e)) return false;
+  int64_t columns = w->dims[2], values = (int64_t)w->dims[1] * w->dims[3];
+  while (columns > 0 && !run_fits(w, zp, columns, 0)) columns--;
+  while (columns == 0 && (!fits16(values) || !run_fits(w, zp, 0, values)))
+    values = (values + 1) / 2;
+  p->run_columns = (uint16_t)columns;
+  p->run_values = (uint16_t)(columns > 0 ? 0 : values);
+  return true;
+}
+
 static bool build_borders(const struct graph *g, const struct work *work, bool flat, struct form *f,
                           struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -109,7 +148,7 @@ static bool build_borders(const struct graph *g, const struct work *work, bool f
   const int n_runs = lower_runs(g, n, g->arena, &runs);
   for (int i = 0; i < n_runs; i++) {
     const struct mote_conv2d_s8 part = lower_run_conv(&conv, &runs[i]);
-    const size_t bytes = mote_conv2d_s8_state_bytes(&part);
+    const size_t bytes = strips_state_bytes(work, &part);
     if (bytes > f->state_bytes) f->state_bytes = bytes;
   }
   f->instructions += (int64_t)f->calls * (n_runs - 1) * 200; /* set-up of a run, as a call's */
@@ -416,12 +455,20 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 
 #define WEIGHTS (1u << 1 | 1u << 2)
 #define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
+#define RV32    (1u << COMPILE_CORE_RV32)
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_borders_s8,
      .takes = takes_borders,
      .build = build_borders,
      .pack = params_pack_borders,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_CONV_2D,
+     .kernel = MOTE_KERNEL_conv2d_triples_s8,
+     .takes = lower_takes_core,
+     .cores = RV32,
+     .build = build_triples,
+     .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_s4,

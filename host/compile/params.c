@@ -219,7 +219,7 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   (void)e;
   params_pack_requant(g, w->node, &d, out, o);
   pack_bias(&d, out, o);
-  if (w->kernel == MOTE_KERNEL_conv2d_s8)
+  if (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_conv2d_triples_s8)
     params->conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
     params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);

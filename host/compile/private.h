@@ -285,7 +285,9 @@ struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
 /* Adds to the instructions of a form what the executor takes for its calls. */
 void lower_count_calls(const struct work *w, struct form *f);
 /* Chooses the strip of a CONV_2D form, of which all else is set; state and instructions with it. */
-void strips_of_conv(struct form *f);
+void strips_of_conv(const struct work *w, struct form *f);
+/* State of a convolution by a work's kernel. */
+size_t strips_state_bytes(const struct work *w, const struct mote_conv2d_s8 *p);
 /* Adds a grouped form and slimmer ones to a work that can have them. */
 void strips_vary(struct work *w, struct arena *a);
 

@@ -24,46 +24,67 @@ static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
 }
 
+static bool by_triples(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_triples_s8; }
+
+size_t strips_state_bytes(const struct work *w, const struct mote_conv2d_s8 *p) {
+  const struct mote_conv2d_triples_s8 t = {.conv = *p};
+  return by_triples(w) ? mote_conv2d_triples_s8_state_bytes(&t) : mote_conv2d_s8_state_bytes(p);
+}
+
+/* The same by triples of pixels on RV32IM (mote/isa/rv32_conv.c): for each four channels, two triples take 42 for each
+ * weight, a single one 24. */
+static int64_t triples_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, fours = (p->out_c + 3) / 4;
+  const int64_t triples = (pixels + 2) / 3;
+  const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+  const int64_t block = 120 + 16 * (int64_t)p->kernel_w;
+  return fours * (60 + triples / 2 * (42 * k + block) + triples % 2 * (24 * k + block)) +
+         p->out_c * pixels * 17 + columns * p->kernel_h * (12 * (int64_t)p->in_c + 40) + 100;
+}
+
 /* Of one call. */
-static int64_t strip_cost(const struct mote_conv2d_s8 *p, int64_t pixels, int64_t strip) {
+static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
+                          int64_t strip) {
+  int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
+      by_triples(w) ? triples_cost : run_cost;
   const int64_t rest = pixels % strip;
-  return pixels / strip * run_cost(p, strip) + (rest > 0 ? run_cost(p, rest) : 0);
+  return pixels / strip * cost(p, strip) + (rest > 0 ? cost(p, rest) : 0);
 }
 
 /* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
-static bool reads_first(const struct mote_conv2d_s8 *p) {
-  const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
+static bool reads_first(const struct work *w, const struct mote_conv2d_s8 *p) {
+  const bool shares = by_triples(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
   return p->rows_out == 1 && p->strip_w >= p->out_w && (shares || p->out_w <= MOTE_CONV_BLOCK);
 }
 
-void strips_of_conv(struct form *f) {
+void strips_of_conv(const struct work *w, struct form *f) {
   struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
   const int64_t pixels = p->out_w, widest = pixels < WIDEST ? pixels : WIDEST;
   int64_t best = INT64_MAX;
   for (int64_t s = 1; s <= widest; s++)
-    if (strip_cost(p, pixels, s) < best) best = strip_cost(p, pixels, s);
+    if (strip_cost(w, p, pixels, s) < best) best = strip_cost(w, p, pixels, s);
   for (int64_t s = 1; s <= widest; s++) {
-    if (strip_cost(p, pixels, s) * 100 > best * 101) continue;
+    if (strip_cost(w, p, pixels, s) * 100 > best * 101) continue;
     p->strip_w = (uint16_t)s;
-    f->instructions = strip_cost(p, pixels, s) * f->calls;
+    f->instructions = strip_cost(w, p, pixels, s) * f->calls;
     break;
   }
-  f->state_bytes = mote_conv2d_s8_state_bytes(p);
-  f->reads_first = reads_first(p);
+  f->state_bytes = strips_state_bytes(w, p);
+  f->reads_first = reads_first(w, p);
 }
 
 /* Forms of less state than the one before, each the fastest of its state. */
-static struct form *slimmer(const struct form *from, struct arena *a) {
+static struct form *slimmer(const struct work *w, const struct form *from, struct arena *a) {
   const struct mote_conv2d_s8 *p = &from->params.conv2d_s8;
-  const int64_t pixels = p->out_w, was = strip_cost(p, pixels, p->strip_w);
+  const int64_t pixels = p->out_w, was = strip_cost(w, p, pixels, p->strip_w);
   struct form *best = NULL;
   for (uint16_t s = (uint16_t)(p->strip_w - 1); s > 0; s--) {
     struct form f = *from;
     f.params.conv2d_s8.strip_w = s;
-    f.reads_first = reads_first(&f.params.conv2d_s8);
-    f.state_bytes = mote_conv2d_s8_state_bytes(&f.params.conv2d_s8);
+    f.reads_first = reads_first(w, &f.params.conv2d_s8);
+    f.state_bytes = strips_state_bytes(w, &f.params.conv2d_s8);
     if (f.state_bytes + f.state_bytes * FINEST_PERCENT / 100 >= from->state_bytes) continue;
-    f.instructions = from->instructions + (strip_cost(p, pixels, s) - was) * f.calls;
+    f.instructions = from->instructions + (strip_cost(w, p, pixels, s) - was) * f.calls;
     if (best != NULL && f.instructions >= best->instructions) continue;
     if (best == NULL) best = ARENA_NEW(a, struct form);
     *best = f;
@@ -80,7 +101,7 @@ static struct form joined_rows(const struct work *w, int joined, int width) {
   f.out = (struct rows_of){groups, f.out.row_bytes / (size_t)groups};
   f.calls = groups;
   f.params.conv2d_s8.in_w = f.params.conv2d_s8.out_w = (uint16_t)(joined * width);
-  strips_of_conv(&f);
+  strips_of_conv(w, &f);
   lower_count_calls(w, &f);
   return f;
 }
@@ -90,12 +111,13 @@ static struct form joined_rows(const struct work *w, int joined, int width) {
  * behind it those of less and less state. */
 static void group(struct work *w, struct arena *a) {
   const int rows = w->row.calls, width = w->row.params.conv2d_s8.out_w;
+  const int most = by_triples(w) ? 24 : 2 * MOTE_CONV_BLOCK;
   const struct form *last = NULL;
   struct form *to = &w->grouped;
   for (;;) {
     struct form best = {0};
     for (int joined = 2; joined < rows; joined++) {
-      if (rows % joined != 0 || joined * width > 2 * MOTE_CONV_BLOCK) continue;
+      if (rows % joined != 0 || joined * width > most) continue;
       const struct form f = joined_rows(w, joined, width);
       if (last != NULL && f.state_bytes >= last->state_bytes) continue;
       if (best.calls == 0 || f.instructions < best.instructions) best = f;
@@ -112,10 +134,11 @@ static void group(struct work *w, struct arena *a) {
 }
 
 void strips_vary(struct work *w, struct arena *a) {
-  if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4) return;
+  if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w))
+    return;
   if (w->has_flat) group(w, a);
   struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL};
   for (int i = 0; i < 2; i++)
     for (struct form *last = forms[i]; last != NULL; last = last->slimmer)
-      last->slimmer = slimmer(last, a);
+      last->slimmer = slimmer(w, last, a);
 }

@@ -34,6 +34,16 @@ struct mote_conv2d_s8 {
   uint16_t strip_w;
 };
 
+/* CONV_2D by triples of pixels, for cores whose only multiplication is 32 x 32 (mote/isa/isa.h says how). conv is as
+ * above but for the state and strip_w, which is best as a multiple of 6; there is no alias.
+ *
+ * A sum over a run of products must be in -2^20 .. 2^20 - 1, which the compiler proves from the weights: a run is
+ * run_columns whole kernel columns, or where that is 0, run_values of one column's kernel_h * in_c. */
+struct mote_conv2d_triples_s8 {
+  struct mote_conv2d_s8 conv;
+  uint16_t run_columns, run_values;
+};
+
 /* CONV_2D whose bias depends on which taps of the window lie inside the input: constant inputs behind padding are
  * in it, so they are worth nothing at taps outside. There is a whole convolution for each set of taps, all with the
  * same weights; a row is made in runs of pixels that have the same set. source: docs/design/planner.md.

@@ -37,6 +37,13 @@ extern "C" {
 #define MOTE_ISA_VFP 0
 #endif
 
+/* RV32IM: 28 registers, multiplication with either half of the product, no flags. */
+#if defined(__riscv) && __riscv_xlen == 32 && defined(__riscv_mul)
+#define MOTE_ISA_RV32 1
+#else
+#define MOTE_ISA_RV32 0
+#endif
+
 /* ---- requantisation ---------------------------------------------------------- */
 
 /* mote_mul_high for b >= 0 from four 16 x 16 products. Everything but the last line is the schoolbook
@@ -54,6 +61,12 @@ static inline int32_t mote_mul_high__short(int32_t a, int32_t b) {
 static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
 #if MOTE_ISA_V6M
   return mote_mul_high__short(a, b);
+#elif MOTE_ISA_RV32
+  /* The sum of the halves' own rounding: bit 31 of the lower half is what is added to the higher. With b = 2^31 - 1 at
+   * most, 2 b fits without a sign. */
+  const uint32_t twice = (uint32_t)b << 1;
+  const uint64_t product = (uint64_t)((int64_t)a * twice);
+  return (int32_t)((uint32_t)(product >> 32) + ((uint32_t)product >> 31));
 #else
   return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
 #endif
@@ -139,6 +152,12 @@ static inline int8_t mote_output_packed(const struct mote_output *o, const struc
   return (int8_t)mote_clamp(q, o->low, o->high);
 }
 
+static inline int8_t mote_output_of(const struct mote_output *o, const struct mote_channel *ch,
+                                    int32_t sum) {
+  return o->wide ? mote_output_wide(o, ch, sum)
+                 : mote_output_packed(o, ch, mote_channel_round(o, ch), sum);
+}
+
 /* ---- windows of activations, as int16 with the zero point taken away -------------
  * A strip holds positions (pixels' whole windows, or columns that windows share); each position has
  * 4 * quads values. Distances are in int16. Position i, value k lies at
@@ -195,6 +214,46 @@ void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *va
                                uint32_t pixels, int8_t *out, const uint32_t *column_at,
                                uint32_t positions);
 
+/* ---- triples of pixels ----------------------------------------------------------------------
+ * Three sums of products that have the weights in common, in two words: with activations a, b, c of three pixels (the
+ * zero point taken away), a multiplication by a weight w adds to
+ *   first  = 2^20 + sum(w a) + 2^21 sum(w b)                    modulo 2^32
+ *   second = 2^20 + sum(w c) + 2^10 (2^20 + sum(w b))           modulo 2^32
+ * one product each. While every sum is in -2^20 .. 2^20 - 1, sum(w a) is the lower 21 bits of `first`, and its upper 11
+ * the lower bits of sum(w b); without them, `second` is sum(w c) and, from bit 21 on, the upper bits of sum(w b). So two
+ * multiplications and additions make three products, and a run of up to 32 products is exact whatever the weights
+ * are; how much longer runs may be, the compiler proves (struct mote_conv2d_triples_s8).
+ *
+ * Positions are kernel columns' worth of values as in conv2d.c's strip, two words a value, without gaps: the value's
+ * `first` and `second` factors. Pixel i stands beside pixels i + triples and i + 2 triples of the strip. */
+#define MOTE_TRIPLE_FIRST  0x00100000u
+#define MOTE_TRIPLE_SECOND 0x40100000u
+
+struct mote_triples_job {
+  const uint32_t *words;
+  uint32_t pixels, triples; /* triples = (pixels + 2) / 3 */
+  uint32_t pixel_step,
+      column_step; /* words from pixel to pixel, and from kernel column to column */
+  int8_t *out;
+};
+
+/* The three sums, each 2^20 more than it is. */
+static inline void mote_triple_sums(uint32_t first, uint32_t second, uint32_t sums[3]) {
+  const uint32_t low = first >> 21, rest = second - (low << 10);
+  sums[0] = first & 0x1FFFFF;
+  sums[1] = low + (rest >> 21 << 11);
+  sums[2] = rest & 0x1FFFFF;
+}
+
+/* Writes n values from a, b and c; NULL: the zero point. */
+void mote_isa_widen_triple(uint32_t *to, const int8_t *a, const int8_t *b, const int8_t *c,
+                           uint32_t n, int32_t zp);
+/* All output channels of the strip's pixels. */
+void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
+                                  const struct mote_triples_job *d);
+void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
+                                 const struct mote_triples_job *d);
+
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
@@ -232,6 +291,13 @@ void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, vo
                                  void *out);
 void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
                                   void *out);
+
+/* The same three ways of RV32IM; the first takes the second's kernels by itself. */
+void mote_isa_depthwise__rv32(const void *params, const void *const *rows, void *state, void *out);
+void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, void *state,
+                                  void *out);
+void mote_isa_depthwise_tall__rv32(const void *params, const void *const *rows, void *state,
+                                   void *out);
 
 /* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
 static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
@@ -322,15 +388,21 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv_patch  mote_isa_conv_patch__plain
 #define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
-#define mote_isa_conv_whole     mote_isa_conv_patch
-#define mote_isa_dense          mote_isa_dense__plain
-#define mote_isa_dense_few      mote_isa_dense__plain
+#define mote_isa_conv_whole mote_isa_conv_patch
+#define mote_isa_dense      mote_isa_dense__plain
+#define mote_isa_dense_few  mote_isa_dense__plain
+#if MOTE_ISA_RV32
+#define mote_isa_depthwise      mote_isa_depthwise__rv32
+#define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__rv32
+#define mote_isa_depthwise_tall mote_isa_depthwise_tall__rv32
+#else
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
-#define mote_isa_conv4_patch    mote_isa_conv4_patch__plain
-#define mote_isa_conv4_column   mote_isa_conv4_column__plain
-#define mote_isa_dense4         mote_isa_dense4__plain
+#endif
+#define mote_isa_conv4_patch  mote_isa_conv4_patch__plain
+#define mote_isa_conv4_column mote_isa_conv4_column__plain
+#define mote_isa_dense4       mote_isa_dense4__plain
 #endif
 
 #if MOTE_ISA_V6M
@@ -340,6 +412,12 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #endif
 
 #include "mote/isa/block.h"
+
+#if MOTE_ISA_RV32
+#define mote_isa_conv_triples mote_isa_conv_triples__rv32
+#else
+#define mote_isa_conv_triples mote_isa_conv_triples__plain
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,63 @@
+/* triples: three pixels in two words, in C. isa.h says how; this is the meaning of the faster loops. */
+#include "mote/isa/isa.h"
+
+static inline void put(uint32_t *to, int32_t a, int32_t b, int32_t c) {
+  to[0] = (uint32_t)a + ((uint32_t)b << 21);
+  to[1] = (uint32_t)c + ((uint32_t)b << 10);
+}
+
+void mote_isa_widen_triple(uint32_t *to, const int8_t *a, const int8_t *b, const int8_t *c,
+                           uint32_t n, int32_t zp) {
+  uint32_t *const end = to + 2 * (size_t)n;
+  if (a && b && c)
+    for (; to != end; to += 2) put(to, *a++ - zp, *b++ - zp, *c++ - zp);
+  else
+    for (; to != end; to += 2) put(to, a ? *a++ - zp : 0, b ? *b++ - zp : 0, c ? *c++ - zp : 0);
+}
+
+/* Adds one run of `columns` pieces of n values to the sums. */
+static void add_run(const int8_t *w, const uint32_t *words, uint32_t columns, uint32_t n,
+                    uint32_t column_step, uint32_t sums[3]) {
+  uint32_t first = MOTE_TRIPLE_FIRST, second = MOTE_TRIPLE_SECOND, run[3];
+  for (; columns; columns--, words += column_step, w += n)
+    for (uint32_t i = 0; i < n; i++) {
+      first += (uint32_t)w[i] * words[2 * i];
+      second += (uint32_t)w[i] * words[2 * i + 1];
+    }
+  mote_triple_sums(first, second, run);
+  for (int i = 0; i < 3; i++) sums[i] += run[i] - MOTE_TRIPLE_FIRST;
+}
+
+/* The sums of one channel and triple, run by run. */
+static void add_runs(const struct mote_conv2d_triples_s8 *p, const int8_t *w, const uint32_t *words,
+                     uint32_t column_step, uint32_t sums[3]) {
+  const uint32_t n = mote_conv_column(&p->conv), kernel_w = p->conv.kernel_w;
+  if (p->run_columns) {
+    for (uint32_t j = 0, some; j < kernel_w;
+         j += some, words += some * column_step, w += some * n) {
+      some = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
+      add_run(w, words, some, n, column_step, sums);
+    }
+    return;
+  }
+  for (uint32_t j = 0; j < kernel_w; j++, words += column_step)
+    for (uint32_t k = 0, some; k < n; k += some, w += some) {
+      some = n - k < p->run_values ? n - k : p->run_values;
+      add_run(w, words + 2 * k, 1, some, column_step, sums);
+    }
+}
+
+void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
+                                  const struct mote_triples_job *d) {
+  const struct mote_output *o = &p->conv.output;
+  const int8_t *w = (const int8_t *)mote_at(p, p->conv.weights_at);
+  for (uint32_t c = 0; c < p->conv.out_c; c++, w += mote_conv_window(&p->conv)) {
+    const struct mote_channel ch = mote_channel_at(o, c);
+    for (uint32_t i = 0; i < d->triples; i++) {
+      uint32_t sums[3] = {(uint32_t)ch.bias, (uint32_t)ch.bias, (uint32_t)ch.bias};
+      add_runs(p, w, d->words + i * d->pixel_step, d->column_step, sums);
+      for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
+        d->out[(size_t)x * p->conv.out_c + c] = mote_output_of(o, &ch, (int32_t)sums[k]);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/* conv2d_triples: CONV_2D by triples of pixels (mote/isa/isa.h says what a triple is).
+ *
+ * A strip of n pixels of one row is m = (n + 2) / 3 triples: pixel i beside i + m and i + 2 m. The strip in the
+ * state holds the columns that pixels 0 .. m - 1 see, each of kernel_h * in_c values as the rows lie, and in each value
+ * the columns that stand m and 2 m pixels further right. Where a strip is no multiple of three, that looks beyond it,
+ * at what is not used, or outside of the row.
+ *
+ * State: the strip. */
+#include "mote/isa/isa.h"
+#include "mote/nn/bounds.h"
+
+static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* Columns under m triples. */
+static uint64_t columns_of(const struct mote_conv2d_s8 *p, uint32_t m) {
+  return (uint64_t)(m - 1) * p->stride_w + (p->kernel_w - 1u) * p->dilation_w + 1;
+}
+
+/* Where a column of a row is; NULL where it is not. */
+static const int8_t *column_of(const struct mote_conv2d_s8 *p, const void *row, uint32_t column) {
+  if (row == NULL || column >= p->in_w) return NULL; /* left of it: above 2^31 */
+  return (const int8_t *)row + (size_t)column * p->in_c;
+}
+
+/* Widens what m triples from pixel x on see. */
+static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x, uint32_t m,
+                 uint32_t *to) {
+  const uint32_t columns = (uint32_t)columns_of(p, m), apart = m * p->stride_w, n = p->in_c;
+  uint32_t column = x * p->stride_w - p->pad_left;
+  for (uint32_t c = columns; c; c--, column++)
+    for (uint32_t i = 0; i < p->kernel_h; i++, to += 2 * n)
+      mote_isa_widen_triple(to, column_of(p, rows[i], column),
+                            column_of(p, rows[i], column + apart),
+                            column_of(p, rows[i], column + 2 * apart), n, p->output.in_zp);
+}
+
+static void row(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_conv2d_triples_s8 *t = (const struct mote_conv2d_triples_s8 *)params;
+  const struct mote_conv2d_s8 *p = &t->conv;
+  const uint32_t most = least(p->strip_w, p->out_w), column = 2 * mote_conv_column(p);
+  struct mote_triples_job d;
+  d.words = (const uint32_t *)state;
+  d.pixel_step = p->stride_w * column;
+  d.column_step = p->dilation_w * column;
+  d.out = (int8_t *)out;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
+    for (uint32_t x = 0; x < p->out_w; x += d.pixels) {
+      d.pixels = least(p->out_w - x, most);
+      d.triples = (d.pixels + 2) / 3;
+      fill(p, rows, x, d.triples, (uint32_t *)state);
+      mote_isa_conv_triples(t, &d);
+      d.out += (size_t)d.pixels * p->out_c;
+    }
+}
+
+const struct mote_kernel mote_kernel_conv2d_triples_s8 = {NULL, row, NULL};
+
+/* Columns are below 2^33 and a column's values below 2^32: 8 times both may be too much for 64 bits. */
+size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
+  const struct mote_conv2d_s8 *p = &t->conv;
+  const uint64_t columns = columns_of(p, (least(p->strip_w, p->out_w) + 2) / 3);
+  const uint64_t values = mote_conv_column(p);
+  if (values == 0 || columns > (SIZE_MAX / 8) / values) return SIZE_MAX;
+  return (size_t)(8 * columns * values);
+}
+
+enum mote_status mote_conv2d_triples_s8_check(const struct mote_conv2d_triples_s8 *t,
+                                              const struct mote_bounds *b) {
+  struct mote_bounds without_state = *b;
+  if (b->params_bytes < sizeof *t) return MOTE_ERR_BOUNDS;
+  without_state.state_bytes = SIZE_MAX;
+  const enum mote_status status = mote_conv2d_s8_check(&t->conv, &without_state);
+  if (status != MOTE_OK) return status;
+  if (t->run_columns == 0 && t->run_values == 0) return MOTE_ERR_PARAMS;
+  return mote_conv2d_triples_s8_state_bytes(t) > b->state_bytes ? MOTE_ERR_BOUNDS : MOTE_OK;
+}
