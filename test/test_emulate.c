@@ -132,8 +132,8 @@ static double cycles_of(enum emulate_core core) {
   case EMULATE_CORE_M7: return 0.58 * m4;
   case EMULATE_CORE_M33: return 0.84 * m4;
   case EMULATE_CORE_M55: return 0.80 * m4;
-  /* 3; a turn 2 + 2 + 6, 63 of them 2 more; 1, return 1 + 2 */
-  case EMULATE_CORE_RV32: return 3 + 64 * 10 + 63 * 2 + 1 + 3;
+  /* 3; a turn 1.5 + 1.5 + 6, 63 of them 2 more; 1, return 1 + 2 */
+  case EMULATE_CORE_RV32: return 3 + 64 * 9 + 63 * 2 + 1 + 3;
   default: return 0;
   }
 }

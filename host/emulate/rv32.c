@@ -55,11 +55,11 @@ static void cost(struct thumb *t, double low, double typical, double high) {
   t->high = high;
 }
 
-/* A load waits for its memory; a product is ready at once or two cycles later; a taken branch fetches anew. */
+/* What needs a loaded value at once waits for it, which every second load's is taken to be; a product is ready at once or two cycles later; a taken branch fetches anew. */
 static void cost_short_pipeline(struct thumb *t) {
   cost(t, 1, 1, 1);
   switch (t->class) {
-  case EMULATE_LOAD: cost(t, 1, 2, 2); break;
+  case EMULATE_LOAD: cost(t, 1, 1.5, 2); break;
   case EMULATE_STORE: cost(t, 1, 1, 2); break;
   case EMULATE_MULTIPLY: cost(t, 1, 1, 3); break;
   case EMULATE_DIVIDE: cost(t, 8, 32, 38); break;
