@@ -109,7 +109,8 @@ static bool run_fits(const struct graph_tensor *w, int32_t zp, int64_t columns, 
   return true;
 }
 
-/* The longest runs: as many columns as may be, or the largest half, quarter ... of one. */
+/* The longest runs: as many columns as may be, or half, a quarter ... of one in whole words of weights; 32
+ * products always fit. */
 static bool build_triples(const struct graph *g, const struct work *work, bool flat, struct form *f,
                           struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -120,7 +121,7 @@ static bool build_triples(const struct graph *g, const struct work *work, bool f
   int64_t columns = w->dims[2], values = (int64_t)w->dims[1] * w->dims[3];
   while (columns > 0 && !run_fits(w, zp, columns, 0)) columns--;
   while (columns == 0 && (!fits16(values) || !run_fits(w, zp, 0, values)))
-    values = (values + 1) / 2;
+    values = (values / 2 + 3) & ~(int64_t)3;
   p->run_columns = (uint16_t)columns;
   p->run_values = (uint16_t)(columns > 0 ? 0 : values);
   return true;
@@ -455,7 +456,7 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 
 #define WEIGHTS (1u << 1 | 1u << 2)
 #define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
-#define RV32    (1u << COMPILE_CORE_RV32)
+#define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_borders_s8,
@@ -466,7 +467,7 @@ static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_triples_s8,
      .takes = lower_takes_core,
-     .cores = RV32,
+     .cores = SHORT,
      .build = build_triples,
      .pack = params_pack_int8,
      .packed = WEIGHTS},

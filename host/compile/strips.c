@@ -42,11 +42,22 @@ static int64_t triples_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
          p->out_c * pixels * 17 + columns * p->kernel_h * (12 * (int64_t)p->in_c + 40) + 100;
 }
 
+/* The same on the Cortex-M0+ (mote/isa/v6m_conv.c): blocks of up to three triples, 21 for four weights of each. */
+static int64_t short_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, quads = (k + 3) / 4;
+  const int64_t triples = (pixels + 2) / 3, blocks = (triples + 2) / 3;
+  const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+  return p->out_c * (70 + blocks * (12 * quads + 200) + triples * (21 * quads + 25) + pixels * 32) +
+         columns * p->kernel_h * (15 * (int64_t)p->in_c + 60) + 150;
+}
+
 /* Of one call. */
 static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
                           int64_t strip) {
   int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
-      by_triples(w) ? triples_cost : run_cost;
+      !by_triples(w)                         ? run_cost
+      : w->options->core == COMPILE_CORE_V6M ? short_cost
+                                             : triples_cost;
   const int64_t rest = pixels % strip;
   return pixels / strip * cost(p, strip) + (rest > 0 ? cost(p, rest) : 0);
 }

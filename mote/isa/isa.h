@@ -225,7 +225,7 @@ void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *va
  * are; how much longer runs may be, the compiler proves (struct mote_conv2d_triples_s8).
  *
  * Positions are kernel columns' worth of values as in conv2d.c's strip, two words a value, without gaps: the value's
- * `first` and `second` factors. Pixel i stands beside pixels i + triples and i + 2 triples of the strip. */
+ * `first` and `second` factors. Behind the last, three more may be read, whose weights are 0. Pixel i stands beside pixels i + triples and i + 2 triples of the strip. */
 #define MOTE_TRIPLE_FIRST  0x00100000u
 #define MOTE_TRIPLE_SECOND 0x40100000u
 
@@ -251,6 +251,8 @@ void mote_isa_widen_triple(uint32_t *to, const int8_t *a, const int8_t *b, const
 /* All output channels of the strip's pixels. */
 void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
                                   const struct mote_triples_job *d);
+void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *p,
+                                const struct mote_triples_job *d);
 void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d);
 
@@ -415,6 +417,8 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 
 #if MOTE_ISA_RV32
 #define mote_isa_conv_triples mote_isa_conv_triples__rv32
+#elif MOTE_ISA_V6M
+#define mote_isa_conv_triples mote_isa_conv_triples__v6m
 #else
 #define mote_isa_conv_triples mote_isa_conv_triples__plain
 #endif

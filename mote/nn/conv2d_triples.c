@@ -5,7 +5,7 @@
  * the columns that stand m and 2 m pixels further right. Where a strip is no multiple of three, that looks beyond it,
  * at what is not used, or outside of the row.
  *
- * State: the strip. */
+ * State: the strip, and behind it what rounds a window up to a multiple of four values. */
 #include "mote/isa/isa.h"
 #include "mote/nn/bounds.h"
 
@@ -60,8 +60,9 @@ size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t
   const struct mote_conv2d_s8 *p = &t->conv;
   const uint64_t columns = columns_of(p, (least(p->strip_w, p->out_w) + 2) / 3);
   const uint64_t values = mote_conv_column(p);
-  if (values == 0 || columns > (SIZE_MAX / 8) / values) return SIZE_MAX;
-  return (size_t)(8 * columns * values);
+  if (values == 0 || columns > (SIZE_MAX / 8 - 3) / values) return SIZE_MAX;
+  const uint64_t slack = mote_conv_window(p) - values * p->kernel_w; /* weights come in fours */
+  return (size_t)(8 * (columns * values + slack));
 }
 
 enum mote_status mote_conv2d_triples_s8_check(const struct mote_conv2d_triples_s8 *t,
