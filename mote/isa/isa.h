@@ -23,6 +23,13 @@ extern "C" {
 #define MOTE_ISA_DSP 0
 #endif
 
+/* Helium, the integer part is enough: Cortex-M55, M85. Has the DSP extension too. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define MOTE_ISA_MVE 1
+#else
+#define MOTE_ISA_MVE 0
+#endif
+
 /* ARMv6-M (Cortex-M0, M0+): the only multiplication is 32 x 32 -> 32, most instructions see 8 registers. */
 #if defined(__ARM_ARCH_6M__)
 #define MOTE_ISA_V6M 1
@@ -255,10 +262,14 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *p,
                                 const struct mote_triples_job *d);
 void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d);
+/* One call of a convolution, rows to outputs, in the state's bytes; where MOTE_ISA_MVE is 1. */
+void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
+                            size_t state_bytes, void *out);
 
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense__mve(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
                              int8_t *out); /* short rather than fast */
 
@@ -293,6 +304,7 @@ void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, vo
                                  void *out);
 void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
                                   void *out);
+void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out);
 
 /* The same three ways of RV32IM; the first takes the second's kernels by itself. */
 void mote_isa_depthwise__rv32(const void *params, const void *const *rows, void *state, void *out);
@@ -325,10 +337,12 @@ struct mote_add_job {
   int8_t *out;
   uint32_t n;
 };
-void mote_isa_add(const struct mote_add_job *d);
+void mote_isa_add__plain(const struct mote_add_job *d);
+void mote_isa_add__mve(const struct mote_add_job *d);
 
 /* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
-void mote_isa_add_row(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+void mote_isa_add_row__mve(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 
 /* ---- dot products of vectors where they lie, at any alignment of their elements ------- */
 /* Sum of (w[i] - w_zp) * (x[i] - x_zp), modulo 2^32. range: zero points -128..127. */
@@ -336,10 +350,21 @@ int32_t mote_isa_dot_s8__plain(const int8_t *x, const int8_t *w, uint32_t n, int
                                int32_t w_zp);
 int32_t mote_isa_dot_s8__dsp(const int8_t *x, const int8_t *w, uint32_t n, int32_t x_zp,
                              int32_t w_zp);
+int32_t mote_isa_dot_s8__mve(const int8_t *x, const int8_t *w, uint32_t n, int32_t x_zp,
+                             int32_t w_zp);
 /* Sum of w[i] * x[i]. |w x| <= 2^22: a run of so many fits in 32 bits. */
 #define MOTE_ISA_DOT_RUN 508
 int64_t mote_isa_dot_s16__plain(const int16_t *x, const int8_t *w, uint32_t n);
 int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
+int64_t mote_isa_dot_s16__mve(const int16_t *x, const int8_t *w, uint32_t n);
+
+#if MOTE_ISA_MVE
+#define mote_isa_add     mote_isa_add__mve
+#define mote_isa_add_row mote_isa_add_row__mve
+#else
+#define mote_isa_add     mote_isa_add__plain
+#define mote_isa_add_row mote_isa_add_row__plain
+#endif
 
 /* ---- sums of float32 products, four weight vectors with one x -------------------------------
  * n: a multiple of 4, at least 4. Product i goes to lane i mod 4; each is rounded before it is added.
@@ -365,20 +390,30 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #endif
 
 #if MOTE_ISA_DSP
+#define mote_isa_widen       mote_isa_widen__dsp
+#define mote_isa_conv_patch  mote_isa_conv_patch__dsp
+#define mote_isa_conv_whole  mote_isa_conv_whole__dsp
+#define mote_isa_conv_column mote_isa_conv_column__dsp
+#if MOTE_ISA_MVE
+#define mote_isa_dot_s8         mote_isa_dot_s8__mve
+#define mote_isa_dot_s16        mote_isa_dot_s16__mve
+#define mote_isa_dense          mote_isa_dense__mve
+#define mote_isa_dense_few      mote_isa_dense__mve
+#define mote_isa_depthwise      mote_isa_depthwise__mve
+#define mote_isa_depthwise_3x3  mote_isa_depthwise__mve
+#define mote_isa_depthwise_tall mote_isa_depthwise__mve
+#else
 #define mote_isa_dot_s8         mote_isa_dot_s8__dsp
 #define mote_isa_dot_s16        mote_isa_dot_s16__dsp
-#define mote_isa_widen          mote_isa_widen__dsp
-#define mote_isa_conv_patch     mote_isa_conv_patch__dsp
-#define mote_isa_conv_whole     mote_isa_conv_whole__dsp
-#define mote_isa_conv_column    mote_isa_conv_column__dsp
 #define mote_isa_dense          mote_isa_dense__dsp
 #define mote_isa_dense_few      mote_isa_dense_few__dsp
 #define mote_isa_depthwise      mote_isa_depthwise__dsp
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
-#define mote_isa_conv4_patch    mote_isa_conv4_patch__dsp
-#define mote_isa_conv4_column   mote_isa_conv4_column__dsp
-#define mote_isa_dense4         mote_isa_dense4__dsp
+#endif
+#define mote_isa_conv4_patch  mote_isa_conv4_patch__dsp
+#define mote_isa_conv4_column mote_isa_conv4_column__dsp
+#define mote_isa_dense4       mote_isa_dense4__dsp
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain

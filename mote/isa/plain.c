@@ -286,7 +286,7 @@ void mote_isa_depthwise__plain(const void *params, const void *const *rows, void
   }
 }
 
-void mote_isa_add(const struct mote_add_job *d) {
+void mote_isa_add__plain(const struct mote_add_job *d) {
   const struct mote_scale s = d->s, t = d->t, u = d->u;
   const int32_t unit = d->unit, zp_a = d->zp_a, zp_b = d->zp_b, zp = d->zp, low = d->low,
                 high = d->high;
@@ -299,7 +299,7 @@ void mote_isa_add(const struct mote_add_job *d) {
   }
 }
 
-void mote_isa_add_row(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
+void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
   for (uint32_t i = 0; i < c; i++) {
     const int8_t *from = row + i;
     int32_t sum = 0; /* w < 2^16 values of at most 2^7: below 2^23 */

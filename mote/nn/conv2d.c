@@ -188,10 +188,18 @@ static void row(const void *params, const void *const *rows, void *state, void *
                                                                               out);
 }
 
-const struct mote_kernel mote_kernel_conv2d_s8 = {NULL, row, NULL};
-const struct mote_kernel mote_kernel_conv2d_s8__patch = {NULL, row_patch, NULL};
-const struct mote_kernel mote_kernel_conv2d_s8__whole = {NULL, row_whole, NULL};
-const struct mote_kernel mote_kernel_conv2d_s8__column = {NULL, row_column, NULL};
+/* Helium widens nothing: one way for all of them. */
+static void row_mve(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)params;
+  mote_isa_conv_row__mve(p, rows, state, mote_conv2d_s8_state_bytes(p), out);
+}
+
+#define KERNEL(row)                                                                                \
+  { NULL, MOTE_ISA_MVE ? row_mve : row, NULL }
+const struct mote_kernel mote_kernel_conv2d_s8 = KERNEL(row);
+const struct mote_kernel mote_kernel_conv2d_s8__patch = KERNEL(row_patch);
+const struct mote_kernel mote_kernel_conv2d_s8__whole = KERNEL(row_whole);
+const struct mote_kernel mote_kernel_conv2d_s8__column = KERNEL(row_column);
 
 static void row4_patch(const void *params, const void *const *rows, void *state, void *out) {
   row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv4_patch);

@@ -1,0 +1,103 @@
+/* mve: what the loops for Helium (Cortex-M55) share. Internal to mote/isa.
+ *
+ * VMLADAVA.S8 multiplies 16 pairs of int8 and adds them all to one register: nothing is widened, weights and
+ * activations are loaded as they lie. Products are those of the activations themselves, so a sum lacks zero point
+ * times sum of weights. That is taken off beside the bias: the weights of four channels are summed (VADDVA) once for all
+ * pixels of a strip. Padding holds the zero point.
+ *
+ * Channels go four at a time, since a vector has four sums; fewer than four are filled up with the last of them, which
+ * is then made, and stored, more than once. Loops end by tail predication (LETP): any length, no byte read too many.
+ *
+ * Requantisation is that of the reference, four channels at a time: VQRDMULH is mote_mul_high; VRSHL rounds halves up,
+ * so that -1 for a negative number makes it round halves away from zero; VQMOVN clamps to int8. Layers that clamp
+ * inside int8 do so in a pass over their outputs; wide ones are finished in C.
+ *
+ * Sums wrap, as everywhere. Float stays scalar, since Helium's float flushes subnormal numbers. */
+#ifndef MOTE_ISA_MVE_H
+#define MOTE_ISA_MVE_H
+
+#include "mote/isa/isa.h"
+
+#if MOTE_ISA_MVE
+
+#include <arm_mve.h>
+
+/* Groups of four channels of a strip of pixels, as the assembly reads and advances them. */
+struct mve_run {
+  const int8_t *weights[4]; /*   0: of the next group */
+  const int8_t *x[4];       /*  16: the first pixel's windows; [0] for all where they share it */
+  int32_t begin[4];         /*  32: bias - zero point * sum of weights */
+  int32_t right[4];         /*  48: shifts, < 0 to the right */
+  union {
+    struct {
+      const uint32_t *words; /*  64: packed requantisation */
+      int32_t shift_base;    /*  68 */
+      const void *bias;      /*  72 */
+      uint32_t bias_bytes;   /*  76: 4, 2, or 0 where there is none */
+    } packed;                /* of the next group */
+    int32_t multiplier[4];
+  } scale;
+  int32_t minus_zp;   /*  80: of the input; 0 also where the sums of weights are in the bias */
+  uint32_t length;    /*  84: bytes of a window, > 0 */
+  uint32_t pixels;    /*  88 */
+  uint32_t step;      /*  92: bytes from window to window */
+  int8_t *out;        /*  96: channel 0 of the first pixel */
+  uint32_t out_step;  /* 100 */
+  int32_t zp;         /* 104 */
+  uint32_t count;     /* 108: bytes of a window's last vector; depthwise: channels stored */
+  void (*body)(void); /* 112 */
+  uint32_t groups;    /* 116: > 0 */
+  uint32_t
+      weights_step; /* 120: bytes from group to group; 0: one, of which begin, multiplier and right are set */
+  uint32_t x_step; /* 124: depthwise: bytes from group to group */
+};
+typedef char mve_run_layout[offsetof(struct mve_run, x_step) == 124 ? 1 : -1];
+
+/* 0 1 2 3, at most n - 1. */
+static inline uint32x4_t mve_lanes(uint32_t n) {
+  return vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32(n - 1));
+}
+
+/* Fills n bytes. */
+static inline void mve_fill(int8_t *to, uint32_t n, int8_t value) {
+  const int8x16_t values = vdupq_n_s8(value);
+  if (n == 0) return;
+  __asm__ volatile("dlstp.8 lr, %[n]\n"
+                   "1:\n"
+                   "  vstrb.8 %q[values], [%[to]], #16\n"
+                   "  letp lr, 1b\n"
+                   : [to] "+r"(to)
+                   : [n] "r"(n), [values] "w"(values)
+                   : "lr", "memory");
+}
+
+/* Goes over the channels of `groups` groups and their pixels; not where `general`. The body makes one group:
+ * mote_mve_body's takes windows of one length, and four channels; mote_mve_apart's one window for each channel, of
+ * up to 16 bytes and readable as 16, and also fewer channels. */
+void mote_mve_run(struct mve_run *r);
+void (*mote_mve_body(uint32_t length))(void);
+void mote_mve_apart(void);
+void mote_mve_dense_body(void);
+
+/* Fills in what makes packed channels from c on, with weights `step` bytes apart. */
+void mote_mve_from(struct mve_run *r, const struct mote_output *o, uint32_t c,
+                   const int8_t *weights, uint32_t step, uint32_t length);
+/* The same for any layer and one group, channels c .. c + n - 1; where n < 4 the last of them is there more than once.
+ * Returns 0 where a shift is not to the right: the outputs are made in C then. */
+int mote_mve_prepare(struct mve_run *r, const struct mote_output *o, uint32_t c, uint32_t n,
+                     const int8_t *weights, uint32_t step, uint32_t length);
+
+/* Makes the group of mote_mve_prepare, whatever its layer and windows are: each channel's is `runs` runs of `length` bytes
+ * of x, run_step apart. */
+struct mve_windows {
+  const struct mote_output *o;
+  uint32_t c, n;
+  uint32_t length, runs, run_step;
+};
+void mote_mve_windows(const struct mve_run *r, const struct mve_windows *w);
+
+/* Clamps n > 0 outputs; nothing to do from -128 to 127. */
+void mote_mve_clamp(int32_t from, int32_t to, int8_t *out, uint32_t n);
+
+#endif
+#endif
