@@ -307,6 +307,9 @@ void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, v
 void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out);
 
 /* The same three ways of RV32IM; the first takes the second's kernels by itself. */
+void mote_isa_depthwise__v6m(const void *params, const void *const *rows, void *state, void *out);
+void mote_isa_depthwise_3x3__v6m(const void *params, const void *const *rows, void *state,
+                                 void *out);
 void mote_isa_depthwise__rv32(const void *params, const void *const *rows, void *state, void *out);
 void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, void *state,
                                   void *out);
@@ -432,6 +435,10 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_depthwise      mote_isa_depthwise__rv32
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__rv32
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__rv32
+#elif MOTE_ISA_V6M
+#define mote_isa_depthwise      mote_isa_depthwise__v6m
+#define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__v6m
+#define mote_isa_depthwise_tall mote_isa_depthwise__plain
 #else
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain

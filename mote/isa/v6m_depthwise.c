@@ -1,0 +1,312 @@
+/* v6m_depthwise: depthwise convolutions of 3x3 and of one column on ARMv6-M, from the rows where they lie.
+ *
+ * 3x3: a value is loaded once for the three windows that it is in. Nine weights do not fit beside the three sums:
+ * six lie in r8..r12 and lr, from where a MOV brings them as a load would, three on the stack. A column takes 38
+ * instructions with its loop and makes one sum; the sums lie in the state until a channel's are requantised together.
+ * Activations stay as they are: what the zero point adds is taken off the bias, a tap outside of the row counts as the
+ * zero point, and one in a missing row has the weight 0. */
+#include "mote/isa/v6m.h"
+
+#if MOTE_ISA_V6M
+
+/* The assembly knows the offsets. */
+struct nine {
+  int32_t k[9];            /*  0: column by column */
+  const int8_t *at;        /* 36 */
+  uintptr_t second, third; /* 40: the other rows, from the first on */
+  uint32_t step, column;   /* 48: bytes to the next window, and from column to column */
+  const int8_t *end;       /* 56: where `at` ends */
+  uint32_t a, b;           /* 60: windows that the columns in front began */
+  uint32_t *sums;          /* 68: moves on */
+  const int8_t *first;     /* 72: of the first row; not the assembly's from here on */
+  uint32_t
+      outside[3]; /* what a column outside of the row adds as a window's first, second, third */
+};
+typedef char nine_layout[sizeof(struct nine) == 88 ? 1 : -1];
+
+/* Stack: 0 k6, 4 k7, 8 k8, 12 step, 16 end, 20 sums, 24 nine. r6, r7: the other rows. */
+__asm__(
+    ".syntax unified\n"
+    ".thumb\n"
+    ".macro mote_tap sum, weight\n"
+    "  mov r2, \\weight\n"
+    "  muls r2, r1, r2\n"
+    "  adds \\sum, \\sum, r2\n"
+    ".endm\n"
+    ".macro mote_tap_far sum, weight\n"
+    "  ldr r2, [sp, #\\weight]\n"
+    "  muls r2, r1, r2\n"
+    "  adds \\sum, \\sum, r2\n"
+    ".endm\n"
+    ".macro mote_column a, b, c, done\n"
+    "  ldrb r1, [r0]\n"
+    "  sxtb r1, r1\n"
+    "  mote_tap_far \\a, 0\n"
+    "  mote_tap \\b, r11\n"
+    "  mov \\c, r8\n"
+    "  muls \\c, r1, \\c\n"
+    "  ldrsb r1, [r0, r6]\n"
+    "  mote_tap_far \\a, 4\n"
+    "  mote_tap \\b, r12\n"
+    "  mote_tap \\c, r9\n"
+    "  ldrsb r1, [r0, r7]\n"
+    "  mote_tap_far \\a, 8\n"
+    "  mote_tap \\b, lr\n"
+    "  mote_tap \\c, r10\n"
+    "  ldr r2, [sp, #12]\n"
+    "  adds r0, r0, r2\n"
+    "  ldr r2, [sp, #20]\n"
+    "  stm r2!, {\\a}\n"
+    "  str r2, [sp, #20]\n"
+    "  ldr r2, [sp, #16]\n"
+    "  cmp r0, r2\n"
+    "  beq \\done\n"
+    ".endm\n"
+    ".macro mote_nine name\n"
+    "  .section .text.\\name, \"ax\", %progbits\n"
+    "  .balign 4\n"
+    "  .global \\name\n"
+    "  .type \\name, %function\n"
+    "  .thumb_func\n"
+    "\\name:\n"
+    "  push {r4, r5, r6, r7, lr}\n"
+    "  mov r4, r8\n"
+    "  mov r5, r9\n"
+    "  mov r6, r10\n"
+    "  mov r7, r11\n"
+    "  push {r4, r5, r6, r7}\n"
+    "  sub sp, sp, #28\n"
+    "  str r0, [sp, #24]\n"
+    "  ldm r0!, {r2, r3, r4, r5, r6, r7}\n"
+    "  mov r8, r2\n"
+    "  mov r9, r3\n"
+    "  mov r10, r4\n"
+    "  mov r11, r5\n"
+    "  mov r12, r6\n"
+    "  mov lr, r7\n"
+    "  ldm r0!, {r2, r3, r4}\n"
+    "  str r2, [sp, #0]\n"
+    "  str r3, [sp, #4]\n"
+    "  str r4, [sp, #8]\n"
+    "  ldm r0!, {r1, r6, r7}\n"
+    "  ldm r0!, {r2, r5}\n"
+    "  str r2, [sp, #12]\n"
+    "  ldm r0!, {r2, r3, r4}\n"
+    "  str r2, [sp, #16]\n"
+    "  ldr r2, [r0]\n"
+    "  str r2, [sp, #20]\n"
+    "  movs r0, r1\n"
+    ".endm\n"
+    ".macro mote_nine_end name\n"
+    "  ldr r2, [sp, #24]\n"
+    "  str r3, [r2, #60]\n"
+    "  str r4, [r2, #64]\n"
+    "  ldr r3, [sp, #20]\n"
+    "  str r3, [r2, #68]\n"
+    "  add sp, sp, #28\n"
+    "  pop {r4, r5, r6, r7}\n"
+    "  mov r8, r4\n"
+    "  mov r9, r5\n"
+    "  mov r10, r6\n"
+    "  mov r11, r7\n"
+    "  pop {r4, r5, r6, r7, pc}\n"
+    "  .size \\name, . - \\name\n"
+    ".endm\n"
+    /* Windows one column apart: r3, r4, r5 in turn are the window that ends, goes on, begins. */
+    "mote_nine mote_v6m_slide\n"
+    "1:\n"
+    "  mote_column r3, r4, r5, 2f\n"
+    "  mote_column r4, r5, r3, 3f\n"
+    "  mote_column r5, r3, r4, 4f\n"
+    "  b 1b\n"
+    "2:\n"
+    "  movs r3, r4\n"
+    "  movs r4, r5\n"
+    "  b 4f\n"
+    "3:\n"
+    "  movs r4, r3\n"
+    "  movs r3, r5\n"
+    "4:\n"
+    "mote_nine_end mote_v6m_slide\n"
+    /* Windows apart: r4 the column, r5 to the next. */
+    "mote_nine mote_v6m_apart\n"
+    "1:\n"
+    "  movs r4, r0\n"
+    "  ldrb r1, [r4, #0]\n"
+    "  sxtb r1, r1\n"
+    "  mov r3, r8\n"
+    "  muls r3, r1, r3\n"
+    "  ldrsb r1, [r4, r6]\n"
+    "  mote_tap r3, r9\n"
+    "  ldrsb r1, [r4, r7]\n"
+    "  mote_tap r3, r10\n"
+    "  adds r4, r4, r5\n"
+    "  ldrb r1, [r4, #0]\n"
+    "  sxtb r1, r1\n"
+    "  mote_tap r3, r11\n"
+    "  ldrsb r1, [r4, r6]\n"
+    "  mote_tap r3, r12\n"
+    "  ldrsb r1, [r4, r7]\n"
+    "  mote_tap r3, lr\n"
+    "  adds r4, r4, r5\n"
+    "  ldrb r1, [r4, #0]\n"
+    "  sxtb r1, r1\n"
+    "  mote_tap_far r3, 0\n"
+    "  ldrsb r1, [r4, r6]\n"
+    "  mote_tap_far r3, 4\n"
+    "  ldrsb r1, [r4, r7]\n"
+    "  mote_tap_far r3, 8\n"
+    "  ldr r2, [sp, #20]\n"
+    "  stm r2!, {r3}\n"
+    "  str r2, [sp, #20]\n"
+    "  ldr r2, [sp, #12]\n"
+    "  adds r0, r0, r2\n"
+    "  ldr r2, [sp, #16]\n"
+    "  cmp r0, r2\n"
+    "  bne 1b\n"
+    "mote_nine_end mote_v6m_apart\n"
+    ".text\n");
+
+void mote_v6m_slide(struct nine *w);
+void mote_v6m_apart(struct nine *w);
+
+/* Whether any row of the windows is there; missing ones point at another. */
+static int find_rows(struct nine *w, const void *const *rows) {
+  const int8_t *const some = (const int8_t *)(rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2]);
+  if (!some) return 0;
+  w->first = rows[0] ? (const int8_t *)rows[0] : some;
+  w->second = (uintptr_t)(rows[1] ? rows[1] : some) - (uintptr_t)w->first;
+  w->third = (uintptr_t)(rows[2] ? rows[2] : some) - (uintptr_t)w->first;
+  return 1;
+}
+
+/* The channel's weights. Returns what the zero point adds to each of its sums. */
+static uint32_t set_weights(struct nine *w, const int8_t *k, const void *const *rows, int32_t zp) {
+  int32_t *to = w->k;
+  uint32_t all = 0;
+  for (uint32_t j = 0; j < 3; j++, k += 3, to += 3) {
+    to[0] = rows[0] ? k[0] : 0;
+    to[1] = rows[1] ? k[1] : 0;
+    to[2] = rows[2] ? k[2] : 0;
+    w->outside[j] = (uint32_t)(zp * (to[0] + to[1] + to[2])); /* at most 3 * 2^14 */
+    all += w->outside[j];
+  }
+  return all;
+}
+
+/* n columns outside of the row, each the last of a window. */
+static void slide_outside(struct nine *w, uint32_t n) {
+  for (; n; n--) {
+    *w->sums++ = w->a + w->outside[2];
+    w->a = w->b + w->outside[1];
+    w->b = w->outside[0];
+  }
+}
+
+/* Sums of n windows from column `first` on, one apart, behind two words of the state that hold none. */
+static void slide(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, int32_t first,
+                  int32_t n) {
+  const int32_t columns = n + 2;
+  int32_t left = first < 0 ? -first : 0;
+  if (left > columns) left = columns;
+  int32_t inside = p->in_w - (first + left);
+  if (inside > columns - left) inside = columns - left;
+  if (inside < 0) inside = 0;
+  w->a = w->b = 0;
+  slide_outside(w, (uint32_t)left);
+  if (inside) {
+    w->at = w->first + (size_t)(uint32_t)(first + left) * p->in_c;
+    w->end = w->at + (size_t)(uint32_t)inside * p->in_c;
+    mote_v6m_slide(w);
+  }
+  slide_outside(w, (uint32_t)(columns - left - inside));
+}
+
+/* One window, of which some columns lie outside. */
+static uint32_t border(const struct mote_depthwise_conv2d_s8 *p, const struct nine *w,
+                       int32_t column) {
+  const int32_t *k = w->k;
+  uint32_t sum = 0;
+  for (int32_t j = 0; j < 3; j++, k += 3, column++) {
+    if (column < 0 || column >= p->in_w) {
+      sum += w->outside[j];
+      continue;
+    }
+    const int8_t *at = w->first + (size_t)(uint32_t)column * p->in_c;
+    const int32_t v0 = at[0], v1 = *(const int8_t *)((uintptr_t)at + w->second),
+                  v2 = *(const int8_t *)((uintptr_t)at + w->third);
+    sum += (uint32_t)(k[0] * v0 + k[1] * v1 + k[2] * v2);
+  }
+  return sum;
+}
+
+/* Sums of n windows from column `first` on, a stride apart. */
+static void apart(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, int32_t first,
+                  int32_t n) {
+  const int32_t stride = p->stride_w;
+  for (; n && first < 0; n--, first += stride) *w->sums++ = border(p, w, first);
+  int32_t inside = 0, end = first;
+  for (; inside < n && end + 3 <= p->in_w; inside++) end += stride;
+  if (inside) {
+    w->at = w->first + (size_t)(uint32_t)first * p->in_c;
+    w->end = w->at + (size_t)(uint32_t)(end - first) * p->in_c;
+    mote_v6m_apart(w);
+    n -= inside;
+  }
+  for (; n; n--, end += stride) *w->sums++ = border(p, w, end);
+}
+
+/* Output pixels x .. x + n - 1 of one row, channel after channel. */
+static void nine_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, int32_t x,
+                       uint32_t n, uint32_t *sums, int8_t *out) {
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier, skip = p->stride_w == 1 ? 2 : 0;
+  struct nine w;
+  struct v6m_outputs k;
+  const int any = find_rows(&w, rows);
+  w.step = (uint32_t)p->in_c * p->stride_w;
+  w.column = p->in_c;
+  for (uint32_t oc = 0, m = 0; oc < out_c; oc++, weights += 9) {
+    mote_v6m_channel(&k, &p->output, oc, out_c);
+    uint32_t bias = (uint32_t)k.ch.bias;
+    if (any) {
+      const int32_t first = x * p->stride_w - p->pad_left;
+      bias -= set_weights(&w, weights, rows, p->output.in_zp);
+      w.sums = sums;
+      (skip ? slide : apart)(p, &w, first, (int32_t)n);
+      for (uint32_t i = 0; i < n; i++) sums[skip + i] += bias;
+    } else {
+      for (uint32_t i = 0; i < n; i++) sums[skip + i] = bias;
+    }
+    mote_v6m_put(&k, sums + skip, n, out + oc);
+    if (++m == p->multiplier) {
+      m = 0;
+      w.first++;
+    }
+  }
+}
+
+void mote_isa_depthwise_3x3__v6m(const void *params, const void *const *rows, void *state,
+                                 void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  int8_t *to = (int8_t *)out;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
+    for (uint32_t x = 0, n; x < p->out_w; x += n) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      nine_strip(p, rows, (int32_t)x, n, (uint32_t *)state, to);
+      to += (size_t)n * p->in_c * p->multiplier;
+    }
+}
+
+/* Any kernel: those that have a loop of their own take it. */
+void mote_isa_depthwise__v6m(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  if (p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1)
+    mote_isa_depthwise_3x3__v6m(params, rows, state, out);
+  else
+    mote_isa_depthwise__plain(params, rows, state, out);
+}
+
+#else
+typedef int mote_isa_v6m_depthwise_is_empty; /* C wants a declaration in every file */
+#endif
