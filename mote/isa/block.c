@@ -54,12 +54,15 @@ void mote_isa_conv_block__plain(const void *params, const void *const *rows, voi
 
 static void turn(void *strip, const struct mote_strip_columns *t) {
   uint8_t *to = (uint8_t *)strip + t->at;
-  for (uint32_t i = 0; i < t->columns; i++, to += t->step)
+  const uint32_t columns = t->left + t->inside + t->right;
+  for (uint32_t i = 0; i < columns; i++, to += t->step) {
+    const int inside = i >= t->left && i - t->left < t->inside;
     for (uint32_t k = 0; k < 4; k++) {
-      const int8_t *from = t->from[k] ? t->from[k] + i * t->distance : NULL;
+      const int8_t *from = inside && t->from[k] ? t->from[k] + (i - t->left) * t->distance : NULL;
       for (uint32_t c = 0; c < t->channels; c++)
         to[4 * c + k] = from ? (uint8_t)(from[c] + 128) : t->pad;
     }
+  }
 }
 
 static void depthwise(const struct mote_depthwise_conv2d_s8 *p, const void *strip,
@@ -98,5 +101,43 @@ void mote_isa_depthwise_block(const void *params, const void *const *rows, void 
                             : mote_isa_has_avx2() ? mote_isa_depthwise_block__avx2
                                                   : mote_isa_depthwise_block__plain;
   row(params, rows, state, out);
+}
+#endif
+
+/* ---- ADD, and the sums of a mean ----------------------------------------------------- */
+#if MOTE_ISA_X86
+static uint32_t add_some(const struct mote_add_job *d) {
+  return mote_isa_has_vnni()   ? mote_isa_add_some__avx512(d)
+         : mote_isa_has_avx2() ? mote_isa_add_some__avx2(d)
+                               : 0;
+}
+static uint32_t add_row_some(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
+  return mote_isa_has_vnni()   ? mote_isa_add_row_some__avx512(sums, row, w, c)
+         : mote_isa_has_avx2() ? mote_isa_add_row_some__avx2(sums, row, w, c)
+                               : 0;
+}
+#elif MOTE_ISA_WASM
+#define add_some     mote_isa_add_some__wasm
+#define add_row_some mote_isa_add_row_some__wasm
+#endif
+
+#if MOTE_ISA_X86 || MOTE_ISA_WASM
+void mote_isa_add__vector(const struct mote_add_job *d) {
+  const uint32_t done = add_some(d);
+  struct mote_add_job rest = *d;
+  rest.a += done;
+  rest.b += done;
+  rest.out += done;
+  rest.n -= done;
+  mote_isa_add__plain(&rest);
+}
+
+void mote_isa_add_row__vector(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
+  for (uint32_t i = add_row_some(sums, row, w, c); i < c; i++) {
+    const int8_t *from = row + i;
+    int32_t sum = 0; /* w < 2^16 values of at most 2^7: below 2^23 */
+    for (uint32_t x = 0; x < w; x++, from += c) sum += *from;
+    sums[i] += (uint32_t)sum;
+  }
 }
 #endif

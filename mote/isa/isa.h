@@ -51,6 +51,18 @@ extern "C" {
 #define MOTE_ISA_RV32 0
 #endif
 
+/* The host's processor chooses when it runs (block.h); WebAssembly with 128-bit vectors. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MOTE_ISA_X86 1
+#else
+#define MOTE_ISA_X86 0
+#endif
+#if defined(__wasm_simd128__)
+#define MOTE_ISA_WASM 1
+#else
+#define MOTE_ISA_WASM 0
+#endif
+
 /* ---- requantisation ---------------------------------------------------------- */
 
 /* mote_mul_high for b >= 0 from four 16 x 16 products. Everything but the last line is the schoolbook
@@ -364,6 +376,9 @@ int64_t mote_isa_dot_s16__mve(const int16_t *x, const int8_t *w, uint32_t n);
 #if MOTE_ISA_MVE
 #define mote_isa_add     mote_isa_add__mve
 #define mote_isa_add_row mote_isa_add_row__mve
+#elif MOTE_ISA_X86 || MOTE_ISA_WASM
+#define mote_isa_add     mote_isa_add__vector
+#define mote_isa_add_row mote_isa_add_row__vector
 #else
 #define mote_isa_add     mote_isa_add__plain
 #define mote_isa_add_row mote_isa_add_row__plain

@@ -39,7 +39,7 @@ MOTE_STRIP_INLINE void mote_strip_convs(const void *params, const void *const *r
   int8_t *to = (int8_t *)out;
   for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? (uint32_t)(p->out_w - x) : p->strip_w;
+      n = mote_block_of(p->out_w - x, p->strip_w);
       const struct mote_strip_span s = mote_strip_span(
           MOTE_BLOCK_COLUMNS(p, n), (int32_t)(x * p->stride_w) - p->pad_left, p->in_w);
       const uint32_t c = p->in_c;
@@ -59,11 +59,12 @@ MOTE_STRIP_INLINE void mote_strip_convs(const void *params, const void *const *r
 /* ---- depthwise: up to MOTE_BLOCK channels at a time; a column is its quads of rows, of each the channels with four
  * values each ---- */
 /* Columns of one quad of rows: of column i, channel c, row k becomes element at + i * step + 4 * c + k of the strip.
- * from[k]: the first column's first channel, columns `distance` bytes apart; NULL: padding. */
+ * `left` columns of padding, `inside` from the rows, `right` of padding. from[k]: the first inside column's first
+ * channel, columns `distance` bytes apart; NULL: padding. */
 struct mote_strip_columns {
   const int8_t *from[4];
   size_t at, step, distance;
-  uint32_t columns, channels;
+  uint32_t left, inside, right, channels;
   uint8_t pad;
 };
 typedef void mote_strip_turn(void *strip, const struct mote_strip_columns *t);
@@ -83,22 +84,16 @@ MOTE_STRIP_INLINE void mote_strip_group(const struct mote_depthwise_conv2d_s8 *p
   t.channels = channels;
   t.step = (size_t)quads * 4 * channels;
   t.pad = (uint8_t)(p->output.in_zp + 128);
+  t.left = s->left;
+  t.inside = s->inside;
+  t.right = s->right;
   for (uint32_t q = 0; q < quads; q++) {
-    const size_t at = (size_t)q * 4 * channels;
-    for (uint32_t k = 0; k < 4; k++) t.from[k] = NULL;
-    t.at = at;
-    t.columns = s->left;
-    if (t.columns) turn(state, &t);
-    t.at = at + (s->left + s->inside) * t.step;
-    t.columns = s->right;
-    if (t.columns) turn(state, &t);
+    t.at = (size_t)q * 4 * channels;
     for (uint32_t k = 0; k < 4; k++) {
       const int8_t *row = 4 * q + k < p->kernel_h ? (const int8_t *)rows[4 * q + k] : NULL;
-      if (row) t.from[k] = row + (size_t)s->first * p->in_c + c;
+      t.from[k] = row ? row + (size_t)s->first * p->in_c + c : NULL;
     }
-    t.at = at + s->left * t.step;
-    t.columns = s->inside;
-    if (t.columns) turn(state, &t);
+    turn(state, &t);
   }
 }
 
@@ -109,7 +104,7 @@ MOTE_STRIP_INLINE void mote_strip_depthwises(const void *params, const void *con
   int8_t *to = (int8_t *)out;
   for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h) {
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? (uint32_t)(p->out_w - x) : p->strip_w;
+      n = mote_block_of(p->out_w - x, p->strip_w);
       const struct mote_strip_span s = mote_strip_span(
           MOTE_BLOCK_COLUMNS(p, n), (int32_t)(x * p->stride_w) - p->pad_left, p->in_w);
       for (uint32_t c = 0, some; c < p->in_c; c += some) {

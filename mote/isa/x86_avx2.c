@@ -12,6 +12,8 @@
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx2")))
+/* Loops over a tile unroll fully, so that its sums are registers. */
+#define UNROLL _Pragma("GCC unroll 8")
 #define INLINE TARGET __attribute__((always_inline)) static inline
 
 /* ---- requantisation of 8 channels --------------------------------------------------- */
@@ -121,20 +123,21 @@ INLINE void tile(const struct mote_conv2d_s8 *p, const struct finish *f, const i
   const size_t pixel = (size_t)p->stride_w * p->in_c, column = (size_t)p->dilation_w * p->in_c;
   const size_t second = f->n > 4 ? 16 : 0; /* nothing is read where there are no more than 4 */
   __m256i a[4], b[4];
-  for (int i = 0; i < pixels; i++) a[i] = b[i] = _mm256_setzero_si256();
+  UNROLL for (int i = 0; i < pixels; i++) a[i] = b[i] = _mm256_setzero_si256();
   for (uint32_t ky = 0; ky < p->kernel_h; ky++, strip += row_values)
     for (uint32_t j = 0; j < runs; j++) {
       const int16_t *at = strip + j * column;
       for (uint32_t q = 0; q < run; q++, weights += step, at += 4) {
         const __m256i wa = widened(weights), wb = widened(weights + second);
-        for (int i = 0; i < pixels; i++) {
+        UNROLL for (int i = 0; i < pixels; i++) {
           const __m256i x = four_of(at + (size_t)i * pixel);
           a[i] = _mm256_add_epi32(a[i], _mm256_madd_epi16(x, wa));
           b[i] = _mm256_add_epi32(b[i], _mm256_madd_epi16(x, wb));
         }
       }
     }
-  for (int i = 0; i < pixels; i++) put(&p->output, f, a[i], b[i], out + (size_t)i * p->out_c);
+  UNROLL for (int i = 0; i < pixels; i++)
+      put(&p->output, f, a[i], b[i], out + (size_t)i * p->out_c);
 }
 
 TARGET static void tiles(const struct mote_conv2d_s8 *p, const struct finish *f, const int8_t *w,
@@ -186,13 +189,16 @@ INLINE __m128i eight_of(const int8_t *from, uint32_t n) {
 /* 8 channels of four rows: bytes of two rows side by side, then pairs. The strip has room for 16 channels. */
 TARGET static void turn(void *strip, const struct mote_strip_columns *t) {
   const __m128i flip = _mm_set1_epi8(-128), outside = _mm_set1_epi8((char)(t->pad ^ 0x80));
-  for (uint32_t i = 0; i < t->columns; i++) {
+  const uint32_t columns = t->left + t->inside + t->right;
+  for (uint32_t i = 0; i < columns; i++) {
     int16_t *to = (int16_t *)strip + t->at + i * t->step;
-    const size_t at = i * t->distance;
+    const int inside = i >= t->left && i - t->left < t->inside;
+    const size_t at = inside ? (i - t->left) * t->distance : 0;
     for (uint32_t c = 0; c < t->channels; c += 8, to += 32) {
       const uint32_t n = t->channels - c;
       __m128i row[4];
-      for (int k = 0; k < 4; k++) row[k] = t->from[k] ? eight_of(t->from[k] + at + c, n) : outside;
+      UNROLL for (int k = 0; k < 4; k++) row[k] =
+          inside && t->from[k] ? eight_of(t->from[k] + at + c, n) : outside;
       const __m128i a = _mm_unpacklo_epi8(row[0], row[1]), b = _mm_unpacklo_epi8(row[2], row[3]);
       const __m256i low = _mm256_cvtepu8_epi16(_mm_xor_si128(_mm_unpacklo_epi16(a, b), flip)),
                     high = _mm256_cvtepu8_epi16(_mm_xor_si128(_mm_unpackhi_epi16(a, b), flip));

@@ -12,6 +12,8 @@
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+/* Loops over a tile unroll fully, so that its sums are registers. */
+#define UNROLL _Pragma("GCC unroll 24")
 #define INLINE TARGET __attribute__((always_inline)) static inline
 
 /* The lowest n of 16 lanes, n <= 16; the lowest n of 64 bytes, n <= 64. */
@@ -102,8 +104,9 @@ TARGET static void bring(void *strip, size_t at, const int8_t *from, uint32_t n,
   }
 }
 
-/* A tile: `pixels` pixels `pixel` bytes apart, `blocks` blocks of channels whose weights lie block_step apart. lanes: of
- * the last block, where there is one block. */
+/* A tile: some pixels `pixel` bytes apart, blocks of channels whose weights lie block_step apart. lanes: of the last
+ * block, where there is one block. */
+#define MOST_SUMS 24
 struct tile {
   const struct mote_conv2d_s8 *p;
   const int8_t *weights; /* of the first block */
@@ -111,94 +114,142 @@ struct tile {
   uint32_t first; /* channel */
   uint32_t step;  /* bytes of a quad of a block */
   __mmask16 lanes;
+  __m512i sums[MOST_SUMS]; /* block after block */
 };
 
-INLINE void tile(const struct tile *t, const uint8_t *strip, int8_t *out, const int pixels,
-                 const int blocks, const int masked) {
+/* The sums without bias. Every number of pixels and blocks is code of its own, whose sums are registers. */
+INLINE void tile(struct tile *t, const uint8_t *strip, const int pixels, const int blocks,
+                 const int masked) {
   const struct mote_conv2d_s8 *p = t->p;
   const uint32_t run = mote_block_run(p), runs = mote_block_runs(p);
-  const size_t pixel = (size_t)p->stride_w * p->in_c, column = (size_t)p->dilation_w * p->in_c;
+  const size_t pixel = (size_t)p->stride_w * p->in_c, column = (size_t)p->dilation_w * p->in_c,
+               row_values = t->row_values, block_step = t->block_step;
   const __mmask16 lanes = masked ? t->lanes : (__mmask16)0xFFFF;
   const size_t step = masked ? t->step : 64;
   const int8_t *w = t->weights;
-  __m512i sums[6][4];
-  for (int b = 0; b < blocks; b++) {
-    sums[0][b] = bias_of(&p->output, t->first + (uint32_t)b * MOTE_BLOCK, lanes);
-    for (int i = 1; i < pixels; i++) sums[i][b] = sums[0][b];
-  }
-  for (uint32_t ky = 0; ky < p->kernel_h; ky++, strip += t->row_values) {
+  __m512i sums[MOST_SUMS];
+  UNROLL for (int i = 0; i < pixels * blocks; i++) sums[i] = _mm512_setzero_si512();
+  for (uint32_t ky = 0; ky < p->kernel_h; ky++, strip += row_values) {
     const uint8_t *u = strip;
     for (uint32_t j = 0; j < runs; j++, u += column) {
       const uint8_t *at = u;
       for (uint32_t q = 0; q < run; q++, w += step, at += 4) {
-        __m512i weights[4];
-        for (int b = 0; b < blocks; b++)
-          weights[b] = masked ? _mm512_maskz_loadu_epi32(lanes, w)
-                              : _mm512_loadu_si512(w + (size_t)b * t->block_step);
-        for (int i = 0; i < pixels; i++) {
+        __m512i weights[8];
+        UNROLL for (int b = 0; b < blocks; b++) weights[b] =
+            masked ? _mm512_maskz_loadu_epi32(lanes, w)
+                   : _mm512_loadu_si512(w + (size_t)b * block_step);
+        UNROLL for (int i = 0; i < pixels; i++) {
           int32_t four;
           __builtin_memcpy(&four, at + (size_t)i * pixel, 4);
           const __m512i x = _mm512_set1_epi32(four);
-          for (int b = 0; b < blocks; b++)
-            sums[i][b] = _mm512_dpbusd_epi32(sums[i][b], x, weights[b]);
+          UNROLL for (int b = 0; b < blocks; b++) sums[b * pixels + i] =
+              _mm512_dpbusd_epi32(sums[b * pixels + i], x, weights[b]);
         }
       }
     }
   }
-  for (int b = 0; b < blocks; b++) {
+  UNROLL for (int i = 0; i < pixels * blocks; i++) t->sums[i] = sums[i];
+}
+
+TARGET static void finish_tile(const struct tile *t, uint32_t pixels, uint32_t blocks,
+                               int8_t *out) {
+  const struct mote_conv2d_s8 *p = t->p;
+  const __m512i *sums = t->sums;
+  for (uint32_t b = 0; b < blocks; b++, out += MOTE_BLOCK) {
+    const uint32_t first = t->first + b * MOTE_BLOCK;
+    const __m512i bias = bias_of(&p->output, first, t->lanes);
+    int8_t *to = out;
     struct finish f;
-    prepare(&p->output, t->first + (uint32_t)b * MOTE_BLOCK, lanes, &f);
-    int8_t *to = out + (size_t)b * MOTE_BLOCK;
+    prepare(&p->output, first, t->lanes, &f);
     if (p->output.wide)
-      for (int i = 0; i < pixels; i++, to += p->out_c)
-        put(&p->output, &f, sums[i][b], lanes, to, 1);
+      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
+        put(&p->output, &f, _mm512_add_epi32(*sums++, bias), t->lanes, to, 1);
     else
-      for (int i = 0; i < pixels; i++, to += p->out_c)
-        put(&p->output, &f, sums[i][b], lanes, to, 0);
+      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
+        put(&p->output, &f, _mm512_add_epi32(*sums++, bias), t->lanes, to, 0);
   }
 }
 
-/* The same code for each number of pixels, sums in registers. */
-#define TILES(name, blocks, masked)                                                                \
-  TARGET static void name(const struct tile *t, const uint8_t *strip, int8_t *out, uint32_t n) {   \
-    switch (n) {                                                                                   \
-    case 1: tile(t, strip, out, 1, blocks, masked); break;                                         \
-    case 2: tile(t, strip, out, 2, blocks, masked); break;                                         \
-    case 3: tile(t, strip, out, 3, blocks, masked); break;                                         \
-    case 4: tile(t, strip, out, 4, blocks, masked); break;                                         \
-    case 5: tile(t, strip, out, 5, blocks, masked); break;                                         \
-    default: tile(t, strip, out, 6, blocks, masked); break;                                        \
-    }                                                                                              \
-  }
-TILES(tiles_4, 4, 0)
-TILES(tiles_2, 2, 0)
-TILES(tiles_1, 1, 0)
-TILES(tiles_part, 1, 1)
+#define TILE(n, blocks, masked)                                                                    \
+  case n:                                                                                          \
+    tile(t, strip, n, blocks, masked);                                                             \
+    break
+#define TILES_3(blocks, masked)                                                                    \
+  TILE(1, blocks, masked);                                                                         \
+  TILE(2, blocks, masked);                                                                         \
+  TILE(3, blocks, masked)
+#define TILES_6(blocks, masked)                                                                    \
+  TILES_3(blocks, masked);                                                                         \
+  TILE(4, blocks, masked);                                                                         \
+  TILE(5, blocks, masked);                                                                         \
+  TILE(6, blocks, masked)
+#define TILES_12(blocks)                                                                           \
+  TILES_6(blocks, 0);                                                                              \
+  TILE(7, blocks, 0);                                                                              \
+  TILE(8, blocks, 0);                                                                              \
+  TILE(9, blocks, 0);                                                                              \
+  TILE(10, blocks, 0);                                                                             \
+  TILE(11, blocks, 0);                                                                             \
+  TILE(12, blocks, 0)
+typedef void tile_loop(struct tile *t, const uint8_t *strip, uint32_t pixels);
+TARGET static void tiles_8(struct tile *t, const uint8_t *strip, uint32_t pixels) {
+  switch (pixels) { TILES_3(8, 0); }
+}
+TARGET static void tiles_4(struct tile *t, const uint8_t *strip, uint32_t pixels) {
+  switch (pixels) { TILES_6(4, 0); }
+}
+TARGET static void tiles_2(struct tile *t, const uint8_t *strip, uint32_t pixels) {
+  switch (pixels) { TILES_12(2); }
+}
+TARGET static void tiles_1(struct tile *t, const uint8_t *strip, uint32_t pixels) {
+  switch (pixels) { TILES_12(1); }
+}
+TARGET static void tiles_part(struct tile *t, const uint8_t *strip, uint32_t pixels) {
+  switch (pixels) { TILES_6(1, 1); }
+}
+
+/* Blocks that are made together, and pixels: few pixels have more blocks, so that sums do not wait for each other. */
+struct size {
+  uint32_t blocks, pixels;
+  tile_loop *loop;
+};
+static struct size size_of(uint32_t blocks, uint32_t pixels) {
+  static const struct size sizes[] = {
+      {8, 3, tiles_8}, {4, 6, tiles_4}, {2, 12, tiles_2}, {1, 12, tiles_1}};
+  uint32_t i = pixels <= 3 ? 0 : 1;
+  while (sizes[i].blocks > blocks) i++;
+  return sizes[i];
+}
 
 TARGET static void conv(const struct mote_conv2d_s8 *p, const void *strip, size_t row_values,
                         uint32_t n, int8_t *out) {
   const size_t quads = (size_t)mote_block_quads(p), pixel = (size_t)p->stride_w * p->in_c;
-  struct tile t = {p, NULL, quads * 64, row_values, 0, 64, 0xFFFF};
-  while (t.first < p->out_c) {
-    const uint32_t left = p->out_c - t.first, blocks = left / MOTE_BLOCK;
-    const uint32_t some = blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
+  struct tile t;
+  t.p = p;
+  t.row_values = row_values;
+  t.block_step = quads * 64;
+  t.step = 64;
+  t.lanes = 0xFFFF;
+  for (t.first = 0; t.first < p->out_c;) {
+    const uint32_t left = p->out_c - t.first;
     const uint8_t *u = (const uint8_t *)strip;
     int8_t *to = out + t.first;
+    struct size s = {1, 6, tiles_part};
     t.weights = (const int8_t *)mote_at(p, p->weights_at) + t.first * 4 * quads;
-    if (blocks == 0) {
+    if (left >= MOTE_BLOCK) {
+      s = size_of(left / MOTE_BLOCK, n);
+    } else {
       t.step = 4 * left;
       t.lanes = lanes_of(left);
     }
     for (uint32_t done = 0, pixels; done < n; done += pixels) {
-      pixels = mote_block_of(n - done, 6);
-      (blocks == 0 ? tiles_part
-       : some == 4 ? tiles_4
-       : some == 2 ? tiles_2
-                   : tiles_1)(&t, u, to, pixels);
+      pixels = mote_block_of(n - done, s.pixels);
+      s.loop(&t, u, pixels);
+      finish_tile(&t, pixels, s.blocks, to);
       u += pixels * pixel;
       to += (size_t)pixels * p->out_c;
     }
-    t.first += some * MOTE_BLOCK;
+    t.first += s.blocks * MOTE_BLOCK;
   }
 }
 
@@ -208,30 +259,64 @@ TARGET void mote_isa_conv_block__vnni(const void *params, const void *const *row
 }
 
 /* ---- depthwise ---------------------------------------------------------------------- */
-/* 16 channels of four rows: the dwords are turned, then the bytes within 128 bits. */
-TARGET static void turn(void *strip, const struct mote_strip_columns *t) {
-  uint8_t *to = (uint8_t *)strip + t->at;
+/* 16 channels of four rows side by side in a register: the dwords are turned, then the bytes within 128 bits. Columns and
+ * rows outside are masked: nothing is read there. */
+INLINE __m512i turned(__m512i x) {
   const __m512i flip = _mm512_set1_epi8(-128),
                 dwords = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
                 bytes = _mm512_broadcast_i32x4(
                     _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  const __mmask16 lanes = lanes_of(t->channels);
+  return _mm512_xor_si512(_mm512_shuffle_epi8(_mm512_permutexvar_epi32(dwords, x), bytes), flip);
+}
+INLINE __m128i sixteen_at(const int8_t *from, size_t at) {
+  return _mm_loadu_si128((const __m128i *)(const void *)(from + at));
+}
+
+/* All four rows of 16 channels. */
+INLINE void turn_whole(uint8_t *to, const struct mote_strip_columns *t) {
+  const int8_t *const a = t->from[0], *const b = t->from[1], *const c = t->from[2],
+                      *const d = t->from[3];
+  const __m512i outside = _mm512_set1_epi8((char)(t->pad ^ 0x80));
+  const __mmask16 ka = a ? 0x000F : 0, kb = b ? 0x00F0 : 0, kc = c ? 0x0F00 : 0,
+                  kd = d ? 0xF000 : 0;
+  const size_t step = t->step;
+  size_t at = 0;
+  for (uint32_t i = 0; i < t->inside; i++, to += step, at += t->distance) {
+    __m512i x = outside;
+    if (ka) x = _mm512_mask_broadcast_i32x4(x, ka, sixteen_at(a, at));
+    if (kb) x = _mm512_mask_broadcast_i32x4(x, kb, sixteen_at(b, at));
+    if (kc) x = _mm512_mask_broadcast_i32x4(x, kc, sixteen_at(c, at));
+    if (kd) x = _mm512_mask_broadcast_i32x4(x, kd, sixteen_at(d, at));
+    _mm512_storeu_si512(to, turned(x));
+  }
+}
+
+INLINE void turn_some(uint8_t *to, const struct mote_strip_columns *t, __mmask16 lanes) {
   const __m128i outside = _mm_set1_epi8((char)(t->pad ^ 0x80));
-  __mmask16 there[4]; /* of a row outside nothing is read */
-  const int8_t *from[4];
-  for (int k = 0; k < 4; k++) {
-    there[k] = t->from[k] ? lanes : 0;
-    from[k] = t->from[k] ? t->from[k] : (const int8_t *)strip;
-  }
-  for (uint32_t i = 0; i < t->columns; i++, to += t->step) {
+  for (uint32_t i = 0; i < t->inside; i++, to += t->step) {
     const size_t at = i * t->distance;
-    __m512i x = _mm512_castsi128_si512(_mm_mask_loadu_epi8(outside, there[0], from[0] + at));
-    x = _mm512_inserti32x4(x, _mm_mask_loadu_epi8(outside, there[1], from[1] + at), 1);
-    x = _mm512_inserti32x4(x, _mm_mask_loadu_epi8(outside, there[2], from[2] + at), 2);
-    x = _mm512_inserti32x4(x, _mm_mask_loadu_epi8(outside, there[3], from[3] + at), 3);
-    x = _mm512_shuffle_epi8(_mm512_permutexvar_epi32(dwords, x), bytes);
-    _mm512_mask_storeu_epi32(to, lanes, _mm512_xor_si512(x, flip));
+    __m128i row[4];
+    UNROLL for (int k = 0; k < 4; k++) row[k] =
+        t->from[k] ? _mm_maskz_loadu_epi8(lanes, t->from[k] + at) : outside;
+    __m512i x = _mm512_castsi128_si512(row[0]);
+    x = _mm512_inserti32x4(x, row[1], 1);
+    x = _mm512_inserti32x4(x, row[2], 2);
+    x = _mm512_inserti32x4(x, row[3], 3);
+    _mm512_mask_storeu_epi32(to, lanes, turned(x));
   }
+}
+
+TARGET static void turn(void *strip, const struct mote_strip_columns *t) {
+  uint8_t *to = (uint8_t *)strip + t->at;
+  const __mmask16 lanes = lanes_of(t->channels);
+  const __m512i outside = _mm512_set1_epi8((char)t->pad);
+  for (uint32_t i = t->left; i; i--, to += t->step) _mm512_mask_storeu_epi32(to, lanes, outside);
+  if (t->channels == MOTE_BLOCK)
+    turn_whole(to, t);
+  else
+    turn_some(to, t, lanes);
+  to += t->inside * t->step;
+  for (uint32_t i = t->right; i; i--, to += t->step) _mm512_mask_storeu_epi32(to, lanes, outside);
 }
 
 /* n pixels of up to 16 channels. three: three columns of one quad, whose weights stay in registers. */
