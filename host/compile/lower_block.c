@@ -10,8 +10,9 @@
 #define CORES (1u << COMPILE_CORE_HOST | 1u << COMPILE_CORE_WASM)
 
 /* STRIP: most pixels; a multiple of 6, 4, 3 and 2, so that tiles of any instruction set come out even. ROOM: bytes of
- * state above which strips are halved: a first-level cache holds weights beside them. */
-enum { STRIP = 24, TILE = 6, ROOM = 16384, FEW_WEIGHTS = 2048 };
+ * state above which strips are halved: a first-level cache holds weights beside them. LINE: bytes of a line of that cache, in
+ * which a vector's weights lie. */
+enum { STRIP = 24, TILE = 6, ROOM = 16384, FEW_WEIGHTS = 2048, LINE = 64 };
 
 /* Of one row. source: counted in the loops of x86-64 with VNNI (mote/isa/x86_vnni.c). A tile takes an instruction for
  * each quad of weights and 30 to set out; a pixel of it 5/4 for each quad, and 20 for the outputs; a strip 60, and what
@@ -209,6 +210,7 @@ static bool pack_conv(const struct program *program, const struct work *w,
   pack_output(g, w, &d, per_out, per_tap, out, &p->output);
   const size_t quads = (size_t)mote_block_quads(p), run = mote_block_run(p),
                runs = mote_block_runs(p), in_run = (size_t)p->kernel_w * p->in_c / runs;
+  packed_align(out, LINE);
   int8_t *to = packed_add(out, "weights", MOTE_INT8, d.channels * 4 * quads + MOTE_BLOCK_SLACK,
                           &p->weights_at);
   for (size_t c = 0; c < d.channels; c++) {
@@ -230,6 +232,7 @@ static bool pack_depthwise(const struct program *program, const struct work *w,
   const size_t quads = mote_block_row_quads(p), c = d.channels;
   (void)e;
   pack_output(g, w, &d, 1, c, out, &p->output);
+  packed_align(out, LINE);
   int8_t *to = packed_add(out, "weights", MOTE_INT8, p->kernel_w * quads * 4 * c + MOTE_BLOCK_SLACK,
                           &p->weights_at);
   for (size_t y = 0; y < p->kernel_h; y++)

@@ -29,6 +29,13 @@ void *packed_add(struct packed *out, const char *name, enum mote_type type, size
   return out->bytes + part->offset;
 }
 
+void packed_align(struct packed *out, size_t align) {
+  const size_t fill = (align - out->size % align) % align;
+  int32_t at;
+  if (fill > 0) packed_add(out, "fill", MOTE_INT8, fill, &at);
+  if (out->align < align) out->align = align;
+}
+
 struct dense params_dense_of(const struct graph *g, const struct graph_node *n) {
   const struct graph_tensor *w = &g->tensors[n->in[1]];
   struct dense d = {.weights = w->data};
@@ -315,7 +322,7 @@ bool params_pack_borders(const struct program *p, const struct work *w, union ke
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e) {
   union kernel_params params = f->params;
-  *out = (struct packed){.arena = a};
+  *out = (struct packed){.arena = a, .align = 4};
   reserve(out, f->params_bytes);
   out->size = f->params_bytes;
   if (w->recipe->pack != NULL && !w->recipe->pack(p, w, &params, out, e)) return false;

@@ -284,6 +284,7 @@ static void place_tables(struct builder *b) {
   h->outputs = take(&at, h->n_outputs, sizeof *b->outputs);
   for (int i = 0; i < h->n_steps; i++) {
     b->steps[i].params_bytes = (uint32_t)b->packed[i].size;
+    at = (at + b->packed[i].align - 1) / b->packed[i].align * b->packed[i].align;
     b->steps[i].params = take(&at, b->packed[i].size, 1);
   }
   if (b->n_constants > 0) at = round8(at);

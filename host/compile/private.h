@@ -199,6 +199,7 @@ struct packed {
   struct arena *arena;
   uint8_t *bytes; /* the parameters' structure, then the parts */
   size_t size, room;
+  size_t align; /* of the block in a plan; only speed depends on it */
   struct part parts[MAX_PARTS];
   int n_parts;
 };
@@ -206,6 +207,8 @@ struct packed {
  * added; *at receives their offset, as params want it. */
 void *packed_add(struct packed *out, const char *name, enum mote_type type, size_t count,
                  int32_t *at);
+/* The next part begins at a multiple of align, a power of 2 of at least 4, if the plan does. */
+void packed_align(struct packed *out, size_t align);
 /* The packed parameters of a work's form with its constants. */
 bool params_pack(const struct program *p, const struct work *w, const struct form *f,
                  struct arena *a, struct packed *out, struct err *e);
