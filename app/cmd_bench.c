@@ -306,10 +306,16 @@ static void print_limits(const struct bench *b) {
            100.0 * (double)bundle_ram_by_rows(k, b->result.stack_bytes) / (double)board->ram_bytes);
 }
 
+static const char *why_uncounted(const struct bench *b) {
+  return emulate_is_wasm(b->bundle.request.target) ? "an engine compiles WebAssembly once more, so "
+                                                     "its instructions are not the processor's"
+                                                   : "this machine is no emulated chip";
+}
+
 static void print_counts(const struct bench *b) {
   const struct emulate_result *r = &b->result;
   if (!r->counted) {
-    printf("not counted: this machine is no emulated chip\n");
+    printf("not counted: %s\n", why_uncounted(b));
     return;
   }
   printf("instructions   %12s\n", text_thousands(b->total.instructions));
@@ -480,7 +486,7 @@ static void estimate(struct bench *b) {
   emulate_estimate(&b->result.network, board, &b->network);
   if (!b->result.counted)
     b->estimate.cycles = b->features.cycles = b->network.cycles =
-        (struct emulate_range){.reason = "this machine is no emulated chip"};
+        (struct emulate_range){.reason = why_uncounted(b)};
 }
 
 static bool run(struct command_line *c, const struct arguments *o, struct bench *b) {
@@ -516,7 +522,7 @@ int cmd_bench(int argc, char **argv) {
   struct arguments o = {.inferences = 1};
   const struct option_spec options[] = {
       {0, "target", OPTION_TEXT, "T",
-       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, host", &o.target},
+       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, wasm32, host", &o.target},
       {0, "board", OPTION_TEXT, "NAME", "board: its chip, clock and power", &o.board},
       {'i', "input", OPTION_LIST, "FILE",
        "raw input tensors, or a recording; default: a pattern. The word rows: the first input is "

@@ -128,7 +128,7 @@ int cmd_build(int argc, char **argv) {
   struct arguments o = {0};
   const struct option_spec options[] = {
       {0, "target", OPTION_TEXT, "T",
-       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, host", &o.target},
+       "chip: cortex-m0plus, -m3, -m4, -m7, -m33, -m55, rv32imc, wasm32, host", &o.target},
       {0, "board", OPTION_TEXT, "NAME",
        "board instead of a chip: wio-terminal, xiao, pico ... (firmware/boards)", &o.board},
       {'o', "out", OPTION_TEXT, "DIR", "folder of the C project", &o.out},

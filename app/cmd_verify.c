@@ -283,10 +283,15 @@ static bool run_whole(struct command_line *c, struct verify *v) {
 }
 
 static bool gather(struct command_line *c, struct verify *v) {
-  static const char *const all[] = {"host",      "cortex-m0plus", "cortex-m3",  "cortex-m4",
-                                    "cortex-m7", "cortex-m33",    "cortex-m55", "rv32imc"};
+  /* The last only where it can be built and run: a browser's compiler is not a chip's. */
+  static const char *const all[] = {"host",       "cortex-m0plus", "cortex-m3",
+                                    "cortex-m4",  "cortex-m7",     "cortex-m33",
+                                    "cortex-m55", "rv32imc",       "wasm32"};
   const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
-  const int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
+  const struct emulate_target *wasm;
+  int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
+  if (!emulate_find_target(c->arena, "wasm32", &wasm, &c->err)) return false;
+  if (!v->targets.count && !(emulate_can_build(wasm) && emulate_can_run(wasm))) n--;
   if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
       !bundle_stream_model(c->arena, v->stream, &v->model, &c->err) || !read_inputs(c, v) ||

@@ -46,7 +46,8 @@ done
 
 kws=$models/mlperf_tiny/kws_ref_model.tflite
 "$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
-is "ten witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" 10
+chips=10; if command -v clang >/dev/null && command -v wasm-ld >/dev/null && command -v node >/dev/null; then chips=11; fi
+is "$chips witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" $chips
 is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
 
 "$MOTE" bench "$kws" --board wio-terminal --json -q >"$dir/bench"; is "bench ends with 0" $? 0

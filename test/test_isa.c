@@ -35,21 +35,9 @@ static int have(const char *program) {
   return system(command) == 0;
 }
 
-/* Builds the cases for a core, runs them on a machine, compares line by line. */
-static void compare(const struct tools *tools, const char *flags, const char *machine) {
-  if (!have(tools->compiler) || !have(tools->emulator)) {
-    print_message("skipped: needs %s and %s\n", tools->compiler, tools->emulator);
-    skip();
-  }
-  char elf[64], command[1024], line[64];
-  snprintf(elf, sizeof elf, "/tmp/mote_test_isa_XXXXXX");
-  const int file = mkstemp(elf);
-  assert_true(file >= 0);
-  snprintf(command, sizeof command, "%s" BUILD "%s %s -o %s 2>&1", tools->compiler, tools->flags,
-           flags, elf);
-  assert_int_equal(system(command), 0);
-  snprintf(command, sizeof command, "timeout 120 %s" RUN "-M %s -kernel %s 2>&1", tools->emulator,
-           machine, elf);
+/* Runs a command that prints a line for each case, and compares line by line. */
+static void compare_lines(const char *command, const char *machine) {
+  char line[64];
   FILE *chip = popen(command, "r");
   assert_non_null(chip);
   static struct case_memory memory;
@@ -70,8 +58,26 @@ static void compare(const struct tools *tools, const char *flags, const char *ma
     compared++;
   }
   assert_int_equal(pclose(chip), 0);
-  remove(elf);
   assert_true(compared > CASE_COUNT / 2);
+}
+
+/* Builds the cases for a core, runs them on a machine. */
+static void compare(const struct tools *tools, const char *flags, const char *machine) {
+  if (!have(tools->compiler) || !have(tools->emulator)) {
+    print_message("skipped: needs %s and %s\n", tools->compiler, tools->emulator);
+    skip();
+  }
+  char elf[64], command[1024];
+  snprintf(elf, sizeof elf, "/tmp/mote_test_isa_XXXXXX");
+  const int file = mkstemp(elf);
+  assert_true(file >= 0);
+  snprintf(command, sizeof command, "%s" BUILD "%s %s -o %s 2>&1", tools->compiler, tools->flags,
+           flags, elf);
+  assert_int_equal(system(command), 0);
+  snprintf(command, sizeof command, "timeout 120 %s" RUN "-M %s -kernel %s 2>&1", tools->emulator,
+           machine, elf);
+  compare_lines(command, machine);
+  remove(elf);
 }
 
 static void test_cortex_m4(void **s) {
@@ -98,12 +104,35 @@ static void test_rv32imc(void **s) {
           "rv32,a=off,f=off,d=off,s=off,u=off,h=off,zba=off,zbb=off,zbc=off,zbs=off");
 }
 
+/* Node's engine; the flags are those of firmware/boards/chips.mk. */
+static void test_wasm32(void **s) {
+  (void)s;
+  if (!have("clang") || !have("wasm-ld") || !have("node")) {
+    print_message("skipped: needs clang, wasm-ld and node\n");
+    skip();
+  }
+  char module[64], command[1024];
+  snprintf(module, sizeof module, "/tmp/mote_test_isa_XXXXXX");
+  const int file = mkstemp(module);
+  assert_true(file >= 0);
+  snprintf(
+      command, sizeof command,
+      "clang --target=wasm32 -msimd128 -mbulk-memory -O3 -idirafter firmware/wasm -std=c11 -I. "
+      "-ffp-contract=off -fno-strict-aliasing -nostdlib -Wl,--no-entry -Wl,--gc-sections "
+      "test/chip/nn_wasm.c firmware/wasm/memory.c mote/base/*.c mote/isa/*.c mote/nn/*.c -o %s "
+      "2>&1",
+      module);
+  assert_int_equal(system(command), 0);
+  snprintf(command, sizeof command, "timeout 120 node firmware/wasm/run.mjs %s 2>&1", module);
+  compare_lines(command, "node");
+  remove(module);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_cortex_m4),
-      cmocka_unit_test(test_cortex_m0plus),
-      cmocka_unit_test(test_cortex_m55),
-      cmocka_unit_test(test_rv32imc),
+      cmocka_unit_test(test_cortex_m4),  cmocka_unit_test(test_cortex_m0plus),
+      cmocka_unit_test(test_cortex_m55), cmocka_unit_test(test_rv32imc),
+      cmocka_unit_test(test_wasm32),
   };
   return cmocka_run_group_tests_name("isa", tests, NULL, NULL);
 }

@@ -386,6 +386,18 @@ static struct compile_part tail_of(const struct emitter *m) {
                                m->c->n_constants > 0 ? 0 : (m->plan->bytes - end) / 4};
 }
 
+/* Bytes left free before the block of a step, whose weights lie in whole lines of a cache (host/compile/plan.c). */
+static size_t hole_before(const struct emitter *m, int i) {
+  const size_t tables = m->plan->outputs + m->plan->n_outputs * sizeof *m->outputs;
+  const size_t end = i > 0 ? m->steps[i - 1].params + m->steps[i - 1].params_bytes : tables;
+  return m->steps[i].params - end;
+}
+static bool has_holes(const struct emitter *m) {
+  int i = 0;
+  while (i < m->plan->n_steps && hole_before(m, i) == 0) i++;
+  return i < m->plan->n_steps;
+}
+
 static void emit_types(struct emitter *m) {
   struct text *t = m->out;
   const struct mote_plan *p = m->plan;
@@ -399,8 +411,10 @@ static void emit_types(struct emitter *m) {
   member(t, "struct mote_variable", "variables", p->n_variables);
   member(t, "struct mote_port", "inputs", p->n_inputs);
   member(t, "struct mote_port", "outputs", p->n_outputs);
-  for (int i = 0; i < p->n_steps; i++)
+  for (int i = 0; i < p->n_steps; i++) {
+    member(t, "uint32_t", arena_printf(t->arena, "hole%d", i), (unsigned)(hole_before(m, i) / 4));
     text_printf(t, "  struct %s_%s %s;\n", m->name, m->c->steps[i].name, m->c->steps[i].name);
+  }
   member(t, "uint32_t", "gap", (unsigned)(gap_of(m) / 4));
   for (int i = 0; i < m->c->n_constants; i++) {
     const struct compile_part *part = &m->c->constants[i];
@@ -684,8 +698,8 @@ static void emit_source(struct emitter *m, const char *header_file) {
   emit_types(m);
   emit_asserts(m);
   text_printf(t,
-              "static const struct %s_constants mote_constants __attribute__((aligned(8))) = {\n",
-              m->name);
+              "static const struct %s_constants mote_constants __attribute__((aligned(%d))) = {\n",
+              m->name, has_holes(m) ? 64 : 8);
   emit_plan(m);
   emit_tensors(m);
   if (m->plan->n_edges > 0) emit_edges(m);
@@ -694,7 +708,10 @@ static void emit_source(struct emitter *m, const char *header_file) {
   if (m->plan->n_variables > 0) emit_variables(m);
   emit_ports(m, "inputs", m->inputs, m->plan->n_inputs);
   emit_ports(m, "outputs", m->outputs, m->plan->n_outputs);
-  for (int i = 0; i < m->plan->n_steps; i++) emit_block(m, i);
+  for (int i = 0; i < m->plan->n_steps; i++) {
+    if (hole_before(m, i) > 0) text_add(t, "    {0}, /* hole */\n");
+    emit_block(m, i);
+  }
   emit_constants(m);
   text_add(t, "};\n\n");
   emit_kernels(m);

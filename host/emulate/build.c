@@ -9,13 +9,16 @@
 static const char *package_of(const char *program) {
   return text_starts(program, "arm-none-eabi") ? "gcc-arm-none-eabi libnewlib-arm-none-eabi"
          : text_starts(program, "riscv64") ? "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+         : text_starts(program, "clang")   ? "clang lld llvm nodejs"
                                            : "build-essential";
 }
 
 bool emulate_can_build(const struct emulate_target *target) {
-  return process_exists("make") && process_exists(target->compiler);
+  return process_exists("make") && process_exists(target->compiler) &&
+         (!emulate_is_wasm(target) || process_exists("wasm-ld"));
 }
 bool emulate_can_run(const struct emulate_target *target) {
+  if (emulate_is_wasm(target)) return process_exists("node");
   return !*target->machine || (process_exists(target->emulator) && process_exists("cc"));
 }
 
@@ -33,7 +36,14 @@ bool emulate_build(struct arena *a, const char *dir, const struct emulate_target
     return err_set(e, "no %s on this machine, which builds for %s; install it with: apt install %s",
                    process_exists("make") ? target->compiler : "make", target->name,
                    package_of(process_exists("make") ? target->compiler : "make"));
-  const char *const argv[] = {"make", "-s", "-j2", "-C", dir, "build/program.elf", NULL};
+  const char *const argv[] = {"make",
+                              "-s",
+                              "-j2",
+                              "-C",
+                              dir,
+                              "build/program.elf",
+                              emulate_is_wasm(target) ? "build/model.wasm" : NULL,
+                              NULL};
   struct process_result r;
   if (!process_run(a, NULL, argv, 600, &r, e)) return false;
   if (r.exit_code) {

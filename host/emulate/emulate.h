@@ -46,6 +46,9 @@ struct emulate_target {
   int pointer_bytes;
 };
 
+/* Whether its programs are WebAssembly modules, which Node runs. */
+bool emulate_is_wasm(const struct emulate_target *target);
+
 /* Every target, in the file's order. errors: chips.mk not found or not understood. */
 bool emulate_targets(struct arena *a, const struct emulate_target **targets, int *count,
                      struct err *e);

@@ -28,7 +28,7 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
                             int n_sources, const struct emulate_flags *flags, int n_flags,
                             int stack_bytes) {
   struct text t;
-  const bool chip = *target->machine != 0;
+  const bool chip = *target->machine != 0, wasm = emulate_is_wasm(target);
   text_init(&t, a);
   text_printf(&t, "# %s, for %s.\n#\n", title, target->name);
   text_add(&t, "#   make          build/program.elf: the model with a harness that reads mote.in, "
@@ -53,31 +53,49 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
                 "LDFLAGS := -nostartfiles -Wl,--gc-sections -Wl,--defsym=stack_bytes=%d \\\n"
                 "           -T firmware/boards/%s/link.ld\n",
                 stack_bytes ? stack_bytes : 4096, target->board);
+  else if (wasm)
+    text_add(&t, "LDFLAGS := -nostdlib -Wl,--no-entry -Wl,--gc-sections -Wl,--stack-first\n");
   else
     text_add(&t, "LDFLAGS := -Wl,--gc-sections\n");
   add_sources(&t, model, sources, n_sources);
+  if (wasm)
+    text_add(&t,
+             "SOURCES += firmware/wasm/memory.c\nMODULE  := $(SOURCES) firmware/wasm/module.c\n");
   text_add(&t, "SOURCES += firmware/harness/harness.c");
   if (chip)
     text_printf(&t, " firmware/harness/port_semihosting.c firmware/boards/%s/start.c\n",
                 target->start);
   else
-    text_add(&t, " firmware/harness/port_stdio.c\n");
+    text_add(&t, wasm ? " firmware/wasm/port.c\n" : " firmware/harness/port_stdio.c\n");
   text_add(&t, "OBJECTS := $(SOURCES:%.c=build/%.o)\n\n"
                "build/program.elf: $(OBJECTS)\n\t$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(OBJECTS)\n\n"
-               "build/%.o: %.c\n\t@mkdir -p $(@D)\n\t$(CC) $(FLAGS) $(CFLAGS) $(MORE) -MMD -MP -c "
+               "");
+  if (wasm)
+    text_add(&t,
+             "# The model alone, for a browser or Node: model.mjs beside it has its functions.\n"
+             "build/model.wasm: $(MODULE:%.c=build/%.o)\n"
+             "\t$(CC) $(FLAGS) $(LDFLAGS) -Wl,--strip-all -o $@ $^\n"
+             "\tcp firmware/wasm/model.mjs build/\n"
+             "build/program.elf: build/run.mjs\n"
+             "build/run.mjs: firmware/wasm/run.mjs\n\t@mkdir -p $(@D)\n\tcp $< $@\n\n");
+  text_add(&t, "build/%.o: %.c\n\t@mkdir -p $(@D)\n\t$(CC) $(FLAGS) $(CFLAGS) $(MORE) -MMD -MP -c "
                "$< -o $@\n\n");
-  text_add(&t, "# The harness must not pull in the C library, whose code would be counted as the "
-               "program's.\n"
-               "build/firmware/%.o: MORE := -fno-tree-loop-distribute-patterns\n");
+  if (!wasm)
+    text_add(&t, "# The harness must not pull in the C library, whose code would be counted as the "
+                 "program's.\n"
+                 "build/firmware/%.o: MORE := -fno-tree-loop-distribute-patterns\n");
   if (n_flags) text_add(&t, "# Files that are better off with other flags (docs/estimates.md).\n");
   for (int i = 0; i < n_flags; i++)
     text_printf(&t, "build/%.*s.o: MORE := %s\n", (int)strlen(flags[i].file) - 2, flags[i].file,
                 flags[i].flags);
   /* The compiler's name ends in gcc; its tools stand beside it. */
-  text_printf(&t,
-              "\n.PHONY: size clean\nsize: build/program.elf\n\t%.*ssize -A build/program.elf\n"
-              "clean:\n\trm -rf build\n-include $(OBJECTS:.o=.d)\n",
-              (int)strlen(target->compiler) - 3, target->compiler);
+  text_add(&t, "\n.PHONY: size clean\n");
+  if (wasm)
+    text_add(&t, "size: build/model.wasm\n\tllvm-size -A build/model.wasm\n");
+  else
+    text_printf(&t, "size: build/program.elf\n\t%.*ssize -A build/program.elf\n",
+                (int)strlen(target->compiler) - 3, target->compiler);
+  text_add(&t, "clean:\n\trm -rf build\n-include $(OBJECTS:.o=.d)\n");
   return t.data;
 }
 
@@ -86,7 +104,7 @@ bool emulate_project(struct arena *a, const char *dir, const char *title, const 
                      const struct emulate_flags *flags, int n_flags, int stack_bytes,
                      struct err *e) {
   char *home;
-  const bool chip = *target->machine != 0;
+  const bool chip = *target->machine != 0, wasm = emulate_is_wasm(target);
   if (!mote_home(a, &home, e)) return false;
   for (int i = 0; i < n_sources; i++)
     if (!copy(a, home, dir, sources[i], e)) return false;
@@ -94,7 +112,14 @@ bool emulate_project(struct arena *a, const char *dir, const char *title, const 
       "firmware/harness/harness.c",
       "firmware/harness/port.h",
       "firmware/harness/program.h",
-      chip ? "firmware/harness/port_semihosting.c" : "firmware/harness/port_stdio.c",
+      chip   ? "firmware/harness/port_semihosting.c"
+      : wasm ? "firmware/wasm/port.c"
+             : "firmware/harness/port_stdio.c",
+      wasm ? "firmware/wasm/memory.c" : NULL,
+      wasm ? "firmware/wasm/string.h" : NULL,
+      wasm ? "firmware/wasm/module.c" : NULL,
+      wasm ? "firmware/wasm/model.mjs" : NULL,
+      wasm ? "firmware/wasm/run.mjs" : NULL,
       chip ? arena_printf(a, "firmware/boards/%s/start.c", target->start) : NULL,
       chip ? "firmware/boards/sections.ld" : NULL,
       chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->board) : NULL,

@@ -117,10 +117,22 @@ static bool check_end(struct arena *a, const struct job *j, const struct process
 
 enum { MOST_WORDS = 32 };
 
+/* The folder that a file lies in. */
+static const char *folder_of(struct arena *a, const char *path) {
+  char *folder = arena_strdup(a, path);
+  *strrchr(folder, '/') = 0;
+  return folder;
+}
+
 static bool start(struct arena *a, const struct job *j, struct err *e) {
   struct process_result r;
   const int timeout_s = j->options->timeout_s ? j->options->timeout_s : 900;
   if (!write_job(a, j, e)) return false;
+  if (emulate_is_wasm(j->program->target)) {
+    const char *runner = arena_printf(a, "%s/run.mjs", folder_of(a, j->program->elf));
+    const char *const argv[] = {"node", runner, j->program->elf, NULL};
+    return process_run(a, j->dir, argv, timeout_s, &r, e) && check_end(a, j, &r, e);
+  }
   if (!*j->machine || !strcmp(j->machine, "host")) {
     const char *const argv[] = {j->program->elf, NULL};
     return process_run(a, j->dir, argv, timeout_s, &r, e) && check_end(a, j, &r, e);
@@ -372,7 +384,9 @@ bool emulate_run(struct arena *a, const struct emulate_program *program,
   struct elf elf;
   struct job j = {.program = program,
                   .options = options,
-                  .machine = *target->machine ? target->machine : "host",
+                  .machine = *target->machine          ? target->machine
+                             : emulate_is_wasm(target) ? "node"
+                                                       : "host",
                   .steps = options->steps,
                   .count = options->count_instructions && *target->machine};
   *result = (struct emulate_result){.count = options->count, .machine = j.machine};

@@ -85,6 +85,8 @@ static bool set_fact(struct emulate_target *t, const char *fact, const char *val
   return true;
 }
 
+bool emulate_is_wasm(const struct emulate_target *target) { return !strcmp(target->isa, "wasm"); }
+
 bool emulate_targets(struct arena *a, const struct emulate_target **targets, int *count,
                      struct err *e) {
   char *home, *text;

@@ -14,7 +14,7 @@ static int is_range_of(unsigned type, int32_t low, int32_t high) {
   if (low > high) return 0;
   switch (type) {
   case MOTE_INT8: return low >= INT8_MIN && high <= INT8_MAX;
-  case MOTE_UINT8: return low >= 0 && high <= UINT8_MAX;
+  case MOTE_UINT8: return low >= 0 && high <= (int32_t)UINT8_MAX;
   case MOTE_INT16: return low >= INT16_MIN && high <= INT16_MAX;
   default: return 1;
   }
