@@ -27,8 +27,8 @@ struct nn_case {
   uint8_t *state;
   int8_t *out;
   struct mote_bounds bounds;
-  uint32_t seed; /* of weights and inputs */
-  unsigned calls;
+  uint32_t seed;            /* of weights and inputs */
+  unsigned calls, pointers; /* calls, and row pointers from one to the next */
   int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
   int has_bias, channels;
   int nibbles; /* weights of 4 bits: 1 two channels in a byte, 2 two channels in the lanes of a word */
@@ -339,6 +339,22 @@ static int case_depthwise_block(struct nn_case *t, struct case_memory *m, uint32
                      (size_t)(w.rows_out * w.out_w * c), 1);
 }
 
+/* One window, a row a call; rows of the weights are inputs. */
+static int case_sums(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_depthwise_sums_s8 *p = (struct mote_depthwise_sums_s8 *)t->params;
+  p->w = (uint16_t)case_range(r, 1, 5);
+  p->c = (uint16_t)case_range(r, 1, CASE_CHANNELS);
+  t->calls = (unsigned)case_range(r, 1, CASE_ROWS / 2);
+  t->pointers = 2;
+  if (!case_output(t, m, r, &p->output, p->c, p->w * t->calls)) return 0;
+  p->output.in_zp = (int8_t)case_range(r, -128, 127);
+  if (!case_finish(t, m, r, t->calls, 2, (size_t)(p->w * p->c),
+                   mote_depthwise_sums_s8_state_bytes(p), p->c, 0))
+    return 0;
+  t->bounds.rows[0] = t->bounds.rows[1] = 1;
+  return 1;
+}
+
 static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
   const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
@@ -494,11 +510,13 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   if (t->nibbles && kind == 2) t->kernel = &mote_kernel_conv2d_s4;
   if (t->nibbles && kind == 3)
     t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
+  const int sums = kind == 4 && way == 2;
+  if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
   t->seed = case_next(&r);
-  t->calls = 1;
+  t->calls = t->pointers = 1;
   t->params = case_take(m, kinds[kind].params_bytes);
   memset(t->params, 0, kinds[kind].params_bytes);
-  if (!kinds[kind].make(t, m, &r)) return 0;
+  if (!(sums ? case_sums : kinds[kind].make)(t, m, &r)) return 0;
   t->bounds.params_bytes =
       m->used; /* constants lie behind the params; the rest of the memory is ours too */
   return 1;
@@ -525,7 +543,8 @@ static const struct mote_kernel *case_kernel(const struct nn_case *t) {
 static inline void case_run(const struct nn_case *t) {
   const struct mote_kernel *kernel = case_kernel(t);
   if (kernel->begin) kernel->begin(t->params, t->state);
-  for (unsigned i = 0; i < t->calls; i++) kernel->row(t->params, t->rows + i, t->state, t->out);
+  for (unsigned i = 0; i < t->calls; i++)
+    kernel->row(t->params, t->rows + i * t->pointers, t->state, t->out);
   if (kernel->end) kernel->end(t->params, t->state, t->out);
 }
 

@@ -144,6 +144,33 @@ static int random_separable(struct random_graph *r, int x) {
   return x;
 }
 
+/* Rows of one pixel, or few: tall windows without padding and 1x1 convolutions in turn, and perhaps one window over all
+ * rows that are left. Wide enough that rows are worth grouping. */
+static int random_tall(struct random_graph *r, int x) {
+  const int c = 4 * (1 + random_below(r, 3));
+  x = random_conv(r, x, c, true);
+  for (int i = 1 + random_below(r, 3); i >= 0; i--) {
+    const struct graph_tensor t = r->g->tensors[x];
+    const bool last = i == 0 && random_below(r, 3) > 0;
+    const int h = t.dims[1], top = last && random_below(r, 3) == 0 ? 1 : 0;
+    const int kh = last ? h + top : 1 + random_below(r, h < 5 ? h : 5), kw = last ? t.dims[2] : 1;
+    struct graph_attrs a = {.stride_h = 1,
+                            .stride_w = 1,
+                            .dilation_h = 1,
+                            .dilation_w = 1,
+                            .depth_multiplier = 1,
+                            .pad_top = top,
+                            .activation = random_below(r, 2) ? GRAPH_ACT_RELU : GRAPH_ACT_NONE};
+    const int32_t dims[4] = {1, kh, kw, c};
+    const int weights = random_weights(r, 4, dims, 3);
+    const int in[3] = {x, weights, random_bias(r, c, 3000, x, weights)};
+    x = random_node(r, MOTE_OP_DEPTHWISE_CONV_2D, in, 3,
+                    random_tensor(r, 1, h + top - kh + 1, t.dims[2] - kw + 1, c), &a);
+    if (!last) x = random_conv(r, x, c, true);
+  }
+  return x;
+}
+
 /* x + f(x), f of one to three 3x3 and 1x1 convolutions. */
 static int random_residual(struct random_graph *r, int x) {
   const struct graph_tensor t = r->g->tensors[x];
@@ -220,7 +247,7 @@ static inline struct graph *random_graph(struct arena *a, uint64_t seed) {
   int x = input, extra = -1;
   for (int i = 1 + random_below(&r, 6); i > 0; i--) {
     const int c = 1 + random_below(&r, 12);
-    switch (random_below(&r, 9)) {
+    switch (random_below(&r, 10)) {
     case 0:
     case 1: x = random_conv(&r, x, c, false); break;
     case 2: x = random_conv(&r, x, c, true); break;
@@ -229,6 +256,7 @@ static inline struct graph *random_graph(struct arena *a, uint64_t seed) {
     case 5: x = random_pool(&r, x, MOTE_OP_MAX_POOL_2D); break;
     case 6: x = random_pool(&r, x, MOTE_OP_AVERAGE_POOL_2D); break;
     case 7: x = random_separable(&r, x); break;
+    case 8: x = random_tall(&r, x); break;
     default: x = random_pad(&r, x); break;
     }
     if (random_below(&r, 12) == 0) extra = x;

@@ -71,6 +71,18 @@ static void reference_depthwise(const struct nn_case *t, int8_t *out) {
       }
 }
 
+static void reference_sums(const struct nn_case *t, int8_t *out) {
+  const struct mote_depthwise_sums_s8 *p = (const struct mote_depthwise_sums_s8 *)t->params;
+  for (int c = 0; c < p->c; c++) {
+    int64_t sum = 0;
+    for (unsigned y = 0; y < t->calls; y++)
+      for (int i = c; i < p->w * p->c; i += p->c)
+        sum += ((const int8_t *)t->rows[2 * y + 1])[i] *
+               (((const int8_t *)t->rows[2 * y])[i] - p->output.in_zp);
+    *out++ = reference_output(t, &p->output, c, sum);
+  }
+}
+
 static void reference_dense(const struct nn_case *t, int8_t *out) {
   const struct mote_fully_connected_s8 *p = (const struct mote_fully_connected_s8 *)t->params;
   for (int v = 0; v < p->vectors; v++)
@@ -157,7 +169,12 @@ static void compare(uint32_t first, uint32_t last) {
     assert_int_equal(case_check(&t), MOTE_OK);
     switch (t.op) {
     case MOTE_OP_CONV_2D: reference_conv(&t, expected); break;
-    case MOTE_OP_DEPTHWISE_CONV_2D: reference_depthwise(&t, expected); break;
+    case MOTE_OP_DEPTHWISE_CONV_2D:
+      if (t.kernel == &mote_kernel_depthwise_sums_s8)
+        reference_sums(&t, expected);
+      else
+        reference_depthwise(&t, expected);
+      break;
     case MOTE_OP_FULLY_CONNECTED: reference_dense(&t, expected); break;
     case MOTE_OP_ADD: reference_add(&t, expected); break;
     case MOTE_OP_AVERAGE_POOL_2D:

@@ -200,6 +200,42 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   return true;
 }
 
+/* Of a window that is the only one in height: the first tap inside, and how many are. */
+static int taps_inside(const struct graph *g, const struct graph_node *n, int *first) {
+  const int dilation = n->attrs.dilation_h > 0 ? n->attrs.dilation_h : 1;
+  const struct graph_span s = graph_window_span(input(g, n, 0)->dims[1], 0, input(g, n, 1)->dims[1],
+                                                1, dilation, n->attrs.pad_top);
+  *first = s.first;
+  return s.end - s.first;
+}
+
+/* One window, accumulated: three bytes of sums a channel instead of a ring of all its rows. */
+static bool build_sums(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                       struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1);
+  const int step = n->attrs.dilation_h > 0 ? n->attrs.dilation_h : 1;
+  struct mote_depthwise_sums_s8 *p = &f->params.depthwise_sums_s8;
+  int first;
+  if (flat) return false;
+  if (!window_fits(&n->attrs, w->dims[1], w->dims[2], e)) return false;
+  set_output(g, n, &p->output);
+  p->output.in_zp = (int8_t)x->quant.zp[0];
+  p->w = (uint16_t)w->dims[2];
+  p->c = (uint16_t)w->dims[3];
+  f->in[0] = rows_of_tensor(x);
+  f->in[1] = rows_of_tensor(w);
+  f->out = one_row(output(g, n));
+  f->calls = taps_inside(g, n, &first);
+  f->rows_out = 0;
+  f->reach[0] = (struct reach){first * step - n->attrs.pad_top, 1, step, 1};
+  f->reach[1] = (struct reach){first, 1, 1, 1};
+  /* source: counted on the Cortex-M4. */
+  f->instructions = (int64_t)f->calls * p->c * 14 * p->w + 60 * (int64_t)p->c;
+  f->state_bytes = mote_depthwise_sums_s8_state_bytes(p);
+  return true;
+}
+
 static bool build_dense(const struct graph *g, const struct work *work, bool flat, struct form *f,
                         struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -434,6 +470,16 @@ static bool takes_sum(const struct graph *g, const struct graph_node *n) {
          graph_same_shape(input(g, n, 0), input(g, n, 1));
 }
 
+/* A window of five rows or more: sums need less than a ring of its rows. */
+static bool takes_tall_window(const struct graph *g, const struct graph_node *n) {
+  const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
+  int first;
+  return takes_core(g, n) && y->dims[1] == 1 && y->dims[2] == 1 && x->dims[3] == y->dims[3] &&
+         n->attrs.pad_left == 0 && n->attrs.dilation_w <= 1 && w->dims[2] <= x->dims[2] &&
+         (int64_t)w->dims[1] * w->dims[2] <= MOTE_SUMS_MOST && fits16(y->dims[3]) &&
+         taps_inside(g, n, &first) >= 5;
+}
+
 static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes)) && is_whole_map(g, n);
 }
@@ -457,6 +503,8 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 #define WEIGHTS (1u << 1 | 1u << 2)
 #define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
 #define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
+/* The loop over a window at once is much faster there. */
+#define BUT_MVE (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_MVE))
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_borders_s8,
@@ -484,6 +532,13 @@ static const struct recipe recipes[] = {
      .build = lower_whole_conv,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .kernel = MOTE_KERNEL_depthwise_sums_s8,
+     .takes = takes_tall_window,
+     .cores = BUT_MVE,
+     .build = build_sums,
+     .pack = params_pack_int8,
+     .packed = 1u << 2},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
      .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
      .takes = lower_takes_core,

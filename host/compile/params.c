@@ -222,7 +222,7 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   const struct graph_node *n = &g->nodes[w->node];
   const struct graph_tensor *weights = &g->tensors[n->in[1]];
   const struct dense d = params_dense_of(g, n);
-  struct mote_output *o = &params->conv2d_s8.output; /* the first member of all three */
+  struct mote_output *o = &params->conv2d_s8.output; /* the first member of them all */
   (void)e;
   params_pack_requant(g, w->node, &d, out, o);
   pack_bias(&d, out, o);
@@ -234,7 +234,7 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
     params->conv2d_s4.weights_at = pack_nibbles(weights, out);
   else if (w->kernel == MOTE_KERNEL_fully_connected_s4)
     params->fully_connected_s4.weights_at = pack_nibbles(weights, out);
-  else
+  else if (w->kernel == MOTE_KERNEL_fully_connected_s8)
     params->fully_connected_s8.weights_at = pack_dense(weights, out);
   return true;
 }

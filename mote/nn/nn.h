@@ -109,6 +109,16 @@ struct mote_mean_s8 {
   uint16_t reserved;
 };
 
+/* DEPTHWISE_CONV_2D with one window of w columns, not more than the row has, and as many rows as calls; multiplier and
+ * dilation in width 1: each call adds the products of one input row, rows[0], with that row of the weights,
+ * rows[1]: int8[w][c], as the model has them. State: uint16[c], then int8[c]: sums modulo 2^24, exact for windows of at
+ * most MOTE_SUMS_MOST weights. end() writes c values. */
+#define MOTE_SUMS_MOST 256
+struct mote_depthwise_sums_s8 {
+  struct mote_output output;
+  uint16_t w, c;
+};
+
 /* SOFTMAX over the last axis, int8 to int8 (scale 1/256, zero point -128). rows[0]: `rows` x `c`, c <= 4095
  * (the sum of exponentials has 12 integer bits).
  * source: the reference's: multiplier, left_shift of min(beta * input scale * 2^26, 2^31 - 1), diff_min =

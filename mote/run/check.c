@@ -26,6 +26,7 @@ SIZE_OF(mote_fully_connected_s8, 28);
 SIZE_OF(mote_add_s8, 32);
 SIZE_OF(mote_pool_s8, 24);
 SIZE_OF(mote_mean_s8, 24);
+SIZE_OF(mote_depthwise_sums_s8, 20);
 SIZE_OF(mote_softmax_s8, 16);
 SIZE_OF(mote_copy, 4);
 SIZE_OF(mote_pad_s8, 16);
