@@ -110,6 +110,30 @@ static void run_and_check(struct arena *a, const struct compiled *c, uint64_t se
 
 /* Every kind of plan of a few hundred graphs: layers, default, as much streaming as possible with rings of the
  * least rows and with spare ones, for 4- and 8-byte pointers. */
+/* Steps that make several rows a call beside others in their segment; those of them that make rows beyond the end. */
+static void count_joined(const struct compiled *c, int *joined, int *beyond) {
+  const struct mote_plan *plan = (const void *)c->plan;
+  const struct mote_step *s = (const void *)(c->plan + plan->steps);
+  const struct mote_tensor *t = (const void *)(c->plan + plan->tensors);
+  for (int i = 0; i < plan->n_steps; i++) {
+    *joined += s[i].rows_out > 1;
+    *beyond += s[i].calls * s[i].rows_out > t[s[i].output].rows;
+  }
+}
+
+/* Rings and states that reach into the room of a tensor that dies. */
+static int count_grown(const struct compiled *c) {
+  int grown = 0;
+  for (int i = 0; i < c->n_pieces; i++)
+    for (int j = 0; j < c->n_pieces; j++) {
+      const struct compile_piece *p = &c->pieces[i], *q = &c->pieces[j];
+      grown += (p->kind == COMPILE_RING || p->kind == COMPILE_STATE) && q->kind < COMPILE_RING &&
+               q->last_segment == p->first_segment && q->first_segment <= p->first_segment &&
+               p->offset < q->offset + q->bytes && q->offset < p->offset + p->bytes;
+    }
+  return grown;
+}
+
 static void test_plans_equal_evaluation(void **state) {
   (void)state;
   static const struct compile_options kinds[] = {
@@ -121,8 +145,10 @@ static void test_plans_equal_evaluation(void **state) {
       {.schedule = COMPILE_AUTO, .fast = true},
       {.schedule = COMPILE_STREAM, .pointer_bytes = 4},
       {.schedule = COMPILE_STREAM, .input_rows = true},
-      {.schedule = COMPILE_AUTO, .input_rows = true}};
-  int streamed = 0, follow = 0;
+      {.schedule = COMPILE_AUTO, .input_rows = true},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP, .input_rows = true}};
+  int streamed = 0, follow = 0, joined = 0, beyond = 0, grown = 0;
   for (uint64_t seed = 1; seed <= 250; seed++) {
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
       struct arena *a = arena_new((size_t)256 << 20);
@@ -132,11 +158,15 @@ static void test_plans_equal_evaluation(void **state) {
       const struct mote_tensor *t = (const void *)(c.plan + plan->tensors);
       for (int i = 0; i < plan->n_tensors; i++) follow += t[i].shift > 0;
       for (int i = 0; i < c.n_pieces; i++) streamed += c.pieces[i].kind == COMPILE_RING;
+      count_joined(&c, &joined, &beyond);
+      grown += count_grown(&c);
       arena_free(a);
     }
   }
-  assert_true(streamed > 100); /* the seeds do reach streaming */
-  assert_true(follow > 20);    /* and rings that follow each other */
+  assert_true(streamed > 100);            /* the seeds do reach streaming */
+  assert_true(follow > 20);               /* and rings that follow each other */
+  assert_true(joined > 15 && beyond > 5); /* several rows a call */
+  assert_true(grown > 100);               /* and rings in the room of what dies */
 }
 
 static void test_arena_too_small(void **state) {

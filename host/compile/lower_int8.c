@@ -219,7 +219,7 @@ static bool build_sums(const struct graph *g, const struct work *work, bool flat
   int first;
   if (flat) return false;
   if (!window_fits(&n->attrs, w->dims[1], w->dims[2], e)) return false;
-  set_output(g, n, &p->output);
+  lower_set_output(g, n, &p->output);
   p->output.in_zp = (int8_t)x->quant.zp[0];
   p->w = (uint16_t)w->dims[2];
   p->c = (uint16_t)w->dims[3];
@@ -474,7 +474,7 @@ static bool takes_sum(const struct graph *g, const struct graph_node *n) {
 static bool takes_tall_window(const struct graph *g, const struct graph_node *n) {
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   int first;
-  return takes_core(g, n) && y->dims[1] == 1 && y->dims[2] == 1 && x->dims[3] == y->dims[3] &&
+  return lower_takes_core(g, n) && y->dims[1] == 1 && y->dims[2] == 1 && x->dims[3] == y->dims[3] &&
          n->attrs.pad_left == 0 && n->attrs.dilation_w <= 1 && w->dims[2] <= x->dims[2] &&
          (int64_t)w->dims[1] * w->dims[2] <= MOTE_SUMS_MOST && fits16(y->dims[3]) &&
          taps_inside(g, n, &first) >= 5;

@@ -133,6 +133,10 @@ struct work {
   int n_out, out[MOTE_MAX_EDGES];
   bool keeps_state; /* the kernel's state lives from call to call */
   struct form row, flat, grouped;
+  /* Row by row with several rows a call, from many to few; without calls: there is none. */
+#define JOINS     2
+#define JOINED(i) (4 >> (i))
+  struct form joined[JOINS];
   bool has_flat, has_grouped;
 };
 
@@ -346,13 +350,19 @@ bool row_form(const struct graph *g, const struct work *w, bool flat, struct for
 /* ---- replay: the executor's rule --------------------------------------------
  * What one segment needs, found by running its control flow. */
 struct overlap {
-  int dying, made;  /* storages: read for the last time here, and made here for later */
+  /* Storages: read for the last time here; and made here for later, or one that stands for a ring of the segment. -1:
+   * the state that step `keeper` keeps. */
+  int dying, made;
+  int keeper;
   int64_t distance; /* made may lie at or below dying's offset minus this, though both live */
   bool equal;       /* or exactly at dying's offset: in place */
 };
 struct segment {
-  int first, end;                                     /* work first .. end-1 */
-  enum shape_of_form { BY_ROW, FLAT, GROUPED } shape; /* of all steps; not by row: there is one */
+  int first, end; /* work first .. end-1 */
+  /* Of all steps. FLAT and GROUPED: there is one. JOINED_ROWS: by row, but those that can make JOINED(joined) rows a
+   * call, or else the next fewer. */
+  enum shape_of_form { BY_ROW, FLAT, GROUPED, JOINED_ROWS, SHAPES } shape;
+  int joined;
   size_t most_state; /* each step's form is the fastest with at most this, or else its slimmest */
   bool possible;
   size_t bytes; /* that live during it: a lower bound of the arena, scratch excluded */
@@ -367,12 +377,14 @@ struct segment {
   uint64_t *together;
   int n_overlaps;
   struct overlap *overlaps;
+  size_t least; /* `bytes` with all that overlaps may save at its best: what no layout goes below */
 };
 /* Room for the replays of one program, which follow each other. */
 struct replay_room *replay_room_new(const struct program *p);
 /* The form that a work has in a segment. */
 const struct form *form_in(const struct work *w, const struct segment *s);
-/* The same segment with less state; false: none of its steps has a slimmer form. */
+/* The same segment with fewer rows a call, which may be possible where more are not, or with less state; false: no step
+ * has a slimmer form. */
 bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
                   struct arena *a, struct segment *s);
 /* Whether the arena holds counts of its calls: where several steps take turns, or rows arrive in between. */

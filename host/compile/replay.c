@@ -20,6 +20,8 @@ struct touched {
   int class_of;                         /* a storage that stands for the class, or -1 */
   int shift;                            /* row y of it counts as row y + shift of its class */
   int ring;                             /* rows needed, of a class */
+  int slots;                            /* of its ring, where they are known */
+  int multiple;                         /* slots are a multiple of the rows that any call makes */
   bool shared;                          /* another storage has joined the class */
   const struct read *reads, *reads_end; /* of this segment's steps */
 };
@@ -40,11 +42,14 @@ struct replay {
   uint64_t *alive;           /* sets of steps whose rings held rows during some call, each once */
   int n_alive;
   bool follow; /* rings may follow each other */
-  bool clash;  /* two rows that are needed would lie in one slot */
+  bool clash;  /* two rows that are needed would lie in one slot, or rows of one call apart */
+  bool sized;  /* the rings have their slots: the second run, which tells how they may lie */
 };
 
 const struct form *form_in(const struct work *w, const struct segment *s) {
-  const struct form *f = s->shape == BY_ROW ? &w->row : s->shape == FLAT ? &w->flat : &w->grouped;
+  const struct form *f = s->shape == FLAT ? &w->flat : s->shape == GROUPED ? &w->grouped : &w->row;
+  for (int i = JOINS - 1; s->shape == JOINED_ROWS && i >= s->joined; i--)
+    if (w->joined[i].calls > 0) f = &w->joined[i];
   while (f->state_bytes > s->most_state && f->slimmer != NULL) f = f->slimmer;
   return f;
 }
@@ -153,7 +158,9 @@ static bool may_follow(const struct replay *r, int i, int k, int out) {
   const struct form *f = r->forms[i];
   const struct reach *reach = &f->reach[k];
   if (f->in[k].row_bytes != f->out.row_bytes) return false;
-  if (reach->first == 0 && reach->rows == 1 && f->in[k].rows == f->out.rows) return true;
+  if (reach->first == 0 && reach->rows == f->rows_out && reach->advance == f->rows_out &&
+      f->in[k].rows == f->out.rows)
+    return true;
   return r->follow && f->rows_out == 1 && reach->advance == 1 && reach->first <= 0 &&
          is_inner(r->p, r->s, r->at[out].class_of);
 }
@@ -183,6 +190,20 @@ static void find_classes(struct replay *r) {
   }
   if (p->fed >= 0 && is_fed(p, r->s, p->fed) && r->at[p->fed].class_of < 0)
     r->at[p->fed].class_of = p->fed;
+}
+
+static int common_multiple(int a, int b) { return a / greatest_common_divisor(a, b) * b; }
+
+/* What the slots of each ring are a multiple of. false: rows beyond the end would be made where there is no ring. */
+static bool find_multiples(struct replay *r) {
+  for (int i = 0; i < r->s->end - r->s->first; i++) {
+    const struct form *f = r->forms[i];
+    const int class = r->at[r->p->storage[work_at(r, i)->out[0]]].class_of;
+    if (f->rows_out < 2) continue;
+    if (f->out.rows % f->rows_out != 0 && !is_inner(r->p, r->s, class)) return false;
+    r->at[class].multiple = common_multiple(r->at[class].multiple, f->rows_out);
+  }
+  return true;
 }
 
 static int end_of_call(const struct form *f, int k, int call) {
@@ -225,6 +246,7 @@ static void count_ring(struct replay *r, int out, int i, int first, int n) {
   const int class = r->at[out].class_of;
   const int begin = first + r->at[out].shift, end = begin + n;
   int lowest = begin, highest = end;
+  if (n > 1 && r->forms[i]->rows_out > 0 && r->at[out].shift % n != 0) r->clash = true;
   for (int j = 0; j <= r->s->end - r->s->first; j++) {
     const bool inside = j < r->s->end - r->s->first;
     const int member = inside ? r->p->storage[work_at(r, j)->out[0]] : r->p->fed;
@@ -258,6 +280,30 @@ static bool call_is_in_place(const struct replay *r, int i, int storage, int64_t
   return true;
 }
 
+/* What begins at the start of an overlap's piece is about to be written up to `end`, where step `now` may write over
+ * what it reads: the piece must lie so far below what dies. */
+static void widen_distance(const struct replay *r, struct overlap *overlap, int64_t end, int now) {
+  const int64_t row_bytes = (int64_t)row_bytes_read(r, overlap->dying);
+  const int low = lowest_needed(r, overlap->dying, now);
+  if (low != INT32_MAX && end - low * row_bytes > overlap->distance)
+    overlap->distance = end - low * row_bytes;
+}
+
+/* Step i is about to write n rows of its ring, or to begin the state that it keeps. */
+static void count_growth(struct replay *r, int i, int first, int n) {
+  const struct form *f = r->forms[i];
+  const int out = r->p->storage[work_at(r, i)->out[0]], class = r->at[out].class_of;
+  for (int o = 0; o < r->s->n_overlaps; o++) {
+    struct overlap *overlap = &r->s->overlaps[o];
+    if (overlap->made < 0 && overlap->keeper == r->s->first + i)
+      widen_distance(r, overlap, (int64_t)f->state_bytes, -1);
+    if (n == 0 || overlap->made != class || !is_inner(r->p, r->s, class)) continue;
+    const int slot = (first + r->at[out].shift) % r->at[class].slots;
+    widen_distance(r, overlap, (int64_t)(slot + n) * (int64_t)f->out.row_bytes,
+                   f->reads_first ? i : -1);
+  }
+}
+
 /* Step i is about to write n rows: widens the distances of its output from inputs that die here. */
 static void count_overlaps(struct replay *r, int i, int first, int n) {
   const int out = r->p->storage[work_at(r, i)->out[0]];
@@ -266,11 +312,13 @@ static void count_overlaps(struct replay *r, int i, int first, int n) {
   for (int o = 0; o < r->s->n_overlaps; o++) {
     struct overlap *overlap = &r->s->overlaps[o];
     /* A step that makes rows for another to finish in place writes there too. */
-    if (r->at[overlap->made].class_of != r->at[out].class_of) continue;
+    if (overlap->made < 0 || is_inner(r->p, r->s, overlap->made) ||
+        r->at[overlap->made].class_of != r->at[out].class_of)
+      continue;
+    const int now = r->forms[i]->reads_first ? i : -1;
     const int64_t row_bytes = (int64_t)row_bytes_read(r, overlap->dying);
-    const int low = lowest_needed(r, overlap->dying, r->forms[i]->reads_first ? i : -1);
-    if (low != INT32_MAX && end - low * row_bytes > overlap->distance)
-      overlap->distance = end - low * row_bytes;
+    const int low = lowest_needed(r, overlap->dying, now);
+    widen_distance(r, overlap, end, now);
     const int later = lowest_needed(r, overlap->dying, i);
     if (later != INT32_MAX && end - later * row_bytes > 0) overlap->equal = false;
     if (low != INT32_MAX && low != later && !call_is_in_place(r, i, overlap->dying, at))
@@ -302,12 +350,14 @@ static void call_step(struct replay *r, int i) {
   const bool ends = r->calls[i] + 1 == f->calls;
   const int first = r->calls[i] * f->rows_out;
   const int n = f->rows_out > 0 ? f->rows_out : ends ? f->out.rows : 0;
-  count_alive(r, i);
-  if (n > 0) {
-    count_ring(r, out, i, first, n);
-    count_overlaps(r, i, first, n);
-    r->at[out].made = first + n;
+  if (r->sized) {
+    count_growth(r, i, first, n);
+  } else {
+    count_alive(r, i);
+    if (n > 0) count_ring(r, out, i, first, n);
+    if (n > 0) count_overlaps(r, i, first, n);
   }
+  if (n > 0) r->at[out].made = first + n < f->out.rows ? first + n : f->out.rows;
   for (int j = 1; ends && j < w->n_out; j++) r->at[r->p->storage[w->out[j]]].made = 1;
   r->calls[i]++;
 }
@@ -320,40 +370,65 @@ static void room_for_overlaps(const struct program *p, int n) {
   room->overlaps = ARENA_ARRAY(p->arena, struct overlap, room->overlaps_room);
 }
 
-/* Pairs of a storage that dies here and one that is made here and lives on. A storage that is seen as rows of
- * two sizes has no row distance. */
-static void find_overlaps(struct replay *r) {
+/* The storage that step i reads as its input k, where it lives before the segment and dies with this step; -1. Seen as
+ * rows of two sizes it has no row distance: -1, too. */
+static int dies_with(const struct replay *r, int i, int k) {
   const struct program *p = r->p;
+  const int dying = p->storage[work_at(r, i)->in[k]];
+  if (made_here(p, r->s, dying) || p->born[dying] < -1 || p->last[dying] != r->s->first + i)
+    return -1;
+  for (int m = 0; m < k; m++)
+    if (p->storage[work_at(r, i)->in[m]] == dying) return -1;
+  for (const struct read *read = r->at[dying].reads; read < r->at[dying].reads_end; read++)
+    if (r->forms[read->work - r->s->first]->in[read->edge].row_bytes !=
+        r->forms[i]->in[k].row_bytes)
+      return -1;
+  return dying;
+}
+
+/* What step j begins that may reach into the room of what dies: an output that lives on, a ring that no rows are fed to,
+ * the state that it keeps. Returns how many, at most 2. */
+static int begins(const struct replay *r, int j, struct overlap *overlaps) {
+  const struct program *p = r->p;
+  const int made = p->storage[work_at(r, j)->out[0]];
+  const bool outer = made_here(p, r->s, made) && p->last[made] >= r->s->end;
+  const bool ring = is_inner(p, r->s, made) && r->at[made].class_of == made &&
+                    (p->fed < 0 || r->at[p->fed].class_of != made);
+  int n = 0;
+  if (outer || ring) overlaps[n++] = (struct overlap){-1, made, -1, INT64_MIN / 4, outer};
+  if (work_at(r, j)->keeps_state && r->forms[j]->state_bytes > 0)
+    overlaps[n++] = (struct overlap){-1, -1, r->s->first + j, INT64_MIN / 4, false};
+  return n;
+}
+
+/* Pairs of a storage that dies here and a piece that begins here. */
+static void find_overlaps(struct replay *r) {
   struct segment *s = r->s;
   const int n = s->end - s->first;
-  int outer = 0;
-  for (int i = 0; i < n; i++) outer += p->last[p->storage[work_at(r, i)->out[0]]] >= s->end;
-  room_for_overlaps(p, MOTE_MAX_EDGES * n * outer + 1);
-  s->overlaps = p->room->overlaps;
+  struct overlap some[2];
+  int dying = 0, beginning = 0;
   for (int i = 0; i < n; i++) {
-    for (int k = 0; k < work_at(r, i)->n_in; k++) {
-      const int dying = p->storage[work_at(r, i)->in[k]];
-      if (made_here(p, s, dying) || p->born[dying] < -1 || p->last[dying] != s->first + i) continue;
-      bool one_size = true;
-      for (int m = 0; m < k; m++) one_size = one_size && p->storage[work_at(r, i)->in[m]] != dying;
-      for (const struct read *read = r->at[dying].reads; read < r->at[dying].reads_end; read++)
-        if (r->forms[read->work - s->first]->in[read->edge].row_bytes !=
-            r->forms[i]->in[k].row_bytes)
-          one_size = false;
-      for (int j = 0; j < n && one_size; j++) {
-        const int made = p->storage[work_at(r, j)->out[0]];
-        if (!made_here(p, s, made) || p->last[made] < s->end) continue;
-        s->overlaps[s->n_overlaps++] = (struct overlap){dying, made, INT64_MIN / 4, true};
-      }
-    }
+    for (int k = 0; k < work_at(r, i)->n_in; k++) dying += dies_with(r, i, k) >= 0;
+    beginning += begins(r, i, some);
   }
+  room_for_overlaps(r->p, dying * beginning + 1);
+  s->overlaps = r->p->room->overlaps;
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < work_at(r, i)->n_in; k++) {
+      const int storage = dies_with(r, i, k);
+      for (int j = 0; j < n && storage >= 0; j++)
+        for (int m = begins(r, j, some); m > 0; m--) {
+          s->overlaps[s->n_overlaps] = some[m - 1];
+          s->overlaps[s->n_overlaps++].dying = storage;
+        }
+    }
 }
 
 /* Takes the next row from outside; false where none is left. */
 static bool feed(struct replay *r) {
   const int fed = r->p->fed;
   if (fed < 0 || !is_fed(r->p, r->s, fed) || r->at[fed].made == r->p->fed_rows.rows) return false;
-  count_ring(r, fed, -1, r->at[fed].made, 1);
+  if (!r->sized) count_ring(r, fed, -1, r->at[fed].made, 1);
   r->at[fed].made++;
   return true;
 }
@@ -378,18 +453,25 @@ static bool run(struct replay *r) {
 
 static size_t round8(size_t n) { return (n + 7) & ~(size_t)7; }
 
-/* Adds the ring of a storage that is made and read up here, rows_out rows at a time; whole: by a step that does not
- * make it row by row. */
-static void add_ring(struct replay *r, int storage, int rows_out, bool whole, unsigned spare_rows) {
+static int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/* The slots of the ring of an inner storage. */
+static int slots_of(const struct replay *r, int storage, unsigned spare_rows) {
+  const struct touched *class = &r->at[r->at[storage].class_of];
+  const int all = round_up(rows_of_made(r->p, r->s, storage).rows, class->multiple);
+  const int rows = round_up(class->ring, class->multiple) + (int)spare_rows * class->multiple;
+  return rows > all && !class->shared ? all : rows;
+}
+
+/* Adds the ring of a storage that is made and read up here; whole: by a step that does not make it row by row. */
+static void add_ring(struct replay *r, int storage, bool whole, unsigned spare_rows) {
   const struct program *p = r->p;
   struct segment *s = r->s;
   const int class = r->at[storage].class_of;
   if (!is_inner(p, s, storage)) return;
   const struct rows_of made = rows_of_made(p, s, storage);
   whole = whole || !is_inner(p, s, class);
-  int rows = r->at[class].ring + (int)spare_rows * rows_out;
-  rows = (rows + rows_out - 1) / rows_out * rows_out;
-  if (whole || (rows > made.rows && !r->at[class].shared)) rows = made.rows;
+  const int rows = whole ? made.rows : slots_of(r, storage, spare_rows);
   s->ring_storage[s->n_rings] = storage;
   s->ring_rows[s->n_rings] = rows;
   s->ring_shift[s->n_rings] = whole ? 0 : r->at[storage].shift;
@@ -453,21 +535,58 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
   s->ring_class = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_shift = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   sum_steps(r->p, s);
-  for (int i = 0; i < n; i++) {
-    const struct form *f = r->forms[i];
+  for (int i = 0; i < n; i++)
     for (int j = 0; j < work_at(r, i)->n_out; j++)
-      add_ring(r, r->p->storage[work_at(r, i)->out[j]], j == 0 && f->rows_out > 0 ? f->rows_out : 1,
-               j > 0, spare_rows);
-  }
-  if (fed) add_ring(r, r->p->fed, 1, false, spare_rows);
+      add_ring(r, r->p->storage[work_at(r, i)->out[j]], j > 0, spare_rows);
+  if (fed) add_ring(r, r->p->fed, false, spare_rows);
   share_rings(r);
   s->bytes += s->state_bytes + s->shared_state_bytes +
               (segment_counts(r->p, s) ? round8(2 * (size_t)n) : 0);
 }
 
-/* Adds whole tensors that live before, through or after the segment, less what the best overlap saves. */
+/* The bytes of the piece that begins. */
+static size_t beginning_bytes(const struct program *p, const struct segment *s,
+                              const struct overlap *o) {
+  if (o->made < 0) return round8(form_in(&p->work[o->keeper], s)->state_bytes);
+  for (int i = 0; i < s->n_rings; i++)
+    if (s->ring_storage[i] == o->made)
+      return round8((size_t)s->ring_rows[i] * rows_of_made(p, s, o->made).row_bytes);
+  return round8(graph_bytes(&p->graph->tensors[o->made]));
+}
+
+static size_t dying_bytes(const struct program *p, const struct overlap *o) {
+  return round8(graph_bytes(&p->graph->tensors[o->dying]));
+}
+
+/* What the two need less because they overlap. */
+static size_t saved_by(const struct program *p, const struct segment *s, const struct overlap *o) {
+  const size_t a = dying_bytes(p, o), b = beginning_bytes(p, s, o);
+  const size_t d = o->distance > 0 ? round8((size_t)o->distance) : 0;
+  const size_t below = d + a > b ? d + a : b, same = a > b ? a : b;
+  const size_t span = o->equal ? same : below;
+  return a + b - (span < a + b ? span : a + b);
+}
+
+/* What the overlaps with one storage save: one piece reaches into it as it dies; in what that leaves lie those that begin
+ * when all of it is dead. */
+static size_t saved_by_all(const struct program *p, const struct segment *s, int dying) {
+  size_t best = 0, late = 0, bytes = 0;
+  for (int o = 0; o < s->n_overlaps; o++) {
+    const struct overlap *overlap = &s->overlaps[o];
+    if (overlap->dying != dying) continue;
+    const size_t saved = saved_by(p, s, overlap);
+    bytes = dying_bytes(p, overlap);
+    if (overlap->distance == INT64_MIN / 4)
+      late += saved;
+    else if (saved > best)
+      best = saved;
+  }
+  return best + (late < bytes - best ? late : bytes - best);
+}
+
+/* Adds whole tensors that live before, through or after the segment, less what overlaps save. */
 static void sum_outer(const struct program *p, struct segment *s) {
-  size_t saved = 0;
+  size_t saved = 0, most = 0;
   s->bytes += p->live_bytes[s->first];
   if (p->fed >= 0 && is_fed(p, s, p->fed) && is_inner(p, s, p->fed) && p->last[p->fed] >= 0)
     s->bytes -= round8(graph_bytes(&p->graph->tensors[p->fed]));
@@ -478,14 +597,11 @@ static void sum_outer(const struct program *p, struct segment *s) {
         s->bytes += round8(graph_bytes(&p->graph->tensors[t]));
     }
   for (int o = 0; o < s->n_overlaps; o++) {
-    const struct overlap *overlap = &s->overlaps[o];
-    const size_t a = round8(graph_bytes(&p->graph->tensors[overlap->dying]));
-    const size_t b = round8(graph_bytes(&p->graph->tensors[overlap->made]));
-    const size_t d = overlap->distance > 0 ? round8((size_t)overlap->distance) : 0;
-    const size_t below = d + a > b ? d + a : b, same = a > b ? a : b;
-    const size_t span = overlap->equal ? same : below;
-    if (a + b - (span < a + b ? span : a + b) > saved) saved = a + b - span;
+    const size_t all = saved_by_all(p, s, s->overlaps[o].dying);
+    if (all > saved) saved = all;
+    most += saved_by(p, s, &s->overlaps[o]);
   }
+  s->least = s->bytes > most ? s->bytes - most : 0;
   s->bytes -= saved;
 }
 
@@ -512,6 +628,7 @@ static const struct read *read_from(const struct program *p, int storage, int i)
 
 static void touch(struct replay *r, int storage) {
   r->at[storage] = (struct touched){.class_of = -1,
+                                    .multiple = 1,
                                     .reads = read_from(r->p, storage, r->s->first),
                                     .reads_end = read_from(r->p, storage, r->s->end)};
 }
@@ -523,6 +640,32 @@ static void touch_all(struct replay *r) {
     for (int k = 0; k < w->n_in; k++) touch(r, r->p->storage[w->in[k]]);
     for (int k = 0; k < w->n_out; k++) touch(r, r->p->storage[w->out[k]]);
   }
+}
+
+/* The second run: how far rings and states may reach into what dies, now that the slots of rings are known. */
+static void run_again(struct replay *r) {
+  const struct segment *s = r->s;
+  if (s->n_overlaps == 0) return;
+  for (int i = 0; i < s->n_rings; i++) r->at[s->ring_class[i]].slots = s->ring_rows[i];
+  if (r->p->fed >= 0) r->at[r->p->fed].made = 0;
+  for (int i = 0; i < s->end - s->first; i++) {
+    r->calls[i] = 0;
+    for (int k = 0; k < work_at(r, i)->n_out; k++)
+      r->at[r->p->storage[work_at(r, i)->out[k]]].made = 0;
+  }
+  r->sized = true;
+  run(r);
+}
+
+/* Copies those that save anything out of the room of replays. */
+static void keep_overlaps(const struct program *p, struct segment *s, struct arena *a) {
+  const struct overlap *all = s->overlaps;
+  int kept = 0, n = 0;
+  for (int o = 0; o < s->n_overlaps; o++) kept += saved_by(p, s, &all[o]) > 0;
+  s->overlaps = ARENA_ARRAY(a, struct overlap, kept + 1);
+  for (int o = 0; o < s->n_overlaps; o++)
+    if (saved_by(p, s, &all[o]) > 0) s->overlaps[n++] = all[o];
+  s->n_overlaps = n;
 }
 
 /* Replays the segment with rings that follow each other, or not. false: it cannot be. */
@@ -544,12 +687,11 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
   if (!views_agree(p, s, r.forms)) return false;
   find_classes(&r);
   find_overlaps(&r);
-  if (!run(&r) || r.clash) return false;
+  if (!find_multiples(&r) || !run(&r) || r.clash) return false;
   sum_inner(&r, spare_rows);
+  run_again(&r);
   sum_outer(p, s);
-  const struct overlap *overlaps = s->overlaps;
-  s->overlaps = ARENA_ARRAY(a, struct overlap, s->n_overlaps);
-  memcpy(s->overlaps, overlaps, (size_t)s->n_overlaps * sizeof *overlaps);
+  keep_overlaps(p, s, a);
   return true;
 }
 
@@ -568,6 +710,7 @@ static void replay_shape(const struct program *p, const struct segment *what, un
     s->first = what->first;
     s->end = what->end;
     s->shape = what->shape;
+    s->joined = what->joined;
     s->most_state = what->most_state;
     if (s->end - s->first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
     if (p->work[s->first].is_jump) {
@@ -600,17 +743,25 @@ static bool same_calls(const struct program *p, const struct segment *a, const s
 bool segment_slim(const struct program *p, const struct segment *from, unsigned spare_rows,
                   struct arena *a, struct segment *s) {
   size_t most = 0;
+  struct segment what = *from;
+  if (from->shape == JOINED_ROWS && from->joined + 1 < JOINS) {
+    what.joined++;
+    replay_shape(p, &what, spare_rows, a, s);
+    return true;
+  }
+  if (!from->possible) return false;
   for (int i = from->first; i < from->end; i++) {
     const struct form *f = form_in(&p->work[i], from);
     if (!p->work[i].keeps_state && f->state_bytes > most) most = f->state_bytes;
   }
   if (most == 0) return false;
-  struct segment what = *from;
   what.most_state = most - 1;
   if (same_calls(p, from, &what)) {
     *s = what;
     sum_steps(p, s);
-    s->bytes = from->bytes - from->shared_state_bytes + s->shared_state_bytes;
+    const size_t less = from->shared_state_bytes - s->shared_state_bytes;
+    s->bytes -= less;
+    s->least -= less < s->least ? less : s->least;
   } else {
     replay_shape(p, &what, spare_rows, a, s);
   }

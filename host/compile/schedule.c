@@ -13,7 +13,7 @@
 enum {
   MOST_STEPS = 48, /* of a segment: bounds the work for large graphs */
   SLIMMER = 8,
-  FORMS = 3 * SLIMMER, /* of a stretch: less and less state of each shape */
+  FORMS = SHAPES * SLIMMER, /* of a stretch: less and less state of each shape */
   MARGIN_PERCENT = 8, /* of instructions for less RAM: 10 measured, and the error of the estimate */
   POINTS = 12,        /* of the curve of memory and instructions */
   LAYOUTS = 6         /* limits that are laid out before one is chosen */
@@ -25,7 +25,7 @@ struct stretch {
   int n;
 };
 /* All stretches that may be segments, at[first * most + steps - 1]: row by row with all the state that its kernels
- * like, then with less and less; likewise flat and grouped. */
+ * like, then with less and less; likewise flat, grouped, and with several rows a call. */
 struct stretches {
   const struct program *p;
   int most;
@@ -44,11 +44,22 @@ static bool add_forms(const struct stretches *t, int first, int n, enum shape_of
                       const struct compile_options *o, struct arena *a, struct stretch *out) {
   struct segment *s = &out->forms[out->n];
   segment_replay(t->p, first, first + n, shape, o->spare_rows, a, s);
+  /* Fewer rows a call may do what more do not. */
+  while (!s->possible && shape == JOINED_ROWS) {
+    const struct segment more = *s;
+    if (!segment_slim(t->p, &more, o->spare_rows, a, s)) return false;
+  }
   if (!s->possible) return false;
   out->n++;
   for (int i = 1; i < SLIMMER; i++, s++, out->n++)
-    if (!segment_slim(t->p, s, o->spare_rows, a, s + 1)) break;
+    if (!segment_slim(t->p, s, o->spare_rows, a, s + 1) || !s[1].possible) break;
   return true;
+}
+
+static bool has_joined(const struct program *p, int first, int n) {
+  for (int i = first; i < first + n; i++)
+    if (p->work[i].joined[JOINS - 1].calls > 0) return true;
+  return false;
 }
 
 /* All ways to run steps first .. first + n - 1. false: not row by row. */
@@ -60,6 +71,7 @@ static bool replay_stretch(struct stretches *t, int first, int n, const struct c
   bool more = add_forms(t, first, n, BY_ROW, o, a, &s);
   if (n == 1 && w->has_flat) add_forms(t, first, 1, FLAT, o, a, &s);
   if (n == 1 && w->has_grouped) add_forms(t, first, 1, GROUPED, o, a, &s);
+  if (n > 1 && more && has_joined(t->p, first, n)) add_forms(t, first, n, JOINED_ROWS, o, a, &s);
   to->n = s.n;
   to->forms = ARENA_ARRAY(a, struct segment, s.n);
   memcpy(to->forms, forms, (size_t)s.n * sizeof *forms);
@@ -253,7 +265,9 @@ static void overlap_room(const struct schedule *s, struct bounds *bounds) {
   for (int k = 0; k < s->n_segments; k++) {
     for (int o = 0; o < s->segments[k].n_overlaps; o++) {
       const struct overlap *overlap = &s->segments[k].overlaps[o];
-      const int made = s->item_of[overlap->made], dying = s->item_of[overlap->dying];
+      const int made =
+          overlap->made >= 0 ? s->item_of[overlap->made] : s->state_item[overlap->keeper];
+      const int dying = s->item_of[overlap->dying];
       if (made < 0 || dying < 0 || s->items[dying].last != k || s->items[made].first != k) continue;
       struct apart *pair = bounds_between(bounds, made, dying);
       pair->equal = overlap->equal;
@@ -266,7 +280,7 @@ static void overlap_room(const struct schedule *s, struct bounds *bounds) {
 static size_t least_of(const struct schedule *s) {
   size_t least = 0;
   for (int k = 0; k < s->n_segments; k++)
-    if (s->segments[k].bytes > least) least = s->segments[k].bytes;
+    if (s->segments[k].least > least) least = s->segments[k].least;
   return least;
 }
 

@@ -62,15 +62,18 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
   return pixels / strip * cost(p, strip) + (rest > 0 ? cost(p, rest) : 0);
 }
 
+/* Pixels of a call that are widened as one run. */
+static int64_t pixels_of(const struct mote_conv2d_s8 *p) { return (int64_t)p->rows_out * p->out_w; }
+
 /* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
 static bool reads_first(const struct work *w, const struct mote_conv2d_s8 *p) {
   const bool shares = by_triples(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
-  return p->rows_out == 1 && p->strip_w >= p->out_w && (shares || p->out_w <= MOTE_CONV_BLOCK);
+  return p->strip_w >= pixels_of(p) && (shares || pixels_of(p) <= MOTE_CONV_BLOCK);
 }
 
 void strips_of_conv(const struct work *w, struct form *f) {
   struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
-  const int64_t pixels = p->out_w, widest = pixels < WIDEST ? pixels : WIDEST;
+  const int64_t pixels = pixels_of(p), widest = pixels < WIDEST ? pixels : WIDEST;
   int64_t best = INT64_MAX;
   for (int64_t s = 1; s <= widest; s++)
     if (strip_cost(w, p, pixels, s) < best) best = strip_cost(w, p, pixels, s);
@@ -87,7 +90,7 @@ void strips_of_conv(const struct work *w, struct form *f) {
 /* Forms of less state than the one before, each the fastest of its state. */
 static struct form *slimmer(const struct work *w, const struct form *from, struct arena *a) {
   const struct mote_conv2d_s8 *p = &from->params.conv2d_s8;
-  const int64_t pixels = p->out_w, was = strip_cost(w, p, pixels, p->strip_w);
+  const int64_t pixels = pixels_of(p), was = strip_cost(w, p, pixels, p->strip_w);
   struct form *best = NULL;
   for (uint16_t s = (uint16_t)(p->strip_w - 1); s > 0; s--) {
     struct form f = *from;
@@ -112,6 +115,19 @@ static struct form joined_rows(const struct work *w, int joined, int width) {
   f.out = (struct rows_of){groups, f.out.row_bytes / (size_t)groups};
   f.calls = groups;
   f.params.conv2d_s8.in_w = f.params.conv2d_s8.out_w = (uint16_t)(joined * width);
+  strips_of_conv(w, &f);
+  lower_count_calls(w, &f);
+  return f;
+}
+
+/* The row form with `joined` rows a call, as one run of pixels. The last call may make rows beyond the end. */
+static struct form rows_joined(const struct work *w, int joined) {
+  struct form f = w->row;
+  f.slimmer = NULL;
+  f.rows_out = joined;
+  f.calls = (f.out.rows + joined - 1) / joined;
+  f.reach[0] = (struct reach){0, joined, joined, 1};
+  f.params.conv2d_s8.rows_out = (uint16_t)joined;
   strips_of_conv(w, &f);
   lower_count_calls(w, &f);
   return f;
@@ -147,9 +163,14 @@ static void group(struct work *w, struct arena *a) {
 void strips_vary(struct work *w, struct arena *a) {
   if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w))
     return;
+  const int width = w->row.params.conv2d_s8.out_w;
   if (w->has_flat) group(w, a);
-  struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL};
-  for (int i = 0; i < 2; i++)
-    for (struct form *last = forms[i]; last != NULL; last = last->slimmer)
+  for (int i = 0; i < JOINS && w->has_flat && !by_triples(w); i++)
+    if (JOINED(i) <= w->row.calls && JOINED(i) * width <= MOTE_CONV_BLOCK)
+      w->joined[i] = rows_joined(w, JOINED(i));
+  struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL, &w->joined[0],
+                                &w->joined[1]};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    for (struct form *last = forms[i]; last != NULL && last->calls > 0; last = last->slimmer)
       last->slimmer = slimmer(w, last, a);
 }

@@ -277,10 +277,12 @@ static int writes_are_apart(const struct mote_plan *p, const struct mote_step *s
   return 1;
 }
 
-/* Whether the step's calls make exactly the rows of its output, contiguous in its ring. */
+/* Whether the step's calls make the rows of its output, contiguous in its ring. The last may make rows beyond the end,
+ * where the ring has slots for them. */
 static int makes_its_rows(const struct mote_step *s, const struct mote_tensor *out) {
   if (s->rows_out == 0) return out->rows == 1;
-  return (uint32_t)s->calls * s->rows_out == out->rows && out->ring_rows % s->rows_out == 0 &&
+  const uint32_t made = (uint32_t)s->calls * s->rows_out;
+  return made >= out->rows && made - out->rows < s->rows_out && out->ring_rows % s->rows_out == 0 &&
          out->shift % s->rows_out == 0;
 }
 

@@ -176,7 +176,8 @@ APART void end_call(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
   uint8_t *out = out_of(r, s, call);
-  tell(r, s, call * step->rows_out, step->rows_out, out);
+  const unsigned first = call * step->rows_out, left = r->tensors[step->output].rows - first;
+  tell(r, s, first, left < step->rows_out ? left : step->rows_out, out);
   if (call + 1 < step->calls) return;
   if (kernel->end != NULL)
     kernel->end(table(r->model->plan, step->params), r->model->arena + step->state, out);

@@ -64,9 +64,10 @@ struct mote_step {
   uint32_t params_bytes; /* with the constants that follow them */
   uint32_t state;        /* offset in the arena */
   uint32_t state_bytes;
-  uint16_t calls;    /* times that row() is called */
-  uint16_t rows_out; /* output rows a call makes; 0: accumulates, end() makes the one row */
-  uint16_t output;   /* tensor: the first output */
+  uint16_t calls; /* times that row() is called */
+  /* Output rows a call makes, the last call perhaps some beyond the end; 0: accumulates, end() makes the one row. */
+  uint16_t rows_out;
+  uint16_t output; /* tensor: the first output */
   /* Its first in the table of edges: n_in inputs, then n_out - 1 further outputs, which are tensors of one
    * row, complete when the step is. */
   uint16_t edges;
