@@ -7,6 +7,7 @@
 #   make test               every unit test of the chosen profile
 #   make fuzz-structured SECONDS=300    looks for models that break import, compiler or runtime; findings in build/fuzz/found
 #   make bench-train        one training step against PyTorch, as a ratio
+#   make bench-host         time of one inference on this machine against LiteRT and ONNX Runtime, as ratios
 #   make bench-cores        instructions of known models and of odd shapes on every core
 #   make V=1                shows every command
 #
@@ -66,7 +67,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train bench-cores fuzz-structured doors
+.PHONY: all test tests bare clean bench-train bench-host bench-cores fuzz-structured doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -119,6 +120,10 @@ $(B)/bench/%: bench/%.c $(B)/libhost.a $(B)/libmote.a
 	$(call say,cc)$(CC) $(HOSTED_CFLAGS) $(MODE) $(DEPS) -MF $@.d $< -o $@ $(B)/libhost.a $(B)/libmote.a $(LIBS)
 bench-train: $(B)/bench/train_step
 	/usr/bin/python3 test/bench/train_step.py $<
+
+# Time of one inference on this machine: bench/host says what is compared. Exit code 1: Mote is not faster.
+bench-host: $(B)/bench/infer
+	bench/host $<
 
 # Instructions of one inference, on emulated chips: bench/cores says what the table holds.
 bench-cores: $(PROGRAM) $(B)/bench/shapes
