@@ -19,18 +19,43 @@ struct v6m_outputs {
   int32_t low, high;         /* 16: fused activation */
   uint32_t shift;            /* 24 */
   uint32_t step;             /* 28: bytes from an output to the next */
-  const uint32_t *end;       /* 32: of the sums */
-  uint32_t limit;            /* 36: 2^20 */
+  const uint32_t *end;       /* 32: of a group of sums */
+  uint32_t bias;             /* 36: of every sum */
+  uint32_t limit;            /* 40: 2^20 */
+  uint32_t group;            /* 44: bytes of a group's sums */
+  uint32_t jump;             /* 48: bytes from behind a group's outputs to the next group's */
+  uint32_t groups;           /* 52: counted down */
   const struct mote_output *o;
   struct mote_channel ch;
 };
-typedef char v6m_outputs_layout[sizeof(struct v6m_outputs) == 56 ? 1 : -1];
+typedef char v6m_outputs_layout[sizeof(struct v6m_outputs) == 72 ? 1 : -1];
 
-/* For channel c. */
-void mote_v6m_channel(struct v6m_outputs *k, const struct mote_output *o, uint32_t c,
-                      uint32_t step);
-/* Makes n outputs, n >= 1, of sums that hold the bias. */
-void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out);
+/* What all channels have in common. */
+static inline void mote_v6m_begin(struct v6m_outputs *k, const struct mote_output *o,
+                                  uint32_t step) {
+  k->o = o;
+  k->step = step;
+  k->low = o->low;
+  k->high = o->high;
+  k->limit = (uint32_t)1 << 20;
+}
+/* For channel c; its bias can be changed then. */
+static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_outputs *k,
+                                                                   uint32_t c) {
+  const struct mote_output *const o = k->o;
+  k->ch = mote_channel_at(o, c);
+  k->bias = (uint32_t)k->ch.bias;
+  if (o->wide) return;
+  k->m0 = k->ch.multiplier & 0x3FF;
+  k->m1 = k->ch.multiplier >> 10 & 0x3FF;
+  k->m2 = k->ch.multiplier >> 20;
+  k->round = mote_channel_round(o, &k->ch);
+  k->shift = (uint32_t)-k->ch.shift;
+}
+/* Makes `groups` of n outputs each, neither 0, of sums that lie one after the other; each group's outputs are a stride
+ * of `far` bytes from the one's before. */
+void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out,
+                  uint32_t groups, uint32_t far);
 
 #endif
 #endif

@@ -12,16 +12,16 @@ enum { BLOCK = 3 };
 
 /* One run of a block; the assembly knows the offsets. */
 struct triples_run {
-  uint32_t sums[2 * BLOCK]; /*  0: `first` and `second` of each triple */
-  const int8_t *weights;    /* 24 */
-  const uint32_t *words;    /* 28: of the first triple */
-  uint32_t n;               /* 32: weights of a column, a multiple of 4 */
-  uint32_t columns;         /* 36: counted down */
-  uint32_t jump;            /* 40: bytes from a quad's end to the same quad of the next triple */
-  uint32_t back;            /* 44: and from the last triple's to the next quad of the first */
-  uint32_t column_jump;     /* 48: from a column's end to the next */
+  uint32_t sums[3 * BLOCK]; /*  0: of first, second, third pixels; 2^20 more is added to each */
+  const int8_t *weights;    /* 36: moves on */
+  const uint32_t *words;    /* 40: of the first triple */
+  uint32_t n;               /* 44: weights of a column, a multiple of 4 */
+  uint32_t columns;         /* 48: counted down */
+  uint32_t jump;            /* 52: bytes from a quad's end to the same quad of the next triple */
+  uint32_t back;            /* 56: and from the last triple's to the next quad of the first */
+  uint32_t column_jump;     /* 60: from a column's end to the next */
 };
-typedef char triples_run_layout[sizeof(struct triples_run) == 52 ? 1 : -1];
+typedef char triples_run_layout[sizeof(struct triples_run) == 64 ? 1 : -1];
 
 __asm__(".syntax unified\n"
         ".thumb\n"
@@ -46,6 +46,30 @@ __asm__(".syntax unified\n"
         "  add \\first, \\first, r6\n"
         "  add \\second, \\second, r7\n"
         ".endm\n"
+        /* The three sums of a triple, added at r7; `to` is where the first is. */
+        ".macro mote_three first, second, to, step\n"
+        "  mov r1, \\first\n"
+        "  lsrs r2, r1, #21\n"
+        "  lsls r1, r1, #11\n"
+        "  lsrs r1, r1, #11\n"
+        "  mov r3, \\second\n"
+        "  lsls r4, r2, #10\n"
+        "  subs r3, r3, r4\n"
+        "  lsrs r4, r3, #21\n"
+        "  lsls r4, r4, #11\n"
+        "  adds r2, r2, r4\n"
+        "  lsls r3, r3, #11\n"
+        "  lsrs r3, r3, #11\n"
+        "  ldr r4, [r7, #\\to]\n"
+        "  adds r4, r4, r1\n"
+        "  str r4, [r7, #\\to]\n"
+        "  ldr r4, [r7, #\\to + \\step]\n"
+        "  adds r4, r4, r2\n"
+        "  str r4, [r7, #\\to + \\step]\n"
+        "  ldr r4, [r7, #\\to + 2 * \\step]\n"
+        "  adds r4, r4, r3\n"
+        "  str r4, [r7, #\\to + 2 * \\step]\n"
+        ".endm\n"
         /* stack: 0 weights, 4 end of the column's, 8 jump, 12 back, 16 run */
         ".macro mote_v6m_triples name, triples\n"
         "  .section .text.\\name, \"ax\", %progbits\n"
@@ -62,22 +86,25 @@ __asm__(".syntax unified\n"
         "  push {r4, r5, r6, r7}\n"
         "  sub sp, sp, #20\n"
         "  movs r7, r0\n"
-        "  ldr r1, [r7, #40]\n"
+        "  ldr r1, [r7, #52]\n"
         "  str r1, [sp, #8]\n"
-        "  ldr r1, [r7, #44]\n"
+        "  ldr r1, [r7, #56]\n"
         "  str r1, [sp, #12]\n"
         "  str r7, [sp, #16]\n"
-        "  ldm r0!, {r1, r2, r3, r4, r5, r6}\n"
+        "  movs r1, #1\n"
+        "  lsls r1, r1, #20\n" /* MOTE_TRIPLE_FIRST */
+        "  lsls r2, r1, #10\n"
+        "  adds r2, r2, r1\n" /* MOTE_TRIPLE_SECOND */
         "  mov r8, r1\n"
         "  mov r9, r2\n"
-        "  mov r10, r3\n"
-        "  mov r11, r4\n"
-        "  mov r12, r5\n"
-        "  mov lr, r6\n"
-        "  ldr r1, [r7, #24]\n"
-        "  ldr r0, [r7, #28]\n"
+        "  mov r10, r1\n"
+        "  mov r11, r2\n"
+        "  mov r12, r1\n"
+        "  mov lr, r2\n"
+        "  ldr r1, [r7, #36]\n"
+        "  ldr r0, [r7, #40]\n"
         "2:\n"
-        "  ldr r2, [r7, #32]\n"
+        "  ldr r2, [r7, #44]\n"
         "  adds r2, r2, r1\n"
         "  str r2, [sp, #4]\n"
         "1:\n"
@@ -109,19 +136,20 @@ __asm__(".syntax unified\n"
         "  cmp r1, r2\n"
         "  bne 1b\n"
         "  ldr r7, [sp, #16]\n"
-        "  ldr r2, [r7, #48]\n"
+        "  ldr r2, [r7, #60]\n"
         "  adds r0, r0, r2\n"
-        "  ldr r2, [r7, #36]\n"
+        "  ldr r2, [r7, #48]\n"
         "  subs r2, r2, #1\n"
-        "  str r2, [r7, #36]\n"
+        "  str r2, [r7, #48]\n"
         "  bne 2b\n"
-        "  mov r1, r8\n"
-        "  mov r2, r9\n"
-        "  mov r3, r10\n"
-        "  mov r4, r11\n"
-        "  mov r5, r12\n"
-        "  mov r6, lr\n"
-        "  stm r7!, {r1, r2, r3, r4, r5, r6}\n"
+        "  str r1, [r7, #36]\n"
+        "  mote_three r8, r9, 0, 4 * \\triples\n"
+        "  .if \\triples > 1\n"
+        "    mote_three r10, r11, 4, 4 * \\triples\n"
+        "  .endif\n"
+        "  .if \\triples > 2\n"
+        "    mote_three r12, lr, 8, 4 * \\triples\n"
+        "  .endif\n"
         "  add sp, sp, #20\n"
         "  pop {r4, r5, r6, r7}\n"
         "  mov r8, r4\n"
@@ -177,38 +205,43 @@ static int cut_window(const struct mote_conv2d_triples_s8 *t, uint32_t column_st
   return 1;
 }
 
-/* The sums of a block: sums[k][i] of pixel i + k * triples. */
-static void sum_block(const struct cut *c, struct triples_run *r, const int8_t *weights,
-                      const uint32_t *words, uint32_t triples, uint32_t bias,
-                      uint32_t sums[3][BLOCK]) {
+/* Adds a block's sums: r->sums[k * triples + i] of pixel i + k * the strip's triples. Returns how many runs it took. */
+static uint32_t sum_block(const struct cut *c, struct triples_run *r, const int8_t *weights,
+                          const uint32_t *words, uint32_t triples) {
   static void (*const loops[BLOCK])(struct triples_run *) = {mote_v6m_triples1, mote_v6m_triples2,
                                                              mote_v6m_triples3};
-  for (uint32_t i = 0; i < BLOCK; i++) sums[0][i] = sums[1][i] = sums[2][i] = bias;
+  uint32_t runs = 0;
+  r->weights = weights;
   for (uint32_t piece = 0; piece < c->pieces; piece++, words += c->piece_step)
-    for (uint32_t at = 0; at < c->per_piece; at += r->n) {
+    for (uint32_t at = 0; at < c->per_piece; at += r->n, runs++) {
       r->n = c->per_piece - at < c->run ? c->per_piece - at : c->run;
-      r->weights = weights;
       r->words = words + 2 * (size_t)at;
       r->columns = c->columns;
-      for (uint32_t i = 0; i < triples; i++) {
-        r->sums[2 * i] = MOTE_TRIPLE_FIRST;
-        r->sums[2 * i + 1] = MOTE_TRIPLE_SECOND;
-      }
       loops[triples - 1](r);
-      weights += r->n * c->columns;
-      for (uint32_t i = 0; i < triples; i++) {
-        uint32_t three[3];
-        mote_triple_sums(r->sums[2 * i], r->sums[2 * i + 1], three);
-        for (uint32_t k = 0; k < 3; k++) sums[k][i] += three[k] - MOTE_TRIPLE_FIRST;
-      }
     }
+  return runs;
+}
+
+/* Outputs of the triples first .. first + n - 1. */
+static void put_block(const struct mote_triples_job *d, struct v6m_outputs *k, const uint32_t *sums,
+                      uint32_t first, uint32_t n, int8_t *out) {
+  const uint32_t far = d->triples * k->step;
+  if (first + n + 2 * d->triples <= d->pixels) {
+    mote_v6m_put(k, sums, n, out, 3, far);
+    return;
+  }
+  for (uint32_t x = first; x < d->pixels && x < first + 3 * d->triples; x += d->triples) {
+    mote_v6m_put(k, sums, d->pixels - x < n ? d->pixels - x : n, out, 1, 0);
+    sums += n;
+    out += far;
+  }
 }
 
 void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
                                 const struct mote_triples_job *d) {
   const struct mote_conv2d_s8 *p = &t->conv;
   const int8_t *weights = (const int8_t *)mote_at(t, p->weights_at);
-  const uint32_t out_c = p->out_c;
+  const uint32_t out_c = p->out_c, window = mote_conv_window(p);
   struct cut cut;
   struct triples_run r;
   struct v6m_outputs k;
@@ -218,17 +251,21 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
   }
   r.jump = 4 * d->pixel_step - 32;
   r.column_jump = 4 * cut.column_jump;
-  for (uint32_t c = 0; c < out_c; c++, weights += mote_conv_window(p)) {
-    mote_v6m_channel(&k, &p->output, c, out_c);
+  mote_v6m_begin(&k, &p->output, out_c);
+  for (uint32_t c = 0; c < out_c; c++, weights += window) {
+    const uint32_t *words = d->words;
+    int8_t *out = d->out + c;
+    mote_v6m_channel(&k, c);
     for (uint32_t done = 0, n; done < d->triples; done += n) {
-      uint32_t sums[3][BLOCK];
-      n = mote_block_of(d->triples - done, BLOCK);
+      n = d->triples - done;
+      n = n > 4 ? BLOCK : n > BLOCK ? 2 : n;
       r.back = 0 - 4 * (n - 1) * d->pixel_step;
-      sum_block(&cut, &r, weights, d->words + (size_t)done * d->pixel_step, n, (uint32_t)k.ch.bias,
-                sums);
-      for (uint32_t j = 0, x = done; j < 3 && x < d->pixels; j++, x += d->triples)
-        mote_v6m_put(&k, sums[j], d->pixels - x < n ? d->pixels - x : n,
-                     d->out + (size_t)x * out_c + c);
+      for (uint32_t i = 0; i < 3 * BLOCK; i++) r.sums[i] = 0;
+      const uint32_t runs = sum_block(&cut, &r, weights, words, n);
+      k.bias = (uint32_t)k.ch.bias - runs * MOTE_TRIPLE_FIRST;
+      put_block(d, &k, r.sums, done, n, out);
+      words += (size_t)n * d->pixel_step;
+      out += (size_t)n * out_c;
     }
   }
 }

@@ -180,18 +180,21 @@ static int find_rows(struct nine *w, const void *const *rows) {
   return 1;
 }
 
-/* The channel's weights. Returns what the zero point adds to each of its sums. */
-static uint32_t set_weights(struct nine *w, const int8_t *k, const void *const *rows, int32_t zp) {
-  int32_t *to = w->k;
-  uint32_t all = 0;
-  for (uint32_t j = 0; j < 3; j++, k += 3, to += 3) {
-    to[0] = rows[0] ? k[0] : 0;
-    to[1] = rows[1] ? k[1] : 0;
-    to[2] = rows[2] ? k[2] : 0;
-    w->outside[j] = (uint32_t)(zp * (to[0] + to[1] + to[2])); /* at most 3 * 2^14 */
-    all += w->outside[j];
-  }
-  return all;
+/* The channel's weights, masks[i] of row i. Returns what the zero point adds to each of its sums. */
+static uint32_t set_weights(struct nine *w, const int8_t *k, const int32_t masks[3], int32_t zp) {
+  const int32_t m0 = masks[0], m1 = masks[1], m2 = masks[2];
+  const int32_t k0 = k[0] & m0, k1 = k[1] & m1, k2 = k[2] & m2, k3 = k[3] & m0, k4 = k[4] & m1,
+                k5 = k[5] & m2, k6 = k[6] & m0, k7 = k[7] & m1, k8 = k[8] & m2;
+  w->k[0] = k0, w->k[1] = k1, w->k[2] = k2;
+  const int32_t a = zp * (k0 + k1 + k2); /* at most 3 * 2^14 */
+  w->k[3] = k3, w->k[4] = k4, w->k[5] = k5;
+  const int32_t b = zp * (k3 + k4 + k5);
+  w->k[6] = k6, w->k[7] = k7, w->k[8] = k8;
+  const int32_t c = zp * (k6 + k7 + k8);
+  w->outside[0] = (uint32_t)a;
+  w->outside[1] = (uint32_t)b;
+  w->outside[2] = (uint32_t)c;
+  return (uint32_t)(a + b + c);
 }
 
 /* n columns outside of the row, each the last of a window. */
@@ -203,23 +206,36 @@ static void slide_outside(struct nine *w, uint32_t n) {
   }
 }
 
-/* Sums of n windows from column `first` on, one apart, behind two words of the state that hold none. */
-static void slide(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, int32_t first,
-                  int32_t n) {
-  const int32_t columns = n + 2;
+/* Columns of a strip one after the other, of which `left`, `inside` and `right` lie so in the row. */
+struct columns {
+  uint32_t left, inside, right;
+  uint32_t begin; /* bytes from the row's begin to the first inside */
+};
+static struct columns columns_at(const struct mote_depthwise_conv2d_s8 *p, int32_t first,
+                                 int32_t n) {
+  struct columns c;
   int32_t left = first < 0 ? -first : 0;
-  if (left > columns) left = columns;
+  if (left > n) left = n;
   int32_t inside = p->in_w - (first + left);
-  if (inside > columns - left) inside = columns - left;
+  if (inside > n - left) inside = n - left;
   if (inside < 0) inside = 0;
+  c.left = (uint32_t)left;
+  c.inside = (uint32_t)inside;
+  c.right = (uint32_t)(n - left - inside);
+  c.begin = inside ? (uint32_t)(first + left) * p->in_c : 0;
+  return c;
+}
+
+/* Sums of windows one column apart, behind two words that hold none. */
+static void slide(struct nine *w, const struct columns *c) {
   w->a = w->b = 0;
-  slide_outside(w, (uint32_t)left);
-  if (inside) {
-    w->at = w->first + (size_t)(uint32_t)(first + left) * p->in_c;
-    w->end = w->at + (size_t)(uint32_t)inside * p->in_c;
+  slide_outside(w, c->left);
+  if (c->inside) {
+    w->at = w->first + c->begin;
+    w->end = w->at + c->inside * w->step;
     mote_v6m_slide(w);
   }
-  slide_outside(w, (uint32_t)(columns - left - inside));
+  slide_outside(w, c->right);
 }
 
 /* One window, of which some columns lie outside. */
@@ -260,25 +276,33 @@ static void apart(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, int3
 static void nine_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, int32_t x,
                        uint32_t n, uint32_t *sums, int8_t *out) {
   const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier, skip = p->stride_w == 1 ? 2 : 0;
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  const int32_t masks[3] = {rows[0] ? -1 : 0, rows[1] ? -1 : 0, rows[2] ? -1 : 0};
+  const int32_t first = x * p->stride_w - p->pad_left, zp = p->output.in_zp;
+  const int sliding = p->stride_w == 1;
+  const struct columns columns = columns_at(p, first, (int32_t)n + 2);
   struct nine w;
   struct v6m_outputs k;
   const int any = find_rows(&w, rows);
   w.step = (uint32_t)p->in_c * p->stride_w;
   w.column = p->in_c;
+  mote_v6m_begin(&k, &p->output, out_c);
   for (uint32_t oc = 0, m = 0; oc < out_c; oc++, weights += 9) {
-    mote_v6m_channel(&k, &p->output, oc, out_c);
-    uint32_t bias = (uint32_t)k.ch.bias;
+    mote_v6m_channel(&k, oc);
+    const uint32_t *from = sums;
     if (any) {
-      const int32_t first = x * p->stride_w - p->pad_left;
-      bias -= set_weights(&w, weights, rows, p->output.in_zp);
+      k.bias -= set_weights(&w, weights, masks, zp);
       w.sums = sums;
-      (skip ? slide : apart)(p, &w, first, (int32_t)n);
-      for (uint32_t i = 0; i < n; i++) sums[skip + i] += bias;
+      if (sliding) {
+        slide(&w, &columns);
+        from += 2;
+      } else {
+        apart(p, &w, first, (int32_t)n);
+      }
     } else {
-      for (uint32_t i = 0; i < n; i++) sums[skip + i] = bias;
+      for (uint32_t i = 0; i < n; i++) sums[i] = 0;
     }
-    mote_v6m_put(&k, sums + skip, n, out + oc);
+    mote_v6m_put(&k, from, n, out + oc, 1, 0);
     if (++m == p->multiplier) {
       m = 0;
       w.first++;

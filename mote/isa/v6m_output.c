@@ -4,9 +4,9 @@
 #if MOTE_ISA_V6M
 
 int32_t mote_v6m_far(const struct v6m_outputs *k, int32_t sum);
-void mote_v6m_near(const struct v6m_outputs *k, const uint32_t *sums, int8_t *out);
+void mote_v6m_near(struct v6m_outputs *k, const uint32_t *sums, int8_t *out);
 
-/* r0 sums, r1 out, r2 the sum, r5 shift, r6 step, r7 k, r12 low, lr high. 30 instructions an output. */
+/* r0 sums, r1 out, r2 the sum, r5 shift, r6 step, r7 k, r12 low, lr high. 32 instructions an output. */
 __asm__(".syntax unified\n"
         ".thumb\n"
         "  .section .text.mote_v6m_near, \"ax\", %progbits\n"
@@ -28,6 +28,8 @@ __asm__(".syntax unified\n"
         "1:\n"
         "  ldm r0!, {r2}\n"
         "  ldr r3, [r7, #36]\n"
+        "  adds r2, r2, r3\n"
+        "  ldr r3, [r7, #40]\n"
         "  adds r3, r3, r2\n"
         "  lsrs r3, r3, #21\n"
         "  bne 5f\n"
@@ -57,6 +59,17 @@ __asm__(".syntax unified\n"
         "  ldr r4, [r7, #32]\n"
         "  cmp r0, r4\n"
         "  bne 1b\n"
+        "  ldr r2, [r7, #52]\n"
+        "  subs r2, r2, #1\n"
+        "  beq 6f\n"
+        "  str r2, [r7, #52]\n"
+        "  ldr r2, [r7, #44]\n"
+        "  adds r4, r4, r2\n"
+        "  str r4, [r7, #32]\n"
+        "  ldr r2, [r7, #48]\n"
+        "  adds r1, r1, r2\n"
+        "  b 1b\n"
+        "6:\n"
         "  pop {r3, r4, r5, r6, r7, pc}\n"
         "3:\n"
         "  mov r3, r12\n"
@@ -83,28 +96,21 @@ int32_t mote_v6m_far(const struct v6m_outputs *k, int32_t sum) {
   return mote_output_packed(k->o, &k->ch, k->round, sum);
 }
 
-void mote_v6m_channel(struct v6m_outputs *k, const struct mote_output *o, uint32_t c,
-                      uint32_t step) {
-  k->o = o;
-  k->step = step;
-  k->ch = mote_channel_at(o, c);
-  if (o->wide) return;
-  k->m0 = k->ch.multiplier & 0x3FF;
-  k->m1 = k->ch.multiplier >> 10 & 0x3FF;
-  k->m2 = k->ch.multiplier >> 20;
-  k->round = mote_channel_round(o, &k->ch);
-  k->low = o->low;
-  k->high = o->high;
-  k->shift = (uint32_t)-k->ch.shift;
-  k->limit = (uint32_t)1 << 20;
+static void put_wide(const struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out) {
+  for (; n; n--, out += k->step)
+    *out = mote_output_wide(k->o, &k->ch, (int32_t)(*sums++ + k->bias));
 }
 
-void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out) {
+void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out,
+                  uint32_t groups, uint32_t far) {
   if (k->o->wide) {
-    for (; n; n--, out += k->step) *out = mote_output_wide(k->o, &k->ch, (int32_t)*sums++);
+    for (; groups; groups--, sums += n, out += far) put_wide(k, sums, n, out);
     return;
   }
   k->end = sums + n;
+  k->group = 4 * n;
+  k->jump = far - n * k->step;
+  k->groups = groups;
   mote_v6m_near(k, sums, out);
 }
 
