@@ -122,6 +122,10 @@ static void json_functions(struct json *j, const struct emulate_result *r) {
     json_open_object(j, NULL);
     json_put_string(j, "name", r->functions[i].name);
     json_put_int(j, "instructions", r->functions[i].count.instructions / r->count);
+    if (r->functions[i].count.cycles > 0)
+      json_put_real(j, "cycles_estimated", r->functions[i].count.cycles / r->count);
+    else
+      json_put_null(j, "cycles_estimated");
     json_classes(j, &r->functions[i].count, r->count);
     json_close_object(j);
   }
@@ -206,15 +210,17 @@ static const char *to_json(struct arena *a, const struct bench *b) {
 
 /* The four classes that a loop is made of, under the head that print_class_head writes. */
 static void print_class_head(const char *what) {
-  printf("\n  %-38s %13s %7s %12s %12s %12s %12s\n", what, "instructions", "", "loads", "stores",
-         "multiplies", "taken");
+  printf("\n  %-38s %13s %7s %12s %12s %12s %12s %12s\n", what, "instructions", "", "cycles*",
+         "loads", "stores", "multiplies", "taken");
 }
 static void print_classes(const char *what, const struct emulate_count *c, int n, int64_t all) {
   printf("  %-38.38s %13s %5.1f %% %12s", what, text_thousands(c->instructions / n),
          100.0 * (double)(c->instructions / n) / (double)(all > 0 ? all : 1),
-         text_thousands(c->by_class[EMULATE_LOAD] / n));
-  printf(" %12s %12s %12s\n", text_thousands(c->by_class[EMULATE_STORE] / n),
-         text_thousands(c->by_class[EMULATE_MULTIPLY] / n), text_thousands(c->branches_taken / n));
+         text_thousands((int64_t)(c->cycles / n)));
+  printf(" %12s %12s", text_thousands(c->by_class[EMULATE_LOAD] / n),
+         text_thousands(c->by_class[EMULATE_STORE] / n));
+  printf(" %12s %12s\n", text_thousands(c->by_class[EMULATE_MULTIPLY] / n),
+         text_thousands(c->branches_taken / n));
 }
 
 /* The instructions of the layer's own step, or NULL: another layer's step does its work. */
@@ -283,6 +289,7 @@ static void print_functions(const struct bench *b, bool all) {
     else
       printf("  %-38s %13s\n", f->name, text_thousands(f->count.instructions / r->count));
   }
+  if (all) printf("\n  * estimated, without wait states\n");
 }
 
 static void print_range(const char *name, const struct emulate_range *r, const char *unit) {
