@@ -190,10 +190,72 @@ static void test_depthwise(void **s) {
   }
 }
 
+/* ADD and the sums of a mean: numbers as mote_add_s8_check lets pass, every length of a tail. */
+static void test_rows(void **s) {
+  (void)s;
+#if MOTE_ISA_X86
+  static mote_isa_add_loop *const adds[] = {mote_isa_add_some__avx2, mote_isa_add_some__avx512};
+  static mote_isa_add_row_loop *const sums_of[] = {mote_isa_add_row_some__avx2,
+                                                   mote_isa_add_row_some__avx512};
+  const int there[] = {mote_isa_has_avx2(), mote_isa_has_vnni()};
+  uint32_t r = 5;
+  for (int number = 0; number < 4000; number++) {
+    const uint32_t n = (uint32_t)case_range(&r, 1, 90);
+    int8_t *a = malloc(n), *b = malloc(n), *expected = malloc(n), *out = malloc(n);
+    for (uint32_t i = 0; i < n; i++) a[i] = (int8_t)case_next(&r), b[i] = (int8_t)case_next(&r);
+    struct mote_scale scale[3];
+    for (int k = 0; k < 3; k++) {
+      const int half = k < 2 && case_range(&r, 0, 2) == 0;
+      scale[k] = mote_scale_of(half ? 1 << 30 : (int32_t)(1u << 30 | case_next(&r) >> 2),
+                               half     ? 0
+                               : k == 2 ? case_range(&r, 16, 20)
+                                        : case_range(&r, 0, 6));
+    }
+    const int32_t unit = (int32_t)1 << (case_range(&r, 0, 1) ? 20 : case_range(&r, 0, 20));
+    struct mote_add_job d = {.s = scale[0],
+                             .t = scale[1],
+                             .u = scale[2],
+                             .unit = unit,
+                             .zp_a = case_range(&r, -128, 127) * unit,
+                             .zp_b = case_range(&r, -128, 127) * unit,
+                             .zp = case_range(&r, -128, 127),
+                             .low = -128,
+                             .high = case_range(&r, 0, 127),
+                             .a = a,
+                             .b = b,
+                             .out = expected,
+                             .n = n};
+    mote_isa_add__plain(&d);
+    d.out = out;
+    for (int v = 0; v < 2; v++) {
+      if (!there[v]) continue;
+      const uint32_t done = adds[v](&d);
+      assert_true(done <= n && n - done < 16);
+      assert_memory_equal(out, expected, done);
+    }
+    const uint32_t c = (uint32_t)case_range(&r, 1, (int)n), w = n / c;
+    uint32_t plain[90] = {0}, sums[90];
+    mote_isa_add_row__plain(plain, a, w, c);
+    for (int v = 0; v < 2; v++) {
+      if (!there[v]) continue;
+      memset(sums, 0, sizeof sums);
+      const uint32_t done = sums_of[v](sums, a, w, c);
+      assert_true(done <= c && c - done < 16);
+      assert_memory_equal(sums, plain, 4 * done);
+      for (uint32_t i = done; i < 90; i++) assert_int_equal(sums[i], 0);
+    }
+    free(a), free(b), free(expected), free(out);
+  }
+#else
+  skip();
+#endif
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_convolutions),
       cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_rows),
   };
   struct variant list[4];
   const unsigned n = variants(list);

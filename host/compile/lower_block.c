@@ -12,7 +12,7 @@
 /* STRIP: most pixels; a multiple of 6, 4, 3 and 2, so that tiles of any instruction set come out even. ROOM: bytes of
  * state above which strips are halved: a first-level cache holds weights beside them. LINE: bytes of a line of that cache, in
  * which a vector's weights lie. */
-enum { STRIP = 24, TILE = 6, ROOM = 16384, FEW_WEIGHTS = 2048, LINE = 64 };
+enum { STRIP = 48, TILE = 6, ROOM = 16384, FEW_WEIGHTS = 2048, LINE = 64 };
 
 /* Of one row. source: counted in the loops of x86-64 with VNNI (mote/isa/x86_vnni.c). A tile takes an instruction for
  * each quad of weights and 30 to set out; a pixel of it 5/4 for each quad, and 20 for the outputs; a strip 60, and what

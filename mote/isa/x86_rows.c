@@ -32,22 +32,43 @@ WIDE INLINE __m512i scaled_512(__m512i x, const struct scale_512 *s) {
   return _mm512_sra_epi32(_mm512_add_epi32(_mm512_add_epi32(h, down), s->half), s->shift);
 }
 
-WIDE uint32_t mote_isa_add_some__avx512(const struct mote_add_job *d) {
+/* A scale of one half, which that of the two inputs with the larger steps has: (x * 2^30 + 2^30) >> 31. */
+static int is_half(const struct mote_scale *s) { return s->multiplier == 1 << 30 && s->shift == 0; }
+WIDE INLINE __m512i sixteen_at(const int8_t *from, __m128i unit, __m512i zp) {
+  const __m512i x = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
+  return _mm512_sub_epi32(_mm512_sll_epi32(x, unit), zp);
+}
+
+/* half: the scale of a is. */
+WIDE INLINE uint32_t add_512(const struct mote_add_job *d, const int half) {
   const struct scale_512 s = wide_scale(&d->s), t = wide_scale(&d->t), u = wide_scale(&d->u);
-  const __m512i unit = _mm512_set1_epi32(d->unit), zp_a = _mm512_set1_epi32(d->zp_a),
-                zp_b = _mm512_set1_epi32(d->zp_b), zp = _mm512_set1_epi32(d->zp),
-                low = _mm512_set1_epi32(d->low), high = _mm512_set1_epi32(d->high);
+  const __m128i unit = _mm_cvtsi32_si128(__builtin_ctz((uint32_t)d->unit)); /* a power of 2 */
+  const __m512i zp_a = _mm512_set1_epi32(d->zp_a), zp_b = _mm512_set1_epi32(d->zp_b),
+                zp = _mm512_set1_epi32(d->zp), low = _mm512_set1_epi32(d->low),
+                high = _mm512_set1_epi32(d->high), one = _mm512_set1_epi32(1);
   uint32_t i = 0;
   for (; i + 16 <= d->n; i += 16) {
-    __m512i a = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(d->a + i)));
-    __m512i b = _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(d->b + i)));
-    a = scaled_512(_mm512_sub_epi32(_mm512_mullo_epi32(a, unit), zp_a), &s);
-    b = scaled_512(_mm512_sub_epi32(_mm512_mullo_epi32(b, unit), zp_b), &t);
+    __m512i a = sixteen_at(d->a + i, unit, zp_a);
+    a = half ? _mm512_srai_epi32(_mm512_add_epi32(a, one), 1) : scaled_512(a, &s);
+    const __m512i b = scaled_512(sixteen_at(d->b + i, unit, zp_b), &t);
     __m512i q = _mm512_add_epi32(scaled_512(_mm512_add_epi32(a, b), &u), zp);
     q = _mm512_min_epi32(_mm512_max_epi32(q, low), high);
     _mm_storeu_si128((__m128i *)(void *)(d->out + i), _mm512_cvtepi32_epi8(q));
   }
   return i;
+}
+
+WIDE uint32_t mote_isa_add_some__avx512(const struct mote_add_job *d) {
+  if (is_half(&d->s)) return add_512(d, 1);
+  if (!is_half(&d->t)) return add_512(d, 0);
+  struct mote_add_job other = *d;
+  other.a = d->b;
+  other.b = d->a;
+  other.s = d->t;
+  other.t = d->s;
+  other.zp_a = d->zp_b;
+  other.zp_b = d->zp_a;
+  return add_512(&other, 1);
 }
 
 WIDE uint32_t mote_isa_add_row_some__avx512(uint32_t *sums, const int8_t *row, uint32_t w,

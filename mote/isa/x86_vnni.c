@@ -65,10 +65,13 @@ INLINE __m512i mul_high(__m512i x, const struct finish *f) {
   return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_add_epi64(odd, odd));
 }
 
-INLINE __m128i finish_packed(const struct mote_output *o, __m512i sum, const struct finish *f) {
+INLINE __m512i scale_packed(__m512i sum, const struct finish *f) {
   const __m512i h = mul_high(sum, f);
   const __m512i t = _mm512_add_epi32(_mm512_add_epi32(h, f->round), _mm512_srai_epi32(h, 31));
-  const __m128i q = _mm512_cvtsepi32_epi8(_mm512_srav_epi32(t, f->right));
+  return _mm512_srav_epi32(t, f->right);
+}
+INLINE __m128i finish_packed(const struct mote_output *o, __m512i sum, const struct finish *f) {
+  const __m128i q = _mm512_cvtsepi32_epi8(scale_packed(sum, f));
   return _mm_min_epi8(_mm_max_epi8(q, _mm_set1_epi8(o->low)), _mm_set1_epi8(o->high));
 }
 
@@ -117,7 +120,7 @@ struct tile {
   __m512i sums[MOST_SUMS]; /* block after block */
 };
 
-/* The sums without bias. Every number of pixels and blocks is code of its own, whose sums are registers. */
+/* The sums. Every number of pixels and blocks is code of its own, whose sums are registers. */
 INLINE void tile(struct tile *t, const uint8_t *strip, const int pixels, const int blocks,
                  const int masked) {
   const struct mote_conv2d_s8 *p = t->p;
@@ -128,7 +131,10 @@ INLINE void tile(struct tile *t, const uint8_t *strip, const int pixels, const i
   const size_t step = masked ? t->step : 64;
   const int8_t *w = t->weights;
   __m512i sums[MOST_SUMS];
-  UNROLL for (int i = 0; i < pixels * blocks; i++) sums[i] = _mm512_setzero_si512();
+  UNROLL for (int b = 0; b < blocks; b++) {
+    const __m512i bias = bias_of(&p->output, t->first + (uint32_t)b * MOTE_BLOCK, lanes);
+    UNROLL for (int i = 0; i < pixels; i++) sums[b * pixels + i] = bias;
+  }
   for (uint32_t ky = 0; ky < p->kernel_h; ky++, strip += row_values) {
     const uint8_t *u = strip;
     for (uint32_t j = 0; j < runs; j++, u += column) {
@@ -161,7 +167,8 @@ TARGET static void stream(struct tile *t, const uint8_t *strip, uint32_t pixels)
   const int8_t *w = t->weights;
   __m512i sums[8];
   (void)pixels;
-  UNROLL for (int i = 0; i < 8; i++) sums[i] = _mm512_setzero_si512();
+  UNROLL for (int i = 1; i < 8; i++) sums[i] = _mm512_setzero_si512();
+  sums[0] = bias_of(&p->output, t->first, 0xFFFF);
   for (uint32_t ky = 0; ky < p->kernel_h; ky++, strip += t->row_values)
     for (uint32_t j = 0; j < runs; j++) {
       const uint8_t *at = strip + j * column;
@@ -186,22 +193,37 @@ TARGET static void stream(struct tile *t, const uint8_t *strip, uint32_t pixels)
       _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3]));
 }
 
+/* How outputs are made: by the general way; packed; packed, of whole blocks whose range is that of int8. */
+enum way { WIDE, PACKED, WHOLE };
+INLINE void finish_block(const struct tile *t, const __m512i *sums, uint32_t first, uint32_t pixels,
+                         int8_t *to, const enum way way) {
+  const struct mote_output *o = &t->p->output;
+  const uint32_t out_c = t->p->out_c;
+  struct finish f;
+  prepare(o, first, t->lanes, &f);
+  for (uint32_t i = 0; i < pixels; i++, to += out_c) {
+    if (way == WHOLE)
+      _mm_storeu_si128((__m128i *)(void *)to, _mm512_cvtsepi32_epi8(scale_packed(sums[i], &f)));
+    else
+      put(o, &f, sums[i], t->lanes, to, way == WIDE);
+  }
+}
+
 TARGET static void finish_tile(const struct tile *t, uint32_t pixels, uint32_t blocks,
                                int8_t *out) {
-  const struct mote_conv2d_s8 *p = t->p;
+  const struct mote_output *o = &t->p->output;
+  const enum way way = o->wide                                                             ? WIDE
+                       : o->low == -128 && o->high == 127 && t->lanes == (__mmask16)0xFFFF ? WHOLE
+                                                                                           : PACKED;
   const __m512i *sums = t->sums;
-  for (uint32_t b = 0; b < blocks; b++, out += MOTE_BLOCK) {
+  for (uint32_t b = 0; b < blocks; b++, out += MOTE_BLOCK, sums += pixels) {
     const uint32_t first = t->first + b * MOTE_BLOCK;
-    const __m512i bias = bias_of(&p->output, first, t->lanes);
-    int8_t *to = out;
-    struct finish f;
-    prepare(&p->output, first, t->lanes, &f);
-    if (p->output.wide)
-      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
-        put(&p->output, &f, _mm512_add_epi32(*sums++, bias), t->lanes, to, 1);
+    if (way == WHOLE)
+      finish_block(t, sums, first, pixels, out, WHOLE);
+    else if (way == PACKED)
+      finish_block(t, sums, first, pixels, out, PACKED);
     else
-      for (uint32_t i = 0; i < pixels; i++, to += p->out_c)
-        put(&p->output, &f, _mm512_add_epi32(*sums++, bias), t->lanes, to, 0);
+      finish_block(t, sums, first, pixels, out, WIDE);
   }
 }
 
@@ -400,9 +422,56 @@ TARGET static void depthwise(const struct mote_depthwise_conv2d_s8 *p, const voi
     group(p, u, column_values, n, c, channels, out, 0, 0);
 }
 
+/* One column wide: windows share nothing, so rows go from where they lie into registers. at: of the pixel's column in a
+ * row; it is padding where it is not inside. */
+INLINE __m512i tall_sum(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                        size_t at, int inside, const int8_t *w, __mmask16 lanes, __m512i sum) {
+  const __m128i outside = _mm_set1_epi8((char)p->output.in_zp);
+  for (uint32_t y = 0; y < p->kernel_h; y += 4, w += 4 * (size_t)p->in_c) {
+    __m128i row[4];
+    UNROLL for (uint32_t k = 0; k < 4; k++) {
+      const int8_t *from = inside && y + k < p->kernel_h ? (const int8_t *)rows[y + k] : NULL;
+      row[k] = from ? _mm_maskz_loadu_epi8(lanes, from + at) : outside;
+    }
+    __m512i x = _mm512_castsi128_si512(row[0]);
+    x = _mm512_inserti32x4(x, row[1], 1);
+    x = _mm512_inserti32x4(x, row[2], 2);
+    x = _mm512_inserti32x4(x, row[3], 3);
+    sum = _mm512_dpbusd_epi32(sum, turned(x), _mm512_maskz_loadu_epi32(lanes, w));
+  }
+  return sum;
+}
+
+TARGET static void tall(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                        int8_t *out) {
+  for (uint32_t r = 0; r < p->rows_out; r++, rows += p->stride_h, out += (size_t)p->out_w * p->in_c)
+    for (uint32_t c = 0; c < p->in_c; c += MOTE_BLOCK) {
+      const __mmask16 lanes = p->in_c - c < MOTE_BLOCK ? lanes_of(p->in_c - c) : (__mmask16)0xFFFF;
+      const int8_t *w = (const int8_t *)mote_at(p, p->weights_at) + 4 * (size_t)c;
+      const __m512i bias = bias_of(&p->output, c, lanes);
+      int32_t column = -(int32_t)p->pad_left;
+      int8_t *to = out + c;
+      struct finish f;
+      prepare(&p->output, c, lanes, &f);
+      for (uint32_t x = 0; x < p->out_w; x++, column += p->stride_w, to += p->in_c) {
+        const int inside = column >= 0 && column < p->in_w;
+        const size_t at = inside ? (size_t)(uint32_t)column * p->in_c + c : 0;
+        const __m512i sum = tall_sum(p, rows, at, inside, w, lanes, bias);
+        if (p->output.wide)
+          put(&p->output, &f, sum, lanes, to, 1);
+        else
+          put(&p->output, &f, sum, lanes, to, 0);
+      }
+    }
+}
+
 TARGET void mote_isa_depthwise_block__vnni(const void *params, const void *const *rows, void *state,
                                            void *out) {
-  mote_strip_depthwises(params, rows, state, out, turn, depthwise);
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  if (p->kernel_w == 1)
+    tall(p, rows, (int8_t *)out);
+  else
+    mote_strip_depthwises(params, rows, state, out, turn, depthwise);
 }
 
 #else
