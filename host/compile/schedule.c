@@ -4,7 +4,7 @@
  * that the steps cannot share a segment. A cut of the whole graph costs the sum of the instructions and needs
  * the largest of the bytes. For one limit of bytes the cheapest cut is found exactly by dynamic programming;
  * the limits worth trying are the bytes that occur. The default plan takes the least limit whose cut costs
- * at most 10 % more than the fastest; the least few are laid out for real and the smallest arena wins. */
+ * at most 8 to 10 % more than the fastest; the least few are laid out for real and the smallest arena wins. */
 #include "host/compile/private.h"
 
 #include <stdlib.h>
@@ -14,9 +14,11 @@ enum {
   MOST_STEPS = 48, /* of a segment: bounds the work for large graphs */
   SLIMMER = 8,
   FORMS = SHAPES * SLIMMER, /* of a stretch: less and less state of each shape */
-  MARGIN_PERCENT = 8, /* of instructions for less RAM: 10 measured, and the error of the estimate */
-  POINTS = 12,        /* of the curve of memory and instructions */
-  LAYOUTS = 6         /* limits that are laid out before one is chosen */
+  /* Of instructions, for less RAM: 10 measured, and less by the error of the estimate. */
+  SURE_PERCENT = 8,
+  MOST_PERCENT = 10,
+  POINTS = 12, /* of the curve of memory and instructions */
+  LAYOUTS = 6  /* limits that are laid out before one is chosen */
 };
 
 /* The ways to run the same steps as one segment. */
@@ -421,11 +423,21 @@ static bool smallest_from(struct chooser *c, int i, struct schedule *out) {
   return found;
 }
 
-/* The least RAM at most 10 % slower than the fastest. */
+static int64_t slower_by(const struct chooser *c, int percent) {
+  return c->fastest + c->fastest * percent / 100;
+}
+
+/* The least RAM at most 10 % slower than the fastest. Beyond what the estimate is sure of, only what saves more of the RAM
+ * than it costs of the instructions. */
 static bool choose_default(struct chooser *c, struct schedule *out) {
-  const int64_t most =
-      c->stretches.longest ? INT64_MAX - 1 : c->fastest + c->fastest * MARGIN_PERCENT / 100;
-  return smallest_from(c, first_limit(c, most), out);
+  struct schedule s;
+  if (c->stretches.longest) return smallest_from(c, first_limit(c, INT64_MAX - 1), out);
+  if (!smallest_from(c, first_limit(c, slower_by(c, SURE_PERCENT)), out)) return false;
+  if (!smallest_from(c, first_limit(c, slower_by(c, MOST_PERCENT)), &s)) return true;
+  const double bytes = (double)s.arena_bytes / (double)out->arena_bytes;
+  const double instructions = (double)s.instructions / (double)out->instructions;
+  if (1 - bytes > instructions - 1) *out = s;
+  return true;
 }
 
 /* The fastest that fits: limits from the highest that could. Where none does, *out is the least there is, and
