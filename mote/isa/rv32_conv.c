@@ -5,7 +5,7 @@
  * products. In assembly, because it takes every register that there is: 16 sums, 4 weights, 4 pointers to weights
  * and 2 to words, a word and a product; the rest lies on the stack.
  * No access but of bytes and aligned words. */
-#include "mote/isa/isa.h"
+#include "mote/isa/rv32.h"
 
 #if MOTE_ISA_RV32
 
@@ -196,13 +196,6 @@ __asm__(".macro mote_four word, s0, s1, s2, s3\n"
 void mote_rv32_run1(struct rv32_run *r);
 void mote_rv32_run2(struct rv32_run *r);
 
-/* What makes an output of a sum (mote_output_packed), ready for many sums. */
-struct rv32_channel {
-  int32_t bias;
-  uint32_t twice; /* the multiplier */
-  int32_t round, shift;
-};
-
 /* Four channels, and up to two triples of the strip at a time. */
 struct block {
   const struct mote_conv2d_triples_s8 *p;
@@ -221,65 +214,43 @@ static void do_run(struct block *b, uint32_t columns, uint32_t n) {
   (b->triples > 1 ? mote_rv32_run2 : mote_rv32_run1)(&b->run);
 }
 
-/* An output of a sum. clamped: nothing below the zero point comes out, so that how a negative sum is rounded does not
- * matter. Sums of packed layers are below 2^30; a hostile plan's may be any. */
-static inline __attribute__((always_inline)) int8_t
-output(const struct rv32_channel *ch, uint32_t sum, int32_t low, int32_t high, int clamped) {
-  const uint64_t product = (uint64_t)((int64_t)(int32_t)(sum + (uint32_t)ch->bias) * ch->twice);
-  uint32_t h = (uint32_t)(product >> 32) + ((uint32_t)product >> 31);
-  if (!clamped) h += (uint32_t)((int32_t)h >> 31);
-  return (int8_t)mote_clamp((int32_t)(h + (uint32_t)ch->round) >> ch->shift, low, high);
-}
-
-/* The outputs of a block of which one run was all. */
-static inline __attribute__((always_inline)) void put_as(const struct block *b, int clamped) {
+/* The outputs of a block; totals NULL: from the only run. */
+static inline __attribute__((always_inline)) void
+put_as(const struct block *b, const uint32_t (*totals)[BLOCK], int clamped) {
   const struct mote_output *const o = &b->p->conv.output;
   const int32_t low = o->low, high = o->high;
   const uint32_t m = b->d->triples, pixels = b->d->pixels, out_c = b->p->conv.out_c;
-  int8_t *out = b->d->out + (size_t)b->i * out_c + b->c;
-  for (uint32_t k = 0; k < b->n; k++, out++) {
+  const uint32_t first = b->i, end = first + b->triples, n = b->n;
+  const size_t lane = (size_t)m * out_c;
+  int8_t *out = b->d->out + (size_t)first * out_c + b->c;
+  for (uint32_t k = 0; k < n; k++, out++) {
     const struct rv32_channel ch = b->channels[k];
-    const uint32_t *words = b->run.sums[k][0];
+    const uint32_t *words = b->run.sums[k][0], *total = totals ? totals[k] : NULL;
     int8_t *to = out;
-    for (uint32_t i = b->i; i < b->i + b->triples; i++, words += 2, to += out_c) {
+    for (uint32_t i = first; i < end; i++, words += 2, to += out_c) {
       uint32_t sums[3];
-      mote_triple_sums(words[0], words[1], sums);
-      to[0] = output(&ch, sums[0], low, high, clamped);
+      if (totals) {
+        for (uint32_t l = 0; l < 3; l++) sums[l] = *total++;
+      } else {
+        mote_triple_sums(words[0], words[1], sums);
+      }
+      int8_t *next = to;
+      rv32_output(&ch, sums[0], low, high, clamped, next);
       if (i + m >= pixels) continue;
-      to[(size_t)m * out_c] = output(&ch, sums[1], low, high, clamped);
+      next += lane;
+      rv32_output(&ch, sums[1], low, high, clamped, next);
       if (i + 2 * m >= pixels) continue;
-      to[(size_t)2 * m * out_c] = output(&ch, sums[2], low, high, clamped);
+      next += lane;
+      rv32_output(&ch, sums[2], low, high, clamped, next);
     }
   }
 }
-static __attribute__((noinline)) void put(const struct block *b) { put_as(b, 0); }
-static __attribute__((noinline)) void put_clamped(const struct block *b) { put_as(b, 1); }
+static __attribute__((noinline)) void put(const struct block *b) { put_as(b, NULL, 0); }
+static __attribute__((noinline)) void put_clamped(const struct block *b) { put_as(b, NULL, 1); }
 
-/* A block of several runs, or of a layer whose requantisation is wide. */
-static __attribute__((noinline)) void do_runs(struct block *b) {
+/* The same by the general way. */
+static void put_any(const struct block *b, const uint32_t (*totals)[BLOCK]) {
   const struct mote_conv2d_triples_s8 *p = b->p;
-  const uint32_t n = mote_conv_column(&p->conv), kernel_w = p->conv.kernel_w, gap = b->run.jump;
-  const uint32_t some = p->run_columns ? n : p->run_values;
-  uint32_t totals[CHANNELS][BLOCK];
-  for (uint32_t k = 0; k < CHANNELS; k++)
-    for (uint32_t t = 0; t < BLOCK; t++) totals[k][t] = 0;
-  for (uint32_t j = 0, at = 0; j < kernel_w;) {
-    uint32_t columns = 1, values = n - at < some ? n - at : some;
-    if (p->run_columns) columns = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
-    b->run.jump = at + values < n ? 0 : gap;
-    do_run(b, columns, values);
-    for (uint32_t k = 0; k < CHANNELS; k++)
-      for (uint32_t t = 0; t < b->triples; t++) {
-        uint32_t sums[3];
-        mote_triple_sums(b->run.sums[k][t][0], b->run.sums[k][t][1], sums);
-        for (uint32_t l = 0; l < 3; l++) totals[k][3 * t + l] += sums[l] - MOTE_TRIPLE_FIRST;
-      }
-    at += values;
-    if (at == n) {
-      at = 0;
-      j += columns;
-    }
-  }
   for (uint32_t k = 0; k < b->n; k++) {
     const struct mote_channel ch = mote_channel_at(&p->conv.output, b->c + k);
     for (uint32_t t = 0; t < 3 * b->triples; t++) {
@@ -291,15 +262,52 @@ static __attribute__((noinline)) void do_runs(struct block *b) {
   }
 }
 
-static void set_channels(struct block *b) {
-  const struct mote_output *o = &b->p->conv.output;
-  for (uint32_t k = 0; k < b->n && !o->wide; k++) {
-    const struct mote_channel ch = mote_channel_at(o, b->c + k);
-    b->channels[k].bias = (int32_t)((uint32_t)ch.bias - MOTE_TRIPLE_FIRST);
-    b->channels[k].twice = (uint32_t)ch.multiplier << 1;
-    b->channels[k].round = mote_channel_round(o, &ch);
-    b->channels[k].shift = -ch.shift;
+/* Adds the sums of a run to the totals. */
+static void add_run(const struct block *b, uint32_t (*totals)[BLOCK]) {
+  for (uint32_t k = 0; k < CHANNELS; k++) {
+    const uint32_t *words = b->run.sums[k][0];
+    uint32_t *total = totals[k];
+    for (uint32_t t = b->triples; t; t--, words += 2, total += 3) {
+      uint32_t sums[3];
+      mote_triple_sums(words[0], words[1], sums);
+      for (uint32_t l = 0; l < 3; l++) total[l] += sums[l] - MOTE_TRIPLE_FIRST;
+    }
   }
+}
+
+/* A block of several runs, or by the general way. */
+static __attribute__((noinline)) void do_runs(struct block *b, int fast) {
+  const struct mote_conv2d_triples_s8 *p = b->p;
+  const uint32_t n = mote_conv_column(&p->conv), kernel_w = p->conv.kernel_w, gap = b->run.jump;
+  const uint32_t some = p->run_columns ? n : p->run_values;
+  uint32_t totals[CHANNELS][BLOCK];
+  for (uint32_t k = 0; k < CHANNELS; k++)
+    for (uint32_t t = 0; t < BLOCK; t++) totals[k][t] = 0;
+  for (uint32_t j = 0, at = 0; j < kernel_w;) {
+    uint32_t columns = 1, values = n - at < some ? n - at : some;
+    if (p->run_columns) columns = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
+    b->run.jump = at + values < n ? 0 : gap;
+    do_run(b, columns, values);
+    add_run(b, totals);
+    at += values;
+    if (at == n) {
+      at = 0;
+      j += columns;
+    }
+  }
+  if (fast)
+    put_as(b, (const uint32_t(*)[BLOCK])totals, 0);
+  else
+    put_any(b, (const uint32_t(*)[BLOCK])totals);
+}
+
+/* offset: of the sums. Returns 0 where it must be the general way. */
+static int set_channels(struct block *b, uint32_t offset) {
+  const struct mote_output *o = &b->p->conv.output;
+  for (uint32_t k = 0; k < b->n; k++)
+    if (!rv32_channel_of(o, b->c + k, mote_conv_window(&b->p->conv), offset, &b->channels[k]))
+      return 0;
+  return 1;
 }
 
 /* Where a block's first run begins. */
@@ -317,7 +325,7 @@ static void set_run(struct block *b) {
 
 void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d) {
-  const int whole = p->run_columns >= p->conv.kernel_w && !p->conv.output.wide;
+  const int whole = p->run_columns >= p->conv.kernel_w;
   const int clamped = p->conv.output.low >= p->conv.output.zp;
   struct block b;
   b.p = p;
@@ -325,15 +333,15 @@ void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
   b.weights = (const int8_t *)mote_at(p, p->conv.weights_at);
   for (b.c = 0; b.c < p->conv.out_c; b.c += CHANNELS) {
     b.n = p->conv.out_c - b.c < CHANNELS ? p->conv.out_c - b.c : CHANNELS;
-    set_channels(&b);
+    const int fast = set_channels(&b, whole ? MOTE_TRIPLE_FIRST : 0);
     for (b.i = 0; b.i < d->triples; b.i += TRIPLES) {
       b.triples = d->triples - b.i < TRIPLES ? d->triples - b.i : TRIPLES;
       set_run(&b);
-      if (whole) {
+      if (whole && fast) {
         do_run(&b, p->conv.kernel_w, mote_conv_column(&p->conv));
         (clamped ? put_clamped : put)(&b);
       } else {
-        do_runs(&b);
+        do_runs(&b, fast);
       }
     }
     b.weights += (size_t)b.n * mote_conv_window(&p->conv);

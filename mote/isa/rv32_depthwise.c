@@ -5,35 +5,36 @@
  * outside of the row counts as the zero point, one in a missing row has the weight 0.
  *
  * Sums wrap, as everywhere: a hostile plan's may be any. */
-#include "mote/isa/isa.h"
+#include "mote/isa/rv32.h"
 
 #if MOTE_ISA_RV32
 
-/* n outputs of one channel from their sums. */
-static inline __attribute__((always_inline)) void put_as(const struct mote_output *o,
-                                                         const struct mote_channel *ch,
+/* n outputs from their sums, which are biased. */
+static inline __attribute__((always_inline)) void put_as(const struct rv32_channel *channel,
+                                                         const struct mote_output *o,
                                                          const uint32_t *sums, uint32_t n,
                                                          int8_t *out, uint32_t step, int clamped) {
-  const uint32_t twice = (uint32_t)ch->multiplier << 1;
-  const uint32_t round = (uint32_t)mote_channel_round(o, ch);
-  const int32_t low = o->low, high = o->high, shift = -ch->shift;
-  for (const uint32_t *const end = sums + n; sums != end; out += step) {
-    const uint64_t product = (uint64_t)((int64_t)(int32_t)*sums++ * twice);
-    uint32_t h = (uint32_t)(product >> 32) + ((uint32_t)product >> 31);
-    if (!clamped) h += (uint32_t)((int32_t)h >> 31);
-    *out = (int8_t)mote_clamp((int32_t)(h + round) >> shift, low, high);
-  }
+  struct rv32_channel ch = *channel;
+  const int32_t low = o->low, high = o->high;
+  ch.bias = 0;
+  for (const uint32_t *const end = sums + n; sums != end; out += step)
+    rv32_output(&ch, *sums++, low, high, clamped, out);
 }
 
-static __attribute__((noinline)) void put(const struct mote_output *o,
-                                          const struct mote_channel *ch, const uint32_t *sums,
-                                          uint32_t n, int8_t *out, uint32_t step) {
-  if (o->wide)
-    for (; n; n--, out += step) *out = mote_output_wide(o, ch, (int32_t)*sums++);
-  else if (o->low >= o->zp) /* negative sums end at `low`, however they are rounded */
-    put_as(o, ch, sums, n, out, step, 1);
-  else
-    put_as(o, ch, sums, n, out, step, 0);
+/* n outputs of channel c, of `weights` weights each. */
+static __attribute__((noinline)) void put(const struct mote_output *o, size_t c, uint32_t weights,
+                                          const uint32_t *sums, uint32_t n, int8_t *out,
+                                          uint32_t step) {
+  struct rv32_channel ch;
+  if (rv32_channel_of(o, c, weights, 0, &ch)) {
+    if (o->low >= o->zp)
+      put_as(&ch, o, sums, n, out, step, 1);
+    else
+      put_as(&ch, o, sums, n, out, step, 0);
+  } else {
+    const struct mote_channel any = mote_channel_at(o, c);
+    for (; n; n--, out += step) *out = mote_output_of(o, &any, (int32_t)*sums++);
+  }
 }
 
 /* ---- 3x3 ------------------------------------------------------------------------------ */
@@ -201,16 +202,15 @@ static void nine_row(const struct mote_depthwise_conv2d_s8 *p, const void *const
   for (int32_t x = 0, n; x < p->out_w; x += n) {
     n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
     for (uint32_t oc = 0, m = 0; oc < out_c; oc++) {
-      const struct mote_channel ch = mote_channel_at(&p->output, oc);
-      const uint32_t *from = sums;
+      const uint32_t bias = (uint32_t)mote_channel_bias(&p->output, oc), *from = sums;
       if (any) {
-        const uint32_t bias =
-            nine_weights(&w, weights + 9 * (size_t)oc, rows, p->output.in_zp, (uint32_t)ch.bias);
-        from = nine_sums(p, &w, bias, x, n, sums);
+        const uint32_t left =
+            nine_weights(&w, weights + 9 * (size_t)oc, rows, p->output.in_zp, bias);
+        from = nine_sums(p, &w, left, x, n, sums);
       } else {
-        for (int32_t i = 0; i < n; i++) sums[i] = (uint32_t)ch.bias;
+        for (int32_t i = 0; i < n; i++) sums[i] = bias;
       }
-      put(&p->output, &ch, from, (uint32_t)n, out + oc, out_c);
+      put(&p->output, oc, 9, from, (uint32_t)n, out + oc, out_c);
       if (++m == p->multiplier) {
         m = 0;
         w.at++;
@@ -257,9 +257,14 @@ static void tall(const struct mote_depthwise_conv2d_s8 *p, const void *const *ro
   sums[1] = s1;
   sums[2] = s2;
   sums[3] = s3;
-  for (uint32_t k = 0; k < n; k++) {
-    const struct mote_channel ch = mote_channel_at(&p->output, c + k);
-    *out++ = mote_output_of(&p->output, &ch, (int32_t)(sums[k] + (uint32_t)ch.bias));
+  for (uint32_t k = 0; k < n; k++, out++) {
+    struct rv32_channel ch;
+    if (rv32_channel_of(&p->output, c + k, h, 0, &ch)) {
+      rv32_output(&ch, sums[k], p->output.low, p->output.high, 0, out);
+    } else {
+      const struct mote_channel any = mote_channel_at(&p->output, c + k);
+      *out = mote_output_of(&p->output, &any, (int32_t)(sums[k] + (uint32_t)any.bias));
+    }
   }
 }
 
@@ -352,9 +357,8 @@ void mote_isa_depthwise__rv32(const void *params, const void *const *rows, void 
       n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
       const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
       for (uint32_t oc = 0, c = 0, m = 0; oc < out_c; oc++, w += area) {
-        const struct mote_channel ch = mote_channel_at(&p->output, oc);
-        any_sums(p, rows, w, c, x, n, (uint32_t)ch.bias, sums);
-        put(&p->output, &ch, sums, (uint32_t)n, to + oc, out_c);
+        any_sums(p, rows, w, c, x, n, (uint32_t)mote_channel_bias(&p->output, oc), sums);
+        put(&p->output, oc, area, sums, (uint32_t)n, to + oc, out_c);
         if (++m == p->multiplier) {
           m = 0;
           c++;

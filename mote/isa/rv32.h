@@ -1,0 +1,52 @@
+/* rv32: what the loops for RV32IM share. */
+#ifndef MOTE_ISA_RV32_H
+#define MOTE_ISA_RV32_H
+
+#include "mote/isa/isa.h"
+
+#if MOTE_ISA_RV32
+
+/* What makes an output of a sum. With a multiplier m, high = (sum m) / 2^31 rounded is (v + 1) >> 1 of
+ *   v = floor(4 sum m / 2^32),
+ * the upper half of one product where |sum| < 2^29; mote_output_packed then shifts high + round, which is one shift of
+ *   v + 1 + 2 round, where high is not negative, or nothing negative is let through. */
+struct rv32_channel {
+  uint32_t bias;
+  int32_t multiplier;
+  uint32_t round;
+  int32_t shift;
+};
+
+/* Returns 0 where |sum| may reach 2^29 or the requantisation is wide: the general way is left. n: weights of the channel;
+ * offset: what its sums are too large by. */
+static inline int rv32_channel_of(const struct mote_output *o, size_t c, uint32_t n,
+                                  uint32_t offset, struct rv32_channel *to) {
+  if (o->wide || n > 8192) return 0; /* 8192 * 128 * 255 < 2^28 */
+  const uint32_t word = ((const uint32_t *)mote_at(o, o->requant_at))[c];
+  const uint32_t bias = (uint32_t)mote_channel_bias(o, c);
+  const int32_t shift = (int32_t)(word & 3) - o->shift_base; /* 1..22 */
+  if (bias + (1u << 28) >= 1u << 29) return 0;
+  to->bias = bias - offset;
+  to->multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
+  to->round = ((uint32_t)(2 * o->zp + 1) << shift) + 1;
+  to->shift = shift + 1;
+  return 1;
+}
+
+static inline __attribute__((always_inline)) void rv32_output(const struct rv32_channel *ch,
+                                                              uint32_t sum, int32_t low,
+                                                              int32_t high, int clamped,
+                                                              int8_t *out) {
+  const int64_t product = (int64_t)(int32_t)((sum + ch->bias) << 2) * ch->multiplier;
+  uint32_t v = (uint32_t)(product >> 32);
+  /* A negative `high` rounds the other way: one less, which is two of v. v = -1 is 0. */
+  if (!clamped) v += (uint32_t)((int32_t)(v + 1) >> 31) << 1;
+  int32_t q = (int32_t)(v + ch->round) >> ch->shift;
+  if (q < low) q = low;
+  if (q > high) q = high;
+  *(uint8_t *)out = (uint8_t)q;
+}
+
+#endif
+
+#endif
