@@ -355,20 +355,51 @@ static int case_sums(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   return 1;
 }
 
+/* The words of pairs of channels, each group with the longest run that its weights allow: whatever the inputs are, sums
+ * stay within 2^15. */
+static void case_put_pairs(const struct nn_case *t, uint32_t *words, int in_c, int out_c) {
+  for (int c = 0; c < out_c; c += MOTE_PAIR_GROUP) {
+    const int n = out_c - c < MOTE_PAIR_GROUP ? out_c - c : MOTE_PAIR_GROUP;
+    int run = in_c;
+    for (int fits = 0; !fits && run > 1; run -= !fits) {
+      fits = 1;
+      for (int k = c; k < c + n; k++)
+        for (int i = 0, sum = 0; i < in_c; i++) {
+          const int w = case_weight(t, k, 0, 0, i);
+          sum = (i % run ? sum : 0) + (w < 0 ? -w : w);
+          fits = fits && sum < 256;
+        }
+    }
+    *words++ = (uint32_t)run;
+    for (int i = 0; i < in_c; i++)
+      for (int k = c; k < c + n; k += 2) {
+        *words = (uint32_t)case_weight(t, k, 0, 0, i);
+        if (k + 1 < c + n) *words += (uint32_t)case_weight(t, k + 1, 0, 0, i) << 16;
+        words++;
+      }
+  }
+}
+
 static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
   const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
             k4 = (in_c + 3) & ~3;
   if (!case_output(t, m, r, &p->output, out_c, (uint32_t)in_c)) return 0;
-  int8_t *weights = case_weights(t, m, &p->weights_at, case_blocks(t, out_c, k4));
+  const int pairs = t->kernel == &mote_kernel_fully_connected_pairs_s8;
+  const int groups = (out_c + MOTE_PAIR_GROUP - 1) / MOTE_PAIR_GROUP;
+  int8_t *weights = case_weights(t, m, &p->weights_at,
+                                 pairs ? 4 * (size_t)(groups + (out_c + 1) / 2 * in_c)
+                                       : case_blocks(t, out_c, k4));
   if (!weights) return 0;
-  for (int oc = 0; oc < out_c; oc++)
+  if (pairs) case_put_pairs(t, (uint32_t *)(void *)weights, in_c, out_c);
+  for (int oc = 0; oc < out_c && !pairs; oc++)
     for (int c = 0; c < in_c; c++)
       case_put_weight(t, weights, k4, oc, c, case_weight(t, oc, 0, 0, c));
   p->in_c = (uint16_t)in_c;
   p->out_c = (uint16_t)out_c;
   p->vectors = (uint16_t)case_range(r, 1, 3);
   p->output.in_zp = (int8_t)case_range(r, -128, 127);
+  if (pairs) p->output.in_zp = 0;
   if (t->nibbles == 2) {
     p->output.in_zp = 0;
     p->run = (uint16_t)case_range(r, 1, 4);
@@ -512,6 +543,9 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
     t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
   const int sums = kind == 4 && way == 2;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
+  if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {
+    t->kernel = &mote_kernel_fully_connected_pairs_s8;
+  }
   t->seed = case_next(&r);
   t->calls = t->pointers = 1;
   t->params = case_take(m, kinds[kind].params_bytes);

@@ -53,6 +53,7 @@ static enum mote_op op_of(unsigned kernel) {
   case MOTE_KERNEL_depthwise_sums_s8:
   case MOTE_KERNEL_depthwise_conv2d_s8: return MOTE_OP_DEPTHWISE_CONV_2D;
   case MOTE_KERNEL_fully_connected_s4:
+  case MOTE_KERNEL_fully_connected_pairs_s8:
   case MOTE_KERNEL_fully_connected_lanes_s4:
   case MOTE_KERNEL_fully_connected_s8: return MOTE_OP_FULLY_CONNECTED;
   case MOTE_KERNEL_add_s8: return MOTE_OP_ADD;

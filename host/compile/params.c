@@ -191,6 +191,85 @@ static int32_t pack_lanes(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
+/* Biases that hold what the zero point of the input adds, modulo 2^32 as the sums are. */
+static void fold_zero_point(struct arena *a, int32_t zp, struct dense *d) {
+  int32_t *bias = ARENA_ARRAY(a, int32_t, d->channels);
+  for (size_t c = 0; c < d->channels; c++) {
+    int64_t sum = d->bias != NULL ? d->bias[c] : 0;
+    for (size_t i = 0; i < d->per_channel; i++)
+      sum -= (int64_t)zp * d->weights[c * d->per_channel + i];
+    bias[c] = (int32_t)(uint32_t)sum;
+  }
+  d->bias = bias;
+}
+
+/* Whether every sum over a run of n inputs keeps to 16 bits, for channels c .. c + count - 1. */
+static bool pairs_fit(const struct graph_tensor *w, size_t c, size_t count, size_t run) {
+  const size_t n = (size_t)w->dims[1];
+  const int8_t *weights = (const int8_t *)w->data + c * n;
+  for (size_t k = 0; k < count; k++, weights += n) {
+    int32_t most = 0, least = 0;
+    for (size_t i = 0; i < n; i++) {
+      if (i % run == 0) most = least = 0;
+      most += weights[i] > 0 ? weights[i] * INT8_MAX : weights[i] * INT8_MIN;
+      least += weights[i] > 0 ? weights[i] * INT8_MIN : weights[i] * INT8_MAX;
+      if (most > INT16_MAX || least < INT16_MIN) return false;
+    }
+  }
+  return true;
+}
+
+/* The run of channels c .. c + count - 1 that takes least time on RV32IM (mote/isa/rv32_dense.c): 26 to begin and to end
+ * it, 54 for four inputs, 16 for one. Beyond 256 inputs a longer one is worth nothing. */
+static uint32_t pairs_run(const struct graph_tensor *w, size_t c, size_t count) {
+  const size_t n = (size_t)w->dims[1], most = n < 256 ? n : 256;
+  size_t best = 1, best_cost = 26 + 16;
+  for (size_t run = 2; run <= most; run++) {
+    const size_t cost = 26 + run / 4 * 54 + run % 4 * 16;
+    if (cost * best >= best_cost * run || !pairs_fit(w, c, count, run)) continue;
+    best = run;
+    best_cost = cost;
+  }
+  return (uint32_t)best;
+}
+
+/* Groups of channels: the run, then for each input a word of two channels' weights. */
+static int32_t pack_pairs(const struct graph_tensor *w, struct packed *out) {
+  const size_t channels = (size_t)w->dims[0], n = (size_t)w->dims[1];
+  const size_t groups = (channels + MOTE_PAIR_GROUP - 1) / MOTE_PAIR_GROUP;
+  const int8_t *weights = w->data;
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_UINT32, groups + (channels + 1) / 2 * n, &at);
+  for (size_t c = 0; c < channels; c += MOTE_PAIR_GROUP) {
+    const size_t count = channels - c < MOTE_PAIR_GROUP ? channels - c : MOTE_PAIR_GROUP;
+    const uint32_t run = pairs_run(w, c, count);
+    memcpy(to, &run, 4);
+    to += 4;
+    for (size_t i = 0; i < n; i++)
+      for (size_t k = c; k < c + count; k += 2, to += 4) {
+        uint32_t word = (uint32_t)weights[k * n + i];
+        if (k + 1 < c + count) word += (uint32_t)weights[(k + 1) * n + i] << 16;
+        memcpy(to, &word, 4);
+      }
+  }
+  return at;
+}
+
+bool params_pack_pairs(const struct program *p, const struct work *w, union kernel_params *params,
+                       struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[w->node];
+  struct mote_fully_connected_s8 *dense = &params->fully_connected_pairs_s8;
+  struct dense d = params_dense_of(g, n);
+  (void)e;
+  fold_zero_point(out->arena, g->tensors[n->in[0]].quant.zp[0], &d);
+  params_pack_requant(g, w->node, &d, out, &dense->output);
+  pack_bias(&d, out, &dense->output);
+  dense->output.in_zp = 0;
+  dense->weights_at = pack_pairs(&g->tensors[n->in[1]], out);
+  return true;
+}
+
 bool params_pack_lanes(const struct program *p, const struct work *w, union kernel_params *params,
                        struct packed *out, struct err *e) {
   const struct graph *g = p->graph;

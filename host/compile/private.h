@@ -271,7 +271,7 @@ extern const struct lower_family lower_signal;
 extern const struct lower_family lower_control;
 extern const struct lower_family lower_elementwise;
 extern const struct lower_family lower_move;
-pack_form params_pack_int8, params_pack_borders, params_pack_lanes;
+pack_form params_pack_pairs, params_pack_int8, params_pack_borders, params_pack_lanes;
 /* Runs of pixels along a row whose windows have the same taps inside (conv2d_borders_s8). */
 struct lower_run {
   int out, n; /* output columns out .. out + n - 1 */

@@ -87,7 +87,13 @@ struct mote_depthwise_conv2d_s8 {
  * channels alternate: q = 0 of the first pair, q = 0 of the second, q = 1 of the first ...; a last pair without a second
  * stands alone. The inputs' zero point is not taken away, it is in the bias: in_zp is 0.
  * needs: over each `run` of quads of inputs, counted from the first, the added weights of a channel sum up to 255 at most,
- * so that a lane stays within 128 * 255 < 2^15: any 4 quads do. */
+ * so that a lane stays within 128 * 255 < 2^15: any 4 quads do.
+ *
+ * fully_connected_pairs_s8, the same for weights of 8 bits in twice the flash: groups of up to 8 channels, each its run
+ * in inputs (uint32, >= 1), then for each input the words w[2 j] + 2^16 w[2 j + 1] of its pairs of channels, the second 0
+ * where there is none. in_zp is 0. needs: over each run, counted from the first input, the sum of a channel stays in
+ * -2^15 .. 2^15 - 1 whatever the inputs are: any run of 1 does. */
+#define MOTE_PAIR_GROUP 8
 struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;

@@ -280,6 +280,7 @@ void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *r
 
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__mve(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
@@ -305,6 +306,16 @@ void mote_isa_dense4__dsp(const struct mote_fully_connected_s8 *p, const int8_t 
 void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                   int8_t *out);
 void mote_isa_dense_lanes4__v6m(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                int8_t *out);
+
+/* By pairs of channels: a word is the weight of one channel plus 2^16 times that of the next, so that one multiplication
+ * by an input, as it is, makes both products. While either sum of a run is in -2^15 .. 2^15 - 1, started at
+ * MOTE_PAIR_START its halves are the sums and 2^15 each. in_zp is 0, what the zero point adds is in the biases. */
+#define MOTE_PAIR_START  0x80008000u
+#define MOTE_PAIR_OFFSET 0x8000u
+void mote_isa_dense_pairs__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                 int8_t *out);
+void mote_isa_dense_pairs__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                 int8_t *out);
 
 /* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
@@ -444,17 +455,19 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
 #define mote_isa_conv_whole mote_isa_conv_patch
-#define mote_isa_dense      mote_isa_dense__plain
 #define mote_isa_dense_few  mote_isa_dense__plain
 #if MOTE_ISA_RV32
+#define mote_isa_dense          mote_isa_dense__rv32
 #define mote_isa_depthwise      mote_isa_depthwise__rv32
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__rv32
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__rv32
 #elif MOTE_ISA_V6M
+#define mote_isa_dense          mote_isa_dense__plain
 #define mote_isa_depthwise      mote_isa_depthwise__v6m
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__v6m
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
 #else
+#define mote_isa_dense          mote_isa_dense__plain
 #define mote_isa_depthwise      mote_isa_depthwise__plain
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
@@ -474,10 +487,13 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 
 #if MOTE_ISA_RV32
 #define mote_isa_conv_triples mote_isa_conv_triples__rv32
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__rv32
 #elif MOTE_ISA_V6M
 #define mote_isa_conv_triples mote_isa_conv_triples__v6m
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__plain
 #else
 #define mote_isa_conv_triples mote_isa_conv_triples__plain
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__plain
 #endif
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* triples: three pixels in two words, in C. isa.h says how; this is the meaning of the faster loops. */
+/* triples: three pixels in two words, and two channels in one, in C. isa.h says how; this is the meaning of the faster
+ * loops. */
 #include "mote/isa/isa.h"
 
 static inline void put(uint32_t *to, int32_t a, int32_t b, int32_t c) {
@@ -59,5 +60,40 @@ void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
       for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
         d->out[(size_t)x * p->conv.out_c + c] = mote_output_of(o, &ch, (int32_t)sums[k]);
     }
+  }
+}
+
+/* Adds a run of n inputs to the sums of one pair of channels; its words lie `step` apart. */
+static void add_pairs(const uint32_t *w, uint32_t step, const int8_t *in, uint32_t n,
+                      uint32_t sums[2]) {
+  uint32_t both = MOTE_PAIR_START;
+  for (; n; n--, w += step) {
+    const uint32_t x = (uint32_t)*in++;
+    both += *w * x;
+  }
+  sums[0] += (both & 0xFFFF) - MOTE_PAIR_OFFSET;
+  sums[1] += (both >> 16) - MOTE_PAIR_OFFSET;
+}
+
+void mote_isa_dense_pairs__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                 int8_t *out) {
+  const uint32_t *w = (const uint32_t *)mote_at(p, p->weights_at);
+  const uint32_t in_c = p->in_c;
+  for (uint32_t c = 0, n; c < p->out_c; c += n) {
+    n = p->out_c - c < MOTE_PAIR_GROUP ? p->out_c - c : MOTE_PAIR_GROUP;
+    const uint32_t most = *w ? *w : 1, words = (n + 1) / 2;
+    w++;
+    for (uint32_t k = 0; k < n; k += 2, w++) {
+      uint32_t sums[2] = {0, 0};
+      for (uint32_t i = 0, some; i < in_c; i += some) {
+        some = in_c - i < most ? in_c - i : most;
+        add_pairs(w + (size_t)i * words, words, in + i, some, sums);
+      }
+      for (uint32_t l = 0; l < 2 && k + l < n; l++) {
+        const struct mote_channel ch = mote_channel_at(&p->output, c + k + l);
+        out[c + k + l] = mote_output_of(&p->output, &ch, (int32_t)(sums[l] + (uint32_t)ch.bias));
+      }
+    }
+    w += (size_t)(in_c - 1) * words;
   }
 }

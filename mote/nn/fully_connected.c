@@ -31,6 +31,11 @@ static void row_lanes4(const void *params, const void *const *rows, void *state,
   vectors(params, rows, out, mote_isa_dense_lanes4);
 }
 
+static void row_pairs(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  vectors(params, rows, out, mote_isa_dense_pairs);
+}
+
 /* 1: so few products that a short loop costs a network less than a thousandth. */
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
   return (uint64_t)p->in_c * p->out_c * p->vectors <= 1024;
@@ -41,6 +46,12 @@ const struct mote_kernel mote_kernel_fully_connected_s8__few = {NULL, row_few, N
 const struct mote_kernel mote_kernel_fully_connected_s4 = {NULL, row4, NULL};
 const struct mote_kernel mote_kernel_fully_connected_lanes_s4 = {NULL, row_lanes4, NULL};
 
+const struct mote_kernel mote_kernel_fully_connected_pairs_s8 = {NULL, row_pairs, NULL};
+
+size_t mote_fully_connected_pairs_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
+  (void)p;
+  return 0;
+}
 size_t mote_fully_connected_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;
   return 0;
@@ -79,4 +90,14 @@ enum mote_status mote_fully_connected_lanes_s4_check(const struct mote_fully_con
                                                      const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   return p->run == 0 || p->output.in_zp != 0 ? MOTE_ERR_PARAMS : check(p, b, (p->out_c + 1u) / 2);
+}
+
+enum mote_status mote_fully_connected_pairs_s8_check(const struct mote_fully_connected_s8 *p,
+                                                     const struct mote_bounds *b) {
+  const uint64_t groups = (p->out_c + (MOTE_PAIR_GROUP - 1u)) / MOTE_PAIR_GROUP,
+                 words = groups + (p->out_c + 1u) / 2 * (uint64_t)p->in_c;
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (p->output.in_zp != 0) return MOTE_ERR_PARAMS;
+  if (!mote_bounds_constant(b, p->weights_at, 4 * words)) return MOTE_ERR_BOUNDS;
+  return check(p, b, 0);
 }
