@@ -502,6 +502,7 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 
 #define WEIGHTS (1u << 1 | 1u << 2)
 #define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
+#define RV32    (1u << COMPILE_CORE_RV32)
 #define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
 /* The loop over a window at once is much faster there. */
 #define BUT_MVE (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_MVE))

@@ -17,19 +17,25 @@ struct rv32_channel {
   int32_t shift;
 };
 
-/* Returns 0 where |sum| may reach 2^29 or the requantisation is wide: the general way is left. n: weights of the channel;
- * offset: what its sums are too large by. */
+/* Returns 0 where |sum| may reach 2^29, or the shift is none to the right of 1 to 22: the general way is left. n: weights
+ * of the channel; offset: what its sums are too large by. */
 static inline int rv32_channel_of(const struct mote_output *o, size_t c, uint32_t n,
                                   uint32_t offset, struct rv32_channel *to) {
-  if (o->wide || n > 8192) return 0; /* 8192 * 128 * 255 < 2^28 */
-  const uint32_t word = ((const uint32_t *)mote_at(o, o->requant_at))[c];
+  const uint32_t *words = (const uint32_t *)mote_at(o, o->requant_at);
   const uint32_t bias = (uint32_t)mote_channel_bias(o, c);
-  const int32_t shift = (int32_t)(word & 3) - o->shift_base; /* 1..22 */
-  if (bias + (1u << 28) >= 1u << 29) return 0;
+  uint32_t shift;
+  if (o->wide) {
+    to->multiplier = (int32_t)words[2 * c];
+    shift = 0 - words[2 * c + 1];
+    if (to->multiplier < 0 || shift - 1 >= 22) return 0;
+  } else {
+    to->multiplier = (int32_t)(words[c] >> 2 | (uint32_t)1 << 30);
+    shift = (words[c] & 3) - (uint32_t)(int32_t)o->shift_base;
+  }
+  if (bias + (1u << 28) >= 1u << 29 || n > 8192) return 0; /* 8192 * 128 * 255 < 2^28 */
   to->bias = bias - offset;
-  to->multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
   to->round = ((uint32_t)(2 * o->zp + 1) << shift) + 1;
-  to->shift = shift + 1;
+  to->shift = (int32_t)shift + 1;
   return 1;
 }
 

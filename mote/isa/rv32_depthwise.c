@@ -42,26 +42,6 @@ static __attribute__((noinline)) void put(const struct mote_output *o, size_t c,
 /* The value at a distance of addresses: rows lie in different places. */
 #define AT(p, distance) (*(const int8_t *)((uintptr_t)(p) + (distance)))
 
-/* A column of three values and what it adds to the three windows that it is in: it is the last of a, the middle of b,
- * the first of c. */
-#define COLUMN(a, b, c)                                                                            \
-  do {                                                                                             \
-    int32_t v = at[0];                                                                             \
-    a += (uint32_t)(k6 * v);                                                                       \
-    b += (uint32_t)(k3 * v);                                                                       \
-    c = bias + (uint32_t)(k0 * v);                                                                 \
-    v = AT(at, second);                                                                            \
-    a += (uint32_t)(k7 * v);                                                                       \
-    b += (uint32_t)(k4 * v);                                                                       \
-    c += (uint32_t)(k1 * v);                                                                       \
-    v = AT(at, third);                                                                             \
-    a += (uint32_t)(k8 * v);                                                                       \
-    b += (uint32_t)(k5 * v);                                                                       \
-    c += (uint32_t)(k2 * v);                                                                       \
-    at += step;                                                                                    \
-    *sums++ = a;                                                                                   \
-  } while (0)
-
 /* Where the three rows are, and the weights with those of missing rows 0. */
 struct nine {
   const int8_t *at;
@@ -71,36 +51,153 @@ struct nine {
       outside[3]; /* what a column outside of the row adds as the window's first, second, third */
 };
 
-/* Sums of windows one column apart: of `left` columns outside, `inside` within the row, and `right` outside again,
- * each a window's last; the first two are those of windows that begin further left. */
-static void slide(const struct nine *n, uint32_t bias, uint32_t step, uint32_t left,
-                  uint32_t inside, uint32_t right, uint32_t *sums) {
-  const int32_t k0 = n->k[0], k1 = n->k[1], k2 = n->k[2], k3 = n->k[3], k4 = n->k[4], k5 = n->k[5],
-                k6 = n->k[6], k7 = n->k[7], k8 = n->k[8];
-  const int8_t *at = n->at;
-  const uintptr_t second = n->second, third = n->third;
-  uint32_t a = 0, b = 0, c = 0;
-  for (; left; left--) {
-    *sums++ = a + n->outside[2];
-    a = b + n->outside[1];
-    b = bias + n->outside[0];
-  }
-  for (; inside >= 3; inside -= 3) {
-    COLUMN(a, b, c);
-    COLUMN(b, c, a);
-    COLUMN(c, a, b);
-  }
-  for (; inside; inside--) {
-    COLUMN(a, b, c);
-    a = b;
-    b = c;
-  }
-  for (; right; right--) {
-    *sums++ = a + n->outside[2];
-    a = b + n->outside[1];
-    b = bias + n->outside[0];
-  }
-}
+/* Windows one column apart: what the assembly is given, which knows the offsets. */
+struct slide {
+  const int8_t *at;             /*  0: the first column within the row, in the first row */
+  uintptr_t second, third;      /*  4: the other rows, from there on */
+  uint32_t step;                /* 12: bytes from column to column */
+  uint32_t *sums;               /* 16 */
+  uint32_t bias;                /* 20 */
+  const int8_t *weights;        /* 24 */
+  int32_t zp;                   /* 28 */
+  uint32_t left, inside, right; /* 32: columns outside of the row, within it, outside again */
+};
+typedef char slide_layout[sizeof(struct slide) == 44 ? 1 : -1];
+
+/* A column is three loads, nine multiplications and additions: it is the last of the window whose sum is in t0, the middle
+ * of that in t1, the first of that in t2, and the three change places from column to column. The sums of the first two
+ * columns are those of windows that begin further left. s0..s8 the weights, s9..s11 what columns outside add. */
+__asm__(".macro mote_column a, b, c, at\n"
+        "  lb t3, 0(a0)\n"
+        "  mul t4, s6, t3\n"
+        "  add \\a, \\a, t4\n"
+        "  mul t4, s3, t3\n"
+        "  add \\b, \\b, t4\n"
+        "  mul \\c, s0, t3\n"
+        "  add \\c, \\c, a5\n"
+        "  add t5, a0, a1\n"
+        "  lb t3, 0(t5)\n"
+        "  mul t4, s7, t3\n"
+        "  add \\a, \\a, t4\n"
+        "  mul t4, s4, t3\n"
+        "  add \\b, \\b, t4\n"
+        "  mul t4, s1, t3\n"
+        "  add \\c, \\c, t4\n"
+        "  add t5, a0, a2\n"
+        "  lb t3, 0(t5)\n"
+        "  mul t4, s8, t3\n"
+        "  add \\a, \\a, t4\n"
+        "  mul t4, s5, t3\n"
+        "  add \\b, \\b, t4\n"
+        "  mul t4, s2, t3\n"
+        "  add \\c, \\c, t4\n"
+        "  add a0, a0, a3\n"
+        "  sw \\a, \\at(a4)\n"
+        ".endm\n"
+        ".macro mote_outside count\n"
+        "  lw a6, \\count(a7)\n"
+        "  beqz a6, 2f\n"
+        "1:\n"
+        "  add t3, t0, s11\n"
+        "  sw t3, 0(a4)\n"
+        "  addi a4, a4, 4\n"
+        "  add t0, t1, s10\n"
+        "  add t1, a5, s9\n"
+        "  addi a6, a6, -1\n"
+        "  bnez a6, 1b\n"
+        "2:\n"
+        ".endm\n"
+        "  .section .text.mote_rv32_slide, \"ax\", @progbits\n"
+        "  .balign 4\n"
+        "  .global mote_rv32_slide\n"
+        "  .type mote_rv32_slide, @function\n"
+        "mote_rv32_slide:\n"
+        "  addi sp, sp, -48\n"
+        "  sw s0, 0(sp)\n"
+        "  sw s1, 4(sp)\n"
+        "  sw s2, 8(sp)\n"
+        "  sw s3, 12(sp)\n"
+        "  sw s4, 16(sp)\n"
+        "  sw s5, 20(sp)\n"
+        "  sw s6, 24(sp)\n"
+        "  sw s7, 28(sp)\n"
+        "  sw s8, 32(sp)\n"
+        "  sw s9, 36(sp)\n"
+        "  sw s10, 40(sp)\n"
+        "  sw s11, 44(sp)\n"
+        "  mv a7, a0\n"
+        "  lw t6, 24(a7)\n"
+        "  lb s0, 0(t6)\n"
+        "  lb s1, 1(t6)\n"
+        "  lb s2, 2(t6)\n"
+        "  lb s3, 3(t6)\n"
+        "  lb s4, 4(t6)\n"
+        "  lb s5, 5(t6)\n"
+        "  lb s6, 6(t6)\n"
+        "  lb s7, 7(t6)\n"
+        "  lb s8, 8(t6)\n"
+        "  lw a0, 0(a7)\n"
+        "  lw a1, 4(a7)\n"
+        "  lw a2, 8(a7)\n"
+        "  lw a3, 12(a7)\n"
+        "  lw a4, 16(a7)\n"
+        "  lw a5, 20(a7)\n"
+        "  lw t6, 28(a7)\n"
+        "  add t3, s0, s1\n"
+        "  add t3, t3, s2\n"
+        "  mul s9, t3, t6\n"
+        "  sub a5, a5, s9\n"
+        "  add t3, s3, s4\n"
+        "  add t3, t3, s5\n"
+        "  mul s10, t3, t6\n"
+        "  sub a5, a5, s10\n"
+        "  add t3, s6, s7\n"
+        "  add t3, t3, s8\n"
+        "  mul s11, t3, t6\n"
+        "  sub a5, a5, s11\n"
+        "  li t0, 0\n"
+        "  li t1, 0\n"
+        "  li t6, 3\n"
+        "  mote_outside 32\n"
+        "  lw a6, 36(a7)\n"
+        "  bltu a6, t6, 4f\n"
+        "3:\n"
+        "  mote_column t0, t1, t2, 0\n"
+        "  mote_column t1, t2, t0, 4\n"
+        "  mote_column t2, t0, t1, 8\n"
+        "  addi a4, a4, 12\n"
+        "  addi a6, a6, -3\n"
+        "  bgeu a6, t6, 3b\n"
+        "4:\n"
+        "  beqz a6, 6f\n"
+        "5:\n"
+        "  mote_column t0, t1, t2, 0\n"
+        "  mv t0, t1\n"
+        "  mv t1, t2\n"
+        "  addi a4, a4, 4\n"
+        "  addi a6, a6, -1\n"
+        "  bnez a6, 5b\n"
+        "6:\n"
+        "  mote_outside 40\n"
+        "  lw s0, 0(sp)\n"
+        "  lw s1, 4(sp)\n"
+        "  lw s2, 8(sp)\n"
+        "  lw s3, 12(sp)\n"
+        "  lw s4, 16(sp)\n"
+        "  lw s5, 20(sp)\n"
+        "  lw s6, 24(sp)\n"
+        "  lw s7, 28(sp)\n"
+        "  lw s8, 32(sp)\n"
+        "  lw s9, 36(sp)\n"
+        "  lw s10, 40(sp)\n"
+        "  lw s11, 44(sp)\n"
+        "  addi sp, sp, 48\n"
+        "  ret\n"
+        "  .size mote_rv32_slide, . - mote_rv32_slide\n"
+        ".text\n");
+
+/* left + inside + right sums; all but the first two are windows'. */
+void mote_rv32_slide(const struct slide *s);
 
 /* Sums of n windows `step` bytes apart, all inside the row, whose columns lie `column` apart. */
 static void apart(const struct nine *w, uint32_t bias, uint32_t step, uint32_t column, uint32_t n,
@@ -139,6 +236,8 @@ static uint32_t border(const struct nine *w, uint32_t bias, uint32_t in_c, int32
 /* The rows of the windows; returns 0 where all are missing. */
 static int nine_rows(struct nine *w, const void *const *rows) {
   const int8_t *const some = (const int8_t *)(rows[0] ? rows[0] : rows[1] ? rows[1] : rows[2]);
+  w->at = some;
+  w->second = w->third = 0;
   if (!some) return 0;
   const int8_t *const r0 = rows[0] ? (const int8_t *)rows[0] : some,
                       *const r1 = rows[1] ? (const int8_t *)rows[1] : some,
@@ -164,23 +263,11 @@ static uint32_t nine_weights(struct nine *w, const int8_t *k, const void *const 
   return bias;
 }
 
-/* A row of the strip's sums: n windows from window x on. Returns the first. */
-static const uint32_t *nine_sums(const struct mote_depthwise_conv2d_s8 *p, const struct nine *w,
-                                 uint32_t bias, int32_t x, int32_t n, uint32_t *sums) {
-  const int32_t in_w = p->in_w, in_c = p->in_c, first = x * p->stride_w - p->pad_left;
-  if (p->stride_w == 1) {
-    /* Columns first .. first + n + 1, of which left, inside and right lie so. */
-    int32_t left = first < 0 ? -first : 0, inside = in_w - (first + left);
-    if (left > n + 2) left = n + 2;
-    if (inside > n + 2 - left) inside = n + 2 - left;
-    if (inside < 0) inside = 0;
-    struct nine from = *w;
-    from.at += (size_t)(uint32_t)(first + left) * (uint32_t)in_c;
-    slide(&from, bias, (uint32_t)in_c, (uint32_t)left, (uint32_t)inside,
-          (uint32_t)(n + 2 - left - inside), sums);
-    return sums + 2;
-  }
-  int32_t column = first, i = 0;
+/* n windows of a row from window x on, more than one column apart. */
+static void nine_apart(const struct mote_depthwise_conv2d_s8 *p, const struct nine *w,
+                       uint32_t bias, int32_t x, int32_t n, uint32_t *sums) {
+  const int32_t in_w = p->in_w, in_c = p->in_c;
+  int32_t column = x * p->stride_w - p->pad_left, i = 0;
   for (; i < n && column < 0; i++, column += p->stride_w)
     sums[i] = border(w, bias, (uint32_t)in_c, column, in_w);
   const int32_t begin = i;
@@ -190,34 +277,64 @@ static const uint32_t *nine_sums(const struct mote_depthwise_conv2d_s8 *p, const
   apart(&from, bias, (uint32_t)in_c * p->stride_w, (uint32_t)in_c, (uint32_t)(i - begin),
         sums + begin);
   for (; i < n; i++, column += p->stride_w) sums[i] = border(w, bias, (uint32_t)in_c, column, in_w);
-  return sums;
 }
 
-static void nine_row(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
-                     uint32_t *sums, int8_t *out) {
-  const int8_t *const weights = (const int8_t *)mote_at(p, p->weights_at);
+/* What n windows from window x on see, one column apart: columns first .. first + n + 1. */
+static void set_slide(const struct mote_depthwise_conv2d_s8 *p, const struct nine *w, int32_t x,
+                      int32_t n, struct slide *s) {
+  const int32_t first = x - p->pad_left;
+  int32_t left = first < 0 ? -first : 0, inside = p->in_w - (first + left);
+  if (left > n + 2) left = n + 2;
+  if (inside > n + 2 - left) inside = n + 2 - left;
+  if (inside < 0) inside = 0;
+  s->at = w->at + (size_t)(uint32_t)(first + left) * p->in_c;
+  s->second = w->second;
+  s->third = w->third;
+  s->step = p->in_c;
+  s->zp = p->output.in_zp;
+  s->left = (uint32_t)left;
+  s->inside = (uint32_t)inside;
+  s->right = (uint32_t)(n + 2 - left - inside);
+}
+
+/* The weights of a channel; those of missing rows are 0 in a copy. */
+static const int8_t *present(const void *const *rows, const int8_t *k, int8_t copy[9]) {
+  if (rows[0] && rows[1] && rows[2]) return k;
+  for (uint32_t i = 0; i < 9; i++) copy[i] = rows[i % 3] ? k[i] : 0;
+  return copy;
+}
+
+/* All channels of n windows from window x on. */
+static void nine_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, int32_t x,
+                       int32_t n, uint32_t *sums, int8_t *out) {
+  const int8_t *k = (const int8_t *)mote_at(p, p->weights_at);
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  struct slide s;
   struct nine w;
+  int8_t copy[9];
   const int any = nine_rows(&w, rows);
-  for (int32_t x = 0, n; x < p->out_w; x += n) {
-    n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-    for (uint32_t oc = 0, m = 0; oc < out_c; oc++) {
-      const uint32_t bias = (uint32_t)mote_channel_bias(&p->output, oc), *from = sums;
-      if (any) {
-        const uint32_t left =
-            nine_weights(&w, weights + 9 * (size_t)oc, rows, p->output.in_zp, bias);
-        from = nine_sums(p, &w, left, x, n, sums);
-      } else {
-        for (int32_t i = 0; i < n; i++) sums[i] = bias;
-      }
-      put(&p->output, oc, 9, from, (uint32_t)n, out + oc, out_c);
-      if (++m == p->multiplier) {
-        m = 0;
-        w.at++;
-      }
+  set_slide(p, &w, x, any ? n : 0, &s);
+  if (!any) { /* every tap is missing */
+    s.left = s.inside = 0;
+    s.right = (uint32_t)n + 2;
+  }
+  s.sums = sums;
+  for (uint32_t oc = 0, m = 0; oc < out_c; oc++, k += 9) {
+    const uint32_t bias = (uint32_t)mote_channel_bias(&p->output, oc), *from = sums + 2;
+    if (p->stride_w == 1 || !any) {
+      s.weights = present(rows, k, copy);
+      s.bias = bias;
+      mote_rv32_slide(&s);
+    } else {
+      const uint32_t rest = nine_weights(&w, k, rows, p->output.in_zp, bias);
+      from = sums;
+      nine_apart(p, &w, rest, x, n, sums);
     }
-    w.at -= p->in_c;
-    out += (size_t)n * out_c;
+    put(&p->output, oc, 9, from, (uint32_t)n, out + oc, out_c);
+    if (++m == p->multiplier) {
+      m = 0;
+      if (any) w.at++, s.at++;
+    }
   }
 }
 
@@ -225,10 +342,12 @@ void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, v
                                   void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
   int8_t *to = (int8_t *)out;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
-    nine_row(p, rows, (uint32_t *)state, to);
-    to += (size_t)p->out_w * p->in_c * p->multiplier;
-  }
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
+    for (int32_t x = 0, n; x < p->out_w; x += n) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      nine_strip(p, rows, x, n, (uint32_t *)state, to);
+      to += (size_t)n * p->in_c * p->multiplier;
+    }
 }
 
 /* ---- kernels of one column --------------------------------------------------------------- */
