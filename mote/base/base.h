@@ -137,7 +137,9 @@ static inline const void *mote_at(const void *base, int32_t offset) {
  * always 1, bit 31 always 0), bit 1..0 = shift_base - shift[c]. A layer is packed only where the short way
  * of requantising is exact, see mote_pack_requant (mote/nn); else `wide` is 1 and each channel takes two int32:
  * multiplier (>= 0), shift (-31..30).
- * Biases: `bias_bytes` 2 (int16) where all of the layer's fit, else 4 (int32). */
+ * Biases: `bias_bytes` 2 (int16) where all of the layer's fit, else 4 (int32).
+ * folded (not where wide): behind the words stand int32[channels], bias - in_zp * sum of the channel's weights. It says
+ * nothing new and spares the work of adding weights up; a kernel may leave it alone. */
 struct mote_output {
   int32_t requant_at; /* uint32[channels], or int32[channels][2] when wide */
   int32_t bias_at;    /* int16 or int32 [channels]; 0: no bias */
@@ -147,7 +149,7 @@ struct mote_output {
   int8_t shift_base;  /* largest shift of the layer; 0 when wide */
   uint8_t wide;
   uint8_t bias_bytes;
-  uint8_t reserved;
+  uint8_t folded; /* 1: the sums of weights are known, for kernels that take activations as they are */
 };
 
 #include "mote/base/window.h"

@@ -148,6 +148,7 @@ void mote_isa_dense__mve(const struct mote_fully_connected_s8 *p, const int8_t *
     if (left == 0) left = 4;
     if (out_c >= 4 && !o->wide) {
       mote_mve_from(&r, o, c, weights, step, length);
+      mote_mve_fold(&r, o, out_c);
       r.groups = left / 4;
       r.step = (uint32_t)r.minus_zp;
       r.minus_zp = 0;

@@ -82,6 +82,14 @@ void mote_mve_dense_body(void);
 /* Fills in what makes packed channels from c on, with weights `step` bytes apart. */
 void mote_mve_from(struct mve_run *r, const struct mote_output *o, uint32_t c,
                    const int8_t *weights, uint32_t step, uint32_t length);
+/* Sums of weights that the plan has taken off the biases need not be made. `channels`: of the layer. */
+static inline void mote_mve_fold(struct mve_run *r, const struct mote_output *o,
+                                 uint32_t channels) {
+  if (o->folded == 0) return;
+  r->scale.packed.bias = r->scale.packed.words + channels; /* c behind the first, too */
+  r->scale.packed.bias_bytes = 4;
+  r->minus_zp = 0;
+}
 /* The same for any layer and one group, channels c .. c + n - 1; where n < 4 the last of them is there more than once.
  * Returns 0 where a shift is not to the right: the outputs are made in C then. */
 int mote_mve_prepare(struct mve_run *r, const struct mote_output *o, uint32_t c, uint32_t n,

@@ -79,31 +79,35 @@ APART void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int32
   }
 }
 
-/* All channels of the strip's pixels. What is left of four channels is made with the last four once more. */
-APART void conv(const struct mote_conv2d_s8 *p, struct mve_run *r, int8_t *out) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  const uint32_t length = mote_conv_column(p) * p->kernel_w, out_c = p->out_c;
-  for (uint32_t c = 0, left; c < out_c; c += left) {
-    left = (out_c - c) & ~3u;
-    if (left == 0 && c) c = out_c - 4;
-    if (left == 0) left = 4;
-    const int8_t *x = r->x[0];
+/* Layers that are wide or have fewer channels than four: group by group. */
+APART void any_group(const struct mote_conv2d_s8 *p, struct mve_run *r, uint32_t c, uint32_t n) {
+  const struct mve_windows w = {&p->output, c, n, r->length, 1, 0};
+  r->x[1] = r->x[2] = r->x[3] = r->x[0];
+  mote_mve_windows(r, &w);
+}
+APART void any_groups(const struct mote_conv2d_s8 *p, struct mve_run *r, int8_t *out) {
+  const uint32_t out_c = p->out_c, n = out_c < 4 ? out_c : 4;
+  for (uint32_t c = 0; c < out_c; c += 4) {
+    if (c + n > out_c) c = out_c - n;
     r->out = out + c;
-    if (out_c >= 4 && !p->output.wide) {
-      mote_mve_from(r, &p->output, c, weights, mote_conv_window(p), length);
-      r->groups = left / 4;
+    if (mote_mve_prepare(r, &p->output, c, n, (const int8_t *)mote_at(p, p->weights_at),
+                         mote_conv_window(p), mote_conv_column(p) * p->kernel_w) &&
+        n == 4)
       mote_mve_run(r);
-      continue;
-    }
-    left = 4;
-    const struct mve_windows w = {&p->output, c, out_c < 4 ? out_c : 4, length, 1, 0};
-    if (mote_mve_prepare(r, w.o, c, w.n, weights, mote_conv_window(p), length) && w.n == 4) {
-      mote_mve_run(r);
-      continue;
-    }
-    r->x[1] = r->x[2] = r->x[3] = x;
-    mote_mve_windows(r, &w);
+    else
+      any_group(p, r, c, n);
   }
+}
+
+/* Groups from channel c on. */
+static inline void groups(const struct mote_conv2d_s8 *p, struct mve_run *r, uint32_t c, uint32_t n,
+                          int8_t *out) {
+  mote_mve_from(r, &p->output, c, (const int8_t *)mote_at(p, p->weights_at), mote_conv_window(p),
+                mote_conv_column(p) * p->kernel_w);
+  mote_mve_fold(r, &p->output, p->out_c);
+  r->out = out + c;
+  r->groups = n;
+  mote_mve_run(r);
 }
 
 /* The windows of r->pixels pixels from column `left` on. Neighbours that overlap share columns. */
@@ -122,25 +126,38 @@ APART void fill_strip(const struct mote_conv2d_s8 *p, const void *const *rows, i
   }
 }
 
+/* Whether windows are read where they lie: pixels that are whole windows, of a layer whose outputs, being more, are
+ * never written over its inputs, and whose plan does not count on a whole row's being read first. */
+static int is_in_place(const struct mote_conv2d_s8 *p) {
+  return p->kernel_w == 1 && p->kernel_h == 1 && p->pad_left == 0 && p->out_c > p->in_c &&
+         p->out_w > MOTE_CONV_BLOCK && (uint32_t)(p->out_w - 1) * p->stride_w < p->in_w;
+}
+
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out) {
   const int shared = p->dilation_w == 1 && p->stride_w < p->kernel_w;
-  const uint32_t room = state_bytes / mote_conv_column(p); /* columns */
+  const uint32_t column = mote_conv_column(p), room = state_bytes / column; /* columns */
   const uint32_t most = shared ? (room - p->kernel_w) / p->stride_w + 1 : room / p->kernel_w;
   struct mve_run r;
   int8_t *to = (int8_t *)out;
-  const uint32_t length = mote_conv_column(p) * p->kernel_w;
-  r.body = mote_mve_body(length);
-  r.count = (length - 1) % 16 + 1;
+  r.body = mote_mve_body(column * p->kernel_w);
+  r.count = (column * p->kernel_w - 1) % 16 + 1;
   for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h) {
+    const int in_place = is_in_place(p) && rows[0] != NULL;
     for (uint32_t x = 0; x < p->out_w; x += r.pixels) {
-      r.x[0] = (const int8_t *)state;
-      r.pixels = mote_block_of(p->out_w - x, most);
+      r.pixels = in_place ? p->out_w : mote_block_of(p->out_w - x, most);
       /* One pixel is its own neighbour where a loop takes two. */
-      r.step = r.pixels == 1 ? 0 : mote_conv_column(p) * (shared ? p->stride_w : p->kernel_w);
+      r.step = r.pixels == 1 ? 0 : column * (shared || in_place ? p->stride_w : p->kernel_w);
       r.out_step = r.pixels == 1 ? 0 : p->out_c;
-      fill_strip(p, rows, (int32_t)(x * p->stride_w) - p->pad_left, shared, &r);
-      conv(p, &r, to);
+      r.x[0] = (const int8_t *)(in_place ? rows[0] : state);
+      if (!in_place) fill_strip(p, rows, (int32_t)(x * p->stride_w) - p->pad_left, shared, &r);
+      if (p->output.wide || p->out_c < 4) {
+        any_groups(p, &r, to);
+      } else {
+        groups(p, &r, 0, p->out_c / 4, to);
+        /* What is left of four channels is made with the last four once more. */
+        if (p->out_c % 4) groups(p, &r, p->out_c - 4u, 1, to);
+      }
       to += r.pixels * p->out_c;
     }
   }

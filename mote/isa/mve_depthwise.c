@@ -46,23 +46,24 @@ static inline void turn_columns(int8_t *to, uint16x8_t places, uint32_t step, co
   if (n & 1) vstrbq_scatter_offset_s16(to, places, vldrbq_s16(from));
 }
 
-/* Turns channels c .. c + some - 1. */
-APART void turn(const struct strip *s, const void *const *rows, uint32_t c, uint32_t some) {
+/* Turns channels c .. c + some - 1. padded: some of what a window reads is not there. */
+APART void turn(const struct strip *s, const void *const *rows, uint32_t c, uint32_t some,
+                int padded) {
   const uint32_t kernel_h = s->p->kernel_h, in_c = s->p->in_c, n = s->inside;
   const uint16x8_t places = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)s->run);
-  const mve_pred16_t here = vctp16q(some);
   int8_t *to = s->at + s->left * kernel_h;
-  int whole = n * kernel_h == s->run;
-  for (uint32_t i = 0; i < kernel_h; i++) whole = whole && rows[i] != NULL;
-  if (!whole) mve_fill(s->at, some * s->run, s->p->output.in_zp);
-  for (uint32_t i = kernel_h; n && i; i--, to++) {
+  const size_t at = s->from + c;
+  if (padded) mve_fill(s->at, some * s->run, s->p->output.in_zp);
+  if (n == 0) return;
+  for (uint32_t i = kernel_h; i; i--, to++) {
     const int8_t *from = (const int8_t *)*rows++;
     if (from == NULL) continue;
-    from += s->from + c;
+    from += at;
     if (some == TURNED) {
       turn_columns(to, places, kernel_h, from, in_c, n);
       continue;
     }
+    const mve_pred16_t here = vctp16q(some);
     int8_t *column = to;
     for (uint32_t k = n; k; k--, column += kernel_h, from += in_c)
       vstrbq_scatter_offset_p_s16(column, places, vldrbq_z_s16(from, here), here);
@@ -108,24 +109,6 @@ APART void channels(const struct strip *s, struct mve_run *r, uint32_t c, uint32
   }
 }
 
-/* The same for whole groups of a packed layer with small windows. Returns the first channel that is left. */
-static uint32_t groups(const struct strip *s, struct mve_run *r, uint32_t c, uint32_t oc,
-                       uint32_t end, int8_t *out) {
-  const struct mote_depthwise_conv2d_s8 *p = s->p;
-  const uint32_t taps = (uint32_t)p->kernel_w * p->kernel_h;
-  mote_mve_from(r, &p->output, oc, (const int8_t *)mote_at(p, p->weights_at), taps, taps);
-  r->out = out + oc;
-  r->count = 4;
-  r->x_step = 4 * s->run;
-  for (uint32_t n; end - oc >= 4; oc += 4 * n) {
-    n = p->multiplier == 1 ? (end - oc) / 4 : 1;
-    runs_of(r, s, c, oc, end);
-    r->groups = n;
-    mote_mve_run(r);
-  }
-  return oc;
-}
-
 /* Places the strip under n pixels from x on. */
 static void place(struct strip *s, uint32_t x, uint32_t n) {
   const struct mote_depthwise_conv2d_s8 *p = s->p;
@@ -139,24 +122,124 @@ static void place(struct strip *s, uint32_t x, uint32_t n) {
   s->from = (size_t)first * p->in_c;
 }
 
+static int is_padded(const struct strip *s, const void *const *rows) {
+  int padded = s->inside * s->p->kernel_h != s->run;
+  for (uint32_t i = 0; i < s->p->kernel_h; i++) padded |= rows[i] == NULL;
+  return padded;
+}
+
 /* All channels of the strip; `room`: bytes of the state. */
 static inline void strip(const struct strip *s, struct mve_run *r, const void *const *rows,
                          uint32_t room, int8_t *out) {
   const struct mote_depthwise_conv2d_s8 *p = s->p;
-  const uint32_t taps = (uint32_t)p->kernel_w * p->kernel_h, multiplier = p->multiplier;
+  const uint32_t taps = (uint32_t)p->kernel_w * p->kernel_h, in_c = p->in_c;
   const uint32_t behind = taps < TAPS_AT_ONCE ? TAPS_AT_ONCE - taps : 0;
-  uint32_t turned = p->in_c < TURNED ? p->in_c : TURNED;
+  const int padded = is_padded(s, rows);
+  uint32_t turned = in_c < TURNED ? in_c : TURNED, c = 0;
   if (turned * s->run + behind > room && turned > 4) turned = 4;
   const int small = p->dilation_w == 1 && taps <= TAPS_AT_ONCE && turned * s->run + behind <= room;
   if (s->run > UINT16_MAX / TURNED) turned = 1; /* places have 16 bits */
-  for (uint32_t c = 0, some; c < p->in_c; c += some) {
-    some = p->in_c - c < turned ? p->in_c - c : turned;
-    turn(s, rows, c, some);
-    const uint32_t end = (c + some) * multiplier;
-    uint32_t oc = c * multiplier;
-    if (small && !p->output.wide && end - oc >= 4) oc = groups(s, r, c, oc, end, out);
-    if (oc < end) channels(s, r, c, oc, end, small, out);
+  if (small && !p->output.wide && turned >= 4) {
+    /* Whole groups: the assembly goes on where it ended. */
+    mote_mve_from(r, &p->output, 0, (const int8_t *)mote_at(p, p->weights_at), taps, taps);
+    r->out = out;
+    r->count = 4;
+    r->x_step = 4 * s->run;
+    for (uint32_t some; in_c - c >= 4; c += some) {
+      some = in_c - c < turned ? 4 : turned & ~3u;
+      turn(s, rows, c, some, padded);
+      for (uint32_t oc = 0, n; oc < some * p->multiplier; oc += 4 * n) {
+        runs_of(r, s, 0, oc, some * p->multiplier);
+        r->groups = n = p->multiplier == 1 ? some / 4 : 1;
+        mote_mve_run(r);
+      }
+    }
   }
+  for (uint32_t some; c < in_c; c += some) {
+    some = in_c - c < turned ? in_c - c : turned;
+    turn(s, rows, c, some, padded);
+    channels(s, r, c, c * p->multiplier, (c + some) * p->multiplier, small, out);
+  }
+}
+
+/* ---- one column a pixel ------------------------------------------------------------- */
+
+/* Scales of channels c, c + 2 .. c + 6. */
+struct four {
+  int32x4_t bias, multiplier, right;
+};
+static inline struct four four_of(const struct mote_output *o, uint32_t c) {
+  const uint32x4_t lanes = vidupq_n_u32(0, 2);
+  const uint32_t *words = (const uint32_t *)mote_at(o, o->requant_at) + c;
+  const uint32x4_t word = vldrwq_gather_shifted_offset_u32(words, lanes);
+  const void *bias = mote_at(o, o->bias_at);
+  struct four f;
+  f.multiplier = vreinterpretq_s32_u32(vorrq_n_u32(vshrq_n_u32(word, 2), 0x40000000));
+  f.right =
+      vsubq_s32(vdupq_n_s32(o->shift_base), vreinterpretq_s32_u32(vandq_u32(word, vdupq_n_u32(3))));
+  f.bias = o->bias_at == 0 ? vdupq_n_s32(0)
+           : o->bias_bytes == 2
+               ? vldrhq_gather_shifted_offset_s32((const int16_t *)bias + c, lanes)
+               : vldrwq_gather_shifted_offset_s32((const int32_t *)bias + c, lanes);
+  return f;
+}
+static inline int32x4_t finish(int32x4_t sums, const struct four *f) {
+  int32x4_t q = vqrdmulhq_s32(sums, f->multiplier);
+  q = vaddq_s32(q, vshrq_n_s32(q, 31));
+  return vrshlq_s32(q, f->right);
+}
+
+/* Eight channels of `pixels` windows of one column each, none of it padding: so little that nothing is turned. Eight
+ * products of int16 a tap, added in int32. */
+APART void eight_columns(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                         uint32_t c, int8_t *out) {
+  const uint32_t taps = p->kernel_h, in_c = p->in_c;
+  const struct four even = four_of(&p->output, c), odd = four_of(&p->output, c + 1);
+  const uint16x8_t places = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)taps);
+  const int32_t in_zp = p->output.in_zp, zp = p->output.zp;
+  uint32_t at = c;
+  out += c;
+  for (uint32_t left = p->out_w; left; left--, at += p->stride_w * in_c, out += in_c) {
+    const int8_t *w = (const int8_t *)mote_at(p, p->weights_at) + (size_t)c * taps;
+    const void *const *row = rows;
+    int32x4_t e = even.bias, o = odd.bias;
+    __asm__ volatile("dls lr, %[taps]\n"
+                     "1:\n"
+                     "  ldr r1, [%[row]], #4\n"
+                     "  add r1, r1, %[at]\n"
+                     "  vldrb.s16 q0, [r1]\n"
+                     "  vldrb.s16 q1, [%[w], %q[places]]\n"
+                     "  vsub.i16 q0, q0, %[zp]\n"
+                     "  adds %[w], #1\n"
+                     "  vmullb.s16 q2, q0, q1\n"
+                     "  vmullt.s16 q3, q0, q1\n"
+                     "  vadd.i32 %q[e], %q[e], q2\n"
+                     "  vadd.i32 %q[o], %q[o], q3\n"
+                     "  le lr, 1b\n"
+                     : [row] "+r"(row), [w] "+l"(w), [e] "+w"(e), [o] "+w"(o)
+                     : [taps] "r"(taps), [at] "r"(at), [zp] "r"(in_zp), [places] "w"(places)
+                     : "r1", "q0", "q1", "q2", "q3", "lr", "cc", "memory");
+    e = finish(e, &even);
+    o = finish(o, &odd);
+    __asm__("vqmovnb.s32 %q[e], %q[e]\n\t"
+            "vqmovnt.s32 %q[e], %q[o]\n\t"
+            "vqadd.s16 %q[e], %q[e], %[zp]\n\t"
+            "vqmovnb.s16 %q[e], %q[e]"
+            : [e] "+w"(e)
+            : [o] "w"(o), [zp] "r"(zp));
+    vstrbq_s16(out, vreinterpretq_s16_s32(e));
+  }
+}
+
+/* Whether the row is few pixels of one column, of whole groups of eight channels that the short way scales. */
+static int is_few(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows) {
+  if (p->kernel_w != 1 || p->out_w > 3 || p->in_c % 8 || p->multiplier != 1 || p->output.wide ||
+      p->pad_left || (uint32_t)(p->out_w - 1) * p->stride_w >= p->in_w ||
+      p->kernel_h > UINT16_MAX / TURNED)
+    return 0;
+  for (uint32_t i = 0; i < p->kernel_h; i++)
+    if (rows[i] == NULL) return 0;
+  return 1;
 }
 
 void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out) {
@@ -173,6 +256,11 @@ void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *
   r.step = (uint32_t)p->stride_w * p->kernel_h;
   r.out_step = (uint32_t)p->in_c * p->multiplier;
   for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h) {
+    if (is_few(p, rows)) {
+      for (uint32_t c = 0; c < p->in_c; c += 8) eight_columns(p, rows, c, to);
+      to += (uint32_t)p->out_w * p->in_c;
+      continue;
+    }
     for (uint32_t x = 0; x < p->out_w; x += r.pixels) {
       r.pixels = p->out_w - x < most ? p->out_w - x : most;
       place(&s, x, r.pixels);

@@ -47,9 +47,10 @@ static int check_packed(const struct mote_output *o, const void *params, uint32_
 
 enum mote_status mote_output_check(const struct mote_output *o, const void *params,
                                    const struct mote_bounds *b, uint32_t n, uint64_t k) {
-  if (o->low > o->high || o->wide > 1 || n == 0 || k == 0 || k > b->params_bytes)
+  if (o->low > o->high || o->wide > 1 || o->folded > 1 || (o->folded && o->wide) || n == 0 ||
+      k == 0 || k > b->params_bytes)
     return MOTE_ERR_PARAMS;
-  if (!mote_bounds_constant(b, o->requant_at, (uint64_t)n * (o->wide ? 8 : 4)))
+  if (!mote_bounds_constant(b, o->requant_at, (uint64_t)n * (o->wide || o->folded ? 8 : 4)))
     return MOTE_ERR_BOUNDS;
   if (o->bias_at) {
     if (o->bias_bytes != 2 && o->bias_bytes != 4) return MOTE_ERR_PARAMS;
