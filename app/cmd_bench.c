@@ -336,7 +336,10 @@ static void print_counts(const struct bench *b) {
              text_thousands(b->total.by_class[i]),
              100.0 * (double)b->total.by_class[i] / (double)b->total.instructions);
   printf("    %-12s %10s  of the branches\n", "taken", text_thousands(b->total.branches_taken));
-  print_range("cycles", &b->estimate.cycles, "estimated");
+  if (b->estimate.cycles.known && b->estimate.cycles.low == b->estimate.cycles.high)
+    printf("cycles         %12s  counted\n", text_thousands((int64_t)b->estimate.cycles.typical));
+  else
+    print_range("cycles", &b->estimate.cycles, "estimated");
   if (!b->bundle.request.board) return;
   print_limits(b);
   print_range("time", &b->estimate.milliseconds, "ms");

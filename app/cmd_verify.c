@@ -282,28 +282,49 @@ static bool run_whole(struct command_line *c, struct verify *v) {
   return true;
 }
 
+/* Where none is named, witnesses are those that can be: a browser's compiler is not a chip's, and an AVR takes small models
+ * only. */
+static bool is_witness(struct command_line *c, const struct verify *v, const char *name) {
+  const struct compile_options small = {.core = COMPILE_CORE_AVR, .pointer_bytes = 2};
+  const struct emulate_target *target;
+  struct err ignored = {0};
+  struct compiled plan;
+  if (!strcmp(name, "wasm32"))
+    return emulate_find_target(c->arena, name, &target, &ignored) && emulate_can_build(target) &&
+           emulate_can_run(target);
+  return strcmp(name, "avr") != 0 ||
+         compile_graph(v->model.graph, &small, c->arena, &plan, &ignored);
+}
+
+enum { MOST_TARGETS = 12 };
+
+static int name_targets(struct command_line *c, const struct verify *v, const char **names) {
+  static const char *const all[] = {
+      "host",       "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7",
+      "cortex-m33", "cortex-m55",    "rv32imc",   "wasm32",    "avr"};
+  int n = 0;
+  for (; n < v->targets.count; n++) names[n] = v->targets.items[n];
+  for (size_t i = 0; i < sizeof all / sizeof *all && !v->targets.count; i++)
+    if (is_witness(c, v, all[i])) names[n++] = all[i];
+  return n;
+}
+
 static bool gather(struct command_line *c, struct verify *v) {
-  /* The last only where it can be built and run: a browser's compiler is not a chip's. */
-  static const char *const all[] = {"host",       "cortex-m0plus", "cortex-m3",
-                                    "cortex-m4",  "cortex-m7",     "cortex-m33",
-                                    "cortex-m55", "rv32imc",       "wasm32"};
   const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
-  const struct emulate_target *wasm;
-  int n = v->targets.count ? v->targets.count : (int)(sizeof all / sizeof *all);
-  if (!emulate_find_target(c->arena, "wasm32", &wasm, &c->err)) return false;
-  if (!v->targets.count && !(emulate_can_build(wasm) && emulate_can_run(wasm))) n--;
-  if (n > 12) return err_set(&c->err, "%d targets; at most 12", n);
+  const char *names[MOST_TARGETS];
+  if (v->targets.count > MOST_TARGETS)
+    return err_set(&c->err, "%d targets; at most %d", v->targets.count, MOST_TARGETS);
   if (!bundle_open_model(c->arena, c->n_words ? c->words[0] : NULL, &v->model, &c->err) ||
       !bundle_stream_model(c->arena, v->stream, &v->model, &c->err) || !read_inputs(c, v) ||
       !compile_graph(v->model.graph, &options, c->arena, &v->here, &c->err))
     return false;
+  const int n = name_targets(c, v, names);
   progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "this machine");
   if (v->model.whole && !run_whole(c, v)) return false;
   if (!add_plain(c, v) || !add_plan(c, v, "plan", &v->here)) return false;
   for (int i = 0; i < n; i++) {
-    const char *name = v->targets.count ? v->targets.items[i] : all[i];
-    progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", name);
-    if (!add_target(c, v, name)) return false;
+    progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", names[i]);
+    if (!add_target(c, v, names[i])) return false;
   }
   progress_update(c->progress, "verify", (uint64_t)n + 1, (uint64_t)n + 1, "%d witnesses", v->n);
   keep_common(c, v);

@@ -14,9 +14,10 @@ is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: got '$2', not '$3'"; f
 
 if [ -x "$MOTE_SHARED/unpack" ] && command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
   command -v riscv64-unknown-elf-gcc >/dev/null && command -v qemu-system-riscv32 >/dev/null &&
+  command -v avr-gcc >/dev/null && [ -e /usr/include/simavr/sim_avr.h ] &&
   "$MOTE_SHARED/unpack" build/shared models/reference golden/reference >/dev/null 2>&1; then :; else
   echo "1..1"
-  echo "ok - chips # SKIP needs shared models, arm-none-eabi-gcc, riscv64-unknown-elf-gcc, qemu-system-arm and -riscv32"
+  echo "ok - chips # SKIP needs shared models, gcc for Arm, RISC-V and AVR, qemu-system-arm and -riscv32, libsimavr-dev"
   exit 0
 fi
 models=build/shared/models/reference golden=build/shared/golden/reference
@@ -44,9 +45,16 @@ for name in mlperf_tiny/kws_ref_model mlperf_tiny/pretrainedResnet_quant mlperf_
   done
 done
 
+# What an AVR holds; the smallest on the chip with 2 KiB of memory, too.
+for name in tflm/hello_world_int8 tflm/micro_speech_quantized mlperf_tiny/kws_ref_model; do
+  "$MOTE" bench "$models/$name.tflite" --target avr -q -o "$dir/out" >"$dir/log" 2>&1
+  cmp -s "$dir/out" "$golden/$name.out.bin"; is "$(basename $name) on avr gives the reference's output" $? 0
+  case $name in *hello*) is "also on the ATmega328P" "$(grep -c 'the same on atmega328p' "$dir/log")" 1 ;; esac
+done
+
 kws=$models/mlperf_tiny/kws_ref_model.tflite
 "$MOTE" verify "$kws" --json -q >"$dir/verify"; is "verify ends with 0" $? 0
-chips=10; if command -v clang >/dev/null && command -v wasm-ld >/dev/null && command -v node >/dev/null; then chips=11; fi
+chips=11; if command -v clang >/dev/null && command -v wasm-ld >/dev/null && command -v node >/dev/null; then chips=12; fi
 is "$chips witnesses" "$(grep -o '"target"' "$dir/verify" | wc -l)" $chips
 is "one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
 
@@ -125,6 +133,7 @@ wrong "an unknown target" 1 "cortex-m4" "$MOTE" bench "$kws" --target z80 -q
 wrong "an unknown board" 1 "wio-terminal" "$MOTE" bench "$kws" --board abacus -q
 wrong "a board of another chip" 1 "cortex-m0plus" "$MOTE" bench "$kws" --board xiao --target cortex-m4 -q
 wrong "a board whose core has no compiler" 1 "stand-in\|in its place" "$MOTE" build "$kws" --board esp32-s3 -o "$dir/s3" -q
+wrong "a model that is too large for an AVR" 1 "at most 32767" "$MOTE" build $models/mlperf_tiny/vww_96_int8.tflite --target avr -o "$dir/no" -q
 wrong "no target at all" 2 "target" "$MOTE" bench "$kws" -q
 wrong "a plan that cannot fit" 1 "least" "$MOTE" build "$kws" --target cortex-m4 --ram 500 -o "$dir/no" -q
 wrong "no folder" 2 "-o" "$MOTE" build "$kws" --target cortex-m4 -q

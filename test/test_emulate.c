@@ -138,6 +138,58 @@ static double cycles_of(enum emulate_core core) {
   }
 }
 
+/* An AVR's cycles are counted: the data sheet gives 1 to each of these, 2 to LD, BRNE that is taken, and 4 to RET. */
+static void avr_runs_and_counts(void **state) {
+  static const char kernel[] =
+      "#include <stdint.h>\nuint16_t work_sum(const uint8_t *x, uint8_t n);\n"
+      "__attribute__((naked)) uint16_t work_sum(const uint8_t *x, uint8_t n) {\n"
+      "  __asm__(\"movw r30, r24\\n clr r24\\n clr r25\\n\"\n"
+      "          \"1: ld r0, Z+\\n add r24, r0\\n adc r25, r1\\n dec r22\\n brne 1b\\n ret\");\n"
+      "}\n";
+  static const char around[] =
+      "#include \"firmware/harness/program.h\"\n"
+      "static uint8_t in[64]; static uint16_t out; static struct mote_model m;\n"
+      "uint16_t work_sum(const uint8_t *x, uint8_t n);\n"
+      "int program_open(void) { return 0; }\n"
+      "void *program_input(unsigned i, uint32_t *n) { *n = sizeof in; return i ? 0 : in; }\n"
+      "const void *program_output(unsigned i, uint32_t *n) { *n = 2; return i ? 0 : &out; }\n"
+      "void program_features(void) {}\n"
+      "void program_network(void) { out = work_sum(in, sizeof in); }\n"
+      "struct mote_model *program_model(void) { return &m; }\n";
+  struct fixture f;
+  struct emulate_result r;
+  const struct emulate_function *sum = NULL;
+  uint8_t in[64];
+  (void)state;
+  if (!tools("avr")) skip();
+  f = (struct fixture){.arena = arena_new(0)};
+  const char *files[64];
+  const int n_files = chip_headers(f.arena, files, 0, 64);
+  assert_true(emulate_find_target(f.arena, "avr", &f.target, &f.err));
+  assert_true(dir_temporary(f.arena, &f.dir, &f.err));
+  assert_true(emulate_project(f.arena, f.dir, "test", "model", f.target, files, n_files, NULL, 0, 0,
+                              &f.err));
+  assert_true(
+      file_write(arena_printf(f.arena, "%s/program.c", f.dir), around, strlen(around), &f.err));
+  assert_true(
+      file_write(arena_printf(f.arena, "%s/model.c", f.dir), kernel, strlen(kernel), &f.err));
+  if (!emulate_build(f.arena, f.dir, f.target, &f.program, &f.err)) fail_msg("%s", f.err.text);
+  for (int i = 0; i < 64; i++) in[i] = (uint8_t)i;
+  const struct emulate_options o = {
+      .inputs = in, .input_bytes = 64, .count = 1, .count_instructions = true, .timeout_s = 60};
+  if (!emulate_run(f.arena, &f.program, &o, &r, &f.err)) fail_msg("%s", f.err.text);
+  assert_int_equal(r.outputs[0] | r.outputs[1] << 8, 63 * 64 / 2);
+  assert_string_equal(r.small_machine, "atmega328p");
+  for (int i = 0; i < r.n_functions; i++)
+    if (!strcmp(r.functions[i].name, "work_sum")) sum = &r.functions[i];
+  assert_non_null(sum);
+  assert_int_equal(sum->count.instructions, 3 + 5 * 64 + 1);
+  assert_int_equal(sum->count.by_class[EMULATE_LOAD], 64);
+  assert_int_equal(sum->count.branches_taken, 63 + 1);
+  assert_true(sum->count.cycles == 3 + 64 * 7 - 1 + 4);
+  end(&f);
+}
+
 /* Outputs, counts and the tap's rows on one target. */
 static void runs_and_counts(const char *target, bool counted) {
   struct fixture f;
@@ -668,6 +720,7 @@ int main(void) {
       cmocka_unit_test(m0plus_runs_and_counts_on_two_machines),
       cmocka_unit_test(m55_runs_and_counts),
       cmocka_unit_test(rv32imc_runs_and_counts),
+      cmocka_unit_test(avr_runs_and_counts),
       cmocka_unit_test(further_cores_run_and_count),
       cmocka_unit_test(vectors_are_told_apart),
       cmocka_unit_test(stack_is_measured),

@@ -3,7 +3,7 @@
 #   CC AR FLAGS   the compiler
 #   HOT HOTFLAGS  files with the inner loops (patterns as Make's filter has them), and flags that stand behind
 #                 FLAGS for them; chosen by measurement, see docs/estimates.md
-#   CORE          whose timings the estimate of cycles uses: m0plus, m3, m4, m7, m33, m55, rv32, none
+#   CORE          whose timings the estimate of cycles uses: m0plus, m3, m4, m7, m33, m55, rv32, avr, none
 #   ISA POINTER   whose inner loops and kernels it takes (dsp, v6m, mve, rv32, avr, wasm, host), and bytes of a pointer
 #   EMULATOR EMULATORFLAGS  QEMU's program (qemu-system-arm unless given), and what it is told besides the board
 #   MACHINE       QEMU's board: the same core, or one that runs its instructions, with room for any program
@@ -102,6 +102,20 @@ CHIP_EMULATORFLAGS_rv32imc := -bios none -cpu rv32,a=off,f=off,d=off,s=off,u=off
 CHIP_MACHINE_rv32imc     := virt
 CHIP_START_rv32imc       := riscv
 CHIP_BOARD_rv32imc       := virt
+
+# Programs run on an ATmega1284P, which has more of the same, and those that fit on the ATmega328P itself. Loads do not
+# reach the flash: plans lie there under a word of the compiler's own, which strict C99 has not.
+CHIP_CC_avr              := avr-gcc
+CHIP_AR_avr              := avr-ar
+CHIP_FLAGS_avr           := -mmcu=atmega328p -std=gnu99 -DMOTE_ROM=__flash -Os -mcall-prologues -fno-tree-loop-distribute-patterns -Wno-missing-field-initializers
+CHIP_CORE_avr            := avr
+CHIP_ISA_avr             := avr
+CHIP_POINTER_avr         := 2
+CHIP_EMULATOR_avr        := simavr
+CHIP_MACHINE_avr         := atmega1284p
+CHIP_SMALL_avr           := atmega328p
+CHIP_START_avr           := avr
+CHIP_BOARD_avr           := atmega
 
 # The machine that builds: the emitted C as a program of its own, not counted.
 CHIP_CC_host             := gcc

@@ -32,7 +32,7 @@ enum { MARK_HARNESS, MARK_FEATURES, MARK_NETWORK, MARK_TAP, MARK_STEP };
 static int rows_file; /* -1: none */
 
 static void mark(unsigned bucket) {
-  if (bucket < PORT_MARKS) port_marks[bucket] = 1;
+  if (bucket < PORT_MARKS) port_mark(bucket);
 }
 
 static void write_rows(const struct harness_rows *head, const void *rows) {
@@ -41,24 +41,26 @@ static void write_rows(const struct harness_rows *head, const void *rows) {
 }
 
 /* The rows that were made; with the last of them the step's further outputs, each a tensor of the arena. */
-static void write_step(const struct mote_plan *plan, unsigned step, unsigned first, unsigned made,
-                       const void *rows) {
-  const struct mote_step *s = (const struct mote_step *)mote_at(plan, (int32_t)plan->steps) + step;
-  const struct mote_edge *more =
-      (const struct mote_edge *)mote_at(plan, (int32_t)plan->edges) + s->edges + s->n_in;
-  const struct mote_tensor *tensors =
-      (const struct mote_tensor *)mote_at(plan, (int32_t)plan->tensors);
-  const struct mote_tensor *t = &tensors[s->output];
+static void write_step(const struct mote_plan MOTE_ROM *plan, unsigned step, unsigned first,
+                       unsigned made, const void *rows) {
+  const uint8_t MOTE_ROM *base = (const uint8_t MOTE_ROM *)plan;
+  const struct mote_step MOTE_ROM *s =
+      (const struct mote_step MOTE_ROM *)(base + plan->steps) + step;
+  const struct mote_edge MOTE_ROM *more =
+      (const struct mote_edge MOTE_ROM *)(base + plan->edges) + s->edges + s->n_in;
+  const struct mote_tensor MOTE_ROM *tensors =
+      (const struct mote_tensor MOTE_ROM *)(base + plan->tensors);
+  const struct mote_tensor MOTE_ROM *t = &tensors[s->output];
   write_rows(&(const struct harness_rows){step, 0, first, made, made * t->row_bytes}, rows);
   if (first + made < t->rows) return;
   for (uint32_t i = 1; i < s->n_out; i++) {
-    const struct mote_tensor *o = &tensors[more[i - 1].tensor];
+    const struct mote_tensor MOTE_ROM *o = &tensors[more[i - 1].tensor];
     write_rows(&(const struct harness_rows){step, i, 0, o->rows, o->rows * o->row_bytes},
                program_model()->arena + (o->offset & ~(uint32_t)3));
   }
 }
 
-static void tap(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+static void tap(void *context, const struct mote_plan MOTE_ROM *plan, unsigned step, unsigned first,
                 unsigned made, const void *rows) {
   mark(MARK_STEP + step);
   if (rows_file >= 0) {

@@ -27,6 +27,6 @@ uint32_t port_stack_used(void (*work)(void));
 
 /* "What ran since the last mark belongs to bucket b": seen by the counting plugin. */
 #define PORT_MARKS 1024
-extern volatile uint8_t port_marks[PORT_MARKS];
+void port_mark(unsigned bucket);
 
 #endif

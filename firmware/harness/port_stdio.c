@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-volatile uint8_t port_marks[PORT_MARKS];
+void port_mark(unsigned bucket) { (void)bucket; }
 static FILE *files[8];
 
 static int open_file(const char *name, const char *mode) {

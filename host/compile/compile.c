@@ -146,6 +146,18 @@ static bool has_wide_vectors(enum compile_core core) {
   return core == COMPILE_CORE_HOST || core == COMPILE_CORE_WASM;
 }
 
+/* One object of a machine with pointers of 2 bytes. */
+static bool fits_pointers(const struct compiled *c, struct err *e) {
+  if (c->options.pointer_bytes > 2) return true;
+  if (c->plan_bytes > INT16_MAX)
+    return err_set(e, "the plan takes %zu bytes of flash; with pointers of 2 bytes at most %d",
+                   c->plan_bytes, INT16_MAX);
+  if (c->arena_bytes > INT16_MAX)
+    return err_set(e, "the arena takes %zu bytes; with pointers of 2 bytes at most %d",
+                   c->arena_bytes, INT16_MAX);
+  return true;
+}
+
 static bool compile(const struct graph *g, const struct compile_options *options, struct arena *a,
                     struct compiled *out, struct err *e) {
   struct pass pass = {.arena = a, .e = e};
@@ -166,6 +178,7 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (options->input_rows && !program_feed(&program, e)) return false;
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
+  if (!fits_pointers(out, e)) return false;
   const bool too_large = options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes;
   if (too_large && has_wide_vectors(options->core)) {
     struct compile_options slim = *options;

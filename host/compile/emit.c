@@ -700,7 +700,8 @@ static void emit_source(struct emitter *m, const char *header_file) {
   emit_types(m);
   emit_asserts(m);
   text_printf(t,
-              "static const struct %s_constants mote_constants __attribute__((aligned(%d))) = {\n",
+              "static const struct %s_constants MOTE_ROM mote_constants "
+              "__attribute__((aligned(%d))) = {\n",
               m->name, has_holes(m) ? 64 : 8);
   emit_plan(m);
   emit_tensors(m);
@@ -718,7 +719,7 @@ static void emit_source(struct emitter *m, const char *header_file) {
   text_add(t, "};\n\n");
   emit_kernels(m);
   text_printf(t,
-              "const struct mote_plan *const %s_plan = &mote_constants.plan;\n"
+              "const struct mote_plan MOTE_ROM *const %s_plan = &mote_constants.plan;\n"
               "struct mote_model %s_model;\n\n"
               "int %s_init(void *arena, size_t n) {\n"
               "  return mote_init(&%s_model, &mote_constants.plan, mote_kernels, arena, n);\n}\n\n"
@@ -765,7 +766,8 @@ static void emit_header(struct emitter *m) {
   text_printf(
       t,
       "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
-      "extern const struct mote_plan *const %s_plan;\nextern struct mote_model %s_model;\n\n"
+      "extern const struct mote_plan MOTE_ROM *const %s_plan;\nextern struct mote_model "
+      "%s_model;\n\n"
       "#ifdef __cplusplus\n}\n#endif\n#endif\n",
       m->name, m->name, m->name);
 }

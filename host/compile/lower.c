@@ -167,6 +167,36 @@ static bool set_edges(const struct graph_node *n, const struct recipe *r, struct
   return true;
 }
 
+/* Chips whose loads do not reach the flash have kernels that know it, and no constant may be an operand. */
+static bool fits_core(const struct program *p, const struct work *w, struct err *e) {
+  static const enum mote_kernel_number apart[] = {MOTE_KERNEL_conv2d_s8,
+                                                  MOTE_KERNEL_depthwise_conv2d_s8,
+                                                  MOTE_KERNEL_fully_connected_s8,
+                                                  MOTE_KERNEL_add_s8,
+                                                  MOTE_KERNEL_average_pool_s8,
+                                                  MOTE_KERNEL_max_pool_s8,
+                                                  MOTE_KERNEL_mean_s8,
+                                                  MOTE_KERNEL_softmax_s8,
+                                                  MOTE_KERNEL_copy,
+                                                  MOTE_KERNEL_pad_s8,
+                                                  MOTE_KERNEL_lut_8};
+  bool known = false;
+  if (p->options->core != COMPILE_CORE_AVR) return true;
+  for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) known = known || apart[i] == w->kernel;
+  if (!known)
+    return err_set(
+        e,
+        "the kernel %s reads its constants where an AVR has none; int8 convolutions, dense "
+        "layers, pooling, additions, softmax and tables run there",
+        kernel_stem(w->kernel));
+  for (int k = 0; k < w->n_in; k++)
+    if (graph_is_constant(&p->graph->tensors[w->in[k]]))
+      return err_set(
+          e, "its constant operand \"%s\" lies in flash, which loads of an AVR do not reach",
+          p->graph->tensors[w->in[k]].name);
+  return true;
+}
+
 static bool lower_part(struct program *p, int index, int part, const struct recipe *r,
                        struct work *w, struct err *e) {
   const struct graph *g = p->graph;
@@ -177,7 +207,7 @@ static bool lower_part(struct program *p, int index, int part, const struct reci
   w->options = p->options;
   w->kernel = r->kernel;
   w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
-  if (!set_edges(&g->nodes[index], r, w, e)) return false;
+  if (!set_edges(&g->nodes[index], r, w, e) || !fits_core(p, w, e)) return false;
   w->row.params_bytes = kernel_params_bytes(r->kernel);
   if (!r->build(g, w, false, &w->row, e)) return false;
   lower_count_calls(w, &w->row);

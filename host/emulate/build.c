@@ -6,8 +6,12 @@
 
 #include "host/emulate/private.h"
 
+/* Programs for an AVR run in one of our own on its library. */
+#define SIMAVR_HEADER "/usr/include/simavr/sim_avr.h"
+
 static const char *package_of(const char *program) {
   return text_starts(program, "arm-none-eabi") ? "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+         : text_starts(program, "avr")         ? "gcc-avr avr-libc"
          : text_starts(program, "riscv64") ? "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
          : text_starts(program, "clang")   ? "clang lld llvm nodejs"
                                            : "build-essential";
@@ -19,7 +23,10 @@ bool emulate_can_build(const struct emulate_target *target) {
 }
 bool emulate_can_run(const struct emulate_target *target) {
   if (emulate_is_wasm(target)) return process_exists("node");
-  return !*target->machine || (process_exists(target->emulator) && process_exists("cc"));
+  if (!*target->machine) return true;
+  const bool there = strcmp(target->emulator, "simavr") != 0 ? process_exists(target->emulator)
+                                                             : file_exists(SIMAVR_HEADER);
+  return there && process_exists("cc");
 }
 
 /* The last lines of a compiler's words. */
@@ -88,7 +95,7 @@ bool emulate_measure(struct arena *a, const char *path, const struct emulate_tar
   *program = (struct emulate_program){.target = target, .elf = path};
   if (!*target->machine) return true;
   if (!elf_read(a, path, &elf, e)) return false;
-  if (!elf_find_symbol(&elf, "port_marks") || !elf_find_symbol(&elf, "text_low"))
+  if ((!elf.avr && !elf_find_symbol(&elf, "port_marks")) || !elf_find_symbol(&elf, "text_low"))
     return err_set(e,
                    "the program was not built with firmware/harness and a linker script of Mote");
   if (target->core == EMULATE_CORE_M0PLUS && !check_armv6m(a, &elf, e)) return false;
@@ -102,14 +109,18 @@ bool emulate_measure(struct arena *a, const char *path, const struct emulate_tar
   return true;
 }
 
-bool build_plugin(struct arena *a, const char **path, struct err *e) {
+/* Compiles firmware/plugin/<source> to <made> in the build folder, where that is not there yet or older. before, behind:
+ * words of the command around the files, both end with NULL. */
+static bool compile_here(struct arena *a, const char *name, const char *made_name,
+                         const char *const *before, const char *const *behind, const char **path,
+                         struct err *e) {
   char *home;
   struct stat from, to;
   struct process_result r;
   if (!mote_home(a, &home, e)) return false;
-  const char *source = arena_printf(a, "%s/firmware/plugin/count.c", home);
+  const char *source = arena_printf(a, "%s/firmware/plugin/%s", home, name);
   const char *folder = arena_printf(a, "%s/build", home);
-  if (stat(source, &from)) return err_set(e, "the counting plugin's source is missing: %s", source);
+  if (stat(source, &from)) return err_set(e, "a part of the emulator is missing: %s", source);
   if (!dir_make(folder, NULL) || access(folder, W_OK)) {
     /* An installation that cannot be written to: the user's own cache. */
     const char *cache = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
@@ -121,15 +132,29 @@ bool build_plugin(struct arena *a, const char **path, struct err *e) {
       return err_set(e, "%s cannot be written, and neither HOME nor XDG_CACHE_HOME is set", folder);
     if (!dir_make(folder, e)) return false;
   }
-  *path = arena_printf(a, "%s/count-plugin.so", folder);
+  *path = arena_printf(a, "%s/%s", folder, made_name);
   if (!stat(*path, &to) && to.st_mtime >= from.st_mtime) return true;
   /* Beside, then renamed: another run may be doing the same. */
   const char *made = arena_printf(a, "%s.%ld", *path, (long)getpid());
-  const char *const argv[] = {
-      "cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-fvisibility=hidden",
-      "-o", made,       source,          NULL};
-  if (!process_run(a, NULL, argv, 120, &r, e)) return false;
-  if (r.exit_code) return err_set(e, "the counting plugin does not build:\n%s", tail(r.err, 900));
+  const char *argv[24] = {"cc", "-std=c11", "-D_GNU_SOURCE", "-O2"};
+  int n = 4;
+  for (; *before; before++) argv[n++] = *before;
+  argv[n++] = "-o";
+  argv[n++] = made;
+  argv[n++] = source;
+  for (; *behind; behind++) argv[n++] = *behind;
+  if (!process_run(a, home, argv, 120, &r, e)) return false;
+  if (r.exit_code) return err_set(e, "%s does not build:\n%s", name, tail(r.err, 900));
   if (rename(made, *path)) return err_set(e, "cannot write %s", *path);
   return true;
+}
+
+bool build_plugin(struct arena *a, const char **path, struct err *e) {
+  static const char *const shared[] = {"-shared", "-fPIC", "-fvisibility=hidden", NULL};
+  return compile_here(a, "count.c", "count-plugin.so", shared, shared + 3, path, e);
+}
+
+bool build_runner(struct arena *a, const char **path, struct err *e) {
+  static const char *const from_home[] = {"-I.", NULL}, *const library[] = {"-lsimavr", NULL};
+  return compile_here(a, "avr.c", "avr-runner", from_home, library, path, e);
 }

@@ -1,4 +1,4 @@
-/* elf: reads the sections and symbols of a 32-bit little-endian ELF file for Arm or RISC-V. Every offset is checked: a
+/* elf: reads the sections and symbols of a 32-bit little-endian ELF file for Arm, RISC-V or AVR. Every offset is checked: a
  * truncated or foreign file is an error, never a crash. source: the System V ABI's ELF chapters and Arm's ELF
  * supplement (mapping symbols). */
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "host/emulate/private.h"
 
-enum { SHT_SYMTAB = 2, SHT_NOBITS = 8, STT_FUNC = 2, EM_ARM = 40, EM_RISCV = 243 };
+enum { SHT_SYMTAB = 2, SHT_NOBITS = 8, STT_FUNC = 2, EM_ARM = 40, EM_AVR = 83, EM_RISCV = 243 };
 
 struct raw {
   const uint8_t *bytes;
@@ -96,12 +96,13 @@ bool elf_read(struct arena *a, const char *path, struct elf *elf, struct err *e)
   *elf = (struct elf){.path = path};
   const bool elf32 = f.size >= 52 && !memcmp(f.bytes, "\177ELF\1\1", 6);
   const int core = elf32 ? u16(f.bytes + 18) : 0;
-  const bool known = core == EM_ARM || core == EM_RISCV;
+  const bool known = core == EM_ARM || core == EM_RISCV || core == EM_AVR;
   elf->riscv = core == EM_RISCV;
+  elf->avr = core == EM_AVR;
   if (known && read_sections(a, &f, elf)) return true;
   err_file(e, path);
   return err_set(e, known ? "the ELF file is damaged: an offset leaves the file"
-                          : "not a 32-bit little-endian ELF file for Arm or RISC-V");
+                          : "not a 32-bit little-endian ELF file for Arm, RISC-V or AVR");
 }
 
 const struct elf_section *elf_find_section(const struct elf *elf, const char *name) {

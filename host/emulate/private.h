@@ -21,7 +21,7 @@ struct elf {
   struct elf_section *sections;
   struct elf_symbol *symbols; /* sorted by address */
   int n_sections, n_symbols;
-  bool riscv; /* else Arm */
+  bool riscv, avr; /* else Arm */
 };
 bool elf_read(struct arena *a, const char *path, struct elf *elf, struct err *e);
 const struct elf_section *elf_find_section(const struct elf *elf, const char *name);
@@ -49,7 +49,17 @@ void thumb_follow(const struct thumb *before, enum emulate_core core, struct thu
 /* ---- rv32.c: the same of RV32IMC. No costs: no core's timings are published -------- */
 struct thumb rv32_decode(const uint8_t *at, size_t left, enum emulate_core core);
 
+/* ---- avr.c: AVR programs, on simavr ----------------------------------------- */
+struct thumb avr_decode(const uint8_t *at, size_t left);
+/* The chip with 32 KiB of flash and 2 KiB of memory takes the program. */
+bool avr_fits_small(const struct elf *elf);
+/* Writes the flash to the folder and fills argv[8]: the runner, told to count or not. */
+bool avr_command(struct arena *a, const struct elf *elf, const char *dir, const char *machine,
+                 bool count, int buckets, const char **argv, struct err *e);
+
 /* ---- build.c ---------------------------------------------------------------- */
+/* The same of what runs AVR programs. */
+bool build_runner(struct arena *a, const char **path, struct err *e);
 /* The counting plugin, compiled when it is not there yet or older than its source. */
 bool build_plugin(struct arena *a, const char **path, struct err *e);
 

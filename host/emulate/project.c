@@ -16,6 +16,16 @@ static bool copy(struct arena *a, const char *home, const char *dir, const char 
          file_write(to, bytes, size, e);
 }
 
+static bool is_avr(const struct emulate_target *target) { return !strcmp(target->isa, "avr"); }
+
+/* What the harness needs of the machine. */
+static const char *port_of(const struct emulate_target *target) {
+  return is_avr(target)            ? "firmware/harness/port_simavr.c"
+         : *target->machine        ? "firmware/harness/port_semihosting.c"
+         : emulate_is_wasm(target) ? "firmware/wasm/port.c"
+                                   : "firmware/harness/port_stdio.c";
+}
+
 static void add_sources(struct text *t, const char *model, const char *const *sources, int n) {
   text_printf(t, "SOURCES := %s.c program.c", model);
   for (int i = 0; i < n; i++)
@@ -52,7 +62,10 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
     text_printf(&t,
                 "LDFLAGS := -nostartfiles -Wl,--gc-sections -Wl,--defsym=stack_bytes=%d \\\n"
                 "           -T firmware/boards/%s/link.ld\n",
-                stack_bytes ? stack_bytes : 4096, target->board);
+                stack_bytes      ? stack_bytes
+                : is_avr(target) ? 768
+                                 : 4096,
+                target->board);
   else if (wasm)
     text_add(&t, "LDFLAGS := -nostdlib -Wl,--no-entry -Wl,--gc-sections -Wl,--stack-first\n");
   else
@@ -63,10 +76,9 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
              "SOURCES += firmware/wasm/memory.c\nMODULE  := $(SOURCES) firmware/wasm/module.c\n");
   text_add(&t, "SOURCES += firmware/harness/harness.c");
   if (chip)
-    text_printf(&t, " firmware/harness/port_semihosting.c firmware/boards/%s/start.c\n",
-                target->start);
+    text_printf(&t, " %s firmware/boards/%s/start.c\n", port_of(target), target->start);
   else
-    text_add(&t, wasm ? " firmware/wasm/port.c\n" : " firmware/harness/port_stdio.c\n");
+    text_printf(&t, " %s\n", port_of(target));
   text_add(&t, "OBJECTS := $(SOURCES:%.c=build/%.o)\n\n"
                "build/program.elf: $(OBJECTS)\n\t$(CC) $(FLAGS) $(LDFLAGS) -o $@ $(OBJECTS)\n\n"
                "");
@@ -78,7 +90,7 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
              "\tcp firmware/wasm/model.mjs build/\n"
              "build/program.elf: build/run.mjs\n"
              "build/run.mjs: firmware/wasm/run.mjs\n\t@mkdir -p $(@D)\n\tcp $< $@\n\n");
-  text_add(&t, "build/%.o: %.c\n\t@mkdir -p $(@D)\n\t$(CC) $(FLAGS) $(CFLAGS) $(MORE) -MMD -MP -c "
+  text_add(&t, "build/%.o: %.c\n\t@mkdir -p $(@D)\n\t$(CC) $(CFLAGS) $(FLAGS) $(MORE) -MMD -MP -c "
                "$< -o $@\n\n");
   if (!wasm)
     text_add(&t, "# The harness must not pull in the C library, whose code would be counted as the "
@@ -112,16 +124,15 @@ bool emulate_project(struct arena *a, const char *dir, const char *title, const 
       "firmware/harness/harness.c",
       "firmware/harness/port.h",
       "firmware/harness/program.h",
-      chip   ? "firmware/harness/port_semihosting.c"
-      : wasm ? "firmware/wasm/port.c"
-             : "firmware/harness/port_stdio.c",
+      port_of(target),
+      is_avr(target) ? "firmware/harness/port_simavr.h" : NULL,
       wasm ? "firmware/wasm/memory.c" : NULL,
       wasm ? "firmware/wasm/string.h" : NULL,
       wasm ? "firmware/wasm/module.c" : NULL,
       wasm ? "firmware/wasm/model.mjs" : NULL,
       wasm ? "firmware/wasm/run.mjs" : NULL,
       chip ? arena_printf(a, "firmware/boards/%s/start.c", target->start) : NULL,
-      chip ? "firmware/boards/sections.ld" : NULL,
+      chip && !is_avr(target) ? "firmware/boards/sections.ld" : NULL,
       chip ? arena_printf(a, "firmware/boards/%s/link.ld", target->board) : NULL,
   };
   for (size_t i = 0; i < sizeof harness / sizeof *harness; i++)

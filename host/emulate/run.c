@@ -73,12 +73,14 @@ static const char *riscv_cause(uint32_t status) {
   }
 }
 
-static bool describe_fault(struct arena *a, const struct job *j, struct err *e) {
+/* said: by the emulator. */
+static bool describe_fault(struct arena *a, const struct job *j, const char *said, struct err *e) {
   uint8_t *f;
   size_t n;
   const char *where = "?", *why = "";
   if (!file_read(a, arena_printf(a, "%s/mote.fault", j->dir), 4096, &f, &n, NULL) || n < 44)
-    return err_internal(e, "the program ended with a fault on %s", j->machine);
+    return err_internal(e, "the program ended with a fault on %s%s%s", j->machine,
+                        *said ? ": " : "", said);
   const uint32_t pc = u32(f + 24), status = u32(f + 32), address = u32(f + 36);
   const uint32_t frame = u32(f + 40);
   const struct elf_symbol *stack = elf_find_symbol(j->elf, "stack_low");
@@ -101,7 +103,7 @@ static bool check_end(struct arena *a, const struct job *j, const struct process
     return err_set(e, "no end within %d s on %s", j->options->timeout_s, j->machine);
   switch (r->exit_code) {
   case 0: return true;
-  case EXIT_FAULT: return describe_fault(a, j, e);
+  case EXIT_FAULT: return describe_fault(a, j, r->err, e);
   case EXIT_UNALIGNED: return err_internal(e, "on %s: %.200s", j->machine, r->err);
   case EXIT_ARENA: return err_internal(e, "the program wrote beside its arena on %s", j->machine);
   case EXIT_OPEN: return err_internal(e, "the program refuses its own plan on %s", j->machine);
@@ -136,6 +138,11 @@ static bool start(struct arena *a, const struct job *j, struct err *e) {
   if (!*j->machine || !strcmp(j->machine, "host")) {
     const char *const argv[] = {j->program->elf, NULL};
     return process_run(a, j->dir, argv, timeout_s, &r, e) && check_end(a, j, &r, e);
+  }
+  if (j->elf->avr) {
+    const char *words[8];
+    return avr_command(a, j->elf, j->dir, j->machine, j->count, MARK_STEP + j->steps, words, e) &&
+           process_run(a, j->dir, words, timeout_s, &r, e) && check_end(a, j, &r, e);
   }
   const char *argv[MOST_WORDS] = {j->program->target->emulator,
                                   "-M",
@@ -227,6 +234,7 @@ struct counted {
   uint32_t low, slots;
   int buckets;
   const uint8_t *bytes;     /* the file */
+  bool cycles;              /* it holds cycles where others have branches taken */
   const struct thumb *code; /* [slots] */
 };
 
@@ -249,11 +257,25 @@ static void add_slot(struct emulate_count *to, const struct thumb *t, double exe
   to->cycles_high += executed * t->high + taken * t->taken_high;
 }
 
+/* As add_slot, of an AVR: its cycles are counted. A branch that is taken is one that took longer. */
+static void add_slot_of_cycles(struct emulate_count *to, const struct thumb *t, double executed,
+                               double cycles) {
+  to->instructions += (int64_t)executed;
+  to->by_class[t->class] += (int64_t)executed;
+  if (t->class == EMULATE_BRANCH)
+    to->branches_taken += (int64_t)(t->taken > 0 ? cycles - executed : executed);
+  to->cycles_low += cycles;
+  to->cycles += cycles;
+  to->cycles_high += cycles;
+}
+
 static void add_bucket(struct emulate_count *to, const struct counted *c, int b, uint32_t from,
                        uint32_t end) {
   const struct counts n = bucket(c, b);
   for (uint32_t i = from; i < end && i < c->slots; i++)
-    if (n.executed[i]) add_slot(to, &c->code[i], (double)n.executed[i], (double)n.taken[i]);
+    if (n.executed[i])
+      (c->cycles ? add_slot_of_cycles : add_slot)(to, &c->code[i], (double)n.executed[i],
+                                                  (double)n.taken[i]);
 }
 
 static int64_t per(int64_t sum, int count) { return (sum + count / 2) / count; }
@@ -274,9 +296,12 @@ static const struct thumb *decode(struct arena *a, const struct elf *elf,
   static const struct thumb none;
   const struct thumb *before = &none;
   for (uint32_t i = 0; i < slots;) {
-    code[i] = elf->riscv ? rv32_decode(s->bytes + 2 * i, s->size - 2 * i, core)
-                         : thumb_decode(s->bytes + 2 * i, s->size - 2 * i, core);
-    if (!elf->riscv) thumb_follow(before, core, &code[i]);
+    const uint8_t *at = s->bytes + 2 * i;
+    const size_t left = s->size - 2 * i;
+    code[i] = elf->avr     ? avr_decode(at, left)
+              : elf->riscv ? rv32_decode(at, left, core)
+                           : thumb_decode(at, left, core);
+    if (!elf->riscv && !elf->avr) thumb_follow(before, core, &code[i]);
     before = &code[i];
     i += (uint32_t)code[i].size / 2;
   }
@@ -326,6 +351,7 @@ static bool read_counts(struct arena *a, const struct job *j, struct emulate_res
   if (c.low != text->address || 2 * c.slots > text->size || c.buckets != MARK_STEP + j->steps ||
       n != 16 + (size_t)c.buckets * c.slots * 16)
     return err_internal(e, "the counting plugin wrote %zu bytes that do not fit the program", n);
+  c.cycles = j->elf->avr;
   c.code = decode(a, j->elf, text, c.slots, j->program->target->core);
   add_bucket(&r->features, &c, MARK_FEATURES, 0, c.slots);
   add_bucket(&r->network, &c, MARK_NETWORK, 0, c.slots);
@@ -343,6 +369,7 @@ static bool read_counts(struct arena *a, const struct job *j, struct emulate_res
 
 /* QEMU's microbit: 256 KiB of flash at 0, 16 KiB of RAM at 0x20000000. */
 static bool fits_small(const struct elf *elf) {
+  if (elf->avr) return avr_fits_small(elf);
   for (int i = 1; i < elf->n_sections; i++) {
     const struct elf_section *s = &elf->sections[i];
     const uint64_t end = (uint64_t)s->address + s->size;
@@ -399,7 +426,9 @@ bool emulate_run(struct arena *a, const struct emulate_program *program,
         "no %s or no C compiler on this machine, which run programs for %s; install them with: apt "
         "install %s build-essential",
         target->emulator, target->name,
-        text_ends(target->emulator, "arm") ? "qemu-system-arm" : "qemu-system-misc");
+        text_ends(target->emulator, "arm")   ? "qemu-system-arm"
+        : text_ends(target->emulator, "avr") ? "libsimavr-dev"
+                                             : "qemu-system-misc");
   char *elf_path = realpath(program->elf, NULL);
   if (!elf_path) return err_set(e, "no program at %s", program->elf);
   struct emulate_program absolute = *program;

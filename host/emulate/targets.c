@@ -54,8 +54,8 @@ static bool set_text(const struct text_key *keys, size_t n, const char *key, con
 }
 
 static enum emulate_core core_named(const char *name) {
-  static const char *const names[EMULATE_CORE_COUNT] = {"none", "m0plus", "m3",  "m4",
-                                                        "m7",   "m33",    "m55", "rv32"};
+  static const char *const names[EMULATE_CORE_COUNT] = {"none", "m0plus", "m3",   "m4", "m7",
+                                                        "m33",  "m55",    "rv32", "avr"};
   for (int i = 0; i < EMULATE_CORE_COUNT; i++)
     if (!strcmp(names[i], name)) return (enum emulate_core)i;
   return EMULATE_CORE_COUNT;

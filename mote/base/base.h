@@ -87,7 +87,7 @@ const char *mote_type_name(int type);
 static inline int32_t mote_mul_high(int32_t a, int32_t b) {
   if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
   /* |a*b| <= 2^62, plus 2^30: fits int64. */
-  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+  return (int32_t)(((int64_t)a * b + ((int32_t)1 << 30)) >> 31);
 }
 
 /* round(x / 2^exponent), halves away from zero. range: exponent in [0, 31]. */
@@ -121,10 +121,30 @@ static inline int32_t mote_clamp(int32_t x, int32_t low, int32_t high) {
 }
 
 /* ---- bytes -----------------------------------------------------------------
- * Constants of a plan are found relative to the structure that names them: position independent, so the
- * same bytes work from flash, from a mapped file and as a C object. needs: offset set by the compiler. */
-static inline const void *mote_at(const void *base, int32_t offset) {
+ * MOTE_ROM stands at a pointer to a plan or its constants: nothing where loads reach the flash, the compiler's word
+ * for it where they do not (-DMOTE_ROM=__flash, AVR). There the executor copies a call's parameters, at most
+ * MOTE_PARAMS_MOST bytes without their constants, to memory, and in front of them where they came from. */
+#ifdef MOTE_ROM
+#define MOTE_ROM_APART   1
+#define MOTE_PARAMS_MOST 64
+#ifdef __cplusplus /* the word is C's alone; to C++ a plan is an address that it hands on */
+#undef MOTE_ROM
+#define MOTE_ROM
+#endif
+#else
+#define MOTE_ROM
+#define MOTE_ROM_APART 0
+#endif
+
+/* Constants of a plan are found relative to the structure that names them: position independent, so the
+ * same bytes work from flash, from a mapped file and as a C object. needs: offset set by the compiler; base is the
+ * beginning of the parameters. */
+static inline const void MOTE_ROM *mote_at(const void *base, int32_t offset) {
+#if MOTE_ROM_APART
+  return ((const uint8_t MOTE_ROM *const *)base)[-1] + offset;
+#else
   return (const uint8_t *)base + offset;
+#endif
 }
 
 /* ---- output of an accumulating operator ------------------------------------

@@ -20,7 +20,7 @@ static int32_t shift_saturated(int32_t x, int n) {
 static int32_t exp_quarter(int32_t a) {
   const int32_t exp_eighth = 1895147668; /* e^(-1/8) */
   const int32_t third = 715827883;       /* 1/3 */
-  const int32_t x = add(a, 1 << 28);
+  const int32_t x = add(a, (int32_t)1 << 28);
   const int32_t x2 = multiply(x, x), x3 = multiply(x2, x), x4 = multiply(x2, x2);
   const int32_t tail = add(multiply(add(mote_divide_pot(x4, 2), x3), third), x2);
   return add(exp_eighth, multiply(exp_eighth, add(x, mote_divide_pot(tail, 1))));
@@ -53,7 +53,7 @@ static int32_t twice_reciprocal(int32_t x) {
   const int32_t half = (int32_t)(((int64_t)x + ONE_Q0 + 1) >> 1); /* (1 + x) / 2 */
   int32_t y = add(1515870810, multiply(half, -1010580540));
   for (int i = 0; i < 3; i++) {
-    const int32_t rest = add(1 << 29, negative(multiply(half, y)));
+    const int32_t rest = add((int32_t)1 << 29, negative(multiply(half, y)));
     y = add(y, shift_saturated(multiply(y, rest), 2));
   }
   return y;
@@ -64,7 +64,7 @@ int32_t mote_fixed_reciprocal(int32_t x) {
 }
 
 int32_t mote_fixed_logistic(int32_t a) {
-  if (a == 0) return 1 << 30;
+  if (a == 0) return (int32_t)1 << 30;
   const int32_t positive = mote_fixed_reciprocal(mote_fixed_exp(a > 0 ? negative(a) : a, 4));
   return a > 0 ? positive : add(ONE_Q0, negative(positive));
 }
@@ -73,7 +73,7 @@ int32_t mote_fixed_logistic(int32_t a) {
 int32_t mote_fixed_tanh(int32_t a) {
   if (a == 0) return 0;
   const int32_t e = mote_fixed_exp(a > 0 ? negative(a) : a, 5);
-  const int32_t size = shift_saturated(add(twice_reciprocal(e), -(1 << 29)), 2);
+  const int32_t size = shift_saturated(add(twice_reciprocal(e), -((int32_t)1 << 29)), 2);
   return a < 0 ? negative(size) : size;
 }
 

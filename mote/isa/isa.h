@@ -63,6 +63,13 @@ extern "C" {
 #define MOTE_ISA_WASM 0
 #endif
 
+/* Where a product of 64 bits takes longer than four of 32. */
+#if MOTE_ISA_V6M || defined(__AVR__)
+#define MOTE_ISA_SHORT 1
+#else
+#define MOTE_ISA_SHORT 0
+#endif
+
 /* ---- requantisation ---------------------------------------------------------- */
 
 /* mote_mul_high for b >= 0 from four 16 x 16 products. Everything but the last line is the schoolbook
@@ -78,7 +85,7 @@ static inline int32_t mote_mul_high__short(int32_t a, int32_t b) {
 
 /* mote_mul_high for b >= 0 (so that nothing saturates). */
 static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
-#if MOTE_ISA_V6M
+#if MOTE_ISA_SHORT
   return mote_mul_high__short(a, b);
 #elif MOTE_ISA_RV32
   /* The sum of the halves' own rounding: bit 31 of the lower half is what is added to the higher. With b = 2^31 - 1 at
@@ -87,7 +94,7 @@ static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
   const uint64_t product = (uint64_t)((int64_t)a * twice);
   return (int32_t)((uint32_t)(product >> 32) + ((uint32_t)product >> 31));
 #else
-  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+  return (int32_t)(((int64_t)a * b + ((int32_t)1 << 30)) >> 31);
 #endif
 }
 
@@ -129,12 +136,13 @@ struct mote_channel {
 /* o is the first member of its parameters, from where offsets count. */
 static inline int32_t mote_channel_bias(const struct mote_output *o, size_t c) {
   if (o->bias_at == 0) return 0;
-  const void *bias = mote_at(o, o->bias_at);
-  return o->bias_bytes == 2 ? ((const int16_t *)bias)[c] : ((const int32_t *)bias)[c];
+  const void MOTE_ROM *bias = mote_at(o, o->bias_at);
+  return o->bias_bytes == 2 ? ((const int16_t MOTE_ROM *)bias)[c]
+                            : ((const int32_t MOTE_ROM *)bias)[c];
 }
 
 static inline struct mote_channel mote_channel_at(const struct mote_output *o, size_t c) {
-  const uint32_t *words = (const uint32_t *)mote_at(o, o->requant_at);
+  const uint32_t MOTE_ROM *words = (const uint32_t MOTE_ROM *)mote_at(o, o->requant_at);
   struct mote_channel ch;
   ch.bias = mote_channel_bias(o, c);
   if (o->wide) {

@@ -31,7 +31,7 @@ void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, co
 __attribute__((optimize("O3")))
 #endif
 static uint32_t
-dot(const int8_t *w, const int16_t *a, uint32_t n) {
+dot(const int8_t MOTE_ROM *w, const int16_t *a, uint32_t n) {
   uint32_t sum = 0;
   for (uint32_t i = 0; i < n; i++) sum += (uint32_t)(w[i] * a[i]);
   return sum;
@@ -40,7 +40,7 @@ dot(const int8_t *w, const int16_t *a, uint32_t n) {
 /* A window is `columns` runs of n values; run j begins column_at[j] behind the pixel's position. */
 static inline void conv(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
                         int8_t *out, const uint32_t *column_at, uint32_t columns, uint32_t n) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  const int8_t MOTE_ROM *weights = (const int8_t MOTE_ROM *)mote_at(p, p->weights_at);
   for (uint32_t c = 0; c < p->out_c; c++, weights += (size_t)columns * n) {
     const struct mote_channel ch = mote_channel_at(&p->output, c);
     int32_t sums[MOTE_CONV_BLOCK];
@@ -69,7 +69,7 @@ void mote_isa_conv_column__plain(const struct mote_conv2d_s8 *p, const int16_t *
 
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out) {
   const uint32_t n = p->in_c;
-  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  const int8_t MOTE_ROM *w = (const int8_t MOTE_ROM *)mote_at(p, p->weights_at);
   for (uint32_t c = 0; c < p->out_c; c++, w += (n + 3) & ~(uint32_t)3) {
     const struct mote_channel ch = mote_channel_at(&p->output, c);
     uint32_t sum = (uint32_t)ch.bias;
@@ -97,11 +97,11 @@ static void put_two(const struct mote_output *o, uint32_t c, uint32_t channels, 
 static inline void conv4(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
                          int8_t *out, const uint32_t *column_at, uint32_t columns, uint32_t n,
                          uint32_t position_step, uint32_t quad_step) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  const int8_t MOTE_ROM *weights = (const int8_t MOTE_ROM *)mote_at(p, p->weights_at);
   for (uint32_t c = 0; c < p->out_c; c += 2, weights += (size_t)columns * n) {
     uint32_t sums[2 * MOTE_CONV_BLOCK] = {0};
     for (uint32_t i = 0; i < pixels; i++) {
-      const int8_t *w = weights;
+      const int8_t MOTE_ROM *w = weights;
       uint32_t high = 0, low = 0;
       for (uint32_t j = 0; j < columns; j++) {
         const int16_t *x = values + i * position_step + column_at[j];
@@ -136,7 +136,7 @@ void mote_isa_conv4_column__plain(const struct mote_conv2d_s8 *p, const int16_t 
 void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
                             int8_t *out) {
   const uint32_t n = p->in_c;
-  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  const int8_t MOTE_ROM *w = (const int8_t MOTE_ROM *)mote_at(p, p->weights_at);
   for (uint32_t c = 0; c < p->out_c; c += 2, w += (n + 3) & ~(uint32_t)3) {
     uint32_t sums[2 * MOTE_CONV_BLOCK] = {0};
     for (uint32_t i = 0; i < n; i++) {
@@ -149,7 +149,7 @@ void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_
 }
 
 /* The two lanes of a pair of channels that has a word each `step` words. 15 * 128 * in_c < 2^31: in_c < 2^16. */
-static void lanes4(const uint32_t *words, uint32_t step, const int8_t *in, uint32_t n,
+static void lanes4(const uint32_t MOTE_ROM *words, uint32_t step, const int8_t *in, uint32_t n,
                    uint32_t *sums) {
   uint32_t low = 0, high = 0;
   for (uint32_t i = 0; i < n; i++) {
@@ -164,7 +164,7 @@ static void lanes4(const uint32_t *words, uint32_t step, const int8_t *in, uint3
 void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                   int8_t *out) {
   const uint32_t n = p->in_c, quads = (n + 3) / 4;
-  const uint32_t *words = (const uint32_t *)mote_at(p, p->weights_at);
+  const uint32_t MOTE_ROM *words = (const uint32_t MOTE_ROM *)mote_at(p, p->weights_at);
   uint32_t eight = 0; /* what the 8 that is added to each weight adds to each sum */
   for (uint32_t i = 0; i < n; i++) eight += (uint32_t)(8 * in[i]);
   for (uint32_t c = 0; c < p->out_c; c += 4) {
@@ -217,7 +217,7 @@ static void gather(const struct strip *s, int32_t c) {
   }
 }
 
-static uint32_t window(const int8_t *w, const int16_t *a, int32_t columns, int32_t height,
+static uint32_t window(const int8_t MOTE_ROM *w, const int16_t *a, int32_t columns, int32_t height,
                        int32_t step) {
   uint32_t sum = 0;
   for (; columns; columns--, w += height, a += step)
@@ -226,8 +226,8 @@ static uint32_t window(const int8_t *w, const int16_t *a, int32_t columns, int32
 }
 
 /* n sums of 3x3 windows. */
-static void windows3(const int8_t *k, const int16_t *a, int32_t step, int32_t bias, int32_t n,
-                     int32_t *sums) {
+static void windows3(const int8_t MOTE_ROM *k, const int16_t *a, int32_t step, int32_t bias,
+                     int32_t n, int32_t *sums) {
   const int32_t k0 = k[0], k1 = k[1], k2 = k[2], k3 = k[3], k4 = k[4], k5 = k[5], k6 = k[6],
                 k7 = k[7], k8 = k[8];
   for (; n; n--, a += step) {
@@ -241,8 +241,8 @@ static void windows3(const int8_t *k, const int16_t *a, int32_t step, int32_t bi
 static void depthwise_channel(const struct mote_depthwise_conv2d_s8 *p, const int16_t *a,
                               uint32_t oc, int32_t n, int8_t *out) {
   const struct mote_channel ch = mote_channel_at(&p->output, oc);
-  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at) +
-                    (size_t)oc * ((uint32_t)p->kernel_w * p->kernel_h);
+  const int8_t MOTE_ROM *w = (const int8_t MOTE_ROM *)mote_at(p, p->weights_at) +
+                             (size_t)oc * ((uint32_t)p->kernel_w * p->kernel_h);
   const int nine = p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1;
   const int32_t height = p->kernel_h, step = p->stride_w * height;
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;

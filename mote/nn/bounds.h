@@ -39,7 +39,7 @@ static inline int mote_bounds_window(uint32_t in_w, uint32_t out_w, uint32_t ker
                                      uint32_t stride_w, uint32_t dilation_w, uint32_t pad_left) {
   if (in_w == 0 || out_w == 0 || kernel_w == 0 || stride_w == 0 || dilation_w == 0) return 0;
   return (uint64_t)(out_w - 1) * stride_w + (uint64_t)(kernel_w - 1) * dilation_w + pad_left <
-         1u << 24;
+         (uint32_t)1 << 24;
 }
 
 /* Pointers that rows_out output rows of kernel_h rows take. */

@@ -56,13 +56,14 @@ enum mote_status mote_map_check(const struct mote_window_2d *w, const struct mot
       w->rows_out == 0 || w->whole > 1)
     return MOTE_ERR_PARAMS;
   /* Every column that is worked out stays below 2^30, and likewise every row of a whole map. */
-  if ((uint64_t)(w->out_w - 1) * w->stride_w + (uint64_t)w->kernel_w * w->dilation_w >= 1u << 30)
+  if ((uint64_t)(w->out_w - 1) * w->stride_w + (uint64_t)w->kernel_w * w->dilation_w >= (uint64_t)1
+                                                                                            << 30)
     return MOTE_ERR_PARAMS;
   uint64_t in = (uint64_t)w->in_w * w->in_c, out = (uint64_t)w->rows_out * w->out_w * w->out_c;
   if (w->whole) {
     if (w->in_h == 0 || w->dilation_h == 0 || w->batches == 0 ||
         (uint64_t)(w->rows_out - 1) * w->stride_h + (uint64_t)w->kernel_h * w->dilation_h >=
-            1u << 30)
+            (uint64_t)1 << 30)
       return MOTE_ERR_PARAMS;
     /* A product of four 16-bit numbers fits 64 bits, and so it does here: in < 2^32. */
     in *= (uint64_t)w->in_h * w->batches;

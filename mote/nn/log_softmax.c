@@ -24,11 +24,11 @@ static int leading_zeros(int32_t x) { /* x > 0 */
 /* log x as Q5.26 of x >= 1 in Q12.19. */
 static int32_t log_of(int32_t x) {
   const int32_t log_2 = 1488522236, sqrt_half = 1518500250, fourth_root_half = 1805811301;
-  const int32_t alpha_n = 117049297;  /* 11/240 * 2^(1/4) */
-  const int32_t alpha_d = 127690142;  /* 1/20 * 2^(1/4) */
-  const int32_t alpha_i = 1057819769; /* 2 / 2^(1/4) - 2^(1/4) */
-  const int32_t alpha_f = 638450708;  /* 1/4 * 2^(1/4) */
-  const int32_t quarter = 1 << 23;    /* 1/4 in Q6.25 */
+  const int32_t alpha_n = 117049297;        /* 11/240 * 2^(1/4) */
+  const int32_t alpha_d = 127690142;        /* 1/20 * 2^(1/4) */
+  const int32_t alpha_i = 1057819769;       /* 2 / 2^(1/4) - 2^(1/4) */
+  const int32_t alpha_f = 638450708;        /* 1/4 * 2^(1/4) */
+  const int32_t quarter = (int32_t)1 << 23; /* 1/4 in Q6.25 */
 
   const int zeros = leading_zeros(x), head = leading_zeros(mote_mul_high(x, sqrt_half)) - 1;
   const int32_t r_a = shifted(mote_mul_high(shifted(x, zeros - 1), sqrt_half), 1);

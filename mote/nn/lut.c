@@ -3,7 +3,7 @@
 
 static void lut_row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_lut_8 *p = (const struct mote_lut_8 *)params;
-  const uint8_t *table = (const uint8_t *)mote_at(params, p->table_at);
+  const uint8_t MOTE_ROM *table = (const uint8_t MOTE_ROM *)mote_at(params, p->table_at);
   const uint8_t *in = (const uint8_t *)rows[0];
   uint8_t *to = (uint8_t *)out;
   uint32_t n = p->n;

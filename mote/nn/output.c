@@ -16,7 +16,7 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
   if (n == 0 || base > -1) return 0;
   for (size_t c = 0; c < n; c++) {
     const int64_t b = bias ? bias[c] : 0;
-    if (multiplier[c] < 1 << 30 || shift[c] < SHIFT_LEAST || base - shift[c] > 3) return 0;
+    if (multiplier[c] < (int32_t)1 << 30 || shift[c] < SHIFT_LEAST || base - shift[c] > 3) return 0;
     if ((b < 0 ? -b : b) + largest_sum(k) >= SUM_LIMIT) return 0;
     words[c] = (uint32_t)multiplier[c] << 2 | (uint32_t)(base - shift[c]);
   }
@@ -25,21 +25,21 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
 }
 
 static int check_wide(const struct mote_output *o, const void *params, uint32_t n) {
-  const int32_t *words = (const int32_t *)mote_at(params, o->requant_at);
+  const int32_t MOTE_ROM *words = (const int32_t MOTE_ROM *)mote_at(params, o->requant_at);
   for (uint32_t c = 0; c < n; c++)
     if (words[2 * c] < 0 || words[2 * c + 1] < -31 || words[2 * c + 1] > 30) return 0;
   return 1;
 }
 
 static int check_packed(const struct mote_output *o, const void *params, uint32_t n, uint64_t k) {
-  const uint32_t *words = (const uint32_t *)mote_at(params, o->requant_at);
+  const uint32_t MOTE_ROM *words = (const uint32_t MOTE_ROM *)mote_at(params, o->requant_at);
   if (o->shift_base > -1) return 0;
   for (uint32_t c = 0; c < n; c++) {
     if (o->shift_base - (int)(words[c] & 3) < SHIFT_LEAST) return 0;
     int64_t bias = 0;
     if (o->bias_at)
-      bias = o->bias_bytes == 2 ? ((const int16_t *)mote_at(params, o->bias_at))[c]
-                                : ((const int32_t *)mote_at(params, o->bias_at))[c];
+      bias = o->bias_bytes == 2 ? ((const int16_t MOTE_ROM *)mote_at(params, o->bias_at))[c]
+                                : ((const int32_t MOTE_ROM *)mote_at(params, o->bias_at))[c];
     if ((bias < 0 ? -bias : bias) + largest_sum(k) >= SUM_LIMIT) return 0;
   }
   return 1;

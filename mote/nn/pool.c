@@ -87,7 +87,7 @@ enum mote_status mote_max_pool_s8_check(const struct mote_pool_s8 *p, const stru
   if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, 1, p->pad_left))
     return MOTE_ERR_PARAMS;
   /* A sum of kernel_w * kernel_h int8 is an int32. */
-  if ((uint64_t)p->kernel_w * p->kernel_h > 1u << 23) return MOTE_ERR_PARAMS;
+  if ((uint64_t)p->kernel_w * p->kernel_h > (uint32_t)1 << 23) return MOTE_ERR_PARAMS;
   if (!mote_bounds_rows(b, p->rows_out, p->stride_h, p->kernel_h) ||
       (uint64_t)p->in_w * p->c > b->row_bytes[0] ||
       (uint64_t)p->rows_out * p->out_w * p->c > b->out_bytes)

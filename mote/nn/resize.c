@@ -87,8 +87,8 @@ static void bilinear_s8_row(const void *params, const void *const *rows, void *s
         for (unsigned k = 0; k < p->c; k++) {
           const int64_t sum = above[left + k] * a + below[left + k] * b + above[right + k] * c +
                               below[right + k] * d;
-          const int64_t half = sum > 0 ? 1 << 19 : -(1 << 19);
-          *to++ = (int8_t)((sum + half) / (1 << 20));
+          const int64_t half = sum > 0 ? (int32_t)1 << 19 : -(1 << 19);
+          *to++ = (int8_t)((sum + half) / ((int32_t)1 << 20));
         }
       }
     }
@@ -104,7 +104,7 @@ size_t mote_resize_bilinear_s8_state_bytes(const struct mote_resize_bilinear_s8 
 /* Positions end about where the input does, so that weights stay below 2^27 and the sum of four products below 2^63. A
  * scale's rounding moves the last position by out / 2 at most. */
 static int scale_fits(int32_t scale, uint32_t in, uint32_t out) {
-  if (scale < 0 || scale > 1 << 26 || out == 0) return 0;
+  if (scale < 0 || scale > (int32_t)1 << 26 || out == 0) return 0;
   return (int64_t)scale * (out - 1) <= (int64_t)in * 1024 + out + scale;
 }
 

@@ -76,7 +76,7 @@ static enum mote_status check(const struct mote_transpose_conv *p, const struct 
   const enum mote_status status = mote_window_check(v, b, size);
   if (status != MOTE_OK) return status;
   if (v->dilation_h != 1 || v->dilation_w != 1 || !mote_zps_are_good(p->in_zp, 0, size) ||
-      p->lead < -(1 << 24) || p->lead > 1 << 24)
+      p->lead < -((int32_t)1 << 24) || p->lead > 1 << 24)
     return MOTE_ERR_PARAMS;
   const uint64_t per_channel = (uint64_t)v->kernel_w * v->kernel_h * v->in_c;
   if (per_channel > INT32_MAX || !mote_bounds_row(b, 1, per_channel * v->out_c, 1))

@@ -119,8 +119,8 @@ enum mote_status mote_transpose_conv_f32_check(const struct mote_transpose_conv_
   const struct mote_window_2d *w = &p->window;
   const enum mote_status status = shape_check(w, b);
   if (status != MOTE_OK) return status;
-  if (w->dilation_w != 1 || w->dilation_h != 1 || p->bias > 1 || p->lead < -(1 << 24) ||
-      p->lead > 1 << 24)
+  if (w->dilation_w != 1 || w->dilation_h != 1 || p->bias > 1 || p->lead < -((int32_t)1 << 24) ||
+      p->lead > (int32_t)1 << 24)
     return MOTE_ERR_PARAMS;
   const uint64_t block = (uint64_t)w->kernel_h * w->kernel_w * w->in_c;
   return mote_bounds_row(b, 1, block * w->out_c, sizeof(float)) &&

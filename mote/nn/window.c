@@ -17,7 +17,7 @@ enum mote_status mote_window_check(const struct mote_window *w, const struct mot
   if (!mote_bounds_window(w->in_w, w->out_w, w->kernel_w, w->stride_w, w->dilation_w,
                           w->pad_left) ||
       !mote_bounds_window(w->in_h, w->out_h, w->kernel_h, w->stride_h, w->dilation_h, w->pad_top) ||
-      (uint64_t)w->rows_out * w->stride_h >= 1u << 24)
+      (uint64_t)w->rows_out * w->stride_h >= (uint32_t)1 << 24)
     return MOTE_ERR_PARAMS;
   if (b->n_in < 1 || b->rows[0] != w->in_rows || (w->images && w->in_rows != 1))
     return MOTE_ERR_BOUNDS;

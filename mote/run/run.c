@@ -19,45 +19,47 @@
 /* What one inference needs at hand; lives on the stack. */
 struct run {
   const struct mote_model *model;
-  const struct mote_tensor *tensors;
-  const struct mote_edge *edges;
-  const struct mote_step *steps;
+  const struct mote_tensor MOTE_ROM *tensors;
+  const struct mote_edge MOTE_ROM *edges;
+  const struct mote_step MOTE_ROM *steps;
   uint16_t *calls;   /* made of each step of the segment, in the arena */
   const void **rows; /* of one call: on the stack where they are few, or in the arena */
 };
 
-static const void *table(const struct mote_plan *plan, uint32_t offset) {
-  return (const uint8_t *)plan + offset;
+static const void MOTE_ROM *table(const struct mote_plan MOTE_ROM *plan, uint32_t offset) {
+  return (const uint8_t MOTE_ROM *)plan + offset;
 }
 
-static const struct mote_port *port(const struct mote_plan *plan, uint32_t offset, unsigned i) {
-  return (const struct mote_port *)table(plan, offset) + i;
+static const struct mote_port MOTE_ROM *port(const struct mote_plan MOTE_ROM *plan, uint32_t offset,
+                                             unsigned i) {
+  return (const struct mote_port MOTE_ROM *)table(plan, offset) + i;
 }
 
-static const struct mote_tensor *tensor(const struct mote_plan *plan, unsigned i) {
-  return (const struct mote_tensor *)table(plan, plan->tensors) + i;
+static const struct mote_tensor MOTE_ROM *tensor(const struct mote_plan MOTE_ROM *plan,
+                                                 unsigned i) {
+  return (const struct mote_tensor MOTE_ROM *)table(plan, plan->tensors) + i;
 }
 
 /* Where row 0 of a tensor of the arena lies. */
-static uint8_t *bytes_of(const struct mote_model *model, const struct mote_tensor *t) {
+static uint8_t *bytes_of(const struct mote_model *model, const struct mote_tensor MOTE_ROM *t) {
   return model->arena + (t->offset & ~3u);
 }
 
 /* Where a row of it lies in its ring. One remainder at most is taken: the divider of a small core is slow or
  * absent. */
-static uint8_t *row_at(uint8_t *base, const struct mote_tensor *t, unsigned row) {
+static uint8_t *row_at(uint8_t *base, const struct mote_tensor MOTE_ROM *t, unsigned row) {
   unsigned slot = row + t->shift;
   if (slot >= t->ring_rows) slot %= t->ring_rows;
   return base + slot * t->row_bytes;
 }
 
 void mote_reset(struct mote_model *model) {
-  const struct mote_plan *plan = model->plan;
-  const struct mote_variable *v = table(plan, plan->variables);
+  const struct mote_plan MOTE_ROM *plan = model->plan;
+  const struct mote_variable MOTE_ROM *v = table(plan, plan->variables);
   for (unsigned i = 0; i < plan->n_variables; i++, v++) {
-    const struct mote_tensor *t = tensor(plan, v->tensor);
+    const struct mote_tensor MOTE_ROM *t = tensor(plan, v->tensor);
     const size_t n = (size_t)t->rows * t->row_bytes, once = v->repeats > 1 ? n / v->repeats : n;
-    const uint8_t *from = v->value != 0 ? table(plan, v->value) : NULL;
+    const uint8_t MOTE_ROM *from = v->value != 0 ? table(plan, v->value) : NULL;
     uint8_t *to = bytes_of(model, t);
     for (size_t k = 0, at = 0; k < n; k++) {
       to[k] = from ? from[at] : v->fill;
@@ -67,7 +69,7 @@ void mote_reset(struct mote_model *model) {
   model->fed = 0;
 }
 
-enum mote_status mote_init(struct mote_model *model, const struct mote_plan *plan,
+enum mote_status mote_init(struct mote_model *model, const struct mote_plan MOTE_ROM *plan,
                            const struct mote_kernel *const *kernels, void *arena, size_t n_arena) {
   if (((uintptr_t)arena & 7u) != 0 || n_arena < mote_arena_bytes(plan)) return MOTE_ERR_ARENA;
   model->plan = plan;
@@ -80,30 +82,30 @@ enum mote_status mote_init(struct mote_model *model, const struct mote_plan *pla
 }
 
 void *mote_input(const struct mote_model *model, unsigned i) {
-  const struct mote_plan *plan = model->plan;
+  const struct mote_plan MOTE_ROM *plan = model->plan;
   MOTE_ASSERT(i < plan->n_inputs);
   if (i == 0 && plan->fed_rows != 0) return NULL;
   return bytes_of(model, tensor(plan, port(plan, plan->inputs, i)->tensor));
 }
 
 const void *mote_output(const struct mote_model *model, unsigned i) {
-  const struct mote_plan *plan = model->plan;
+  const struct mote_plan MOTE_ROM *plan = model->plan;
   MOTE_ASSERT(i < plan->n_outputs);
   return bytes_of(model, tensor(plan, port(plan, plan->outputs, i)->tensor));
 }
 
 /* The first row that call `call` reads through an edge; negative in the padding above. */
-static int32_t first_row(const struct mote_edge *edge, unsigned call) {
+static int32_t first_row(const struct mote_edge MOTE_ROM *edge, unsigned call) {
   return edge->first + (int32_t)((uint32_t)call * edge->advance); /* below 2^31: mote_check */
 }
 
 /* How many rows exist of what step s reads through an edge. calls: the counter of step s. */
 static int32_t rows_made(const struct run *r, unsigned s, const uint16_t *calls,
-                         const struct mote_edge *edge) {
+                         const struct mote_edge MOTE_ROM *edge) {
   const int32_t all = r->tensors[edge->tensor].rows;
   if (edge->maker == 0) return all;
   if (edge->maker == MOTE_FED) return r->model->fed;
-  const struct mote_step *maker = &r->steps[s - edge->maker];
+  const struct mote_step MOTE_ROM *maker = &r->steps[s - edge->maker];
   const unsigned made = *(calls - edge->maker);
   if (made == maker->calls) return all;
   return maker->output == edge->tensor ? (int32_t)((uint32_t)made * maker->rows_out) : 0;
@@ -111,11 +113,11 @@ static int32_t rows_made(const struct run *r, unsigned s, const uint16_t *calls,
 
 /* Whether every row that the next call of step s reads exists. */
 APART int is_ready(const struct run *r, unsigned s, const uint16_t *calls) {
-  const struct mote_step *step = &r->steps[s];
+  const struct mote_step MOTE_ROM *step = &r->steps[s];
   const unsigned call = *calls;
   if (call >= step->calls) return 0;
   for (unsigned i = 0; i < step->n_in; i++) {
-    const struct mote_edge *edge = &r->edges[step->edges + i];
+    const struct mote_edge MOTE_ROM *edge = &r->edges[step->edges + i];
     const int32_t last = first_row(edge, call) + (edge->rows - 1) * (int32_t)edge->dilation;
     const int32_t end = r->tensors[edge->tensor].rows;
     if ((last < end ? last + 1 : end) > rows_made(r, s, calls, edge)) return 0;
@@ -125,11 +127,13 @@ APART int is_ready(const struct run *r, unsigned s, const uint16_t *calls) {
 
 /* Writes the row pointers of one edge; returns where the next edge's begin. One remainder at most is taken:
  * the divider of a small core is slow or absent. */
-static const void **point_at_rows(const struct run *r, const struct mote_edge *edge, unsigned call,
-                                  const void **out) {
-  const struct mote_tensor *t = &r->tensors[edge->tensor];
-  const uint8_t *home =
-      (t->offset & MOTE_CONSTANT) != 0 ? (const uint8_t *)r->model->plan : r->model->arena;
+static const void **point_at_rows(const struct run *r, const struct mote_edge MOTE_ROM *edge,
+                                  unsigned call, const void **out) {
+  const struct mote_tensor MOTE_ROM *t = &r->tensors[edge->tensor];
+  /* Where rows cannot lie in ROM the compiler makes none that do. */
+  const uint8_t *home = (t->offset & MOTE_CONSTANT) != 0
+                            ? (const uint8_t *)(uintptr_t)r->model->plan
+                            : r->model->arena;
   const uint8_t *base = home + (t->offset & ~3u);
   const unsigned ring = t->ring_rows, rows = t->rows;
   int32_t y = first_row(edge, call);
@@ -156,8 +160,8 @@ static void tell(const struct run *r, unsigned step, unsigned first, unsigned ma
 
 /* The row pointers of one call of step s: its number, since gcc would pass what a pointer leads to on the stack. */
 APART void point_at_all(const struct run *r, unsigned s, unsigned call) {
-  const struct mote_step *step = &r->steps[s];
-  const struct mote_edge *edge = &r->edges[step->edges];
+  const struct mote_step MOTE_ROM *step = &r->steps[s];
+  const struct mote_edge MOTE_ROM *edge = &r->edges[step->edges];
   const void **rows = r->rows;
   for (unsigned i = step->n_in + step->n_out - 1u; i != 0; i--)
     rows = point_at_rows(r, edge++, call, rows);
@@ -165,31 +169,59 @@ APART void point_at_all(const struct run *r, unsigned s, unsigned call) {
 
 /* Where the output rows of a call of step s lie. */
 static uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
-  const struct mote_step *step = &r->steps[s];
-  const struct mote_tensor *t = &r->tensors[step->output];
+  const struct mote_step MOTE_ROM *step = &r->steps[s];
+  const struct mote_tensor MOTE_ROM *t = &r->tensors[step->output];
   return row_at(bytes_of(r->model, t), t, call * step->rows_out);
 }
+
+/* A step's parameters where kernels can read them (MOTE_ROM, mote/base/base.h). */
+#if MOTE_ROM_APART
+struct near {
+  const uint8_t MOTE_ROM *home; /* right in front of the copy: mote_at */
+  uint32_t words[MOTE_PARAMS_MOST / 4];
+};
+APART const void *params_of(const struct run *r, const struct mote_step MOTE_ROM *step,
+                            struct near *near) {
+  const uint32_t MOTE_ROM *from = table(r->model->plan, step->params);
+  const unsigned n =
+      step->params_bytes < MOTE_PARAMS_MOST ? (unsigned)step->params_bytes : MOTE_PARAMS_MOST;
+  near->home = (const uint8_t MOTE_ROM *)from;
+  for (unsigned i = 0; i < n / 4; i++) near->words[i] = from[i];
+  return near->words;
+}
+#else
+struct near {
+  char unused;
+};
+static inline const void *params_of(const struct run *r, const struct mote_step *step,
+                                    struct near *near) {
+  (void)near;
+  return table(r->model->plan, step->params);
+}
+#endif
 
 /* What follows row(): the hook, and end after the last call. Apart, and from the numbers again, so that call_step
  * keeps little while row() runs. */
 APART void end_call(const struct run *r, unsigned s, unsigned call) {
-  const struct mote_step *step = &r->steps[s];
+  const struct mote_step MOTE_ROM *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
   uint8_t *out = out_of(r, s, call);
   const unsigned first = call * step->rows_out, left = r->tensors[step->output].rows - first;
   tell(r, s, first, left < step->rows_out ? left : step->rows_out, out);
   if (call + 1 < step->calls) return;
+  struct near near;
   if (kernel->end != NULL)
-    kernel->end(table(r->model->plan, step->params), r->model->arena + step->state, out);
+    kernel->end(params_of(r, step, &near), r->model->arena + step->state, out);
   if (step->rows_out == 0) tell(r, s, 0, r->tensors[step->output].rows, out);
 }
 
 /* One call of a step, with begin before its first and end after its last. */
 APART void call_step(const struct run *r, unsigned s, unsigned call) {
   point_at_all(r, s, call);
-  const struct mote_step *step = &r->steps[s];
+  const struct mote_step MOTE_ROM *step = &r->steps[s];
   const struct mote_kernel *kernel = r->model->kernels[step->kernel];
-  const void *params = table(r->model->plan, step->params);
+  struct near near;
+  const void *params = params_of(r, step, &near);
   uint8_t *state = r->model->arena + step->state;
   if (call == 0 && kernel->begin != NULL) kernel->begin(params, state);
   kernel->row(params, r->rows, state, out_of(r, s, call));
@@ -212,22 +244,23 @@ static void run_segment(const struct run *r, unsigned first, unsigned end) {
 }
 
 /* The segment behind a jump. */
-APART unsigned after_jump(const struct run *r, const struct mote_segment *jump, unsigned here) {
+APART unsigned after_jump(const struct run *r, const struct mote_segment MOTE_ROM *jump,
+                          unsigned here) {
   if (jump->jump == MOTE_JUMP_UNLESS && *bytes_of(r->model, &r->tensors[jump->counters >> 16]) != 0)
     return here + 1;
   return jump->counters & 0xFFFFu;
 }
 
 /* The first step of a segment. */
-APART unsigned first_step(const struct mote_segment *segments, unsigned segment) {
+APART unsigned first_step(const struct mote_segment MOTE_ROM *segments, unsigned segment) {
   unsigned first = 0;
   while (segment-- != 0) first += segments[segment].steps;
   return first;
 }
 
 APART int run_segments(const struct mote_model *model, const void **rows) {
-  const struct mote_plan *plan = model->plan;
-  const struct mote_segment *segments = table(plan, plan->segments);
+  const struct mote_plan MOTE_ROM *plan = model->plan;
+  const struct mote_segment MOTE_ROM *segments = table(plan, plan->segments);
   uint16_t only = 0; /* the counter of a segment of one step */
   unsigned fed = plan->fed_rows;
   struct run r;
@@ -237,7 +270,7 @@ APART int run_segments(const struct mote_model *model, const void **rows) {
   r.steps = table(plan, plan->steps);
   r.rows = rows;
   for (unsigned i = 0, first = 0; i < plan->n_segments;) {
-    const struct mote_segment *segment = &segments[i];
+    const struct mote_segment MOTE_ROM *segment = &segments[i];
     if (segment->jump != MOTE_GO_ON) {
       i = after_jump(&r, segment, i);
       first = first_step(segments, i);
@@ -275,7 +308,7 @@ APART int run_with_most(const struct mote_model *model) {
 
 /* As far as rows have been fed; 1: to the end. Everything here is a call in the place of its caller. */
 static int run(const struct mote_model *model) {
-  const struct mote_plan *plan = model->plan;
+  const struct mote_plan MOTE_ROM *plan = model->plan;
   if (plan->max_rows <= FEW_ROWS) return run_with_few(model);
   if (plan->max_rows <= SOME_ROWS) return run_with_some(model);
   if (plan->max_rows <= MOTE_STACK_ROWS) return run_with_most(model);
@@ -286,8 +319,8 @@ void mote_run(const struct mote_model *model) { run(model); }
 
 /* Copies a row to its place and counts it; after the last row of an inference the next is the first. */
 APART void take_row(struct mote_model *model, const uint8_t *from) {
-  const struct mote_plan *plan = model->plan;
-  const struct mote_tensor *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
+  const struct mote_plan MOTE_ROM *plan = model->plan;
+  const struct mote_tensor MOTE_ROM *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
   if (model->fed >= plan->fed_rows) model->fed = 0;
   uint8_t *to = row_at(bytes_of(model, t), t, model->fed);
   for (size_t n = t->row_bytes; n != 0; n--) *to++ = *from++;

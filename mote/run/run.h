@@ -127,12 +127,12 @@ struct mote_plan {
 
 /* A model that is open: the caller's, a few words, no ownership. */
 struct mote_model {
-  const struct mote_plan *plan;
+  const struct mote_plan MOTE_ROM *plan;
   const struct mote_kernel *const *kernels;
   uint8_t *arena;
   /* Called after each row() and end() when not NULL: the tap of layer hashes and the profiler's mark.
    * made: output rows now at `rows`, contiguous; first: index of the first; 0 made for accumulation. */
-  void (*hook)(void *context, const struct mote_plan *plan, unsigned step, unsigned first,
+  void (*hook)(void *context, const struct mote_plan MOTE_ROM *plan, unsigned step, unsigned first,
                unsigned made, const void *rows);
   void *hook_context;
   uint16_t
@@ -141,7 +141,7 @@ struct mote_model {
 
 /* Need of the arena on this machine: that of the plan, or a little more where pointers are wider here than on
  * the machine it was planned for (the host proves a chip's plan). */
-static inline size_t mote_arena_bytes(const struct mote_plan *plan) {
+static inline size_t mote_arena_bytes(const struct mote_plan MOTE_ROM *plan) {
   /* scratch < 2^31 and max_rows < 2^16: a size_t of 32 bits holds it. */
   return plan->scratch +
          (plan->max_rows > MOTE_STACK_ROWS ? plan->max_rows * sizeof(void *) : (size_t)0);
@@ -159,7 +159,7 @@ enum mote_status mote_open(struct mote_model *model, const void *bytes, size_t n
                            size_t n_arena);
 
 /* Takes a plan that is trusted (compiled into the program) with its own kernel table, and resets it. */
-enum mote_status mote_init(struct mote_model *model, const struct mote_plan *plan,
+enum mote_status mote_init(struct mote_model *model, const struct mote_plan MOTE_ROM *plan,
                            const struct mote_kernel *const *kernels, void *arena, size_t n_arena);
 
 /* Gives the model's variables the values that they begin with, and forgets rows that were fed. */
