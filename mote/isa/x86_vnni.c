@@ -99,12 +99,17 @@ INLINE void put(const struct mote_output *o, const struct finish *f, __m512i sum
 TARGET static void bring(void *strip, size_t at, const int8_t *from, uint32_t n, uint8_t pad) {
   uint8_t *to = (uint8_t *)strip + at;
   const __m512i flip = _mm512_set1_epi8(-128), outside = _mm512_set1_epi8((char)pad);
-  for (uint32_t i = 0; i < n; i += 64) {
-    const __mmask64 some = bytes_of(n - i);
-    const __m512i u =
-        from ? _mm512_xor_si512(_mm512_maskz_loadu_epi8(some, from + i), flip) : outside;
-    _mm512_mask_storeu_epi8(to + i, some, u);
+  uint32_t i = 0;
+  if (from == NULL) {
+    for (; i + 64 <= n; i += 64) _mm512_storeu_si512(to + i, outside);
+    _mm512_mask_storeu_epi8(to + i, bytes_of(n - i), outside);
+    return;
   }
+  for (; i + 64 <= n; i += 64)
+    _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), flip));
+  const __mmask64 rest = bytes_of(n - i);
+  _mm512_mask_storeu_epi8(to + i, rest,
+                          _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, from + i), flip));
 }
 
 /* A tile: some pixels `pixel` bytes apart, blocks of channels whose weights lie block_step apart. lanes: of the last
