@@ -15,7 +15,7 @@
 #define CASE_ROWS     24
 #define CASE_CHANNELS 24
 #define CASE_COUNT    700
-#define CASE_KINDS    15 /* case n is of kind n mod CASE_KINDS */
+#define CASE_KINDS    16 /* case n is of kind n mod CASE_KINDS */
 #define CASE_GUARD                                                                                 \
   16 /* bytes on either side of the state and the output that must stay as they are */
 
@@ -32,6 +32,7 @@ struct nn_case {
   int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
   int has_bias, channels;
   int nibbles; /* weights of 4 bits: 1 two channels in a byte, 2 two channels in the lanes of a word */
+  int least; /* weights are no less */
 };
 
 struct case_memory {
@@ -55,7 +56,8 @@ static int case_range(uint32_t *r, int low, int high) {
 static int8_t case_weight(const struct nn_case *t, int oc, int y, int x, int c) {
   const uint32_t h = case_hash(t->seed + (uint32_t)(((oc * 31 + y) * 31 + x) * 257 + c));
   const int8_t w = h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
-  return t->nibbles ? (int8_t)(w >> 4) : w;
+  if (t->nibbles) return (int8_t)(w >> 4);
+  return w < t->least ? (int8_t)t->least : w;
 }
 static int8_t case_input(const struct nn_case *t, int row, int i) {
   const uint32_t h = case_hash(t->seed * 3 + (uint32_t)(row * 4099 + i));
@@ -423,6 +425,34 @@ static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
                      0);
 }
 
+/* Two channels in the lanes of a word; runs of two inputs are exact for weights of -127 and more. */
+static int case_dense_lanes8(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
+  const int in_c = case_range(r, 1, 50), out_c = case_range(r, 1, CASE_CHANNELS);
+  const int twos = (in_c + 1) / 2, blocks = (out_c + 7) / 8;
+  t->least = -127;
+  if (!case_output(t, m, r, &p->output, out_c, (uint32_t)in_c)) return 0;
+  int8_t *weights =
+      case_weights(t, m, &p->weights_at, (size_t)(4 * (blocks + (out_c + 1) / 2 * twos)));
+  if (!weights) return 0;
+  for (int first = 0; first < out_c; first += 8) {
+    const int n = out_c - first < 8 ? out_c - first : 8;
+    *weights = 2;
+    weights += 4;
+    for (int i = 0; i < 2 * twos; i += 2)
+      for (int c = 0; c < n; c += 2)
+        for (int k = 0; k < 4; k++)
+          *weights++ = (int8_t)(uint8_t)(128 + (i + k % 2 < in_c ? case_weight(t, first + c + k / 2,
+                                                                               0, 0, i + k % 2)
+                                                                 : 0));
+  }
+  p->in_c = (uint16_t)in_c;
+  p->out_c = (uint16_t)out_c;
+  p->vectors = (uint16_t)case_range(r, 1, 3);
+  return case_finish(t, m, r, 1, 1, (size_t)(p->vectors * in_c), 0, (size_t)(p->vectors * out_c),
+                     0);
+}
+
 static int case_add(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_add_s8 *p = (struct mote_add_s8 *)t->params;
   for (int i = 0; i < 2; i++) {
@@ -543,6 +573,8 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
        sizeof(struct mote_conv2d_s8)},
       {MOTE_OP_DEPTHWISE_CONV_2D, &mote_kernel_depthwise_block_s8, case_depthwise_block,
        sizeof(struct mote_depthwise_conv2d_s8)},
+      {MOTE_OP_FULLY_CONNECTED, &mote_kernel_fully_connected_lanes_s8, case_dense_lanes8,
+       sizeof(struct mote_fully_connected_s8)},
   };
   _Static_assert(sizeof kinds / sizeof *kinds == CASE_KINDS, "the number of kinds");
   const size_t kind = number % CASE_KINDS;
@@ -552,6 +584,7 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   t->op = kinds[kind].op;
   t->kernel = kinds[kind].kernel;
   const unsigned way = number / (sizeof kinds / sizeof *kinds) % 3;
+  t->least = -128;
   t->nibbles = kind == 2 ? way == 2 : kind == 3 ? (int)way : 0;
   if (t->nibbles && kind == 2) t->kernel = &mote_kernel_conv2d_s4;
   if (t->nibbles && kind == 3)

@@ -465,6 +465,18 @@ static bool takes_borders(const struct graph *g, const struct graph_node *n) {
          graph_elements(input(g, n, 2)) != output(g, n)->dims[3];
 }
 
+/* Two channels in the lanes of a word: folding the zero point into a bias must keep it in 32 bits, and loops pay from
+ * some hundred products on. */
+static bool takes_lanes8(const struct graph *g, const struct graph_node *n) {
+  if (!lower_takes_core(g, n)) return false;
+  const struct graph_tensor *w = input(g, n, 1);
+  const int32_t *bias = has_input(n, 2) ? input(g, n, 2)->data : NULL;
+  if (graph_elements(w) < 256 || w->dims[1] > UINT16_MAX || !params_lanes8_fit(w)) return false;
+  for (int c = 0; bias != NULL && c < w->dims[0]; c++)
+    if (bias[c] < -(1 << 29) || bias[c] > 1 << 29) return false;
+  return true;
+}
+
 static bool takes_sum(const struct graph *g, const struct graph_node *n) {
   return takes_int8(g, n) && is_int8(input(g, n, 1)) &&
          graph_same_shape(input(g, n, 0), input(g, n, 1));
@@ -557,6 +569,13 @@ static const struct recipe recipes[] = {
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_lanes_s4,
      .takes = takes_four_bits,
+     .cores = 1u << COMPILE_CORE_V6M,
+     .build = build_dense,
+     .pack = params_pack_lanes,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_FULLY_CONNECTED,
+     .kernel = MOTE_KERNEL_fully_connected_lanes_s8,
+     .takes = takes_lanes8,
      .cores = 1u << COMPILE_CORE_V6M,
      .build = build_dense,
      .pack = params_pack_lanes,

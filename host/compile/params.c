@@ -255,6 +255,52 @@ static int32_t pack_pairs(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
+/* ---- any int8 in lanes: blocks of channels, two inputs of two channels in a word ---- */
+
+/* The most inputs of a run for channels first .. end - 1: |weights| of each sum up to 255 at most. 0: not even two do. */
+static uint32_t lanes8_run(const struct graph_tensor *w, int first, int end) {
+  const int n = w->dims[1], even = (n + 1) & ~1;
+  for (int run = even; run > 0; run -= 2) {
+    bool fits = true;
+    for (int c = first; c < end && fits; c++) {
+      const int8_t *v = (const int8_t *)w->data + (size_t)c * (size_t)n;
+      int sum = 0;
+      for (int i = 0; i < n && fits; i++) {
+        if (i % run == 0) sum = 0;
+        sum += v[i] < 0 ? -v[i] : v[i];
+        fits = sum <= 255;
+      }
+    }
+    if (fits) return (uint32_t)run;
+  }
+  return 0;
+}
+
+bool params_lanes8_fit(const struct graph_tensor *w) { return lanes8_run(w, 0, w->dims[0]) > 0; }
+
+static int32_t pack_lanes8(const struct graph_tensor *w, struct packed *out) {
+  const int channels = w->dims[0], n = w->dims[1], twos = (n + 1) / 2;
+  const int8_t *v = w->data;
+  const size_t blocks = ((size_t)channels + MOTE_LANES_CHANNELS - 1) / MOTE_LANES_CHANNELS;
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_UINT32,
+                           blocks + (size_t)(channels + 1) / 2 * (size_t)twos, &at);
+  for (int first = 0; first < channels; first += MOTE_LANES_CHANNELS) {
+    const int end = channels - first < MOTE_LANES_CHANNELS ? channels : first + MOTE_LANES_CHANNELS;
+    const uint32_t run = lanes8_run(w, first, end);
+    memcpy(to, &run, 4);
+    to += 4;
+    for (int i = 0; i < 2 * twos; i += 2)
+      for (int c = first; c < end; c += 2)
+        for (int k = 0; k < 4; k++) {
+          const int channel = c + k / 2, input = i + k % 2;
+          const bool is = channel < end && input < n;
+          *to++ = (uint8_t)((is ? v[(size_t)channel * (size_t)n + (size_t)input] : 0) + 128);
+        }
+  }
+  return at;
+}
+
 bool params_pack_pairs(const struct program *p, const struct work *w, union kernel_params *params,
                        struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
@@ -290,8 +336,9 @@ bool params_pack_lanes(const struct program *p, const struct work *w, union kern
   params_pack_requant(g, w->node, &d, out, &dense->output);
   pack_bias(&d, out, &dense->output);
   dense->output.in_zp = 0;
-  dense->run = lanes_run(weights);
-  dense->weights_at = pack_lanes(weights, out);
+  const bool nibbles = w->kernel == MOTE_KERNEL_fully_connected_lanes_s4;
+  dense->run = nibbles ? lanes_run(weights) : 0;
+  dense->weights_at = nibbles ? pack_lanes(weights, out) : pack_lanes8(weights, out);
   return true;
 }
 

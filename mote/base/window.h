@@ -92,8 +92,15 @@ struct mote_depthwise_conv2d_s8 {
  * fully_connected_pairs_s8, the same for weights of 8 bits in twice the flash: groups of up to 8 channels, each its run
  * in inputs (uint32, >= 1), then for each input the words w[2 j] + 2^16 w[2 j + 1] of its pairs of channels, the second 0
  * where there is none. in_zp is 0. needs: over each run, counted from the first input, the sum of a channel stays in
- * -2^15 .. 2^15 - 1 whatever the inputs are: any run of 1 does. */
-#define MOTE_PAIR_GROUP 8
+ * -2^15 .. 2^15 - 1 whatever the inputs are: any run of 1 does.
+ *
+ * fully_connected_lanes_s8 is the same for any int8: 128 is added. Channels come in blocks of MOTE_LANES_CHANNELS, the last
+ * may be smaller. A block begins with a word, the inputs of its runs, an even number of at least 2. Then, for each two inputs
+ * i and i + 1, comes a word for each two channels: channel c, i in its lowest byte, then c, i + 1; c + 1, i; c + 1, i + 1.
+ * The inputs' zero point is in the bias here too, and `run` is 0.
+ * needs: over each run, counted from the first input, |weights| of a channel sum up to 255 at most. */
+#define MOTE_LANES_CHANNELS 8
+#define MOTE_PAIR_GROUP     8
 struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;

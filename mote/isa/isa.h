@@ -310,6 +310,11 @@ void mote_isa_conv4_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *v
                                 uint32_t positions);
 void mote_isa_dense4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense4__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+/* fully_connected_lanes_s8. */
+void mote_isa_dense_lanes8__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                  int8_t *out);
+void mote_isa_dense_lanes8__v6m(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                int8_t *out);
 /* fully_connected_lanes_s4. */
 void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                   int8_t *out);
@@ -341,6 +346,8 @@ void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *
 void mote_isa_depthwise__v6m(const void *params, const void *const *rows, void *state, void *out);
 void mote_isa_depthwise_3x3__v6m(const void *params, const void *const *rows, void *state,
                                  void *out);
+void mote_isa_depthwise_tall__v6m(const void *params, const void *const *rows, void *state,
+                                  void *out);
 void mote_isa_depthwise__rv32(const void *params, const void *const *rows, void *state, void *out);
 void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, void *state,
                                   void *out);
@@ -473,7 +480,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_dense          mote_isa_dense__plain
 #define mote_isa_depthwise      mote_isa_depthwise__v6m
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__v6m
-#define mote_isa_depthwise_tall mote_isa_depthwise__plain
+#define mote_isa_depthwise_tall mote_isa_depthwise_tall__v6m
 #else
 #define mote_isa_dense          mote_isa_dense__plain
 #define mote_isa_depthwise      mote_isa_depthwise__plain
@@ -487,7 +494,9 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 
 #if MOTE_ISA_V6M
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__v6m
+#define mote_isa_dense_lanes8 mote_isa_dense_lanes8__v6m
 #else
+#define mote_isa_dense_lanes8 mote_isa_dense_lanes8__plain
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__plain
 #endif
 

@@ -180,6 +180,27 @@ void mote_isa_dense_lanes4__plain(const struct mote_fully_connected_s8 *p, const
   }
 }
 
+/* |(w - 128) x| <= 2^14: in_c < 2^16 of them stay within 32 bits. */
+void mote_isa_dense_lanes8__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                  int8_t *out) {
+  const uint8_t *bytes = (const uint8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c;) {
+    const uint32_t left = p->out_c - c, n = left < MOTE_LANES_CHANNELS ? left : MOTE_LANES_CHANNELS;
+    const uint32_t step = (n + 1) / 2 * 4;
+    bytes += 4;
+    for (uint32_t k = 0; k < n; k++, c++) {
+      const struct mote_channel ch = mote_channel_at(&p->output, c);
+      const uint8_t *w = bytes + 2 * k;
+      uint32_t sum = (uint32_t)ch.bias;
+      for (uint32_t i = 0; i < p->in_c; i++)
+        sum += (uint32_t)((w[i / 2 * step + i % 2] - 128) * in[i]);
+      const int32_t total = (int32_t)sum;
+      put(&p->output, &ch, &total, 1, out + c, 1);
+    }
+    bytes += (size_t)step * ((p->in_c + 1u) / 2);
+  }
+}
+
 /* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
  * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
 struct strip {
