@@ -47,7 +47,8 @@ if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/n
     model=test/golden/$name.tflite
     "$MOTE" verify $model --json -q >"$dir/verify" 2>"$dir/err"
     is "verify $name" $? 0
-    is "$name has ten witnesses" "$(grep -c '"target"' "$dir/verify")" 10
+    # Two of the host's, eight chips; a browser's compiler and an AVR's memory may make it more.
+    [ "$(grep -c '"target"' "$dir/verify")" -ge 10 ]; is "$name has ten witnesses and more" $? 0
     is "$name has one hash" "$(grep -o '"hash": *"[0-9a-f]*"' "$dir/verify" | sort -u | wc -l)" 1
   done
   grep -q '"inferences": 1' "$dir/verify"; is "one inference of a model without variables" $? 0
