@@ -227,6 +227,19 @@ static struct case_window case_window(uint32_t *r, int dilate) {
     (p)->output.in_zp = (int8_t)case_range(r, -128, 127);                                          \
   } while (0)
 
+/* The packed biases have -zp * (sum of weights): the model's are what is left. */
+static void case_fold_zero_point(struct nn_case *t, const struct case_window *w, int in_c,
+                                 int out_c, int zp) {
+  for (int oc = 0; oc < out_c; oc++) {
+    int32_t sum = 0;
+    for (int y = 0; y < w->kernel_h; y++)
+      for (int x = 0; x < w->kernel_w; x++)
+        for (int c = 0; c < in_c; c++) sum += case_weight(t, oc, y, x, c);
+    t->bias[oc] = (t->has_bias ? t->bias[oc] : 0) + zp * sum;
+  }
+  t->has_bias = 1;
+}
+
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
   const struct case_window w = case_window(r, 1);
@@ -253,6 +266,12 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
     triples->run_columns = (uint16_t)(column <= 32 ? case_range(r, 0, 32 / column) : 0);
     triples->run_values = (uint16_t)case_range(r, 1, 32);
     state = mote_conv2d_triples_s8_state_bytes(triples);
+  }
+  if (t->kernel == &mote_kernel_conv2d_pairs_s4) {
+    struct mote_conv2d_pairs_s4 *pairs = (struct mote_conv2d_pairs_s4 *)t->params;
+    pairs->run = (uint16_t)case_range(r, 1, MOTE_PAIRS_RUN_S4);
+    case_fold_zero_point(t, &w, in_c, out_c, p->output.in_zp);
+    state = mote_conv2d_pairs_s4_state_bytes(pairs);
   }
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), state, (size_t)(w.rows_out * w.out_w * out_c), 1);
@@ -583,21 +602,29 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   m->used = 0;
   t->op = kinds[kind].op;
   t->kernel = kinds[kind].kernel;
-  const unsigned way = number / (sizeof kinds / sizeof *kinds) % 3;
   t->least = -128;
-  t->nibbles = kind == 2 ? way == 2 : kind == 3 ? (int)way : 0;
-  if (t->nibbles && kind == 2) t->kernel = &mote_kernel_conv2d_s4;
-  if (t->nibbles && kind == 3)
+  /* Some cases of these kinds have weights of 4 bits. */
+  size_t params_bytes = kinds[kind].params_bytes;
+  const unsigned way = number / CASE_KINDS % 3;
+  if (kind == 2 && way == 1) {
+    t->kernel = &mote_kernel_conv2d_s4;
+  } else if (kind == 2 && way == 2) {
+    t->kernel = &mote_kernel_conv2d_pairs_s4;
+    params_bytes = sizeof(struct mote_conv2d_pairs_s4);
+  } else if (kind == 3 && way > 0) {
     t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
+  }
   const int sums = kind == 4 && way == 2;
+  t->nibbles =
+      t->kernel == &mote_kernel_fully_connected_lanes_s4 ? 2 : t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {
     t->kernel = &mote_kernel_fully_connected_pairs_s8;
   }
   t->seed = case_next(&r);
   t->calls = t->pointers = 1;
-  t->params = case_take(m, kinds[kind].params_bytes);
-  memset(t->params, 0, kinds[kind].params_bytes);
+  t->params = case_take(m, params_bytes);
+  memset(t->params, 0, params_bytes);
   if (!(sums ? case_sums : kinds[kind].make)(t, m, &r)) return 0;
   t->bounds.params_bytes =
       m->used; /* constants lie behind the params; the rest of the memory is ours too */

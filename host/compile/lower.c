@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_block,  &lower_int8,    &lower_fixed,       &lower_real, &lower_sequence,
-    &lower_signal, &lower_control, &lower_elementwise, &lower_move,
+    &lower_block,    &lower_s4,     &lower_int8,    &lower_fixed,       &lower_real,
+    &lower_sequence, &lower_signal, &lower_control, &lower_elementwise, &lower_move,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
@@ -107,7 +107,8 @@ bool row_form(const struct graph *g, const struct work *w, bool flat, struct for
 
 /* ---- nodes ------------------------------------------------------------------- */
 static bool is_for(const struct recipe *r, const struct compile_options *o) {
-  return (r->cores == 0 || (r->cores >> o->core & 1) != 0) && (!r->fast || o->fast);
+  return (r->cores == 0 || (r->cores >> o->core & 1) != 0) && (!r->fast || o->fast) &&
+         (!r->small || o->small);
 }
 
 static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,

@@ -236,8 +236,8 @@ static bool build_sums(const struct graph *g, const struct work *work, bool flat
   return true;
 }
 
-static bool build_dense(const struct graph *g, const struct work *work, bool flat, struct form *f,
-                        struct err *e) {
+bool lower_dense(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                 struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   struct mote_fully_connected_s8 *p = &f->params.fully_connected_s8;
@@ -440,25 +440,6 @@ bool lower_takes_core(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes));
 }
 
-/* Weights of every channel pair fit a byte, whatever type the model has them in, and no sum that is 16 times too large
- * leaves 32 bits: |16 (bias + K products of at most 8 * 255)| < 2^31. */
-static bool takes_four_bits(const struct graph *g, const struct graph_node *n) {
-  if (!lower_takes_core(g, n)) return false;
-  const struct graph_tensor *w = input(g, n, 1), *bias = has_input(n, 2) ? input(g, n, 2) : NULL;
-  const int64_t elements = graph_elements(w), channels = w->dims[0];
-  const int8_t *values = w->data;
-  int64_t most = elements / channels * (8 * 255);
-  if (channels < 2) return false;
-  for (int64_t i = 0; i < elements; i++)
-    if (values[i] < -8 || values[i] > 7) return false;
-  for (int64_t c = 0; bias != NULL && c < channels; c++) {
-    const int64_t b = ((const int32_t *)bias->data)[c], size = b < 0 ? -b : b;
-    if (size + elements / channels * (8 * 255) > most)
-      most = size + elements / channels * (8 * 255);
-  }
-  return most < (int64_t)1 << 27;
-}
-
 /* One bias for each channel and set of taps inside: what a pass has made of constant inputs behind padding. */
 static bool takes_borders(const struct graph *g, const struct graph_node *n) {
   return lower_takes_core(g, n) && n->in[2] >= 0 &&
@@ -513,7 +494,6 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 }
 
 #define WEIGHTS (1u << 1 | 1u << 2)
-#define BUT_V6M (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_V6M))
 #define RV32    (1u << COMPILE_CORE_RV32)
 #define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
 /* The loop over a window at once is much faster there. */
@@ -530,13 +510,6 @@ static const struct recipe recipes[] = {
      .takes = lower_takes_core,
      .cores = SHORT,
      .build = build_triples,
-     .pack = params_pack_int8,
-     .packed = WEIGHTS},
-    {.op = MOTE_OP_CONV_2D,
-     .kernel = MOTE_KERNEL_conv2d_s4,
-     .takes = takes_four_bits,
-     .cores = BUT_V6M,
-     .build = lower_whole_conv,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
@@ -563,34 +536,20 @@ static const struct recipe recipes[] = {
      .takes = lower_takes_core,
      .cores = RV32,
      .fast = true,
-     .build = build_dense,
+     .build = lower_dense,
      .pack = params_pack_pairs,
-     .packed = WEIGHTS},
-    {.op = MOTE_OP_FULLY_CONNECTED,
-     .kernel = MOTE_KERNEL_fully_connected_lanes_s4,
-     .takes = takes_four_bits,
-     .cores = 1u << COMPILE_CORE_V6M,
-     .build = build_dense,
-     .pack = params_pack_lanes,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_lanes_s8,
      .takes = takes_lanes8,
      .cores = 1u << COMPILE_CORE_V6M,
-     .build = build_dense,
+     .build = lower_dense,
      .pack = params_pack_lanes,
-     .packed = WEIGHTS},
-    {.op = MOTE_OP_FULLY_CONNECTED,
-     .kernel = MOTE_KERNEL_fully_connected_s4,
-     .takes = takes_four_bits,
-     .cores = BUT_V6M,
-     .build = build_dense,
-     .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_s8,
      .takes = lower_takes_core,
-     .build = build_dense,
+     .build = lower_dense,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
     {.op = MOTE_OP_ADD, .kernel = MOTE_KERNEL_add_s8, .takes = takes_sum, .build = build_add},

@@ -48,6 +48,7 @@ size_t kernel_params_bytes(unsigned number) {
 static enum mote_op op_of(unsigned kernel) {
   switch (kernel) {
   case MOTE_KERNEL_conv2d_s4:
+  case MOTE_KERNEL_conv2d_pairs_s4:
   case MOTE_KERNEL_conv2d_triples_s8:
   case MOTE_KERNEL_conv2d_s8: return MOTE_OP_CONV_2D;
   case MOTE_KERNEL_depthwise_sums_s8:

@@ -73,7 +73,7 @@ void params_pack_requant(const struct graph *g, int node, const struct dense *d,
   }
 }
 
-static void pack_bias(const struct dense *d, struct packed *out, struct mote_output *o) {
+void params_pack_bias(const struct dense *d, struct packed *out, struct mote_output *o) {
   bool narrow = true;
   o->bias_bytes = 4;
   if (d->bias == NULL) return;
@@ -126,73 +126,8 @@ static int32_t pack_dense(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
-/* Two blocks of `block` bytes become one: of each byte the first channel's weight is the high nibble. */
-static void join_nibbles(const int8_t *first, const int8_t *second, size_t block, uint8_t *to) {
-  for (size_t i = 0; i < block; i++)
-    to[i] = (uint8_t)((uint8_t)first[i] << 4 | (second == NULL ? 0 : (uint8_t)second[i] & 15u));
-}
-
-/* Weights of 4 bits: as the int8 layout has them, two channels in one block. */
-static int32_t pack_nibbles(const struct graph_tensor *w, struct packed *out) {
-  struct packed wide = {.arena = out->arena};
-  int32_t at;
-  const int32_t from = w->rank == 4 ? pack_conv(w, &wide) : pack_dense(w, &wide);
-  const size_t channels = (size_t)w->dims[0], block = (wide.size - (size_t)from) / channels;
-  const int8_t *weights = (const int8_t *)wide.bytes + from;
-  uint8_t *to = packed_add(out, "weights", MOTE_INT8, (channels + 1) / 2 * block, &at);
-  for (size_t c = 0; c < channels; c += 2, to += block)
-    join_nibbles(weights + c * block, c + 1 < channels ? weights + (c + 1) * block : NULL, block,
-                 to);
-  return at;
-}
-
-/* Weights of a channel with 8 added. */
-static unsigned lane_of(const struct graph_tensor *w, size_t channel, size_t i) {
-  const size_t channels = (size_t)w->dims[0], n = (size_t)w->dims[1];
-  if (channel >= channels || i >= n) return 0;
-  return (unsigned)(((const int8_t *)w->data)[channel * n + i] + 8);
-}
-
-/* Whether no channel's lanes sum up to more than 255 over any run of so many quads. */
-static bool lanes_fit(const struct graph_tensor *w, size_t run) {
-  const size_t n = (size_t)w->dims[1];
-  for (size_t c = 0; c < (size_t)w->dims[0]; c++) {
-    unsigned sum = 0;
-    for (size_t i = 0; i < n; i++) {
-      if (i % (4 * run) == 0) sum = 0;
-      sum += lane_of(w, c, i);
-      if (sum > 255) return false;
-    }
-  }
-  return true;
-}
-
-/* The most quads of inputs over which lanes stay exact; 4 always are. Beyond 64 there is nothing left to win. */
-static uint16_t lanes_run(const struct graph_tensor *w) {
-  size_t run = ((size_t)w->dims[1] + 3) / 4;
-  if (run > 64) run = 64;
-  while (run > 4 && !lanes_fit(w, run)) run--;
-  return (uint16_t)run;
-}
-
-/* Two channels in a word, two such words side by side (mote/base/window.h). */
-static int32_t pack_lanes(const struct graph_tensor *w, struct packed *out) {
-  const size_t channels = (size_t)w->dims[0], quads = ((size_t)w->dims[1] + 3) / 4;
-  int32_t at;
-  uint8_t *to = packed_add(out, "weights", MOTE_UINT32, (channels + 1) / 2 * quads, &at);
-  for (size_t c = 0; c < channels; c += 4)
-    for (size_t q = 0; q < quads; q++)
-      for (size_t k = c; k < c + 4 && k < channels; k += 2, to += 4) {
-        uint32_t word = 0;
-        for (size_t i = 0; i < 4; i++)
-          word |= lane_of(w, k, 4 * q + i) << 4 * i | lane_of(w, k + 1, 4 * q + i) << (16 + 4 * i);
-        memcpy(to, &word, 4);
-      }
-  return at;
-}
-
 /* Biases that hold what the zero point of the input adds, modulo 2^32 as the sums are. */
-static void fold_zero_point(struct arena *a, int32_t zp, struct dense *d) {
+void params_fold_zero_point(struct arena *a, int32_t zp, struct dense *d) {
   int32_t *bias = ARENA_ARRAY(a, int32_t, d->channels);
   for (size_t c = 0; c < d->channels; c++) {
     int64_t sum = d->bias != NULL ? d->bias[c] : 0;
@@ -308,37 +243,30 @@ bool params_pack_pairs(const struct program *p, const struct work *w, union kern
   struct mote_fully_connected_s8 *dense = &params->fully_connected_pairs_s8;
   struct dense d = params_dense_of(g, n);
   (void)e;
-  fold_zero_point(out->arena, g->tensors[n->in[0]].quant.zp[0], &d);
+  params_fold_zero_point(out->arena, g->tensors[n->in[0]].quant.zp[0], &d);
   params_pack_requant(g, w->node, &d, out, &dense->output);
-  pack_bias(&d, out, &dense->output);
+  params_pack_bias(&d, out, &dense->output);
   dense->output.in_zp = 0;
   dense->weights_at = pack_pairs(&g->tensors[n->in[1]], out);
   return true;
+}
+
+int32_t params_pack_weights(const struct graph_tensor *w, struct packed *out) {
+  return w->rank == 4 ? pack_conv(w, out) : pack_dense(w, out);
 }
 
 bool params_pack_lanes(const struct program *p, const struct work *w, union kernel_params *params,
                        struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
-  const struct graph_tensor *weights = &g->tensors[n->in[1]];
-  struct mote_fully_connected_s8 *dense = &params->fully_connected_lanes_s4;
+  struct mote_fully_connected_s8 *dense = &params->fully_connected_lanes_s8;
   struct dense d = params_dense_of(g, n);
-  const int32_t zp = g->tensors[n->in[0]].quant.zp[0];
-  int32_t *bias = ARENA_ARRAY(out->arena, int32_t, d.channels);
   (void)e;
-  /* |zp * sum of weights| <= 128 * 8 * 2^16: with a bias below 2^27 it fits. */
-  for (size_t c = 0; c < d.channels; c++) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < d.per_channel; i++) sum += d.weights[c * d.per_channel + i];
-    bias[c] = (d.bias != NULL ? d.bias[c] : 0) - zp * sum;
-  }
-  d.bias = bias;
+  params_fold_zero_point(out->arena, g->tensors[n->in[0]].quant.zp[0], &d);
   params_pack_requant(g, w->node, &d, out, &dense->output);
-  pack_bias(&d, out, &dense->output);
+  params_pack_bias(&d, out, &dense->output);
   dense->output.in_zp = 0;
-  const bool nibbles = w->kernel == MOTE_KERNEL_fully_connected_lanes_s4;
-  dense->run = nibbles ? lanes_run(weights) : 0;
-  dense->weights_at = nibbles ? pack_lanes(weights, out) : pack_lanes8(weights, out);
+  dense->weights_at = pack_lanes8(&g->tensors[n->in[1]], out);
   return true;
 }
 
@@ -368,15 +296,11 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   if (p->options->core == COMPILE_CORE_MVE && p->options->fast &&
       (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_fully_connected_s8))
     pack_folded(&d, o->in_zp, out, o);
-  pack_bias(&d, out, o);
+  params_pack_bias(&d, out, o);
   if (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_conv2d_triples_s8)
     params->conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
     params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
-  else if (w->kernel == MOTE_KERNEL_conv2d_s4)
-    params->conv2d_s4.weights_at = pack_nibbles(weights, out);
-  else if (w->kernel == MOTE_KERNEL_fully_connected_s4)
-    params->fully_connected_s4.weights_at = pack_nibbles(weights, out);
   else if (w->kernel == MOTE_KERNEL_fully_connected_s8)
     params->fully_connected_s8.weights_at = pack_dense(weights, out);
   return true;

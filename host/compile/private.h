@@ -227,6 +227,12 @@ struct dense params_dense_of(const struct graph *g, const struct graph_node *n);
 /* The requantisation of its channels, packed where the short way is exact with these biases. */
 void params_pack_requant(const struct graph *g, int node, const struct dense *d, struct packed *out,
                          struct mote_output *o);
+/* Gives d biases that hold what the zero point of the input adds, modulo 2^32 as the sums are. */
+void params_fold_zero_point(struct arena *a, int32_t zp, struct dense *d);
+void params_pack_bias(const struct dense *d, struct packed *out, struct mote_output *o);
+/* Weights of a CONV_2D (rank 4) or FULLY_CONNECTED (rank 2) in the order of the int8 core, as the part "weights"; returns
+ * its offset. */
+int32_t params_pack_weights(const struct graph_tensor *w, struct packed *out);
 
 /* ---- recipes: how an operator becomes work --------------------------------------- */
 /* Fills in a form (zeroed but for params_bytes): rows, reach, calls, alias, instructions, params, state_bytes. w: its
@@ -246,6 +252,7 @@ struct recipe {
   uint64_t packed; /* bit i: input i is among those constants, and so no edge of the work */
   unsigned cores;  /* bit c: for enum compile_core c; 0: for all */
   bool fast;       /* only where options->fast: it takes more flash */
+  bool small;      /* only where options->small: it takes less flash and more time */
   int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
@@ -263,6 +270,7 @@ struct lower_family {
   size_t n;
 };
 extern const struct lower_family lower_block;
+extern const struct lower_family lower_s4;
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_real;
@@ -283,7 +291,7 @@ struct lower_run {
 int lower_runs(const struct graph *g, const struct graph_node *n, struct arena *a,
                struct lower_run **runs);
 /* The form of a CONV_2D as if its bias were one for each channel; of a DEPTHWISE_CONV_2D. */
-build_form lower_whole_conv, lower_depthwise;
+build_form lower_whole_conv, lower_depthwise, lower_dense;
 /* Zero point and range of the output; what the core's kernels take (graph_is_core). */
 void lower_set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o);
 bool lower_takes_core(const struct graph *g, const struct graph_node *n);

@@ -26,8 +26,12 @@ static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
 
 static bool by_triples(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_triples_s8; }
 
+static bool by_pairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_pairs_s4; }
+
 size_t strips_state_bytes(const struct work *w, const struct mote_conv2d_s8 *p) {
   const struct mote_conv2d_triples_s8 t = {.conv = *p};
+  const struct mote_conv2d_pairs_s4 pairs = {.conv = *p};
+  if (by_pairs(w)) return mote_conv2d_pairs_s4_state_bytes(&pairs);
   return by_triples(w) ? mote_conv2d_triples_s8_state_bytes(&t) : mote_conv2d_s8_state_bytes(p);
 }
 
@@ -51,11 +55,25 @@ static int64_t short_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
          columns * p->kernel_h * (15 * (int64_t)p->in_c + 60) + 150;
 }
 
+/* By pairs of pixels with weights of 4 bits on the Cortex-M0+: blocks of up to PAIRS (mote/isa/v6m_s4.c), a run for each 100
+ * products or so. */
+enum { PAIRS = 5 };
+static int64_t pairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, quads = (k + 3) / 4;
+  const int64_t pairs = (pixels + 1) / 2, blocks = (pairs + PAIRS - 1) / PAIRS;
+  const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
+  const int64_t columns = shares ? (pairs - 1) * p->stride_w + p->kernel_w : pairs * p->kernel_w;
+  const int64_t channel =
+      50 + blocks * (17 * quads + 100) + pairs * (10 * quads + 12 + k / 8) + pixels * 50;
+  return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 8 : 20) + 200;
+}
+
 /* Of one call. */
 static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
                           int64_t strip) {
   int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
-      !by_triples(w)                         ? run_cost
+      by_pairs(w)                            ? pairs_cost
+      : !by_triples(w)                       ? run_cost
       : w->options->core == COMPILE_CORE_V6M ? short_cost
                                              : triples_cost;
   const int64_t rest = pixels % strip;
@@ -67,7 +85,7 @@ static int64_t pixels_of(const struct mote_conv2d_s8 *p) { return (int64_t)p->ro
 
 /* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
 static bool reads_first(const struct work *w, const struct mote_conv2d_s8 *p) {
-  const bool shares = by_triples(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
+  const bool shares = by_triples(w) || by_pairs(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
   return p->strip_w >= pixels_of(p) && (shares || pixels_of(p) <= MOTE_CONV_BLOCK);
 }
 
@@ -138,7 +156,7 @@ static struct form rows_joined(const struct work *w, int joined) {
  * behind it those of less and less state. */
 static void group(struct work *w, struct arena *a) {
   const int rows = w->row.calls, width = w->row.params.conv2d_s8.out_w;
-  const int most = by_triples(w) ? 24 : 2 * MOTE_CONV_BLOCK;
+  const int most = by_triples(w) ? 24 : by_pairs(w) ? 4 * PAIRS : 2 * MOTE_CONV_BLOCK;
   const struct form *last = NULL;
   struct form *to = &w->grouped;
   for (;;) {
@@ -161,11 +179,12 @@ static void group(struct work *w, struct arena *a) {
 }
 
 void strips_vary(struct work *w, struct arena *a) {
-  if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w))
+  if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w) &&
+      !by_pairs(w))
     return;
   const int width = w->row.params.conv2d_s8.out_w;
   if (w->has_flat) group(w, a);
-  for (int i = 0; i < JOINS && w->has_flat && !by_triples(w); i++)
+  for (int i = 0; i < JOINS && w->has_flat && !by_triples(w) && !by_pairs(w); i++)
     if (JOINED(i) <= w->row.calls && JOINED(i) * width <= MOTE_CONV_BLOCK)
       w->joined[i] = rows_joined(w, JOINED(i));
   struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL, &w->joined[0],

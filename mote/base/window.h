@@ -44,6 +44,17 @@ struct mote_conv2d_triples_s8 {
   uint16_t run_columns, run_values;
 };
 
+/* CONV_2D by pairs of pixels (mote/isa/isa.h) with weights -8..7 in nibbles as conv2d_s4's. The bias has what the input's zero
+ * point adds: it is the model's less in_zp times the sum of the channel's weights; in_zp is what stands for padding.
+ * needs: over each `run` of quads of a channel's weights, counted from the first, their absolute values sum up to 255 at
+ * most, so that a lane stays within 128 * 255 < 2^15: any MOTE_PAIRS_RUN_S4 quads do. */
+#define MOTE_PAIRS_RUN_S4 7
+struct mote_conv2d_pairs_s4 {
+  struct mote_conv2d_s8 conv;
+  uint16_t run; /* >= 1 */
+  uint16_t reserved;
+};
+
 /* CONV_2D whose bias depends on which taps of the window lie inside the input: constant inputs behind padding are
  * in it, so they are worth nothing at taps outside. There is a whole convolution for each set of taps, all with the
  * same weights; a row is made in runs of pixels that have the same set. source: docs/design/planner.md.
@@ -87,7 +98,7 @@ struct mote_depthwise_conv2d_s8 {
  * channels alternate: q = 0 of the first pair, q = 0 of the second, q = 1 of the first ...; a last pair without a second
  * stands alone. The inputs' zero point is not taken away, it is in the bias: in_zp is 0.
  * needs: over each `run` of quads of inputs, counted from the first, the added weights of a channel sum up to 255 at most,
- * so that a lane stays within 128 * 255 < 2^15: any 4 quads do.
+ * so that a lane stays within 128 * 255 < 2^15: any MOTE_LANES_RUN_S4 quads do.
  *
  * fully_connected_pairs_s8, the same for weights of 8 bits in twice the flash: groups of up to 8 channels, each its run
  * in inputs (uint32, >= 1), then for each input the words w[2 j] + 2^16 w[2 j + 1] of its pairs of channels, the second 0
@@ -101,6 +112,7 @@ struct mote_depthwise_conv2d_s8 {
  * needs: over each run, counted from the first input, |weights| of a channel sum up to 255 at most. */
 #define MOTE_LANES_CHANNELS 8
 #define MOTE_PAIR_GROUP     8
+#define MOTE_LANES_RUN_S4   4
 struct mote_fully_connected_s8 {
   struct mote_output output;
   int32_t weights_at;

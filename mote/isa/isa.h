@@ -286,6 +286,34 @@ void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out);
 
+/* ---- pairs of pixels, for weights of 4 bits --------------------------------------------------
+ * A word X = a + 2^16 b holds the same value of two pixels, as int8 (the zero point stays in), so that one product with a
+ * weight is both: S = sum of w X = A + 2^16 B. While |A| < 2^15, A is S as int16, and B what is left above it. Products
+ * of weights so small stay there over a run that the compiler has proven (struct mote_conv2d_pairs_s4); A and B of the runs
+ * and the bias, which has the zero point, make the sums.
+ *
+ * Pixel i stands beside pixel i + m, m = (pixels + 1) / 2; value k of pair i lies at
+ *   words[4 i + (k / 4) * quad_step + k % 4]  behind where its kernel column begins. */
+struct mote_pairs_job {
+  const uint32_t *words;
+  const uint32_t *column_at; /* [columns] where each begins */
+  uint32_t columns, n;       /* a window is so many pieces of n values, n a multiple of 4 */
+  uint32_t quad_step;        /* in words */
+  uint32_t pixels;
+  int8_t *out;
+};
+
+/* Writes n values of one pair from quad k / 4 on, k a multiple of 4; a NULL source is `outside` everywhere. The last quad is
+ * filled up with anything: weights are 0 there. */
+void mote_isa_widen_pair(uint32_t *to, uint32_t quad_step, uint32_t k, const int8_t *a,
+                         const int8_t *b, uint32_t n, int32_t outside);
+
+/* All output channels of the pixels. */
+void mote_isa_conv4_pairs__plain(const struct mote_conv2d_pairs_s4 *p,
+                                 const struct mote_pairs_job *d);
+void mote_isa_conv4_pairs__v6m(const struct mote_conv2d_pairs_s4 *p,
+                               const struct mote_pairs_job *d);
+
 /* ---- one vector through a dense layer: in of any alignment -------------------- */
 void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
@@ -495,9 +523,11 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #if MOTE_ISA_V6M
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__v6m
 #define mote_isa_dense_lanes8 mote_isa_dense_lanes8__v6m
+#define mote_isa_conv4_pairs  mote_isa_conv4_pairs__v6m
 #else
 #define mote_isa_dense_lanes8 mote_isa_dense_lanes8__plain
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__plain
+#define mote_isa_conv4_pairs  mote_isa_conv4_pairs__plain
 #endif
 
 #include "mote/isa/block.h"

@@ -4,7 +4,7 @@
  * borrows from the other: one MULS makes both products. Four channels at a time: for each input 2 instructions
  * that widen it, and for each two channels LSRS, ANDS, MULS, ADD: 42 for 16 MAC, 2.6 each. After a run (the
  * compiler has proven how long a lane stays within 16 bits, 16 inputs at least) the lanes are taken apart. */
-#include "mote/isa/isa.h"
+#include "mote/isa/v6m.h"
 
 #if MOTE_ISA_V6M
 
@@ -187,6 +187,229 @@ void mote_isa_dense_lanes4__v6m(const struct mote_fully_connected_s8 *p, const i
       const int32_t sum = (int32_t)(l.sums[k] + (uint32_t)ch.bias);
       *out++ = o->wide ? mote_output_wide(o, &ch, sum)
                        : mote_output_packed(o, &ch, mote_channel_round(o, &ch), sum);
+    }
+  }
+}
+
+/* ---- convolutions, by pairs of pixels (isa.h) ---------------------------------------------------- */
+
+enum { BLOCK_PAIRS = 5 };
+
+/* One channel of a block; the assembly knows the offsets. */
+struct pairs_run {
+  uint32_t sums[2][BLOCK_PAIRS]; /*  0: of the first pixels of each pair; 20: of the second */
+  const int8_t *weights;         /* 40 */
+  const uint32_t *values;        /* 44 */
+  const uint32_t *column_at;     /* 48: moves on to */
+  const uint32_t *column_end;    /* 52 */
+  uint32_t n;                    /* 56: bytes of weights of a column */
+  uint32_t skip;  /* 60: bytes from the last pair of a quad to the first of the next */
+  uint32_t shift; /* 64: what brings the channel's nibbles up */
+  uint32_t run;   /* 68: bytes of weights over which a lane stays within 16 bits */
+};
+typedef char pairs_run_layout[offsetof(struct pairs_run, run) == 68 ? 1 : -1];
+
+/* A quad of weights takes 17 instructions with the loop, a pair 10 for its 8 products and 12 at the end of a run.
+ * r0 values, r2..r5 weights, r1, r6 and r7 products; r8..r12 the lanes of each pair. Stack: 0 weights, 4 where the loop
+ * stops, 8 skip, 12 shift, 16 end of the column, 20 end of the run, 24 frame. */
+__asm__(".macro mote_pair4 lanes\n"
+        "  ldm r0!, {r6, r7}\n"
+        "  muls r6, r2, r6\n"
+        "  muls r7, r3, r7\n"
+        "  adds r1, r6, r7\n"
+        "  ldm r0!, {r6, r7}\n"
+        "  muls r6, r4, r6\n"
+        "  muls r7, r5, r7\n"
+        "  adds r6, r6, r7\n"
+        "  adds r1, r1, r6\n"
+        "  add \\lanes, \\lanes, r1\n"
+        ".endm\n"
+        ".macro mote_apart lanes, at\n"
+        "  mov r3, \\lanes\n"
+        "  sxth r2, r3\n"
+        "  subs r3, r3, r2\n"
+        "  asrs r3, r3, #16\n"
+        "  ldr r4, [r7, #\\at]\n"
+        "  adds r4, r4, r2\n"
+        "  str r4, [r7, #\\at]\n"
+        "  ldr r4, [r7, #\\at + 20]\n"
+        "  adds r4, r4, r3\n"
+        "  str r4, [r7, #\\at + 20]\n"
+        "  mov \\lanes, r6\n"
+        ".endm\n"
+        ".macro mote_v6m_pairs4 name, pairs\n"
+        "  .section .text.\\name, \"ax\", %progbits\n"
+        "  .balign 4\n"
+        "  .global \\name\n"
+        "  .type \\name, %function\n"
+        "  .thumb_func\n"
+        "\\name:\n"
+        "  push {r4, r5, r6, r7, lr}\n"
+        "  mov r4, r8\n"
+        "  mov r5, r9\n"
+        "  mov r6, r10\n"
+        "  mov r7, r11\n"
+        "  push {r4, r5, r6, r7}\n"
+        "  mov r7, r0\n"
+        "  sub sp, sp, #28\n"
+        "  ldr r6, [r7, #60]\n"
+        "  str r6, [sp, #8]\n"
+        "  ldr r6, [r7, #64]\n"
+        "  str r6, [sp, #12]\n"
+        "  ldr r1, [r7, #40]\n"
+        "  ldr r6, [r7, #68]\n"
+        "  adds r6, r6, r1\n"
+        "  str r6, [sp, #20]\n"
+        "  str r7, [sp, #24]\n"
+        "  movs r6, #0\n"
+        "  mov r8, r6\n"
+        "  mov r9, r6\n"
+        "  mov r10, r6\n"
+        "  mov r11, r6\n"
+        "  mov r12, r6\n"
+        "1:\n" /* a column: r1 weights, r7 frame */
+        "  ldr r2, [r7, #48]\n"
+        "  ldm r2!, {r3}\n"
+        "  str r2, [r7, #48]\n"
+        "  lsls r3, r3, #2\n"
+        "  ldr r0, [r7, #44]\n"
+        "  adds r0, r0, r3\n"
+        "  ldr r2, [r7, #56]\n"
+        "  adds r2, r2, r1\n"
+        "  str r2, [sp, #16]\n"
+        "2:\n" /* what is left of a column or of a run: r2 end of the column */
+        "  ldr r3, [sp, #20]\n"
+        "  cmp r2, r3\n"
+        "  bls 3f\n"
+        "  mov r2, r3\n"
+        "3:\n"
+        "  str r2, [sp, #4]\n"
+        "4:\n"
+        "  ldm r1!, {r5}\n"
+        "  str r1, [sp]\n"
+        "  ldr r1, [sp, #12]\n"
+        "  lsls r5, r5, r1\n"
+        "  lsls r2, r5, #24\n"
+        "  asrs r2, r2, #28\n"
+        "  lsls r3, r5, #16\n"
+        "  asrs r3, r3, #28\n"
+        "  lsls r4, r5, #8\n"
+        "  asrs r4, r4, #28\n"
+        "  asrs r5, r5, #28\n"
+        "  mote_pair4 r8\n"
+        "  .if \\pairs > 1\n"
+        "    mote_pair4 r9\n"
+        "  .endif\n"
+        "  .if \\pairs > 2\n"
+        "    mote_pair4 r10\n"
+        "  .endif\n"
+        "  .if \\pairs > 3\n"
+        "    mote_pair4 r11\n"
+        "  .endif\n"
+        "  .if \\pairs > 4\n"
+        "    mote_pair4 r12\n"
+        "  .endif\n"
+        "  ldr r1, [sp, #8]\n"
+        "  adds r0, r0, r1\n"
+        "  ldr r1, [sp]\n"
+        "  ldr r2, [sp, #4]\n"
+        "  cmp r1, r2\n"
+        "  bne 4b\n"
+        "  ldr r7, [sp, #24]\n"
+        "  ldr r2, [sp, #16]\n"
+        "  cmp r1, r2\n"
+        "  bne 5f\n" /* it is the run that ends */
+        "  ldr r3, [r7, #48]\n"
+        "  ldr r4, [r7, #52]\n"
+        "  cmp r3, r4\n"
+        "  beq 5f\n" /* it is the window */
+        "  ldr r3, [sp, #20]\n"
+        "  cmp r1, r3\n"
+        "  beq 5f\n" /* branches back reach 256 bytes only by B */
+        "  b 1b\n"
+        "5:\n"
+        "  movs r6, #0\n"
+        "  mote_apart r8, 0\n"
+        "  .if \\pairs > 1\n"
+        "    mote_apart r9, 4\n"
+        "  .endif\n"
+        "  .if \\pairs > 2\n"
+        "    mote_apart r10, 8\n"
+        "  .endif\n"
+        "  .if \\pairs > 3\n"
+        "    mote_apart r11, 12\n"
+        "  .endif\n"
+        "  .if \\pairs > 4\n"
+        "    mote_apart r12, 16\n"
+        "  .endif\n"
+        "  ldr r3, [r7, #68]\n"
+        "  adds r3, r3, r1\n"
+        "  str r3, [sp, #20]\n"
+        "  ldr r2, [sp, #16]\n"
+        "  cmp r1, r2\n"
+        "  beq 6f\n"
+        "  b 2b\n"
+        "6:\n"
+        "  ldr r3, [r7, #48]\n"
+        "  ldr r4, [r7, #52]\n"
+        "  cmp r3, r4\n"
+        "  beq 7f\n"
+        "  b 1b\n"
+        "7:\n"
+        "  add sp, sp, #28\n"
+        "  pop {r4, r5, r6, r7}\n"
+        "  mov r8, r4\n"
+        "  mov r9, r5\n"
+        "  mov r10, r6\n"
+        "  mov r11, r7\n"
+        "  pop {r4, r5, r6, r7, pc}\n"
+        "  .size \\name, . - \\name\n"
+        ".endm\n"
+        "mote_v6m_pairs4 mote_v6m_pairs4_1, 1\n"
+        "mote_v6m_pairs4 mote_v6m_pairs4_2, 2\n"
+        "mote_v6m_pairs4 mote_v6m_pairs4_3, 3\n"
+        "mote_v6m_pairs4 mote_v6m_pairs4_4, 4\n"
+        "mote_v6m_pairs4 mote_v6m_pairs4_5, 5\n"
+        ".text\n");
+
+void mote_v6m_pairs4_1(struct pairs_run *r);
+void mote_v6m_pairs4_2(struct pairs_run *r);
+void mote_v6m_pairs4_3(struct pairs_run *r);
+void mote_v6m_pairs4_4(struct pairs_run *r);
+void mote_v6m_pairs4_5(struct pairs_run *r);
+
+void mote_isa_conv4_pairs__v6m(const struct mote_conv2d_pairs_s4 *t,
+                               const struct mote_pairs_job *d) {
+  const struct mote_conv2d_s8 *p = &t->conv;
+  static void (*const loops[BLOCK_PAIRS])(struct pairs_run *) = {
+      mote_v6m_pairs4_1, mote_v6m_pairs4_2, mote_v6m_pairs4_3, mote_v6m_pairs4_4,
+      mote_v6m_pairs4_5};
+  const uint32_t m = (d->pixels + 1) / 2, out_c = p->out_c;
+  const int8_t *const weights = (const int8_t *)mote_at(p, p->weights_at);
+  struct v6m_outputs k;
+  struct pairs_run r;
+  r.column_end = d->column_at + d->columns;
+  r.n = d->n;
+  r.run = 4u * t->run;
+  mote_v6m_begin(&k, &p->output, out_c);
+  for (uint32_t c = 0; c < out_c; c++) {
+    int8_t *out = d->out + c, *second = out + (size_t)m * out_c;
+    mote_v6m_channel(&k, c);
+    r.weights = weights + (size_t)(c / 2) * d->n * d->columns;
+    r.shift = c % 2 * 4;
+    for (uint32_t done = 0, b; done < m; done += b) {
+      b = mote_block_of(m - done, BLOCK_PAIRS);
+      for (uint32_t j = 0; j < b; j++) r.sums[0][j] = r.sums[1][j] = 0;
+      r.values = d->words + 4 * (size_t)done;
+      r.column_at = d->column_at;
+      r.skip = 4 * d->quad_step - 16 * b;
+      loops[b - 1](&r);
+      const uint32_t rest =
+          d->pixels - m - done; /* of the second pixels: one fewer where they are odd */
+      mote_v6m_put(&k, r.sums[0], b, out, 1, 0);
+      if (rest) mote_v6m_put(&k, r.sums[1], rest < b ? rest : b, second, 1, 0);
+      out += (size_t)b * out_c;
+      second += (size_t)b * out_c;
     }
   }
 }

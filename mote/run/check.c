@@ -21,6 +21,7 @@ SIZE_OF(mote_variable, 8);
 SIZE_OF(mote_port, 36);
 SIZE_OF(mote_output, 16);
 SIZE_OF(mote_conv2d_s8, 44);
+SIZE_OF(mote_conv2d_pairs_s4, 48);
 SIZE_OF(mote_depthwise_conv2d_s8, 44);
 SIZE_OF(mote_fully_connected_s8, 28);
 SIZE_OF(mote_add_s8, 32);
