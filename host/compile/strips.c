@@ -41,8 +41,8 @@ static int64_t triples_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, fours = (p->out_c + 3) / 4;
   const int64_t triples = (pixels + 2) / 3;
   const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
-  const int64_t block = 120 + 16 * (int64_t)p->kernel_w;
-  return fours * (60 + triples / 2 * (42 * k + block) + triples % 2 * (24 * k + block)) +
+  const int64_t block = 150 + 12 * (int64_t)p->kernel_w;
+  return fours * (120 + triples / 2 * (42 * k + block) + triples % 2 * (24 * k + block)) +
          p->out_c * pixels * 17 + columns * p->kernel_h * (12 * (int64_t)p->in_c + 40) + 100;
 }
 
