@@ -119,7 +119,7 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
     if (t->nibbles) t->bias[c] >>= 5; /* 16 times a sum fits 32 bits */
     if (way == 0 && case_range(r, 0, 9) == 0) t->multiplier[c] = t->shift[c] = 0;
   }
-  o->zp = (int8_t)case_range(r, -128, 127);
+  o->zp = (int8_t)(case_range(r, 0, 2) ? case_range(r, -128, 127) : -128);
   o->low = -128;
   o->high = 127;
   if (case_range(r, 0, 2) == 0) o->low = o->zp;
@@ -128,6 +128,8 @@ static int case_output(struct nn_case *t, struct case_memory *m, uint32_t *r, st
   uint32_t words[CASE_CHANNELS];
   o->wide = !mote_pack_requant(t->multiplier, t->shift, t->has_bias ? t->bias : NULL, (size_t)n, k,
                                words, &o->shift_base);
+  o->bounded = case_range(r, 0, 4) != 0 &&
+               mote_is_bounded(t->shift, t->has_bias ? t->bias : NULL, (size_t)n, k, o->wide);
   uint32_t *requant = (uint32_t *)case_take(m, (size_t)n * 8); /* the second half: case_fold's */
   if (!requant) return 0;
   o->requant_at = (int32_t)((uint8_t *)requant - (uint8_t *)t->params);

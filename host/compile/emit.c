@@ -220,7 +220,7 @@ static void emit_output(struct emitter *m, const struct compile_step *step,
   offset_field(m, step, "requant_at", p->requant_at);
   offset_field(m, step, "bias_at", p->bias_at);
   LINE(FIELD(zp), FIELD(low), FIELD(high), FIELD(in_zp));
-  LINE(FIELD(shift_base), FIELD(wide), FIELD(bias_bytes), FIELD(folded));
+  LINE(FIELD(shift_base), FIELD(wide), FIELD(bounded), FIELD(bias_bytes), FIELD(folded));
   text_add(m->out, "            },\n");
   offset_field(m, step, "weights_at", weights_at);
 }

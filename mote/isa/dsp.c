@@ -13,97 +13,138 @@ void mote_dsp_outputs(const struct mote_output *o, uint32_t c, const int32_t *su
 
 static const int32_t no_bias = 0;
 
-uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c) {
+enum dsp_way mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c) {
   k->bias = (const int8_t *)&no_bias;
   k->bias_step = 0;
   if (o->bias_at) {
     k->bias_step = o->bias_bytes;
     k->bias = (const int8_t *)mote_at(o, o->bias_at) + c * k->bias_step;
   }
-  k->words = (const uint32_t *)mote_at(o, o->requant_at) + c;
-  k->zp_word = 2 * o->zp + 1;
-  k->less_shift = -o->shift_base - 1;
-  return o->wide || o->low > -128 || o->high < 127;
+  k->words = (const uint32_t *)mote_at(o, o->requant_at) + (o->wide ? 2 * c : c);
+  k->shift = -o->shift_base - 1;
+  k->zp = 2 * o->zp + 1;
+  return o->wide || o->low > -128 || o->high < 127 ? DSP_IN_C : DSP_BOTH;
+}
+
+enum dsp_way mote_dsp_fastest(struct dsp_constants *k, const struct mote_output *o, uint32_t c) {
+  const enum dsp_way way = mote_dsp_constants(k, o, c);
+  if (o->zp != -128 || o->low > -128 || o->high < 127 || !o->bounded) return way;
+  k->shift = 13 + o->shift_base;
+  k->zp = o->zp * 4096 + 2048;
+  return o->wide ? DSP_PAIRS : DSP_ABOVE;
 }
 
 /* ---- the loop over channels ------------------------------------------------------------------ */
 
-/* mote_dsp_run loads the bias into r4..r8 and goes to the body with r0 the frame and r9 the weights of the
- * first channel, which a body may keep there. The body comes back to mote_dsp_sums with the sums in r4..r8;
- * nothing else need be kept. [sp, 4] and [sp, 8] are the body's. */
+/* mote_dsp_run loads the bias into r4..r8 and goes to the entry with r0 the frame, r9 the weights of the
+ * channel, which the entry moves on, r10 the values and r11 the end of the run's weights. The entry ends with r0 the
+ * frame again and `ldr pc, [r0, #48]`, the sums in r4..r8; nothing else need be kept. [sp, 4] and [sp, 8] are its own. */
 __asm__(
     MOTE_DSP_MACROS
     "mote_function mote_dsp_run\n"
     "  push {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
     "  ldr r9, [r0]\n"
     "1:\n"
-    "  ldrd r2, r1, [r0, #8]\n"
-    "  ldrsh r4, [r2]\n"
-    "  cmp r1, #4\n"
-    "  it eq\n"
-    "  ldreq r4, [r2]\n"
-    "  add r2, r2, r1\n"
-    "  str r2, [r0, #8]\n"
+    "  ldr pc, [r0, #56]\n"
+    "mote_label mote_dsp_bias0\n"
+    "  movs r4, #0\n"
+    "  b 3f\n"
+    "mote_label mote_dsp_bias4\n"
+    "  ldr r1, [r0, #16]\n"
+    "  ldm r1!, {r4}\n"
+    "  b 2f\n"
+    "mote_label mote_dsp_bias2\n"
+    "  ldr r1, [r0, #16]\n"
+    "  ldrsh r4, [r1], #2\n"
+    "2:\n"
+    "  str r1, [r0, #16]\n"
+    "3:\n"
     "  mov r5, r4\n"
     "  mov r6, r4\n"
     "  mov r7, r4\n"
     "  mov r8, r4\n"
-    "  ldr pc, [r0, #40]\n"
-    "  .global mote_dsp_sums\n"
-    "  .thumb_func\n"
-    "mote_dsp_sums:\n"
-    "  ldr r0, [sp]\n"
-    "  ldr r1, [r0, #16]\n"
-    "  ldm r1!, {r2}\n"
-    "  str r1, [r0, #16]\n"
-    "  ldrd r1, r10, [r0, #20]\n"
-    "  and r3, r2, #3\n"
-    "  add r3, r3, r10\n"
-    "  lsls r1, r1, r3\n"
-    "  adds r3, r3, #1\n"
-    "  mov r10, #0x40000000\n"
-    "  orr r2, r10, r2, lsr #2\n"
-    "  ldrd r10, r11, [r0, #28]\n"
-    "  ldr lr, [r0, #44]\n"
-    "  tbb [pc, lr]\n"
-    "2:\n"
-    "  .byte (4f - 2b) / 2, (5f - 2b) / 2, (6f - 2b) / 2, (7f - 2b) / 2, (8f - 2b) / 2\n"
-    "  .byte (10f - 2b) / 2\n"
-    "4:\n"
+    "  ldrd r10, r11, [r0, #4]\n"
+    "  add r11, r11, r9\n"
+    "  ldr pc, [r0, #12]\n"
+
+    "mote_label mote_dsp_both\n"
+    "  ldr r3, [r0, #24]\n"
+    "  ldm r3!, {r2}\n"
+    "  str r3, [r0, #24]\n"
+    "  ldrd r3, r1, [r0, #28]\n"
+    "  mote_decode_both\n"
+    "  ldrd r10, r11, [r0, #36]\n"
+    "  ldr pc, [r0, #52]\n"
+    "mote_label mote_dsp_outputs_both\n"
     "  mote_finish r4\n"
-    "  strb r4, [r10]\n"
-    "5:\n"
+    "  strb.w r4, [r10]\n"
     "  mote_finish r5\n"
-    "  strb r5, [r10, r11]\n"
-    "6:\n"
+    "  strb.w r5, [r10, r11]\n"
     "  mote_finish r6\n"
-    "  strb r6, [r10, r11, lsl #1]\n"
-    "7:\n"
+    "  strb.w r6, [r10, r11, lsl #1]\n"
     "  mote_finish r7\n"
-    "  add lr, r11, r11, lsl #1\n"
-    "  strb r7, [r10, lr]\n"
-    "8:\n"
+    "  add.w lr, r11, r11, lsl #1\n"
+    "  strb.w r7, [r10, lr]\n"
     "  mote_finish r8\n"
     "  strb r8, [r10, r11, lsl #2]\n"
     "9:\n"
-    "  add r10, r10, #1\n"
-    "  str r10, [r0, #28]\n"
-    "  ldr r1, [r0, #36]\n"
+    "  adds r10, r10, #1\n"
+    "  str r10, [r0, #36]\n"
+    "  ldr r1, [r0, #44]\n"
     "  cmp r10, r1\n"
     "  bne 1b\n"
     "  pop {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+
+    "mote_label mote_dsp_pairs_above\n"
+    "  ldr r1, [r0, #24]\n"
+    "  ldrd r2, r3, [r1], #8\n"
+    "  str r1, [r0, #24]\n"
+    "  adds r3, r3, #13\n"
+    "  sub lr, r3, #2\n"
+    "  cmp lr, #10\n"
+    "  bhi 10f\n"
+    "  ldr r1, [r0, #32]\n"
+    "  mov lr, #1\n"
+    "  lsl lr, lr, r3\n"
+    "  add r1, r1, lr, lsr #2\n"
+    "  b 5f\n"
+    "mote_label mote_dsp_above\n"
+    "  ldr r3, [r0, #24]\n"
+    "  ldm r3!, {r2}\n"
+    "  str r3, [r0, #24]\n"
+    "  ldrd r3, r1, [r0, #28]\n"
+    "  mote_decode_above\n"
+    "5:\n"
+    "  ldrd r10, r11, [r0, #36]\n"
+    "  ldr pc, [r0, #52]\n"
+    "mote_label mote_dsp_outputs_above\n"
+    "  mote_finish_above r4\n"
+    "  strb.w r4, [r10]\n"
+    "  mote_finish_above r5\n"
+    "  strb.w r5, [r10, r11]\n"
+    "  mote_finish_above r6\n"
+    "  strb.w r6, [r10, r11, lsl #1]\n"
+    "  mote_finish_above r7\n"
+    "  add.w lr, r11, r11, lsl #1\n"
+    "  strb.w r7, [r10, lr]\n"
+    "  mote_finish_above r8\n"
+    "  strb r8, [r10, r11, lsl #2]\n"
+    "  b 9b\n"
+
     /* mote_dsp_outputs(output, out - first_out, sums that have pixels, how many, first pixel, step) */
+    "mote_label mote_dsp_in_c\n"
     "10:\n"
+    "  ldrd r10, r11, [r0, #36]\n"
     "  push {r3, r4, r5, r6, r7, r8}\n"
-    "  ldr r5, [r0, #76]\n"
+    "  ldr r5, [r0, #84]\n"
     "  mla r4, r5, r11, r10\n"
     "  mov r6, r11\n"
-    "  ldr r1, [r0, #72]\n"
+    "  ldr r1, [r0, #80]\n"
     "  sub r1, r10, r1\n"
     "  add r2, sp, #4\n"
     "  add r2, r2, r5, lsl #2\n"
     "  rsb r3, r5, #5\n"
-    "  ldr r0, [r0, #68]\n"
+    "  ldr r0, [r0, #76]\n"
     "  push {r4, r6}\n"
     "  bl mote_dsp_outputs\n"
     "  add sp, sp, #32\n"
@@ -111,6 +152,36 @@ __asm__(
     "  b 9b\n"
     "  .size mote_dsp_run, . - mote_dsp_run\n"
     ".text\n");
+
+void mote_dsp_run(struct dsp_frame *f);
+void mote_dsp_bias0(void);
+void mote_dsp_bias2(void);
+void mote_dsp_bias4(void);
+void mote_dsp_both(void);
+void mote_dsp_above(void);
+void mote_dsp_pairs_above(void);
+void mote_dsp_in_c(void);
+void mote_dsp_outputs_both(void);
+void mote_dsp_outputs_above(void);
+
+void mote_dsp_block(struct dsp_frame *f, uint32_t n, uint32_t pixels, int8_t *out) {
+  static void (*const starts[])(void) = {mote_dsp_bias0, mote_dsp_bias2, mote_dsp_bias4};
+  static void (*const roundings[])(void) = {mote_dsp_both, mote_dsp_above, mote_dsp_pairs_above,
+                                            mote_dsp_in_c};
+  const enum dsp_way way = mote_dsp_fastest(&f->next, f->output, 0);
+  const uint32_t none = MOTE_CONV_BLOCK - pixels;
+  f->start = (uintptr_t)starts[f->next.bias_step / 2];
+  f->rounding = (uintptr_t)roundings[way];
+  f->none = none;
+  /* 24 or 16 bytes of code a sum; before the last there are four more. */
+  f->tail = (way == DSP_BOTH ? (uintptr_t)mote_dsp_outputs_both + 24 * none
+                             : (uintptr_t)mote_dsp_outputs_above + 16 * none) +
+            (none & 4);
+  f->out = (uint32_t)out - none * f->out_step;
+  f->out_end = f->out + n;
+  f->first_out = f->out;
+  mote_dsp_run(f);
+}
 
 /* ---- widening ---------------------------------------------------------------------------- */
 
@@ -172,6 +243,14 @@ __asm__(".macro mote_dense_bias s\n"
         "  ldreq \\s, [r2]\n"
         "  add r2, r2, r1\n"
         ".endm\n"
+        ".macro mote_dense_out s\n"
+        "  ldr r2, [r10], #4\n"
+        "  mov r3, r8\n"
+        "  mov r1, r9\n"
+        "  mote_decode_both\n"
+        "  mote_finish \\s\n"
+        "  strb \\s, [r11], #1\n"
+        ".endm\n"
         ".macro mote_dense_channel s, from:vararg\n"
         "  ldr r0, \\from\n"
         "  sxtb16 r3, r0\n"
@@ -223,27 +302,15 @@ __asm__(".macro mote_dense_bias s\n"
         "  add r10, r10, lr\n"
         "  str r10, [r0]\n"
         "  ldr r1, [r0, #52]\n"
-        "  cbnz r1, 9f\n"
+        "  cmp r1, #0\n"
+        "  bne 9f\n"
         "  ldr r10, [r0, #32]\n"
         "  ldrd r8, r9, [r0, #36]\n"
         "  ldr r11, [r0, #44]\n"
-        "  mov ip, #0x40000000\n"
-        "  movs r0, #4\n"
-        "7:\n"
-        "  ldr r2, [r10], #4\n"
-        "  and r3, r2, #3\n"
-        "  add r3, r3, r9\n"
-        "  lsl r1, r8, r3\n"
-        "  adds r3, r3, #1\n"
-        "  orr r2, ip, r2, lsr #2\n"
-        "  mote_finish r4\n"
-        "  strb r4, [r11], #1\n"
-        "  mov r4, r5\n"
-        "  mov r5, r6\n"
-        "  mov r6, r7\n"
-        "  subs r0, r0, #1\n"
-        "  bne 7b\n"
-        "  ldr r0, [sp]\n"
+        "  mote_dense_out r4\n"
+        "  mote_dense_out r5\n"
+        "  mote_dense_out r6\n"
+        "  mote_dense_out r7\n"
         "  str r10, [r0, #32]\n"
         "  str r11, [r0, #44]\n"
         "8:\n"
@@ -279,7 +346,7 @@ void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *
       c = p->out_c - 4u;
       n = 4;
     }
-    f.general = mote_dsp_constants(&f.next, &p->output, c) || whole == 0;
+    f.general = mote_dsp_constants(&f.next, &p->output, c) == DSP_IN_C || whole == 0;
     if (f.general) {
       f.next.bias = (const int8_t *)&no_bias;
       f.next.bias_step = 0;

@@ -8,7 +8,8 @@
  *   (h + (sum >> 31) + (2 zp + 1) 2^(s-1)) >> s
  * with the first two additions inside SMMLAR. The sign of the sum stands for that of h: they differ only
  * where h is 0, and there -1 changes nothing, for (2^(s-1) - 1) >> s = 0. Packed layers keep |sum| < 2^30,
- * so 2 * sum is exact and SMMULR(2 sum, m) = mote_mul_high(sum, m).
+ * so 2 * sum is exact and SMMULR(2 sum, m) = mote_mul_high(sum, m). Layers that clamp below their zero point take
+ * fewer steps: enum dsp_way.
  *
  * needs: unaligned LDR, as these cores have it out of reset. LDRD and LDM are given aligned addresses. */
 #ifndef MOTE_ISA_DSP_H
@@ -91,55 +92,58 @@ void mote_dsp_outputs(const struct mote_output *o, uint32_t c, const int32_t *su
 
 /* Constants of the channel that comes next. */
 struct dsp_constants {
-  const int8_t *bias;          /*  0 */
-  uint32_t bias_step;          /*  4: 4, 2, or 0 where there is none */
-  const uint32_t *words;       /*  8: packed requantisation */
-  int32_t zp_word, less_shift; /* 12: 2 zp + 1, 16: -shift_base - 1 */
+  const int8_t *bias;    /*  0 */
+  uint32_t bias_step;    /*  4: 4, 2, or 0 where there is none */
+  const uint32_t *words; /*  8: requantisation, a word or a pair a channel */
+  int32_t shift, zp;     /* 12, 16: as the way of rounding says */
 };
 
-/* Those of channel c. Returns whether outputs must be made in C: layers that are wide or clamp inside int8. */
-uint32_t mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
+/* Ways of rounding; h is the product's high half.
+ *   BOTH   packed: (h + (sum >> 31) + (2 zp + 1) 2^(s-1)) >> s; shift: s - 1 of the words' bits 0, zp: 2 zp + 1.
+ *   ABOVE  packed, bounded, and what is below the zero point is clamped (zp = low = -128): with p = 13 - s and
+ *          h' = (sum * 2^p * multiplier) >> 32 it is (h' + zp 2^12 + 2^11 + 2^(p-2)) >> 12, and the last shift is a
+ *          part of SSAT. |sum| < 2^(18+s), so sum * 2^p fits. shift: 13 + shift_base, zp: zp 2^12 + 2^11.
+ *   PAIRS  the same of pairs, where s is in 1..11, else the channel's outputs are made in C. shift: unused.
+ *   IN_C   all outputs are. */
+enum dsp_way { DSP_BOTH, DSP_ABOVE, DSP_PAIRS, DSP_IN_C };
+
+/* Those of channel c: BOTH or IN_C. */
+enum dsp_way mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
+/* Those of channel c by the fastest way. */
+enum dsp_way mote_dsp_fastest(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
 
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in
  * the comments; it keeps a pointer to its frame at [sp], and in r0 where it says so. A block's P pixels have
  * the last P of five sums: so one piece of code serves every P, entered where the first of them begins. */
 struct dsp_frame {
-  const int8_t *weights;     /*  0: of the next channel */
-  const void *values;        /*  4: the block's first window or column */
-  struct dsp_constants next; /*  8 */
-  uint32_t out;              /* 28: where sum 0 would go */
-  uint32_t out_step;         /* 32: from pixel to pixel */
-  uint32_t out_end;          /* 36: where `out` ends up after the last channel */
-  void (*body)(void);        /* 40: makes the sums of one channel */
-  uint32_t tail;             /* 44: sums without a pixel, or 5: outputs are made in C */
-  uintptr_t entry;           /* 48: into the body */
-  /* 52: bytes of weights in a run; bytes from a channel's values to the next's */
-  uint32_t run;
-  /* 56: bytes from the last pixel of a quad to the next's first; from pixel to pixel */
-  uint32_t skip;
-  const uint32_t *column_at;        /* 60 */
-  const uint32_t *column_end;       /* 64 */
-  const struct mote_output *output; /* 68: first member of the parameters */
-  uint32_t first_out;               /* 72: `out` of channel 0 */
-  uint32_t none;                    /* 76: sums without a pixel */
+  const int8_t *weights;      /*  0: of the next channel */
+  const void *values;         /*  4: the block's first window or column */
+  uint32_t run;               /*  8: bytes of weights in a run */
+  uintptr_t entry;            /* 12: makes the sums of one channel */
+  struct dsp_constants next;  /* 16 */
+  uint32_t out;               /* 36: where sum 0 would go */
+  uint32_t out_step;          /* 40: from pixel to pixel */
+  uint32_t out_end;           /* 44: where `out` ends up after the last channel */
+  uintptr_t rounding;         /* 48: reads the constants of a channel */
+  uintptr_t tail;             /* 52: outputs of the sums that have pixels */
+  uintptr_t start;            /* 56: loads the bias of a channel */
+  uint32_t skip;              /* 60: bytes from the last pixel of a quad to the next's first */
+  const uint32_t *column_at;  /* 64 */
+  const uint32_t *column_end; /* 68 */
+  uintptr_t quads;            /* 72: into the loop over a column */
+  const struct mote_output *output; /* 76: first member of the parameters */
+  uint32_t first_out;               /* 80: `out` of channel 0 */
+  uint32_t none;                    /* 84: sums without a pixel */
 };
-typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 76 ? 1 : -1];
+typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 84 ? 1 : -1];
 
-/* Makes channels c .. c + channels - 1 of `pixels` pixels: `out` is the first pixel's channel c. general: as
- * mote_dsp_constants said. All else is filled already, `next` with the constants of channel c. */
-void mote_dsp_run(struct dsp_frame *f);
-static inline void dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels, uint32_t pixels,
-                             int8_t *out, uint32_t general) {
-  const uint32_t none = MOTE_CONV_BLOCK - pixels;
-  f->none = none;
-  f->tail = general ? MOTE_CONV_BLOCK : none;
-  f->out = (uint32_t)out - none * f->out_step;
-  f->out_end = f->out + channels;
-  f->first_out = f->out - c;
-  mote_dsp_run(f);
-}
+/* Makes all n channels of `pixels` pixels at `out`. All else than output, weights, values, run, entry, and what
+ * the entry reads, is filled in. */
+void mote_dsp_block(struct dsp_frame *f, uint32_t n, uint32_t pixels, int8_t *out);
 
-/* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr. */
+/* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr.
+ * mote_finish_above s: the same by the way ABOVE. mote_decode_both, mote_decode_above: r1..r3 from the word in r2 and
+ * the constants' zp in r1 and shift in r3. mote_store s, n: 16 or 24 bytes of code, for sum n of five. */
 #define MOTE_DSP_MACROS                                                                            \
   ".syntax unified\n"                                                                              \
   ".thumb\n"                                                                                       \
@@ -151,12 +155,39 @@ static inline void dsp_block(struct dsp_frame *f, uint32_t c, uint32_t channels,
   "  .thumb_func\n"                                                                                \
   "\\name:\n"                                                                                      \
   ".endm\n"                                                                                        \
+  ".macro mote_label name\n"                                                                       \
+  "  .global \\name\n"                                                                             \
+  "  .thumb_func\n"                                                                                \
+  "\\name:\n"                                                                                      \
+  ".endm\n"                                                                                        \
+  ".macro mote_decode_both\n"                                                                      \
+  "  and lr, r2, #3\n"                                                                             \
+  "  add r3, r3, lr\n"                                                                             \
+  "  lsls r1, r1, r3\n"                                                                            \
+  "  adds r3, r3, #1\n"                                                                            \
+  "  lsrs r2, r2, #2\n"                                                                            \
+  "  orr r2, r2, #0x40000000\n"                                                                    \
+  ".endm\n"                                                                                        \
+  ".macro mote_decode_above\n"                                                                     \
+  "  and lr, r2, #3\n"                                                                             \
+  "  sub r3, r3, lr\n"                                                                             \
+  "  lsrs r2, r2, #2\n"                                                                            \
+  "  orr r2, r2, #0x40000000\n"                                                                    \
+  "  mov lr, #1\n"                                                                                 \
+  "  lsl lr, lr, r3\n"                                                                             \
+  "  add r1, r1, lr, lsr #2\n"                                                                     \
+  ".endm\n"                                                                                        \
   ".macro mote_finish s\n"                                                                         \
-  "  add lr, r1, \\s, asr #31\n"                                                                   \
-  "  lsls \\s, \\s, #1\n"                                                                          \
+  "  add.w lr, r1, \\s, asr #31\n"                                                                 \
+  "  lsl.w \\s, \\s, #1\n"                                                                         \
   "  smmlar \\s, \\s, r2, lr\n"                                                                    \
-  "  asrs \\s, \\s, r3\n"                                                                          \
+  "  asr.w \\s, \\s, r3\n"                                                                         \
   "  ssat \\s, #8, \\s\n"                                                                          \
+  ".endm\n"                                                                                        \
+  ".macro mote_finish_above s\n"                                                                   \
+  "  lsl.w \\s, \\s, r3\n"                                                                         \
+  "  smmla \\s, \\s, r2, r1\n"                                                                     \
+  "  ssat \\s, #8, \\s, asr #12\n"                                                                 \
   ".endm\n"
 
 #endif

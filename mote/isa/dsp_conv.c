@@ -54,20 +54,16 @@ __asm__(MOTE_DSP_MACROS
 
         ".macro mote_patch pixels, turn\n"
         "  .balign 4\n"
-        "  .thumb_func\n"
-        "mote_dsp_patch\\pixels:\n"
+        "mote_label mote_dsp_patch\\pixels\n"
         "  .rept \\turn\n"
         "    mote_quad \\pixels, 0\n"
         "  .endr\n"
         "  cmp r9, r11\n"
         "  bne mote_dsp_patch\\pixels\n"
-        "  b mote_dsp_sums\n"
+        "  ldr r0, [sp]\n"
+        "  ldr pc, [r0, #48]\n"
         ".endm\n"
         "mote_function mote_dsp_patch\n"
-        "  ldr r10, [r0, #4]\n"
-        "  ldr r1, [r0, #52]\n"
-        "  add r11, r9, r1\n"
-        "  ldr pc, [r0, #48]\n"
         "mote_patch 1, 2\n"
         "mote_patch 2, 1\n"
         "mote_patch 3, 1\n"
@@ -78,27 +74,26 @@ __asm__(MOTE_DSP_MACROS
         /* [sp, 4] end of the run, [sp, 8] next column */
         ".macro mote_column pixels, turn\n"
         "  .balign 4\n"
-        "  .thumb_func\n"
-        "mote_dsp_column\\pixels:\n"
+        "mote_label mote_dsp_column\\pixels\n"
         "  .rept \\turn\n"
         "    mote_quad \\pixels, 1\n"
         "  .endr\n"
         "  ldr r0, [sp, #4]\n"
         "  cmp r9, r0\n"
         "  bne mote_dsp_column\\pixels\n"
-        "  b 2f\n"
+        "  .if \\pixels != 5\n"
+        "    b 2f\n"
+        "  .endif\n"
         ".endm\n"
         "mote_function mote_dsp_column\n"
-        "  ldr r1, [r0, #60]\n"
+        "  ldr r1, [r0, #64]\n"
         "1:\n"
+        "  str r11, [sp, #4]\n"
         "  ldm r1!, {r2}\n"
         "  str r1, [sp, #8]\n"
-        "  ldr r10, [r0, #4]\n"
         "  add r10, r10, r2, lsl #1\n"
-        "  ldrd r1, r11, [r0, #52]\n"
-        "  add r1, r1, r9\n"
-        "  str r1, [sp, #4]\n"
-        "  ldr pc, [r0, #48]\n"
+        "  ldr r11, [r0, #60]\n"
+        "  ldr pc, [r0, #72]\n"
         "mote_column 1, 2\n"
         "mote_column 2, 2\n"
         "mote_column 3, 2\n"
@@ -107,10 +102,12 @@ __asm__(MOTE_DSP_MACROS
         "2:\n"
         "  ldr r0, [sp]\n"
         "  ldr r1, [sp, #8]\n"
-        "  ldr r2, [r0, #64]\n"
+        "  ldr r2, [r0, #68]\n"
+        "  ldrd r10, r11, [r0, #4]\n"
+        "  add r11, r11, r9\n"
         "  cmp r1, r2\n"
         "  bne 1b\n"
-        "  b mote_dsp_sums\n"
+        "  ldr pc, [r0, #48]\n"
         "  .size mote_dsp_column, . - mote_dsp_column\n"
         ".text\n");
 
@@ -132,11 +129,9 @@ __asm__(".macro mote_pair s, t\n"
         ".endm\n"
         ".macro mote_pair_out s, t\n"
         "  ldr r2, [r8], #4\n"
-        "  and r3, r2, #3\n"
-        "  add r3, r3, ip\n"
-        "  lsl r1, r10, r3\n"
-        "  adds r3, r3, #1\n"
-        "  orr r2, r11, r2, lsr #2\n"
+        "  mov r1, r10\n"
+        "  mov r3, ip\n"
+        "  mote_decode_both\n"
         "  mote_finish \\s\n"
         "  mote_finish \\t\n"
         "  strb \\t, [r9, r0]\n"
@@ -146,17 +141,16 @@ __asm__(".macro mote_pair s, t\n"
         "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "  ldr r9, [r0]\n"
         "1:\n"
-        "  ldrd r2, r1, [r0, #8]\n"
+        "  ldrd r2, r1, [r0, #16]\n"
         "  cmp r1, #4\n"
         "  mote_pair_bias r4\n"
         "  mote_pair_bias r6\n"
-        "  str r2, [r0, #8]\n"
+        "  str r2, [r0, #16]\n"
         "  mov r5, r4\n"
         "  mov r7, r6\n"
-        "  ldr r10, [r0, #4]\n"
-        "  ldr r11, [r0, #52]\n"
+        "  ldrd r10, r11, [r0, #4]\n"
         "  add r8, r9, r11\n"
-        "  ldr pc, [r0, #48]\n"
+        "  ldr pc, [r0, #12]\n"
         "  .balign 4\n"
         "  .thumb_func\n"
         "mote_dsp_pairs_loop:\n"
@@ -172,16 +166,15 @@ __asm__(".macro mote_pair s, t\n"
         "  ldr r0, [sp]\n"
         "  add r9, r9, r11\n"
         "  str r9, [r0]\n"
-        "  ldr r8, [r0, #16]\n"
-        "  ldrd r10, ip, [r0, #20]\n"
-        "  mov r11, #0x40000000\n"
-        "  ldrd r9, r0, [r0, #28]\n"
+        "  ldr r8, [r0, #24]\n"
+        "  ldrd ip, r10, [r0, #28]\n"
+        "  ldrd r9, r0, [r0, #36]\n"
         "  mote_pair_out r4, r5\n"
         "  mote_pair_out r6, r7\n"
         "  ldr r0, [sp]\n"
-        "  str r8, [r0, #16]\n"
-        "  str r9, [r0, #28]\n"
-        "  ldr r1, [r0, #36]\n"
+        "  str r8, [r0, #24]\n"
+        "  str r9, [r0, #36]\n"
+        "  ldr r1, [r0, #44]\n"
         "  cmp r9, r1\n"
         "  ldr r9, [r0]\n"
         "  bne 1b\n"
@@ -191,7 +184,6 @@ __asm__(".macro mote_pair s, t\n"
 
 void mote_dsp_pairs(struct dsp_frame *f);
 void mote_dsp_pairs_loop(void);
-void mote_dsp_patch(void);
 void mote_dsp_patch1(void);
 void mote_dsp_patch2(void);
 void mote_dsp_patch3(void);
@@ -217,14 +209,14 @@ struct loop {
 static inline __attribute__((always_inline)) void
 conv(struct dsp_frame *f, const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
      int8_t *out, const struct loop *loop, uint32_t n, uint32_t step) {
-  f->entry = (uintptr_t)loop->code + ((0u - n / 4) & (loop->turn - 1)) * CODE(pixels, step);
+  f->quads = (uintptr_t)loop->code + ((0u - n / 4) & (loop->turn - 1)) * CODE(pixels, step);
+  f->entry = step ? (uintptr_t)mote_dsp_column : f->quads;
   f->weights = (const int8_t *)mote_at(p, p->weights_at);
   f->values = values;
   f->run = n;
   f->out_step = p->out_c;
   f->output = &p->output;
-  const uint32_t general = mote_dsp_constants(&f->next, f->output, 0);
-  dsp_block(f, 0, p->out_c, pixels, out, general);
+  mote_dsp_block(f, p->out_c, pixels, out);
 }
 
 void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
@@ -234,7 +226,6 @@ void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *val
       {mote_dsp_patch4, 2}, {mote_dsp_patch5, 4},
   };
   struct dsp_frame f;
-  f.body = mote_dsp_patch;
   conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_window(p), 0);
 }
 
@@ -245,7 +236,7 @@ enum { PAIR_CODE = 60 };
 static __attribute__((noinline)) uint32_t pairs(const struct mote_conv2d_s8 *p,
                                                 const int16_t *values, int8_t *out) {
   struct dsp_frame f;
-  if (mote_dsp_constants(&f.next, &p->output, 0)) return 0;
+  if (mote_dsp_constants(&f.next, &p->output, 0) == DSP_IN_C) return 0;
   f.run = mote_conv_window(p);
   f.entry = (uintptr_t)mote_dsp_pairs_loop + (f.run / 4 & 1) * PAIR_CODE;
   f.weights = (const int8_t *)mote_at(p, p->weights_at);
@@ -271,7 +262,6 @@ void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *va
       {mote_dsp_column4, 4}, {mote_dsp_column5, 4},
   };
   struct dsp_frame f;
-  f.body = mote_dsp_column;
   f.skip = 8 * (positions - pixels);
   f.column_at = column_at;
   f.column_end = column_at + p->kernel_w;

@@ -5,8 +5,8 @@
  *   scratch: [column][channel][words], a word two rows: of each four rows (0, 2) and (1, 3), because
  *   SXTB16 widens a column's weights to those pairs.
  *
- * 3x3 windows have an assembly loop. Five registers hold the nine weights; with stride 1, P neighbouring
- * pixels share their columns, so P outputs are P + 2 LDRD and 6 P multiplications (9 MAC in 6 instructions).
+ * 3x3 windows have an assembly loop over the pixels of a strip. Five registers hold the nine weights, and a channel's
+ * constants stay in registers too: an output is 3 LDRD, 6 multiplications (9 MAC) and 6 to 8 more.
  * Kernels one column wide share nothing between pixels: they read the rows as they are, four channels at a
  * time, without scratch. Any other kernel takes the loop in C, two pixels at a time. */
 #include "mote/isa/dsp.h"
@@ -53,46 +53,52 @@ static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_
   }
 }
 
-/* `columns` (at least 1) columns of three rows, four whole channels: what transpose_any does, in 22
- * instructions a column. The eight words of a column are r4..r11, stored at once. */
-static void transpose3(const struct mote_depthwise_conv2d_s8 *p, const int8_t *a, const int8_t *b,
-                       const int8_t *c, int32_t columns, uint32_t *to) {
-  register const int8_t *r0 __asm__("r0") = a;
-  register const int8_t *r1 __asm__("r1") = b;
-  register const int8_t *r2 __asm__("r2") = c;
-  register int32_t r3 __asm__("r3") = p->in_c;
-  register uint32_t *ip __asm__("ip") = to;
-  register uint32_t lr __asm__("lr") = both(-p->output.in_zp);
-  register uint32_t *end __asm__("r4") = to + 8 * columns;
-  __asm__ volatile("push {r4}\n"
-                   "1:\n\t"
-                   "ldr r10, [r0]\n\t"
-                   "add r0, r0, r3\n\t"
-                   "ldr r11, [r2]\n\t"
-                   "add r2, r2, r3\n\t"
-                   "ldr r7, [r1]\n\t"
-                   "add r1, r1, r3\n\t"
-                   "sxtab16 r8, lr, r10\n\t"
-                   "sxtab16 r10, lr, r10, ror #8\n\t"
-                   "sxtab16 r9, lr, r11\n\t"
-                   "sxtab16 r11, lr, r11, ror #8\n\t"
-                   "pkhbt r4, r8, r9, lsl #16\n\t"
-                   "pkhtb r8, r9, r8, asr #16\n\t"
-                   "pkhbt r6, r10, r11, lsl #16\n\t"
-                   "pkhtb r10, r11, r10, asr #16\n\t"
-                   "sxtab16 r5, lr, r7\n\t"
-                   "sxtab16 r7, lr, r7, ror #8\n\t"
-                   "lsr r9, r5, #16\n\t"
-                   "lsr r11, r7, #16\n\t"
-                   "stm ip!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t"
-                   "ldr r4, [sp]\n\t"
-                   "cmp ip, r4\n\t"
-                   "bne 1b\n\t"
-                   "pop {r4}\n\t"
-                   : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(ip), "+r"(end)
-                   : "r"(r3), "r"(lr)
-                   : "r5", "r6", "r7", "r8", "r9", "r10", "r11", "cc", "memory");
-}
+/* Columns of three rows, four whole channels, to to .. end - 1: what transpose_any does, in 19 instructions a column.
+ * The eight words of a column are r4..r11, stored at once. Two columns a turn; an odd one is done as the second. */
+__asm__(MOTE_DSP_MACROS ".macro mote_transpose from:vararg\n"
+                        "  ldr r10, [r0\\from]\n"
+                        "  ldr r11, [r2\\from]\n"
+                        "  ldr r7, [r1\\from]\n"
+                        "  sxtab16 r8, lr, r10\n"
+                        "  sxtab16 r10, lr, r10, ror #8\n"
+                        "  sxtab16 r9, lr, r11\n"
+                        "  sxtab16 r11, lr, r11, ror #8\n"
+                        "  pkhbt r4, r8, r9, lsl #16\n"
+                        "  pkhtb r8, r9, r8, asr #16\n"
+                        "  pkhbt r6, r10, r11, lsl #16\n"
+                        "  pkhtb r10, r11, r10, asr #16\n"
+                        "  sxtab16 r5, lr, r7\n"
+                        "  sxtab16 r7, lr, r7, ror #8\n"
+                        "  lsrs r9, r5, #16\n"
+                        "  lsrs r11, r7, #16\n"
+                        "  stm ip!, {r4, r5, r6, r7, r8, r9, r10, r11}\n"
+                        ".endm\n"
+                        "mote_function mote_dsp_transpose3\n"
+                        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+                        "  ldrd ip, r4, [sp, #36]\n"
+                        "  ldr lr, [sp, #44]\n"
+                        "  subs r4, r4, ip\n"
+                        "  lsls r4, r4, #26\n"
+                        "  bpl 1f\n"
+                        "  subs r0, r0, r3\n"
+                        "  subs r1, r1, r3\n"
+                        "  subs r2, r2, r3\n"
+                        "  b 2f\n"
+                        "1:\n"
+                        "  mote_transpose\n"
+                        "2:\n"
+                        "  mote_transpose , r3\n"
+                        "  add r0, r0, r3, lsl #1\n"
+                        "  add r1, r1, r3, lsl #1\n"
+                        "  add r2, r2, r3, lsl #1\n"
+                        "  ldr r4, [sp, #40]\n"
+                        "  cmp ip, r4\n"
+                        "  bne 1b\n"
+                        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+                        "  .size mote_dsp_transpose3, . - mote_dsp_transpose3\n"
+                        ".text\n");
+void mote_dsp_transpose3(const int8_t *a, const int8_t *b, const int8_t *c, uint32_t in_c,
+                         uint32_t *to, const uint32_t *end, uint32_t minus);
 
 static uint32_t *clear(uint32_t *to, int32_t words) {
   for (; words > 0; words--) *to++ = 0;
@@ -129,177 +135,301 @@ static __attribute__((noinline)) struct strip strip_at(const struct mote_depthwi
 
 /* ---- 3x3 ------------------------------------------------------------------------------- */
 
+/* What the loop over channels reads and advances; the assembly knows the offsets in the comments. */
+struct frame3 {
+  const int8_t *weights;     /*  0: of the next channel */
+  const uint32_t *values;    /*  4: its first column */
+  uint32_t values_step;      /*  8: bytes to those of the channel after it */
+  uint32_t missing;          /* 12: bit i: row i, whose weights count as 0 */
+  struct dsp_constants next; /* 16 */
+  int8_t *out;               /* 36: its first output */
+  const int8_t *out_end;     /* 40: where `out` ends up after the last channel */
+  uint32_t steps;            /* 44: bytes from pixel to pixel: of the columns << 16 | of outputs */
+  uintptr_t rounding;        /* 48: reads the constants of a channel */
+  uintptr_t entry;           /* 52: into the loop over pixels */
+  uintptr_t start;           /* 56: loads the bias of a channel */
+  uint32_t span;             /* 60: bytes of outputs of a strip */
+  const struct mote_output *output; /* 64: first member of the parameters */
+  const int8_t *after_first;        /* 68: `out` behind channel 0 */
+};
+typedef char frame3_layout[offsetof(struct frame3, after_first) == 68 ? 1 : -1];
+void mote_dsp_depthwise3(struct frame3 *f);
+
+/* For one channel after the other, the windows of a strip. In the loop: r0 column, r1 output, ip both steps, r4 r5 r6
+ * weights of rows (0, 2) of kernel columns 0 1 2, r7 those of row 1 in columns 0 and 1, r8 in column 2 (top half),
+ * turns left (byte 1) and the shift (byte 0), r9 multiplier, r10 rounding, r11 bias; r2, r3 values, lr the sum.
+ *
+ * Weights lie column after column: bytes 0..3 give column 0, 3..6 column 1, and 5..8 column 2 (with 5 instead of 6,
+ * nothing beyond the nine is read). */
+__asm__(
+    ".macro mote_window\n"
+    "  ldrd r2, r3, [r0]\n"
+    "  smlad lr, r4, r2, r11\n"
+    "  smlabb lr, r7, r3, lr\n"
+    "  ldrd r2, r3, [r0, #32]\n"
+    "  smlad lr, r5, r2, lr\n"
+    "  smlatb lr, r7, r3, lr\n"
+    "  ldrd r2, r3, [r0, #64]\n"
+    "  smlad lr, r6, r2, lr\n"
+    "  smlatb lr, r8, r3, lr\n"
+    "  add r0, r0, ip, lsr #16\n"
+    ".endm\n"
+    ".macro mote_window_both\n"
+    "  mote_window\n"
+    "  add r2, r10, lr, asr #31\n"
+    "  lsl lr, lr, #1\n"
+    "  smmlar lr, lr, r9, r2\n"
+    "  asr lr, lr, r8\n"
+    "  ssat lr, #8, lr\n"
+    "  strb lr, [r1]\n"
+    "  uxtah r1, r1, ip\n"
+    ".endm\n"
+    ".macro mote_window_above\n"
+    "  mote_window\n"
+    "  lsl lr, lr, r8\n"
+    "  smmla lr, lr, r9, r10\n"
+    "  ssat lr, #8, lr, asr #12\n"
+    "  strb lr, [r1]\n"
+    "  uxtah r1, r1, ip\n"
+    ".endm\n"
+    "mote_function mote_dsp_depthwise3\n"
+    "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+    "1:\n"
+    "  ldr pc, [r0, #56]\n"
+    "mote_label mote_dsp_bias0_3\n"
+    "  mov r11, #0\n"
+    "  b 3f\n"
+    "mote_label mote_dsp_bias4_3\n"
+    "  ldr r1, [r0, #16]\n"
+    "  ldr r11, [r1], #4\n"
+    "  b 2f\n"
+    "mote_label mote_dsp_bias2_3\n"
+    "  ldr r1, [r0, #16]\n"
+    "  ldrsh r11, [r1], #2\n"
+    "2:\n"
+    "  str r1, [r0, #16]\n"
+    "3:\n"
+    "  ldr pc, [r0, #48]\n"
+
+    "mote_label mote_dsp_pairs_above_3\n"
+    "  ldr r1, [r0, #24]\n"
+    "  ldrd r2, r3, [r1], #8\n"
+    "  str r1, [r0, #24]\n"
+    "  adds r3, r3, #13\n"
+    "  sub r1, r3, #2\n"
+    "  cmp r1, #10\n"
+    "  bhi mote_dsp_in_c_3\n"
+    "  mov lr, #1\n"
+    "  lsl lr, lr, r3\n"
+    "  ldrd r10, r1, [r0, #28]\n"
+    "  add r3, r3, r10\n"
+    "  add r10, r1, lr, lsr #2\n"
+    "  b 4f\n"
+    "mote_label mote_dsp_both_3\n"
+    "  ldr r3, [r0, #24]\n"
+    "  ldm r3!, {r2}\n"
+    "  str r3, [r0, #24]\n"
+    "  ldrd r3, r1, [r0, #28]\n"
+    "  mote_decode_both\n"
+    "  mov r10, r1\n"
+    "  b 4f\n"
+    "mote_label mote_dsp_in_c_3\n"
+    "  adr lr, mote_dsp_window_in_c + 1\n"
+    "  movs r3, #0\n"
+    "  b 5f\n"
+    "mote_label mote_dsp_above_3\n"
+    "  ldr r3, [r0, #24]\n"
+    "  ldm r3!, {r2}\n"
+    "  str r3, [r0, #24]\n"
+    "  ldrd r3, r1, [r0, #28]\n"
+    "  mote_decode_above\n"
+    "  mov r10, r1\n"
+    "4:\n"
+    "  mov r9, r2\n"
+    "  ldr lr, [r0, #52]\n"
+    "5:\n"
+    "  ldr r1, [r0]\n"
+    "  ldr r2, [r1]\n"
+    "  ldr r5, [r1, #3]\n"
+    "  ldr r6, [r1, #5]\n"
+    "  adds r1, r1, #9\n"
+    "  str r1, [r0]\n"
+    "  sxtb16 r4, r2\n"
+    "  sxtb16 r2, r2, ror #8\n"
+    "  sxtb16 r7, r5, ror #8\n"
+    "  sxtb16 r5, r5\n"
+    "  pkhbt r7, r2, r7, lsl #16\n"
+    "  sxtb16 r8, r6\n"
+    "  sxtb16 r6, r6, ror #8\n"
+    "  bfi r8, r3, #0, #16\n"
+    "  ldr r1, [r0, #12]\n"
+    "  cbnz r1, 10f\n"
+    "6:\n"
+    "  ldrd r2, r3, [r0, #4]\n"
+    "  add r3, r3, r2\n"
+    "  str r3, [r0, #4]\n"
+    "  ldr r1, [r0, #36]\n"
+    "  adds r3, r1, #1\n"
+    "  str r3, [r0, #36]\n"
+    "  ldr ip, [r0, #44]\n"
+    "  mov r0, r2\n"
+    "  bx lr\n"
+    /* What rows 0, 1, 2 would multiply is of another row, but no number. */
+    "10:\n"
+    "  lsls r2, r1, #31\n"
+    "  beq 11f\n"
+    "  bfc r4, #0, #16\n"
+    "  bfc r5, #0, #16\n"
+    "  bfc r6, #0, #16\n"
+    "11:\n"
+    "  lsls r2, r1, #30\n"
+    "  bpl 12f\n"
+    "  movs r7, #0\n"
+    "  uxth r8, r8\n"
+    "12:\n"
+    "  lsls r2, r1, #29\n"
+    "  bpl 6b\n"
+    "  uxth r4, r4\n"
+    "  uxth r5, r5\n"
+    "  uxth r6, r6\n"
+    "  b 6b\n"
+
+    "mote_label mote_dsp_windows_both\n"
+    "  mote_window_both\n"
+    "mote_label mote_dsp_windows_both_odd\n"
+    "  mote_window_both\n"
+    "  sub r8, r8, #0x100\n"
+    "  tst r8, #0xff00\n"
+    "  bne mote_dsp_windows_both\n"
+    "7:\n"
+    "  ldr r0, [sp]\n"
+    "  ldrd r1, r2, [r0, #36]\n"
+    "  cmp r1, r2\n"
+    "  bne 1b\n"
+    "  pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+    "mote_label mote_dsp_windows_above\n"
+    "  mote_window_above\n"
+    "mote_label mote_dsp_windows_above_odd\n"
+    "  mote_window_above\n"
+    "  sub r8, r8, #0x100\n"
+    "  tst r8, #0xff00\n"
+    "  bne mote_dsp_windows_above\n"
+    "  b 7b\n"
+
+    /* [sp] end of the outputs, [sp, 4] frame; sums one by one to mote_dsp_outputs(output, channel, sum, 1, out, 0) */
+    "  .balign 4\n"
+    "  .thumb_func\n"
+    "mote_dsp_window_in_c:\n"
+    "  ldr r3, [sp]\n"
+    "  ldr r2, [r3, #60]\n"
+    "  add r2, r2, r1\n"
+    "  push {r2, r3}\n"
+    "8:\n"
+    "  mote_window\n"
+    "  push {r0, r1, ip, lr}\n"
+    "  ldr r3, [sp, #20]\n"
+    "  ldr r0, [r3, #64]\n"
+    "  ldr r2, [r3, #68]\n"
+    "  ldr r1, [r3, #36]\n"
+    "  subs r1, r1, r2\n"
+    "  add r2, sp, #12\n"
+    "  ldr r3, [sp, #4]\n"
+    "  push {r3, r4}\n"
+    "  movs r3, #1\n"
+    "  bl mote_dsp_outputs\n"
+    "  add sp, sp, #8\n"
+    "  pop {r0, r1, ip, lr}\n"
+    "  uxtah r1, r1, ip\n"
+    "  ldr r2, [sp]\n"
+    "  cmp r1, r2\n"
+    "  bne 8b\n"
+    "  add sp, sp, #8\n"
+    "  b 7b\n"
+    "  .size mote_dsp_depthwise3, . - mote_dsp_depthwise3\n"
+    ".text\n");
+void mote_dsp_bias0_3(void);
+void mote_dsp_bias2_3(void);
+void mote_dsp_bias4_3(void);
+void mote_dsp_both_3(void);
+void mote_dsp_above_3(void);
+void mote_dsp_pairs_above_3(void);
+void mote_dsp_in_c_3(void);
+void mote_dsp_windows_both(void);
+void mote_dsp_windows_both_odd(void);
+void mote_dsp_windows_above(void);
+void mote_dsp_windows_above_odd(void);
+
+/* Two turns of pixels are counted in a byte, both steps are 16 bits. */
+static uint32_t most_pixels(const struct mote_depthwise_conv2d_s8 *p) {
+  if (p->stride_w > 0xFFFF / 32 || (uint32_t)p->in_c * p->multiplier > 0xFFFF) return 1;
+  return p->strip_w < 510 ? p->strip_w : 510;
+}
+
+/* The constants of channel 0, and how a strip of n pixels is gone through. */
+static __attribute__((noinline)) void begin3(struct frame3 *f, uint32_t n) {
+  static void (*const starts[])(void) = {mote_dsp_bias0_3, mote_dsp_bias2_3, mote_dsp_bias4_3};
+  static void (*const roundings[])(void) = {mote_dsp_both_3, mote_dsp_above_3,
+                                            mote_dsp_pairs_above_3, mote_dsp_in_c_3};
+  static void (*const loops[][2])(void) = {{mote_dsp_windows_both, mote_dsp_windows_both_odd},
+                                           {mote_dsp_windows_above, mote_dsp_windows_above_odd}};
+  const struct mote_depthwise_conv2d_s8 *p = (const void *)f->output;
+  const uint32_t out_step = (uint32_t)p->in_c * p->multiplier;
+  const enum dsp_way way = mote_dsp_fastest(&f->next, f->output, 0);
+  f->weights = (const int8_t *)mote_at(p, p->weights_at);
+  f->steps = (32u * p->stride_w) << 16 | (out_step & 0xFFFF);
+  f->span = n * (out_step & 0xFFFF);
+  f->start = (uintptr_t)starts[f->next.bias_step / 2];
+  f->rounding = (uintptr_t)roundings[way];
+  f->entry = (uintptr_t)loops[way != DSP_BOTH][n & 1];
+  const int32_t turns = (int32_t)((n + 1) / 2 << 8);
+  f->next.shift = way == DSP_PAIRS ? turns : f->next.shift + turns;
+}
+
 /* Transposes the strip's columns of channels c .. c + 3: rows 0 2 1 and what no weight meets. A missing row is read
- * as another, then made zero. */
+ * as another. */
 static __attribute__((noinline)) void transpose_three(const struct mote_depthwise_conv2d_s8 *p,
                                                       const void *const *rows,
                                                       const struct strip *s, int32_t c) {
   const int8_t *any = (const int8_t *)(rows[1] ? rows[1] : rows[0] ? rows[0] : rows[2]);
   const int32_t at = s->first * p->in_c + c;
-  const int16_t *end = (const int16_t *)(s->to + 8 * s->inside);
-  if (s->inside == 0) return;
-  if (any)
-    transpose3(p, (const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
-               (const int8_t *)(rows[2] ? rows[2] : any) + at, s->inside, s->to);
-  for (uint32_t i = 0; i < 3; i++) {
-    if (rows[i]) continue;
-    for (int16_t *to = (int16_t *)s->to + (i ? 3 - i : 0); to < end; to += 4) *to = 0;
-  }
-}
-
-/* Weights: r9 r10 r11 = rows (0, 2) of kernel columns 0 1 2, ip = row 1 of columns 0 and 1, lr = row 1 of column
- * 2 in the top half. They lie column after column: bytes 0..3 give column 0, 3..6 column 1, and 5..8 column 2
- * (with 5 instead of 6, nothing beyond the nine is read).
- *
- * Stride 1: a column goes to the sums of the three pixels that it belongs to; fewer pixels enter where the
- * first of them begins, and the sums before it take what does not matter. Other strides: a pixel after the
- * other, from the pixel that is first on, `column_step` apart. The table: entries of 5..1 pixels, both ways. */
-__asm__(MOTE_DSP_MACROS
-        ".macro mote_first s\n"
-        "  smlad \\s, r9, r2, \\s\n"
-        "  smlabb \\s, ip, r3, \\s\n"
-        ".endm\n"
-        ".macro mote_second s\n"
-        "  smlad \\s, r10, r2, \\s\n"
-        "  smlatb \\s, ip, r3, \\s\n"
-        ".endm\n"
-        ".macro mote_third s\n"
-        "  smlad \\s, r11, r2, \\s\n"
-        "  smlatb \\s, lr, r3, \\s\n"
-        ".endm\n"
-        ".macro mote_pixel s\n"
-        "  ldrd r2, r3, [r1]\n"
-        "  mote_first \\s\n"
-        "  ldrd r2, r3, [r1, #32]\n"
-        "  mote_second \\s\n"
-        "  ldrd r2, r3, [r1, #64]\n"
-        "  mote_third \\s\n"
-        "  add r1, r1, r0\n"
-        ".endm\n"
-        "mote_function mote_dsp_windows3\n"
-        "  ldr r1, [r0]\n"
-        "  ldr r2, [r1]\n"
-        "  ldr r3, [r1, #3]\n"
-        "  ldr lr, [r1, #5]\n"
-        "  adds r1, r1, #9\n"
-        "  str r1, [r0]\n"
-        "  sxtb16 r9, r2\n"
-        "  sxtb16 r2, r2, ror #8\n"
-        "  sxtb16 r10, r3\n"
-        "  sxtb16 r3, r3, ror #8\n"
-        "  pkhbt ip, r2, r3, lsl #16\n"
-        "  sxtb16 r11, lr, ror #8\n"
-        "  sxtb16 lr, lr\n"
-        "  ldr r1, [r0, #4]\n"
-        "  ldrd r2, r3, [r0, #52]\n"
-        "  add r2, r2, r1\n"
-        "  str r2, [r0, #4]\n"
-        "  ldr r2, [r0, #48]\n"
-        "  mov r0, r3\n"
-        "  tbb [pc, r2]\n"
-        "2:\n"
-        "  .byte (3f - 2b) / 2, (4f - 2b) / 2, (5f - 2b) / 2, (6f - 2b) / 2, (7f - 2b) / 2\n"
-        "  .byte (13f - 2b) / 2, (14f - 2b) / 2, (15f - 2b) / 2, (16f - 2b) / 2, (17f - 2b) / 2\n"
-        "3:\n"
-        "  ldrd r2, r3, [r1]\n"
-        "  mote_first r4\n"
-        "4:\n"
-        "  ldrd r2, r3, [r1, #32]\n"
-        "  mote_first r5\n"
-        "  mote_second r4\n"
-        "5:\n"
-        "  ldrd r2, r3, [r1, #64]\n"
-        "  mote_first r6\n"
-        "  mote_second r5\n"
-        "  mote_third r4\n"
-        "6:\n"
-        "  ldrd r2, r3, [r1, #96]\n"
-        "  mote_first r7\n"
-        "  mote_second r6\n"
-        "  mote_third r5\n"
-        "7:\n"
-        "  ldrd r2, r3, [r1, #128]\n"
-        "  mote_first r8\n"
-        "  mote_second r7\n"
-        "  mote_third r6\n"
-        "  ldrd r2, r3, [r1, #160]\n"
-        "  mote_second r8\n"
-        "  mote_third r7\n"
-        "  ldrd r2, r3, [r1, #192]\n"
-        "  mote_third r8\n"
-        "  b mote_dsp_sums\n"
-        "13:\n"
-        "  mote_pixel r4\n"
-        "14:\n"
-        "  mote_pixel r5\n"
-        "15:\n"
-        "  mote_pixel r6\n"
-        "16:\n"
-        "  mote_pixel r7\n"
-        "17:\n"
-        "  mote_pixel r8\n"
-        "  b mote_dsp_sums\n"
-        "  .size mote_dsp_windows3, . - mote_dsp_windows3\n"
-        ".text\n");
-void mote_dsp_windows3(void);
-
-/* Output channels oc .. oc + channels - 1 over n pixels. */
-static __attribute__((noinline)) void run3(struct dsp_frame *f, const uint32_t *columns,
-                                           uint32_t oc, uint32_t channels, uint32_t n,
-                                           int8_t *out) {
-  const uint32_t general = mote_dsp_constants(&f->next, f->output, oc);
-  const struct mote_depthwise_conv2d_s8 *p = (const void *)f->output;
-  const int8_t *const weights = (const int8_t *)mote_at(p, p->weights_at) + 9 * oc, *const bias =
-                                                                                        f->next
-                                                                                            .bias;
-  const uint32_t *const words = f->next.words;
-  for (;;) {
-    const uint32_t some = mote_block_of(n, MOTE_CONV_BLOCK);
-    f->weights = weights;
-    f->entry = MOTE_CONV_BLOCK - some;
-    f->values = columns;
-    if (f->skip != 32)
-      f->entry += MOTE_CONV_BLOCK;
-    else /* the columns of the sums before are not read */
-      f->values = (const void *)((uintptr_t)columns - 32 * f->entry);
-    dsp_block(f, oc, channels, some, out, general);
-    n -= some;
-    if (n == 0) return;
-    f->next.bias = bias;
-    f->next.words = words;
-    columns += some * (f->skip / 4);
-    out += some * f->out_step;
-  }
+  if (s->inside == 0 || any == NULL) return;
+  mote_dsp_transpose3((const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
+                      (const int8_t *)(rows[2] ? rows[2] : any) + at, p->in_c, s->to,
+                      s->to + 8 * s->inside, both(-p->output.in_zp));
 }
 
 /* A call; groups of four channels. */
 void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
                                  void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  const uint32_t m = p->multiplier;
+  const uint32_t m = p->multiplier, most = most_pixels(p);
   int8_t *to = (int8_t *)out;
-  struct dsp_frame f;
+  struct frame3 f;
   f.output = &p->output;
-  f.body = mote_dsp_windows3;
-  f.out_step = p->in_c * m;
-  f.run = m == 1 ? 8 : 0;
-  f.skip = 32u * p->stride_w;
+  f.values_step = m == 1 ? 8 : 0;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
+    f.missing =
+        (rows[0] == NULL) | (uint32_t)(rows[1] == NULL) << 1 | (uint32_t)(rows[2] == NULL) << 2;
     for (int32_t x = 0, n; x < p->out_w; x += n) {
-      n = (int32_t)mote_block_of((uint32_t)(p->out_w - x), p->strip_w);
+      n = (int32_t)mote_block_of((uint32_t)(p->out_w - x), most);
       const struct strip s = strip_at(p, x, n, 8, (uint32_t *)state);
+      begin3(&f, (uint32_t)n);
+      f.out = to;
+      f.after_first = to + 1;
       for (int32_t c = 0; c < p->in_c;) {
         /* What is left over is found among the last four. */
         const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c, end = group + 4;
         transpose_three(p, rows, &s, group);
         /* Four channels at once, or the outputs of one after the other. */
         while (c < end) {
-          const uint32_t channels = m == 1 ? (uint32_t)(end - c) : m, oc = (uint32_t)c * m;
-          run3(&f, (const uint32_t *)state + 2 * (c - group), oc, channels, (uint32_t)n, to + oc);
-          c += m == 1 ? end - c : 1;
+          const int32_t channels = m == 1 ? end - c : 1;
+          f.values = (const uint32_t *)state + 2 * (c - group);
+          f.out_end = f.out + (m == 1 ? (uint32_t)channels : m);
+          mote_dsp_depthwise3(&f);
+          c += channels;
         }
       }
-      to += (uint32_t)n * f.out_step;
+      to += (uint32_t)n * ((uint32_t)p->in_c * m);
     }
   }
 }
@@ -441,9 +571,9 @@ static inline void outputs(const struct dsp_constants *k, const uint32_t *words,
                            const int32_t *sums, int32_t n, int8_t *out) {
   for (; n; n--, sums++) {
     const uint32_t word = *words++;
-    const int32_t less = (int32_t)(word & 3) + k->less_shift;
+    const int32_t less = (int32_t)(word & 3) + k->shift;
     const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
-    const int32_t nudge = (int32_t)((uint32_t)k->zp_word << less) + (*sums >> 31);
+    const int32_t nudge = (int32_t)((uint32_t)k->zp << less) + (*sums >> 31);
     const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
     *out++ = saturate(smmlar(doubled, multiplier, nudge) >> (less + 1));
   }
@@ -455,7 +585,7 @@ void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, v
   const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
   int8_t *to = (int8_t *)out;
   struct dsp_constants k;
-  const uint32_t general = mote_dsp_constants(&k, &p->output, 0);
+  const uint32_t general = mote_dsp_constants(&k, &p->output, 0) == DSP_IN_C;
   (void)state;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (int32_t x = 0; x < p->out_w; x++, to += p->in_c) {

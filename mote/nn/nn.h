@@ -73,6 +73,10 @@ struct mote_bounds {
 int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int32_t *bias,
                       size_t n, uint32_t k, uint32_t *words, int8_t *shift_base);
 
+/* Whether every channel's |sum|, bias included, is proven to stay below 2^30 and, with a shift in -11..-1, below
+ * 2^(18 - shift); packed layers must have such shifts only. Largest sums as above. */
+int mote_is_bounded(const int32_t *shift, const int32_t *bias, size_t n, uint32_t k, int wide);
+
 /* ADD: rows[0] and rows[1], n elements each. With d[i] = (x[i] - zp[i]) * 2^left_shift:
  *   q = clamp(out_zp + R(R(d[0], 0) + R(d[1], 1), out), low, high),
  * R(x, i) = mote_requantise(x, multiplier[i], shift[i]), shifts -31..0. source: the reference's left_shift is

@@ -24,6 +24,37 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
   return 1;
 }
 
+/* One channel of mote_is_bounded. largest_sum(k) < 2^63: k is a count of weights. */
+static int is_bounded(int32_t shift, int64_t bias, uint64_t k, int wide) {
+  const int is_short = shift >= -11 && shift <= -1;
+  const int64_t most = (bias < 0 ? -bias : bias) + largest_sum(k);
+  if (k > UINT32_MAX || (!wide && !is_short)) return 0;
+  return most < (is_short ? (int64_t)1 << (18 - shift < 30 ? 18 - shift : 30) : SUM_LIMIT);
+}
+
+int mote_is_bounded(const int32_t *shift, const int32_t *bias, size_t n, uint32_t k, int wide) {
+  for (size_t c = 0; c < n; c++)
+    if (!is_bounded(shift[c], bias ? bias[c] : 0, k, wide)) return 0;
+  return 1;
+}
+
+/* The bias and shift of channel c, where they lie. */
+static int64_t bias_of(const struct mote_output *o, const void *params, uint32_t c) {
+  if (o->bias_at == 0) return 0;
+  return o->bias_bytes == 2 ? ((const int16_t MOTE_ROM *)mote_at(params, o->bias_at))[c]
+                            : ((const int32_t MOTE_ROM *)mote_at(params, o->bias_at))[c];
+}
+static int32_t shift_of(const struct mote_output *o, const void *params, uint32_t c) {
+  const uint32_t MOTE_ROM *words = (const uint32_t MOTE_ROM *)mote_at(params, o->requant_at);
+  return o->wide ? (int32_t)words[2 * c + 1] : o->shift_base - (int32_t)(words[c] & 3);
+}
+
+static int check_bounded(const struct mote_output *o, const void *params, uint32_t n, uint64_t k) {
+  for (uint32_t c = 0; c < n; c++)
+    if (!is_bounded(shift_of(o, params, c), bias_of(o, params, c), k, o->wide)) return 0;
+  return 1;
+}
+
 static int check_wide(const struct mote_output *o, const void *params, uint32_t n) {
   const int32_t MOTE_ROM *words = (const int32_t MOTE_ROM *)mote_at(params, o->requant_at);
   for (uint32_t c = 0; c < n; c++)
@@ -36,10 +67,7 @@ static int check_packed(const struct mote_output *o, const void *params, uint32_
   if (o->shift_base > -1) return 0;
   for (uint32_t c = 0; c < n; c++) {
     if (o->shift_base - (int)(words[c] & 3) < SHIFT_LEAST) return 0;
-    int64_t bias = 0;
-    if (o->bias_at)
-      bias = o->bias_bytes == 2 ? ((const int16_t MOTE_ROM *)mote_at(params, o->bias_at))[c]
-                                : ((const int32_t MOTE_ROM *)mote_at(params, o->bias_at))[c];
+    const int64_t bias = bias_of(o, params, c);
     if ((bias < 0 ? -bias : bias) + largest_sum(k) >= SUM_LIMIT) return 0;
   }
   return 1;
@@ -57,5 +85,7 @@ enum mote_status mote_output_check(const struct mote_output *o, const void *para
     if (!mote_bounds_constant(b, o->bias_at, (uint64_t)n * o->bias_bytes)) return MOTE_ERR_BOUNDS;
   }
   const int good = o->wide ? check_wide(o, params, n) : check_packed(o, params, n, k);
-  return good ? MOTE_OK : MOTE_ERR_PARAMS;
+  if (!good || o->bounded > 1 || (o->bounded && !check_bounded(o, params, n, k)))
+    return MOTE_ERR_PARAMS;
+  return MOTE_OK;
 }
