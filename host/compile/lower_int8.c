@@ -458,6 +458,11 @@ static bool takes_lanes8(const struct graph *g, const struct graph_node *n) {
   return true;
 }
 
+/* All output channels see the one channel of the input, as a CONV_2D's do. */
+static bool takes_one_channel(const struct graph *g, const struct graph_node *n) {
+  return takes_core(g, n) && input(g, n, 0)->dims[3] == 1;
+}
+
 static bool takes_sum(const struct graph *g, const struct graph_node *n) {
   return takes_int8(g, n) && is_int8(input(g, n, 1)) &&
          graph_same_shape(input(g, n, 0), input(g, n, 1));
@@ -525,6 +530,12 @@ static const struct recipe recipes[] = {
      .build = build_sums,
      .pack = params_pack_int8,
      .packed = 1u << 2},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .kernel = MOTE_KERNEL_conv2d_s8,
+     .takes = takes_one_channel,
+     .build = lower_whole_conv,
+     .pack = params_pack_int8,
+     .packed = WEIGHTS},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
      .kernel = MOTE_KERNEL_depthwise_conv2d_s8,
      .takes = lower_takes_core,

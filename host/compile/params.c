@@ -106,15 +106,15 @@ static int32_t pack_conv(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
-/* [1][kh][kw][out_c] becomes, for each channel, kw slowest, then kh. */
-static int32_t pack_depthwise(const struct graph_tensor *w, struct packed *out) {
+/* [1][kh][kw][out_c] becomes, for each channel, kw slowest, then kh; a channel takes `block` bytes. */
+static int32_t pack_depthwise(const struct graph_tensor *w, size_t block, struct packed *out) {
   const size_t kh = (size_t)w->dims[1], kw = (size_t)w->dims[2], out_c = (size_t)w->dims[3];
   const uint8_t *from = w->data;
   int32_t at;
-  uint8_t *to = packed_add(out, "weights", MOTE_INT8, out_c * kh * kw, &at);
+  uint8_t *to = packed_add(out, "weights", MOTE_INT8, out_c * block, &at);
   for (size_t o = 0; o < out_c; o++)
     for (size_t y = 0; y < kh; y++)
-      for (size_t x = 0; x < kw; x++) to[o * kh * kw + x * kh + y] = from[(y * kw + x) * out_c + o];
+      for (size_t x = 0; x < kw; x++) to[o * block + x * kh + y] = from[(y * kw + x) * out_c + o];
   return at;
 }
 
@@ -296,13 +296,17 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   (void)e;
   params_pack_requant(g, w->node, &d, out, o);
   if (p->options->core == COMPILE_CORE_MVE && p->options->fast &&
+      n->op != MOTE_OP_DEPTHWISE_CONV_2D &&
       (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_fully_connected_s8))
     pack_folded(&d, o->in_zp, out, o);
   params_pack_bias(&d, out, o);
-  if (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_conv2d_triples_s8)
+  /* A depthwise convolution of one channel may be a CONV_2D. */
+  if (w->kernel == MOTE_KERNEL_conv2d_s8 && n->op == MOTE_OP_DEPTHWISE_CONV_2D)
+    params->conv2d_s8.weights_at = pack_depthwise(weights, round4(d.per_channel), out);
+  else if (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_conv2d_triples_s8)
     params->conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
-    params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, out);
+    params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, d.per_channel, out);
   else if (w->kernel == MOTE_KERNEL_fully_connected_s8)
     params->fully_connected_s8.weights_at = pack_dense(weights, out);
   return true;

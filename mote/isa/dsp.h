@@ -95,7 +95,7 @@ struct dsp_constants {
   const int8_t *bias;    /*  0 */
   uint32_t bias_step;    /*  4: 4, 2, or 0 where there is none */
   const uint32_t *words; /*  8: requantisation, a word or a pair a channel */
-  int32_t shift, zp;     /* 12, 16: as the way of rounding says */
+  int32_t zp, shift;     /* 12, 16: as the way of rounding says */
 };
 
 /* Ways of rounding; h is the product's high half.
