@@ -644,9 +644,17 @@ static inline enum mote_status case_check(const struct nn_case *t) {
 
 /* The kernel of a case, or the form that has a loop of its own. */
 static const struct mote_kernel *case_kernel(const struct nn_case *t) {
-  if (t->kernel == &mote_kernel_conv2d_s8 &&
-      mote_conv2d_s8_form((const struct mote_conv2d_s8 *)t->params) == 2)
-    return &mote_kernel_conv2d_s8__whole;
+  if (t->kernel == &mote_kernel_conv2d_s8) {
+    switch (mote_conv2d_s8_form((const struct mote_conv2d_s8 *)t->params)) {
+    case 2: return &mote_kernel_conv2d_s8__whole;
+    case 3: return &mote_kernel_conv2d_s8__patch_above;
+    case 4: return &mote_kernel_conv2d_s8__column_above;
+    case 5: return &mote_kernel_conv2d_s8__whole_above;
+    }
+  }
+  if (t->kernel == &mote_kernel_depthwise_conv2d_s8 &&
+      mote_depthwise_conv2d_s8_form((const struct mote_depthwise_conv2d_s8 *)t->params) == 3)
+    return &mote_kernel_depthwise_conv2d_s8__3x3_above;
   return t->kernel;
 }
 

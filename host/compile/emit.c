@@ -627,8 +627,12 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
       forms |= 1u << mote_fully_connected_s8_form(params);
     if (kernel == MOTE_KERNEL_mean_s8) forms |= 1u << mote_mean_s8_form(params);
   }
-  /* __patch takes whole windows as well. */
-  if (kernel == MOTE_KERNEL_conv2d_s8 && forms == 5) forms = 1;
+  /* What is not __above takes what is; __patch takes whole windows as well. */
+  if (kernel == MOTE_KERNEL_conv2d_s8) {
+    if (forms & 7) forms = (forms | forms >> 3) & 7;
+    if (forms == 5 || forms == 5 << 3) forms &= ~4u & ~(4u << 3);
+  }
+  if (kernel == MOTE_KERNEL_depthwise_conv2d_s8 && forms == (1u << 1 | 1u << 3)) forms = 1u << 1;
 #define X(stem, params, number, form)                                                              \
   if (kernel == MOTE_KERNEL_##stem && forms == 1u << (number)) name = "__" #form;
   MOTE_NN_FORMS(X)

@@ -26,11 +26,13 @@ enum dsp_way mote_dsp_constants(struct dsp_constants *k, const struct mote_outpu
   return o->wide || o->low > -128 || o->high < 127 ? DSP_IN_C : DSP_BOTH;
 }
 
-enum dsp_way mote_dsp_fastest(struct dsp_constants *k, const struct mote_output *o, uint32_t c) {
-  const enum dsp_way way = mote_dsp_constants(k, o, c);
-  if (o->zp != -128 || o->low > -128 || o->high < 127 || !o->bounded) return way;
+/* A bias that is not there is not read. */
+enum dsp_way mote_dsp_above_constants(struct dsp_constants *k, const struct mote_output *o) {
+  k->bias = (const int8_t *)mote_at(o, o->bias_at);
+  k->bias_step = o->bias_at ? o->bias_bytes : 0;
+  k->words = (const uint32_t *)mote_at(o, o->requant_at);
   k->shift = 13 + o->shift_base;
-  k->zp = o->zp * 4096 + 2048;
+  k->zp = -128 * 4096 + 2048;
   return o->wide ? DSP_PAIRS : DSP_ABOVE;
 }
 
@@ -39,119 +41,112 @@ enum dsp_way mote_dsp_fastest(struct dsp_constants *k, const struct mote_output 
 /* mote_dsp_run loads the bias into r4..r8 and goes to the entry with r0 the frame, r9 the weights of the
  * channel, which the entry moves on, r10 the values and r11 the end of the run's weights. The entry ends with r0 the
  * frame again and `ldr pc, [r0, #48]`, the sums in r4..r8; nothing else need be kept. [sp, 4] and [sp, 8] are its own. */
-__asm__(
-    MOTE_DSP_MACROS
-    "mote_function mote_dsp_run\n"
-    "  push {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-    "  ldr r9, [r0]\n"
-    "1:\n"
-    "  ldr pc, [r0, #56]\n"
-    "mote_label mote_dsp_bias0\n"
-    "  movs r4, #0\n"
-    "  b 3f\n"
-    "mote_label mote_dsp_bias4\n"
-    "  ldr r1, [r0, #16]\n"
-    "  ldm r1!, {r4}\n"
-    "  b 2f\n"
-    "mote_label mote_dsp_bias2\n"
-    "  ldr r1, [r0, #16]\n"
-    "  ldrsh r4, [r1], #2\n"
-    "2:\n"
-    "  str r1, [r0, #16]\n"
-    "3:\n"
-    "  mov r5, r4\n"
-    "  mov r6, r4\n"
-    "  mov r7, r4\n"
-    "  mov r8, r4\n"
-    "  ldrd r10, r11, [r0, #4]\n"
-    "  add r11, r11, r9\n"
-    "  ldr pc, [r0, #12]\n"
+__asm__(MOTE_DSP_MACROS "mote_function mote_dsp_run\n"
+                        "  push {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+                        "  ldr r9, [r0]\n"
+                        "1:\n"
+                        "  ldr pc, [r0, #56]\n"
+                        "mote_label mote_dsp_bias0\n"
+                        "  movs r4, #0\n"
+                        "  b 3f\n"
+                        "mote_label mote_dsp_bias4\n"
+                        "  ldr r1, [r0, #16]\n"
+                        "  ldm r1!, {r4}\n"
+                        "  b 2f\n"
+                        "mote_label mote_dsp_bias2\n"
+                        "  ldr r1, [r0, #16]\n"
+                        "  ldrsh r4, [r1], #2\n"
+                        "2:\n"
+                        "  str r1, [r0, #16]\n"
+                        "3:\n"
+                        "  mov r5, r4\n"
+                        "  mov r6, r4\n"
+                        "  mov r7, r4\n"
+                        "  mov r8, r4\n"
+                        "  ldrd r10, r11, [r0, #4]\n"
+                        "  add r11, r11, r9\n"
+                        "  ldr pc, [r0, #12]\n"
 
-    "mote_label mote_dsp_both\n"
-    "  ldr r3, [r0, #24]\n"
-    "  ldm r3!, {r2}\n"
-    "  str r3, [r0, #24]\n"
-    "  ldrd r1, r3, [r0, #28]\n"
-    "  mote_decode_both\n"
-    "  ldrd r10, r11, [r0, #36]\n"
-    "  ldr pc, [r0, #52]\n"
-    "mote_label mote_dsp_outputs_both\n"
-    "  mote_finish r4\n"
-    "  strb.w r4, [r10]\n"
-    "  mote_finish r5\n"
-    "  strb.w r5, [r10, r11]\n"
-    "  mote_finish r6\n"
-    "  strb.w r6, [r10, r11, lsl #1]\n"
-    "  mote_finish r7\n"
-    "  add.w lr, r11, r11, lsl #1\n"
-    "  strb.w r7, [r10, lr]\n"
-    "  mote_finish r8\n"
-    "  strb r8, [r10, r11, lsl #2]\n"
-    "9:\n"
-    "  adds r10, r10, #1\n"
-    "  str r10, [r0, #36]\n"
-    "  ldr r1, [r0, #44]\n"
-    "  cmp r10, r1\n"
-    "  bne 1b\n"
-    "  pop {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+                        "mote_label mote_dsp_next\n"
+                        "9:\n"
+                        "  adds r10, r10, #1\n"
+                        "  str r10, [r0, #36]\n"
+                        "  ldr r1, [r0, #44]\n"
+                        "  cmp r10, r1\n"
+                        "  bne 1b\n"
+                        "  pop {r0, r1, r2, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+                        /* mote_dsp_in_c(frame, the five sums) */
+                        "mote_label mote_dsp_all_in_c\n"
+                        "  push {r3, r4, r5, r6, r7, r8}\n"
+                        "  add r1, sp, #4\n"
+                        "  bl mote_dsp_in_c\n"
+                        "  add sp, sp, #24\n"
+                        "  ldr r0, [sp]\n"
+                        "  ldr r10, [r0, #36]\n"
+                        "  b 9b\n"
+                        "  .size mote_dsp_run, . - mote_dsp_run\n"
 
-    "mote_label mote_dsp_pairs_above\n"
-    "  ldr r1, [r0, #24]\n"
-    "  ldrd r2, r3, [r1], #8\n"
-    "  str r1, [r0, #24]\n"
-    "  adds r3, r3, #13\n"
-    "  sub lr, r3, #2\n"
-    "  cmp lr, #10\n"
-    "  bhi 10f\n"
-    "  ldr r1, [r0, #28]\n"
-    "  mov lr, #1\n"
-    "  lsl lr, lr, r3\n"
-    "  add r1, r1, lr, lsr #2\n"
-    "  b 5f\n"
-    "mote_label mote_dsp_above\n"
-    "  ldr r3, [r0, #24]\n"
-    "  ldm r3!, {r2}\n"
-    "  str r3, [r0, #24]\n"
-    "  ldrd r1, r3, [r0, #28]\n"
-    "  mote_decode_above\n"
-    "5:\n"
-    "  ldrd r10, r11, [r0, #36]\n"
-    "  ldr pc, [r0, #52]\n"
-    "mote_label mote_dsp_outputs_above\n"
-    "  mote_finish_above r4\n"
-    "  strb.w r4, [r10]\n"
-    "  mote_finish_above r5\n"
-    "  strb.w r5, [r10, r11]\n"
-    "  mote_finish_above r6\n"
-    "  strb.w r6, [r10, r11, lsl #1]\n"
-    "  mote_finish_above r7\n"
-    "  add.w lr, r11, r11, lsl #1\n"
-    "  strb.w r7, [r10, lr]\n"
-    "  mote_finish_above r8\n"
-    "  strb r8, [r10, r11, lsl #2]\n"
-    "  b 9b\n"
+                        "mote_function mote_dsp_both\n"
+                        "  ldr r3, [r0, #24]\n"
+                        "  ldm r3!, {r2}\n"
+                        "  str r3, [r0, #24]\n"
+                        "  ldrd r1, r3, [r0, #28]\n"
+                        "  mote_decode_both\n"
+                        "  ldrd r10, r11, [r0, #36]\n"
+                        "  ldr pc, [r0, #52]\n"
+                        "mote_label mote_dsp_outputs_both\n"
+                        "  mote_finish r4\n"
+                        "  strb.w r4, [r10]\n"
+                        "  mote_finish r5\n"
+                        "  strb.w r5, [r10, r11]\n"
+                        "  mote_finish r6\n"
+                        "  strb.w r6, [r10, r11, lsl #1]\n"
+                        "  mote_finish r7\n"
+                        "  add.w lr, r11, r11, lsl #1\n"
+                        "  strb.w r7, [r10, lr]\n"
+                        "  mote_finish r8\n"
+                        "  strb r8, [r10, r11, lsl #2]\n"
+                        "  b mote_dsp_next\n"
+                        "  .size mote_dsp_both, . - mote_dsp_both\n"
 
-    /* mote_dsp_outputs(output, out - first_out, sums that have pixels, how many, first pixel, step) */
-    "mote_label mote_dsp_in_c\n"
-    "10:\n"
-    "  ldrd r10, r11, [r0, #36]\n"
-    "  push {r3, r4, r5, r6, r7, r8}\n"
-    "  ldr r5, [r0, #84]\n"
-    "  mla r4, r5, r11, r10\n"
-    "  mov r6, r11\n"
-    "  ldr r1, [r0, #80]\n"
-    "  sub r1, r10, r1\n"
-    "  add r2, sp, #4\n"
-    "  add r2, r2, r5, lsl #2\n"
-    "  rsb r3, r5, #5\n"
-    "  ldr r0, [r0, #76]\n"
-    "  push {r4, r6}\n"
-    "  bl mote_dsp_outputs\n"
-    "  add sp, sp, #32\n"
-    "  ldr r0, [sp]\n"
-    "  b 9b\n"
-    "  .size mote_dsp_run, . - mote_dsp_run\n"
-    ".text\n");
+                        "mote_function mote_dsp_pairs_above\n"
+                        "  ldr r1, [r0, #24]\n"
+                        "  ldrd r2, r3, [r1], #8\n"
+                        "  str r1, [r0, #24]\n"
+                        "  adds r3, r3, #13\n"
+                        "  sub lr, r3, #2\n"
+                        "  cmp lr, #10\n"
+                        "  bhi mote_dsp_all_in_c\n"
+                        "  ldr r1, [r0, #28]\n"
+                        "  mov lr, #1\n"
+                        "  lsl lr, lr, r3\n"
+                        "  add r1, r1, lr, lsr #2\n"
+                        "  b 5f\n"
+                        "mote_label mote_dsp_above\n"
+                        "  ldr r3, [r0, #24]\n"
+                        "  ldm r3!, {r2}\n"
+                        "  str r3, [r0, #24]\n"
+                        "  ldrd r1, r3, [r0, #28]\n"
+                        "  mote_decode_above\n"
+                        "5:\n"
+                        "  ldrd r10, r11, [r0, #36]\n"
+                        "  ldr pc, [r0, #52]\n"
+                        "mote_label mote_dsp_outputs_above\n"
+                        "  mote_finish_above r4\n"
+                        "  strb.w r4, [r10]\n"
+                        "  mote_finish_above r5\n"
+                        "  strb.w r5, [r10, r11]\n"
+                        "  mote_finish_above r6\n"
+                        "  strb.w r6, [r10, r11, lsl #1]\n"
+                        "  mote_finish_above r7\n"
+                        "  add.w lr, r11, r11, lsl #1\n"
+                        "  strb.w r7, [r10, lr]\n"
+                        "  mote_finish_above r8\n"
+                        "  strb r8, [r10, r11, lsl #2]\n"
+                        "  b mote_dsp_next\n"
+
+                        "  .size mote_dsp_pairs_above, . - mote_dsp_pairs_above\n"
+                        ".text\n");
 
 void mote_dsp_run(struct dsp_frame *f);
 void mote_dsp_bias0(void);
@@ -160,51 +155,107 @@ void mote_dsp_bias4(void);
 void mote_dsp_both(void);
 void mote_dsp_above(void);
 void mote_dsp_pairs_above(void);
-void mote_dsp_in_c(void);
+void mote_dsp_all_in_c(void);
 void mote_dsp_outputs_both(void);
 void mote_dsp_outputs_above(void);
 
-void mote_dsp_block(struct dsp_frame *f, uint32_t n, uint32_t pixels, int8_t *out) {
+/* What the ways of rounding share. */
+static __attribute__((noinline)) void begin(struct dsp_job *job, const struct mote_conv2d_s8 *p) {
   static void (*const starts[])(void) = {mote_dsp_bias0, mote_dsp_bias2, mote_dsp_bias4};
-  static void (*const roundings[])(void) = {mote_dsp_both, mote_dsp_above, mote_dsp_pairs_above,
-                                            mote_dsp_in_c};
-  const enum dsp_way way = mote_dsp_fastest(&f->next, f->output, 0);
-  const uint32_t none = MOTE_CONV_BLOCK - pixels;
+  struct dsp_frame *f = &job->frame;
+  job->p = p;
+  f->weights = (const int8_t *)mote_at(p, p->weights_at);
+  f->out_step = p->out_c;
   f->start = (uintptr_t)starts[f->next.bias_step / 2];
-  f->rounding = (uintptr_t)roundings[way];
+}
+
+void mote_isa_conv_begin_above__dsp(struct mote_conv_job *job, const struct mote_conv2d_s8 *p) {
+  struct dsp_frame *f = &((struct dsp_job *)job)->frame;
+  f->rounding = mote_dsp_above_constants(&f->next, &p->output) == DSP_ABOVE
+                    ? (uintptr_t)mote_dsp_above
+                    : (uintptr_t)mote_dsp_pairs_above;
+  f->tails = (uintptr_t)mote_dsp_outputs_above;
+  f->tail_bytes = 16;
+  begin((struct dsp_job *)job, p);
+}
+
+void mote_isa_conv_begin__dsp(struct mote_conv_job *job, const struct mote_conv2d_s8 *p) {
+  struct dsp_frame *f = &((struct dsp_job *)job)->frame;
+  if (mote_output_is_above(&p->output)) {
+    mote_isa_conv_begin_above__dsp(job, p);
+    return;
+  }
+  f->rounding = mote_dsp_constants(&f->next, &p->output, 0) == DSP_BOTH
+                    ? (uintptr_t)mote_dsp_both
+                    : (uintptr_t)mote_dsp_all_in_c;
+  f->tails = (uintptr_t)mote_dsp_outputs_both;
+  f->tail_bytes = 24;
+  begin((struct dsp_job *)job, p);
+}
+
+void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out) {
+  struct dsp_frame *f = &job->frame;
+  const struct mote_output *o = &job->p->output;
+  const uint32_t none = MOTE_CONV_BLOCK - pixels;
+  f->next.bias = (const int8_t *)mote_at(o, o->bias_at);
+  f->next.words = (const uint32_t *)mote_at(o, o->requant_at);
   f->none = none;
-  /* 24 or 16 bytes of code a sum; before the last there are four more. */
-  f->tail = (way == DSP_BOTH ? (uintptr_t)mote_dsp_outputs_both + 24 * none
-                             : (uintptr_t)mote_dsp_outputs_above + 16 * none) +
-            (none & 4);
+  f->tail = f->tails + f->tail_bytes * none + (none & 4); /* four bytes more before the last */
   f->out = (uint32_t)out - none * f->out_step;
-  f->out_end = f->out + n;
-  f->first_out = f->out;
+  f->out_end = f->out + job->p->out_c;
   mote_dsp_run(f);
+}
+
+/* Outputs of the channel whose sums are made. */
+__attribute__((used)) void mote_dsp_in_c(const struct dsp_frame *f, const int32_t *sums);
+void mote_dsp_in_c(const struct dsp_frame *f, const int32_t *sums) {
+  const struct mote_conv2d_s8 *p = ((const struct mote_conv2d_s8 *const *)f)[-1];
+  mote_dsp_outputs(&p->output, p->out_c - (f->out_end - f->out), sums + f->none,
+                   MOTE_CONV_BLOCK - f->none, (int8_t *)(f->out + f->none * f->out_step),
+                   f->out_step);
 }
 
 /* ---- widening ---------------------------------------------------------------------------- */
 
-void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
-                         uint32_t n, int32_t zp) {
-  const uint32_t minus = both(-zp);
-  uint32_t *to = (uint32_t *)(position + (size_t)(k / 4) * quad_step);
-  quad_step /= 2; /* of words */
-  if (src == NULL) {
-    for (uint32_t i = 0; i < n; i += 4, to += quad_step) to[0] = to[1] = 0;
-    return;
-  }
-  for (const int8_t *end = src + (n & ~3u); src != end; src += 4, to += quad_step) {
-    const uint32_t x = load(src);
-    to[0] = even_add(minus, x);
-    to[1] = odd_add(minus, x);
-  }
-  n &= 3;
-  if (n == 0) return;
-  const uint32_t x = load_part(src, n);
-  to[0] = even_add(n >= 3 ? minus : minus & 0xFFFF, x);
-  to[1] = odd_add(n >= 2 ? minus & 0xFFFF : 0, x);
-}
+/* mote_isa_widen__dsp: 6 instructions for four values. r0 position, r1 and r2 the steps in bytes, r3 src, r4 to the
+ * next position's, r5 bytes of a position, r6 positions left, r7 the zero point twice, negative. */
+__asm__("mote_function mote_isa_widen__dsp\n"
+        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "  ldrd r4, r5, [sp, #36]\n"
+        "  ldrd r6, r7, [sp, #44]\n"
+        "  lsls r1, r1, #1\n"
+        "  lsls r2, r2, #1\n"
+        "  adds r5, r5, #3\n"
+        "  bic r5, r5, #3\n"
+        "  subs r4, r4, r5\n"
+        "  negs r7, r7\n"
+        "  pkhbt r7, r7, r7, lsl #16\n"
+        "1:\n"
+        "  mov r8, r0\n"
+        "  add r9, r3, r5\n"
+        "  tst r5, #4\n"
+        "  bne 3f\n"
+        "2:\n"
+        "  ldr lr, [r3], #4\n"
+        "  sxtab16 r10, r7, lr\n"
+        "  sxtab16 r11, r7, lr, ror #8\n"
+        "  strd r10, r11, [r8]\n"
+        "  add r8, r8, r1\n"
+        "3:\n"
+        "  ldr lr, [r3], #4\n"
+        "  sxtab16 r10, r7, lr\n"
+        "  sxtab16 r11, r7, lr, ror #8\n"
+        "  strd r10, r11, [r8]\n"
+        "  add r8, r8, r1\n"
+        "  cmp r3, r9\n"
+        "  bne 2b\n"
+        "  add r3, r3, r4\n"
+        "  add r0, r0, r2\n"
+        "  subs r6, r6, #1\n"
+        "  bne 1b\n"
+        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        "  .size mote_isa_widen__dsp, . - mote_isa_widen__dsp\n"
+        ".text\n");
 
 /* ---- dense ----------------------------------------------------------------------------------- */
 

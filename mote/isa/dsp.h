@@ -109,8 +109,8 @@ enum dsp_way { DSP_BOTH, DSP_ABOVE, DSP_PAIRS, DSP_IN_C };
 
 /* Those of channel c: BOTH or IN_C. */
 enum dsp_way mote_dsp_constants(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
-/* Those of channel c by the fastest way. */
-enum dsp_way mote_dsp_fastest(struct dsp_constants *k, const struct mote_output *o, uint32_t c);
+/* Those of channel 0 where mote_output_is_above: ABOVE or PAIRS. */
+enum dsp_way mote_dsp_above_constants(struct dsp_constants *k, const struct mote_output *o);
 
 /* What a loop over the channels of a block of pixels reads and advances. The assembly knows the offsets in
  * the comments; it keeps a pointer to its frame at [sp], and in r0 where it says so. A block's P pixels have
@@ -131,15 +131,21 @@ struct dsp_frame {
   const uint32_t *column_at;  /* 64 */
   const uint32_t *column_end; /* 68 */
   uintptr_t quads;            /* 72: into the loop over a column */
-  const struct mote_output *output; /* 76: first member of the parameters */
-  uint32_t first_out;               /* 80: `out` of channel 0 */
-  uint32_t none;                    /* 84: sums without a pixel */
+  uint32_t none;              /* 76: sums without a pixel */
+  uintptr_t tails;            /* outputs of all five sums */
+  uint32_t tail_bytes;        /* of code for a sum */
 };
-typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 84 ? 1 : -1];
+typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 76 ? 1 : -1];
 
-/* Makes all n channels of `pixels` pixels at `out`. All else than output, weights, values, run, entry, and what
- * the entry reads, is filled in. */
-void mote_dsp_block(struct dsp_frame *f, uint32_t n, uint32_t pixels, int8_t *out);
+/* A frame as struct mote_conv_job keeps it; the assembly finds p in front of it. */
+struct dsp_job {
+  const struct mote_conv2d_s8 *p;
+  struct dsp_frame frame;
+};
+typedef char dsp_job_fits[sizeof(struct dsp_job) <= sizeof(struct mote_conv_job) ? 1 : -1];
+
+/* Makes all channels of `pixels` pixels at `out`. values, run, entry and what the entry reads are filled in. */
+void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out);
 
 /* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr.
  * mote_finish_above s: the same by the way ABOVE. mote_decode_both, mote_decode_above: r1..r3 from the word in r2 and

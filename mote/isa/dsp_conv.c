@@ -64,10 +64,10 @@ __asm__(MOTE_DSP_MACROS
         "  ldr pc, [r0, #48]\n"
         ".endm\n"
         "mote_function mote_dsp_patch\n"
-        "mote_patch 1, 2\n"
+        "mote_patch 1, 1\n"
         "mote_patch 2, 1\n"
         "mote_patch 3, 1\n"
-        "mote_patch 4, 2\n"
+        "mote_patch 4, 1\n"
         "mote_patch 5, 4\n"
         "  .size mote_dsp_patch, . - mote_dsp_patch\n"
 
@@ -199,34 +199,34 @@ void mote_dsp_column5(void);
 /* Bytes of a quad's code for P pixels. */
 #define CODE(pixels, step) (12 + (pixels) % 2 * 12 + (pixels) / 2 * 20 + (step))
 
-/* A block's loop, and how many quads of its pixels a turn of it takes. */
+/* A block's loop, how many quads of its pixels a turn of it takes, less one, and how long the code of one is. */
 struct loop {
   void (*code)(void);
-  uint32_t turn;
+  uint16_t turn, bytes;
 };
 
 /* Fills what the shapes share and goes. step: bytes of code that lead to the next quad. */
-static inline __attribute__((always_inline)) void
-conv(struct dsp_frame *f, const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
-     int8_t *out, const struct loop *loop, uint32_t n, uint32_t step) {
-  f->quads = (uintptr_t)loop->code + ((0u - n / 4) & (loop->turn - 1)) * CODE(pixels, step);
+static inline __attribute__((always_inline)) void conv(struct mote_conv_job *opaque,
+                                                       const int16_t *values, uint32_t pixels,
+                                                       int8_t *out, const struct loop *loop,
+                                                       uint32_t n, uint32_t step) {
+  struct dsp_job *job = (struct dsp_job *)opaque;
+  struct dsp_frame *f = &job->frame;
+  f->quads = (uintptr_t)loop->code + ((0u - n / 4) & loop->turn) * loop->bytes;
   f->entry = step ? (uintptr_t)mote_dsp_column : f->quads;
-  f->weights = (const int8_t *)mote_at(p, p->weights_at);
   f->values = values;
   f->run = n;
-  f->out_step = p->out_c;
-  f->output = &p->output;
-  mote_dsp_block(f, p->out_c, pixels, out);
+  mote_dsp_block(job, pixels, out);
 }
 
-void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                              uint32_t pixels, int8_t *out) {
+void mote_isa_conv_patch__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                              int8_t *out) {
   static const struct loop loops[MOTE_CONV_BLOCK] = {
-      {mote_dsp_patch1, 2}, {mote_dsp_patch2, 1}, {mote_dsp_patch3, 1},
-      {mote_dsp_patch4, 2}, {mote_dsp_patch5, 4},
+      {mote_dsp_patch1, 0, CODE(1, 0)}, {mote_dsp_patch2, 0, CODE(2, 0)},
+      {mote_dsp_patch3, 0, CODE(3, 0)}, {mote_dsp_patch4, 0, CODE(4, 0)},
+      {mote_dsp_patch5, 3, CODE(5, 0)},
   };
-  struct dsp_frame f;
-  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_window(p), 0);
+  conv(job, values, pixels, out, &loops[pixels - 1], mote_conv_window(job->p), 0);
 }
 
 /* Bytes of a quad's code in mote_dsp_pairs. */
@@ -248,24 +248,24 @@ static __attribute__((noinline)) uint32_t pairs(const struct mote_conv2d_s8 *p,
   return 1;
 }
 
-void mote_isa_conv_whole__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                              uint32_t pixels, int8_t *out) {
-  if (pixels == 2 && p->out_c % 2 == 0 && pairs(p, values, out)) return;
-  mote_isa_conv_patch__dsp(p, values, pixels, out);
+void mote_isa_conv_whole__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                              int8_t *out) {
+  if (pixels == 2 && job->p->out_c % 2 == 0 && pairs(job->p, values, out)) return;
+  mote_isa_conv_patch__dsp(job, values, pixels, out);
 }
 
-void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
-                               uint32_t positions) {
+void mote_isa_conv_column__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                               int8_t *out, const uint32_t *column_at, uint32_t positions) {
   static const struct loop loops[MOTE_CONV_BLOCK] = {
-      {mote_dsp_column1, 2}, {mote_dsp_column2, 2}, {mote_dsp_column3, 2},
-      {mote_dsp_column4, 4}, {mote_dsp_column5, 4},
+      {mote_dsp_column1, 1, CODE(1, 2)}, {mote_dsp_column2, 1, CODE(2, 2)},
+      {mote_dsp_column3, 1, CODE(3, 2)}, {mote_dsp_column4, 3, CODE(4, 2)},
+      {mote_dsp_column5, 3, CODE(5, 2)},
   };
-  struct dsp_frame f;
-  f.skip = 8 * (positions - pixels);
-  f.column_at = column_at;
-  f.column_end = column_at + p->kernel_w;
-  conv(&f, p, values, pixels, out, &loops[pixels - 1], mote_conv_column(p), 2);
+  struct dsp_frame *f = &((struct dsp_job *)job)->frame;
+  f->skip = 8 * (positions - pixels);
+  f->column_at = column_at;
+  f->column_end = column_at + job->p->kernel_w;
+  conv(job, values, pixels, out, &loops[pixels - 1], mote_conv_column(job->p), 2);
 }
 
 #else

@@ -53,8 +53,9 @@ static __attribute__((noinline)) void transpose_any(const struct mote_depthwise_
   }
 }
 
-/* Columns of three rows, four whole channels, to to .. end - 1: what transpose_any does, in 19 instructions a column.
- * The eight words of a column are r4..r11, stored at once. Two columns a turn; an odd one is done as the second. */
+/* Columns of three rows, four whole channels from `at` on, to to .. end - 1, at least one: what transpose_any does, in 19 instructions a column.
+ * The eight words of a column are r4..r11, stored at once. Two columns a turn; an odd one is done as the second. A row
+ * that is missing is read as another. */
 __asm__(MOTE_DSP_MACROS ".macro mote_transpose from:vararg\n"
                         "  ldr r10, [r0\\from]\n"
                         "  ldr r11, [r2\\from]\n"
@@ -75,8 +76,28 @@ __asm__(MOTE_DSP_MACROS ".macro mote_transpose from:vararg\n"
                         ".endm\n"
                         "mote_function mote_dsp_transpose3\n"
                         "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+                        "  mov r4, r0\n"
+                        "  mov r5, r1\n"
+                        "  mov lr, r2\n"
+                        "  ldrd r0, r1, [r4]\n"
+                        "  ldr r2, [r4, #8]\n"
+                        "  cbnz r1, 3f\n"
+                        "  mov r1, r0\n"
+                        "  cbnz r1, 3f\n"
+                        "  mov r1, r2\n"
+                        "  cmp r1, #0\n"
+                        "  beq 5f\n"
+                        "3:\n"
+                        "  cbnz r0, 4f\n"
+                        "  mov r0, r1\n"
+                        "4:\n"
+                        "  cmp r2, #0\n"
+                        "  it eq\n"
+                        "  moveq r2, r1\n"
+                        "  add r0, r0, r5\n"
+                        "  add r1, r1, r5\n"
+                        "  add r2, r2, r5\n"
                         "  ldrd ip, r4, [sp, #36]\n"
-                        "  ldr lr, [sp, #44]\n"
                         "  subs r4, r4, ip\n"
                         "  lsls r4, r4, #26\n"
                         "  bpl 1f\n"
@@ -94,11 +115,12 @@ __asm__(MOTE_DSP_MACROS ".macro mote_transpose from:vararg\n"
                         "  ldr r4, [sp, #40]\n"
                         "  cmp ip, r4\n"
                         "  bne 1b\n"
+                        "5:\n"
                         "  pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
                         "  .size mote_dsp_transpose3, . - mote_dsp_transpose3\n"
                         ".text\n");
-void mote_dsp_transpose3(const int8_t *a, const int8_t *b, const int8_t *c, uint32_t in_c,
-                         uint32_t *to, const uint32_t *end, uint32_t minus);
+void mote_dsp_transpose3(const void *const *rows, int32_t at, uint32_t minus, uint32_t in_c,
+                         uint32_t *to, const uint32_t *end);
 
 static uint32_t *clear(uint32_t *to, int32_t words) {
   for (; words > 0; words--) *to++ = 0;
@@ -225,14 +247,6 @@ __asm__(
     "  add r3, r3, r10\n"
     "  add r10, r1, lr, lsr #2\n"
     "  b 4f\n"
-    "mote_label mote_dsp_both_3\n"
-    "  ldr r3, [r0, #24]\n"
-    "  ldm r3!, {r2}\n"
-    "  str r3, [r0, #24]\n"
-    "  ldrd r1, r3, [r0, #28]\n"
-    "  mote_decode_both\n"
-    "  mov r10, r1\n"
-    "  b 4f\n"
     "mote_label mote_dsp_in_c_3\n"
     "  adr lr, mote_dsp_window_in_c + 1\n"
     "  movs r3, #0\n"
@@ -244,6 +258,7 @@ __asm__(
     "  ldrd r1, r3, [r0, #28]\n"
     "  mote_decode_above\n"
     "  mov r10, r1\n"
+    "mote_label mote_dsp_weights3\n"
     "4:\n"
     "  mov r9, r2\n"
     "  ldr lr, [r0, #52]\n"
@@ -294,13 +309,7 @@ __asm__(
     "  uxth r6, r6\n"
     "  b 6b\n"
 
-    "mote_label mote_dsp_windows_both\n"
-    "  mote_window_both\n"
-    "mote_label mote_dsp_windows_both_odd\n"
-    "  mote_window_both\n"
-    "  sub r8, r8, #0x100\n"
-    "  tst r8, #0xff00\n"
-    "  bne mote_dsp_windows_both\n"
+    "mote_label mote_dsp_next3\n"
     "7:\n"
     "  ldr r0, [sp]\n"
     "  ldrd r1, r2, [r0, #36]\n"
@@ -346,6 +355,24 @@ __asm__(
     "  add sp, sp, #8\n"
     "  b 7b\n"
     "  .size mote_dsp_depthwise3, . - mote_dsp_depthwise3\n"
+
+    "mote_function mote_dsp_both_3\n"
+    "  ldr r3, [r0, #24]\n"
+    "  ldm r3!, {r2}\n"
+    "  str r3, [r0, #24]\n"
+    "  ldrd r1, r3, [r0, #28]\n"
+    "  mote_decode_both\n"
+    "  mov r10, r1\n"
+    "  b mote_dsp_weights3\n"
+    "mote_label mote_dsp_windows_both\n"
+    "  mote_window_both\n"
+    "mote_label mote_dsp_windows_both_odd\n"
+    "  mote_window_both\n"
+    "  sub r8, r8, #0x100\n"
+    "  tst r8, #0xff00\n"
+    "  bne mote_dsp_windows_both\n"
+    "  b mote_dsp_next3\n"
+    "  .size mote_dsp_both_3, . - mote_dsp_both_3\n"
     ".text\n");
 void mote_dsp_bias0_3(void);
 void mote_dsp_bias2_3(void);
@@ -359,50 +386,48 @@ void mote_dsp_windows_both_odd(void);
 void mote_dsp_windows_above(void);
 void mote_dsp_windows_above_odd(void);
 
-/* Two turns of pixels are counted in a byte, both steps are 16 bits. */
-static uint32_t most_pixels(const struct mote_depthwise_conv2d_s8 *p) {
-  if (p->stride_w > 0xFFFF / 32 || (uint32_t)p->in_c * p->multiplier > 0xFFFF) return 1;
-  return p->strip_w < 510 ? p->strip_w : 510;
-}
+/* Turns of two pixels are counted in a byte. */
+#define MOST_PIXELS 510
 
 /* The constants of channel 0, and how a strip of n pixels is gone through. */
 static __attribute__((noinline)) void begin3(struct frame3 *f, uint32_t n) {
   static void (*const starts[])(void) = {mote_dsp_bias0_3, mote_dsp_bias2_3, mote_dsp_bias4_3};
-  static void (*const roundings[])(void) = {mote_dsp_both_3, mote_dsp_above_3,
-                                            mote_dsp_pairs_above_3, mote_dsp_in_c_3};
-  static void (*const loops[][2])(void) = {{mote_dsp_windows_both, mote_dsp_windows_both_odd},
-                                           {mote_dsp_windows_above, mote_dsp_windows_above_odd}};
   const struct mote_depthwise_conv2d_s8 *p = (const void *)f->output;
   const uint32_t out_step = (uint32_t)p->in_c * p->multiplier;
-  const enum dsp_way way = mote_dsp_fastest(&f->next, f->output, 0);
   f->weights = (const int8_t *)mote_at(p, p->weights_at);
-  f->steps = (32u * p->stride_w) << 16 | (out_step & 0xFFFF);
-  f->span = n * (out_step & 0xFFFF);
+  f->steps = (32u * p->stride_w) << 16 | out_step;
+  f->span = n * out_step;
   f->start = (uintptr_t)starts[f->next.bias_step / 2];
-  f->rounding = (uintptr_t)roundings[way];
-  f->entry = (uintptr_t)loops[way != DSP_BOTH][n & 1];
-  const int32_t turns = (int32_t)((n + 1) / 2 << 8);
-  f->next.shift = way == DSP_PAIRS ? turns : f->next.shift + turns;
+  f->next.shift += (int32_t)((n + 1) / 2 << 8); /* turns of two pixels */
 }
 
-/* Transposes the strip's columns of channels c .. c + 3: rows 0 2 1 and what no weight meets. A missing row is read
- * as another. */
-static __attribute__((noinline)) void transpose_three(const struct mote_depthwise_conv2d_s8 *p,
-                                                      const void *const *rows,
-                                                      const struct strip *s, int32_t c) {
-  const int8_t *any = (const int8_t *)(rows[1] ? rows[1] : rows[0] ? rows[0] : rows[2]);
-  const int32_t at = s->first * p->in_c + c;
-  if (s->inside == 0 || any == NULL) return;
-  mote_dsp_transpose3((const int8_t *)(rows[0] ? rows[0] : any) + at, any + at,
-                      (const int8_t *)(rows[2] ? rows[2] : any) + at, p->in_c, s->to,
-                      s->to + 8 * s->inside, both(-p->output.in_zp));
+typedef void begin_way(struct frame3 *f, uint32_t n);
+static void begin_above(struct frame3 *f, uint32_t n) {
+  f->rounding = (uintptr_t)mote_dsp_above_3;
+  f->entry = n & 1 ? (uintptr_t)mote_dsp_windows_above_odd : (uintptr_t)mote_dsp_windows_above;
+  if (mote_dsp_above_constants(&f->next, f->output) == DSP_PAIRS) {
+    f->rounding = (uintptr_t)mote_dsp_pairs_above_3;
+    f->next.shift = 0;
+  }
+  begin3(f, n);
+}
+static void begin_any(struct frame3 *f, uint32_t n) {
+  if (mote_output_is_above(f->output)) {
+    begin_above(f, n);
+    return;
+  }
+  f->rounding = mote_dsp_constants(&f->next, f->output, 0) == DSP_BOTH ? (uintptr_t)mote_dsp_both_3
+                                                                       : (uintptr_t)mote_dsp_in_c_3;
+  f->entry = n & 1 ? (uintptr_t)mote_dsp_windows_both_odd : (uintptr_t)mote_dsp_windows_both;
+  begin3(f, n);
 }
 
 /* A call; groups of four channels. */
-void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
-                                 void *out) {
+static inline __attribute__((always_inline)) void row3(const void *params, const void *const *rows,
+                                                       void *state, void *out, begin_way *begin) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  const uint32_t m = p->multiplier, most = most_pixels(p);
+  const uint32_t m = p->multiplier;
+  const int32_t most = p->strip_w < MOST_PIXELS ? p->strip_w : MOST_PIXELS;
   int8_t *to = (int8_t *)out;
   struct frame3 f;
   f.output = &p->output;
@@ -411,27 +436,36 @@ void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, vo
     f.missing =
         (rows[0] == NULL) | (uint32_t)(rows[1] == NULL) << 1 | (uint32_t)(rows[2] == NULL) << 2;
     for (int32_t x = 0, n; x < p->out_w; x += n) {
-      n = (int32_t)mote_block_of((uint32_t)(p->out_w - x), most);
+      n = p->out_w - x < most ? p->out_w - x : most;
       const struct strip s = strip_at(p, x, n, 8, (uint32_t *)state);
-      begin3(&f, (uint32_t)n);
+      begin(&f, (uint32_t)n);
       f.out = to;
       f.after_first = to + 1;
-      for (int32_t c = 0; c < p->in_c;) {
-        /* What is left over is found among the last four. */
-        const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c, end = group + 4;
-        transpose_three(p, rows, &s, group);
-        /* Four channels at once, or the outputs of one after the other. */
-        while (c < end) {
-          const int32_t channels = m == 1 ? end - c : 1;
-          f.values = (const uint32_t *)state + 2 * (c - group);
-          f.out_end = f.out + (m == 1 ? (uint32_t)channels : m);
+      for (int32_t c = 0; c < p->in_c; c += 4) {
+        /* What is left over is found among the last four. Four channels at once, or the outputs of one after the
+         * other. */
+        const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c;
+        if (s.inside)
+          mote_dsp_transpose3(rows, s.first * p->in_c + group, both(-p->output.in_zp), p->in_c,
+                              s.to, s.to + 8 * s.inside);
+        for (int32_t k = c - group; k < 4; k += m == 1 ? 4 : 1) {
+          f.values = (const uint32_t *)state + 2 * k;
+          f.out_end = f.out + (m == 1 ? 4u - (uint32_t)k : m);
           mote_dsp_depthwise3(&f);
-          c += channels;
         }
       }
       to += (uint32_t)n * ((uint32_t)p->in_c * m);
     }
   }
+}
+
+void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
+                                 void *out) {
+  row3(params, rows, state, out, begin_any);
+}
+void mote_isa_depthwise_3x3_above__dsp(const void *params, const void *const *rows, void *state,
+                                       void *out) {
+  row3(params, rows, state, out, begin_above);
 }
 
 /* ---- any kernel -------------------------------------------------------------------------- */

@@ -185,6 +185,11 @@ static inline int8_t mote_output_of(const struct mote_output *o, const struct mo
                  : mote_output_packed(o, ch, mote_channel_round(o, ch), sum);
 }
 
+/* Whether nothing below the zero point gets through, and all else is int8's: there are fewer steps then. */
+static inline int mote_output_is_above(const struct mote_output *o) {
+  return o->bounded && o->zp == -128 && o->low == -128 && o->high == 127;
+}
+
 /* ---- windows of activations, as int16 with the zero point taken away -------------
  * A strip holds positions (pixels' whole windows, or columns that windows share); each position has
  * 4 * quads values. Distances are in int16. Position i, value k lies at
@@ -194,12 +199,17 @@ static inline int8_t mote_output_of(const struct mote_output *o, const struct mo
  * so one pointer serves all. Lanes of DSP are 0 2 1 3, as SXTB16 makes them. */
 #define MOTE_ISA_INTERLEAVED (MOTE_ISA_DSP || MOTE_ISA_V6M)
 
-/* Writes n values from quad `k / 4` on at a position: src[i] - zp, or 0 where src is NULL. needs: k a
- * multiple of 4. The last quad is filled up with zeros. */
-void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
-                           uint32_t n, int32_t zp);
-void mote_isa_widen__dsp(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
-                         uint32_t n, int32_t zp);
+/* Widens n values of each of `count` positions: src[i] - zp; the next position's are src_step bytes on. The last quad
+ * is filled with what lies behind the n values, which meets no weight: up to 3 bytes more are read. */
+void mote_isa_widen__plain(int16_t *to, uint32_t quad_step, uint32_t position_step,
+                           const int8_t *src, uint32_t src_step, uint32_t n, uint32_t count,
+                           int32_t zp);
+void mote_isa_widen__dsp(int16_t *to, uint32_t quad_step, uint32_t position_step, const int8_t *src,
+                         uint32_t src_step, uint32_t n, uint32_t count, int32_t zp);
+
+/* Copies `count` pieces of n bytes, src_step apart, to_step apart. */
+void mote_isa_gather(int8_t *to, uint32_t to_step, const int8_t *src, uint32_t src_step, uint32_t n,
+                     uint32_t count);
 
 /* Of `left` pixels, how many the next block of at most `most` takes: blocks of nearly equal size, 8 pixels are 4 + 4
  * and not 5 + 3. */
@@ -226,20 +236,29 @@ void mote_isa_conv_patch__plain(const struct mote_conv2d_s8 *p, const int16_t *v
                                 uint32_t pixels, int8_t *out);
 void mote_isa_conv_patch__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
                               uint32_t pixels, int8_t *out);
-void mote_isa_conv_patch__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                              uint32_t pixels, int8_t *out);
-/* As _patch, and faster for two pixels. */
-void mote_isa_conv_whole__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                              uint32_t pixels, int8_t *out);
 void mote_isa_conv_column__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
                                  uint32_t pixels, int8_t *out, const uint32_t *column_at,
                                  uint32_t positions);
 void mote_isa_conv_column__v6m(const struct mote_conv2d_s8 *p, const int16_t *values,
                                uint32_t pixels, int8_t *out, const uint32_t *column_at,
                                uint32_t positions);
-void mote_isa_conv_column__dsp(const struct mote_conv2d_s8 *p, const int16_t *values,
-                               uint32_t pixels, int8_t *out, const uint32_t *column_at,
-                               uint32_t positions);
+/* What the blocks of a call share is worked out once where that takes time: a call begins a job. */
+struct mote_conv_job {
+  const struct mote_conv2d_s8 *p;
+#if MOTE_ISA_DSP
+  uintptr_t frame[22]; /* mote/isa/dsp.h */
+#endif
+};
+void mote_isa_conv_begin__dsp(struct mote_conv_job *job, const struct mote_conv2d_s8 *p);
+/* The same where mote_output_is_above. */
+void mote_isa_conv_begin_above__dsp(struct mote_conv_job *job, const struct mote_conv2d_s8 *p);
+void mote_isa_conv_patch__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                              int8_t *out);
+/* As _patch, and faster for two pixels. */
+void mote_isa_conv_whole__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                              int8_t *out);
+void mote_isa_conv_column__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+                               int8_t *out, const uint32_t *column_at, uint32_t positions);
 
 /* ---- triples of pixels ----------------------------------------------------------------------
  * Three sums of products that have the weights in common, in two words: with activations a, b, c of three pixels (the
@@ -366,6 +385,8 @@ void mote_isa_depthwise__plain(const void *params, const void *const *rows, void
 void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *state, void *out);
 void mote_isa_depthwise_3x3__dsp(const void *params, const void *const *rows, void *state,
                                  void *out);
+void mote_isa_depthwise_3x3_above__dsp(const void *params, const void *const *rows, void *state,
+                                       void *out);
 void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
                                   void *out);
 void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out);
@@ -463,9 +484,11 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 
 #if MOTE_ISA_DSP
 #define mote_isa_widen       mote_isa_widen__dsp
-#define mote_isa_conv_patch  mote_isa_conv_patch__dsp
-#define mote_isa_conv_whole  mote_isa_conv_whole__dsp
-#define mote_isa_conv_column mote_isa_conv_column__dsp
+#define mote_isa_conv_begin       mote_isa_conv_begin__dsp
+#define mote_isa_conv_begin_above mote_isa_conv_begin_above__dsp
+#define mote_job_conv_patch  mote_isa_conv_patch__dsp
+#define mote_job_conv_whole  mote_isa_conv_whole__dsp
+#define mote_job_conv_column mote_isa_conv_column__dsp
 #if MOTE_ISA_MVE
 #define mote_isa_dot_s8         mote_isa_dot_s8__mve
 #define mote_isa_dot_s16        mote_isa_dot_s16__mve
@@ -473,6 +496,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_dense_few      mote_isa_dense__mve
 #define mote_isa_depthwise      mote_isa_depthwise__mve
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__mve
+#define mote_isa_depthwise_3x3_above mote_isa_depthwise__mve
 #define mote_isa_depthwise_tall mote_isa_depthwise__mve
 #else
 #define mote_isa_dot_s8         mote_isa_dot_s8__dsp
@@ -481,6 +505,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_dense_few      mote_isa_dense_few__dsp
 #define mote_isa_depthwise      mote_isa_depthwise__dsp
 #define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
+#define mote_isa_depthwise_3x3_above mote_isa_depthwise_3x3_above__dsp
 #define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
 #endif
 #define mote_isa_conv4_patch  mote_isa_conv4_patch__dsp
@@ -518,7 +543,46 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv4_patch  mote_isa_conv4_patch__plain
 #define mote_isa_conv4_column mote_isa_conv4_column__plain
 #define mote_isa_dense4       mote_isa_dense4__plain
+}
+
+#define mote_isa_conv_begin          mote_job_begin
+#define mote_isa_conv_begin_above    mote_job_begin
+#define mote_job_conv_whole          mote_job_conv_patch
+#define mote_isa_dense               mote_isa_dense__plain
+#define mote_isa_dense_few           mote_isa_dense__plain
+#define mote_isa_depthwise           mote_isa_depthwise__plain
+#define mote_isa_depthwise_3x3       mote_isa_depthwise__plain
+#define mote_isa_depthwise_3x3_above mote_isa_depthwise__plain
+#define mote_isa_depthwise_tall      mote_isa_depthwise__plain
+#define mote_isa_conv4_patch         mote_isa_conv4_patch__plain
+#define mote_isa_conv4_column        mote_isa_conv4_column__plain
+#define mote_isa_dense4              mote_isa_dense4__plain
 #endif
+
+/* The blocks of a job where a call has nothing to share. */
+static inline void mote_job_begin(struct mote_conv_job *job, const struct mote_conv2d_s8 *p) {
+  job->p = p;
+}
+#if !MOTE_ISA_DSP
+static inline void mote_job_conv_patch(struct mote_conv_job *job, const int16_t *values,
+                                       uint32_t pixels, int8_t *out) {
+  mote_isa_conv_patch(job->p, values, pixels, out);
+}
+static inline void mote_job_conv_column(struct mote_conv_job *job, const int16_t *values,
+                                        uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                        uint32_t positions) {
+  mote_isa_conv_column(job->p, values, pixels, out, column_at, positions);
+}
+#endif
+static inline void mote_job_conv4_patch(struct mote_conv_job *job, const int16_t *values,
+                                        uint32_t pixels, int8_t *out) {
+  mote_isa_conv4_patch(job->p, values, pixels, out);
+}
+static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_t *values,
+                                         uint32_t pixels, int8_t *out, const uint32_t *column_at,
+                                         uint32_t positions) {
+  mote_isa_conv4_column(job->p, values, pixels, out, column_at, positions);
+}
 
 #if MOTE_ISA_V6M
 #define mote_isa_dense_lanes4 mote_isa_dense_lanes4__v6m

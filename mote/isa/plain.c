@@ -16,14 +16,34 @@ static inline void put(const struct mote_output *o, const struct mote_channel *c
   }
 }
 
-void mote_isa_widen__plain(int16_t *position, uint32_t quad_step, uint32_t k, const int8_t *src,
-                           uint32_t n, int32_t zp) {
-  int16_t *to = position + (size_t)(k / 4) * quad_step;
-  for (; n >= 4; n -= 4, to += quad_step) {
-    for (uint32_t i = 0; i < 4; i++) to[i] = src ? (int16_t)(*src++ - zp) : 0;
+void mote_isa_widen__plain(int16_t *to, uint32_t quad_step, uint32_t position_step,
+                           const int8_t *src, uint32_t src_step, uint32_t n, uint32_t count,
+                           int32_t zp) {
+  for (; count; count--, to += position_step, src += src_step) {
+    int16_t *quad = to;
+    for (uint32_t k = 0; k < n; k += 4, quad += quad_step)
+      for (uint32_t i = 0; i < 4; i++) quad[i] = (int16_t)(src[k + i] - zp);
   }
-  if (n == 0) return;
-  for (uint32_t i = 0; i < 4; i++) to[i] = src && i < n ? (int16_t)(*src++ - zp) : 0;
+}
+
+void mote_isa_gather(int8_t *to, uint32_t to_step, const int8_t *src, uint32_t src_step, uint32_t n,
+                     uint32_t count) {
+  if (n == 3) { /* as colours come */
+    for (; count; count--, to += to_step, src += src_step) {
+      const int8_t a = src[0], b = src[1], c = src[2];
+      to[0] = a;
+      to[1] = b;
+      to[2] = c;
+    }
+    return;
+  }
+  to_step -= n;
+  src_step -= n;
+  for (; count; count--, to += to_step, src += src_step) {
+    const int8_t *const end = src + n;
+    do *to++ = *src++;
+    while (src != end);
+  }
 }
 
 /* The sum of n products, n a multiple of 4; vectorised where the machine has vectors. */

@@ -2,9 +2,9 @@
  * of pixels, so that a weight is loaded and widened once for up to MOTE_CONV_BLOCK pixels.
  *
  * Three ways to fill the strip (mote/isa/isa.h describes positions and quads):
- *   whole     a position is a pixel's whole window, widened row by row from where it lies: kernel_w is 1 and
- *             in_c a multiple of 4. Pixels of several rows form one run.
- *   gathered  the same for any other window whose in_c is no multiple of 4: its bytes are first brought into
+ *   whole     a position is a pixel's whole window, widened row by row from where it lies: kernel_w is 1,
+ *             in_c a multiple of 4, and no column is outside. Pixels of several rows form one run.
+ *   gathered  the same for any other window that is not shared: its bytes are first brought into
  *             order, column after column, which windows of neighbouring pixels share.
  *   shared    a position is one input column of kernel_h * in_c values, which windows share. Columns lie by
  *             phase, column c at (c % stride) * phase + c / stride, so that the same kernel column of
@@ -24,6 +24,12 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 /* Whether windows share columns. */
 static int is_shared(const struct mote_conv2d_s8 *p) { return p->kernel_w > 1 && p->in_c % 4 == 0; }
 
+/* Whether the bytes of a window must be brought into order first. */
+static int is_gathered(const struct mote_conv2d_s8 *p) {
+  return p->in_c % 4 != 0 || p->pad_left > 0 ||
+         (uint32_t)(p->out_w - 1) * p->stride_w + p->kernel_w > p->in_w;
+}
+
 /* Pixels widened at a time where each has its whole window. */
 static uint32_t patch_pixels(const struct mote_conv2d_s8 *p) {
   return least(least(p->strip_w, MOTE_CONV_BLOCK), (uint32_t)p->rows_out * p->out_w);
@@ -37,93 +43,154 @@ static uint32_t phase_of(const struct mote_conv2d_s8 *p, uint32_t n) {
   return (columns_under(p, n) + p->stride_w - 1) / p->stride_w;
 }
 
-/* Widens one column as the rows lie; what is outside is 0. */
-static void widen_column(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
-                         int16_t *position, uint32_t quad_step) {
-  const int inside = column >= 0 && column < p->in_w;
-  for (uint32_t i = 0; i < p->kernel_h; i++) {
-    const int8_t *row = inside ? (const int8_t *)rows[i] : NULL;
-    mote_isa_widen(position, quad_step, i * p->in_c, row ? row + (uint32_t)column * p->in_c : NULL,
-                   p->in_c, p->output.in_zp);
+/* Of `count` columns column, column + step, ... those before the row, those in it, and those behind. */
+struct inside {
+  uint32_t before, n, behind;
+};
+static struct inside inside_of(const struct mote_conv2d_s8 *p, int32_t column, uint32_t step,
+                               uint32_t count) {
+  struct inside s = {0, 0, 0};
+  for (; count && column < 0; count--, column += (int32_t)step) s.before++;
+  if (count && column + (int32_t)((count - 1) * step) < p->in_w) { /* below 2^24 */
+    s.n = count;
+    return s;
+  }
+  for (; count && column < p->in_w; count--, column += (int32_t)step) s.n++;
+  s.behind = count;
+  return s;
+}
+
+/* Where values go: distances in int16. */
+struct steps {
+  uint32_t position, quad;
+};
+
+static void clear(int16_t *to, const struct steps *s, uint32_t n, uint32_t positions) {
+  for (; positions; positions--, to += s->position) {
+    int16_t *quad = to;
+    for (uint32_t k = 0; k < n; k += 4, quad += s->quad) quad[0] = quad[1] = quad[2] = quad[3] = 0;
   }
 }
 
-/* Brings `columns` columns into order at `to`: column after column, of each the rows, of each in_c bytes.
+/* Widens `count` columns as the rows lie: column, column + step, ...; what is outside is 0. */
+APART void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
+                         uint32_t step, uint32_t count, int16_t *to, const struct steps *s) {
+  const struct inside in = inside_of(p, column, step, count);
+  const int32_t at = (column + (int32_t)(in.before * step)) * p->in_c;
+  for (uint32_t i = p->kernel_h; i; i--, to += p->in_c / 4u * s->quad) {
+    const int8_t *row = (const int8_t *)*rows++;
+    if (row == NULL) {
+      clear(to, s, p->in_c, count);
+      continue;
+    }
+    int16_t *next = to + in.before * s->position;
+    if (in.before) clear(to, s, p->in_c, in.before);
+    if (in.n)
+      mote_isa_widen(next, s->quad, s->position, row + at, step * p->in_c, p->in_c, in.n,
+                     p->output.in_zp);
+    if (in.behind) clear(next + in.n * s->position, s, p->in_c, in.behind);
+  }
+}
+
+/* Brings `count` columns into order at `to`: column after column, of each the rows, of each in_c bytes.
  * What lies outside is the zero point. */
-static void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
-                   uint32_t columns, uint32_t step, int8_t *to) {
-  const uint32_t in_c = p->in_c, kernel_h = p->kernel_h;
-  const int8_t zp = (int8_t)p->output.in_zp;
-  for (; columns; columns--, column += (int32_t)step) {
-    const int inside = column >= 0 && column < p->in_w;
-    const uint32_t at = (uint32_t)column * in_c;
-    for (uint32_t i = 0; i < kernel_h; i++) {
-      const int8_t *const end = to + in_c;
-      if (inside && rows[i]) {
-        const int8_t *from = (const int8_t *)rows[i] + at;
-        do *to++ = *from++;
-        while (to != end);
-      } else {
-        do *to++ = zp;
-        while (to != end);
-      }
+APART void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t column,
+                  uint32_t count, uint32_t step, int8_t *to) {
+  const uint32_t column_values = mote_conv_column(p);
+  const struct inside in = inside_of(p, column, step, count);
+  const int32_t at = (column + (int32_t)(in.before * step)) * p->in_c;
+  uint32_t whole = in.n == count;
+  for (uint32_t i = 0; i < p->kernel_h; i++)
+    if (rows[i] == NULL) whole = 0;
+  if (!whole)
+    for (uint32_t i = count * column_values; i; i--) to[i - 1] = p->output.in_zp;
+  to += in.before * column_values;
+  for (uint32_t i = p->kernel_h; i; i--, to += p->in_c) {
+    const int8_t *row = (const int8_t *)*rows++;
+    if (row) mote_isa_gather(to, column_values, row + at, step * p->in_c, p->in_c, in.n);
+  }
+}
+
+/* Where the next windows come from, and go to. */
+struct patches {
+  const struct mote_conv2d_s8 *p;
+  const void *const *rows;
+  int16_t *strip;
+  int8_t *bytes; /* gathered */
+  uint32_t x;    /* the next pixel of the row */
+};
+
+/* Fills the strip with the windows of the next `pixels` pixels, which may be of several rows. Gathered columns are
+ * shared where the dilation is 1. */
+APART void fill_patches(struct patches *f, uint32_t pixels) {
+  const struct mote_conv2d_s8 *p = f->p;
+  const uint32_t column_values = mote_conv_column(p);
+  const struct steps s = {MOTE_ISA_INTERLEAVED ? 4 : mote_conv_window(p),
+                          MOTE_ISA_INTERLEAVED ? 4 * pixels : 4};
+  int16_t *strip = f->strip;
+  while (pixels) {
+    /* Windows of all pixels of a row at once, or where they share nothing one by one. */
+    uint32_t n = least(pixels, p->out_w - f->x), pieces = p->kernel_h, values = p->in_c,
+             step = p->stride_w * values, at = f->x * step;
+    const void *const *rows = f->rows, *bytes = f->bytes;
+    int16_t *to = strip;
+    if (is_gathered(p)) {
+      if (p->dilation_w != 1) n = 1;
+      gather(p, rows, (int32_t)(f->x * p->stride_w) - p->pad_left,
+             (n - 1) * p->stride_w + p->kernel_w, p->dilation_w, f->bytes);
+      rows = &bytes;
+      pieces = 1;
+      values = column_values * p->kernel_w;
+      step = p->stride_w * column_values;
+      at = 0;
+    }
+    for (; pieces; pieces--, to += values / 4 * s.quad) {
+      const int8_t *row = (const int8_t *)*rows++;
+      if (row)
+        mote_isa_widen(to, s.quad, s.position, row + at, step, values, n, p->output.in_zp);
+      else
+        clear(to, &s, values, n);
+    }
+    pixels -= n;
+    strip += n * s.position;
+    f->x += n;
+    if (f->x == p->out_w) {
+      f->x = 0;
+      f->rows += p->stride_h;
     }
   }
 }
 
-/* Fills the strip with the windows of `pixels` pixels from pixel x on, those of one row, the first `done` being filled
- * already. Gathered columns are shared where the dilation is 1. Returns how many pixels it has filled. */
-APART uint32_t fill_patches(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                            uint32_t done, uint32_t pixels, int16_t *strip) {
-  const uint32_t window = mote_conv_window(p), column_values = mote_conv_column(p);
-  const uint32_t position_step = MOTE_ISA_INTERLEAVED ? 4 : window,
-                 quad_step = MOTE_ISA_INTERLEAVED ? 4 * pixels : 4;
-  const int gathered = p->in_c % 4 != 0, shared = gathered && p->dilation_w == 1;
-  const uint32_t n = least(pixels - done, p->out_w - x);
-  int8_t *bytes = (int8_t *)(strip + (size_t)patch_pixels(p) * window);
-  int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
-  strip += (size_t)done * position_step;
-  if (shared) gather(p, rows, column, (n - 1) * p->stride_w + p->kernel_w, 1, bytes);
-  for (uint32_t i = n; i; i--, strip += position_step, column += p->stride_w) {
-    if (gathered) {
-      if (!shared) gather(p, rows, column, p->kernel_w, p->dilation_w, bytes);
-      mote_isa_widen(strip, quad_step, 0, bytes, column_values * p->kernel_w, p->output.in_zp);
-      if (shared) bytes += p->stride_w * column_values;
-    } else {
-      widen_column(p, rows, column, strip, quad_step);
-    }
-  }
-  return n;
-}
-
-typedef void conv_loop(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+typedef void conv_begin(struct mote_conv_job *job, const struct mote_conv2d_s8 *p);
+typedef void conv_loop(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
                        int8_t *out);
-static inline __attribute__((always_inline)) void row_of_patches(const struct mote_conv2d_s8 *p,
-                                                                 const void *const *rows,
-                                                                 void *state, void *out,
-                                                                 conv_loop *conv) {
+static inline __attribute__((always_inline)) void
+row_of_patches(const struct mote_conv2d_s8 *p, const void *const *rows, void *state, void *out,
+               conv_begin *begin, conv_loop *conv) {
+  const uint32_t most = patch_pixels(p);
+  struct patches f;
+  struct mote_conv_job job;
   int8_t *to = (int8_t *)out;
-  uint32_t x = 0, pixels;
-  for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= pixels) {
-    pixels = mote_block_of(left, patch_pixels(p));
-    for (uint32_t done = 0; done < pixels;) {
-      const uint32_t n = fill_patches(p, rows, x, done, pixels, (int16_t *)state);
-      done += n;
-      x += n;
-      if (x == p->out_w) {
-        x = 0;
-        rows += p->stride_h;
-      }
-    }
-    conv(p, (const int16_t *)state, pixels, to);
+  f.p = p;
+  f.rows = rows;
+  f.strip = (int16_t *)state;
+  f.bytes = (int8_t *)(f.strip + (size_t)most * mote_conv_window(p));
+  f.x = 0;
+  begin(&job, p);
+  for (uint32_t left = (uint32_t)p->rows_out * p->out_w, pixels; left; left -= pixels) {
+    pixels = mote_block_of(left, most);
+    fill_patches(&f, pixels);
+    conv(&job, f.strip, pixels, to);
     to += (size_t)pixels * p->out_c;
   }
 }
 static void row_patch(const void *params, const void *const *rows, void *state, void *out) {
-  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_patch);
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin,
+                 mote_job_conv_patch);
 }
 static void row_whole(const void *params, const void *const *rows, void *state, void *out) {
-  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_whole);
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin,
+                 mote_job_conv_whole);
 }
 
 /* Where kernel column j of a strip's first pixel stands. */
@@ -133,41 +200,37 @@ APART void place_columns(const struct mote_conv2d_s8 *p, uint32_t phase, uint32_
     column_at[j] = (c % p->stride_w * phase + c / p->stride_w) * position_step;
 }
 
-/* Widens the columns under n pixels from x on. */
-APART void widen_columns(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                         uint32_t n, uint32_t phase_step, int16_t *strip) {
-  const uint32_t position_step = MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p),
-                 quad_step = MOTE_ISA_INTERLEAVED ? 4 * phase_step * p->stride_w : 4;
+/* Widens the columns under n pixels from x on, phase by phase. */
+APART void widen_phases(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                        uint32_t n, uint32_t phase_step, int16_t *strip) {
+  const uint32_t position = MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p);
+  const struct steps s = {position, MOTE_ISA_INTERLEAVED ? 4 * phase_step * p->stride_w : 4};
+  const uint32_t columns = columns_under(p, n);
   int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
-  uint32_t phase = 0, index = 0;
-  for (uint32_t c = columns_under(p, n); c; c--, column++) {
-    widen_column(p, rows, column, strip + (size_t)(phase * phase_step + index) * position_step,
-                 quad_step);
-    if (++phase == p->stride_w) {
-      phase = 0;
-      index++;
-    }
-  }
+  uint32_t last = columns + p->stride_w - 1;
+  for (uint32_t i = p->stride_w; i; i--, last--, column++, strip += phase_step * position)
+    widen_columns(p, rows, column, p->stride_w, last / p->stride_w, strip, &s);
 }
 
-typedef void conv_columns(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+typedef void conv_columns(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
                           int8_t *out, const uint32_t *column_at, uint32_t positions);
-static inline __attribute__((always_inline)) void row_of_columns(const struct mote_conv2d_s8 *p,
-                                                                 const void *const *rows,
-                                                                 void *state, void *out,
-                                                                 conv_columns *conv) {
+static inline __attribute__((always_inline)) void
+row_of_columns(const struct mote_conv2d_s8 *p, const void *const *rows, void *state, void *out,
+               conv_begin *begin, conv_columns *conv) {
   const uint32_t most = least(p->strip_w, p->out_w), phase = phase_of(p, most);
   int16_t *strip = (int16_t *)((uint32_t *)state + p->kernel_w);
   int8_t *to = (int8_t *)out;
+  struct mote_conv_job job;
+  begin(&job, p);
   place_columns(p, phase, (uint32_t *)state);
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
       n = mote_block_of(p->out_w - x, most);
-      widen_columns(p, rows, x, n, phase, strip);
+      widen_phases(p, rows, x, n, phase, strip);
       for (uint32_t done = 0, pixels; done < n; done += pixels) {
         const size_t at = (size_t)done * (MOTE_ISA_INTERLEAVED ? 4 : mote_conv_column(p));
         pixels = mote_block_of(n - done, MOTE_CONV_BLOCK);
-        conv(p, strip + at, pixels, to, (const uint32_t *)state, phase * p->stride_w);
+        conv(&job, strip + at, pixels, to, (const uint32_t *)state, phase * p->stride_w);
         to += (size_t)pixels * p->out_c;
       }
     }
@@ -175,12 +238,27 @@ static inline __attribute__((always_inline)) void row_of_columns(const struct mo
 }
 
 static void row_column(const void *params, const void *const *rows, void *state, void *out) {
-  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_column);
+  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin,
+                 mote_job_conv_column);
+}
+
+static void row_patch_above(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin_above,
+                 mote_job_conv_patch);
+}
+static void row_whole_above(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin_above,
+                 mote_job_conv_whole);
+}
+static void row_column_above(const void *params, const void *const *rows, void *state, void *out) {
+  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv_begin_above,
+                 mote_job_conv_column);
 }
 
 unsigned mote_conv2d_s8_form(const struct mote_conv2d_s8 *p) {
-  if (is_shared(p)) return 1;
-  return p->kernel_w == 1 && p->in_c % 4 == 0 ? 2 : 0;
+  const unsigned above = mote_output_is_above(&p->output) ? 3 : 0;
+  if (is_shared(p)) return above + 1;
+  return above + (p->kernel_w == 1 && p->in_c % 4 == 0 ? 2 : 0);
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
@@ -200,12 +278,17 @@ const struct mote_kernel mote_kernel_conv2d_s8 = KERNEL(row);
 const struct mote_kernel mote_kernel_conv2d_s8__patch = KERNEL(row_patch);
 const struct mote_kernel mote_kernel_conv2d_s8__whole = KERNEL(row_whole);
 const struct mote_kernel mote_kernel_conv2d_s8__column = KERNEL(row_column);
+const struct mote_kernel mote_kernel_conv2d_s8__patch_above = KERNEL(row_patch_above);
+const struct mote_kernel mote_kernel_conv2d_s8__whole_above = KERNEL(row_whole_above);
+const struct mote_kernel mote_kernel_conv2d_s8__column_above = KERNEL(row_column_above);
 
 static void row4_patch(const void *params, const void *const *rows, void *state, void *out) {
-  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv4_patch);
+  row_of_patches((const struct mote_conv2d_s8 *)params, rows, state, out, mote_job_begin,
+                 mote_job_conv4_patch);
 }
 static void row4_column(const void *params, const void *const *rows, void *state, void *out) {
-  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_isa_conv4_column);
+  row_of_columns((const struct mote_conv2d_s8 *)params, rows, state, out, mote_job_begin,
+                 mote_job_conv4_column);
 }
 
 unsigned mote_conv2d_s4_form(const struct mote_conv2d_s8 *p) { return is_shared(p) ? 1 : 0; }
@@ -229,7 +312,8 @@ size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
     const uint64_t pixels = patch_pixels(p);
     const uint64_t more = p->dilation_w == 1 ? (pixels - 1) * p->stride_w : 0;
     bytes = pixels * mote_conv_window(p) * 2;
-    if (p->in_c % 4 != 0) bytes += (more + p->kernel_w) * mote_conv_column(p);
+    /* The last quad of a window is read whole. */
+    if (is_gathered(p)) bytes += (more + p->kernel_w) * mote_conv_column(p) + 3;
   }
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }

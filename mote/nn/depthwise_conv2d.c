@@ -4,7 +4,10 @@
 
 unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p) {
   if (p->in_c < 4) return 0;
-  if (p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1) return 1;
+  /* Steps from pixel to pixel are kept in 16 bits there: 32 bytes of a column, and the outputs of one. */
+  if (p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1 && p->stride_w < 2048 &&
+      (uint32_t)p->in_c * p->multiplier < 65536)
+    return mote_output_is_above(&p->output) ? 3 : 1;
   /* Each window is one column within the row, read once. From two rows on, weights of the first three channels
    * of four can be loaded beyond their own. */
   if (p->kernel_w == 1 && p->kernel_h >= 2 && p->multiplier == 1 && p->pad_left == 0 &&
@@ -15,7 +18,7 @@ unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p)
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   static void (*const rows_of[])(const void *, const void *const *, void *, void *) = {
-      mote_isa_depthwise, mote_isa_depthwise_3x3, mote_isa_depthwise_tall};
+      mote_isa_depthwise, mote_isa_depthwise_3x3, mote_isa_depthwise_tall, mote_isa_depthwise_3x3};
   rows_of[mote_depthwise_conv2d_s8_form((const struct mote_depthwise_conv2d_s8 *)params)](
       params, rows, state, out);
 }
@@ -24,6 +27,8 @@ const struct mote_kernel mote_kernel_depthwise_conv2d_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_depthwise_conv2d_s8__any = {NULL, mote_isa_depthwise, NULL};
 const struct mote_kernel mote_kernel_depthwise_conv2d_s8__3x3 = {NULL, mote_isa_depthwise_3x3,
                                                                  NULL};
+const struct mote_kernel mote_kernel_depthwise_conv2d_s8__3x3_above = {
+    NULL, mote_isa_depthwise_3x3_above, NULL};
 const struct mote_kernel mote_kernel_depthwise_conv2d_s8__tall = {NULL, mote_isa_depthwise_tall,
                                                                   NULL};
 

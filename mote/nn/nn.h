@@ -176,9 +176,13 @@ enum mote_kernel_number {
   X(conv2d_s8, mote_conv2d_s8, 0, patch)                                                           \
   X(conv2d_s8, mote_conv2d_s8, 1, column)                                                          \
   X(conv2d_s8, mote_conv2d_s8, 2, whole)                                                           \
+  X(conv2d_s8, mote_conv2d_s8, 3, patch_above)                                                     \
+  X(conv2d_s8, mote_conv2d_s8, 4, column_above)                                                    \
+  X(conv2d_s8, mote_conv2d_s8, 5, whole_above)                                                     \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 0, any)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 1, 3x3)                                         \
   X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 2, tall)                                        \
+  X(depthwise_conv2d_s8, mote_depthwise_conv2d_s8, 3, 3x3_above)                                   \
   X(conv2d_s4, mote_conv2d_s8, 0, patch)                                                           \
   X(conv2d_s4, mote_conv2d_s8, 1, column)                                                          \
   X(fully_connected_s8, mote_fully_connected_s8, 1, few)                                           \
