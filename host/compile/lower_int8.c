@@ -460,7 +460,7 @@ static bool takes_lanes8(const struct graph *g, const struct graph_node *n) {
 
 /* All output channels see the one channel of the input, as a CONV_2D's do. */
 static bool takes_one_channel(const struct graph *g, const struct graph_node *n) {
-  return takes_core(g, n) && input(g, n, 0)->dims[3] == 1;
+  return lower_takes_core(g, n) && input(g, n, 0)->dims[3] == 1;
 }
 
 static bool takes_sum(const struct graph *g, const struct graph_node *n) {

@@ -522,7 +522,6 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv_patch  mote_isa_conv_patch__plain
 #define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
-#define mote_isa_conv_whole mote_isa_conv_patch
 #define mote_isa_dense_few  mote_isa_dense__plain
 #if MOTE_ISA_RV32
 #define mote_isa_dense          mote_isa_dense__rv32
@@ -540,23 +539,13 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_depthwise_3x3  mote_isa_depthwise__plain
 #define mote_isa_depthwise_tall mote_isa_depthwise__plain
 #endif
-#define mote_isa_conv4_patch  mote_isa_conv4_patch__plain
-#define mote_isa_conv4_column mote_isa_conv4_column__plain
-#define mote_isa_dense4       mote_isa_dense4__plain
-}
-
-#define mote_isa_conv_begin          mote_job_begin
-#define mote_isa_conv_begin_above    mote_job_begin
-#define mote_job_conv_whole          mote_job_conv_patch
-#define mote_isa_dense               mote_isa_dense__plain
-#define mote_isa_dense_few           mote_isa_dense__plain
-#define mote_isa_depthwise           mote_isa_depthwise__plain
-#define mote_isa_depthwise_3x3       mote_isa_depthwise__plain
-#define mote_isa_depthwise_3x3_above mote_isa_depthwise__plain
-#define mote_isa_depthwise_tall      mote_isa_depthwise__plain
 #define mote_isa_conv4_patch         mote_isa_conv4_patch__plain
 #define mote_isa_conv4_column        mote_isa_conv4_column__plain
 #define mote_isa_dense4              mote_isa_dense4__plain
+#define mote_isa_conv_begin          mote_job_begin
+#define mote_isa_conv_begin_above    mote_job_begin
+#define mote_job_conv_whole          mote_job_conv_patch
+#define mote_isa_depthwise_3x3_above mote_isa_depthwise_3x3
 #endif
 
 /* The blocks of a job where a call has nothing to share. */
