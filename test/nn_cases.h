@@ -314,6 +314,7 @@ static int case_block_bias(struct nn_case *t, struct case_memory *m, struct mote
     bias[c] = (int32_t)(uint32_t)(uint64_t)b;
   }
   o->bias_bytes = 4;
+  o->bounded = 0; /* was said of the other biases */
   o->bias_at = (int32_t)((uint8_t *)bias - (uint8_t *)t->params);
   return 1;
 }

@@ -1,6 +1,7 @@
 /* lower: recipes of the int8 core. See lower.c and private.h. */
 #include "host/compile/private.h"
 
+#include <math.h>
 #include <string.h>
 
 void lower_set_output(const struct graph *g, const struct graph_node *n, struct mote_output *o) {
@@ -260,38 +261,99 @@ bool lower_dense(const struct graph *g, const struct work *work, bool flat, stru
   return true;
 }
 
+static struct mote_add_s8 add_of(const struct graph *g, const struct graph_node *n) {
+  const struct graph_tensor *y = output(g, n);
+  struct mote_add_s8 p = {0};
+  struct graph_add_scaling s;
+  int32_t low, high;
+  graph_add_scaling_of(g, (int)(n - g->nodes), &s);
+  graph_activation_range(y, n->attrs.activation, &low, &high);
+  for (int i = 0; i < 2; i++) {
+    p.multiplier[i] = s.multiplier[i];
+    p.shift[i] = (int8_t)s.shift[i];
+    p.zp[i] = (int16_t)input(g, n, i)->quant.zp[0];
+  }
+  p.out_multiplier = s.out_multiplier;
+  p.out_shift = (int8_t)s.out_shift;
+  p.left_shift = (uint8_t)s.left_shift;
+  p.out_zp = (int16_t)y->quant.zp[0];
+  p.low = (int16_t)low;
+  p.high = (int16_t)high;
+  return p;
+}
+
 static bool build_add(const struct graph *g, const struct work *work, bool flat, struct form *f,
                       struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
   (void)e;
   const struct graph_tensor *y = output(g, n);
   struct mote_add_s8 *p = &f->params.add_s8;
-  struct graph_add_scaling s;
-  int32_t low, high;
   const struct rows_of rows = flat ? one_row(y) : rows_of_tensor(y);
   if (flat && rows_of_tensor(y).rows == 1) return false;
-  graph_add_scaling_of(g, (int)(n - g->nodes), &s);
-  graph_activation_range(y, n->attrs.activation, &low, &high);
+  *p = add_of(g, n);
+  p->n = (uint32_t)rows.row_bytes;
   for (int i = 0; i < 2; i++) {
-    p->multiplier[i] = s.multiplier[i];
-    p->shift[i] = (int8_t)s.shift[i];
-    p->zp[i] = (int16_t)input(g, n, i)->quant.zp[0];
     f->in[i] = rows;
     f->reach[i] = EACH_ROW;
     f->alias[i] = n->in[0] != n->in[1];
   }
-  p->out_multiplier = s.out_multiplier;
-  p->out_shift = (int8_t)s.out_shift;
-  p->left_shift = (uint8_t)s.left_shift;
-  p->out_zp = (int16_t)y->quant.zp[0];
-  p->low = (int16_t)low;
-  p->high = (int16_t)high;
-  p->n = (uint32_t)rows.row_bytes;
   f->out = rows;
   f->calls = rows.rows;
   f->rows_out = 1;
   f->instructions = graph_elements(y) * 46;
   f->state_bytes = mote_add_s8_state_bytes(p);
+  return true;
+}
+
+/* ADD by weights: whether some offset gives the bits for all pairs of bytes. Every element counts |weight| < 2^31. */
+static bool weigh(const struct mote_add_s8 *p, struct mote_add_weighted_s8 *w) {
+  static _Thread_local int8_t sums[256][256];
+  const double out = ldexp(p->out_multiplier, p->out_shift - 31);
+  double offset = p->out_zp + 0.5, reach = 0;
+  int32_t terms[2][256];
+  if (p->low != -128 || p->high != 127) return false;
+  for (int i = 0; i < 2; i++) {
+    const double scale = ldexp(p->multiplier[i], p->shift[i] - 31 + p->left_shift) * out;
+    if (scale >= 3.9) return false;
+    w->weight[i] = (int32_t)lround(ldexp(scale, 29));
+    offset -= scale * p->zp[i];
+    reach += 128 * scale;
+    for (int x = -128; x < 128; x++)
+      terms[i][x + 128] =
+          mote_requantise((x - p->zp[i]) * (1 << p->left_shift), p->multiplier[i], p->shift[i]);
+  }
+  if (offset < -250 || offset > 250)
+    return false; /* 2^31 / 2^22 is 512, and the terms take up to 243 each */
+  for (int a = 0; a < 256; a++)
+    for (int b = 0; b < 256; b++) {
+      const int32_t q = mote_requantise(terms[0][a] + terms[1][b], p->out_multiplier, p->out_shift);
+      sums[a][b] = (int8_t)mote_clamp(q + p->out_zp, -128, 127);
+    }
+  /* The last bits of the three are free; they decide the few sums that lie next to a step of the output. */
+  const struct mote_add_weighted_s8 middle = {
+      {w->weight[0], w->weight[1]}, (int32_t)floor(ldexp(offset, 21)), 0};
+  for (int k = 0; k < 5 * 5 * 17; k++) {
+    bool same = true;
+    w->weight[0] = middle.weight[0] + k / 85 % 5 - 2;
+    w->weight[1] = middle.weight[1] + k / 17 % 5 - 2;
+    w->offset = middle.offset + k % 17 - 8;
+    for (int i = 0; same && i < 65536; i++)
+      same = mote_add_weighted(w->weight, w->offset, (i >> 8) - 128, (i & 255) - 128) ==
+             sums[i >> 8][i & 255];
+    if (same) return true;
+  }
+  return false;
+}
+
+static bool build_weighted(const struct graph *g, const struct work *work, bool flat,
+                           struct form *f, struct err *e) {
+  if (!build_add(g, work, flat, f, e)) return false;
+  const struct mote_add_s8 add = f->params.add_s8;
+  struct mote_add_weighted_s8 *p = &f->params.add_weighted_s8;
+  memset(&f->params, 0, sizeof f->params);
+  if (!weigh(&add, p)) return err_internal(e, "an addition that could be weighed cannot any more");
+  p->n = add.n;
+  f->instructions = graph_elements(output(g, &g->nodes[work->node])) * 6;
   return true;
 }
 
@@ -478,6 +540,13 @@ static bool takes_tall_window(const struct graph *g, const struct graph_node *n)
          taps_inside(g, n, &first) >= 5;
 }
 
+static bool takes_weighted(const struct graph *g, const struct graph_node *n) {
+  struct mote_add_weighted_s8 w;
+  if (!takes_sum(g, n) || input(g, n, 0)->quant.count != 1) return false;
+  const struct mote_add_s8 p = add_of(g, n);
+  return weigh(&p, &w);
+}
+
 static bool takes_whole_map(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes)) && is_whole_map(g, n);
 }
@@ -503,6 +572,10 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 #define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
 /* The loop over a window at once is much faster there. */
 #define BUT_MVE (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_MVE))
+/* Those that add one element after the other. */
+#define NARROW_CORES                                                                               \
+  (1u << COMPILE_CORE_DSP | 1u << COMPILE_CORE_V6M | 1u << COMPILE_CORE_RV32 |                     \
+   1u << COMPILE_CORE_AVR)
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_borders_s8,
@@ -563,6 +636,11 @@ static const struct recipe recipes[] = {
      .build = lower_dense,
      .pack = params_pack_int8,
      .packed = WEIGHTS},
+    {.op = MOTE_OP_ADD,
+     .kernel = MOTE_KERNEL_add_weighted_s8,
+     .takes = takes_weighted,
+     .build = build_weighted,
+     .cores = NARROW_CORES},
     {.op = MOTE_OP_ADD, .kernel = MOTE_KERNEL_add_s8, .takes = takes_sum, .build = build_add},
     {.op = MOTE_OP_AVERAGE_POOL_2D,
      .kernel = MOTE_KERNEL_mean_s8,

@@ -58,7 +58,8 @@ static enum mote_op op_of(unsigned kernel) {
   case MOTE_KERNEL_fully_connected_lanes_s4:
   case MOTE_KERNEL_fully_connected_lanes_s8:
   case MOTE_KERNEL_fully_connected_s8: return MOTE_OP_FULLY_CONNECTED;
-  case MOTE_KERNEL_add_s8: return MOTE_OP_ADD;
+  case MOTE_KERNEL_add_s8:
+  case MOTE_KERNEL_add_weighted_s8: return MOTE_OP_ADD;
   case MOTE_KERNEL_average_pool_s8: return MOTE_OP_AVERAGE_POOL_2D;
   case MOTE_KERNEL_max_pool_s8: return MOTE_OP_MAX_POOL_2D;
   case MOTE_KERNEL_mean_s8: return MOTE_OP_MEAN;

@@ -120,4 +120,12 @@ struct mote_fully_connected_s8 {
   uint16_t run; /* of fully_connected_lanes_s4: quads, >= 1; else 0 */
 };
 
+/* ADD in fewer steps, where the compiler has tried all pairs of bytes and found the bits of ADD:
+ *   q = clamp((floor(weight[0] a / 2^8) + floor(weight[1] b / 2^8) + offset) / 2^21, rounded down), modulo 2^32,
+ * clamped to int8. alias: as ADD. */
+struct mote_add_weighted_s8 {
+  int32_t weight[2], offset;
+  uint32_t n;
+};
+
 #endif

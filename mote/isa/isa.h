@@ -430,6 +430,25 @@ struct mote_add_job {
 void mote_isa_add__plain(const struct mote_add_job *d);
 void mote_isa_add__mve(const struct mote_add_job *d);
 
+/* The sum of two bytes by weights (mote_add_weighted_s8 in mote/nn), in 32 bits: with w = 2^8 h + l, 0 <= l < 2^8,
+ * floor(w x / 2^8) = h x + floor(l x / 2^8); |h x| <= 2^30. */
+static inline int8_t mote_add_weighted(const int32_t *weight, int32_t offset, int32_t a,
+                                       int32_t b) {
+  const int32_t x = (weight[0] >> 8) * a + ((weight[0] & 255) * a >> 8);
+  const int32_t y = (weight[1] >> 8) * b + ((weight[1] & 255) * b >> 8);
+  return (int8_t)mote_clamp((int32_t)((uint32_t)x + (uint32_t)y + (uint32_t)offset) >> 21, -128,
+                            127);
+}
+void mote_isa_add_weighted__plain(const struct mote_add_weighted_s8 *p, const int8_t *a,
+                                  const int8_t *b, int8_t *out);
+void mote_isa_add_weighted__dsp(const struct mote_add_weighted_s8 *p, const int8_t *a,
+                                const int8_t *b, int8_t *out);
+#if MOTE_ISA_DSP
+#define mote_isa_add_weighted mote_isa_add_weighted__dsp
+#else
+#define mote_isa_add_weighted mote_isa_add_weighted__plain
+#endif
+
 /* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 void mote_isa_add_row__mve(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);

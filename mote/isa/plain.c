@@ -340,6 +340,12 @@ void mote_isa_add__plain(const struct mote_add_job *d) {
   }
 }
 
+void mote_isa_add_weighted__plain(const struct mote_add_weighted_s8 *p, const int8_t *a,
+                                  const int8_t *b, int8_t *out) {
+  const int32_t weight[2] = {p->weight[0], p->weight[1]}, offset = p->offset;
+  for (uint32_t n = p->n; n; n--) *out++ = mote_add_weighted(weight, offset, *a++, *b++);
+}
+
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c) {
   for (uint32_t i = 0; i < c; i++) {
     const int8_t *from = row + i;

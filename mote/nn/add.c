@@ -44,3 +44,26 @@ enum mote_status mote_add_s8_check(const struct mote_add_s8 *p, const struct mot
     return MOTE_ERR_PARAMS;
   return p->n <= b->out_bytes ? MOTE_OK : MOTE_ERR_BOUNDS;
 }
+
+/* ---- in fewer steps ---- */
+
+static void row_weighted(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  mote_isa_add_weighted((const struct mote_add_weighted_s8 *)params, (const int8_t *)rows[0],
+                        (const int8_t *)rows[1], (int8_t *)out);
+}
+
+const struct mote_kernel mote_kernel_add_weighted_s8 = {NULL, row_weighted, NULL};
+
+size_t mote_add_weighted_s8_state_bytes(const struct mote_add_weighted_s8 *p) {
+  (void)p;
+  return 0;
+}
+
+enum mote_status mote_add_weighted_s8_check(const struct mote_add_weighted_s8 *p,
+                                            const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  for (unsigned i = 0; i < 2; i++)
+    if (!mote_bounds_present(b, i, 1) || p->n > b->row_bytes[i]) return MOTE_ERR_BOUNDS;
+  return p->n <= b->out_bytes ? MOTE_OK : MOTE_ERR_BOUNDS;
+}

@@ -25,6 +25,7 @@ SIZE_OF(mote_conv2d_pairs_s4, 48);
 SIZE_OF(mote_depthwise_conv2d_s8, 44);
 SIZE_OF(mote_fully_connected_s8, 28);
 SIZE_OF(mote_add_s8, 32);
+SIZE_OF(mote_add_weighted_s8, 16);
 SIZE_OF(mote_pool_s8, 24);
 SIZE_OF(mote_mean_s8, 24);
 SIZE_OF(mote_depthwise_sums_s8, 20);
