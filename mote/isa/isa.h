@@ -502,30 +502,30 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #endif
 
 #if MOTE_ISA_DSP
-#define mote_isa_widen       mote_isa_widen__dsp
+#define mote_isa_widen            mote_isa_widen__dsp
 #define mote_isa_conv_begin       mote_isa_conv_begin__dsp
 #define mote_isa_conv_begin_above mote_isa_conv_begin_above__dsp
-#define mote_job_conv_patch  mote_isa_conv_patch__dsp
-#define mote_job_conv_whole  mote_isa_conv_whole__dsp
-#define mote_job_conv_column mote_isa_conv_column__dsp
+#define mote_job_conv_patch       mote_isa_conv_patch__dsp
+#define mote_job_conv_whole       mote_isa_conv_whole__dsp
+#define mote_job_conv_column      mote_isa_conv_column__dsp
 #if MOTE_ISA_MVE
-#define mote_isa_dot_s8         mote_isa_dot_s8__mve
-#define mote_isa_dot_s16        mote_isa_dot_s16__mve
-#define mote_isa_dense          mote_isa_dense__mve
-#define mote_isa_dense_few      mote_isa_dense__mve
-#define mote_isa_depthwise      mote_isa_depthwise__mve
-#define mote_isa_depthwise_3x3  mote_isa_depthwise__mve
+#define mote_isa_dot_s8              mote_isa_dot_s8__mve
+#define mote_isa_dot_s16             mote_isa_dot_s16__mve
+#define mote_isa_dense               mote_isa_dense__mve
+#define mote_isa_dense_few           mote_isa_dense__mve
+#define mote_isa_depthwise           mote_isa_depthwise__mve
+#define mote_isa_depthwise_3x3       mote_isa_depthwise__mve
 #define mote_isa_depthwise_3x3_above mote_isa_depthwise__mve
-#define mote_isa_depthwise_tall mote_isa_depthwise__mve
+#define mote_isa_depthwise_tall      mote_isa_depthwise__mve
 #else
-#define mote_isa_dot_s8         mote_isa_dot_s8__dsp
-#define mote_isa_dot_s16        mote_isa_dot_s16__dsp
-#define mote_isa_dense          mote_isa_dense__dsp
-#define mote_isa_dense_few      mote_isa_dense_few__dsp
-#define mote_isa_depthwise      mote_isa_depthwise__dsp
-#define mote_isa_depthwise_3x3  mote_isa_depthwise_3x3__dsp
+#define mote_isa_dot_s8              mote_isa_dot_s8__dsp
+#define mote_isa_dot_s16             mote_isa_dot_s16__dsp
+#define mote_isa_dense               mote_isa_dense__dsp
+#define mote_isa_dense_few           mote_isa_dense_few__dsp
+#define mote_isa_depthwise           mote_isa_depthwise__dsp
+#define mote_isa_depthwise_3x3       mote_isa_depthwise_3x3__dsp
 #define mote_isa_depthwise_3x3_above mote_isa_depthwise_3x3_above__dsp
-#define mote_isa_depthwise_tall mote_isa_depthwise_tall__dsp
+#define mote_isa_depthwise_tall      mote_isa_depthwise_tall__dsp
 #endif
 #define mote_isa_conv4_patch  mote_isa_conv4_patch__dsp
 #define mote_isa_conv4_column mote_isa_conv4_column__dsp
@@ -541,7 +541,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv_patch  mote_isa_conv_patch__plain
 #define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
-#define mote_isa_dense_few  mote_isa_dense__plain
+#define mote_isa_dense_few mote_isa_dense__plain
 #if MOTE_ISA_RV32
 #define mote_isa_dense          mote_isa_dense__rv32
 #define mote_isa_depthwise      mote_isa_depthwise__rv32
