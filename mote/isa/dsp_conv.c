@@ -53,7 +53,6 @@ __asm__(MOTE_DSP_MACROS
         ".endm\n"
 
         ".macro mote_patch pixels, turn\n"
-        "  .balign 4\n"
         "mote_label mote_dsp_patch\\pixels\n"
         "  .rept \\turn\n"
         "    mote_quad \\pixels, 0\n"
