@@ -148,7 +148,7 @@ typedef char dsp_job_fits[sizeof(struct dsp_job) <= sizeof(struct mote_conv_job)
 void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out);
 
 /* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr.
- * mote_finish_above s: the same by the way ABOVE. mote_decode_both, mote_decode_above: r1..r3 from the word in r2 and
+ * mote_finish_above s: the same by the way ABOVE. mote_decode_both; mote_decode_above and then mote_round_above: r1..r3 from the word in r2 and
  * the constants' zp in r1 and shift in r3. mote_store s, n: 16 or 24 bytes of code, for sum n of five. */
 #define MOTE_DSP_MACROS                                                                            \
   ".syntax unified\n"                                                                              \
@@ -179,6 +179,8 @@ void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out);
   "  sub r3, r3, lr\n"                                                                             \
   "  lsrs r2, r2, #2\n"                                                                            \
   "  orr r2, r2, #0x40000000\n"                                                                    \
+  ".endm\n"                                                                                        \
+  ".macro mote_round_above\n"                                                                      \
   "  mov lr, #1\n"                                                                                 \
   "  lsl lr, lr, r3\n"                                                                             \
   "  add r1, r1, lr, lsr #2\n"                                                                     \
