@@ -71,8 +71,7 @@ void params_pack_requant(const struct graph *g, int node, const struct dense *d,
       memcpy(wide + 8 * c + 4, &shift[c], 4);
     }
   }
-  o->bounded =
-      (uint8_t)mote_is_bounded(shift, d->bias, d->channels, (uint32_t)d->per_channel, o->wide);
+  o->bounded = mote_is_bounded(shift, d->bias, d->channels, (uint32_t)d->per_channel, o->wide) != 0;
 }
 
 void params_pack_bias(const struct dense *d, struct packed *out, struct mote_output *o) {

@@ -168,9 +168,11 @@ struct mote_output {
   int8_t in_zp;       /* input zero point */
   int8_t shift_base;  /* largest shift of the layer; 0 when wide */
   uint8_t wide : 1;
-  uint8_t bounded : 1; /* a fact (mote_is_bounded in mote/nn): there are fewer steps of rounding then */
+  uint8_t
+      bounded : 1; /* a fact (mote_is_bounded in mote/nn): there are fewer steps of rounding then */
   uint8_t bias_bytes;
-  uint8_t folded; /* 1: the sums of weights are known, for kernels that take activations as they are */
+  uint8_t
+      folded; /* 1: the sums of weights are known, for kernels that take activations as they are */
 };
 
 #include "mote/base/window.h"

@@ -75,8 +75,8 @@ static int check_packed(const struct mote_output *o, const void *params, uint32_
 
 enum mote_status mote_output_check(const struct mote_output *o, const void *params,
                                    const struct mote_bounds *b, uint32_t n, uint64_t k) {
-  if (o->low > o->high || o->wide > 1 || o->folded > 1 || (o->folded && o->wide) || n == 0 ||
-      k == 0 || k > b->params_bytes)
+  if (o->low > o->high || o->folded > 1 || (o->folded && o->wide) || n == 0 || k == 0 ||
+      k > b->params_bytes)
     return MOTE_ERR_PARAMS;
   if (!mote_bounds_constant(b, o->requant_at, (uint64_t)n * (o->wide || o->folded ? 8 : 4)))
     return MOTE_ERR_BOUNDS;
@@ -85,7 +85,6 @@ enum mote_status mote_output_check(const struct mote_output *o, const void *para
     if (!mote_bounds_constant(b, o->bias_at, (uint64_t)n * o->bias_bytes)) return MOTE_ERR_BOUNDS;
   }
   const int good = o->wide ? check_wide(o, params, n) : check_packed(o, params, n, k);
-  if (!good || o->bounded > 1 || (o->bounded && !check_bounded(o, params, n, k)))
-    return MOTE_ERR_PARAMS;
+  if (!good || (o->bounded && !check_bounded(o, params, n, k))) return MOTE_ERR_PARAMS;
   return MOTE_OK;
 }
