@@ -157,6 +157,15 @@ static bool build_borders(const struct graph *g, const struct work *work, bool f
   return true;
 }
 
+/* Of a depthwise call on the Cortex-M55 (mote/isa/mve_depthwise.c): eight channels are turned, four are multiplied. */
+static int64_t helium_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
+  const int64_t columns = (int64_t)p->out_w * p->stride_w + p->kernel_w;
+  const int64_t vectors = ((int64_t)p->kernel_w * p->kernel_h + 15) / 16;
+  return (p->in_c + 7) / 8 * (50 + p->kernel_h * (15 + 4 * columns)) +
+         ((int64_t)p->in_c * p->multiplier + 3) / 4 *
+             (60 + p->out_w * (vectors == 1 ? 25 : 60 * vectors));
+}
+
 bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, struct form *f,
                      struct err *e) {
   const struct graph_node *n = &g->nodes[work->node];
@@ -189,7 +198,9 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   /* source: fitted to the layers of four models on the Cortex-M4. */
   const int64_t taps = (int64_t)w->dims[1] * w->dims[2];
   const bool nine = w->dims[1] == 3 && w->dims[2] == 3;
-  f->instructions = graph_elements(y) * (nine ? 40 : 60 + 13 * taps / 2);
+  f->instructions = work->options->core == COMPILE_CORE_MVE
+                        ? f->calls * (helium_depthwise(p) + 100)
+                        : graph_elements(y) * (nine ? 40 : 60 + 13 * taps / 2);
   /* A group of channels is read before it is written; strips share columns where the kernel is wider than one. The
    * forms for a chip's own instructions make what is left of four channels with the last four once more, and
    * would read what they wrote. */
@@ -300,7 +311,7 @@ static bool build_add(const struct graph *g, const struct work *work, bool flat,
   f->out = rows;
   f->calls = rows.rows;
   f->rows_out = 1;
-  f->instructions = graph_elements(y) * 46;
+  f->instructions = graph_elements(y) * (work->options->core == COMPILE_CORE_MVE ? 5 : 46);
   f->state_bytes = mote_add_s8_state_bytes(p);
   return true;
 }

@@ -68,9 +68,30 @@ static int64_t pairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 8 : 20) + 200;
 }
 
+/* A whole call on the Cortex-M55 (mote/isa/mve_run.c): groups of four channels, for each strip and each pixel; the state
+ * holds int8, so twice what strip_w says. */
+static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
+                           int64_t strip) {
+  struct mote_conv2d_s8 q = *p;
+  q.strip_w = (uint16_t)strip;
+  const int64_t column = (int64_t)p->kernel_h * p->in_c, vectors = (p->kernel_w * column + 15) / 16;
+  const int64_t room = (int64_t)strips_state_bytes(w, &q) / column, fours = (p->out_c + 3) / 4;
+  const bool shared = p->dilation_w == 1 && p->stride_w < p->kernel_w;
+  const int64_t most = shared ? (room - p->kernel_w) / p->stride_w + 1 : room / p->kernel_w;
+  const int64_t strips = (pixels + most - 1) / most;
+  const int64_t columns =
+      shared ? pixels * p->stride_w + strips * p->kernel_w : pixels * p->kernel_w;
+  const int64_t pixel = vectors == 1 ? 22 : vectors <= 4 ? 16 + 9 * vectors : 24 + 8 * vectors;
+  const int64_t sums = w->options->fast ? 0 : 10 + 9 * vectors;
+  return fours * (strips * (60 + sums) + pixels * pixel) +
+         columns * p->kernel_h * (p->in_c < 9 ? 2 : 8 + p->in_c / 5) + 120 * strips + 150;
+}
+
 /* Of one call. */
 static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
                           int64_t strip) {
+  if (w->options->core == COMPILE_CORE_MVE && w->kernel == MOTE_KERNEL_conv2d_s8)
+    return helium_cost(w, p, pixels, strip);
   int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
       by_pairs(w)                            ? pairs_cost
       : !by_triples(w)                       ? run_cost

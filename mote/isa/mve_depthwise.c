@@ -231,21 +231,21 @@ APART void eight_columns(const struct mote_depthwise_conv2d_s8 *p, const void *c
   }
 }
 
-/* Whether the row is few pixels of one column, of whole groups of eight channels that the short way scales. */
+/* Whether rows are few pixels of one column, of whole groups of eight channels that the short way scales. */
 static int is_few(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows) {
   if (p->kernel_w != 1 || p->out_w > 3 || p->in_c % 8 || p->multiplier != 1 || p->output.wide ||
       p->pad_left || (uint32_t)(p->out_w - 1) * p->stride_w >= p->in_w ||
       p->kernel_h > UINT16_MAX / TURNED)
     return 0;
-  for (uint32_t i = 0; i < p->kernel_h; i++)
-    if (rows[i] == NULL) return 0;
+  for (uint32_t i = (p->rows_out - 1u) * p->stride_h + p->kernel_h; i; i--)
+    if (*rows++ == NULL) return 0;
   return 1;
 }
 
-void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out) {
+APART void turned(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, void *state,
+                  void *out) {
   struct strip s;
   struct mve_run r;
-  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
   int8_t *to = (int8_t *)out;
   s.p = p;
   s.at = (int8_t *)state;
@@ -256,11 +256,6 @@ void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *
   r.step = (uint32_t)p->stride_w * p->kernel_h;
   r.out_step = (uint32_t)p->in_c * p->multiplier;
   for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h) {
-    if (is_few(p, rows)) {
-      for (uint32_t c = 0; c < p->in_c; c += 8) eight_columns(p, rows, c, to);
-      to += (uint32_t)p->out_w * p->in_c;
-      continue;
-    }
     for (uint32_t x = 0; x < p->out_w; x += r.pixels) {
       r.pixels = p->out_w - x < most ? p->out_w - x : most;
       place(&s, x, r.pixels);
@@ -268,7 +263,19 @@ void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *
       to += r.pixels * r.out_step;
     }
   }
-  mote_mve_clamp(p->output.low, p->output.high, (int8_t *)out, (uint32_t)(to - (int8_t *)out));
+}
+
+void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out) {
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  const uint32_t row_bytes = (uint32_t)p->out_w * p->in_c * p->multiplier;
+  if (is_few(p, rows)) {
+    int8_t *to = (int8_t *)out;
+    for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h, to += row_bytes)
+      for (uint32_t c = 0; c < p->in_c; c += 8) eight_columns(p, rows, c, to);
+  } else {
+    turned(p, rows, state, out);
+  }
+  mote_mve_clamp(p->output.low, p->output.high, (int8_t *)out, p->rows_out * row_bytes);
 }
 
 #else
