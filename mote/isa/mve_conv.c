@@ -113,7 +113,8 @@ static inline void groups(const struct mote_conv2d_s8 *p, struct mve_run *r, uin
 /* The windows of r->pixels pixels from column `left` on. Neighbours that overlap share columns. */
 APART void fill_strip(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t left,
                       int shared, struct mve_run *r) {
-  int8_t *to = (int8_t *)r->x[0];
+  int8_t *to =
+      (int8_t *)(uintptr_t)r->x[0]; /* the state, which is written here and read by the loop */
   uint32_t step = shared ? 1 : p->dilation_w, count = p->kernel_w;
   if (shared) count += (r->pixels - 1) * p->stride_w;
   if (count == 1) {
