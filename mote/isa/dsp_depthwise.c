@@ -7,8 +7,7 @@
  *
  * 3x3 windows have an assembly loop over the pixels of a strip. Five registers hold the nine weights, and a channel's
  * constants stay in registers too: an output is 3 LDRD, 6 multiplications (9 MAC) and 6 to 8 more.
- * Kernels one column wide share nothing between pixels: they read the rows as they are, four channels at a
- * time, without scratch. Any other kernel takes the loop in C, two pixels at a time. */
+ * Any other kernel takes the loop in C, two pixels at a time; those one column wide are in dsp_tall.c. */
 #include "mote/isa/dsp.h"
 
 #if MOTE_ISA_DSP
@@ -556,83 +555,6 @@ void mote_isa_depthwise__dsp(const void *params, const void *const *rows, void *
                           s.to + i * column_step(p));
         for (uint32_t i = 0; i < p->multiplier; i++, oc++)
           run_any(p, columns + mote_isa_column_words(p->kernel_h) * (c & 3), oc, n, to + oc, out_c);
-      }
-    }
-  }
-}
-
-/* ---- kernels one column wide -------------------------------------------------------------- */
-
-/* Adds the windows of four channels to sums: `at` is where they begin in a row, w their weights. Rows that are
- * not there are 0, whatever weights they meet. */
-static __attribute__((noinline)) void tall_sums(const struct mote_depthwise_conv2d_s8 *p,
-                                                const void *const *rows, int32_t at,
-                                                const int8_t *w, int32_t *sums) {
-  const uint32_t minus = both(-p->output.in_zp), nothing = zero_points(p);
-  const int32_t h = p->kernel_h;
-  int32_t a = sums[0], b = sums[1], c = sums[2], e = sums[3];
-  for (int32_t left = h; left > 0; left -= 4, w += 4, rows += 4) {
-    const int8_t *third = w + 2 * h, *fourth = third + h;
-    uint32_t x = load_lanes(rows, 0, left, at, 4, nothing),
-             y = load_lanes(rows, 2, left, at, 4, nothing);
-    uint32_t xe = even_add(minus, x), ye = even_add(minus, y), xo = odd_add(minus, x),
-             yo = odd_add(minus, y);
-    const uint32_t k = load(w), q = load(w + h), r = load(third),
-                   s = left >= 4 ? load(fourth) : last_weights(fourth, left, 4);
-    a = smlad(even(k), bottoms(xe, ye), a);
-    b = smlad(even(q), bottoms(xo, yo), b);
-    c = smlad(even(r), tops(xe, ye), c);
-    e = smlad(even(s), tops(xo, yo), e);
-    if (left == 1) break;
-    x = load_lanes(rows, 1, left, at, 4, nothing);
-    y = load_lanes(rows, 3, left, at, 4, nothing);
-    xe = even_add(minus, x), ye = even_add(minus, y);
-    xo = odd_add(minus, x), yo = odd_add(minus, y);
-    a = smlad(odd(k), bottoms(xe, ye), a);
-    b = smlad(odd(q), bottoms(xo, yo), b);
-    c = smlad(odd(r), tops(xe, ye), c);
-    e = smlad(odd(s), tops(xo, yo), e);
-  }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = e;
-}
-
-/* Outputs of n channels of one pixel by the short way; words are the first one's. */
-static inline void outputs(const struct dsp_constants *k, const uint32_t *words,
-                           const int32_t *sums, int32_t n, int8_t *out) {
-  for (; n; n--, sums++) {
-    const uint32_t word = *words++;
-    const int32_t less = (int32_t)(word & 3) + k->shift;
-    const int32_t multiplier = (int32_t)(word >> 2 | (uint32_t)1 << 30);
-    const int32_t nudge = (int32_t)((uint32_t)k->zp << less) + (*sums >> 31);
-    const int32_t doubled = (int32_t)((uint32_t)*sums << 1);
-    *out++ = saturate(smmlar(doubled, multiplier, nudge) >> (less + 1));
-  }
-}
-
-void mote_isa_depthwise_tall__dsp(const void *params, const void *const *rows, void *state,
-                                  void *out) {
-  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  int8_t *to = (int8_t *)out;
-  struct dsp_constants k;
-  const uint32_t general = mote_dsp_constants(&k, &p->output, 0) == DSP_IN_C;
-  (void)state;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
-    for (int32_t x = 0; x < p->out_w; x++, to += p->in_c) {
-      for (int32_t c = 0, end; c < p->in_c; c = end) {
-        /* What is left over is found among the last four. */
-        const int32_t group = c > p->in_c - 4 ? p->in_c - 4 : c;
-        int32_t sums[4];
-        end = group + 4;
-        for (int32_t i = 0; i < 4; i++)
-          sums[i] = mote_channel_bias(&p->output, (uint32_t)(group + i));
-        tall_sums(p, rows, x * p->stride_w * p->in_c + group, weights + group * p->kernel_h, sums);
-        if (general == 0) outputs(&k, k.words + c, sums + (c - group), end - c, to + c);
-        for (; c < end && general; c++)
-          mote_dsp_outputs(&p->output, (uint32_t)c, &sums[c - group], 1, to + c, 1);
       }
     }
   }
