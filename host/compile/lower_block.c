@@ -130,7 +130,8 @@ static void set_columns(struct form *f, uint16_t strip) {
   f->state_bytes = mote_depthwise_block_s8_state_bytes(p);
   /* A group of channels of the whole row is read before it is written. */
   f->alias[0] = p->stride_w == 1 && strip >= p->out_w;
-  f->reads_first = strip >= p->out_w && p->in_c <= MOTE_BLOCK;
+  /* Windows of one column may be read pixel by pixel. */
+  f->reads_first = strip >= p->out_w && p->in_c <= MOTE_BLOCK && p->kernel_w > 1;
   f->instructions =
       f->calls * row_cost(p->in_c, p->out_w, strip, (int64_t)p->kernel_w * mote_block_row_quads(p),
                           12 * (int64_t)MOTE_BLOCK_COLUMNS(p, strip) *
