@@ -61,7 +61,7 @@ static void make_output(struct layer *l, uint32_t n) {
                           .in_zp = (int8_t)case_range(&l->r, -128, 127),
                           .low = -128,
                           .high = 127,
-                          .wide = (uint8_t)wide,
+                          .wide = wide != 0,
                           .bias_bytes = 4};
   if (case_range(&l->r, 0, 1)) o.low = o.zp;
   if (case_range(&l->r, 0, 3) == 0) o.high = (int8_t)case_range(&l->r, o.low, 127);
