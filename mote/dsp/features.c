@@ -38,7 +38,7 @@ static int table_fits(const struct mote_features *f, int32_t at, size_t n) {
 static int sine_fits(const int16_t *sine, uint32_t quarter) {
   for (uint32_t k = 0; k <= quarter; k++) {
     const int32_t s = sine[k], c = sine[quarter - k];
-    if (s < 0 || s * s + c * c > (1 << 30) + 46343) return 0; /* s, c <= 32767: below 2^31 */
+    if (s < 0 || s * s + c * c > ((int32_t)1 << 30) + 46343) return 0; /* s, c <= 32767: below 2^31 */
   }
   return 1;
 }
