@@ -53,7 +53,9 @@ static const char *makefile(struct arena *a, const char *title, const char *mode
       model, model, model);
   text_printf(&t, "CC      := %s\n", target->compiler);
   text_printf(&t, "FLAGS   := %s\n", target->flags);
-  if (chip) text_printf(&t, "MACHINE := %s\n", target->machine);
+  if (chip)
+    text_printf(&t, "MACHINE := %s\nEMULATOR := %s %s\n", target->machine, target->emulator,
+                target->emulator_flags);
   /* One arithmetic on every machine: no contraction to fused multiply-add. */
   text_add(&t,
            "CFLAGS  := -std=c99 -I. -ffp-contract=off -fno-strict-aliasing -ffunction-sections \\\n"

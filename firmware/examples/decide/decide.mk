@@ -6,5 +6,5 @@ build/decide.elf: $(PARTS:%.c=build/%.o)
 	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 .PHONY: run
 run: build/decide.elf
-	qemu-system-arm -M $(MACHINE) -display none -monitor none -serial none \
+	$(EMULATOR) -M $(MACHINE) -display none -monitor none -serial none \
 	  -semihosting-config enable=on,target=native -kernel $<

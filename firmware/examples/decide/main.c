@@ -18,11 +18,24 @@
 static uint8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(16)));
 static uint32_t scratch[(FEATURES_SCRATCH_BYTES + 3) / 4];
 
+/* Operation SYS_WRITE0. */
+#if defined(__riscv)
 static void say(const char *text) {
-  register uint32_t r0 __asm__("r0") = 4; /* SYS_WRITE0 */
+  register uint32_t a0 __asm__("a0") = 4;
+  register const char *a1 __asm__("a1") = text;
+  __asm__ volatile(".balign 16\n\t.option push\n\t.option norvc\n\t"
+                   "slli zero, zero, 0x1f\n\tebreak\n\tsrai zero, zero, 7\n\t.option pop"
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
+}
+#else
+static void say(const char *text) {
+  register uint32_t r0 __asm__("r0") = 4;
   register const char *r1 __asm__("r1") = text;
   __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
 }
+#endif
 
 static void say_number(uint32_t x) {
   char text[12], *p = text + sizeof text - 1;
