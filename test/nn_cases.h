@@ -425,19 +425,35 @@ static void case_put_pairs(const struct nn_case *t, uint32_t *words, int in_c, i
   }
 }
 
+/* Weights of 16 bits, group by group; the words of a group of n channels: for inputs (0, 2) of a quad, then (1, 3). */
+static void case_put_wide(const struct nn_case *t, int16_t *weights, int in_c, int out_c) {
+  for (int c = 0; c < out_c; c += 4) {
+    const int n = out_c - c < 4 ? out_c - c : 4;
+    for (int i = 0; i < in_c; i += 4)
+      for (int half = 0; half < 2; half++)
+        for (int k = c; k < c + n; k++)
+          for (int x = i + half; x < i + 4; x += 2)
+            *weights++ = x < in_c ? case_weight(t, k, 0, 0, x) : 0;
+  }
+}
+
 static int case_dense(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_fully_connected_s8 *p = (struct mote_fully_connected_s8 *)t->params;
-  const int in_c = case_range(r, 1, 70), out_c = case_range(r, 1, CASE_CHANNELS),
-            k4 = (in_c + 3) & ~3;
+  const int pairs = t->kernel == &mote_kernel_fully_connected_pairs_s8,
+            wide = t->kernel == &mote_kernel_fully_connected_wide_s8;
+  const int both =
+      wide && t->seed % 4 == 0; /* a value behind whole quads and a channel behind whole groups */
+  const int in_c = both ? 13 : case_range(r, 1, 70),
+            out_c = both ? 5 : case_range(r, 1, CASE_CHANNELS), k4 = (in_c + 3) & ~3;
   if (!case_output(t, m, r, &p->output, out_c, (uint32_t)in_c)) return 0;
-  const int pairs = t->kernel == &mote_kernel_fully_connected_pairs_s8;
   const int groups = (out_c + MOTE_PAIR_GROUP - 1) / MOTE_PAIR_GROUP;
   int8_t *weights = case_weights(t, m, &p->weights_at,
                                  pairs ? 4 * (size_t)(groups + (out_c + 1) / 2 * in_c)
-                                       : case_blocks(t, out_c, k4));
+                                       : case_blocks(t, out_c, k4) << wide);
   if (!weights) return 0;
   if (pairs) case_put_pairs(t, (uint32_t *)(void *)weights, in_c, out_c);
-  for (int oc = 0; oc < out_c && !pairs; oc++)
+  if (wide) case_put_wide(t, (int16_t *)(void *)weights, in_c, out_c);
+  for (int oc = 0; oc < out_c && !pairs && !wide; oc++)
     for (int c = 0; c < in_c; c++)
       case_put_weight(t, weights, k4, oc, c, case_weight(t, oc, 0, 0, c));
   p->in_c = (uint16_t)in_c;
@@ -624,10 +640,11 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   } else if (kind == 3 && way > 0) {
     t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
   }
-  const int sums = kind == 4 && way == 2;
+  const int sums = kind == 4 && way == 2, wide = kind == 15 && number / CASE_KINDS % 2;
   t->nibbles =
       t->kernel == &mote_kernel_fully_connected_lanes_s4 ? 2 : t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
+  if (wide) t->kernel = &mote_kernel_fully_connected_wide_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {
     t->kernel = &mote_kernel_fully_connected_pairs_s8;
   }
@@ -635,7 +652,7 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   t->calls = t->pointers = 1;
   t->params = case_take(m, params_bytes);
   memset(t->params, 0, params_bytes);
-  if (!(sums ? case_sums : kinds[kind].make)(t, m, &r)) return 0;
+  if (!(sums ? case_sums : wide ? case_dense : kinds[kind].make)(t, m, &r)) return 0;
   t->bounds.params_bytes =
       m->used; /* constants lie behind the params; the rest of the memory is ours too */
   return 1;

@@ -305,6 +305,7 @@ static bool has_writer(unsigned kernel) {
   return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_triples_s8 ||
          kernel == MOTE_KERNEL_conv2d_s4 || kernel == MOTE_KERNEL_fully_connected_s4 ||
          kernel == MOTE_KERNEL_fully_connected_pairs_s8 ||
+         kernel == MOTE_KERNEL_fully_connected_wide_s8 ||
          kernel == MOTE_KERNEL_fully_connected_lanes_s8 ||
          kernel == MOTE_KERNEL_fully_connected_lanes_s4;
 }
@@ -320,6 +321,7 @@ static void emit_params(struct emitter *m, int i) {
   case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_lanes_s4:
   case MOTE_KERNEL_fully_connected_pairs_s8:
+  case MOTE_KERNEL_fully_connected_wide_s8:
   case MOTE_KERNEL_fully_connected_lanes_s8:
   case MOTE_KERNEL_fully_connected_s8: emit_fully_connected_s8(m, step, p); break;
   case MOTE_KERNEL_add_s8: emit_add_s8(m, p); break;

@@ -531,6 +531,15 @@ static bool takes_lanes8(const struct graph *g, const struct graph_node *n) {
   return true;
 }
 
+/* Weights of 16 bits: from about a thousand products on the loop is worth its code; what fills a vector up to fours may be a
+ * twentieth of it. */
+static bool takes_wide(const struct graph *g, const struct graph_node *n) {
+  if (!lower_takes_core(g, n)) return false;
+  const struct graph_tensor *w = input(g, n, 1);
+  const int64_t in_c = w->dims[1], padded = (in_c + 3) / 4 * 4;
+  return w->dims[0] >= MOTE_WIDE_CHANNELS && graph_elements(w) >= 1024 && 20 * padded <= 21 * in_c;
+}
+
 /* All output channels see the one channel of the input, as a CONV_2D's do. */
 static bool takes_one_channel(const struct graph *g, const struct graph_node *n) {
   return lower_takes_core(g, n) && input(g, n, 0)->dims[3] == 1;
@@ -633,6 +642,14 @@ static const struct recipe recipes[] = {
      .fast = true,
      .build = lower_dense,
      .pack = params_pack_pairs,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_FULLY_CONNECTED,
+     .kernel = MOTE_KERNEL_fully_connected_wide_s8,
+     .takes = takes_wide,
+     .cores = 1u << COMPILE_CORE_DSP,
+     .fast = true,
+     .build = lower_dense,
+     .pack = params_pack_wide,
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_lanes_s8,

@@ -55,6 +55,7 @@ static enum mote_op op_of(unsigned kernel) {
   case MOTE_KERNEL_depthwise_conv2d_s8: return MOTE_OP_DEPTHWISE_CONV_2D;
   case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_pairs_s8:
+  case MOTE_KERNEL_fully_connected_wide_s8:
   case MOTE_KERNEL_fully_connected_lanes_s4:
   case MOTE_KERNEL_fully_connected_lanes_s8:
   case MOTE_KERNEL_fully_connected_s8: return MOTE_OP_FULLY_CONNECTED;

@@ -237,6 +237,26 @@ static int32_t pack_lanes8(const struct graph_tensor *w, struct packed *out) {
   return at;
 }
 
+/* ---- weights of 16 bits, in the order in which groups of channels meet them ---- */
+
+static int32_t pack_wide(const struct graph_tensor *w, struct packed *out) {
+  const uint32_t channels = (uint32_t)w->dims[0], n = (uint32_t)w->dims[1];
+  const int8_t *v = w->data;
+  int32_t at;
+  uint8_t *to = packed_add(out, "weights", MOTE_INT16, channels * round4(n), &at);
+  for (uint32_t c = 0; c < channels; c += MOTE_WIDE_CHANNELS) {
+    const uint32_t left = channels - c,
+                   count = left < MOTE_WIDE_CHANNELS ? left : MOTE_WIDE_CHANNELS;
+    for (uint32_t k = 0; k < count; k++)
+      for (uint32_t i = 0; i < n; i++) {
+        const int16_t weight = *v++;
+        memcpy(to + 2 * mote_wide_at(count, k, i), &weight, 2);
+      }
+    to += 2 * count * round4(n);
+  }
+  return at;
+}
+
 bool params_pack_pairs(const struct program *p, const struct work *w, union kernel_params *params,
                        struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
@@ -249,6 +269,19 @@ bool params_pack_pairs(const struct program *p, const struct work *w, union kern
   params_pack_bias(&d, out, &dense->output);
   dense->output.in_zp = 0;
   dense->weights_at = pack_pairs(&g->tensors[n->in[1]], out);
+  return true;
+}
+
+bool params_pack_wide(const struct program *p, const struct work *w, union kernel_params *params,
+                      struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_tensor *t = &g->tensors[g->nodes[w->node].in[1]];
+  struct mote_fully_connected_s8 *dense = &params->fully_connected_wide_s8;
+  const struct dense d = params_dense_of(g, &g->nodes[w->node]);
+  (void)e;
+  params_pack_requant(g, w->node, &d, out, &dense->output);
+  params_pack_bias(&d, out, &dense->output);
+  dense->weights_at = pack_wide(t, out);
   return true;
 }
 

@@ -281,7 +281,8 @@ extern const struct lower_family lower_elementwise;
 extern const struct lower_family lower_move;
 /* Whether two neighbouring weights of each channel fit a lane (fully_connected_lanes_s8). */
 bool params_lanes8_fit(const struct graph_tensor *w);
-pack_form params_pack_pairs, params_pack_int8, params_pack_borders, params_pack_lanes;
+pack_form params_pack_pairs, params_pack_int8, params_pack_borders, params_pack_lanes,
+    params_pack_wide;
 /* Runs of pixels along a row whose windows have the same taps inside (conv2d_borders_s8). */
 struct lower_run {
   int out, n; /* output columns out .. out + n - 1 */

@@ -109,9 +109,15 @@ struct mote_depthwise_conv2d_s8 {
  * may be smaller. A block begins with a word, the inputs of its runs, an even number of at least 2. Then, for each two inputs
  * i and i + 1, comes a word for each two channels: channel c, i in its lowest byte, then c, i + 1; c + 1, i; c + 1, i + 1.
  * The inputs' zero point is in the bias here too, and `run` is 0.
- * needs: over each run, counted from the first input, |weights| of a channel sum up to 255 at most. */
+ * needs: over each run, counted from the first input, |weights| of a channel sum up to 255 at most.
+ *
+ * fully_connected_wide_s8, for cores that multiply pairs of int16, in twice the flash: weights are int16. Channels come in groups of
+ * MOTE_WIDE_CHANNELS, the last may be smaller. For each four inputs i .. i + 3 comes a word for each channel of the group, i in
+ * its lower half and i + 2 in the upper, then one for each with i + 1 and i + 3; inputs from in_c on have weights of 0. `run` is 0.
+ * needs: weights in -128..127. */
 #define MOTE_LANES_CHANNELS 8
 #define MOTE_PAIR_GROUP     8
+#define MOTE_WIDE_CHANNELS  4
 #define MOTE_LANES_RUN_S4   4
 struct mote_fully_connected_s8 {
   struct mote_output output;
@@ -119,6 +125,10 @@ struct mote_fully_connected_s8 {
   uint16_t in_c, out_c, vectors;
   uint16_t run; /* of fully_connected_lanes_s4: quads, >= 1; else 0 */
 };
+/* Where the weight of input i for channel k of a group of n stands among the group's, in int16. */
+static inline size_t mote_wide_at(uint32_t n, uint32_t k, uint32_t i) {
+  return (size_t)(i / 4 * 4 + i % 2 * 2) * n + 2 * k + i / 2 % 2;
+}
 
 /* ADD in fewer steps, where the compiler has tried all pairs of bytes and found the bits of ADD:
  *   q = clamp((floor(weight[0] a / 2^8) + floor(weight[1] b / 2^8) + offset) / 2^21, rounded down), modulo 2^32,

@@ -149,7 +149,10 @@ void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out);
 
 /* mote_finish s: the sum in s becomes an int8; r1 rounding and zero point, r2 multiplier, r3 shift. Uses lr.
  * mote_finish_above s: the same by the way ABOVE. mote_decode_both; mote_decode_above and then mote_round_above: r1..r3 from the word in r2 and
- * the constants' zp in r1 and shift in r3. mote_store s, n: 16 or 24 bytes of code, for sum n of five. */
+ * the constants' zp in r1 and shift in r3. mote_store s, n: 16 or 24 bytes of code, for sum n of five.
+ * Dense layers: mote_dense_biases: those of four channels from r2 on, r1 apart, to r4..r7; r2 moves on. mote_dense_out s: the
+ * sum in s of the channel whose word is at r10 becomes an int8 at r11, both move on; r8 and r9 the constants' shift and zp. Uses
+ * r1..r3. */
 #define MOTE_DSP_MACROS                                                                            \
   ".syntax unified\n"                                                                              \
   ".thumb\n"                                                                                       \
@@ -196,6 +199,34 @@ void mote_dsp_block(struct dsp_job *job, uint32_t pixels, int8_t *out);
   "  lsl.w \\s, \\s, r3\n"                                                                         \
   "  smmla \\s, \\s, r2, r1\n"                                                                     \
   "  ssat \\s, #8, \\s, asr #12\n"                                                                 \
+  ".endm\n"                                                                                        \
+  ".macro mote_dense_biases\n"                                                                     \
+  "  cmp r1, #2\n"                                                                                 \
+  "  beq 10f\n"                                                                                    \
+  "  ldr r4, [r2]\n"                                                                               \
+  "  ldr r5, [r2, r1]\n"                                                                           \
+  "  add r2, r2, r1, lsl #1\n"                                                                     \
+  "  ldr r6, [r2]\n"                                                                               \
+  "  ldr r7, [r2, r1]\n"                                                                           \
+  "  add r2, r2, r1, lsl #1\n"                                                                     \
+  "  b 11f\n"                                                                                      \
+  "10:\n"                                                                                          \
+  "  ldrsh r4, [r2], #2\n"                                                                         \
+  "  ldrsh r5, [r2], #2\n"                                                                         \
+  "  ldrsh r6, [r2], #2\n"                                                                         \
+  "  ldrsh r7, [r2], #2\n"                                                                         \
+  "11:\n"                                                                                          \
+  ".endm\n"                                                                                        \
+  ".macro mote_dense_out s\n"                                                                      \
+  "  ldr r2, [r10], #4\n"                                                                          \
+  "  and lr, r2, #3\n"                                                                             \
+  "  add r3, r8, lr\n"                                                                             \
+  "  lsl r1, r9, r3\n"                                                                             \
+  "  adds r3, r3, #1\n"                                                                            \
+  "  lsrs r2, r2, #2\n"                                                                            \
+  "  orr r2, r2, #0x40000000\n"                                                                    \
+  "  mote_finish \\s\n"                                                                            \
+  "  strb \\s, [r11], #1\n"                                                                        \
   ".endm\n"
 
 #endif

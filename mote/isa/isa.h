@@ -377,6 +377,11 @@ void mote_isa_dense_pairs__plain(const struct mote_fully_connected_s8 *p, const 
                                  int8_t *out);
 void mote_isa_dense_pairs__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                 int8_t *out);
+/* fully_connected_wide_s8. */
+void mote_isa_dense_wide__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                int8_t *out);
+void mote_isa_dense_wide__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                              int8_t *out);
 
 /* ---- one call of a depthwise convolution: a kernel's row() -------------------- */
 void mote_isa_depthwise__plain(const void *params, const void *const *rows, void *state, void *out);
@@ -530,6 +535,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv4_patch  mote_isa_conv4_patch__dsp
 #define mote_isa_conv4_column mote_isa_conv4_column__dsp
 #define mote_isa_dense4       mote_isa_dense4__dsp
+#define mote_isa_dense_wide   mote_isa_dense_wide__dsp
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
@@ -561,6 +567,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv4_patch         mote_isa_conv4_patch__plain
 #define mote_isa_conv4_column        mote_isa_conv4_column__plain
 #define mote_isa_dense4              mote_isa_dense4__plain
+#define mote_isa_dense_wide          mote_isa_dense_wide__plain
 #define mote_isa_conv_begin          mote_job_begin
 #define mote_isa_conv_begin_above    mote_job_begin
 #define mote_job_conv_whole          mote_job_conv_patch

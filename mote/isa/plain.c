@@ -221,6 +221,24 @@ void mote_isa_dense_lanes8__plain(const struct mote_fully_connected_s8 *p, const
   }
 }
 
+/* |w (x - zp)| < 2^15: in_c < 2^16 of them stay within 32 bits. */
+void mote_isa_dense_wide__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                                int8_t *out) {
+  const int16_t MOTE_ROM *w = (const int16_t MOTE_ROM *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < p->out_c;) {
+    const uint32_t left = p->out_c - c, n = left < MOTE_WIDE_CHANNELS ? left : MOTE_WIDE_CHANNELS;
+    for (uint32_t k = 0; k < n; k++, c++) {
+      const struct mote_channel ch = mote_channel_at(&p->output, c);
+      uint32_t sum = (uint32_t)ch.bias;
+      for (uint32_t i = 0; i < p->in_c; i++)
+        sum += (uint32_t)((int32_t)w[mote_wide_at(n, k, i)] * (in[i] - p->output.in_zp));
+      const int32_t total = (int32_t)sum;
+      put(&p->output, &ch, &total, 1, out + c, 1);
+    }
+    w += (size_t)n * ((p->in_c + 3u) & ~3u);
+  }
+}
+
 /* The columns under a strip: int16 of one channel, column after column, of each kernel_h rows, so that a
  * window is one run where the dilation is 1. What lies outside is 0 for every channel and cleared once. */
 struct strip {

@@ -40,6 +40,11 @@ static void row_pairs(const void *params, const void *const *rows, void *state, 
   vectors(params, rows, out, mote_isa_dense_pairs);
 }
 
+static void row_wide(const void *params, const void *const *rows, void *state, void *out) {
+  (void)state;
+  vectors(params, rows, out, mote_isa_dense_wide);
+}
+
 /* 1: so few products that a short loop costs a network less than a thousandth. */
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p) {
   return (uint64_t)p->in_c * p->out_c * p->vectors <= 1024;
@@ -52,8 +57,13 @@ const struct mote_kernel mote_kernel_fully_connected_lanes_s4 = {NULL, row_lanes
 const struct mote_kernel mote_kernel_fully_connected_lanes_s8 = {NULL, row_lanes8, NULL};
 
 const struct mote_kernel mote_kernel_fully_connected_pairs_s8 = {NULL, row_pairs, NULL};
+const struct mote_kernel mote_kernel_fully_connected_wide_s8 = {NULL, row_wide, NULL};
 
 size_t mote_fully_connected_pairs_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
+  (void)p;
+  return 0;
+}
+size_t mote_fully_connected_wide_s8_state_bytes(const struct mote_fully_connected_s8 *p) {
   (void)p;
   return 0;
 }
@@ -108,6 +118,14 @@ enum mote_status mote_fully_connected_pairs_s8_check(const struct mote_fully_con
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->output.in_zp != 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_constant(b, p->weights_at, 4 * words)) return MOTE_ERR_BOUNDS;
+  return check(p, b, 0);
+}
+
+enum mote_status mote_fully_connected_wide_s8_check(const struct mote_fully_connected_s8 *p,
+                                                    const struct mote_bounds *b) {
+  if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
+  if (!mote_bounds_constant(b, p->weights_at, (uint64_t)mote_up4(p->in_c) * p->out_c * 2))
+    return MOTE_ERR_BOUNDS;
   return check(p, b, 0);
 }
 
