@@ -76,7 +76,8 @@ WIDE uint32_t mote_isa_add_row_some__avx512(uint32_t *sums, const int8_t *row, u
   uint32_t i = 0;
   for (; i < c; i += 16) {
     const uint32_t left = c - i;
-    const __mmask16 lanes = left < 16 ? (__mmask16)((1u << left) - 1) : (__mmask16)0xFFFF;
+    const uint32_t whole = left < 16 ? (1u << left) - 1 : 0xFFFF;
+    const __mmask16 lanes = (__mmask16)whole;
     const int8_t *from = row + i;
     __m512i sum = _mm512_maskz_loadu_epi32(lanes, sums + i);
     for (uint32_t x = 0; x < w; x++, from += c)
