@@ -189,8 +189,7 @@ static const char *program_text(struct arena *a, struct bundle *b) {
         "void program_features(void) {\n"
         "  /* The scratch lies where the network's input does not; the network runs afterwards. "
         "*/\n"
-        "  mote_features_run((const struct mote_features *)&features, samples, arena + %zu,\n"
-        "                    (int8_t *)%s_input(0));\n}\n\n",
+        "  features_run(samples, arena + %zu, (int8_t *)%s_input(0));\n}\n\n",
         scratch, name);
   else
     text_printf(&t,
@@ -357,10 +356,17 @@ struct compile_measured bundle_measured(const struct bundle *b, int64_t stack_by
 int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes) {
   return (int64_t)(b->arena_bytes + b->window_bytes) + b->program.size.ram_static + stack_bytes;
 }
+static int longest_frame(const struct features_block *b) {
+  int most = 0;
+  for (int i = 0; i < b->n_parts; i++)
+    if (b->parts[i].params->frame > most) most = b->parts[i].params->frame;
+  return most;
+}
+
 int64_t bundle_ram_by_rows(const struct bundle *b, int64_t stack_bytes) {
   const struct features_block *f = b->request.features;
   const int64_t ram = bundle_ram(b, stack_bytes);
-  return f ? ram - (int64_t)b->window_bytes + 2 * (int64_t)f->params->frame * f->channels : ram;
+  return f ? ram - (int64_t)b->window_bytes + 2 * (int64_t)longest_frame(f) * f->channels : ram;
 }
 bool bundle_fits(const struct bundle *b, int64_t stack_bytes) {
   const struct emulate_board *board = b->request.board;

@@ -62,7 +62,7 @@ static bool get_block(struct project *p, struct features_block *block, const dou
     return true;
   }
   return dataset_range(p, &pick, range, e) &&
-         features_build(&p->config.features, p->arena, block, e);
+         features_build(p->config.features, p->config.n_features, p->arena, block, e);
 }
 
 static void print_json(struct command_line *c, const struct features_block *b, const char *title,

@@ -28,6 +28,8 @@ struct yaml_features {
   char *kind, *normalise;
   double *frame_ms, *hop_ms, *low_hz, *high_hz, *range_db, *floor_db;
   int *fft_size, *bands, *coefficients;
+  int *channels; /* those that are read, from 1; none: all */
+  unsigned channels_count;
 };
 struct yaml_training {
   int *epochs, *qat_epochs, *batch, *patience, *time_masks, *time_mask_max, *band_masks,
@@ -49,7 +51,8 @@ struct project_yaml {
   char *name, *network, *board;
   struct yaml_sensor *sensor;
   struct yaml_window *window;
-  struct yaml_features *features;
+  struct yaml_features *features, *more_features;
+  unsigned more_features_count;
   struct yaml_training *training;
   struct yaml_augmentation *augmentation;
   struct yaml_data *data;
@@ -66,6 +69,8 @@ static const cyaml_schema_value_t real_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEF
 static const cyaml_schema_value_t text_entry = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, 200)};
 
+static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
+
 static const cyaml_schema_field_t sensor_fields[] = {
     TEXT(yaml_sensor, kind),
     TEXT(yaml_sensor, unit),
@@ -77,10 +82,22 @@ static const cyaml_schema_field_t window_fields[] = {REAL(yaml_window, length_ms
                                                      REAL(yaml_window, stride_ms),
                                                      TEXT(yaml_window, place), CYAML_FIELD_END};
 static const cyaml_schema_field_t features_fields[] = {
-    TEXT(yaml_features, kind),     TEXT(yaml_features, normalise),   REAL(yaml_features, frame_ms),
-    REAL(yaml_features, hop_ms),   REAL(yaml_features, low_hz),      REAL(yaml_features, high_hz),
-    REAL(yaml_features, range_db), REAL(yaml_features, floor_db),    INT(yaml_features, fft_size),
-    INT(yaml_features, bands),     INT(yaml_features, coefficients), CYAML_FIELD_END};
+    TEXT(yaml_features, kind),
+    TEXT(yaml_features, normalise),
+    REAL(yaml_features, frame_ms),
+    REAL(yaml_features, hop_ms),
+    REAL(yaml_features, low_hz),
+    REAL(yaml_features, high_hz),
+    REAL(yaml_features, range_db),
+    REAL(yaml_features, floor_db),
+    INT(yaml_features, fft_size),
+    INT(yaml_features, bands),
+    INT(yaml_features, coefficients),
+    CYAML_FIELD_SEQUENCE("channels", OPTIONAL, struct yaml_features, channels, &int_entry, 0,
+                         FEATURES_MAX_CHANNELS),
+    CYAML_FIELD_END};
+static const cyaml_schema_value_t features_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_features, features_fields)};
 static const cyaml_schema_field_t training_fields[] = {
     INT(yaml_training, epochs),         INT(yaml_training, qat_epochs),
     INT(yaml_training, batch),          INT(yaml_training, patience),
@@ -111,16 +128,19 @@ static const cyaml_schema_field_t augmentation_fields[] = {
 static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(unknown),
                                                    LABELS(ignore), CYAML_FIELD_END};
 #define SECTION(m) CYAML_FIELD_MAPPING_PTR(#m, OPTIONAL, struct project_yaml, m, m##_fields)
-static const cyaml_schema_field_t top_fields[] = {TEXT(project_yaml, name),
-                                                  TEXT(project_yaml, network),
-                                                  TEXT(project_yaml, board),
-                                                  SECTION(sensor),
-                                                  SECTION(window),
-                                                  SECTION(features),
-                                                  SECTION(training),
-                                                  SECTION(augmentation),
-                                                  SECTION(data),
-                                                  CYAML_FIELD_END};
+static const cyaml_schema_field_t top_fields[] = {
+    TEXT(project_yaml, name),
+    TEXT(project_yaml, network),
+    TEXT(project_yaml, board),
+    SECTION(sensor),
+    SECTION(window),
+    SECTION(features),
+    CYAML_FIELD_SEQUENCE("more_features", OPTIONAL, struct project_yaml, more_features,
+                         &features_entry, 0, FEATURES_MAX_PARTS - 1),
+    SECTION(training),
+    SECTION(augmentation),
+    SECTION(data),
+    CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct project_yaml, top_fields)};
 
@@ -235,6 +255,7 @@ static bool fail_yaml(const struct report *r, const char *path, const char *text
 }
 
 struct reader {
+  struct arena *a;
   const char *path, *text;
   struct err *e;
 };
@@ -386,17 +407,46 @@ enum features_kind project_automatic_features(const char *kind) {
   return FEATURES_STATISTICS;
 }
 
-static bool read_features(const struct reader *r, const struct project_yaml *y,
-                          struct project_config *c) {
-  static const struct yaml_features none;
-  const struct yaml_features *f = y->features ? y->features : &none;
+/* ", logmel, mfcc ...", as the words of `kind`. */
+static const char *project_features_kinds(struct arena *a) {
+  const char *words = "";
+  for (int k = 0; k < FEATURES_KIND_COUNT; k++)
+    words = arena_printf(a, "%s%s %s", words, k + 1 < FEATURES_KIND_COUNT ? "," : " and",
+                         features_kind_name((enum features_kind)k));
+  return words;
+}
+
+/* Which channels a part reads: numbers from 1, each once. */
+static bool read_channels(const struct yaml_features *f, int channels, struct features_config *o,
+                          struct err *e) {
+  if (!f->channels_count) return true;
+  o->stride = channels;
+  o->channels = (int)f->channels_count;
+  for (unsigned i = 0; i < f->channels_count; i++) {
+    if (f->channels[i] < 1 || f->channels[i] > channels)
+      return err_set(e, "channel %d; 1 to %d are there", f->channels[i], channels);
+    o->select[i] = (uint8_t)(f->channels[i] - 1);
+    for (unsigned k = 0; k < i; k++)
+      if (o->select[k] == o->select[i])
+        return err_set(e, "channel %d is named twice", f->channels[i]);
+  }
+  return true;
+}
+
+/* One part; key: where it stands in the file. */
+static bool read_part(const struct reader *r, const char *key, const struct yaml_features *f,
+                      const struct project_config *c, struct features_config *o) {
   enum features_kind kind = automatic_kind(c->kind);
+  struct err inner = {{0}, {0}, {0}, false};
+  struct features_config all = {.channels = c->channels};
   if (f->kind && strcmp(f->kind, "auto") != 0 && !features_kind_from(f->kind, &kind))
-    return err_set(at_key(r, "features", "kind"),
-                   "\"%s\" is not known; auto, logmel, mfcc, spectrum, statistics and raw are",
-                   f->kind);
-  features_defaults(kind, c->rate_hz, c->channels, c->length_ms, &c->features, NULL);
-  struct features_config *o = &c->features;
+    return err_set(at_key(r, key, "kind"), "\"%s\" is not known; auto%s are", f->kind,
+                   project_features_kinds(r->a));
+  if (!read_channels(f, c->channels, &all, &inner))
+    return err_set(at_key(r, key, "channels"), "%s", inner.text);
+  features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
+  o->stride = all.stride;
+  memcpy(o->select, all.select, sizeof o->select);
   o->frame_ms = real_or(f->frame_ms, o->frame_ms);
   o->hop_ms = real_or(f->hop_ms, o->hop_ms);
   o->low_hz = real_or(f->low_hz, o->low_hz);
@@ -407,11 +457,28 @@ static bool read_features(const struct reader *r, const struct project_yaml *y,
   o->bands = int_or(f->bands, o->bands);
   o->coefficients = int_or(f->coefficients, o->coefficients);
   if (f->normalise && !features_normalise_from(f->normalise, &o->normalise))
-    return err_set(at_key(r, "features", "normalise"),
-                   "\"%s\" is not known; none, level and mean are", f->normalise);
-  struct err inner = {{0}, {0}, {0}, false};
+    return err_set(at_key(r, key, "normalise"),
+                   "\"%s\" is not known; none, level, mean and tilt are", f->normalise);
   if (features_check(o, &inner)) return true;
-  return err_set(at_key(r, "features", inner.node[0] ? inner.node : "kind"), "%s", inner.text);
+  return err_set(at_key(r, key, inner.node[0] ? inner.node : "kind"), "%s", inner.text);
+}
+
+static bool read_features(const struct reader *r, const struct project_yaml *y,
+                          struct project_config *c) {
+  static const struct yaml_features none;
+  c->n_features = 1 + (int)y->more_features_count;
+  if (!read_part(r, "features", y->features ? y->features : &none, c, &c->features[0]))
+    return false;
+  for (int i = 1; i < c->n_features; i++)
+    if (!read_part(r, "more_features", &y->more_features[i - 1], c, &c->features[i])) return false;
+  return true;
+}
+
+const char *project_features_name(struct arena *a, const struct project_config *c) {
+  const char *name = features_kind_name(c->features[0].kind);
+  for (int i = 1; i < c->n_features; i++)
+    name = arena_printf(a, "%s + %s", name, features_kind_name(c->features[i].kind));
+  return name;
 }
 
 static void read_augmentation(const struct project_yaml *y, struct project_config *c) {
@@ -467,9 +534,10 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
 
 enum train_input project_input(const struct project_config *c) {
   if (c->kind == PROJECT_AUDIO) return TRAIN_INPUT_AUDIO;
-  if (c->features.kind == FEATURES_STATISTICS && c->features.frame_ms <= 0)
+  const struct features_config *f = &c->features[0];
+  if (c->n_features > 1 || (f->kind == FEATURES_STATISTICS && f->frame_ms <= 0))
     return TRAIN_INPUT_VECTOR;
-  if (c->features.kind == FEATURES_SPECTRUM) return TRAIN_INPUT_AUDIO;
+  if (f->kind == FEATURES_SPECTRUM) return TRAIN_INPUT_AUDIO;
   return TRAIN_INPUT_MOTION;
 }
 
@@ -530,7 +598,7 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
                            .flags = CYAML_CFG_NO_ALIAS};
   cyaml_err_t code = cyaml_load_data(text, size, &config, &top, (cyaml_data_t **)&y, NULL);
   if (code != CYAML_OK) return fail_yaml(&report, path, (const char *)text, code, e);
-  struct reader r = {path, (const char *)text, e};
+  struct reader r = {a, path, (const char *)text, e};
   if (!y)
     return err_set(at_key(&r, "", "sensor"),
                    "the file is empty; `mote new` writes one to start from");

@@ -179,7 +179,7 @@ static void begin(struct dataset *d, const struct project_config *c) {
   memset(d, 0, sizeof *d);
   d->config = c;
   d->channels = c->channels;
-  d->window_samples = (int)llround(c->features.window_ms * c->features.rate_hz / 1000);
+  d->window_samples = (int)llround(c->features[0].window_ms * c->features[0].rate_hz / 1000);
   if (d->window_samples < 1) d->window_samples = 1;
 }
 

@@ -104,7 +104,7 @@ static bool check_model(const struct project *p, const struct project_model *m, 
         "features (%zu bytes), network (%zu in, %lld out) and classes (%d) do not belong "
         "together; train again",
         m->features.out_bytes, graph_bytes(in), (long long)graph_elements(out), m->n_classes);
-  int window = (int)llround(p->config.features.window_ms * p->config.features.rate_hz / 1000);
+  int window = (int)llround(p->config.features[0].window_ms * p->config.features[0].rate_hz / 1000);
   if (m->features.window_samples != window || m->features.channels != p->config.channels)
     return err_set(
         e,

@@ -38,7 +38,8 @@ struct project_config {
   int n_range;         /* 0, 1 (of every channel) or channels */
   double length_ms, stride_ms;
   enum project_place place;
-  struct features_config features;
+  struct features_config features[FEATURES_MAX_PARTS];
+  int n_features; /* parts whose values follow each other; one unless `blocks` names more */
   const char *network; /* "auto", or a layer a line */
   /* As written: project_training lays it over the trainer's defaults. */
   const struct project_yaml *yaml;
@@ -54,6 +55,8 @@ struct project_config {
 void project_training(const struct project_config *c, uint32_t examples, struct train_config *out);
 /* The features that `kind: auto` means for a kind of sensor ("audio" ...). */
 enum features_kind project_automatic_features(const char *kind);
+/* "logmel", "spectrum + statistics". */
+const char *project_features_name(struct arena *a, const struct project_config *c);
 enum train_input project_input(const struct project_config *c);
 /* The layers of `network`, one a line, in a; 0 where it is "auto". */
 int project_layers(struct arena *a, const char *network, const char ***lines);

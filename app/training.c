@@ -70,21 +70,24 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
 
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
 static bool has_bands(const struct features_block *block) {
-  const struct mote_features *f = block->params;
-  return f->kind == MOTE_FEATURES_BANDS && !f->coefficients && f->channels == 1;
+  const struct mote_features *f = block->parts[0].params;
+  return block->n_parts == 1 && f->kind == MOTE_FEATURES_BANDS && !f->coefficients &&
+         f->channels == 1;
 }
 
 /* A window's features with its bands warped between the spectrum and the normalisation. */
 static void warped_features(const struct training *t, const int16_t *samples, uint64_t seed,
                             void *scratch, int16_t *rows, int8_t *features) {
-  const struct mote_features *f = t->out->features.params;
+  const struct mote_features *f = t->out->features.parts[0].params;
+  const struct mote_features_op *op = t->out->features.parts[0].op;
   const size_t n = (size_t)f->rows * f->columns;
   const float per_db = 85.0411f; /* steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10 */
+  mote_features_begin(f, op, scratch);
   for (size_t r = 0; r < f->rows; r++)
-    mote_features_row(f, samples + r * f->hop, scratch, rows + r * f->columns);
+    mote_features_row(f, op, samples + r * f->hop * f->stride, scratch, rows + r * f->columns);
   train_augment_bands(&t->train.config->augmentation, rows, f->rows, f->columns, per_db,
                       rng_mix(seed ^ 0x5EED), rows + n);
-  mote_features_finish(f, rows + n, features);
+  mote_features_finish(f, op, rows + n, features);
 }
 
 /* train_examples.example: called from several threads, so everything it writes is its own. */
@@ -154,7 +157,7 @@ static bool fit_features(struct training *t, struct err *e) {
   struct arena *a = t->p->arena;
   const struct dataset *d = &t->train;
   struct features_block *block = &t->out->features;
-  if (!features_build(&t->p->config.features, a, block, e)) return false;
+  if (!features_build(t->p->config.features, t->p->config.n_features, a, block, e)) return false;
   int n = d->n_windows < 2000 ? d->n_windows : 2000;
   size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
   int16_t *samples = ARENA_ARRAY(a, int16_t, (size_t)n * numbers);
@@ -221,7 +224,7 @@ static void describe_settings(struct training *t) {
   dataset_digest(&t->train, train);
   dataset_digest(&t->validation, validation);
   sha256_init(&h);
-  sha256_add(&h, block->params, block->bytes);
+  sha256_add(&h, block->data, block->bytes);
   sha256_end(&h, digest);
   sha256_hex(digest, features);
   text_init(&s, t->p->arena);
@@ -301,7 +304,7 @@ static void say_choices(const struct training *t) {
   text_init(&s, t->p->arena);
   text_printf(&s, "%s training windows, %s for validation, %d classes\n",
               text_thousands(o->n_train), text_thousands(o->n_validation), o->n_classes);
-  text_printf(&s, "features  %s: %d x %d x %d\n", features_kind_name(t->p->config.features.kind),
+  text_printf(&s, "features  %s: %d x %d x %d\n", project_features_name(t->p->arena, &t->p->config),
               o->features.dims[0], o->features.dims[1], o->features.dims[2]);
   text_printf(&s, "network   %s\n", o->why);
   train_network_print(&o->network, &s);
@@ -362,7 +365,7 @@ static bool start_run(struct training *t, struct err *e) {
     o->run = t->stored.id;
     return true;
   }
-  return store_run_begin(t->p->store, t->job->purpose, t->settings, o->features.params,
+  return store_run_begin(t->p->store, t->job->purpose, t->settings, o->features.data,
                          o->features.bytes, &o->run, e);
 }
 

@@ -161,8 +161,8 @@ static void test_bands_against_double(void **state) {
     features_defaults(FEATURES_LOGMEL, rate, 1, 1000, &c, NULL);
     c.floor_db = -60;
     struct features_block block;
-    assert_true(features_build(&c, a, &block, &e));
-    const int frame = block.params->frame;
+    assert_true(features_build(&c, 1, a, &block, &e));
+    const int frame = block.parts[0].params->frame;
     int32_t scratch[2048];
     int16_t x[2048], row[64];
     double want[64], worst = 0, squares = 0;
@@ -175,7 +175,7 @@ static void test_bands_against_double(void **state) {
         v = trial & 1 ? v : rng_normal(&r) / 4;
         x[t] = (int16_t)fmin(fmax(floor(level * v + 0.5), -32768), 32767);
       }
-      mote_features_row(block.params, x, scratch, row);
+      mote_features_row(block.parts[0].params, block.parts[0].op, x, scratch, row);
       reference_bands(&c, x, frame, want);
       double top = want[0];
       for (int b = 0; b < c.bands; b++) top = fmax(top, want[b]);
@@ -200,8 +200,8 @@ static void test_statistics_against_double(void **state) {
   struct features_block block;
   features_defaults(FEATURES_STATISTICS, 100, 3, 2000, &c, NULL);
   c.fft_size = c.bands = 0;
-  assert_true(features_build(&c, a, &block, &e));
-  assert_int_equal(block.params->columns, 24);
+  assert_true(features_build(&c, 1, a, &block, &e));
+  assert_int_equal(block.parts[0].params->columns, 24);
   struct rng r;
   rng_seed(&r, 4);
   static int16_t x[600];
@@ -215,7 +215,7 @@ static void test_statistics_against_double(void **state) {
       x[i] = (int16_t)fmin(fmax(v, -32768), 32767);
     }
     int16_t row[24];
-    mote_features_row(block.params, x, NULL, row);
+    mote_features_row(block.parts[0].params, block.parts[0].op, x, NULL, row);
     for (int ch = 0; ch < 3; ch++) {
       double sum = 0, squares = 0, low = x[ch], high = x[ch], steps = 0;
       for (int t = 0; t < 200; t++) {
@@ -238,7 +238,7 @@ static void test_statistics_against_double(void **state) {
     for (int ch = 0; ch < 3; ch++)
       x[3 * t + ch] = (int16_t)(5000 + 900 * sin(2 * PI * (5.0 * t / 200 + 0.51)));
   int16_t row[24];
-  mote_features_row(block.params, x, NULL, row);
+  mote_features_row(block.parts[0].params, block.parts[0].op, x, NULL, row);
   assert_int_equal(row[6], 9); /* half periods that end within [0.51, 5.485] */
   arena_free(a);
 }
@@ -253,7 +253,7 @@ static void test_extreme_samples(void **state) {
     struct features_block block;
     features_defaults((enum features_kind)kind, kind < 2 ? 16000 : 200, kind < 2 ? 1 : 3, 1000, &c,
                       NULL);
-    assert_true(features_build(&c, a, &block, &e));
+    assert_true(features_build(&c, 1, a, &block, &e));
     const int n = block.window_samples * block.channels;
     int16_t *x = ARENA_ARRAY(a, int16_t, n);
     int8_t *out = ARENA_ARRAY(a, int8_t, block.out_bytes),
@@ -286,7 +286,7 @@ static void test_loudness_is_taken_off(void **state) {
   struct features_block block;
   features_defaults(FEATURES_LOGMEL, 16000, 1, 1000, &c, NULL);
   c.range_db = 40; /* so that the floor of 16-bit rounding in the soft one does not show */
-  assert_true(features_build(&c, a, &block, &e));
+  assert_true(features_build(&c, 1, a, &block, &e));
   static int16_t loud[16000], soft[16000];
   struct rng r;
   rng_seed(&r, 5);

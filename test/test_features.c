@@ -32,7 +32,7 @@ static struct features_block build(struct arena *a, int i) {
   struct err e = {0};
   features_defaults(settings[i].kind, settings[i].rate_hz, settings[i].channels,
                     settings[i].window_ms, &c, NULL);
-  if (!features_build(&c, a, &block, &e)) fail_msg("setting %d: %s: %s", i, e.node, e.text);
+  if (!features_build(&c, 1, a, &block, &e)) fail_msg("setting %d: %s: %s", i, e.node, e.text);
   return block;
 }
 
@@ -93,7 +93,7 @@ static void test_defaults_build(void **state) {
         struct text why;
         text_init(&why, a);
         features_defaults((enum features_kind)kind, rates[i], 1, 1000 * seconds[s], &c, &why);
-        if (!features_build(&c, a, &block, &e))
+        if (!features_build(&c, 1, a, &block, &e))
           fail_msg("%s at %g Hz, %g s: %s: %s", features_kind_name(c.kind), rates[i], seconds[s],
                    e.node, e.text);
         assert_true(why.size > 40);
@@ -135,7 +135,7 @@ static void test_refusals(void **state) {
       *(double *)(void *)((char *)&c + wrong[i].at) = wrong[i].value;
     else
       *(int *)(void *)((char *)&c + wrong[i].at) = (int)wrong[i].value;
-    if (features_build(&c, a, &block, &e))
+    if (features_build(&c, 1, a, &block, &e))
       fail_msg("%s = %g was taken", wrong[i].field, wrong[i].value);
     if (strcmp(e.node, wrong[i].field) != 0)
       fail_msg("%s blamed for %s: %s", e.node, wrong[i].field, e.text);
@@ -157,7 +157,8 @@ static void test_rows_make_the_window(void **state) {
   struct arena *a = arena_new(0);
   for (int i = 0; i < SETTINGS; i++) {
     const struct features_block block = build(a, i);
-    const struct mote_features *const f = block.params;
+    const struct mote_features *const f = block.parts[0].params;
+    const struct mote_features_op *const op = block.parts[0].op;
     const int16_t *const x = samples_of(a, &block, 7);
     int8_t *whole = ARENA_ARRAY(a, int8_t, block.out_bytes),
            *pieces = ARENA_ARRAY(a, int8_t, block.out_bytes);
@@ -166,12 +167,12 @@ static void test_rows_make_the_window(void **state) {
     /* A frame alone in its own memory: a read beyond it is an error under asan. */
     const size_t frame = (size_t)f->frame * f->channels;
     int16_t *alone = malloc(frame * sizeof *alone);
-    void *scratch = malloc(mote_features_row_scratch_bytes(f) + 1);
+    void *scratch = malloc(mote_features_row_scratch_bytes(f, op) + 1);
     for (size_t r = 0; r < f->rows; r++) {
       memcpy(alone, x + r * f->hop * f->channels, frame * sizeof *alone);
-      mote_features_row(f, alone, scratch, rows + r * f->columns);
+      mote_features_row(f, op, alone, scratch, rows + r * f->columns);
     }
-    mote_features_finish(f, rows, pieces);
+    mote_features_finish(f, op, rows, pieces);
     assert_memory_equal(whole, pieces, block.out_bytes);
     free(alone);
     free(scratch);
@@ -192,8 +193,9 @@ static void test_fit(void **state) {
     assert_true(features_fit(&block, a, windows, 20, &e));
     assert_true(features_fit(&again, a, windows, 20, &e));
     assert_int_equal(block.bytes, again.bytes);
-    assert_memory_equal(block.params, again.params, block.bytes);
-    assert_int_equal(mote_features_check(block.params, block.bytes), MOTE_OK);
+    assert_memory_equal(block.data, again.data, block.bytes);
+    assert_int_equal(mote_features_check(block.parts[0].params, block.bytes - 8, block.parts[0].op),
+                     MOTE_OK);
     int8_t *q = ARENA_ARRAY(a, int8_t, block.out_bytes);
     void *scratch = arena_alloc(a, 1, block.scratch_bytes + 4);
     double sum = 0, squares = 0, n = 0, clipped = 0;
@@ -256,14 +258,20 @@ static void test_emitted_c_has_the_bytes(void **state) {
   text_add(&source, "int main(void) {\n");
   for (int i = 0; i < SETTINGS; i++)
     text_printf(&source, "fwrite(&block%d, sizeof block%d, 1, stdout);\n", i, i);
-  text_add(&source, "return block0_block() == &block0.head && BLOCK0_WINDOW == 16000 ? 0 : 1; }\n");
-  const char *const file = arena_printf(a, "%s/block.c", dir), *const program =
-                                                                   arena_printf(a, "%s/block", dir);
+  text_add(&source, "return BLOCK0_WINDOW == 16000 ? 0 : 1; }\n");
+  const char *const file = arena_printf(a, "%s/block.c", dir);
+  const char *const program = arena_printf(a, "%s/block", dir);
   assert_true(file_write(file, source.data, source.size, &e));
-  const char *const compile[] = {"cc",      "-std=c99", "-pedantic",    "-Wall",
-                                 "-Wextra", "-Werror",  "-Wconversion", "-Wmissing-prototypes",
-                                 "-I",      home,       "-o",           program,
-                                 file,      NULL};
+  const char *const compile[] = {
+      "sh",
+      "-c",
+      "cc -std=c99 -pedantic -Wall -Wextra -Werror -Wconversion -Wmissing-prototypes -I \"$1\" "
+      "-o \"$2\" \"$3\" \"$1\"/mote/dsp/*.c",
+      "sh",
+      home,
+      program,
+      file,
+      NULL};
   struct process_result r;
   assert_true(process_run(a, NULL, compile, 60, &r, &e));
   if (r.exit_code != 0) fail_msg("%s", r.err);
@@ -273,9 +281,9 @@ static void test_emitted_c_has_the_bytes(void **state) {
   size_t at = 0;
   for (int i = 0; i < SETTINGS; i++) {
     const struct features_block block = build(a, i);
-    assert_true(at + block.bytes <= r.out_size);
-    assert_memory_equal(r.out + at, block.params, block.bytes);
-    at += block.bytes;
+    assert_true(at + block.parts[0].params->bytes <= r.out_size);
+    assert_memory_equal(r.out + at, block.parts[0].params, block.parts[0].params->bytes);
+    at += block.parts[0].params->bytes;
   }
   assert_int_equal(at, r.out_size);
   dir_remove(dir);
@@ -297,6 +305,50 @@ static void run_exactly(const struct features_block *block) {
   free(out);
 }
 
+/* Two parts over one window, one of them reading a single channel: each part's values, one behind the other. */
+static void test_parts_follow_each_other(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct features_config c[2];
+  struct features_block both, opened, alone;
+  features_defaults(FEATURES_SPECTRUM, 100, 3, 2000, &c[0], NULL);
+  features_defaults(FEATURES_STATISTICS, 100, 1, 2000, &c[1], NULL);
+  c[1].stride = 3;
+  c[1].select[0] = 2;
+  assert_true(features_build(c, 2, a, &both, &e));
+  assert_int_equal(both.n_parts, 2);
+  assert_int_equal(both.channels, 3);
+  assert_int_equal(both.dims[0] * both.dims[1], 1);
+  assert_int_equal(both.dims[2], both.out_bytes);
+  const int16_t *const x = samples_of(a, &both, 5);
+  const int16_t *windows[] = {x};
+  assert_true(features_fit(&both, a, windows, 1, &e));
+  assert_true(features_open(both.data, both.bytes, a, &opened, &e));
+  int8_t *const q = arena_alloc(a, 1, both.out_bytes);
+  features_run(&opened, x, arena_alloc(a, 1, both.scratch_bytes + 4), q);
+  /* The second part alone, over a copy of its channel. */
+  int16_t *const third = ARENA_ARRAY(a, int16_t, both.window_samples);
+  for (int t = 0; t < both.window_samples; t++) third[t] = x[3 * t + 2];
+  c[1].stride = 0;
+  assert_true(features_build(&c[1], 1, a, &alone, &e));
+  const struct features_part one = alone.parts[0], two = both.parts[1];
+  const size_t bytes = 2 * (size_t)one.params->columns;
+  int16_t *const row = arena_alloc(a, 1, bytes), *const other = arena_alloc(a, 1, bytes);
+  void *const scratch = arena_alloc(a, 1, alone.scratch_bytes + 4);
+  mote_features_row(one.params, one.op, third, scratch, row);
+  mote_features_row(two.params, two.op, x, scratch, other);
+  assert_memory_equal(row, other, bytes);
+  mote_features_finish(two.params, two.op, other, (int8_t *)row);
+  assert_memory_equal(row, q + both.out_bytes - two.params->columns, two.params->columns);
+  c[1].stride = 3;
+  c[1].window_ms = 1000;
+  assert_false(features_build(c, 2, a, &both, &e));
+  c[1].select[0] = 3;
+  assert_false(features_build(c, 2, a, &both, &e));
+  arena_free(a);
+}
+
 /* Every prefix is refused; a mutated block is refused or runs within its memory. */
 static void test_hostile_bytes(void **state) {
   (void)state;
@@ -310,15 +362,15 @@ static void test_hostile_bytes(void **state) {
     const struct features_block block = build(a, i);
     for (size_t n = 0; n < block.bytes; n++) {
       struct arena *small = arena_new(0);
-      assert_false(features_open(block.params, n, small, &opened, &e));
+      assert_false(features_open(block.data, n, small, &opened, &e));
       arena_free(small);
     }
-    assert_true(features_open(block.params, block.bytes, a, &opened, &e));
-    assert_memory_equal(opened.params, block.params, block.bytes);
+    assert_true(features_open(block.data, block.bytes, a, &opened, &e));
+    assert_memory_equal(opened.data, block.data, block.bytes);
     uint8_t *const bytes = malloc(block.bytes);
     for (int trial = 0; trial < 2000; trial++) {
       struct arena *small = arena_new(0);
-      memcpy(bytes, block.params, block.bytes);
+      memcpy(bytes, block.data, block.bytes);
       const uint32_t hits = 1 + rng_below(&r, 4);
       for (uint32_t h = 0; h < hits; h++) {
         /* The head is small and matters most: half of the hits. */
@@ -349,15 +401,16 @@ static void test_hostile_bytes(void **state) {
 /* The emulator's harness runs all settings: the first as the features, the rest as "the network". */
 static bool chip_project(struct arena *a, const char *dir, const struct emulate_target *target,
                          struct err *e) {
-  const char *sources[64] = {"mote/dsp/fft.c", "mote/dsp/frame.c", "mote/dsp/math.c",
+  const char *sources[64] = {"mote/dsp/bands.c",      "mote/dsp/fft.c", "mote/dsp/math.c",
+                             "mote/dsp/statistics.c", "mote/dsp/raw.c", "mote/dsp/finish16.c",
                              "mote/dsp/features.c"};
-  const int n_sources = chip_headers(a, sources, 4, 64);
-  assert_true(n_sources > 4);
+  const int n_sources = chip_headers(a, sources, 7, 64);
+  assert_true(n_sources > 7);
   /* As `mote build` does: chips.mk gives the inner loops flags of their own. Without: not optimised. */
   const char *const hot = target->hot_flags[0] ? target->hot_flags : "-O0";
-  struct emulate_flags flags[4];
-  for (int i = 0; i < 4; i++) flags[i] = (struct emulate_flags){sources[i], hot};
-  if (!emulate_project(a, dir, "features", "model", target, sources, n_sources, flags, 4, 0, e))
+  struct emulate_flags flags[7];
+  for (int i = 0; i < 7; i++) flags[i] = (struct emulate_flags){sources[i], hot};
+  if (!emulate_project(a, dir, "features", "model", target, sources, n_sources, flags, 7, 0, e))
     return false;
   struct text blocks, program;
   text_init(&blocks, a);
@@ -372,7 +425,7 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
     features_emit_c(&block, arena_printf(a, "block%d", i), &blocks);
     scratch = block.scratch_bytes > scratch ? block.scratch_bytes : scratch;
     text_printf(&program,
-                "const struct mote_features *block%d_block(void);\n"
+                "void block%d_run(const int16_t *samples, void *scratch, int8_t *out);\n"
                 "static int16_t in%d[%d];\nstatic int8_t out%d[%zu];\n",
                 i, i, block.window_samples * block.channels, i, block.out_bytes);
   }
@@ -386,7 +439,7 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
     text_printf(&program, "  case %d: *n = sizeof out%d; return out%d;\n", i, i, i);
   text_add(&program, "  }\n  return 0;\n}\n");
   for (int i = 0; i < 5; i++)
-    text_printf(&program, "%s  mote_features_run(block%d_block(), in%d, scratch, out%d);%s\n",
+    text_printf(&program, "%s  block%d_run(in%d, scratch, out%d);%s\n",
                 i == 0   ? "void program_features(void) {\n"
                 : i == 1 ? "void program_network(void) {\n"
                          : "",
@@ -445,7 +498,7 @@ static void same_on_chip(const char *name) {
       "%s: CRC %08x; 1 s at 16 kHz: %lld instructions, %lld a frame, %zu bytes of scratch, %lld of "
       "stack, %lld of code, %lld of five blocks\n",
       name, mote_crc32(0, want.data, want.size), (long long)r.features.instructions,
-      (long long)r.features.instructions / block.params->rows, block.scratch_bytes,
+      (long long)r.features.instructions / block.parts[0].params->rows, block.scratch_bytes,
       (long long)r.stack_bytes, (long long)program.size.flash_code,
       (long long)program.size.flash_plan);
   for (int i = 0; i < r.n_functions && i < 8; i++)
@@ -484,6 +537,7 @@ int main(void) {
       cmocka_unit_test(test_fit),
       cmocka_unit_test(test_place),
       cmocka_unit_test(test_emitted_c_has_the_bytes),
+      cmocka_unit_test(test_parts_follow_each_other),
       cmocka_unit_test(test_hostile_bytes),
       cmocka_unit_test(test_same_bits_without_optimisation),
       cmocka_unit_test(test_same_bits_on_cortex_m4),

@@ -13,7 +13,7 @@
 
 /* Where the tables of a block lie; each starts at a multiple of 4. */
 struct layout {
-  size_t window, sine, segment, weight, cosine, column, bytes;
+  size_t window, sine, segment, weight, cosine, column, channel, bytes;
 };
 
 static size_t place(size_t *end, size_t n) {
@@ -37,6 +37,7 @@ static struct layout layout_of(const struct features_config *c) {
   }
   const size_t columns = (size_t)c->channels * (size_t)features_columns_each(c);
   l.column = place(&end, columns * sizeof(struct mote_features_column));
+  l.channel = place(&end, (size_t)c->channels);
   l.bytes = end;
   return l;
 }
@@ -99,7 +100,12 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   f->width = (uint16_t)(image ? each : 1);
   f->depth = (uint16_t)(f->columns / f->width);
   f->range = (int16_t)floor(256 * c->range_db / (10 * log10(2)) + 0.5);
+  f->cell_bytes = 2;
+  f->stride = (uint16_t)(c->stride ? c->stride : c->channels);
   f->column_at = (int32_t)l->column;
+  f->channel_at = (int32_t)l->channel;
+  for (int i = 0; i < c->channels; i++)
+    ((uint8_t *)f)[l->channel + (size_t)i] = c->stride ? c->select[i] : (uint8_t)i;
   if (!features_has_spectrum(c)) return;
   while ((1 << f->fft_log2) < c->fft_size) f->fft_log2++;
   f->bands = (uint16_t)c->bands;
@@ -119,6 +125,14 @@ void features_column_set(struct mote_features_column *column, double offset, dou
   column->offset = (int16_t)fmin(fmax(floor(offset + 0.5), INT16_MIN), INT16_MAX);
   column->multiplier = (int16_t)fmin(multiplier, INT16_MAX);
   column->shift = (int16_t)shift;
+}
+
+void features_wide_column_set(struct mote_features_wide_column *column, double offset, double m) {
+  int shift = 1;
+  while (shift < 62 && ldexp(m, shift + 1) <= INT32_MAX) shift++;
+  column->offset = (int32_t)fmin(fmax(floor(offset + 0.5), INT32_MIN), INT32_MAX);
+  column->multiplier = (int32_t)fmin(floor(ldexp(m, shift) + 0.5), INT32_MAX);
+  column->shift = shift;
 }
 
 /* Typical values until features_fit sees data. Log spectra: 16 octaves of power below and above the mean, or
@@ -141,34 +155,85 @@ static void fill_columns(const struct features_config *c, struct mote_features *
   f->zp = 0;
 }
 
-void features_block_of(const struct mote_features *f, struct features_block *out) {
-  *out = (struct features_block){.params = f,
-                                 .bytes = f->bytes,
-                                 .window_samples = (int)f->window,
-                                 .channels = f->channels,
-                                 .dims = {f->rows, f->width, f->depth},
-                                 .out_bytes = (size_t)f->rows * f->columns,
-                                 .scratch_bytes = mote_features_scratch_bytes(f),
-                                 .scale = f->scale,
-                                 .zp = f->zp};
+/* Parts see the same samples and share the map's scale. */
+static bool parts_agree(const struct features_block *b, struct err *e) {
+  const struct mote_features *const first = b->parts[0].params;
+  for (int i = 1; i < b->n_parts; i++) {
+    const struct mote_features *const f = b->parts[i].params;
+    if (f->window != first->window || f->stride != first->stride)
+      return err_set(e, "part %d sees windows of %u x %u samples, part 1 of %u x %u", i + 1,
+                     f->window, f->stride, first->window, first->stride);
+    if (f->zp != first->zp || f->scale != first->scale)
+      return err_set(e, "part %d has another scale than part 1", i + 1);
+  }
+  return true;
 }
 
-bool features_build(const struct features_config *c, struct arena *a, struct features_block *out,
-                    struct err *e) {
-  if (!features_check(c, e)) return false;
-  const struct layout l = layout_of(c);
-  if (arena_left(a) < l.bytes + 64)
-    return err_set(e, "%zu bytes of tables do not fit in memory", l.bytes);
-  uint8_t *const bytes = arena_alloc(a, 1, l.bytes);
+bool features_block_of(const void *data, size_t n, struct features_block *out, struct err *e) {
+  const struct features_head *const head = data;
+  size_t at = sizeof *head;
+  *out = (struct features_block){.data = data, .bytes = n};
+  if (n < sizeof *head || head->magic != FEATURES_MAGIC)
+    return err_set(e, "no feature block: it does not begin as one");
+  if (head->version != FEATURES_VERSION)
+    return err_set(e, "a feature block of version %u; this Mote reads version %d", head->version,
+                   FEATURES_VERSION);
+  if (head->parts < 1 || head->parts > FEATURES_MAX_PARTS)
+    return err_set(e, "no feature block: %u parts; 1 to %d work", head->parts, FEATURES_MAX_PARTS);
+  for (int i = 0; i < head->parts; i++) {
+    const struct mote_features *const f = (const void *)((const uint8_t *)data + at);
+    const struct mote_features_op *const op =
+        n - at < sizeof *f ? NULL : mote_features_op_of(f->kind);
+    const enum mote_status status = mote_features_check(f, n - at, op);
+    if (status != MOTE_OK)
+      return err_set(e, "no feature block: part %d: %s", i + 1, mote_status_text(status));
+    if (!isfinite(f->scale) || f->scale <= 0 || f->bytes % 4)
+      return err_set(e, "no feature block: part %d has the scale %g and %u bytes", i + 1,
+                     (double)f->scale, f->bytes);
+    out->parts[out->n_parts++] = (struct features_part){f, op};
+    out->out_bytes += (size_t)f->rows * f->columns;
+    const size_t scratch = mote_features_scratch_bytes(f, op);
+    if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
+    at += f->bytes;
+  }
+  if (at != n) return err_set(e, "no feature block: %zu bytes behind its parts", n - at);
+  const struct mote_features *const f = out->parts[0].params;
+  out->window_samples = (int)f->window;
+  out->channels = f->stride;
+  out->scale = f->scale;
+  out->zp = f->zp;
+  out->dims[0] = out->n_parts > 1 ? 1 : f->rows;
+  out->dims[1] = out->n_parts > 1 ? 1 : f->width;
+  out->dims[2] = out->n_parts > 1 ? (int)out->out_bytes : f->depth;
+  return parts_agree(out, e);
+}
+
+static void build_part(const struct features_config *c, const struct layout *l, uint8_t *bytes) {
   struct mote_features *const f = (struct mote_features *)bytes;
-  fill_head(c, &l, f);
-  if (features_has_spectrum(c)) fill_spectrum(c, &l, bytes);
+  fill_head(c, l, f);
+  if (features_has_spectrum(c)) fill_spectrum(c, l, bytes);
   fill_columns(c, f);
-  const enum mote_status status = mote_features_check(bytes, l.bytes);
-  if (status != MOTE_OK)
-    return err_internal(e, "the block just built is refused: %s", mote_status_text(status));
-  features_block_of(f, out);
-  return true;
+}
+
+bool features_build(const struct features_config *c, int n, struct arena *a,
+                    struct features_block *out, struct err *e) {
+  struct layout layouts[FEATURES_MAX_PARTS];
+  size_t size = sizeof(struct features_head);
+  if (n < 1 || n > FEATURES_MAX_PARTS)
+    return err_set(e, "%d parts; 1 to %d work", n, FEATURES_MAX_PARTS);
+  for (int i = 0; i < n; i++) {
+    if (!features_check(&c[i], e)) return false;
+    layouts[i] = layout_of(&c[i]);
+    size += layouts[i].bytes;
+  }
+  if (arena_left(a) < size + 64)
+    return err_set(e, "%zu bytes of tables do not fit in memory", size);
+  uint8_t *const data = arena_alloc(a, 1, size);
+  *(struct features_head *)data =
+      (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint16_t)n};
+  size_t at = sizeof(struct features_head);
+  for (int i = 0; i < n; at += layouts[i++].bytes) build_part(&c[i], &layouts[i], data + at);
+  return features_block_of(data, size, out, e);
 }
 
 bool features_open(const void *bytes, size_t n, struct arena *a, struct features_block *out,
@@ -177,16 +242,14 @@ bool features_open(const void *bytes, size_t n, struct arena *a, struct features
   if (arena_left(a) < n + 64) return err_set(e, "%zu bytes do not fit in memory", n);
   void *const copy = arena_alloc(a, 1, n ? n : 1);
   if (n) memcpy(copy, bytes, n);
-  const enum mote_status status = mote_features_check(copy, n);
-  if (status != MOTE_OK) return err_set(e, "no feature block: %s", mote_status_text(status));
-  const struct mote_features *const f = copy;
-  if (!isfinite(f->scale) || f->scale <= 0)
-    return err_set(e, "no feature block: its scale is not a positive number");
-  features_block_of(f, out);
-  return true;
+  return features_block_of(copy, n, out, e);
 }
 
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out) {
-  mote_features_run(block->params, samples, scratch, out);
+  for (int i = 0; i < block->n_parts; i++) {
+    const struct features_part *const part = &block->parts[i];
+    mote_features_run(part->params, part->op, samples, scratch, out);
+    out += (size_t)part->params->rows * part->params->columns;
+  }
 }

@@ -200,6 +200,13 @@ static bool check_numbers(const struct features_config *c, struct err *e) {
     return refuse(e, "rate_hz", "%g Hz; from above 0 to 1,000,000 works", c->rate_hz);
   if (c->channels < 1 || c->channels > 256)
     return refuse(e, "channels", "%d; 1 to 256 work", c->channels);
+  if (c->stride &&
+      (c->stride < c->channels || c->stride > 256 || c->channels > FEATURES_MAX_CHANNELS))
+    return refuse(e, "channels", "%d of %d channels; up to %d of 256 work", c->channels, c->stride,
+                  FEATURES_MAX_CHANNELS);
+  for (int i = 0; c->stride && i < c->channels; i++)
+    if (c->select[i] >= c->stride)
+      return refuse(e, "channels", "channel %d of %d does not exist", c->select[i] + 1, c->stride);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   if (window < 1)
     return refuse(e, "window_ms", "%g ms at %g Hz is no window; 1 to 16,777,215 samples work",

@@ -4,18 +4,27 @@
 #include <ctype.h>
 #include <string.h>
 
-/* `count` numbers of `bits` bits, eighteen a line. */
+/* `count` numbers of `bits` bits, signed where negative. */
 static void emit_numbers(struct text *out, const void *data, size_t count, int bits) {
+  const size_t per_line = bits == 32 || bits == -32 ? 9 : 18;
   text_add(out, "  {");
   for (size_t i = 0; i < count; i++) {
-    int value;
-    if (bits == 8)
+    int64_t value;
+    if (bits == 32)
+      value = ((const uint32_t *)data)[i];
+    else if (bits == -32)
+      value = ((const int32_t *)data)[i];
+    else if (bits == 8)
       value = ((const uint8_t *)data)[i];
     else if (bits == -16)
       value = ((const int16_t *)data)[i];
     else
       value = ((const uint16_t *)data)[i];
-    text_printf(out, "%s%d", i == 0 ? "" : i % 18 ? ", " : ",\n   ", value);
+    text_printf(out, bits == 32 ? "%s0x%08llX" : "%s%lld",
+                i == 0         ? ""
+                : i % per_line ? ", "
+                               : ",\n   ",
+                (long long)value);
   }
   text_add(out, "},\n");
 }
@@ -29,7 +38,7 @@ struct table {
 };
 
 /* In the order of their offsets. */
-static int tables_of(const struct mote_features *f, struct table tables[6]) {
+static int tables_of(const struct mote_features *f, struct table tables[8]) {
   int n = 0;
   const size_t fft = (size_t)1 << f->fft_log2;
   if (f->fft_log2) {
@@ -43,12 +52,19 @@ static int tables_of(const struct mote_features *f, struct table tables[6]) {
       tables[n++] = (struct table){"cosine", "int16_t", f->cosine_at,
                                    (size_t)f->coefficients * f->bands, -16};
   }
-  tables[n++] = (struct table){"column", "int16_t", f->column_at, (size_t)f->columns * 3, -16};
+  if (f->cell_bytes == 2)
+    tables[n++] = (struct table){"column", "int16_t", f->column_at, (size_t)f->columns * 3, -16};
+  else
+    tables[n++] = (struct table){"column", "int32_t", f->column_at, (size_t)f->columns * 3, -32};
+  tables[n++] = (struct table){"channel", "uint8_t", f->channel_at, f->channels, 8};
+  if (f->params_at)
+    tables[n++] = (struct table){"params", "uint32_t", f->params_at,
+                                 (f->bytes - (uint32_t)f->params_at) / 4, 32};
   return n;
 }
 
 static size_t padded(const struct table *t) {
-  const size_t each = t->bits == 8 ? 1 : 2;
+  const size_t each = (size_t)(t->bits < 0 ? -t->bits : t->bits) / 8;
   return ((t->count * each + 3) & ~(size_t)3) / each;
 }
 
@@ -59,18 +75,44 @@ static void emit_head(const struct mote_features *f, struct text *out) {
       "   .window = %u, .channels = %u, .frame = %u, .hop = %u, .rows = %u, .columns = %u,\n"
       "   .fft_log2 = %u, .bands = %u, .coefficients = %u, .width = %u, .depth = %u,\n"
       "   .floor = %d, .range = %d, .zp = %d, .scale = %af, .window_at = %d, .sine_at = %d,\n"
-      "   .segment_at = %d, .weight_at = %d, .cosine_at = %d, .column_at = %d},\n",
+      "   .segment_at = %d, .weight_at = %d, .cosine_at = %d, .column_at = %d, .channel_at = %d,\n"
+      "   .params_at = %d, .stride = %u, .cell_bytes = %u},\n",
       f->version, f->kind, f->normalise, f->bytes, f->window, f->channels, f->frame, f->hop,
       f->rows, f->columns, f->fft_log2, f->bands, f->coefficients, f->width, f->depth, f->floor,
       f->range, f->zp, (double)f->scale, f->window_at, f->sine_at, f->segment_at, f->weight_at,
-      f->cosine_at, f->column_at);
+      f->cosine_at, f->column_at, f->channel_at, f->params_at, f->stride, f->cell_bytes);
+}
+
+/* One part as an object of its own, called `name`. */
+static void emit_part(const struct mote_features *f, const char *name, struct text *out) {
+  struct table tables[8];
+  const int n = tables_of(f, tables);
+  text_printf(out, "struct %s_bytes {\n  struct mote_features head;\n", name);
+  for (int i = 0; i < n; i++)
+    text_printf(out, "  %s %s[%zu];\n", tables[i].type, tables[i].name, padded(&tables[i]));
+  text_add(out, "};\n\n/* The offsets in the head name these members; a compiler that lays them "
+                "out otherwise stops here. */\n");
+  for (int i = 0; i < n; i++)
+    text_printf(out, "typedef char %s_%s_place[offsetof(struct %s_bytes, %s) == %d ? 1 : -1];\n",
+                name, tables[i].name, name, tables[i].name, tables[i].at);
+  text_printf(
+      out,
+      "typedef char %s_version[MOTE_FEATURES_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
+      name, f->version);
+  text_printf(out, "typedef char %s_size[sizeof(struct %s_bytes) == %u ? 1 : -1];\n\n", name, name,
+              f->bytes);
+  text_printf(out, "static const struct %s_bytes %s = {\n", name, name);
+  emit_head(f, out);
+  for (int i = 0; i < n; i++)
+    emit_numbers(out, mote_at(f, tables[i].at), padded(&tables[i]), tables[i].bits);
+  text_add(out, "};\n\n");
 }
 
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
-  const struct mote_features *const f = block->params;
-  struct table tables[6];
-  const int n = tables_of(f, tables);
-  char upper[64] = "";
+  static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
+      "mote_features_bands", "mote_features_statistics", "mote_features_raw"};
+  char upper[64] = "", name[96];
+  size_t at = 0;
   for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)
     upper[i] = (char)toupper((unsigned char)prefix[i]);
   text_add(out, "/* Parameters of a feature block (mote/dsp/dsp.h), written by Mote.\n");
@@ -83,39 +125,32 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
               "#define %s_OUT_BYTES     %zu\n\n",
               upper, block->window_samples, upper, block->channels, upper, block->scratch_bytes,
               upper, block->out_bytes);
-  text_printf(out, "struct %s_bytes {\n  struct mote_features head;\n", prefix);
-  for (int i = 0; i < n; i++)
-    text_printf(out, "  %s %s[%zu];\n", tables[i].type, tables[i].name, padded(&tables[i]));
-  text_printf(out, "};\n\n/* The offsets in the head name these members; a compiler that lays them "
-                   "out otherwise "
-                   "stops here. */\n");
-  for (int i = 0; i < n; i++)
-    text_printf(out, "typedef char %s_%s_place[offsetof(struct %s_bytes, %s) == %d ? 1 : -1];\n",
-                prefix, tables[i].name, prefix, tables[i].name, tables[i].at);
-  text_printf(
-      out,
-      "typedef char %s_version[MOTE_FEATURES_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
-      prefix, f->version);
-  text_printf(out, "typedef char %s_size[sizeof(struct %s_bytes) == %zu ? 1 : -1];\n\n", prefix,
-              prefix, block->bytes);
-  text_printf(out, "const struct %s_bytes %s = {\n", prefix, prefix);
-  emit_head(f, out);
-  for (int i = 0; i < n; i++)
-    emit_numbers(out, mote_at(f, tables[i].at), padded(&tables[i]), tables[i].bits);
+  for (int i = 0; i < block->n_parts; i++) {
+    snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
+    emit_part(block->parts[i].params, name, out);
+  }
   text_printf(out,
-              "};\n\n/* For other files. */\nconst struct mote_features *%s_block(void);\n"
-              "const struct mote_features *%s_block(void) { return &%s.head; }\n",
-              prefix, prefix, prefix);
+              "/* A window of samples becomes int8 values. scratch: aligned to 4. */\n"
+              "void %s_run(const int16_t *samples, void *scratch, int8_t *out);\n"
+              "void %s_run(const int16_t *samples, void *scratch, int8_t *out) {\n",
+              prefix, prefix);
+  for (int i = 0; i < block->n_parts; i++) {
+    const struct mote_features *const f = block->parts[i].params;
+    snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
+    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
+                ops[f->kind], at);
+    at += (size_t)f->rows * f->columns;
+  }
+  text_add(out, "}\n");
 }
 
-void features_describe(const struct features_block *block, struct text *out) {
-  static const char *const normalise[] = {"nothing taken off", "minus the window's mean",
-                                          "minus each column's mean"};
-  const struct mote_features *const f = block->params;
-  text_printf(
-      out, " * %d samples of %d channel%s -> int8 [%d, %d, %d]: %u frame%s of %u, one every %u\n",
-      block->window_samples, block->channels, block->channels == 1 ? "" : "s", block->dims[0],
-      block->dims[1], block->dims[2], f->rows, f->rows == 1 ? "" : "s", f->frame, f->hop);
+static void describe_part(const struct mote_features *f, struct text *out) {
+  static const char *const normalise[MOTE_FEATURES_NORMALISE_COUNT] = {
+      "nothing taken off", "minus the window's mean", "minus each column's mean",
+      "minus a straight line through the columns' means"};
+  text_printf(out, " * %u channel%s -> [%u, %u, %u]: %u frame%s of %u, one every %u\n", f->channels,
+              f->channels == 1 ? "" : "s", f->rows, f->width, f->depth, f->rows,
+              f->rows == 1 ? "" : "s", f->frame, f->hop);
   if (f->fft_log2) {
     const uint16_t *const segment = mote_at(f, f->segment_at);
     text_printf(out, " * spectrum of %u points, %u bands over the points %u to %u",
@@ -125,7 +160,14 @@ void features_describe(const struct features_block *block, struct text *out) {
   }
   text_printf(out, " * %s", normalise[f->normalise]);
   if (f->range) text_printf(out, ", held to %.0f dB below the loudest", f->range * 3.0103 / 256);
-  text_printf(out, "; real = %g * (q - %d)\n", (double)f->scale, f->zp);
+  text_add(out, "\n");
+}
+
+void features_describe(const struct features_block *block, struct text *out) {
+  text_printf(out, " * %d samples of %d channel%s -> int8 [%d, %d, %d]; real = %g * (q - %d)\n",
+              block->window_samples, block->channels, block->channels == 1 ? "" : "s",
+              block->dims[0], block->dims[1], block->dims[2], (double)block->scale, block->zp);
+  for (int i = 0; i < block->n_parts; i++) describe_part(block->parts[i].params, out);
   text_printf(out, " * %zu bytes of parameters, %zu of scratch, %zu of features\n", block->bytes,
               block->scratch_bytes, block->out_bytes);
 }

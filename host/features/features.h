@@ -2,8 +2,9 @@
  *
  * A window of int16 samples, [time, channels] interleaved, becomes an int8 tensor [height, width, channels].
  * The arithmetic is mote/dsp, fixed point, the same bits on every chip; this room only chooses numbers:
- * window, twiddles, band edges, DCT, and the affine map to int8. Everything of one block is one piece of
- * bytes (struct mote_features) that the host runs, and that an emitted program holds as a C object.
+ * window, twiddles, band edges, DCT, and the affine map to int8. Everything of one part is one piece of
+ * bytes (struct mote_features) that the host runs, and that an emitted program holds as a C object. A block has
+ * one part, or several over the same window whose values follow each other: [1, 1, values].
  *
  *   features_defaults -> features_check -> features_build -> features_fit (training windows only)
  *                                                          -> features_run / features_emit_c
@@ -45,6 +46,8 @@ enum features_normalise {
       FEATURES_NORMALISE_COUNT
 };
 
+#define FEATURES_MAX_CHANNELS 64
+
 struct features_config {
   enum features_kind kind;
   double rate_hz;   /* of the samples; below 1 is fine */
@@ -59,12 +62,23 @@ struct features_config {
   enum features_normalise normalise;
   double range_db; /* values further below the window's loudest are raised to it; 0: off */
   double floor_db; /* least level, re one count (int16) RMS in a band; keeps silence silent */
+  /* Where only some of the samples' channels are read: how many a time step has, and the places of the `channels`
+   * that are. stride 0: all, in their order. */
+  int stride;
+  uint8_t select[FEATURES_MAX_CHANNELS];
 };
 
+#define FEATURES_MAX_PARTS 8
+struct features_part {
+  const struct mote_features *params;
+  const struct mote_features_op *op;
+};
 /* A built block. Plain values: copying the structure shares the bytes. */
 struct features_block {
-  const struct mote_features *params; /* the bytes, aligned to 8 */
+  const void *data; /* head and parts in one piece, aligned to 4: what features_open takes */
   size_t bytes;
+  struct features_part parts[FEATURES_MAX_PARTS];
+  int n_parts;
   int window_samples; /* time steps that one window needs */
   int channels;       /* samples in a window: window_samples * channels */
   int dims[3];        /* height (time), width, channels of the NHWC tensor: what a network reads */
@@ -90,10 +104,10 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
 /* Says which number is out of range, and what would work. e->node is the field's name. */
 bool features_check(const struct features_config *c, struct err *e);
 
-/* Makes the parameters in a. Before features_fit the map to int8 holds typical values of the kind.
- * errors: those of features_check. */
-bool features_build(const struct features_config *c, struct arena *a, struct features_block *out,
-                    struct err *e);
+/* Makes the parameters of n parts, 1 to FEATURES_MAX_PARTS, in a. Before features_fit the map to int8 holds
+ * typical values of the kind. errors: those of features_check; parts that do not see the same samples. */
+bool features_build(const struct features_config *c, int n, struct arena *a,
+                    struct features_block *out, struct err *e);
 
 /* Chooses the map to int8 from training windows (each window_samples * channels int16): offset and deviation
  * of each column (log spectra: one deviation for all columns, so that a pattern looks the same in each), scale and zero point
@@ -107,7 +121,7 @@ bool features_open(const void *bytes, size_t n, struct arena *a, struct features
                    struct err *e);
 
 /* samples: window_samples * channels, interleaved. scratch: block->scratch_bytes, aligned to 4.
- * out: block->out_bytes. exact: mote_features_run. Threads need a scratch each. */
+ * out: block->out_bytes. exact: mote_features_run of each part. Threads need a scratch each. */
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out);
 
@@ -117,9 +131,10 @@ void features_run(const struct features_block *block, const int16_t *samples, vo
 void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
                     int16_t *out);
 
-/* A C99 source text: `const struct <prefix>_bytes <prefix>` equal to the block's bytes, readable, with
- * compile-time asserts; `const struct mote_features *<prefix>_block(void)`, which a caller declares; and the
- * macros <PREFIX>_WINDOW, _CHANNELS, _SCRATCH_BYTES, _OUT_BYTES. prefix: a C identifier, at most 60 long. */
+/* A C99 source text: `const struct <prefix>_bytes <prefix>` (of further parts <prefix>2 ...) equal to the
+ * parts' bytes, readable, with compile-time asserts; `void <prefix>_run(const int16_t *samples, void *scratch,
+ * int8_t *out)`, which does what features_run does; and the macros <PREFIX>_WINDOW, _CHANNELS, _SCRATCH_BYTES,
+ * _OUT_BYTES. prefix: a C identifier, at most 60 long. */
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out);
 
 /* A few lines for people: what the block does, its shape, its memory. */

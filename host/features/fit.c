@@ -10,11 +10,13 @@
 /* Standardised values from -16 to 16 in steps of 1/64. */
 #define STEPS 2048
 
+/* One part of the block. */
 struct fit {
   const struct mote_features *f;
-  void *scratch;
-  int16_t *rows;
-  double *taken; /* what normalisation takes from each column */
+  const struct mote_features_op *op;
+  void *scratch, *rows;
+  double *values; /* of one window, [rows][columns] */
+  double *taken;  /* what normalisation takes from each column */
   double *offset, *deviation;
 };
 
@@ -31,21 +33,26 @@ static void lay_line(double *v, size_t n) {
     v[i] = level + (squares > 0 ? moment / squares * (2 * (double)i - (double)(n - 1)) : 0);
 }
 
-/* One window's rows with the range applied, and what mote_features_finish would take off (not yet rounded). */
+/* One window's rows with the range applied, and what normalisation would take off (not yet rounded). */
 static void fit_rows(struct fit *t, const int16_t *samples) {
   const struct mote_features *const f = t->f;
-  const size_t values = (size_t)f->rows * f->columns;
-  int most = INT16_MIN;
+  const size_t values = (size_t)f->rows * f->columns,
+               row_bytes = (size_t)f->columns * f->cell_bytes;
+  double most = -HUGE_VAL, all = 0;
+  mote_features_begin(f, t->op, t->scratch);
   for (size_t r = 0; r < f->rows; r++)
-    mote_features_row(f, samples + r * f->hop * f->channels, t->scratch, t->rows + r * f->columns);
-  for (size_t i = 0; i < values; i++)
-    if (t->rows[i] > most) most = t->rows[i];
-  double all = 0;
+    mote_features_row(f, t->op, samples + r * f->hop * f->stride, t->scratch,
+                      (uint8_t *)t->rows + r * row_bytes);
+  for (size_t i = 0; i < values; i++) {
+    t->values[i] =
+        f->cell_bytes == 2 ? ((const int16_t *)t->rows)[i] : ((const int32_t *)t->rows)[i];
+    most = fmax(most, t->values[i]);
+  }
   memset(t->taken, 0, f->columns * sizeof *t->taken);
   for (size_t i = 0; i < values; i++) {
-    if (f->range && t->rows[i] < most - f->range) t->rows[i] = (int16_t)(most - f->range);
-    all += t->rows[i];
-    t->taken[i % f->columns] += t->rows[i] / (double)f->rows;
+    if (f->range) t->values[i] = fmax(t->values[i], most - f->range);
+    all += t->values[i];
+    t->taken[i % f->columns] += t->values[i] / (double)f->rows;
   }
   if (f->normalise == MOTE_FEATURES_NORMALISE_TILT)
     lay_line(t->taken, f->columns);
@@ -58,14 +65,15 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
  * every band. */
 static void fit_moments(struct fit *t, const int16_t *const *windows, size_t count) {
   const struct mote_features *const f = t->f;
+  const size_t values = (size_t)f->rows * f->columns;
   for (size_t i = 0; i < count; i++) {
     fit_rows(t, windows[i]);
-    for (size_t r = 0; r < f->rows; r++)
-      for (size_t c = 0; c < f->columns; c++) {
-        const double v = t->rows[r * f->columns + c] - t->taken[c];
-        t->offset[c] += v;
-        t->deviation[c] += v * v;
-      }
+    for (size_t k = 0; k < values; k++) {
+      const size_t c = k % f->columns;
+      const double v = t->values[k] - t->taken[c];
+      t->offset[c] += v;
+      t->deviation[c] += v * v;
+    }
   }
   const double n = (double)count * f->rows;
   double variance = 0;
@@ -80,56 +88,77 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
     t->deviation[c] = sqrt(together ? variance : t->deviation[c]);
 }
 
-/* The standardised values below and above which 1 of 1000 lies; at least half a deviation about 0. */
-static void fit_limits(struct fit *t, const int16_t *const *windows, size_t count, double *low,
-                       double *high) {
-  const struct mote_features *const f = t->f;
-  uint64_t histogram[STEPS] = {0};
+/* Counts the standardised values of all windows. */
+static void fit_count(struct fit *t, const int16_t *const *windows, size_t count,
+                      uint64_t histogram[STEPS]) {
+  const size_t columns = t->f->columns, values = t->f->rows * columns;
   for (size_t i = 0; i < count; i++) {
     fit_rows(t, windows[i]);
-    for (size_t r = 0; r < f->rows; r++)
-      for (size_t c = 0; c < f->columns; c++) {
-        const double z =
-            (t->rows[r * f->columns + c] - t->taken[c] - t->offset[c]) / t->deviation[c];
-        histogram[(int)fmin(fmax(64 * z + STEPS / 2, 0), STEPS - 1)]++;
-      }
+    for (size_t k = 0; k < values; k++) {
+      const size_t c = k % columns;
+      const double z = (t->values[k] - t->taken[c] - t->offset[c]) / t->deviation[c];
+      histogram[(int)fmin(fmax(64 * z + STEPS / 2, 0), STEPS - 1)]++;
+    }
   }
-  const uint64_t tail = (uint64_t)count * f->rows * f->columns / 1000;
-  uint64_t below = 0, above = 0;
+}
+
+/* The standardised values below and above which 1 of 1000 lies; at least half a deviation about 0. */
+static void fit_limits(const uint64_t histogram[STEPS], double *low, double *high) {
+  uint64_t tail = 0, below = 0, above = 0;
   int first = 0, last = STEPS - 1;
+  for (int i = 0; i < STEPS; i++) tail += histogram[i];
+  tail /= 1000;
   while (first < STEPS / 2 - 32 && below + histogram[first] <= tail) below += histogram[first++];
   while (last > STEPS / 2 + 32 && above + histogram[last] <= tail) above += histogram[last--];
   *low = (first - STEPS / 2) / 64.0;
   *high = (last + 1 - STEPS / 2) / 64.0;
 }
 
-bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
-                  size_t count, struct err *e) {
-  const struct mote_features *const f = block->params;
-  if (count == 0) return err_set(e, "no training windows to fit the features to; add samples");
-  struct fit t = {.f = f,
-                  .scratch = arena_alloc(a, 1, mote_features_row_scratch_bytes(f) + 4),
-                  .rows = ARENA_ARRAY(a, int16_t, block->out_bytes),
-                  .taken = ARENA_ARRAY(a, double, f->columns),
-                  .offset = ARENA_ARRAY(a, double, f->columns),
-                  .deviation = ARENA_ARRAY(a, double, f->columns)};
-  double low, high;
-  fit_moments(&t, windows, count);
-  fit_limits(&t, windows, count, &low, &high);
-  struct mote_features *const fresh = arena_alloc(a, 1, block->bytes);
-  memcpy(fresh, f, block->bytes);
-  const double scale = (high - low) / 255;
+/* The map of one part, in the part's fresh bytes. */
+static void fit_columns(const struct fit *t, struct mote_features *fresh, double scale,
+                        double low) {
+  void *const columns = (uint8_t *)fresh + fresh->column_at;
   fresh->scale = (float)scale;
   fresh->zp = (int16_t)floor(-128 - low / scale + 0.5);
-  struct mote_features_column *const column =
-      (struct mote_features_column *)((uint8_t *)fresh + fresh->column_at);
-  for (int c = 0; c < f->columns; c++)
-    features_column_set(&column[c], t.offset[c], 1 / (t.deviation[c] * scale));
-  const enum mote_status status = mote_features_check(fresh, block->bytes);
-  if (status != MOTE_OK)
-    return err_internal(e, "the fitted block is refused: %s", mote_status_text(status));
-  features_block_of(fresh, block);
-  return true;
+  for (int c = 0; c < fresh->columns; c++)
+    if (fresh->cell_bytes == 2)
+      features_column_set((struct mote_features_column *)columns + c, t->offset[c],
+                          1 / (t->deviation[c] * scale));
+    else
+      features_wide_column_set((struct mote_features_wide_column *)columns + c, t->offset[c],
+                               1 / (t->deviation[c] * scale));
+}
+
+bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
+                  size_t count, struct err *e) {
+  struct fit fits[FEATURES_MAX_PARTS];
+  uint64_t histogram[STEPS] = {0};
+  double low, high;
+  if (count == 0) return err_set(e, "no training windows to fit the features to; add samples");
+  for (int i = 0; i < block->n_parts; i++) {
+    const struct mote_features *const f = block->parts[i].params;
+    const struct mote_features_op *const op = block->parts[i].op;
+    const size_t values = (size_t)f->rows * f->columns;
+    fits[i] = (struct fit){.f = f,
+                           .op = op,
+                           .scratch = arena_alloc(a, 1, mote_features_row_scratch_bytes(f, op) + 4),
+                           .rows = arena_alloc(a, 1, values * f->cell_bytes),
+                           .values = ARENA_ARRAY(a, double, values),
+                           .taken = ARENA_ARRAY(a, double, f->columns),
+                           .offset = ARENA_ARRAY(a, double, f->columns),
+                           .deviation = ARENA_ARRAY(a, double, f->columns)};
+    fit_moments(&fits[i], windows, count);
+    fit_count(&fits[i], windows, count, histogram);
+  }
+  fit_limits(histogram, &low, &high);
+  uint8_t *const fresh = arena_alloc(a, 1, block->bytes);
+  memcpy(fresh, block->data, block->bytes);
+  for (int i = 0; i < block->n_parts; i++)
+    fit_columns(&fits[i],
+                (struct mote_features *)(fresh + ((const uint8_t *)fits[i].f -
+                                                  (const uint8_t *)block->data)),
+                (high - low) / 255, low);
+  return features_block_of(fresh, block->bytes, block, e);
 }
 
 /* Energy of one time step about the channels' means. */

@@ -24,7 +24,18 @@ bool features_check_bands(const struct features_config *c, struct err *e);
 
 /* The real number m of one column as multiplier / 2^shift. */
 void features_column_set(struct mote_features_column *column, double offset, double m);
-/* Fills the block's plain values from its bytes. */
-void features_block_of(const struct mote_features *f, struct features_block *out);
+void features_wide_column_set(struct mote_features_wide_column *column, double offset, double m);
+/* What stands before the parts in a block's bytes; each part is as long as its own `bytes` says, a multiple
+ * of 4. */
+#define FEATURES_MAGIC   0x53464F4Du /* "MOFS", little-endian */
+#define FEATURES_VERSION 1
+struct features_head {
+  uint32_t magic;
+  uint16_t version, parts;
+};
+
+/* Proves n bytes, aligned to 4, and fills the block's plain values from them. errors: damaged, another version,
+ * parts that do not see the same samples. */
+bool features_block_of(const void *data, size_t n, struct features_block *out, struct err *e);
 
 #endif

@@ -1,11 +1,14 @@
 /* dsp: from int16 samples to int8 features, in fixed point, the same bits on every chip.
  *
- * A window of samples is cut into frames; a frame makes one row of int16 values; when all rows exist, the
- * window is normalised and mapped to int8. Three kinds share this door:
+ * A window of samples is cut into frames; a frame makes one row of values; when all rows exist, the window is
+ * normalised and mapped to int8. A kind that needs the whole window has one frame, the window. The kinds:
  *
  *   bands       mean removed, window, real FFT, power, triangular bands, log2, optional cosine transform
  *   statistics  eight numbers of each channel, with the bands of its spectrum behind them when asked
  *   raw         the samples, or the mean of each `hop` of them
+ *
+ * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
+ * the op, so a program links only the kinds that it names.
  *
  * All numbers of a block are one piece of bytes without pointers: struct mote_features and the constants
  * behind it, little-endian, aligned to 4; `*_at` is the distance from the structure's start. The host
@@ -27,7 +30,7 @@ extern "C" {
 #endif
 
 #define MOTE_FEATURES_MAGIC   0x54464F4Du /* "MOFT", little-endian */
-#define MOTE_FEATURES_VERSION 1
+#define MOTE_FEATURES_VERSION 2
 #define MOTE_FEATURES_STATS   8 /* mean deviation rms minimum maximum span crossings slope */
 
 enum mote_features_kind {
@@ -46,11 +49,18 @@ enum mote_features_normalise {
 };
 
 /* int8 of a value v in column c, n = v minus what normalisation takes:
- *   q = clamp(zp + round((n - offset) * multiplier / 2^shift), -128, 127) */
+ *   q = clamp(zp + round((n - offset) * multiplier / 2^shift), -128, 127)
+ * For rows of int16: */
 struct mote_features_column {
   int16_t offset;
   int16_t multiplier; /* >= 0 */
   int16_t shift;      /* 1..30 */
+};
+/* For rows of int32, where n - offset is held to 32 bits first: */
+struct mote_features_wide_column {
+  int32_t offset;
+  int32_t multiplier; /* >= 0 */
+  int32_t shift;      /* 1..62 */
 };
 
 struct mote_features {
@@ -60,7 +70,7 @@ struct mote_features {
   uint8_t normalise;   /* enum mote_features_normalise */
   uint32_t bytes;      /* of the structure with its constants */
   uint32_t window;     /* time steps of a window */
-  uint16_t channels;   /* interleaved */
+  uint16_t channels;   /* that are read */
   uint16_t frame, hop; /* time steps of a frame, and between the starts of two */
   uint16_t rows;       /* frames in a window */
   uint16_t columns;    /* values in a row */
@@ -71,41 +81,80 @@ struct mote_features {
   int16_t floor;         /* least log2 of a band's power, Q8 */
   int16_t range;         /* values below the window's largest minus range are raised; 0: off */
   int16_t zp;
-  int16_t reserved;
+  uint16_t stride;     /* channels of the samples, interleaved */
+  uint16_t cell_bytes; /* of a value in a row: 2 int16, 4 int32 */
+  uint16_t reserved;
   float scale;        /* real = scale * (q - zp); the device does not use it */
   int32_t window_at;  /* int16[frame]: the window, Q15 */
   int32_t sine_at;    /* int16[fft / 4 + 1]: sin(2 pi k / fft), Q15, 1 as 32767 */
   int32_t segment_at; /* uint16[bands + 2]: first bin of each segment, and the end */
   int32_t weight_at;  /* uint8[bins of all segments]: share of the band above, Q8 */
   int32_t cosine_at;  /* int16[coefficients][bands], Q14, orthonormal */
-  int32_t column_at;  /* struct mote_features_column[columns] */
+  int32_t
+      column_at; /* struct mote_features_column[columns], or _wide_column for cells of 4 bytes */
+  int32_t channel_at; /* uint8[channels]: where in a time step each channel stands */
+  int32_t params_at;  /* the kind's own parameters, up to the end; 0: none */
 };
 
-/* Proves that a block is safe to run: afterwards the functions below read only the block, the samples and
- * the scratch, and write only scratch and out. needs: bytes aligned to 4. cost: one pass over the tables. */
-enum mote_status mote_features_check(const void *bytes, size_t n);
+/* What a kind is. Rows are void: int16 or int32, as cell_bytes says. */
+struct mote_features_op {
+  uint8_t kind; /* enum mote_features_kind */
+  /* Proves what only the kind knows: its columns, tables, parameters. Called behind the common checks. */
+  enum mote_status (*check)(const struct mote_features *f);
+  size_t (*scratch_bytes)(const struct mote_features *f); /* of one row; a multiple of 4 */
+  /* What is kept from one row to the next; both NULL where rows do not depend on earlier ones. */
+  size_t (*state_bytes)(const struct mote_features *f);
+  void (*begin)(const struct mote_features *f, void *state);
+  void (*row)(const struct mote_features *f, const int16_t *samples, void *state, void *scratch,
+              void *row);
+  void (*finish)(const struct mote_features *f, const void *rows, int8_t *out);
+};
+extern const struct mote_features_op mote_features_bands, mote_features_statistics,
+    mote_features_raw;
 
-/* Scratch of mote_features_run: the rows of the window (int16) and one frame's FFT (int32). The samples are
- * not in it. */
-size_t mote_features_scratch_bytes(const struct mote_features *f);
-/* Scratch of mote_features_row alone. */
-size_t mote_features_row_scratch_bytes(const struct mote_features *f);
+/* The op of a kind, NULL for an unknown one. A program that calls this links every kind. */
+const struct mote_features_op *mote_features_op_of(unsigned kind);
 
-/* One row from one frame. shape: samples [frame, channels], row [columns], channel after channel. scratch: aligned to 4.
+/* The first sample of channel c of those that are read; the next is f->stride further. */
+static inline const int16_t *mote_features_channel(const struct mote_features *f,
+                                                   const int16_t *samples, uint32_t c) {
+  return samples + ((const uint8_t *)mote_at(f, f->channel_at))[c];
+}
+
+/* Proves that a block is safe to run with op: afterwards the functions below read only the block, the samples
+ * and the scratch, and write only scratch and out. needs: bytes aligned to 4. cost: one pass over the tables. */
+enum mote_status mote_features_check(const void *bytes, size_t n,
+                                     const struct mote_features_op *op);
+/* A table of n bytes at offset `at` lies behind the structure and before the end, aligned to 4. For ops. */
+int mote_features_table_fits(const struct mote_features *f, int32_t at, size_t n);
+
+/* Scratch of mote_features_run: the rows of the window and what one row needs. The samples are not in it. */
+size_t mote_features_scratch_bytes(const struct mote_features *f,
+                                   const struct mote_features_op *op);
+/* Scratch and state of mote_features_row alone, aligned to 4: the state, then the scratch. */
+size_t mote_features_row_scratch_bytes(const struct mote_features *f,
+                                       const struct mote_features_op *op);
+
+/* Makes ready for the first row of a window, or of a stream. scratch: as for mote_features_row. */
+void mote_features_begin(const struct mote_features *f, const struct mote_features_op *op,
+                         void *scratch);
+/* One row from one frame, in the order of time. shape: samples [frame, stride], row [columns], channel after
+ * channel. scratch: aligned to 4; its head is the state, which stays until the next row.
  * unit: bands: log2 of power in Q8, with a cosine transform Q6; statistics: counts of the samples, span halved,
  * crossings of the mean as a number; raw: counts. */
-void mote_features_row(const struct mote_features *f, const int16_t *samples, void *scratch,
-                       int16_t *row);
+void mote_features_row(const struct mote_features *f, const struct mote_features_op *op,
+                       const int16_t *samples, void *scratch, void *row);
 
 /* Normalises the rows of a window and maps them to int8. shape: rows [rows, depth, width], out [rows, width,
  * depth]: the channels of a spectrum end side by side, as an image has colours.
  * alias: out may not overlap rows. */
-void mote_features_finish(const struct mote_features *f, const int16_t *rows, int8_t *out);
+void mote_features_finish(const struct mote_features *f, const struct mote_features_op *op,
+                          const void *rows, int8_t *out);
 
-/* A whole window. shape: samples [window, channels], out [rows, width, depth]. scratch: aligned to 4,
+/* A whole window. shape: samples [window, stride], out [rows, width, depth]. scratch: aligned to 4,
  * mote_features_scratch_bytes long. alias: none of the three may overlap. */
-void mote_features_run(const struct mote_features *f, const int16_t *samples, void *scratch,
-                       int8_t *out);
+void mote_features_run(const struct mote_features *f, const struct mote_features_op *op,
+                       const int16_t *samples, void *scratch, int8_t *out);
 
 /* ---- pieces, for other users of the room ------------------------------------ */
 

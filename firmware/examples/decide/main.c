@@ -52,8 +52,7 @@ int main(void) {
     say("the model does not fit this program\n");
     return 1;
   }
-  mote_features_run((const struct mote_features *)&features, recording, scratch,
-                    (int8_t *)model_input(0));
+  features_run(recording, scratch, (int8_t *)model_input(0));
   model_run();
   const int8_t *scores = (const int8_t *)model_output(0);
   for (uint32_t i = 1; i < MODEL_OUTPUT_0_BYTES; i++)

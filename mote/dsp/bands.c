@@ -1,15 +1,63 @@
-/* One row of values from one frame of samples. */
-#include "mote/dsp/dsp.h"
+/* The kind "bands": a frame's spectrum in bands, or its cosine transform; statistics use the bands, too. */
+#include "mote/dsp/private.h"
 
 #include <string.h>
 
-/* What one pass over a channel of a frame finds. */
-struct extent {
-  int32_t mean; /* rounded towards zero */
-  int32_t low, high;
-};
+/* A twiddle longer than 1 could overflow the FFT: 2^30 is 1, and rounding adds less than 46343. */
+static int sine_fits(const int16_t *sine, uint32_t quarter) {
+  for (uint32_t k = 0; k <= quarter; k++) {
+    const int32_t s = sine[k], c = sine[quarter - k];
+    if (s < 0 || s * s + c * c > ((int32_t)1 << 30) + 46343)
+      return 0; /* s, c <= 32767: below 2^31 */
+  }
+  return 1;
+}
 
-static struct extent extent_of(const int16_t *samples, uint32_t n, uint32_t stride) {
+/* Segments grow, hold 256 bins at most, and leave out bin 0 and bin fft/2, which are packed together. */
+static enum mote_status check_segments(const struct mote_features *f) {
+  const uint16_t *const segment = mote_at(f, f->segment_at);
+  if (segment[0] < 1) return MOTE_ERR_PARAMS;
+  for (uint32_t i = 0; i <= f->bands; i++)
+    if (segment[i + 1] < segment[i] || segment[i + 1] - segment[i] > 256) return MOTE_ERR_PARAMS;
+  const uint32_t end = segment[f->bands + 1];
+  if (end > 1u << (f->fft_log2 - 1)) return MOTE_ERR_PARAMS;
+  return mote_features_table_fits(f, f->weight_at, end - segment[0]) ? MOTE_OK : MOTE_ERR_BOUNDS;
+}
+
+static enum mote_status check_cosines(const struct mote_features *f) {
+  if (!mote_features_table_fits(f, f->cosine_at, 2 * (size_t)f->coefficients * f->bands))
+    return MOTE_ERR_BOUNDS;
+  const int16_t *cosine = mote_at(f, f->cosine_at);
+  for (uint32_t k = 0; k < f->coefficients; k++) {
+    int32_t sum = 0; /* bands <= 1024: below 2^26 */
+    for (uint32_t b = 0; b < f->bands; b++, cosine++) sum += *cosine < 0 ? -*cosine : *cosine;
+    if (sum > 131071) return MOTE_ERR_PARAMS; /* times 2^14: the sum of a transform fits 32 bits */
+  }
+  return MOTE_OK;
+}
+
+enum mote_status mote_features_check_bands(const struct mote_features *f) {
+  if (f->fft_log2 < 4 || f->fft_log2 > 11) return MOTE_ERR_PARAMS;
+  const uint32_t fft = 1u << f->fft_log2;
+  if (f->frame > fft || f->bands < 1 || f->bands > fft / 2 || f->coefficients > f->bands ||
+      f->floor < -16384 || f->floor > 16383)
+    return MOTE_ERR_PARAMS;
+  if (!mote_features_table_fits(f, f->window_at, (size_t)f->frame * 2) ||
+      !mote_features_table_fits(f, f->sine_at, ((size_t)fft / 4 + 1) * 2) ||
+      !mote_features_table_fits(f, f->segment_at, ((size_t)f->bands + 2) * 2))
+    return MOTE_ERR_BOUNDS;
+  if (!sine_fits(mote_at(f, f->sine_at), fft / 4)) return MOTE_ERR_PARAMS;
+  const enum mote_status status = check_segments(f);
+  return status == MOTE_OK && f->coefficients ? check_cosines(f) : status;
+}
+
+size_t mote_features_spectrum_scratch(const struct mote_features *f) {
+  if (!f->fft_log2) return 0;
+  return ((size_t)4 << f->fft_log2) +
+         (f->coefficients ? (2 * (size_t)f->bands + 3) & ~(size_t)3 : 0);
+}
+
+struct mote_extent mote_features_extent(const int16_t *samples, uint32_t n, uint32_t stride) {
   const int16_t *const end = samples + n * stride;
   int32_t sum = 0, low = *samples, high = *samples; /* n <= 32767: |sum| < 2^30 */
   for (; samples != end; samples += stride) {
@@ -18,7 +66,7 @@ static struct extent extent_of(const int16_t *samples, uint32_t n, uint32_t stri
     if (v < low) low = v;
     if (v > high) high = v;
   }
-  const struct extent e = {sum / (int32_t)n, low, high};
+  const struct mote_extent e = {sum / (int32_t)n, low, high};
   return e;
 }
 
@@ -32,7 +80,7 @@ static int16_t clamp_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, I
 static void frame_window(const struct mote_features *f, const int16_t *samples, int32_t mean,
                          int32_t shift, int32_t *x) {
   const int16_t *w = mote_at(f, f->window_at);
-  const uint32_t stride = f->channels, top = 1u << (f->fft_log2 - 2); /* points / 2 */
+  const uint32_t stride = f->stride, top = 1u << (f->fft_log2 - 2); /* points / 2 */
   const int32_t half = shift ? 1 << (shift - 1) : 0;
   uint32_t place = 0; /* of t / 2: its bits reversed */
   memset(x, 0, (size_t)4 << f->fft_log2);
@@ -112,11 +160,11 @@ static void frame_cosines(const struct mote_features *f, const int16_t *v, int16
 }
 
 /* scratch: int32[fft], then int16[bands] where a cosine transform follows. */
-static void frame_spectrum(const struct mote_features *f, const int16_t *samples, void *scratch,
-                           int16_t *out) {
+void mote_features_spectrum(const struct mote_features *f, const int16_t *samples, void *scratch,
+                            int16_t *out) {
   int32_t *const x = scratch;
   int16_t *const bands = f->coefficients ? (int16_t *)(x + (1u << f->fft_log2)) : out;
-  const struct extent e = extent_of(samples, f->frame, f->channels);
+  const struct mote_extent e = mote_features_extent(samples, f->frame, f->stride);
   const int32_t peak = e.high - e.mean > e.mean - e.low ? e.high - e.mean : e.mean - e.low;
   if (peak == 0) {
     for (uint32_t b = 0; b < f->bands; b++) bands[b] = f->floor;
@@ -131,65 +179,26 @@ static void frame_spectrum(const struct mote_features *f, const int16_t *samples
   if (f->coefficients) frame_cosines(f, bands, out);
 }
 
-/* Eight numbers of one channel, in the order of MOTE_FEATURES_STATS. */
-static void frame_statistics(const int16_t *samples, uint32_t n, uint32_t stride, int16_t *out) {
-  const struct extent e = extent_of(samples, n, stride);
-  uint64_t squares = 0; /* each < 2^32, n < 2^15 */
-  int32_t sum = 0;      /* of what the rounded mean left over: below n */
-  uint64_t steps = 0;
-  uint32_t crossings = 0;
-  int32_t before = *samples;
-  int side = 0;
-  for (uint32_t i = 0; i < n; i++, samples += stride) {
-    const int32_t d = *samples - e.mean;
-    const uint32_t size = (uint32_t)(d < 0 ? -d : d);
-    squares += size * size;
-    sum += d;
-    steps += (uint32_t)(*samples > before ? *samples - before : before - *samples);
-    before = *samples;
-    const int now = d > 0 ? 1 : d < 0 ? -1 : side; /* a sample on the mean stays on its side */
-    crossings += side != 0 && now != side;
-    side = now;
-  }
-  /* variance = E d^2 - (E d)^2; |E d| < 1, so its square over n^2 is below one: taken from the sum. */
-  const uint64_t rest = (uint64_t)((int64_t)sum * sum) / n;
-  const uint32_t variance = (uint32_t)((squares - (rest < squares ? rest : squares)) / n);
-  const uint32_t level = (uint32_t)(e.mean * e.mean); /* <= 2^30 */
-  out[0] = (int16_t)e.mean;
-  out[1] = clamp_s16((int32_t)mote_sqrt_u32(variance));
-  out[2] = clamp_s16(
-      (int32_t)mote_sqrt_u32(variance > UINT32_MAX - level ? UINT32_MAX : variance + level));
-  out[3] = (int16_t)e.low;
-  out[4] = (int16_t)e.high;
-  out[5] = (int16_t)((e.high - e.low) / 2);
-  out[6] = (int16_t)crossings;
-  out[7] = clamp_s16((int32_t)(steps / n)); /* <= 65535 */
+static enum mote_status bands_check(const struct mote_features *f) {
+  if (f->cell_bytes != 2 || !f->fft_log2) return MOTE_ERR_PARAMS;
+  if (f->columns != f->channels * (f->coefficients ? f->coefficients : f->bands))
+    return MOTE_ERR_PARAMS;
+  return mote_features_check_bands(f);
 }
 
-/* The mean of each channel, rounded towards zero. */
-static void frame_raw(const struct mote_features *f, const int16_t *samples, int16_t *row) {
-  for (uint32_t c = 0; c < f->channels; c++) {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < f->frame; i++) sum += samples[i * f->channels + c];
-    row[c] = (int16_t)(f->frame == 1 ? sum : sum / f->frame);
-  }
-}
-
-/* The channels follow each other; in statistics a channel's bands follow its eight numbers. */
-void mote_features_row(const struct mote_features *f, const int16_t *samples, void *scratch,
-                       int16_t *row) {
-  if (f->kind == MOTE_FEATURES_RAW) {
-    frame_raw(f, samples, row);
-    return;
-  }
+static void bands_row(const struct mote_features *f, const int16_t *samples, void *state,
+                      void *scratch, void *row) {
   const uint32_t each = (uint32_t)f->columns / f->channels;
-  for (uint32_t c = 0; c < f->channels; c++) {
-    int16_t *const out = row + c * each;
-    if (f->kind == MOTE_FEATURES_STATISTICS) {
-      frame_statistics(samples + c, f->frame, f->channels, out);
-      if (f->fft_log2) frame_spectrum(f, samples + c, scratch, out + MOTE_FEATURES_STATS);
-    } else {
-      frame_spectrum(f, samples + c, scratch, out);
-    }
-  }
+  (void)state;
+  for (uint32_t c = 0; c < f->channels; c++)
+    mote_features_spectrum(f, mote_features_channel(f, samples, c), scratch,
+                           (int16_t *)row + c * each);
 }
+
+const struct mote_features_op mote_features_bands = {
+    .kind = MOTE_FEATURES_BANDS,
+    .check = bands_check,
+    .scratch_bytes = mote_features_spectrum_scratch,
+    .row = bands_row,
+    .finish = mote_features_finish_s16,
+};
