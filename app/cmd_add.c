@@ -333,6 +333,8 @@ static bool run(struct adding *d, const struct add_options *o, struct err *e) {
   if (!project_open(a, o->dir, STORE_WRITE, &d->p, e) || !make_rules(d, o, e) ||
       !ingest_expand(a, d->c->words, d->c->n_words, &d->files, &d->n_files, e) || !plan_split(d, e))
     return false;
+  store_change(d->p.store,
+               arena_printf(a, "add %s%s", d->c->words[0], d->c->n_words > 1 ? " ..." : ""));
   if (!add_all(d, e)) {
     fprintf(stderr, "mote: %s added before the failure below; they are kept\n",
             text_thousands(d->added));

@@ -27,7 +27,8 @@ static int32_t class_of(const char *name, const char *const *classes, int n) {
 }
 
 static bool picked(const struct dataset_pick *pick, const struct store_sample *s) {
-  if (!(pick->splits & (1u << s->split)) || (pick->id && pick->id != s->id)) return false;
+  if (s->disabled || !(pick->splits & (1u << s->split)) || (pick->id && pick->id != s->id))
+    return false;
   if (pick->group && strcmp(pick->group, s->group) != 0) return false;
   return !pick->without || strcmp(pick->without, s->group) != 0;
 }
@@ -111,8 +112,11 @@ static bool adapt(struct project *p, enum store_type type, double rate_hz, int c
         e,
         "holds %d channels of %s and the project has %d of %s: the sensor in mote.yaml was "
         "changed after it was added; remove it (mote data --remove) and add it again",
-        channels, type == STORE_INT16 ? "sound" : "numbers", c->channels,
-        wanted == STORE_INT16 ? "sound" : "numbers");
+        channels,
+        type == STORE_INT16   ? "sound"
+        : type == STORE_UINT8 ? "a picture"
+                              : "numbers",
+        c->channels, wanted == STORE_INT16 ? "sound" : "numbers");
   if (fabs(rate_hz - c->rate_hz) > 1e-9 * c->rate_hz &&
       !ingest_resample(p->arena, type == STORE_INT16 ? INGEST_INT16 : INGEST_FLOAT32, data, length,
                        channels, rate_hz, c->rate_hz, &data, &length, e))

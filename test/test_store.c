@@ -355,6 +355,413 @@ static void test_kill(void **state) {
   assert_true(total > 0);
 }
 
+/* ---- schema 2 ----------------------------------------------------------------------- */
+static void copy_file(struct fixture *f, const char *from) {
+  uint8_t *bytes;
+  size_t size;
+  if (!file_read(f->a, from, 1 << 24, &bytes, &size, &f->e)) fail_msg("%s", f->e.text);
+  FILE *file = fopen(f->path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(bytes, 1, size, file), size);
+  fclose(file);
+}
+
+/* test/store/version1.db was made by the program of schema 1 (test/store/README.md). */
+static void check_migrated(struct fixture *f) {
+  struct store_sample *list, s;
+  struct store_run run;
+  int n;
+  bool found;
+  int64_t duplicate;
+  static int16_t data[200];
+  assert_true(store_list(f->st, f->a, NULL, &list, &n, &f->e));
+  assert_int_equal(n, 5);
+  assert_int_equal(list[0].id, 1);
+  assert_int_equal(list[1].id, 3); /* 2 was removed */
+  for (int i = 0; i < n; i++) assert_true(store_get(f->st, f->a, list[i].id, &s, &f->e));
+  assert_string_equal(s.label, "shake");
+  assert_string_equal(s.source, "m.csv:lines 2-51");
+  assert_int_equal(s.channels, 3);
+  assert_true(s.rate_hz == 62.5);
+  for (int i = 0; i < 150; i++) assert_true(((const float *)s.data)[i] == (float)i / 7);
+  assert_true(store_run_get(f->st, f->a, "", 0, &run, &found, &f->e) && found);
+  assert_memory_equal(run.model, "model", 5);
+  assert_true(store_check(f->st, &f->e));
+  /* The numbers of sample 1 again are found by the hash that the old program wrote. */
+  for (int i = 0; i < 200; i++) data[i] = (int16_t)(1000 * sin(i * 0.1 * 1));
+  struct store_sample again = sample(data, 200, 1, "yes");
+  for (int i = 0; i < 200; i++) data[i] = (int16_t)(1000 * sin(i * 0.1));
+  assert_true(store_add(f->st, &again, &duplicate, &f->e));
+  assert_int_equal(duplicate, 1);
+  data[0] = 1234;
+  assert_true(store_add(f->st, &again, &duplicate, &f->e));
+  assert_int_equal(duplicate, 0);
+  assert_int_equal(again.id, 8); /* 7 had been given and removed before: never again */
+}
+
+static void test_migration(void **state) {
+  struct fixture *f = *state;
+  copy_file(f, "test/store/version1.db");
+  open_store(f, STORE_READ); /* a reader brings it up to date, too */
+  store_close(f->st);
+  open_store(f, STORE_WRITE);
+  check_migrated(f);
+}
+
+/* A migration that is killed leaves the old schema or the new one. */
+static void test_migration_killed(void **state) {
+  struct fixture *f = *state;
+  for (int round = 0; round < 20; round++) {
+    copy_file(f, "test/store/version1.db");
+    unlink(arena_printf(f->a, "%s-journal", f->path));
+    pid_t child = fork();
+    if (child == 0) {
+      struct store *st;
+      struct err e;
+      _exit(!store_open(f->a, f->path, STORE_WRITE, &st, &e));
+    }
+    usleep((useconds_t)round * 1000);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    open_store(f, STORE_WRITE);
+    check_migrated(f);
+    store_close(f->st);
+    f->st = NULL;
+  }
+}
+
+/* Two channels of 50 frames with all that a sample can have. */
+static struct store_sample rich(float *data, int seed) {
+  static const struct store_meta meta[] = {{"device", "nano \"33\""}, {"session", "2"}};
+  static const struct store_span spans[] = {{0, 19, "idle"}, {20, 49, "shake"}};
+  for (int i = 0; i < 100; i++) data[i] = (float)(i * seed);
+  return (struct store_sample){.label = "mixed",
+                               .group = "anna",
+                               .source = "m.csv",
+                               .type = STORE_FLOAT32,
+                               .rate_hz = 50,
+                               .channels = 2,
+                               .length = 50,
+                               .data = data,
+                               .meta = meta,
+                               .n_meta = 2,
+                               .spans = spans,
+                               .n_spans = 2};
+}
+
+static void test_details(void **state) {
+  struct fixture *f = *state;
+  float data[100];
+  uint8_t pixels[4 * 6 * 3];
+  int64_t duplicate;
+  struct store_sample s = rich(data, 1), back;
+  open_store(f, STORE_CREATE);
+  assert_true(store_add(f->st, &s, &duplicate, &f->e));
+  assert_true(store_get(f->st, f->a, s.id, &back, &f->e));
+  assert_int_equal(back.n_meta, 2);
+  assert_string_equal(back.meta[0].value, "nano \"33\"");
+  assert_int_equal(back.n_spans, 2);
+  assert_int_equal(back.spans[1].last, 49);
+  assert_string_equal(back.spans[1].label, "shake");
+  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 3);
+  static const struct store_box boxes[] = {{1, 0, 5, 4, "cat"}};
+  struct store_sample picture = {.label = "cat",
+                                 .source = "cat.png",
+                                 .type = STORE_UINT8,
+                                 .channels = 3,
+                                 .height = 4,
+                                 .width = 6,
+                                 .length = 24,
+                                 .data = pixels,
+                                 .boxes = boxes,
+                                 .n_boxes = 1};
+  assert_true(store_add(f->st, &picture, &duplicate, &f->e));
+  assert_true(store_get(f->st, f->a, picture.id, &back, &f->e));
+  assert_memory_equal(back.data, pixels, sizeof pixels);
+  assert_int_equal(back.height, 4);
+  assert_int_equal(back.boxes[0].width, 5);
+  /* The same bytes as 6 x 4 are another picture. */
+  picture.height = 6;
+  picture.width = 4;
+  picture.n_boxes = 0;
+  assert_true(store_add(f->st, &picture, &duplicate, &f->e));
+  assert_int_equal(duplicate, 0);
+  /* What does not fit is refused. */
+  picture.width = 5;
+  assert_false(store_add(f->st, &picture, &duplicate, &f->e));
+  const struct store_box outside = {3, 0, 2, 1, "cat"};
+  picture = (struct store_sample){.label = "x",
+                                  .type = STORE_UINT8,
+                                  .channels = 1,
+                                  .height = 4,
+                                  .width = 4,
+                                  .length = 16,
+                                  .data = pixels,
+                                  .boxes = &outside,
+                                  .n_boxes = 1};
+  assert_false(store_add(f->st, &picture, &duplicate, &f->e));
+  assert_non_null(strstr(f->e.text, "outside of the picture"));
+  const struct store_span late = {10, 50, "x"};
+  assert_false(store_set_spans(f->st, s.id, &late, 1, &f->e));
+  assert_non_null(strstr(f->e.text, "0 to 49"));
+  assert_false(store_set_meta(f->st, s.id, "two words", "x", &f->e));
+  assert_false(store_set_meta(f->st, 999, "key", "x", &f->e));
+  assert_true(store_check(f->st, &f->e));
+}
+
+static int listed(struct fixture *f, const char *condition, const struct store_filter *base) {
+  struct store_filter filter = base ? *base : (struct store_filter){.split = -1};
+  struct store_where where;
+  struct store_sample *list;
+  int n;
+  int64_t size;
+  if (condition && !store_where_parse(f->a, condition, &where, &f->e)) fail_msg("%s", f->e.text);
+  filter.where = &where;
+  filter.n_where = condition ? 1 : 0;
+  if (!store_list(f->st, f->a, &filter, &list, &n, &f->e)) fail_msg("%s", f->e.text);
+  assert_true(store_size(f->st, &filter, &size, &f->e));
+  if (!filter.most) assert_int_equal(size, n);
+  return n;
+}
+
+static void test_filters(void **state) {
+  struct fixture *f = *state;
+  int16_t data[64];
+  int64_t duplicate, first = 0;
+  char text[16];
+  open_store(f, STORE_CREATE);
+  for (int i = 0; i < 12; i++) {
+    struct store_sample s = sample(data, 20 + i, i + 1, i & 1 ? "yes" : "no");
+    s.split = (enum store_split)(i % 3);
+    s.group = i < 6 ? "anna" : "bob";
+    assert_true(store_add(f->st, &s, &duplicate, &f->e));
+    if (!first) first = s.id;
+    snprintf(text, sizeof text, "%d", i);
+    if (i < 10) assert_true(store_set_meta(f->st, s.id, "n", text, &f->e));
+  }
+  assert_true(store_set_meta(f->st, first, "place", "lab", &f->e));
+  assert_true(store_enable(f->st, first, false, &f->e));
+  assert_int_equal(listed(f, NULL, NULL), 12);
+  assert_int_equal(listed(f, "label=yes", NULL), 6);
+  assert_int_equal(listed(f, "label!=yes", NULL), 6);
+  assert_int_equal(listed(f, "group=bob", NULL), 6);
+  assert_int_equal(listed(f, "split=test", NULL), 4);
+  assert_int_equal(listed(f, "enabled=no", NULL), 1);
+  assert_int_equal(listed(f, "id=3", NULL), 1);
+  assert_int_equal(listed(f, "length=25", NULL), 1);
+  assert_int_equal(listed(f, "length>=25", NULL), 7);
+  assert_int_equal(listed(f, "rate_hz=8000", NULL), 12);
+  assert_int_equal(listed(f, "seconds<0.003", NULL), 4);
+  assert_int_equal(listed(f, "n=7", NULL), 1);
+  assert_int_equal(listed(f, "n!=7", NULL), 11);
+  assert_int_equal(listed(f, "n>7", NULL), 2);
+  assert_int_equal(listed(f, "place=lab", NULL), 1);
+  assert_int_equal(listed(f, "place>0", NULL), 0);
+  assert_int_equal(listed(f, "nothing=1", NULL), 0);
+  assert_int_equal(listed(f, NULL, &(struct store_filter){.split = -1, .state = STORE_ENABLED}),
+                   11);
+  assert_int_equal(listed(f, NULL, &(struct store_filter){.split = -1, .after = 10}), 2);
+  assert_int_equal(listed(f, NULL, &(struct store_filter){.split = -1, .most = 5}), 5);
+  assert_int_equal(
+      listed(f, "n>2", &(struct store_filter){.label = "yes", .group = "anna", .split = 0}), 1);
+  struct store_where where;
+  assert_false(store_where_parse(f->a, "label", &where, &f->e));
+  assert_false(store_where_parse(f->a, "n<many", &where, &f->e));
+  assert_false(store_where_parse(f->a, "=x", &where, &f->e));
+  struct store_key *keys;
+  struct store_value *values;
+  int n;
+  assert_true(store_keys(f->st, f->a, &keys, &n, &f->e));
+  assert_int_equal(n, 2);
+  assert_string_equal(keys[0].key, "n");
+  assert_int_equal(keys[0].values, 10);
+  assert_true(store_values(f->st, f->a, "n", &values, &n, &f->e));
+  assert_int_equal(n, 10);
+  assert_string_equal(values[9].value, "9");
+  assert_true(store_values(f->st, f->a, "group", &values, &n, &f->e));
+  assert_int_equal(n, 12);
+}
+
+/* ---- history --------------------------------------------------------------------------- */
+/* Everything that samples are, as one text. */
+static char *portrait(struct fixture *f) {
+  struct text t;
+  struct store_sample *list, s;
+  int n;
+  text_init(&t, f->a);
+  assert_true(store_list(f->st, f->a, NULL, &list, &n, &f->e));
+  for (int i = 0; i < n; i++) {
+    if (!store_get(f->st, f->a, list[i].id, &s, &f->e)) fail_msg("%s", f->e.text);
+    text_printf(&t, "%d %s %s %s %d %d %g %d %d %d %s", (int)s.id, s.label, s.group, s.source,
+                (int)s.split, (int)s.type, s.rate_hz, (int)s.length, s.channels, s.disabled,
+                s.sha256);
+    for (int k = 0; k < s.n_meta; k++) text_printf(&t, " %s=%s", s.meta[k].key, s.meta[k].value);
+    for (int k = 0; k < s.n_spans; k++)
+      text_printf(&t, " %d-%d:%s", (int)s.spans[k].first, (int)s.spans[k].last, s.spans[k].label);
+    for (int k = 0; k < s.n_boxes; k++)
+      text_printf(&t, " [%d %d]%s", s.boxes[k].x, s.boxes[k].width, s.boxes[k].label);
+    text_add(&t, "\n");
+  }
+  return t.data;
+}
+
+/* One change of any kind, of a sample picked at random. */
+static void change_something(struct fixture *f, struct rng *rng, int step) {
+  struct store_sample *list, s;
+  int n;
+  int64_t duplicate;
+  float *data = ARENA_ARRAY(f->a, float, 100);
+  assert_true(store_list(f->st, f->a, NULL, &list, &n, &f->e));
+  const int64_t id = n ? list[rng_below(rng, (uint32_t)n)].id : 0;
+  const char *word = arena_printf(f->a, "w%d", step);
+  bool ok = false;
+  switch (n < 3 ? 0 : rng_below(rng, 8)) {
+  case 0:
+  case 1:
+    s = rich(data, step + 2);
+    ok = store_add(f->st, &s, &duplicate, &f->e) && !duplicate;
+    break;
+  case 2: ok = store_remove(f->st, id, &f->e); break;
+  case 3: ok = store_relabel(f->st, id, word, (int)rng_below(rng, 3), word, &f->e); break;
+  case 4: ok = store_enable(f->st, id, rng_below(rng, 2), &f->e); break;
+  case 5:
+    ok = store_set_meta(f->st, id, rng_below(rng, 2) ? "device" : word,
+                        rng_below(rng, 3) ? word : NULL, &f->e);
+    break;
+  case 6:
+    ok = store_set_spans(f->st, id, &(struct store_span){1, 3 + rng_below(rng, 5), word}, 1, &f->e);
+    break;
+  default:
+    ok = store_get(f->st, f->a, id, &s, &f->e);
+    for (int i = 0; i < 100; i++) data[i] = (float)(i + 1000 * step);
+    s.data = data, s.length = 40, s.n_spans = 0, s.label = word;
+    ok = ok && store_edit(f->st, &s, &duplicate, &f->e) && !duplicate;
+  }
+  if (!ok) fail_msg("step %d: %s", step, f->e.text);
+}
+
+/* A hundred changes of every kind: each undo gives the portrait before, each redo the one behind, and versions any. */
+static void test_history(void **state) {
+  enum { STEPS = 100 };
+  struct fixture *f = *state;
+  struct rng rng;
+  struct store_change done;
+  char *seen[STEPS + 1];
+  open_store(f, STORE_CREATE);
+  rng_seed(&rng, 11);
+  seen[0] = portrait(f);
+  for (int i = 0; i < STEPS; i++) {
+    if (i % 10 == 0) assert_true(store_snapshot(f->st, arena_printf(f->a, "v%d", i), &f->e));
+    change_something(f, &rng, i);
+    seen[i + 1] = portrait(f);
+  }
+  assert_false(store_snapshot(f->st, "v10", &f->e));
+  for (int i = STEPS - 1; i >= 40; i--) {
+    if (!store_undo(f->st, f->a, &done, &f->e)) fail_msg("%s", f->e.text);
+    assert_string_equal(portrait(f), seen[i]);
+  }
+  for (int i = 41; i <= 60; i++) {
+    assert_true(store_redo(f->st, f->a, &done, &f->e));
+    assert_string_equal(portrait(f), seen[i]);
+  }
+  for (int i = 59; i >= 50; i--) assert_true(store_undo(f->st, f->a, &done, &f->e));
+  assert_string_equal(portrait(f), seen[50]);
+  /* A new change ends what can be redone. */
+  change_something(f, &rng, STEPS + 1);
+  assert_false(store_redo(f->st, f->a, &done, &f->e));
+  assert_non_null(strstr(f->e.text, "nothing to redo"));
+  int64_t touched;
+  for (int i = 90; i >= 0; i -= 30) {
+    assert_true(store_restore(f->st, arena_printf(f->a, "v%d", i), &touched, &f->e));
+    assert_string_equal(portrait(f), seen[i]);
+  }
+  assert_true(store_undo(f->st, f->a, &done, &f->e)); /* restoring is a change like any other */
+  assert_string_equal(portrait(f), seen[30]);
+  assert_false(store_restore(f->st, "nowhere", &touched, &f->e));
+  assert_true(store_check(f->st, &f->e));
+}
+
+static void test_diff(void **state) {
+  struct fixture *f = *state;
+  int16_t data[50];
+  int64_t duplicate, ids[4];
+  struct store_difference *d;
+  int n;
+  open_store(f, STORE_CREATE);
+  for (int i = 0; i < 3; i++) {
+    struct store_sample s = sample(data, 50, i + 1, "yes");
+    assert_true(store_add(f->st, &s, &duplicate, &f->e));
+    ids[i] = s.id;
+  }
+  assert_true(store_snapshot(f->st, "a", &f->e));
+  struct store_sample s = sample(data, 50, 9, "late");
+  assert_true(store_add(f->st, &s, &duplicate, &f->e));
+  assert_true(store_remove(f->st, ids[0], &f->e));
+  assert_true(store_relabel(f->st, ids[1], "no", STORE_TRAIN, NULL, &f->e));
+  assert_true(store_enable(f->st, ids[2], false, &f->e));
+  assert_true(store_enable(f->st, ids[2], true, &f->e)); /* back again: no difference */
+  assert_true(store_snapshot(f->st, "b", &f->e));
+  assert_true(store_diff(f->st, f->a, "a", "b", &d, &n, &f->e));
+  assert_int_equal(n, 3);
+  assert_int_equal(d[0].kind, STORE_REMOVED);
+  assert_int_equal(d[1].kind, STORE_CHANGED);
+  assert_string_equal(d[1].fields, "label split");
+  assert_string_equal(d[1].label_after, "no");
+  assert_int_equal(d[2].kind, STORE_ADDED);
+  assert_true(store_diff(f->st, f->a, "b", "a", &d, &n, &f->e));
+  assert_int_equal(d[0].kind, STORE_ADDED);
+  assert_int_equal(d[2].kind, STORE_REMOVED);
+  assert_true(store_diff(f->st, f->a, "b", NULL, &d, &n, &f->e));
+  assert_int_equal(n, 0);
+  assert_false(store_diff(f->st, f->a, "c", NULL, &d, &n, &f->e));
+  /* The history shares numbers: a version costs no blob. */
+  int64_t changes, bytes;
+  assert_true(store_drop_version(f->st, "a", &f->e));
+  assert_true(store_forget(f->st, &changes, &bytes, &f->e)); /* up to b: the removed sample goes */
+  struct store_change *history;
+  assert_true(store_history(f->st, f->a, 0, &history, &n, &f->e));
+  assert_int_equal(n, 0);
+  struct store_change done;
+  assert_false(store_undo(f->st, f->a, &done, &f->e));
+  assert_true(store_check(f->st, &f->e));
+  sqlite3 *db;
+  sqlite3_stmt *q;
+  assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+  sqlite3_prepare_v2(db, "SELECT count(*) FROM blobs", -1, &q, NULL);
+  assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+  assert_int_equal(sqlite3_column_int(q, 0), 3);
+  sqlite3_finalize(q);
+  sqlite3_close(db);
+}
+
+/* A change of many calls and transactions is taken back by one undo. */
+static void test_one_change(void **state) {
+  struct fixture *f = *state;
+  int16_t data[50];
+  int64_t duplicate;
+  struct store_change *history, done;
+  int n;
+  open_store(f, STORE_CREATE);
+  store_change(f->st, "add folder");
+  for (int i = 0; i < 6; i++) {
+    struct store_sample s = sample(data, 50, i + 1, "yes");
+    if (i % 2 == 0) assert_true(store_begin(f->st, &f->e));
+    assert_true(store_add(f->st, &s, &duplicate, &f->e));
+    if (i % 2 == 1) assert_true(store_commit(f->st, &f->e));
+  }
+  store_change(f->st, NULL);
+  assert_true(store_history(f->st, f->a, 0, &history, &n, &f->e));
+  assert_int_equal(n, 1);
+  assert_int_equal(history[0].samples, 6);
+  assert_string_equal(history[0].what, "add folder");
+  assert_true(store_undo(f->st, f->a, &done, &f->e));
+  assert_string_equal(portrait(f), "");
+  assert_true(store_redo(f->st, f->a, &done, &f->e));
+  struct store_sample *list;
+  assert_true(store_list(f->st, f->a, NULL, &list, &n, &f->e));
+  assert_int_equal(n, 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -363,6 +770,10 @@ int main(void) {
       TEST(test_runs),          TEST(test_foreign_files),
       TEST(test_damaged_files), TEST(test_locked),
       TEST(test_read_only),     TEST(test_kill),
+      TEST(test_migration),     TEST(test_migration_killed),
+      TEST(test_details),       TEST(test_filters),
+      TEST(test_history),       TEST(test_diff),
+      TEST(test_one_change),
   };
   return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static bool read_whole_run(struct store *st, struct arena *a, sqlite3_stmt *q,
   } else if (code != SQLITE_DONE) {
     ok = store_fail(st, "reading a run", e);
   }
-  sqlite3_finalize(q);
+  store_release(st, q);
   return ok;
 }
 

@@ -1,4 +1,4 @@
-/* The file itself: opening, schema and migrations, transactions, errors.
+/* The file itself: opening, migrating, transactions, statements, errors.
  *
  * Creation and every migration are one exclusive transaction each that ends with user_version, so a kill
  * leaves the old schema or the new one. An empty file counts as absent: that is what a kill between open
@@ -12,41 +12,6 @@
 #include <unistd.h>
 
 #define BUSY_MILLISECONDS 5000
-
-/* migrations[i] leads from version i to i + 1. A schema that was released is never changed here: the next
- * version is added behind it. */
-static const char *const migrations[STORE_SCHEMA_VERSION] = {
-    "CREATE TABLE samples("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " label TEXT NOT NULL CHECK(label <> ''),"
-    " speaker TEXT NOT NULL,"
-    " source TEXT NOT NULL,"
-    " split INTEGER NOT NULL CHECK(split BETWEEN 0 AND 2),"
-    " type INTEGER NOT NULL CHECK(type BETWEEN 0 AND 1),"
-    " rate_hz REAL NOT NULL CHECK(rate_hz > 0),"
-    " channels INTEGER NOT NULL CHECK(channels > 0),"
-    " length INTEGER NOT NULL CHECK(length > 0),"
-    " added_s INTEGER NOT NULL,"
-    " sha256 TEXT NOT NULL UNIQUE,"
-    " data BLOB NOT NULL);"
-    "CREATE INDEX samples_by_label ON samples(label, split);"
-    "CREATE TABLE runs("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " status INTEGER NOT NULL CHECK(status BETWEEN 0 AND 1),"
-    " purpose TEXT NOT NULL,"
-    " settings TEXT NOT NULL,"
-    " metrics TEXT NOT NULL,"
-    " started_s INTEGER NOT NULL,"
-    " ended_s INTEGER NOT NULL,"
-    " features BLOB NOT NULL,"
-    " checkpoint BLOB NOT NULL,"
-    " model BLOB NOT NULL);"
-    "CREATE TABLE epochs("
-    " run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE,"
-    " epoch INTEGER NOT NULL CHECK(epoch > 0),"
-    " loss REAL, accuracy REAL, validation_loss REAL, validation_accuracy REAL, learning_rate REAL,"
-    " PRIMARY KEY(run, epoch)) WITHOUT ROWID;",
-};
 
 bool store_fail(struct store *st, const char *doing, struct err *e) {
   int code = sqlite3_errcode(st->db) & 0xff;
@@ -100,7 +65,39 @@ sqlite3_stmt *store_prepare(struct store *st, const char *sql, struct err *e) {
   return q;
 }
 
-static bool store_exec(struct store *st, const char *sql, const char *doing, struct err *e) {
+sqlite3_stmt *store_prepare_once(struct store *st, const char *literal, struct err *e) {
+  for (int i = 0; i < st->n_cache; i++)
+    if (st->cache[i].sql == literal) return st->cache[i].q;
+  sqlite3_stmt *q = store_prepare(st, literal, e);
+  if (q && st->n_cache < STORE_CACHED) {
+    st->cache[st->n_cache].sql = literal;
+    st->cache[st->n_cache++].q = q;
+  }
+  return q;
+}
+
+static void forget_statements(struct store *st) {
+  for (int i = 0; i < st->n_cache; i++) sqlite3_finalize(st->cache[i].q);
+  st->n_cache = 0;
+}
+
+void store_release(struct store *st, sqlite3_stmt *q) {
+  if (!q) return;
+  st->work.steps += sqlite3_stmt_status(q, SQLITE_STMTSTATUS_VM_STEP, 1);
+  st->work.scanned += sqlite3_stmt_status(q, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+  st->work.sorts += sqlite3_stmt_status(q, SQLITE_STMTSTATUS_SORT, 1);
+  for (int i = 0; i < st->n_cache; i++) {
+    if (st->cache[i].q != q) continue;
+    sqlite3_reset(q);
+    sqlite3_clear_bindings(q);
+    return;
+  }
+  sqlite3_finalize(q);
+}
+
+void store_work(const struct store *st, struct store_work *work) { *work = st->work; }
+
+bool store_exec(struct store *st, const char *sql, const char *doing, struct err *e) {
   if (sqlite3_exec(st->db, sql, NULL, NULL, NULL) != SQLITE_OK) return store_fail(st, doing, e);
   return true;
 }
@@ -108,7 +105,7 @@ static bool store_exec(struct store *st, const char *sql, const char *doing, str
 bool store_end_rows(struct store *st, sqlite3_stmt *q, int code, const char *doing, struct err *e) {
   bool ok = code == SQLITE_DONE || code == SQLITE_ROW;
   if (!ok) store_fail(st, doing, e);
-  sqlite3_finalize(q);
+  store_release(st, q);
   return ok;
 }
 
@@ -187,7 +184,7 @@ static bool migrate(struct store *st, struct err *e) {
   if (!store_exec(st, "BEGIN EXCLUSIVE", "locking the project", e)) return false;
   if (!read_version(st, &version, e)) goto fail;
   for (int v = version; v < STORE_SCHEMA_VERSION; v++) {
-    if (!store_exec(st, migrations[v], "making the tables", e)) goto fail;
+    if (!store_exec(st, store_migrations[v], "making the tables", e)) goto fail;
   }
   char header[128];
   snprintf(header, sizeof header, "PRAGMA application_id = %d; PRAGMA user_version = %d",
@@ -240,24 +237,27 @@ bool store_open(struct arena *a, const char *path, enum store_mode mode, struct 
 
   int version = 0;
   if (!read_version(st, &version, e)) goto fail;
-  if (mode != STORE_READ) {
+  /* A project of an older Mote is brought up to date by whoever comes first, a reader too where it may. */
+  const bool old = version < STORE_SCHEMA_VERSION;
+  if (mode == STORE_READ && old && (sqlite3_db_readonly(st->db, "main") || access(path, W_OK))) {
+    err_set(e,
+            "the project has an older schema (%d) and the file cannot be written to bring it up to "
+            "date "
+            "(%d); copy the project to where it can",
+            version, STORE_SCHEMA_VERSION);
+    goto fail;
+  }
+  if (mode != STORE_READ || old) {
     /* EXTRA also synchronises the folder after the journal is gone: a reported commit survives power loss. */
     if (!store_exec(
             st,
             "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON",
             "opening the project", e))
       goto fail;
-    if (version < STORE_SCHEMA_VERSION && !migrate(st, e)) goto fail;
-  } else if (version < STORE_SCHEMA_VERSION) {
-    err_set(e,
-            "the project has an older schema (%d); a command that writes, such as `mote train`, "
-            "brings it up "
-            "to date",
-            version);
-    goto fail;
-  } else if (!store_exec(st, "PRAGMA query_only = ON", "opening the project", e)) {
-    goto fail;
+    if (old && !migrate(st, e)) goto fail;
   }
+  if (mode == STORE_READ && !store_exec(st, "PRAGMA query_only = ON", "opening the project", e))
+    goto fail;
   *out = st;
   return true;
 fail_open:
@@ -271,6 +271,7 @@ fail:
 void store_close(struct store *st) {
   if (!st || !st->db) return;
   store_rollback(st);
+  forget_statements(st);
   sqlite3_close(st->db);
   st->db = NULL;
 }
@@ -290,9 +291,28 @@ bool store_commit(struct store *st, struct err *e) {
   return true;
 }
 
+/* The change's row may go with the transaction: the next call makes another. */
 void store_rollback(struct store *st) {
-  if (st->in_transaction) sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+  if (st->in_transaction) {
+    sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+    st->change = 0;
+  }
   st->in_transaction = false;
+}
+
+bool store_enter(struct store *st, struct err *e) {
+  if (st->in_transaction) return true;
+  st->transaction_is_own = store_begin(st, e);
+  return st->transaction_is_own;
+}
+
+bool store_leave(struct store *st, bool ok, struct err *e) {
+  if (!st->what[0]) st->change = 0;
+  if (!st->transaction_is_own) return ok;
+  st->transaction_is_own = false;
+  if (ok) return store_commit(st, e);
+  store_rollback(st);
+  return false;
 }
 
 bool store_check(struct store *st, struct err *e) {
