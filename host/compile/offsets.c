@@ -78,9 +78,9 @@ void bounds_of(struct bounds *b, const struct item *items, int n, int n_segments
   visit_pairs(b, items, n, by_first, alive, NULL);
   int64_t pairs = 0;
   for (int i = 1; i <= n; i++) pairs += b->at[i];
-  if (pairs > b->list_room) {
-    b->list = more_room(a, (size_t)pairs, sizeof *b->list);
-    b->list_room = 2 * pairs;
+  if (pairs >= b->list_room) { /* room for one even where no two meet: qsort and bsearch take no NULL */
+    b->list = more_room(a, (size_t)pairs + 1, sizeof *b->list);
+    b->list_room = 2 * (pairs + 1);
   }
   for (int i = 0; i < n; i++) b->at[i + 1] += b->at[i];
   memcpy(next, b->at, (size_t)n * sizeof *next);
