@@ -44,6 +44,20 @@ ends 1 "mote.yaml" add f
 ends 2 "no split" data --split sometimes
 ends 2 "--edit" data --set-label x
 ends 2 "at least 1" data --plot 0
+ends 2 "no word" data tulip
+ends 2 "no split" data list --split sometimes
+ends 2 "where: " data list --where label
+ends 2 "at least 1" data list --most 0
+ends 2 "what to set" data set 1
+ends 2 "wants KEY=VALUE" data set 1 --meta x
+ends 2 "no number" data show seven
+ends 2 "something is missing" data snapshot
+ends 2 "something is missing" data diff
+ends 2 "something is missing" data restore
+ends 2 "shares from 0" data split --test 0.7 --validation 0.4
+ends 1 "mote.yaml" data split
+ends 1 "mote.yaml" data undo
+ends 1 "mote.yaml" data history
 ends 1 "mote.yaml" data
 ends 1 "mote.yaml" features
 ends 2 "at least 1" train --epochs 0

@@ -1,0 +1,97 @@
+#!/bin/bash
+# The words of `mote data` from end to end, with movements that awk makes: picking, changing, undo, versions, division
+# by groups, cutting, health, export. Prints TAP lines. check: sanitizers too
+# usage: test/data.sh [PROGRAM]
+cd "$(dirname "$0")/.." || exit 1
+MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+n=0
+pass() { n=$((n + 1)); echo "ok $n - $1"; }
+fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | head -n 30 | sed 's/^/# /'; }
+# is NAME WANTED GOT
+is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
+# has NAME TEXT OUTPUT
+has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
+number() { sed -n "s/.*\"$2\": \([-0-9.e]*\).*/\1/p" <<<"$1" | head -n 1; }
+# all: what every sample is, as text
+all() { "$MOTE" data list --json; }
+count() { all | grep -c '"id"'; }
+
+# movement FILE KIND SEED: 3 axes, 4 s at 100 Hz; the kind is the frequency
+movement() {
+  awk -v kind="$2" -v seed="$3" 'BEGIN { srand(seed); f = kind == "slow" ? 1 : kind == "fast" ? 6 : 0; p = rand() * 6;
+    print "time_ms,x,y,z"; for (t = 0; t < 400; t++) printf "%d,%.4f,%.4f,%.4f\n", t * 10,
+      (f ? sin(6.2832 * f * t / 100 + p) : 0) + (rand() - .5) / 5, (rand() - .5) / 5, 1 + (rand() - .5) / 5 }' >"$1"
+}
+for kind in slow fast still; do
+  mkdir -p "$T/data/$kind"
+  for i in $(seq 1 12); do movement "$T/data/$kind/p$((i % 4))_$i.csv" $kind $i$((${#kind} * 7)); done
+done
+"$MOTE" new "$T/p" --template motion >/dev/null && cd "$T/p" || exit 1
+out=$("$MOTE" data undo 2>&1); is "undo of nothing" 1 $?
+has "says so" "nothing to undo" "$out"
+"$MOTE" add "$T/data" --group-from 'name:^(p[0-9])_' >/dev/null
+
+# ---- picking and changing --------------------------------------------------------------
+first=$(all)
+out=$("$MOTE" data set 1-4 7 --meta device=nano-2 --meta session=3 --set-group zoe --json); is "set" 5 "$(number "$out" changed)"
+is "a filter by metadata" 5 "$("$MOTE" data list --where device=nano-2 --json | grep -c '"id"')"
+is "its opposite" 31 "$("$MOTE" data list --where device!=nano-2 --json | grep -c '"id"')"
+is "numbers compare" 5 "$("$MOTE" data list --where 'session>=2.5' --json | grep -c '"id"')"
+is "fields and metadata together" 4 "$("$MOTE" data list --where device=nano-2 --where 'id<7' --json | grep -c '"id"')"
+has "keys" "device" "$("$MOTE" data list --keys)"
+out=$("$MOTE" data show 7); has "show tells metadata" "device = nano-2" "$out"
+has "show as JSON" '"session": "3"' "$("$MOTE" data show 7 --json)"
+has "show draws" "</svg>" "$("$MOTE" data show 7 --plot)"
+"$MOTE" data disable --label still --json >/dev/null; is "disabled ones are listed" 12 "$("$MOTE" data list --disabled --json | grep -c '"id"')"
+has "and counted" "12 of these are disabled" "$("$MOTE" data)"
+"$MOTE" data enable --label still >/dev/null; is "enabled again" 0 "$("$MOTE" data list --disabled --json | grep -c '"id"')"
+out=$("$MOTE" data remove 2>&1); is "remove wants a choice" 1 $?
+has "and says which there are" "--all" "$out"
+out=$("$MOTE" data remove 99 2>&1); is "remove of what is not there" 1 $?
+"$MOTE" data remove 30-99 >/dev/null; is "a stretch of numbers" 29 "$(count)"
+is "paging" "4 5 6" "$("$MOTE" data list --after 3 --most 3 | awk 'NR > 1 { printf "%s%s", s, $1; s = " " }')"
+
+# ---- history -----------------------------------------------------------------------------
+has "history" "remove 7 samples" "$("$MOTE" data history)"
+for i in 1 2 3; do "$MOTE" data undo >/dev/null; done
+"$MOTE" data undo >/dev/null
+is "four undos: as it was" "$first" "$(all)"
+"$MOTE" data redo >/dev/null; is "redo" 5 "$("$MOTE" data list --where device=nano-2 --json | grep -c '"id"')"
+"$MOTE" data undo >/dev/null
+"$MOTE" data snapshot clean >/dev/null; is "snapshot" 0 $?
+out=$("$MOTE" data snapshot clean 2>&1); is "a name twice" 1 $?
+"$MOTE" data remove 5 >/dev/null; "$MOTE" data set 6 --set-label walk >/dev/null
+"$MOTE" data snapshot dirty >/dev/null
+out=$("$MOTE" data diff clean dirty); has "diff" "0 added, 1 removed, 1 changed" "$out"
+has "diff names the change" "-> walk" "$out"
+has "diff to now" '"removed": 1' "$("$MOTE" data diff clean --json)"
+"$MOTE" data restore clean >/dev/null; is "restore" "$first" "$(all)"
+"$MOTE" data undo >/dev/null; is "restore can be undone" 35 "$(count)"
+"$MOTE" data restore clean >/dev/null
+has "versions" '"samples": 35' "$("$MOTE" data versions --json)"
+"$MOTE" data versions --drop dirty >/dev/null; "$MOTE" data versions --drop clean >/dev/null
+out=$("$MOTE" data forget --json); is "forget" 0 $?
+is "forget keeps the samples" "$first" "$(all)"
+out=$("$MOTE" data diff clean 2>&1); is "a version that is gone" 1 $?
+
+# ---- division ------------------------------------------------------------------------------
+out=$("$MOTE" data split --by group --test 0.25 --validation 0.25 --json); is "split" 0 $?
+is "balanced: slow" 3 "$(grep -A 4 '"label": "slow"' <<<"$out" | sed -n 's/.*"test": \([0-9]*\).*/\1/p')"
+leak=$("$MOTE" data list | awk 'NR > 1 { if (!($4 in s)) s[$4] = $3; else if (s[$4] != $3) bad = 1 } END { print bad + 0 }')
+is "no group in two splits" 0 "$leak"
+is "again: nothing changes" 0 "$(number "$("$MOTE" data split --by group --test 0.25 --validation 0.25 --json)" changed)"
+out=$("$MOTE" data split --by device 2>&1); is "an unknown key" 1 $?
+has "names the keys" "--keys" "$out"
+"$MOTE" data set --where group=p0 --meta room=1 >/dev/null; "$MOTE" data set --where group!=p0 --meta room=2 >/dev/null
+out=$("$MOTE" data split --by room 2>&1); is "too few groups" 1 $?
+has "with the numbers" "2 groups cannot fill 3 splits" "$out"
+out=$("$MOTE" data split --by room --validation 0 --test 0.3 --json); is "two splits of two groups" 0 $?
+"$MOTE" data set --label fast --set-group solo >/dev/null
+out=$("$MOTE" data split --by group 2>&1); has "a class in one group is told" 'all of it lies in one group (solo)' "$out"
+out=$("$MOTE" data split --dry-run --by sample); has "dry run" "nothing written" "$out"
+"$MOTE" data undo >/dev/null
+#CUT
+echo "1..$n"
