@@ -232,8 +232,9 @@ struct compile_measured {
 
 /* Adds the keys of report.json to the open object of j; the caller writes target and its own keys.
  *   flash_code_bytes flash_weight_bytes ram_arena_bytes ram_static_bytes stack_bytes macs source_macs
- *   layers[]: index operator output_shape macs source_macs instructions hash fused_into (and fate, why,
- *   channels_removed)
+ *   instructions_estimated
+ *   layers[]: index operator output_shape macs source_macs instructions instructions_estimated hash fused_into (and
+ *   fate, why, channels_removed)
  *   memory[]: the pieces of the arena over the segments.   m: may be NULL. */
 void compile_report_json(const struct compiled *c, const struct compile_measured *m,
                          struct json *j);

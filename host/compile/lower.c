@@ -141,10 +141,14 @@ static bool no_recipe(const struct graph *g, const struct graph_node *n, struct 
       types.data);
 }
 
-void lower_count_calls(const struct work *w, struct form *f) {
+int64_t lower_call_cost(const struct work *w, const struct form *f) {
   int64_t pointers = 0;
   for (int k = 0; k < w->n_in; k++) pointers += f->reach[k].rows;
-  f->instructions += f->calls * (CALL_COST + POINTER_COST * pointers);
+  return CALL_COST + POINTER_COST * pointers;
+}
+
+void lower_count_calls(const struct work *w, struct form *f) {
+  f->instructions += f->calls * lower_call_cost(w, f);
 }
 
 /* The edges of a work: the inputs that are there and not packed with the parameters, and the outputs. */

@@ -302,6 +302,8 @@ struct mote_conv2d_s8 lower_run_conv(const struct mote_conv2d_s8 *whole,
 
 /* Adds to the instructions of a form what the executor takes for its calls. */
 void lower_count_calls(const struct work *w, struct form *f);
+/* Of one call. */
+int64_t lower_call_cost(const struct work *w, const struct form *f);
 /* Chooses the strip of a CONV_2D form, of which all else is set; state and instructions with it. */
 void strips_of_conv(const struct work *w, struct form *f);
 /* State of a convolution by a work's kernel. */

@@ -161,7 +161,7 @@ static bool may_follow(const struct replay *r, int i, int k, int out) {
   if (reach->first == 0 && reach->rows == f->rows_out && reach->advance == f->rows_out &&
       f->in[k].rows == f->out.rows)
     return true;
-  return r->follow && f->rows_out == 1 && reach->advance == 1 && reach->first <= 0 &&
+  return r->follow && f->rows_out > 0 && reach->advance == f->rows_out && reach->first <= 0 &&
          is_inner(r->p, r->s, r->at[out].class_of);
 }
 

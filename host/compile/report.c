@@ -30,6 +30,8 @@ static void put_layer(const struct compile_layer *l, const struct compiled *c,
             m != NULL && m->step_instructions != NULL && l->step >= 0
                 ? m->step_instructions[l->step]
                 : -1);
+  const int64_t estimate = l->step >= 0 ? c->steps[l->step].instructions : 0;
+  maybe_int(j, "instructions_estimated", estimate > 0 ? estimate : -1);
   json_put_string(j, "hash", hash);
   maybe_int(j, "fused_into", l->fused_into);
   json_put_string(j, "fate", compile_fate_text(l->fate));
@@ -69,6 +71,7 @@ void compile_report_json(const struct compiled *c, const struct compile_measured
   json_put_int(j, "model_weight_bytes", (int64_t)c->source_weight_bytes);
   json_put_int(j, "plan_bytes", (int64_t)c->plan_bytes);
   json_put_int(j, "segments", c->n_segments);
+  maybe_int(j, "instructions_estimated", c->instructions > 0 ? c->instructions : -1);
   json_open_array(j, "layers");
   for (int i = 0; i < c->n_layers; i++) put_layer(&c->layers[i], c, m, j);
   json_close_array(j);

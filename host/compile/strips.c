@@ -17,8 +17,8 @@ static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
   const int64_t columns = shares ? (pixels - 1) * p->stride_w + p->kernel_w : pixels * p->kernel_w;
   /* Two pixels of a model with short rows: 8 for each four weights of a channel, and 35. */
-  const bool paired = pixels == 2 && mote_conv2d_s8_form(p) == 2 && p->out_w <= MOTE_CONV_BLOCK &&
-                      p->out_c % 2 == 0;
+  const bool paired = pixels == 2 && mote_conv2d_s8_form(p) % 3 == 2 &&
+                      p->out_w <= MOTE_CONV_BLOCK && p->out_c % 2 == 0;
   const int64_t channel =
       paired ? 8 * quads + 35 : blocks * (7 * quads + 10) + pixels * (33 * quads / 16 + 15);
   return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
@@ -199,7 +199,30 @@ static void group(struct work *w, struct arena *a) {
   }
 }
 
+/* A depthwise convolution with several rows a call, where windows are one column and so cost no more at once: all that is
+ * saved is calls, which short rows make many of. */
+static void join_depthwise(struct work *w) {
+  const struct mote_depthwise_conv2d_s8 *p = &w->row.params.depthwise_conv2d_s8;
+  if (mote_depthwise_conv2d_s8_form(p) != 2 || w->row.reach[0].advance != 1) return;
+  for (int i = 0; i < JOINS; i++) {
+    const int joined = JOINED(i);
+    if (w->row.calls % joined != 0 || joined * p->out_w > MOTE_CONV_BLOCK) continue;
+    if (w->row.reach[0].dilation != 1 || w->row.reach[0].rows + joined - 1 > MOTE_STACK_ROWS)
+      continue;
+    struct form f = w->row;
+    f.instructions -= f.calls * lower_call_cost(w, &f);
+    f.rows_out = joined;
+    f.calls /= joined;
+    f.reach[0].advance = joined;
+    f.reach[0].rows += joined - 1;
+    f.params.depthwise_conv2d_s8.rows_out = (uint16_t)joined;
+    lower_count_calls(w, &f);
+    w->joined[i] = f;
+  }
+}
+
 void strips_vary(struct work *w, struct arena *a) {
+  if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8) join_depthwise(w);
   if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w) &&
       !by_pairs(w))
     return;

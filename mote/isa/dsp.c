@@ -169,9 +169,8 @@ static __attribute__((noinline)) void begin(struct dsp_job *job, const struct mo
 
 void mote_isa_conv_begin_above__dsp(struct mote_conv_job *job, const struct mote_conv2d_s8 *p) {
   struct dsp_frame *f = &((struct dsp_job *)job)->frame;
-  f->rounding = mote_dsp_above_constants(&f->next, &p->output) == DSP_ABOVE
-                    ? (uintptr_t)mote_dsp_above
-                    : (uintptr_t)mote_dsp_pairs_above;
+  f->way = (uint16_t)mote_dsp_above_constants(&f->next, &p->output);
+  f->rounding = f->way == DSP_ABOVE ? (uintptr_t)mote_dsp_above : (uintptr_t)mote_dsp_pairs_above;
   f->tails = (uintptr_t)mote_dsp_outputs_above;
   f->tail_bytes = 16;
   begin((struct dsp_job *)job, p);
@@ -183,9 +182,8 @@ void mote_isa_conv_begin__dsp(struct mote_conv_job *job, const struct mote_conv2
     mote_isa_conv_begin_above__dsp(job, p);
     return;
   }
-  f->rounding = mote_dsp_constants(&f->next, &p->output, 0) == DSP_BOTH
-                    ? (uintptr_t)mote_dsp_both
-                    : (uintptr_t)mote_dsp_all_in_c;
+  f->way = (uint16_t)mote_dsp_constants(&f->next, &p->output, 0);
+  f->rounding = f->way == DSP_BOTH ? (uintptr_t)mote_dsp_both : (uintptr_t)mote_dsp_all_in_c;
   f->tails = (uintptr_t)mote_dsp_outputs_both;
   f->tail_bytes = 24;
   begin((struct dsp_job *)job, p);

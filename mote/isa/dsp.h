@@ -133,7 +133,8 @@ struct dsp_frame {
   uintptr_t quads;            /* 72: into the loop over a column */
   uint32_t none;              /* 76: sums without a pixel */
   uintptr_t tails;            /* outputs of all five sums */
-  uint32_t tail_bytes;        /* of code for a sum */
+  uint16_t tail_bytes;        /* of code for a sum */
+  uint16_t way;               /* enum dsp_way */
 };
 typedef char dsp_frame_layout[offsetof(struct dsp_frame, none) == 76 ? 1 : -1];
 

@@ -6,7 +6,7 @@
  * One quad (4 weights of a channel) for P pixels is LDR, 2 SXTB16, (P + 1) / 2 loads and 2 P SMLAD:
  *   P         1     2     3     4     5
  *   per MAC   1.5   1.0   0.92  0.81  0.8
- * Two pixels and two channels at a time are 0.94: mote_dsp_pairs, for programs of whole windows.
+ * Two pixels and two channels at a time are 0.91: mote_dsp_pairs, for programs of whole windows.
  * Two shapes: `patch`, where the quads of a block follow each other, and `column`, where windows share columns
  * and a step leads from quad to quad. Loops of many pixels are unrolled to four quads or two; a run
  * that is no multiple enters in the middle. Bias and outputs are mote_dsp_run's. */
@@ -110,78 +110,131 @@ __asm__(MOTE_DSP_MACROS
         "  .size mote_dsp_column, . - mote_dsp_column\n"
         ".text\n");
 
-/* Two pixels and two channels at once: sums r4, r5 and r6, r7, r8 the end of the first channel's weights,
- * r11 from channel to channel. 15 instructions for 16 MAC. */
-__asm__(".macro mote_pair s, t\n"
-        "  sxtb16 lr, ip, ror #8\n"
-        "  sxtb16 ip, ip\n"
-        "  smlad \\s, ip, r0, \\s\n"
-        "  smlad \\t, ip, r2, \\t\n"
+/* Two pixels and two channels at once: sums r4, r5 of the first channel, whose weights r9 points to, and r6, r7 of the
+ * second (r11); r10 values. A load of the first channel's weights is for two quads: 29 instructions for 32 MAC.
+ * Windows are a multiple of 8.
+ * What it reads and advances are its parameters, in the order of mote_dsp_pairs: the first four are pushed in front of
+ * those on the stack, so that word i lies at [sp, 36 + 4 i], and two LDM load most of it. */
+__asm__(".macro mote_pair s, t, word\n"
+        "  sxtb16 lr, \\word, ror #8\n"
+        "  sxtb16 \\word, \\word\n"
+        "  smlad \\s, \\word, r0, \\s\n"
+        "  smlad \\t, \\word, r2, \\t\n"
         "  smlad \\s, lr, r1, \\s\n"
         "  smlad \\t, lr, r3, \\t\n"
         ".endm\n"
-        ".macro mote_pair_bias s\n"
-        "  ldrsh \\s, [r2]\n"
-        "  it eq\n"
-        "  ldreq \\s, [r2]\n"
-        "  add r2, r2, r1\n"
+        ".macro mote_pair_word word\n"
+        "  and r3, \\word, #3\n"
+        "  orr \\word, lr, \\word, lsr #2\n"
         ".endm\n"
-        ".macro mote_pair_out s, t\n"
-        "  ldr r2, [r8], #4\n"
-        "  mov r1, r10\n"
-        "  mov r3, ip\n"
-        "  mote_decode_both\n"
-        "  mote_finish \\s\n"
-        "  mote_finish \\t\n"
+        ".macro mote_pair_above s, t, word\n"
+        "  mote_pair_word \\word\n"
+        "  lsr r1, r11, r3\n"
+        "  add r1, r1, r10\n"
+        "  sub r3, ip, r3\n"
+        "  lsl \\s, \\s, r3\n"
+        "  lsl \\t, \\t, r3\n"
+        "  smmla \\s, \\s, \\word, r1\n"
+        "  smmla \\t, \\t, \\word, r1\n"
+        "  ssat \\s, #8, \\s, asr #12\n"
+        "  ssat \\t, #8, \\t, asr #12\n"
+        "  strb \\t, [r9, r0]\n"
+        "  strb \\s, [r9], #1\n"
+        ".endm\n"
+        ".macro mote_pair_both s, t, word\n"
+        "  mote_pair_word \\word\n"
+        "  lsl r1, r11, r3\n"
+        "  add r3, r3, ip\n"
+        "  add r10, r1, \\s, asr #31\n"
+        "  add r1, r1, \\t, asr #31\n"
+        "  lsl \\s, \\s, #1\n"
+        "  lsl \\t, \\t, #1\n"
+        "  smmlar \\s, \\s, \\word, r10\n"
+        "  smmlar \\t, \\t, \\word, r1\n"
+        "  asr \\s, \\s, r3\n"
+        "  asr \\t, \\t, r3\n"
+        "  ssat \\s, #8, \\s\n"
+        "  ssat \\t, #8, \\t\n"
         "  strb \\t, [r9, r0]\n"
         "  strb \\s, [r9], #1\n"
         ".endm\n"
         "mote_function mote_dsp_pairs\n"
-        "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
-        "  ldr r9, [r0]\n"
+        "  push {r0, r1, r2, r3}\n"
+        "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "1:\n"
-        "  ldrd r2, r1, [r0, #16]\n"
-        "  cmp r1, #4\n"
-        "  mote_pair_bias r4\n"
-        "  mote_pair_bias r6\n"
-        "  str r2, [r0, #16]\n"
+        "  add r3, sp, #40\n"
+        "  ldm r3, {r1, r2, r9, r10, r11, ip}\n"
+        "  add r11, r11, r9\n"
+        "  bx r1\n"
+        "mote_label mote_dsp_pairs_bias0\n"
+        "  movs r4, #0\n"
+        "  movs r6, #0\n"
+        "  b 2f\n"
+        "mote_label mote_dsp_pairs_bias4\n"
+        "  ldrd r4, r6, [r2], #8\n"
+        "  b 2f\n"
+        "mote_label mote_dsp_pairs_bias2\n"
+        "  ldrsh r6, [r2, #2]\n"
+        "  ldrsh r4, [r2], #4\n"
+        "2:\n"
+        "  str r2, [sp, #44]\n"
         "  mov r5, r4\n"
         "  mov r7, r6\n"
-        "  ldrd r10, r11, [r0, #4]\n"
-        "  add r8, r9, r11\n"
-        "  ldr pc, [r0, #12]\n"
+        "  bx ip\n"
         "  .balign 4\n"
         "  .thumb_func\n"
         "mote_dsp_pairs_loop:\n"
-        "  .rept 2\n"
+        "  .rept 8\n"
         "    ldm r10!, {r0, r1, r2, r3}\n"
-        "    ldr ip, [r9, r11]\n"
-        "    mote_pair r6, r7\n"
-        "    ldr ip, [r9], #4\n"
-        "    mote_pair r4, r5\n"
+        "    ldr ip, [r11], #4\n"
+        "    mote_pair r6, r7, ip\n"
+        "    ldrd ip, r8, [r9], #8\n"
+        "    mote_pair r4, r5, ip\n"
+        "    ldm r10!, {r0, r1, r2, r3}\n"
+        "    mote_pair r4, r5, r8\n"
+        "    ldr ip, [r11], #4\n"
+        "    mote_pair r6, r7, ip\n"
         "  .endr\n"
-        "  cmp r9, r8\n"
+        "  ldr lr, [sp, #92]\n"
+        "  cmp r10, lr\n"
         "  bne mote_dsp_pairs_loop\n"
-        "  ldr r0, [sp]\n"
-        "  add r9, r9, r11\n"
-        "  str r9, [r0]\n"
-        "  ldr r8, [r0, #24]\n"
-        "  ldrd r10, ip, [r0, #28]\n"
-        "  ldrd r9, r0, [r0, #36]\n"
-        "  mote_pair_out r4, r5\n"
-        "  mote_pair_out r6, r7\n"
-        "  ldr r0, [sp]\n"
-        "  str r8, [r0, #24]\n"
-        "  str r9, [r0, #36]\n"
-        "  ldr r1, [r0, #44]\n"
+        "  ldr r1, [sp, #36]\n"
+        "  ldrd r2, r8, [r1], #8\n"
+        "  str r1, [sp, #36]\n"
+        "  str r11, [sp, #48]\n"
+        "  add r0, sp, #64\n"
+        "  mov lr, #0x40000000\n"
+        "  ldm r0, {r0, r9, r10, r11, ip, pc}\n"
+        "mote_label mote_dsp_pairs_out_above\n"
+        "  mote_pair_above r4, r5, r2\n"
+        "  mote_pair_above r6, r7, r8\n"
+        "4:\n"
+        "  str r9, [sp, #68]\n"
+        "  ldr r1, [sp, #88]\n"
         "  cmp r9, r1\n"
-        "  ldr r9, [r0]\n"
         "  bne 1b\n"
-        "  pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+        "  pop {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+        "  add sp, sp, #16\n"
+        "  bx lr\n"
+        "mote_label mote_dsp_pairs_out_both\n"
+        "  mote_pair_both r4, r5, r2\n"
+        "  mote_pair_both r6, r7, r8\n"
+        "  b 4b\n"
         "  .size mote_dsp_pairs, . - mote_dsp_pairs\n"
         ".text\n");
 
-void mote_dsp_pairs(struct dsp_frame *f);
+/* words, bias, weights: of the next two channels. run: bytes of weights of a channel. entry: into the loop over quads. out:
+ * of the first pixel. zp, shift: as the way of rounding says; nudge: where a word's bits are 0, what it adds. start loads
+ * the biases, finish makes outputs of the four sums. */
+void mote_dsp_pairs(const uint32_t *words, uintptr_t start, const int8_t *bias,
+                    const int8_t *weights, const int16_t *values, uint32_t run, uintptr_t entry,
+                    uint32_t out_step, int8_t *out, int32_t zp, uint32_t nudge, int32_t shift,
+                    uintptr_t finish, const int8_t *out_end, const int16_t *values_end);
+void mote_dsp_pairs_bias0(void);
+void mote_dsp_pairs_bias2(void);
+void mote_dsp_pairs_bias4(void);
+void mote_dsp_pairs_out_above(void);
+void mote_dsp_pairs_out_both(void);
 void mote_dsp_pairs_loop(void);
 void mote_dsp_patch1(void);
 void mote_dsp_patch2(void);
@@ -228,29 +281,37 @@ void mote_isa_conv_patch__dsp(struct mote_conv_job *job, const int16_t *values, 
   conv(job, values, pixels, out, &loops[pixels - 1], mote_conv_window(job->p), 0);
 }
 
-/* Bytes of a quad's code in mote_dsp_pairs. */
-enum { PAIR_CODE = 60 };
+/* Bytes of the code of two quads in mote_dsp_pairs, and how many times it stands there, less one. */
+enum { PAIR_CODE = 116, PAIR_TURN = 7 };
 
-/* Apart, so that the frames of the two ways do not add up. false: the layer's outputs are made in C. */
-static __attribute__((noinline)) uint32_t pairs(const struct mote_conv2d_s8 *p,
-                                                const int16_t *values, int8_t *out) {
-  struct dsp_frame f;
-  if (mote_dsp_constants(&f.next, &p->output, 0) == DSP_IN_C) return 0;
-  f.run = mote_conv_window(p);
-  f.entry = (uintptr_t)mote_dsp_pairs_loop + (f.run / 4 & 1) * PAIR_CODE;
-  f.weights = (const int8_t *)mote_at(p, p->weights_at);
-  f.values = values;
-  f.out = (uint32_t)out;
-  f.out_step = p->out_c;
-  f.out_end = f.out + p->out_c;
-  mote_dsp_pairs(&f);
+/* Apart, so that the frames of the two ways do not add up. 0: the layer's outputs are made otherwise. */
+static __attribute__((noinline)) uint32_t pairs(const struct dsp_job *job, const int16_t *values,
+                                                int8_t *out) {
+  static void (*const starts[])(void) = {mote_dsp_pairs_bias0, mote_dsp_pairs_bias2,
+                                         mote_dsp_pairs_bias4};
+  const struct mote_conv2d_s8 *p = job->p;
+  const struct dsp_constants *k = &job->frame.next;
+  const uint32_t run = mote_conv_window(p), is_above = job->frame.way == DSP_ABOVE;
+  if (job->frame.way > DSP_ABOVE) return 0;
+  mote_dsp_pairs(
+      (const uint32_t *)mote_at(&p->output, p->output.requant_at),
+      (uintptr_t)starts[k->bias_step / 2], (const int8_t *)mote_at(&p->output, p->output.bias_at),
+      (const int8_t *)mote_at(p, p->weights_at), values, run,
+      (uintptr_t)mote_dsp_pairs_loop + ((0u - run / 8) & PAIR_TURN) * PAIR_CODE, p->out_c, out,
+      k->zp, is_above ? (uint32_t)1 << k->shift >> 2 : (uint32_t)k->zp << k->shift,
+      is_above ? k->shift : k->shift + 1,
+      (uintptr_t)(is_above ? mote_dsp_pairs_out_above : mote_dsp_pairs_out_both), out + p->out_c,
+      values + 2 * (size_t)run);
   return 1;
 }
 
-void mote_isa_conv_whole__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
+void mote_isa_conv_whole__dsp(struct mote_conv_job *opaque, const int16_t *values, uint32_t pixels,
                               int8_t *out) {
-  if (pixels == 2 && job->p->out_c % 2 == 0 && pairs(job->p, values, out)) return;
-  mote_isa_conv_patch__dsp(job, values, pixels, out);
+  const struct dsp_job *job = (const struct dsp_job *)opaque;
+  if (pixels == 2 && job->p->out_c % 2 == 0 && mote_conv_window(job->p) % 8 == 0 &&
+      pairs(job, values, out))
+    return;
+  mote_isa_conv_patch__dsp(opaque, values, pixels, out);
 }
 
 void mote_isa_conv_column__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,

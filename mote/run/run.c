@@ -99,29 +99,30 @@ static int32_t first_row(const struct mote_edge MOTE_ROM *edge, unsigned call) {
   return edge->first + (int32_t)((uint32_t)call * edge->advance); /* below 2^31: mote_check */
 }
 
-/* How many rows exist of what step s reads through an edge. calls: the counter of step s. */
-static int32_t rows_made(const struct run *r, unsigned s, const uint16_t *calls,
-                         const struct mote_edge MOTE_ROM *edge) {
-  const int32_t all = r->tensors[edge->tensor].rows;
-  if (edge->maker == 0) return all;
-  if (edge->maker == MOTE_FED) return r->model->fed;
-  const struct mote_step MOTE_ROM *maker = &r->steps[s - edge->maker];
-  const unsigned made = *(calls - edge->maker);
-  if (made == maker->calls) return all;
-  return maker->output == edge->tensor ? (int32_t)((uint32_t)made * maker->rows_out) : 0;
+/* Whether row `last` of what step s reads through an edge, or the last one in front of it, has still to be made. calls: the
+ * counter of step s. */
+static int is_missing(const struct run *r, unsigned s, const uint16_t *calls,
+                      const struct mote_edge MOTE_ROM *edge, int32_t last) {
+  const unsigned ahead = edge->maker;
+  if (ahead == 0) return 0;
+  if (ahead == MOTE_FED)
+    return r->model->fed <= last && r->model->fed < r->tensors[edge->tensor].rows;
+  const struct mote_step MOTE_ROM *maker = &r->steps[s - ahead];
+  const unsigned made = *(calls - ahead);
+  if (made == maker->calls) return 0;
+  return last >= (maker->output == edge->tensor ? (int32_t)((uint32_t)made * maker->rows_out) : 0);
 }
 
 /* Whether every row that the next call of step s reads exists. */
 APART int is_ready(const struct run *r, unsigned s, const uint16_t *calls) {
   const struct mote_step MOTE_ROM *step = &r->steps[s];
+  const struct mote_edge MOTE_ROM *edge = &r->edges[step->edges];
   const unsigned call = *calls;
   if (call >= step->calls) return 0;
-  for (unsigned i = 0; i < step->n_in; i++) {
-    const struct mote_edge MOTE_ROM *edge = &r->edges[step->edges + i];
-    const int32_t last = first_row(edge, call) + (edge->rows - 1) * (int32_t)edge->dilation;
-    const int32_t end = r->tensors[edge->tensor].rows;
-    if ((last < end ? last + 1 : end) > rows_made(r, s, calls, edge)) return 0;
-  }
+  for (unsigned n = step->n_in; n != 0; n--, edge++)
+    if (is_missing(r, s, calls, edge,
+                   first_row(edge, call) + (edge->rows - 1) * (int32_t)edge->dilation))
+      return 0;
   return 1;
 }
 
