@@ -43,9 +43,29 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   fputs(text.data, stdout);
 }
 
+/* The lines of a network's file; a zero byte would hide what follows. */
+static bool read_network(struct command_line *c, const char *path, const char **network) {
+  uint8_t *bytes = NULL;
+  size_t n = 0;
+  if (!file_read(c->arena, path, 1 << 20, &bytes, &n, &c->err)) return false;
+  if (memchr(bytes, 0, n)) {
+    err_file(&c->err, path);
+    return err_set(&c->err, "this is no text: it holds a zero byte");
+  }
+  struct text lines;
+  text_init(&lines, c->arena);
+  for (size_t i = 0; i < n; i++) { /* comments may hold a semicolon */
+    if (bytes[i] == '#')
+      while (i < n && bytes[i] != '\n') i++;
+    if (i < n) text_addn(&lines, (const char *)&bytes[i], 1);
+  }
+  *network = lines.data;
+  return true;
+}
+
 int cmd_train(int argc, char **argv) {
   int64_t epochs = 0, seed = -1, threads = 0;
-  const char *network = NULL, *dir = NULL;
+  const char *network = NULL, *net_file = NULL, *dir = NULL;
   bool fresh = false;
   const struct option_spec options[] = {
       {'e', "epochs", OPTION_COUNT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
@@ -54,16 +74,22 @@ int cmd_train(int argc, char **argv) {
        &seed},
       {0, "threads", OPTION_COUNT, "N", "threads; the result is the same with any number",
        &threads},
-      {'n', "network", OPTION_TEXT, "TEXT", "layers, with ; between them: 'conv 16 3x3 s2; mean'",
-       &network},
+      {'n', "network", OPTION_TEXT, "TEXT",
+       "a preset (below), or layers with ; between them: 'conv 16 3x3 s2; mean'", &network},
+      {0, "net", OPTION_TEXT, "FILE", "layers from a file, one a line (docs/spec/network.md)",
+       &net_file},
       {0, "fresh", OPTION_FLAG, NULL, "do not continue or reuse an earlier run", &fresh},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote train [--epochs N] [--seed S] [--threads N] [--network TEXT] [--fresh]",
+      .usage = "mote train [--epochs N] [--seed S] [--threads N] [--network TEXT | --net FILE] "
+               "[--fresh]",
       .about = "Trains a network on the training samples, quantises it to int8 and keeps it in the "
                "project.\n"
-               "Says which network it chose and why. A run that was killed is continued.",
+               "Says which network it chose and why. A run that was killed is continued.\n"
+               "Presets: ds-cnn, tc-resnet, bc-resnet, mobilenet, resnet8, temporal; a number "
+               "behind the\n"
+               "name multiplies the channels: 'mobilenet 0.25'.",
       .options = options,
       .examples =
           "  mote train\n  mote train --network 'conv 8 3x3 s2; dsconv 16 3x3; mean' --epochs 20",
@@ -77,6 +103,7 @@ int cmd_train(int argc, char **argv) {
                              .validation = {.splits = 1u << STORE_VALIDATION},
                              .purpose = "",
                              .network = network,
+                             .network_from = net_file ? net_file : "--network",
                              .epochs = (int)epochs,
                              .seed = seed,
                              .threads = (int)threads,
@@ -84,7 +111,9 @@ int cmd_train(int argc, char **argv) {
                              .say = true};
   struct store_epoch *history = NULL;
   int n = 0;
-  bool ok = project_open(c.arena, dir, STORE_WRITE, &p, &c.err) &&
+  if (network && net_file) return command_usage(&c, "--network and --net exclude each other");
+  bool ok = (!net_file || read_network(&c, net_file, &job.network)) &&
+            project_open(c.arena, dir, STORE_WRITE, &p, &c.err) &&
             training_run(&c, &p, &job, &t, &c.err) &&
             store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
   if (ok && c.json) print_json(&c, &t, history, n);

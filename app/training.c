@@ -188,6 +188,15 @@ static bool board_budget(struct training *t, struct train_budget *budget, struct
       c->length_ms, board->title, (long long)board->ram_bytes);
 }
 
+/* A project's samples have labels only: its model answers the classes, and nothing else. */
+static bool answers_classes(const struct train_network *net, struct err *e) {
+  if (net->n_heads == 1 && net->heads[0].kind == TRAIN_HEAD_CLASSES && !net->heads[0].own)
+    return true;
+  return err_set(
+      e, "the samples of a project have a label each: its network must have the head of the "
+         "classes alone; other heads are for programs that use host/train");
+}
+
 static bool choose_network(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
   const int *dims = o->features.dims;
@@ -198,9 +207,20 @@ static bool choose_network(struct training *t, struct err *e) {
   text_init(&why, t->p->arena);
   bool ok;
   if (n > 0) {
-    ok = train_network_parse(lines, n, dims[0], dims[1], dims[2], o->n_classes, &o->network, e);
-    text_add(&why, "the layers that were named");
-    if (!ok) err_file(e, t->job->network ? "--network" : t->p->yaml_path);
+    const bool preset = n == 1 && train_is_preset(lines[0]);
+    ok = (preset ? train_network_preset(t->p->arena, lines[0], dims[0], dims[1], dims[2],
+                                        o->n_classes, &o->network, e)
+                 : train_network_parse(lines, n, dims[0], dims[1], dims[2], o->n_classes,
+                                       &o->network, e)) &&
+         answers_classes(&o->network, e);
+    if (preset)
+      text_printf(&why, "the preset %s", lines[0]);
+    else
+      text_add(&why, "the layers that were named");
+    if (!ok)
+      err_file(e, !t->job->network       ? t->p->yaml_path
+                  : t->job->network_from ? t->job->network_from
+                                         : "--network");
   } else {
     struct train_budget budget;
     ok =
@@ -264,7 +284,8 @@ static bool prepare(struct training *t, struct err *e) {
   struct dataset *v = &t->validation;
   int8_t *features = NULL;
   if (!dataset_features(v, &t->out->features, t->p->arena, &features, e)) return false;
-  t->validation_set = (struct train_set){(uint32_t)v->n_windows, features, v->labels};
+  t->validation_set =
+      (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
   describe_settings(t);
@@ -396,7 +417,8 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   if (job->only_known && !out->known) return true;
   if (job->say && !c->quiet) say_choices(t);
   if (!start_run(t, e)) return false;
-  struct train_examples examples = {(uint32_t)t->train.n_windows, t->train.labels, draw, t};
+  struct train_examples examples = {
+      .n = (uint32_t)t->train.n_windows, .labels = t->train.labels, .example = draw, .context = t};
   /* A known run is at its last epoch already: the trainer only sets it up again. */
   struct train_hooks hooks = {.progress = c->progress,
                               .checkpoint = out->known ? NULL : keep_epoch,

@@ -14,14 +14,15 @@
 
 struct training_job {
   struct dataset_pick train, validation;
-  const char *purpose; /* of the stored run: "" the project's model */
-  const char *network; /* NULL: the project's */
-  int epochs;          /* 0: the project's */
-  int64_t seed;        /* -1: the project's */
-  int threads;         /* 0: all */
-  bool fresh;          /* do not continue an unfinished run */
-  bool only_known;     /* no training: where no finished run has these settings, model stays NULL */
-  bool say;            /* tell the choices on standard error */
+  const char *purpose;      /* of the stored run: "" the project's model */
+  const char *network;      /* NULL: the project's */
+  const char *network_from; /* where it stands, for messages; NULL: --network */
+  int epochs;               /* 0: the project's */
+  int64_t seed;             /* -1: the project's */
+  int threads;              /* 0: all */
+  bool fresh;               /* do not continue an unfinished run */
+  bool only_known; /* no training: where no finished run has these settings, model stays NULL */
+  bool say;        /* tell the choices on standard error */
 };
 
 struct training_outcome {

@@ -11,81 +11,7 @@
 #include <string.h>
 
 #include "host/train/engine.h"
-
-static struct train_network network_of(const char *const *lines, int n, int h, int w, int c,
-                                       int classes) {
-  struct train_network net;
-  struct err e = {0};
-  if (!train_network_parse(lines, n, h, w, c, classes, &net, &e))
-    fail_msg("%s: %s", e.node, e.text);
-  return net;
-}
-#define NETWORK(h, w, c, classes, ...)                                                             \
-  network_of((const char *const[]){__VA_ARGS__},                                                   \
-             (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), h, w, c, classes)
-
-/* ---- gradients ------------------------------------------------------------------------ */
-#define BATCH 6
-
-/* Every parameter's gradient against a central difference of the loss. The loss is computed in float32, so
- * a difference of 2 * 2e-3 carries an error of about 1e-4 of the largest gradient; kinks of ReLU and ties
- * of maxima may spoil single ones, but not 1 in 50. */
-static void check_gradients(const struct train_network *net) {
-  struct arena *a = arena_new(0);
-  struct err e = {0};
-  struct engine *g = engine_new(a, net, BATCH, true, &e);
-  assert_non_null(g);
-  g->params = ARENA_ARRAY(a, float, g->n_params);
-  g->running = ARENA_ARRAY(a, float, g->n_running + LANES);
-  engine_init_params(g, g->params, g->running, 3);
-  struct rng r;
-  rng_seed(&r, 5);
-  int32_t labels[BATCH], second[BATCH];
-  float weights[BATCH], mix[BATCH];
-  for (int i = 0; i < BATCH; i++) {
-    labels[i] = (int32_t)rng_below(&r, (uint32_t)net->classes);
-    second[i] = (int32_t)rng_below(&r, (uint32_t)net->classes);
-    weights[i] = 0.5f + rng_unit(&r);
-    mix[i] = rng_unit(&r);
-  }
-  g->labels = labels;
-  g->second_labels = second;
-  g->sample_weights = weights;
-  g->mix = mix;
-  g->label_smoothing = 0.1f;
-  const struct value *in = &g->values[0];
-  for (int i = 0; i < BATCH * in->h * in->w * in->cs; i++)
-    in->y[i] = i % in->cs < in->c ? 2.0f * rng_unit(&r) - 1.0f : 0.0f;
-  for (size_t i = 0; i < g->n_params; i++)
-    if (g->params[i] != 0.0f) g->params[i] += 0.2f * (rng_unit(&r) - 0.5f);
-  int right;
-  engine_forward(g, BATCH, ENGINE_TRAIN);
-  engine_backward(g, &right);
-  float *gradient = ARENA_ARRAY(a, float, g->n_params);
-  g->lanes->reduce(g->n_params, g->chunks, g->gradients, g->n_params, gradient);
-  double most = 0;
-  for (size_t i = 0; i < g->n_params; i++) most = fmax(most, fabs((double)gradient[i]));
-  assert_true(most > 1e-3);
-  int tested = 0, wrong = 0;
-  for (size_t i = 0; i < g->n_params; i++) {
-    const float kept = g->params[i], d = 2e-3f;
-    if (kept == 0.0f) continue;
-    double loss[2];
-    for (int k = 0; k < 2; k++) {
-      g->params[i] = k ? kept - d : kept + d;
-      engine_forward(g, BATCH, ENGINE_TRAIN);
-      loss[k] = engine_loss(g, &right);
-    }
-    g->params[i] = kept;
-    tested++;
-    wrong +=
-        fabs((loss[0] - loss[1]) / (2.0 * (double)d) - (double)gradient[i]) > 0.01 * most + 1e-4;
-  }
-  assert_true(tested > 10);
-  if (wrong * 50 > tested)
-    fail_msg("%d of %d gradients differ from finite differences", wrong, tested);
-  arena_free(a);
-}
+#include "test/train_case.h"
 
 static void gradient_of_each_layer(void **state) {
   (void)state;
@@ -110,58 +36,6 @@ static void gradient_of_each_layer(void **state) {
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
-struct toy {
-  uint32_t n;
-  size_t size;
-  int8_t *features;
-  int32_t *labels;
-  int noise;
-};
-
-static void toy_example(void *context, uint32_t index, uint64_t seed, int8_t *features) {
-  const struct toy *t = context;
-  memcpy(features, t->features + (size_t)index * t->size, t->size);
-  if (!seed || !t->noise) return;
-  struct rng r;
-  rng_seed(&r, seed);
-  for (size_t i = 0; i < t->size; i++) {
-    const int x = features[i] + (int)rng_below(&r, (uint32_t)(2 * t->noise + 1)) - t->noise;
-    features[i] = (int8_t)(x < -128 ? -128 : x > 127 ? 127 : x);
-  }
-}
-
-static struct toy *toy_new(struct arena *a, uint32_t n, size_t size, int noise) {
-  struct toy *t = ARENA_NEW(a, struct toy);
-  *t = (struct toy){n, size, ARENA_ARRAY(a, int8_t, n * size), ARENA_ARRAY(a, int32_t, n), noise};
-  return t;
-}
-static struct train_examples examples_of(struct toy *t) {
-  return (struct train_examples){t->n, t->labels, toy_example, t};
-}
-static struct train_set set_of(const struct toy *t) {
-  return (struct train_set){t->n, t->features, t->labels};
-}
-
-/* Patterns [h, w, 1]: each class a bar of its own direction at a random place, in noise. */
-static struct toy *bars(struct arena *a, uint32_t n, int h, int w, int classes, uint64_t seed) {
-  struct toy *t = toy_new(a, n, (size_t)(h * w), 4);
-  struct rng r;
-  rng_seed(&r, seed);
-  for (uint32_t i = 0; i < n; i++) {
-    int8_t *x = t->features + i * t->size;
-    t->labels[i] = (int32_t)(i % (uint32_t)classes);
-    for (size_t j = 0; j < t->size; j++) x[j] = (int8_t)(rng_below(&r, 61) - 30);
-    const int y0 = 1 + (int)rng_below(&r, (uint32_t)h - 2),
-              x0 = 1 + (int)rng_below(&r, (uint32_t)w - 2);
-    static const int dy[4] = {0, 1, 1, 1}, dx[4] = {1, 0, 1, -1};
-    for (int k = -3; k <= 3; k++) {
-      const int y = y0 + k * dy[t->labels[i]], c = x0 + k * dx[t->labels[i]];
-      if (y >= 0 && y < h && c >= 0 && c < w) x[y * w + c] = (int8_t)(80 + rng_below(&r, 40));
-    }
-  }
-  return t;
-}
-
 /* Two spirals of a turn and a half, and XOR, as vectors of 2. */
 static struct toy *spirals(struct arena *a, uint32_t n, uint64_t seed) {
   struct toy *t = toy_new(a, n, 2, 0);
@@ -189,28 +63,7 @@ static struct toy *xor_points(struct arena *a, uint32_t n, uint64_t seed) {
   return t;
 }
 
-static struct train_config quick_config(int epochs, int qat) {
-  struct train_config c = train_config_default(TRAIN_INPUT_VECTOR, 1000);
-  c.epochs = epochs;
-  c.qat_epochs = qat;
-  c.threads = 1;
-  c.learning_rate = 5e-3f;
-  c.qat_learning_rate = 5e-4f;
-  return c;
-}
-
-static struct train_result train(struct arena *a, const struct train_network *net, struct toy *t,
-                                 const struct toy *v, const struct train_config *c,
-                                 const struct train_hooks *hooks) {
-  const struct train_examples x = examples_of(t);
-  const struct train_set s = v ? set_of(v) : (struct train_set){0};
-  struct train_result result;
-  struct err e = {0};
-  if (!train_fit(a, net, &x, v ? &s : NULL, c, hooks, &result, &e))
-    fail_msg("%s: %s", e.node, e.text);
-  return result;
-}
-
+/* ---- learning -------------------------------------------------------------------------------- */
 static void learns_xor_spirals_and_bars(void **state) {
   (void)state;
   struct arena *a = arena_new(0);

@@ -63,6 +63,8 @@ ends 1 "mote.yaml" features
 ends 2 "at least 1" train --epochs 0
 ends 2 "at least 0" train --seed -1
 ends 2 "at least 1" train --threads many
+ends 2 "exclude" train --network mean --net zeros
+ends 1 "zero byte" train --net zeros
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
 ends 2 "leave-one-group-out" test --seed 1

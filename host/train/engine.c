@@ -5,9 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BN_EPSILON  1e-3f
-#define BN_MOMENTUM 0.9f
-#define TILE_FLOATS 32768 /* of gathered windows: half of a small L2 cache */
+#define BN_EPSILON 1e-3f /* as in linear.c */
 
 /* ---- numbers ------------------------------------------------------------------ */
 double train_exp(double x) {
@@ -47,27 +45,54 @@ uint64_t train_mix(uint64_t a, uint64_t b, uint64_t c) {
 static bool input_gathered(const struct train_network *net) {
   for (int i = 0; i < net->n_layers; i++) {
     const struct train_layer *l = &net->layers[i];
-    if (l->from == -1 && l->kind != TRAIN_CONV && l->kind != TRAIN_DENSE) return false;
-    if (l->kind == TRAIN_ADD && l->also == -1) return false;
+    if (train_layer_reads(l, -1) && l->kind != TRAIN_CONV && l->kind != TRAIN_DENSE) return false;
   }
   return true;
+}
+
+/* Layers whose output is made of windows: those with weights and pools, a mean being a pool of the whole. */
+static bool has_window(enum train_kind kind) {
+  return kind == TRAIN_CONV || kind == TRAIN_DEPTHWISE || kind == TRAIN_DENSE ||
+         kind == TRAIN_AVERAGE_POOL || kind == TRAIN_MAX_POOL || kind == TRAIN_MEAN;
 }
 
 static void unit_window(struct unit *u, const struct value *in, const struct value *out) {
   int after;
   struct train_layer *d = &u->d;
+  if (!has_window(d->kind)) return;
   if (d->kind == TRAIN_DENSE || d->kind == TRAIN_MEAN) {
     d->kernel_h = in->h;
     d->kernel_w = in->w;
-    d->stride_h = d->stride_w = 1;
-    d->padding = GRAPH_PAD_VALID;
+    d->stride_h = d->stride_w = d->dilation_h = d->dilation_w = 1;
+    d->padding = TRAIN_PAD_VALID;
   }
   struct lanes_window *p = &u->window;
-  *p = (struct lanes_window){in->h,       in->w,       out->h, out->w, d->kernel_h, d->kernel_w,
-                             d->stride_h, d->stride_w, 0,      0,      in->cs};
-  if (d->kind == TRAIN_ADD || d->kind == TRAIN_DROPOUT) return;
-  graph_window_out(in->h, d->kernel_h, d->stride_h, 1, d->padding, &p->pad_top, &after);
-  graph_window_out(in->w, d->kernel_w, d->stride_w, 1, d->padding, &p->pad_left, &after);
+  *p = (struct lanes_window){in->h,         in->w,         out->h,      out->w, d->kernel_h,
+                             d->kernel_w,   d->stride_h,   d->stride_w, 0,      0,
+                             d->dilation_h, d->dilation_w, in->cs};
+  train_window_out(d, true, in->h, &p->pad_top, &after);
+  train_window_out(d, false, in->w, &p->pad_left, &after);
+}
+
+const struct family *family_of(enum train_kind kind) {
+  switch (kind) {
+  case TRAIN_CONV:
+  case TRAIN_DEPTHWISE:
+  case TRAIN_DENSE: return NULL;
+  case TRAIN_AVERAGE_POOL:
+  case TRAIN_MAX_POOL:
+  case TRAIN_MEAN: return &family_pool;
+  case TRAIN_ADD:
+  case TRAIN_MULTIPLY:
+  case TRAIN_CONCAT: return &family_merge;
+  case TRAIN_DROPOUT:
+  case TRAIN_SEQUENCE:
+  case TRAIN_LAST:
+  case TRAIN_UPSAMPLE:
+  case TRAIN_REQUANTISE: return &family_move;
+  case TRAIN_ACTIVATION: return &family_activation;
+  }
+  return NULL;
 }
 
 static void unit_sizes(struct engine *g, struct unit *u) {
@@ -75,27 +100,8 @@ static void unit_sizes(struct engine *g, struct unit *u) {
   u->np = out->cs;
   u->pixels = out->h * out->w;
   unit_window(u, in, out);
-  u->linear = u->d.kind == TRAIN_CONV || u->d.kind == TRAIN_DEPTHWISE || u->d.kind == TRAIN_DENSE;
-  if (!u->linear) return;
-  u->batch_norm = u->d.batch_norm;
-  const int taps = u->d.kernel_h * u->d.kernel_w;
-  u->k = u->d.kind == TRAIN_DEPTHWISE ? taps : taps * in->c;
-  u->kk = lanes_pad(u->k);
-  if (u->d.kind == TRAIN_CONV && taps == 1 && u->d.stride_h == 1 && u->d.stride_w == 1) {
-    u->direct = true;
-    u->a_row = (size_t)in->cs;
-  } else if (u->d.kind == TRAIN_DENSE && (in->cs == in->c || taps == 1)) {
-    u->direct = true;
-    u->a_row = (size_t)taps * (size_t)in->cs;
-  }
-  const int rows = TILE_FLOATS / u->kk;
-  u->tile = rows < 6 ? 6 : rows > 96 ? 96 : rows / 6 * 6;
-  u->w_at = g->n_params;
-  u->b_at = u->w_at + (size_t)u->k * (size_t)u->np;
-  u->g_at = u->b_at + (size_t)u->np;
-  g->n_params = u->g_at + (u->batch_norm ? (size_t)u->np : 0);
-  u->run_at = g->n_running;
-  g->n_running += u->batch_norm ? 2 * (size_t)u->np : 0;
+  u->linear = family_of(u->d.kind) == NULL;
+  if (u->linear) linear_sizes(g, u);
 }
 
 /* Bytes of everything that grows with the batch or the weights, before any of it is taken. */
@@ -109,36 +115,15 @@ static double engine_bytes(const struct engine *g, bool backward) {
   return floats * 4.0 + (double)g->scratch_floats * 4.0 * ENGINE_WORKERS / 8.0;
 }
 
-static void unit_memory(struct engine *g, struct unit *u, bool backward) {
-  struct arena *a = g->arena;
-  const size_t np = (size_t)u->np;
-  u->seen = arena_alloc(a, ENGINE_CHUNKS, sizeof *u->seen);
-  if (!u->linear) return;
-  u->scale = ARENA_ARRAY(a, float, np);
-  u->shift = ARENA_ARRAY(a, float, np);
-  u->mean = ARENA_ARRAY(a, float, np);
-  u->inverse = ARENA_ARRAY(a, float, np);
-  if (!backward) return;
-  u->back_k = ARENA_ARRAY(a, float, np);
-  u->back_a = ARENA_ARRAY(a, float, np);
-  u->back_b = ARENA_ARRAY(a, float, np);
-  u->part_mean = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
-  u->part_m2 = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
-  if (u->batch_norm) u->z = ARENA_ARRAY(a, float, (size_t)g->capacity *(size_t)u->pixels *np);
-  if (u->d.kind != TRAIN_DEPTHWISE && u->in > 0)
-    u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c *(size_t)u->kk);
-}
-
 /* A value's gradient is written by its last reader, which comes first backwards, and added to by others. */
 static void find_first_writers(struct engine *g) {
   bool *written = ARENA_ARRAY(g->arena, bool, g->n_values);
   for (int i = g->n_units - 1; i >= 0; i--) {
     struct unit *u = &g->units[i];
-    u->add_in = written[u->in];
-    written[u->in] = true;
-    if (u->d.kind != TRAIN_ADD) continue;
-    u->add_also = written[u->also];
-    written[u->also] = true;
+    for (int k = 0; k < unit_inputs(u); k++) {
+      *unit_adds(u, k) = written[unit_input(u, k)];
+      written[unit_input(u, k)] = true;
+    }
   }
 }
 
@@ -157,6 +142,12 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
   g->lanes = lanes_best();
   g->net = *net;
   g->classes = net->classes;
+  g->labels_at = -1;
+  for (int i = 0; i < net->n_heads; i++)
+    if (net->heads[i].kind == TRAIN_HEAD_CLASSES && !net->heads[i].own)
+      g->labels_at = net->heads[i].layer + 1;
+  g->n_targets = train_network_targets(net);
+  g->temperature = 4.0f;
   g->n_units = net->n_layers;
   g->n_values = net->n_layers + 1;
   g->capacity = capacity;
@@ -170,6 +161,7 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     u->in = u->d.from + 1;
     u->also = u->d.also + 1;
     u->out = i + 1;
+    u->bits = 8;
     g->values[i + 1] = (struct value){
         .h = u->d.out_h, .w = u->d.out_w, .c = u->d.out_c, .cs = lanes_pad(u->d.out_c)};
     unit_sizes(g, u);
@@ -191,7 +183,10 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     v->y = ARENA_ARRAY(a, float, n + LANES);
     if (backward && i > 0) v->dy = ARENA_ARRAY(a, float, n);
   }
-  for (int i = 0; i < g->n_units; i++) unit_memory(g, &g->units[i], backward);
+  for (int i = 0; i < g->n_units; i++) {
+    g->units[i].seen = arena_alloc(a, ENGINE_CHUNKS, sizeof *g->units[i].seen);
+    if (g->units[i].linear) linear_memory(g, &g->units[i], backward);
+  }
   if (backward) g->gradients = ARENA_ARRAY(a, float, ENGINE_CHUNKS * g->n_params);
   find_first_writers(g);
   decays_of(g);
@@ -206,7 +201,7 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
     if (!u->linear) continue;
     rng_seed(&r, train_mix(seed, 0x696e6974, (uint64_t)i));
     /* He et al. 2015: variance 2 / inputs for ReLU, 1 / inputs for the linear end; uniform in +-limit. */
-    const float limit = sqrtf((u->d.relu ? 6.0f : 3.0f) / (float)u->k);
+    const float limit = sqrtf((u->d.activation != TRAIN_LINEAR ? 6.0f : 3.0f) / (float)u->k);
     for (int k = 0; k < u->k; k++)
       for (int c = 0; c < u->d.out_c; c++)
         params[u->w_at + (size_t)k * (size_t)u->np + (size_t)c] =
@@ -219,208 +214,19 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
   }
 }
 
-/* ---- windows ------------------------------------------------------------------------ */
-static void gather_row(const struct unit *u, const struct value *in, const float *x, int pixel,
-                       float *row) {
-  const struct lanes_window *p = &u->window;
-  const int iy = pixel / p->out_w * p->stride_h - p->pad_top;
-  const int ix = pixel % p->out_w * p->stride_w - p->pad_left;
-  const size_t c = (size_t)in->c, span = (size_t)p->kernel_w * c;
-  const bool whole = in->cs == in->c && ix >= 0 && ix + p->kernel_w <= p->in_w;
-  for (int ky = 0; ky < p->kernel_h; ky++, row += span) {
-    if (iy + ky < 0 || iy + ky >= p->in_h) {
-      memset(row, 0, span * sizeof *row);
-      continue;
-    }
-    const float *line = x + ((ptrdiff_t)(iy + ky) * p->in_w + ix) * in->cs;
-    if (whole) {
-      memcpy(row, line, span * sizeof *row);
-      continue;
-    }
-    for (int kx = 0; kx < p->kernel_w; kx++)
-      if (ix + kx < 0 || ix + kx >= p->in_w)
-        memset(row + (size_t)kx * c, 0, c * sizeof *row);
-      else
-        memcpy(row + (size_t)kx * c, line + (ptrdiff_t)kx * in->cs, c * sizeof *row);
-  }
-}
-
-const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m0, int rows,
-                           float *tile, size_t *row) {
-  const struct value *in = &g->values[u->in];
-  if (u->direct) {
-    *row = u->a_row;
-    return value_at(in, in->y, s0) + (size_t)m0 * u->a_row;
-  }
-  *row = (size_t)u->kk;
-  for (int i = 0; i < rows; i++)
-    gather_row(u, in, value_at(in, in->y, s0 + (m0 + i) / u->pixels), (m0 + i) % u->pixels,
-               tile + (size_t)i * (size_t)u->kk);
-  return tile;
-}
-
-/* The transpose of gather_row: adds a row of gradients to the map. */
-static void scatter_row(const struct unit *u, const struct value *in, float *dx, int pixel,
-                        const float *row) {
-  const struct lanes_window *p = &u->window;
-  const int iy = pixel / p->out_w * p->stride_h - p->pad_top;
-  const int ix = pixel % p->out_w * p->stride_w - p->pad_left;
-  for (int ky = 0; ky < p->kernel_h; ky++) {
-    if (iy + ky < 0 || iy + ky >= p->in_h) continue;
-    for (int kx = 0; kx < p->kernel_w; kx++) {
-      if (ix + kx < 0 || ix + kx >= p->in_w) continue;
-      float *to = dx + ((ptrdiff_t)(iy + ky) * p->in_w + ix + kx) * in->cs;
-      const float *from = row + ((ptrdiff_t)ky * p->kernel_w + kx) * in->c;
-      for (int c = 0; c < in->c; c++) to[c] += from[c];
-    }
-  }
-}
-
 /* ---- forward -------------------------------------------------------------------------- */
-static int chunk_start(const struct engine *g, int chunk) {
-  return (int)((int64_t)g->count * chunk / g->chunks);
-}
-
-static void linear_products(struct engine *g, struct unit *u, int s0, int s1, int worker,
-                            float *to) {
-  const struct value *in = &g->values[u->in];
-  const float *w = g->params + u->w_at;
-  const size_t out_row = (size_t)u->np;
-  if (u->d.kind == TRAIN_DEPTHWISE) {
-    for (int s = s0; s < s1; s++)
-      g->lanes->depthwise(&u->window, value_at(in, in->y, s), w, NULL,
-                          to + (size_t)(s - s0) * (size_t)u->pixels * out_row);
-    return;
-  }
-  const int rows = (s1 - s0) * u->pixels;
-  for (int m0 = 0; m0 < rows; m0 += u->tile) {
-    const int n = rows - m0 < u->tile ? rows - m0 : u->tile;
-    size_t a_row;
-    const float *a = engine_gather(g, u, s0, m0, n, g->scratch[worker], &a_row);
-    g->lanes->gemm(n, u->np, u->k, a, a_row, 1, w, out_row, to + (size_t)m0 * out_row, out_row,
-                   false);
-  }
-}
-
-/* First half of a linear layer: the products, and what normalisation needs of them. */
-static void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
-  struct value *out = &g->values[u->out];
-  const int rows = (s1 - s0) * u->pixels;
-  const bool batch = u->batch_norm && g->mode == ENGINE_TRAIN;
-  float *to =
-      batch ? u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np : value_at(out, out->y, s0);
-  linear_products(g, u, s0, s1, worker, to);
-  if (batch)
-    g->lanes->moments(rows, u->np, to, u->part_mean + chunk * u->np, u->part_m2 + chunk * u->np);
-  else
-    g->lanes->normalise(rows, u->np, to, u->scale, u->shift, u->d.relu, to);
-}
-
-static void linear_finish(struct engine *g, struct unit *u, int s0, int s1) {
-  struct value *out = &g->values[u->out];
-  g->lanes->normalise((s1 - s0) * u->pixels, u->np,
-                      u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->scale, u->shift,
-                      u->d.relu, value_at(out, out->y, s0));
-}
-
-/* Mean and variance of the batch from those of the chunks (Chan et al. 1979), in the chunks' order. */
-static void combine_moments(struct engine *g, struct unit *u) {
-  for (int c = 0; c < u->np; c++) {
-    double n = 0, mean = 0, m2 = 0;
-    for (int i = 0; i < g->chunks; i++) {
-      const double ni = (double)(chunk_start(g, i + 1) - chunk_start(g, i)) * u->pixels;
-      const double d = (double)u->part_mean[i * u->np + c] - mean;
-      mean += d * ni / (n + ni);
-      m2 += (double)u->part_m2[i * u->np + c] + d * d * n * ni / (n + ni);
-      n += ni;
-    }
-    const double variance = m2 / n;
-    float *running = g->running + u->run_at;
-    running[c] = BN_MOMENTUM * running[c] + (1.0f - BN_MOMENTUM) * (float)mean;
-    running[u->np + c] = BN_MOMENTUM * running[u->np + c] + (1.0f - BN_MOMENTUM) * (float)variance;
-    u->mean[c] = (float)mean;
-    u->inverse[c] = (float)(1.0 / sqrt(variance + (double)BN_EPSILON));
-    u->scale[c] = g->params[u->g_at + (size_t)c] * u->inverse[c];
-    u->shift[c] = g->params[u->b_at + (size_t)c] - u->mean[c] * u->scale[c];
-  }
-}
-
-/* Scales of layers that need no batch statistics. */
-static void prepare_scales(struct engine *g) {
-  for (int i = 0; i < g->n_units; i++) {
-    struct unit *u = &g->units[i];
-    if (!u->linear || (u->batch_norm && g->mode == ENGINE_TRAIN)) continue;
-    for (int c = 0; c < u->np; c++) {
-      const float beta = g->params[u->b_at + (size_t)c];
-      u->scale[c] = 1.0f;
-      u->shift[c] = beta;
-      if (!u->batch_norm) continue;
-      const float *running = g->running + u->run_at;
-      const double inverse = 1.0 / sqrt((double)running[u->np + c] + (double)BN_EPSILON);
-      u->scale[c] = (float)((double)g->params[u->g_at + (size_t)c] * inverse);
-      u->shift[c] = beta - running[c] * u->scale[c];
-    }
-  }
-}
-
-static void pool_forward(const struct unit *u, const float *x, float *y) {
-  const struct lanes_window *p = &u->window;
-  const bool max = u->d.kind == TRAIN_MAX_POOL;
-  for (int i = 0; i < u->pixels; i++, y += p->np) {
-    const int iy = i / p->out_w * p->stride_h - p->pad_top,
-              ix = i % p->out_w * p->stride_w - p->pad_left;
-    int n = 0;
-    for (int c = 0; c < p->np; c++) y[c] = max ? -INFINITY : 0.0f;
-    for (int ky = 0; ky < p->kernel_h; ky++)
-      for (int kx = 0; kx < p->kernel_w; kx++) {
-        if (iy + ky < 0 || iy + ky >= p->in_h || ix + kx < 0 || ix + kx >= p->in_w) continue;
-        const float *from = x + ((ptrdiff_t)(iy + ky) * p->in_w + ix + kx) * p->np;
-        n++;
-        if (max)
-          for (int c = 0; c < p->np; c++) y[c] = from[c] > y[c] ? from[c] : y[c];
-        else
-          for (int c = 0; c < p->np; c++) y[c] += from[c];
-      }
-    if (!max)
-      for (int c = 0; c < p->np; c++) y[c] /= (float)n;
-  }
-}
-
-static float dropout_factor(struct rng *r, float rate) {
-  return rng_unit(r) < rate ? 0.0f : 1.0f / (1.0f - rate);
-}
-
-static void dropout(struct engine *g, const struct unit *u, int s, const float *x, float *y,
-                    bool add) {
-  const size_t n = (size_t)u->pixels * (size_t)u->np;
-  struct rng r;
-  rng_seed(&r, train_mix(g->dropout_seed, (uint64_t)u->out, (uint64_t)s));
-  for (size_t i = 0; i < n; i++) {
-    const float d = x[i] * (g->mode == ENGINE_TRAIN ? dropout_factor(&r, u->d.rate) : 1.0f);
-    y[i] = add ? y[i] + d : d;
-  }
-}
-
 static void forward_unit(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
+  const struct family *f = family_of(u->d.kind);
   if (g->mode == ENGINE_INT8) {
-    engine_forward_int8(g, u, s0, s1, chunk, worker);
-    return;
-  }
-  const struct value *in = &g->values[u->in], *also = &g->values[u->also],
-                     *out = &g->values[u->out];
-  if (u->linear) {
-    linear_begin(g, u, s0, s1, chunk, worker);
-    return;
-  }
-  for (int s = s0; s < s1; s++) {
-    const float *x = value_at(in, in->y, s);
-    float *y = value_at(out, out->y, s);
-    if (u->d.kind == TRAIN_ADD)
-      g->lanes->add((size_t)u->pixels * (size_t)u->np, x, value_at(also, also->y, s), u->d.relu, y);
-    else if (u->d.kind == TRAIN_DROPOUT)
-      dropout(g, u, s, x, y, false);
+    u->seen[chunk][0] = u->seen[chunk][1] = 0.0f;
+    if (f)
+      f->forward_int8(g, u, s0, s1, chunk);
     else
-      pool_forward(u, x, y);
+      linear_int8(g, u, s0, s1, chunk, worker);
+  } else if (f) {
+    f->forward(g, u, s0, s1);
+  } else {
+    linear_begin(g, u, s0, s1, chunk, worker);
   }
 }
 
@@ -454,59 +260,20 @@ void engine_forward(struct engine *g, int count, enum engine_mode mode) {
   g->count = count;
   g->mode = mode;
   g->chunks = count < ENGINE_CHUNKS ? count : ENGINE_CHUNKS;
-  if (mode != ENGINE_INT8) prepare_scales(g);
+  if (mode != ENGINE_INT8) linear_prepare_scales(g);
   struct segment s = {g, -1, 0, 0};
   while (s.first < g->n_units || s.finish >= 0) {
     int last = s.first;
     while (last < g->n_units && !(g->units[last].batch_norm && mode == ENGINE_TRAIN)) last++;
     s.last = last < g->n_units ? last : g->n_units - 1;
     run_items(g, g->chunks, forward_segment, &s);
-    if (last < g->n_units) combine_moments(g, &g->units[last]);
+    if (last < g->n_units) linear_combine(g, &g->units[last]);
     s.finish = last < g->n_units ? last : -1;
     s.first = last + 1;
   }
 }
 
 /* ---- loss -------------------------------------------------------------------------------- */
-/* Softmax and cross entropy of one sample; the gradient of the logits unless dy is NULL. */
-static double sample_loss(const struct engine *g, const float *logits, float unit, int sample,
-                          float *dy, int *right) {
-  const int n = g->classes, label = g->labels[sample];
-  const float weight = g->sample_weights ? g->sample_weights[sample] : 1.0f;
-  double p[1000], sum = 0;
-  int best = 0;
-  for (int c = 1; c < n; c++)
-    if (logits[c] > logits[best]) best = c;
-  const int second = g->second_labels ? g->second_labels[sample] : label;
-  const double share = g->mix ? (double)g->mix[sample] : 1.0,
-               hard = 1.0 - (double)g->label_smoothing;
-  const double top = (double)(logits[best] * unit);
-  for (int c = 0; c < n; c++) sum += p[c] = train_exp((double)(logits[c] * unit) - top);
-  const double log_sum = train_log(sum), off = (double)g->label_smoothing / n;
-  double loss = 0;
-  for (int c = 0; c < n; c++) {
-    const double target =
-        off + hard * ((c == label ? share : 0.0) + (c == second ? 1.0 - share : 0.0));
-    loss -= target * ((double)(logits[c] * unit) - top - log_sum);
-    if (dy) dy[c] = (float)((p[c] / sum - target) * (double)weight * (double)g->loss_scale);
-  }
-  *right += best == label;
-  return loss * (double)weight;
-}
-
-static void loss_of_chunk(struct engine *g, int chunk, bool gradient) {
-  const struct value *v = &g->values[g->n_values - 1];
-  const float unit = g->mode == ENGINE_INT8 ? v->scale : 1.0f;
-  g->chunk_loss[chunk] = 0;
-  g->chunk_right[chunk] = 0;
-  for (int s = chunk_start(g, chunk); s < chunk_start(g, chunk + 1); s++) {
-    float *dy = gradient ? value_at(v, v->dy, s) : NULL;
-    if (dy) memset(dy, 0, (size_t)v->cs * sizeof *dy);
-    g->chunk_loss[chunk] +=
-        sample_loss(g, value_at(v, v->y, s), unit, s, dy, &g->chunk_right[chunk]);
-  }
-}
-
 static double loss_together(struct engine *g, int *right) {
   double loss = 0;
   *right = 0;
@@ -530,161 +297,6 @@ double engine_loss(struct engine *g, int *right) {
 }
 
 /* ---- backward ------------------------------------------------------------------------------ */
-static bool normalises(const struct engine *g, const struct unit *u) {
-  return u->batch_norm && g->mode == ENGINE_TRAIN;
-}
-
-/* First half of a linear layer backwards: through the activation, and the sums over the rows. */
-static void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
-  struct value *out = &g->values[u->out];
-  const int rows = (s1 - s0) * u->pixels;
-  float *dy = value_at(out, out->dy, s0), *gradient = g->gradients + (size_t)chunk * g->n_params;
-  const float *y = value_at(out, out->y, s0);
-  const size_t n = (size_t)rows * (size_t)u->np;
-  if (g->mode == ENGINE_INT8)
-    g->lanes->mask(n, y, (float)(u->low - out->zp), (float)(u->high - out->zp), dy);
-  else if (u->d.relu)
-    g->lanes->mask(n, y, 0.0f, INFINITY, dy);
-  if (!normalises(g, u)) {
-    g->lanes->sums(rows, u->np, dy, gradient + u->b_at);
-    return;
-  }
-  float *sum = u->part_mean + chunk * u->np, *sum_x = u->part_m2 + chunk * u->np;
-  g->lanes->sums_x(rows, u->np, dy, u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean,
-                   u->inverse, sum, sum_x);
-  memcpy(gradient + u->b_at, sum, (size_t)u->np * sizeof *sum);
-  memcpy(gradient + u->g_at, sum_x, (size_t)u->np * sizeof *sum);
-}
-
-static void combine_back(struct engine *g, struct unit *u) {
-  const double n = (double)g->count * u->pixels;
-  for (int c = 0; c < u->np; c++) {
-    double sum = 0, sum_x = 0;
-    for (int i = 0; i < g->chunks; i++) {
-      sum += (double)u->part_mean[i * u->np + c];
-      sum_x += (double)u->part_m2[i * u->np + c];
-    }
-    u->back_k[c] = u->scale[c];
-    u->back_a[c] = (float)(sum / n);
-    u->back_b[c] = (float)(sum_x / n * (double)u->inverse[c]);
-  }
-}
-
-static void depthwise_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw,
-                                const float *w) {
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  memset(dw, 0, (size_t)u->k * (size_t)u->np * sizeof *dw);
-  for (int s = s0; s < s1; s++) {
-    float *dx = u->in > 0 ? value_at(in, in->dy, s) : NULL;
-    if (dx && !u->add_in)
-      memset(dx, 0, (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof *dx);
-    g->lanes->depthwise_back(&u->window, value_at(in, in->y, s), w, value_at(out, out->dy, s), dx,
-                             dw);
-  }
-}
-
-static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker,
-                              float *dw) {
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  const size_t np = (size_t)u->np, kk = (size_t)u->kk;
-  const int rows = (s1 - s0) * u->pixels;
-  float *tile = g->scratch[worker], *dtile = tile + (size_t)u->tile * kk;
-  const bool want_dx = u->in > 0;
-  if (want_dx && !u->direct && !u->add_in)
-    memset(value_at(in, in->dy, s0), 0,
-           (size_t)(s1 - s0) * (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof(float));
-  for (int m0 = 0; m0 < rows; m0 += u->tile) {
-    const int n = rows - m0 < u->tile ? rows - m0 : u->tile;
-    const float *dy = value_at(out, out->dy, s0) + (size_t)m0 * np;
-    size_t a_row;
-    const float *a = engine_gather(g, u, s0, m0, n, tile, &a_row);
-    g->lanes->gemm(u->k, u->np, n, a, 1, a_row, dy, np, dw, np, m0 > 0);
-    if (!want_dx) continue;
-    if (u->direct) {
-      float *dx = value_at(in, in->dy, s0) + (size_t)m0 * u->a_row;
-      g->lanes->gemm(n, u->kk, u->d.out_c, dy, np, 1, u->wt, kk, dx, u->a_row, u->add_in);
-      continue;
-    }
-    g->lanes->gemm(n, u->kk, u->d.out_c, dy, np, 1, u->wt, kk, dtile, kk, false);
-    for (int i = 0; i < n; i++)
-      scatter_row(u, in, value_at(in, in->dy, s0 + (m0 + i) / u->pixels), (m0 + i) % u->pixels,
-                  dtile + (size_t)i * kk);
-  }
-}
-
-static void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk,
-                               int worker) {
-  struct value *out = &g->values[u->out];
-  float *dw = g->gradients + (size_t)chunk * g->n_params + u->w_at;
-  if (normalises(g, u))
-    g->lanes->normalise_back((s1 - s0) * u->pixels, u->np, value_at(out, out->dy, s0),
-                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean,
-                             u->back_k, u->back_a, u->back_b);
-  if (u->d.kind == TRAIN_DEPTHWISE)
-    depthwise_gradients(g, u, s0, s1, dw, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at);
-  else
-    product_gradients(g, u, s0, s1, worker, dw);
-  if (g->mode == ENGINE_INT8) { /* the input was in steps of its scale */
-    const float unit = g->values[u->in].scale;
-    for (size_t i = 0; i < (size_t)u->k * (size_t)u->np; i++) dw[i] *= unit;
-  }
-}
-
-static void pool_back(const struct unit *u, const float *x, const float *y, const float *dy,
-                      float *dx) {
-  const struct lanes_window *p = &u->window;
-  const bool max = u->d.kind == TRAIN_MAX_POOL;
-  for (int i = 0; i < u->pixels; i++, y += p->np, dy += p->np) {
-    const int iy = i / p->out_w * p->stride_h - p->pad_top,
-              ix = i % p->out_w * p->stride_w - p->pad_left;
-    const int y0 = iy < 0 ? 0 : iy, y1 = iy + p->kernel_h > p->in_h ? p->in_h : iy + p->kernel_h;
-    const int x0 = ix < 0 ? 0 : ix, x1 = ix + p->kernel_w > p->in_w ? p->in_w : ix + p->kernel_w;
-    const float share = 1.0f / (float)((y1 - y0) * (x1 - x0));
-    for (int c = 0; c < p->np; c++) {
-      bool given = false; /* the first of equal maxima gets it all */
-      for (int a = y0; a < y1; a++)
-        for (int b = x0; b < x1; b++) {
-          const ptrdiff_t at = ((ptrdiff_t)a * p->in_w + b) * p->np + c;
-          if (!max)
-            dx[at] += dy[c] * share;
-          else if (!given && x[at] == y[c])
-            dx[at] += dy[c], given = true;
-        }
-    }
-  }
-}
-
-static void give(size_t n, const float *dy, float *dx, bool add) {
-  if (add)
-    for (size_t i = 0; i < n; i++) dx[i] += dy[i];
-  else
-    memcpy(dx, dy, n * sizeof *dx);
-}
-
-static void back_unit(struct engine *g, struct unit *u, int s0, int s1) {
-  const struct value *in = &g->values[u->in], *also = &g->values[u->also],
-                     *out = &g->values[u->out];
-  const size_t n = (size_t)u->pixels * (size_t)u->np,
-               n_in = (size_t)in->h * (size_t)in->w * (size_t)in->cs;
-  for (int s = s0; s < s1; s++) {
-    float *dy = value_at(out, out->dy, s), *dx = u->in > 0 ? value_at(in, in->dy, s) : NULL;
-    const float *y = value_at(out, out->y, s);
-    if (g->mode == ENGINE_INT8 && (u->d.kind == TRAIN_ADD || u->d.kind == TRAIN_MEAN))
-      g->lanes->mask(n, y, (float)(u->low - out->zp), (float)(u->high - out->zp), dy);
-    else if (u->d.kind == TRAIN_ADD && u->d.relu)
-      g->lanes->mask(n, y, 0.0f, INFINITY, dy);
-    if (u->d.kind == TRAIN_ADD) {
-      if (dx) give(n, dy, dx, u->add_in);
-      if (u->also > 0) give(n, dy, value_at(also, also->dy, s), u->add_also);
-    } else if (dx && u->d.kind == TRAIN_DROPOUT) {
-      dropout(g, u, s, dy, dx, u->add_in);
-    } else if (dx) {
-      if (!u->add_in) memset(dx, 0, n_in * sizeof *dx);
-      pool_back(u, value_at(in, in->y, s), y, dy, dx);
-    }
-  }
-}
-
 static void back_segment(void *context, int chunk, int worker) {
   const struct segment *s = context;
   struct engine *g = s->g;
@@ -696,23 +308,18 @@ static void back_segment(void *context, int chunk, int worker) {
   for (int i = s->first; i >= s->last; i--) {
     struct unit *u = &g->units[i];
     if (!u->linear) {
-      back_unit(g, u, s0, s1);
+      family_of(u->d.kind)->back(g, u, s0, s1);
       continue;
     }
     linear_back_begin(g, u, s0, s1, chunk);
-    if (!normalises(g, u)) linear_back_finish(g, u, s0, s1, chunk, worker);
+    if (!linear_normalises(g, u)) linear_back_finish(g, u, s0, s1, chunk, worker);
   }
 }
 
 static void transpose_weights(void *context, int item, int worker) {
   struct engine *g = context;
-  struct unit *u = &g->units[item];
   (void)worker;
-  if (!u->wt) return;
-  const float *w = g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at;
-  for (int k = 0; k < u->k; k++)
-    for (int n = 0; n < u->d.out_c; n++)
-      u->wt[(size_t)n * (size_t)u->kk + (size_t)k] = w[(size_t)k * (size_t)u->np + (size_t)n];
+  linear_transpose(g, &g->units[item]);
 }
 
 double engine_backward(struct engine *g, int *right) {
@@ -721,10 +328,10 @@ double engine_backward(struct engine *g, int *right) {
   struct segment s = {g, g->n_units, g->n_units - 1, 0};
   while (s.finish >= 0) {
     int last = s.first;
-    while (last >= 0 && !normalises(g, &g->units[last])) last--;
+    while (last >= 0 && !linear_normalises(g, &g->units[last])) last--;
     s.last = last < 0 ? 0 : last;
     run_items(g, g->chunks, back_segment, &s);
-    if (last >= 0) combine_back(g, &g->units[last]);
+    if (last >= 0) linear_back_combine(g, &g->units[last]);
     s.finish = last;
     s.first = last - 1;
   }

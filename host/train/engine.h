@@ -5,7 +5,10 @@
  * order: threads cannot change a bit.
  *
  * Values: number 0 is the network's input, i + 1 the output of layer i; NHWC with channels padded to LANES.
- * In integer mode a value holds q - zp as a float, exactly. */
+ * In integer mode a value holds q - zp as a float, exactly. Gradients are of real values in every mode.
+ *
+ * A kind of layer belongs to a family, a file each: linear.c (with weights), layer_pool.c, layer_merge.c (several
+ * inputs), layer_move.c (elements elsewhere), layer_activation.c. loss.c asks the heads. */
 #ifndef HOST_TRAIN_ENGINE_H
 #define HOST_TRAIN_ENGINE_H
 
@@ -27,6 +30,9 @@ struct value {
   float *y, *dy;   /* [capacity][h][w][cs]; no dy for the input */
   /* Quantisation; range_of: the value whose range this one shares (pools, dropout). */
   int range_of;
+  bool moved;      /* makes no values of its own: no part in the range */
+  bool fixed;      /* the scale is given */
+  float low, high; /* of its group */
   float scale;
   int32_t zp;
 };
@@ -45,8 +51,9 @@ struct unit {
   size_t w_at, b_at, g_at; /* in the parameters: weights [k][np], bias or beta, gamma */
   size_t run_at;           /* in the running statistics: mean, variance */
   bool add_in, add_also;   /* gradients add to what a later reader wrote */
-  float *z;                /* before normalisation */
-  float *wt;               /* weights [n][kk], transposed for the gradient of the input */
+  bool add_more[TRAIN_MAX_MORE];
+  float *z;  /* before normalisation */
+  float *wt; /* weights [n][kk], transposed for the gradient of the input */
   float *scale, *shift, *mean, *inverse, *back_k, *back_a, *back_b; /* [np] */
   float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
@@ -57,9 +64,14 @@ struct unit {
   float *bias_scale;
   int32_t *zeros;
   int32_t low, high; /* of the output */
+  int bits;          /* of the weights: 4 or 8 */
   int node;          /* in the graph */
   struct graph_add_scaling add;
   struct graph_mean_scaling mean_scaling;
+  int32_t product_multiplier;
+  int product_shift;
+  float table
+      [256]; /* of a function of one value: steps of the output for each step of the input from -128 */
   float (*seen)[2]; /* [chunks] least and greatest real output before clamping */
 };
 
@@ -69,7 +81,8 @@ struct engine {
   struct pool *pool; /* NULL: the caller's thread alone */
   struct train_network net;
   int n_units, n_values, classes;
-  int capacity; /* samples */
+  int labels_at; /* the value that answers the labels; -1: none */
+  int capacity;  /* samples */
   struct unit *units;
   struct value *values;
   size_t n_params, n_running;
@@ -89,7 +102,10 @@ struct engine {
   const float *sample_weights;  /* [count]; NULL: 1 */
   const int32_t *second_labels; /* [count]; NULL: none mixed in */
   const float *mix;             /* [count] share of `labels` */
-  float label_smoothing, loss_scale;
+  const float *targets;         /* [count][n_targets] */
+  int n_targets;
+  const float *teacher; /* [count][classes] logits; NULL: none */
+  float label_smoothing, focal, distil, temperature, loss_scale;
   uint64_t dropout_seed;
   double chunk_loss[ENGINE_CHUNKS];
   int chunk_right[ENGINE_CHUNKS];
@@ -119,7 +135,7 @@ void engine_fold(struct engine *g, float *params, const float *running);
 /* From now on parameters are folded ones. */
 void engine_set_folded(struct engine *g);
 
-/* quantised.c */
+/* quantised.c, export.c */
 /* Builds the graph whose scales follow this engine's values. Once, after engine_fold. */
 void engine_quant_init(struct engine *g);
 /* Scales from ranges, integer weights and biases from params, requantisation from both. */
@@ -127,11 +143,66 @@ void engine_quantise(struct engine *g);
 /* Least and greatest of each value in a float pass; ranges[v] moves by `share` towards them (1: becomes them). */
 void engine_observe(struct engine *g, float share);
 void engine_observe_int8(struct engine *g, float share);
-void engine_forward_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
 /* A graph of its own with the present integers. */
 struct graph *engine_export(const struct engine *g, struct arena *a);
 
-/* engine.c, for quantised.c */
+/* ---- families ---------------------------------------------------------------- */
+/* Each over samples [s0, s1) of one chunk. back: gradients of the inputs from that of the output. */
+struct family {
+  void (*forward)(struct engine *g, struct unit *u, int s0, int s1);
+  void (*forward_int8)(struct engine *g, struct unit *u, int s0, int s1, int chunk);
+  void (*back)(struct engine *g, struct unit *u, int s0, int s1);
+};
+extern const struct family family_pool, family_merge, family_move, family_activation;
+/* NULL: of linear.c. */
+const struct family *family_of(enum train_kind kind);
+
+/* linear.c */
+void linear_sizes(struct engine *g, struct unit *u);
+void linear_memory(struct engine *g, struct unit *u, bool backward);
+void linear_prepare_scales(struct engine *g);
+void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
+void linear_combine(struct engine *g, struct unit *u); /* of the chunks' moments */
+void linear_finish(struct engine *g, struct unit *u, int s0, int s1);
+bool linear_normalises(const struct engine *g, const struct unit *u);
+void linear_transpose(struct engine *g, struct unit *u);
+void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk);
+void linear_back_combine(struct engine *g, struct unit *u);
+void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
+void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
+
+/* layer_activation.c: steps through the unit's table. */
+void engine_table_int8(struct engine *g, struct unit *u, int s0, int s1, float seen[2]);
+
+/* loss.c */
+void loss_of_chunk(struct engine *g, int chunk, bool gradient);
+
+/* Input `k` of a unit: in, also, more. */
+static inline int unit_inputs(const struct unit *u) {
+  return u->d.kind == TRAIN_CONCAT                               ? 2 + u->d.n_more
+         : u->d.kind == TRAIN_ADD || u->d.kind == TRAIN_MULTIPLY ? 2
+                                                                 : 1;
+}
+static inline int unit_input(const struct unit *u, int k) {
+  return k == 0 ? u->in : k == 1 ? u->also : u->d.more[k - 2] + 1;
+}
+static inline bool *unit_adds(struct unit *u, int k) {
+  return k == 0 ? &u->add_in : k == 1 ? &u->add_also : &u->add_more[k - 2];
+}
+/* The first and the one behind the last sample of a chunk. */
+static inline int chunk_start(const struct engine *g, int chunk) {
+  return (int)((int64_t)g->count * chunk / g->chunks);
+}
+/* The step of q within what the output can hold. */
+static inline float step_of(const struct unit *u, int32_t zp, int32_t q) {
+  return (float)(mote_clamp(q + zp, u->low, u->high) - zp);
+}
+/* The real least and greatest outputs of a chunk before clamping. */
+static inline void see(float seen[2], float real) {
+  seen[0] = real < seen[0] ? real : seen[0];
+  seen[1] = real > seen[1] ? real : seen[1];
+}
+
 static inline float *value_at(const struct value *v, float *base, int sample) {
   return base + (size_t)sample * (size_t)v->h * (size_t)v->w * (size_t)v->cs;
 }

@@ -45,6 +45,9 @@ struct fit {
   int8_t *drawn; /* [workers][3][features] */
   int32_t *labels, *second;
   float *weights, *mix;
+  float *targets;       /* [capacity][n_targets] */
+  float *other_targets; /* [threads][n_targets] of the example mixed in */
+  float *opinions;      /* [capacity][classes] of the teacher */
   /* The batch being filled. */
   uint32_t first;
   int batch_epoch;
@@ -72,12 +75,50 @@ bool train_config_check(const struct train_config *c, struct err *e) {
          within(e, "weight_decay", (double)c->weight_decay, 0, 1) &&
          within(e, "label_smoothing", (double)c->label_smoothing, 0, 0.5) &&
          within(e, "mixup", (double)c->mixup, 0, 10) &&
+         within(e, "focal", (double)c->focal, 0, 10) &&
+         within(e, "distil", (double)c->distil, 0, 1) &&
+         within(e, "temperature", (double)c->temperature, 0, 100) &&
          within(e, "patience", c->patience, 0, 100000) &&
          within(e, "time_masks", c->time_masks, 0, 100) &&
          within(e, "time_mask_max", c->time_mask_max, 0, 4096) &&
          within(e, "band_masks", c->band_masks, 0, 100) &&
          within(e, "band_mask_max", c->band_mask_max, 0, 4096) &&
          within(e, "threads", c->threads, 0, 64);
+}
+
+static bool asks_labels(const struct train_network *net) {
+  for (int i = 0; i < net->n_heads; i++)
+    if (net->heads[i].kind == TRAIN_HEAD_CLASSES && !net->heads[i].own) return true;
+  return false;
+}
+
+/* Targets, labels and a teacher are there where a head asks for them. */
+static bool check_questions(const struct train_network *net, const struct train_examples *x,
+                            const struct train_set *v, const struct train_config *c,
+                            const struct train_model *teacher, struct err *e) {
+  const bool labels = asks_labels(net);
+  if (train_network_targets(net) > 0 && (!x->targets || (v && v->n > 0 && !v->targets)))
+    return err_set(e, "the network's heads need targets; these examples have labels only");
+  for (int i = 0; i < net->n_heads; i++) {
+    const struct train_head *h = &net->heads[i];
+    if (c->mixup > 0.0f && (h->kind == TRAIN_HEAD_CELLS || h->own))
+      return err_set(e,
+                     "classes of cells and of heads of their own cannot be mixed: mixup must be 0");
+  }
+  if (!labels && c->class_weights)
+    return err_set(e, "class_weights need a head for the labels' classes");
+  if (c->distil > 0.0f && (!teacher || !labels))
+    return err_set(e, "distil needs a teacher and a head for the labels' classes");
+  if (teacher && c->distil > 0.0f) {
+    const struct train_network *t = &teacher->g->net;
+    if (t->in_h != net->in_h || t->in_w != net->in_w || t->in_c != net->in_c ||
+        t->classes != net->classes || teacher->g->labels_at < 0)
+      return err_set(
+          e,
+          "the teacher must have the same input and classes: %dx%dx%d and %d, not %dx%dx%d and %d",
+          net->in_h, net->in_w, net->in_c, net->classes, t->in_h, t->in_w, t->in_c, t->classes);
+  }
+  return true;
 }
 
 static bool check_labels(const struct train_examples *x, int classes, struct err *e) {
@@ -117,14 +158,35 @@ static void fingerprint(const struct train_network *net, const struct train_conf
   sha256_add(&s, sizes, sizeof sizes);
   for (int i = 0; i < net->n_layers; i++) {
     const struct train_layer *l = &net->layers[i];
-    const int32_t layer[] = {(int32_t)l->kind, l->from,     l->also,
-                             l->channels,      l->kernel_h, l->kernel_w,
-                             l->stride_h,      l->stride_w, (int32_t)l->padding,
-                             l->batch_norm,    l->relu,     (int32_t)lrintf(l->rate * 1e6f)};
+    const int32_t layer[] = {(int32_t)l->kind,
+                             l->from,
+                             l->also,
+                             l->channels,
+                             l->kernel_h,
+                             l->kernel_w,
+                             l->stride_h,
+                             l->stride_w,
+                             l->dilation_h,
+                             l->dilation_w,
+                             (int32_t)l->padding,
+                             l->batch_norm,
+                             (int32_t)l->activation,
+                             (int32_t)lrintf(l->rate * 1e6f),
+                             l->n_more};
     sha256_add(&s, layer, sizeof layer);
+    sha256_add(&s, l->more, sizeof l->more);
   }
-  const float reals[] = {c->learning_rate, c->qat_learning_rate, c->weight_decay,
-                         c->label_smoothing, c->mixup};
+  for (int i = 0; i < net->n_heads; i++) {
+    const struct train_head *h = &net->heads[i];
+    const int32_t whole[] = {(int32_t)h->kind, h->layer, h->outputs, h->own};
+    const float reals[] = {h->weight, h->huber, h->object};
+    sha256_add(&s, whole, sizeof whole);
+    sha256_add(&s, reals, sizeof reals);
+  }
+  const float reals[] = {c->learning_rate, c->qat_learning_rate,
+                         c->weight_decay,  c->label_smoothing,
+                         c->mixup,         c->focal,
+                         c->distil,        c->temperature};
   const int32_t whole[] = {c->epochs,        c->qat_epochs, c->batch,
                            c->class_weights, c->patience,   c->time_masks,
                            c->time_mask_max, c->band_masks, c->band_mask_max};
@@ -144,6 +206,8 @@ static int threads_of(int asked) {
 
 static void find_class_weights(struct fit *f) {
   uint32_t counts[1000] = {0};
+  for (int c = 0; c < f->g->classes; c++) f->class_weight[c] = 1.0f;
+  if (f->g->labels_at < 0) return;
   for (uint32_t i = 0; i < f->examples->n; i++) counts[f->examples->labels[i]]++;
   for (int c = 0; c < f->g->classes; c++) {
     const double w = (double)f->examples->n / ((double)f->g->classes * counts[c]);
@@ -210,6 +274,16 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   f->second = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->weights = ARENA_ARRAY(f->arena, float, capacity);
   f->mix = ARENA_ARRAY(f->arena, float, capacity);
+  const size_t targets = (size_t)f->g->n_targets;
+  if (targets > 0) {
+    f->targets = ARENA_ARRAY(f->arena, float, targets *(size_t)capacity);
+    f->other_targets = ARENA_ARRAY(f->arena, float, targets *(size_t)threads);
+  }
+  if (c->distil > 0.0f && f->hooks->teacher->g->capacity < capacity)
+    return err_set(f->e, "the teacher was trained with batches of %d, these have %d examples",
+                   f->hooks->teacher->g->capacity, capacity);
+  if (c->distil > 0.0f)
+    f->opinions = ARENA_ARRAY(f->arena, float, (size_t)f->g->classes *(size_t)capacity);
   find_class_weights(f);
   lay_out(f);
   f->head.magic = MAGIC;
@@ -257,23 +331,51 @@ static void fill_sample(void *context, int item, int worker) {
   const uint32_t at = f->first + (uint32_t)item, index = f->order[at];
   const uint64_t seed = train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) | 1;
   int8_t *x = f->drawn + (size_t)worker * 2 * f->features, *y = x + f->features;
-  f->labels[item] = f->second[item] = f->examples->labels[index];
-  f->weights[item] = f->class_weight[f->labels[item]];
+  const bool labels = f->g->labels_at >= 0;
+  const size_t targets = (size_t)f->g->n_targets;
+  float *wanted = f->targets + (size_t)item * targets;
+  f->labels[item] = f->second[item] = labels ? f->examples->labels[index] : 0;
+  f->weights[item] = labels ? f->class_weight[f->labels[item]] : 1.0f;
   f->mix[item] = 1.0f;
   draw(f, index, seed, x);
+  if (targets > 0) f->examples->targets(f->examples->context, index, seed, wanted);
   if (f->config->mixup > 0.0f) {
     struct rng r;
     rng_seed(&r, train_mix(seed, 0x6d6978, 0));
     float share = draw_beta(&r, f->config->mixup);
     if (share < 0.5f) share = 1.0f - share;
     const uint32_t other = f->order[(at + 1) % f->examples->n];
-    draw(f, other, train_mix(seed, 0x6f74686572, 0) | 1, y);
-    f->second[item] = f->examples->labels[other];
+    const uint64_t other_seed = train_mix(seed, 0x6f74686572, 0) | 1;
+    draw(f, other, other_seed, y);
+    f->second[item] = labels ? f->examples->labels[other] : 0;
+    if (targets > 0) {
+      float *theirs = f->other_targets + (size_t)worker * targets;
+      f->examples->targets(f->examples->context, other, other_seed, theirs);
+      for (size_t i = 0; i < targets; i++)
+        wanted[i] = share * wanted[i] + (1.0f - share) * theirs[i];
+    }
     f->mix[item] = share;
     for (size_t i = 0; i < f->features; i++)
       x[i] = (int8_t)lrintf(share * (float)x[i] + (1.0f - share) * (float)y[i]);
   }
   put_features(f->g, item, x);
+  if (f->opinions) put_features(f->hooks->teacher->g, item, x);
+}
+
+/* The teacher's logits of the batch, which lies in its input already; a float pass with its own statistics. */
+static void ask_teacher(struct fit *f, int count) {
+  struct engine *t = f->hooks->teacher->g;
+  t->params = f->hooks->teacher->folded;
+  t->pool = f->g->pool;
+  engine_forward(t, count, ENGINE_EVAL);
+  t->pool = NULL;
+  const struct value *v = &t->values[t->labels_at];
+  for (int s = 0; s < count; s++)
+    memcpy(f->opinions + (size_t)s * (size_t)t->classes, value_at(v, v->y, s),
+           (size_t)t->classes * sizeof(float));
+  f->g->teacher = f->opinions;
+  f->g->distil = f->config->distil;
+  f->g->temperature = f->config->temperature > 0.0f ? f->config->temperature : 4.0f;
 }
 
 static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode) {
@@ -282,6 +384,7 @@ static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode)
   const uint32_t end = (uint32_t)((uint64_t)n * (uint64_t)(step + 1) / (uint64_t)f->steps);
   f->batch_epoch = epoch;
   f->g->mode = mode;
+  if (f->opinions) f->hooks->teacher->g->mode = ENGINE_EVAL;
   const int count = (int)(end - f->first);
   if (f->g->pool)
     pool_run(f->g->pool, count, fill_sample, f);
@@ -291,7 +394,10 @@ static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode)
   f->g->sample_weights = f->weights;
   f->g->second_labels = f->config->mixup > 0.0f ? f->second : NULL;
   f->g->mix = f->config->mixup > 0.0f ? f->mix : NULL;
+  f->g->targets = f->targets;
   f->g->label_smoothing = f->config->label_smoothing;
+  f->g->focal = f->config->focal;
+  if (f->opinions) ask_teacher(f, count);
   f->g->dropout_seed = train_mix(f->config->seed, (uint64_t)epoch, 0x64726f70u + (uint64_t)step);
   return count;
 }
@@ -322,13 +428,15 @@ static void evaluate(struct fit *f, enum engine_mode mode, struct train_epoch *e
   g->sample_weights = NULL;
   g->second_labels = NULL;
   g->mix = NULL;
-  g->label_smoothing = 0;
+  g->label_smoothing = g->focal = 0;
+  g->teacher = NULL;
   for (uint32_t i = 0; i < s->n;) {
     const uint32_t left = s->n - i;
     const int count = left < (uint32_t)g->capacity ? (int)left : g->capacity;
     int right;
     run_block(g, s->features + (size_t)i * f->features, count, mode);
-    g->labels = s->labels + i;
+    g->labels = s->labels ? s->labels + i : NULL;
+    g->targets = s->targets ? s->targets + (size_t)i * (size_t)g->n_targets : NULL;
     loss += engine_loss(g, &right) * count;
     all += right;
     i += (uint32_t)count;
@@ -574,7 +682,7 @@ static const struct train_set *results_set(struct fit *f) {
     f->examples->example(f->examples->context, index, 0, features + (size_t)i * f->features);
     labels[i] = f->examples->labels[index];
   }
-  *s = (struct train_set){n, features, labels};
+  *s = (struct train_set){.n = n, .features = features, .labels = labels};
   return s;
 }
 
@@ -585,12 +693,12 @@ bool train_fit(struct arena *a, const struct train_network *net,
   static const struct train_hooks none;
   struct train_network checked = *net;
   if (!train_config_check(config, e) || !train_network_check(&checked, e) ||
-      !check_labels(examples, net->classes, e) || !check_set(validation, net->classes, e))
+      !check_questions(&checked, examples, validation, config, hooks ? hooks->teacher : NULL, e))
     return false;
-  if (checked.n_layers < 1 || checked.layers[checked.n_layers - 1].kind != TRAIN_DENSE ||
-      checked.layers[checked.n_layers - 1].out_c != net->classes)
-    return err_set(e, "the last layer must be dense with %d channels, one for each class",
-                   net->classes);
+  if (asks_labels(&checked)
+          ? !check_labels(examples, net->classes, e) || !check_set(validation, net->classes, e)
+          : examples->n < 1 || examples->n > 100000000u)
+    return examples->n < 1 ? err_set(e, "no training examples") : false;
   struct fit *f = ARENA_NEW(a, struct fit);
   f->arena = a;
   f->examples = examples;
@@ -607,15 +715,16 @@ bool train_fit(struct arena *a, const struct train_network *net,
   if (!ok) return false;
   struct train_model *m = ARENA_NEW(a, struct train_model);
   *m = (struct train_model){f->g, f->folded, threads};
-  const struct train_set *set = results_set(f);
+  const bool labels = f->g->labels_at >= 0;
+  const struct train_set *set = labels ? results_set(f) : NULL;
   *result = (struct train_result){.model = m,
                                   .graph = engine_export(f->g, a),
                                   .history = f->history,
                                   .n_history = f->head.n_history,
                                   .best_epoch = f->head.best_epoch,
                                   .best_qat_epoch = f->head.best_qat_epoch,
-                                  .float_accuracy = train_accuracy_float(m, set, NULL),
-                                  .int8_accuracy = train_accuracy_int8(m, set, NULL),
+                                  .float_accuracy = labels ? train_accuracy_float(m, set, NULL) : 0,
+                                  .int8_accuracy = labels ? train_accuracy_int8(m, set, NULL) : 0,
                                   .input_scale = f->head.input_scale,
                                   .input_zp = f->head.input_zp};
   return graph_check(result->graph, e);
@@ -629,25 +738,27 @@ static void softmax(const float *logits, int n, float *out) {
   for (int c = 0; c < n; c++) out[c] = (float)(train_exp((double)logits[c] - top) / sum);
 }
 
-/* Runs all examples in blocks; out gets the logits, or the steps of the logits. */
-static void run_all(const struct train_model *m, const int8_t *features, uint32_t n,
-                    enum engine_mode mode, float *logits, int8_t *steps) {
+/* Runs all examples in blocks; out gets the values of `at`, pixel by pixel, real or (steps) as int8. */
+static void run_all(const struct train_model *m, int at, const int8_t *features, uint32_t n,
+                    enum engine_mode mode, float *real, int8_t *steps) {
   struct engine *g = m->g;
-  const struct value *in = &g->values[0], *v = &g->values[g->n_values - 1];
+  const struct value *in = &g->values[0], *v = &g->values[at];
   const size_t size = (size_t)in->h * (size_t)in->w * (size_t)in->c;
   struct arena *a = arena_new(1 << 20);
   g->params = m->folded;
   if (m->threads > 1 && n > 8) g->pool = pool_new(a, m->threads);
+  size_t to = 0;
   for (uint32_t i = 0; i < n;) {
     const int count = n - i < (uint32_t)g->capacity ? (int)(n - i) : g->capacity;
     run_block(g, features + (size_t)i * size, count, mode);
-    for (int s = 0; s < count; s++, i++)
-      for (int c = 0; c < g->classes; c++) {
-        const float y = value_at(v, v->y, s)[c];
-        if (logits)
-          logits[(size_t)i * (size_t)g->classes + (size_t)c] = y;
+    i += (uint32_t)count;
+    for (int p = 0; p < count * v->h * v->w; p++)
+      for (int c = 0; c < v->c; c++, to++) {
+        const float y = v->y[(size_t)p * (size_t)v->cs + (size_t)c];
+        if (steps)
+          steps[to] = (int8_t)((int32_t)y + v->zp);
         else
-          steps[(size_t)i * (size_t)g->classes + (size_t)c] = (int8_t)((int32_t)y + v->zp);
+          real[to] = mode == ENGINE_INT8 ? y * v->scale : y;
       }
   }
   pool_free(g->pool);
@@ -659,10 +770,23 @@ void train_predict_float(const struct train_model *m, const int8_t *features, ui
                          float *out) {
   const int classes = m->g->classes;
   float logits[1000];
-  run_all(m, features, n, ENGINE_EVAL, out, NULL);
+  run_all(m, m->g->labels_at, features, n, ENGINE_EVAL, out, NULL);
   for (uint32_t i = 0; i < n; i++) {
     memcpy(logits, out + (size_t)i * (size_t)classes, (size_t)classes * sizeof *logits);
     softmax(logits, classes, out + (size_t)i * (size_t)classes);
+  }
+}
+
+void train_predict_head(const struct train_model *m, int head, bool int8, const int8_t *features,
+                        uint32_t n, float *out) {
+  const struct train_head *h = &m->g->net.heads[head];
+  const struct value *v = &m->g->values[h->layer + 1];
+  run_all(m, h->layer + 1, features, n, int8 ? ENGINE_INT8 : ENGINE_EVAL, out, NULL);
+  if (h->kind != TRAIN_HEAD_CLASSES && h->kind != TRAIN_HEAD_CELLS) return;
+  float logits[1000];
+  for (size_t i = 0; i < (size_t)n * (size_t)(v->h * v->w); i++, out += v->c) {
+    memcpy(logits, out, (size_t)v->c * sizeof *logits);
+    softmax(logits, v->c, out);
   }
 }
 
@@ -671,7 +795,7 @@ static void softmax_int8(const struct engine *g, uint32_t n, int8_t *rows) {
   const size_t bytes = (size_t)n * (size_t)g->classes;
   struct arena *a = arena_new(4 * bytes + (4 << 20));
   struct graph *gr = graph_new(a, "softmax");
-  const struct value *v = &g->values[g->n_values - 1];
+  const struct value *v = &g->values[g->labels_at];
   struct graph_tensor t = {
       .name = "logits", .type = MOTE_INT8, .rank = 2, .dims = {(int32_t)n, g->classes}};
   t.quant = graph_quant_one(a, v->scale, v->zp);
@@ -692,7 +816,7 @@ static void softmax_int8(const struct engine *g, uint32_t n, int8_t *rows) {
 
 void train_predict_int8(const struct train_model *m, const int8_t *features, uint32_t n,
                         int8_t *out) {
-  run_all(m, features, n, ENGINE_INT8, NULL, out);
+  run_all(m, m->g->labels_at, features, n, ENGINE_INT8, NULL, out);
   for (uint32_t i = 0; i < n; i += 4096)
     softmax_int8(m->g, n - i < 4096 ? n - i : 4096, out + (size_t)i * (size_t)m->g->classes);
 }

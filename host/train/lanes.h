@@ -15,7 +15,8 @@ static inline int lanes_pad(int n) { return (n + LANES - 1) / LANES * LANES; }
 
 /* A window over a map [h, w, np] of one sample; taps w[kh*kw][np]. */
 struct lanes_window {
-  int in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, np;
+  int in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left,
+      dilation_h, dilation_w, np;
 };
 
 /* How int32 sums of np channels become steps q - zp of an output; multiplier 0 in padded channels. */
@@ -35,6 +36,10 @@ struct lanes {
   /* y = z * scale + shift, not below 0 if relu. */
   void (*normalise)(int rows, int np, const float *z, const float *scale, const float *shift,
                     bool relu, float *y);
+  /* y = at most `most`. */
+  void (*limit)(size_t n, float most, float *y);
+  /* y = 1 / (1 + exp(-x)); its error is below 2e-7. alias: y may be x. */
+  void (*sigmoid)(size_t n, const float *x, float *y);
   /* dy = y > low and y < high ? dy : 0 for each element. */
   void (*mask)(size_t n, const float *y, float low, float high, float *dy);
   /* sum[np] = column sums of dy. */

@@ -20,54 +20,114 @@
 
 /* ---- networks ------------------------------------------------------------- */
 enum train_kind {
-  TRAIN_CONV,         /* CONV_2D */
-  TRAIN_DEPTHWISE,    /* DEPTHWISE_CONV_2D, depth multiplier 1 */
-  TRAIN_DENSE,        /* FULLY_CONNECTED; a map is flattened first */
-  TRAIN_ADD,          /* sum of two layers of one shape: the end of a residual block */
+  TRAIN_CONV,      /* CONV_2D */
+  TRAIN_DEPTHWISE, /* DEPTHWISE_CONV_2D, depth multiplier 1 */
+  TRAIN_DENSE,     /* FULLY_CONNECTED; a map is flattened first */
+  TRAIN_ADD, /* sum of two layers; the second may be 1 high, 1 wide or a vector: it is repeated */
   TRAIN_AVERAGE_POOL, /* AVERAGE_POOL_2D */
   TRAIN_MAX_POOL,     /* MAX_POOL_2D */
   TRAIN_MEAN,         /* MEAN over height and width */
-  TRAIN_DROPOUT       /* while training only; absent from the graph */
+  TRAIN_DROPOUT,      /* while training only; absent from the graph */
+  TRAIN_MULTIPLY,     /* MUL; the second as in TRAIN_ADD */
+  TRAIN_CONCAT,       /* CONCATENATION of channels */
+  TRAIN_ACTIVATION,   /* LOGISTIC, TANH, HARD_SWISH */
+  TRAIN_SEQUENCE,     /* RESHAPE: each row of w x c becomes one pixel of w * c channels */
+  TRAIN_LAST,         /* SLICE: the last row */
+  TRAIN_UPSAMPLE,     /* RESIZE_NEAREST_NEIGHBOR by whole factors */
+  TRAIN_REQUANTISE    /* QUANTIZE to a scale of its own; put before concatenations by the parser */
 };
+
+enum train_activation {
+  TRAIN_LINEAR,
+  TRAIN_RELU,
+  TRAIN_RELU6, /* these three are part of the layer itself, the others a TRAIN_ACTIVATION behind it */
+  TRAIN_HARD_SWISH,
+  TRAIN_SIGMOID,
+  TRAIN_TANH
+};
+
+/* CAUSAL: rows are padded before the first only, so that none depends on a later one; columns as SAME. */
+enum train_padding { TRAIN_PAD_SAME, TRAIN_PAD_VALID, TRAIN_PAD_CAUSAL };
+
+#define TRAIN_MAX_LAYERS 192
+#define TRAIN_MAX_MORE   6
+#define TRAIN_NAME_BYTES 24
 
 struct train_layer {
   enum train_kind kind;
-  int from;     /* the layer whose output is read; -1: the network's input */
-  int also;     /* the second input of TRAIN_ADD */
-  int channels; /* of conv, dense; else taken from the input */
+  int from;                 /* the layer whose output is read; -1: the network's input */
+  int also;                 /* the second input of TRAIN_ADD, TRAIN_MULTIPLY, TRAIN_CONCAT */
+  int n_more;               /* further inputs of TRAIN_CONCAT */
+  int more[TRAIN_MAX_MORE]; /* ... */
+  int channels;             /* of conv, dense; else taken from the input */
   int kernel_h, kernel_w, stride_h, stride_w;
-  enum graph_padding padding;
+  int dilation_h, dilation_w;
+  enum train_padding padding;
   bool batch_norm; /* after conv, depthwise, dense; folded into the weights at the end */
-  bool relu;
-  float rate;              /* of dropout, [0, 0.9] */
-  int line;                /* of the text it came from, counted from 1; 0: added by the trainer */
-  int out_h, out_w, out_c; /* filled by train_network_check */
+  enum train_activation activation;
+  float rate;                  /* of dropout, [0, 0.9] */
+  char name[TRAIN_NAME_BYTES]; /* by which other lines read it; may be empty */
+  bool joined;                 /* TRAIN_ADD: written as branch and join */
+  int line;  /* of the text it came from, counted from 1; 0: added by the trainer */
+  bool flat; /* filled by train_network_check, as the following: a vector */
+  int out_h, out_w, out_c;
 };
 
-#define TRAIN_MAX_LAYERS 128
+/* What a network is asked. The targets of an example are the floats of its heads, one head behind the other. */
+enum train_head_kind {
+  TRAIN_HEAD_CLASSES, /* softmax and cross entropy; targets: none (the label), or one class where `own` */
+  TRAIN_HEAD_CELLS, /* the same for each pixel of a map; targets: a class for each pixel, -1: does not count */
+  TRAIN_HEAD_NUMBERS, /* regression: squared or Huber error; targets: the numbers */
+  TRAIN_HEAD_MASK,    /* sigmoid and binary cross entropy; targets: numbers from 0 to 1 */
+  TRAIN_HEAD_INPUT    /* the network's own input again, squared error; no targets */
+};
+struct train_head {
+  enum train_head_kind kind;
+  int layer;    /* its last layer, which nothing else reads */
+  int first;    /* its first layer */
+  int outputs;  /* classes, numbers; channels of a mask */
+  bool own;     /* classes apart from the labels' */
+  float weight; /* its share of the loss */
+  float huber;  /* of numbers: errors beyond count linearly; 0: never */
+  float object; /* of cells: what a cell of another class than 0 counts */
+  int line;
+  int n_targets; /* filled by train_network_check */
+};
+#define TRAIN_MAX_HEADS 8
 
-/* The last layer is the dense layer with one output for each class; the graph ends with SOFTMAX. */
 struct train_network {
   int in_h, in_w, in_c, classes;
-  int n_layers;
+  int n_layers, n_heads;
   struct train_layer layers[TRAIN_MAX_LAYERS];
+  struct train_head heads[TRAIN_MAX_HEADS];
 };
 
-/* The text form: a line a layer. Kernel "HxW" (height is time for audio), stride "sN" or "sHxW", flags:
+/* The text form: a line a layer. Height is time for audio and motion. docs/spec/network.md has it all.
  *
  *   conv 64 10x4 s2      convolution to 64 channels + batch normalisation + ReLU
  *   dwconv 3x3 s2        depthwise convolution + batch normalisation + ReLU
  *   dsconv 64 3x3 s2     depthwise separable: dwconv 3x3 s2, then conv 64 1x1
+ *   conv1d 64 9 s2       along the height alone: conv 64 9x1 s2x1; dwconv1d, dsconv1d, avgpool1d, maxpool1d alike
  *   dense 32             fully connected + batch normalisation + ReLU
  *   avgpool 2x2          average pool, stride = window unless given      maxpool 2x2 alike
  *   mean                 average over height and width
  *   dropout 0.2
+ *   act sigmoid          an activation by itself
+ *   sequence             rows become pixels: [h,w,c] to [h,1,w*c]
+ *   last                 the last row
+ *   upsample 2x2         pixels repeated
+ *   se 4                 squeeze and excitation, 4 times fewer channels between
+ *   NAME: conv ...       a name for the line's output; "input" is the network's
+ *   conv ... from NAME   reads that instead of the line above
+ *   add A [B]  mul A [B]  concat A B ...    of named layers; with one name the line above is the first
  *   branch               remembers this place ...
  *   join                 ... and adds it here, then ReLU; "join project" puts a 1x1 convolution into the
  *                        remembered path so that its shape agrees (strides and channels are worked out)
- *   flags: valid (no padding), linear (no ReLU), nobn (a bias in place of batch normalisation)
+ *   head classes|cells|numbers|mask|input [N] [weight 0.5] [huber 1.0] [object 20.0]
+ *   flags: valid, causal, d2 or d2x1 (dilation), linear relu6 hswish sigmoid tanh (in place of ReLU), nobn (a bias in
+ *          place of batch normalisation)
  *
- * The dense layer for the classes is added by itself. Text after '#' is ignored.
+ * Without a head line the dense layer for the classes is added by itself. Text after '#' is ignored.
  * errors: the line, what is wrong with it, and the form that is understood. */
 bool train_network_parse(const char *const *lines, int n_lines, int in_h, int in_w, int in_c,
                          int classes, struct train_network *net, struct err *e);
@@ -76,6 +136,12 @@ void train_network_text(const struct train_network *net, struct text *out);
 /* Fills the output shapes and proves the whole: inputs before outputs, shapes agree, sizes within reason.
  * errors: the line or layer and the numbers. */
 bool train_network_check(struct train_network *net, struct err *e);
+/* Output size and padding of one axis of a layer's window. height: rows, else columns. */
+int train_window_out(const struct train_layer *l, bool height, int in, int *before, int *after);
+/* Whether layer l reads output i (-1: the network's input). */
+bool train_layer_reads(const struct train_layer *l, int i);
+/* Floats of an example's targets. */
+int train_network_targets(const struct train_network *net);
 
 struct train_cost {
   int64_t macs, parameters;
@@ -104,6 +170,14 @@ bool train_network_default(enum train_input input, int in_h, int in_w, int in_c,
                            uint32_t examples, const struct train_budget *budget,
                            struct train_network *net, struct text *why, struct err *e);
 
+/* Networks that others published, fitted to the input (presets.c has the sources). text: a name, and perhaps by how
+ * much its channels are multiplied: "mobilenet 0.25". says: one line about preset i; NULL behind the last. */
+const char *train_preset_name(int i, const char **says);
+bool train_is_preset(const char *text);
+/* errors: no such preset, a width outside 0.05 to 8, an input that it cannot take. */
+bool train_network_preset(struct arena *a, const char *text, int in_h, int in_w, int in_c,
+                          int classes, struct train_network *net, struct err *e);
+
 /* ---- training -------------------------------------------------------------- */
 struct train_config {
   int epochs;     /* of float training, at most */
@@ -115,7 +189,11 @@ struct train_config {
   float label_smoothing; /* [0, 0.5] */
   float mixup;           /* alpha of the Beta distribution; 0: off */
   bool class_weights;    /* each class counts alike: weight n / (classes * n_c), at most 10 */
-  int patience;          /* stop after so many epochs without a better validation; 0: never */
+  float focal;           /* gamma of the focal loss; 0: plain cross entropy */
+  float
+      distil; /* share of the teacher's opinion in the loss of the labels' classes; needs a teacher */
+  float temperature; /* at which both are compared; 0: 4 */
+  int patience;      /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
   uint64_t seed;
@@ -133,12 +211,15 @@ struct train_examples {
   const int32_t *labels; /* [n], in [0, classes) */
   void (*example)(void *context, uint32_t index, uint64_t draw_seed, int8_t *features);
   void *context;
+  /* The targets of that draw (train_network_targets floats); NULL where no head has any. */
+  void (*targets)(void *context, uint32_t index, uint64_t draw_seed, float *targets);
 };
 /* Fixed features, for validation and tests: n x in_h*in_w*in_c. */
 struct train_set {
   uint32_t n;
   const int8_t *features;
   const int32_t *labels;
+  const float *targets; /* n x train_network_targets; NULL where no head has any */
 };
 
 struct train_epoch {
@@ -161,6 +242,8 @@ struct train_hooks {
   void *context;
   const void *resume; /* bytes of a checkpoint of the same network, config and examples; or NULL */
   size_t resume_bytes;
+  /* Whose opinion is learnt too (config.distil): a float model of the same input and classes; or NULL. */
+  const struct train_model *teacher;
 };
 
 struct train_model; /* trained parameters, float and quantised */
@@ -191,6 +274,11 @@ void train_predict_float(const struct train_model *m, const int8_t *features, ui
 /* The int8 output of the SOFTMAX, the bits of the runtime: out[n * classes], scale 1/256, zero point -128. */
 void train_predict_int8(const struct train_model *m, const int8_t *features, uint32_t n,
                         int8_t *out);
+/* What head `head` answers, in order of its map: probabilities of classes and cells, numbers, masks; the input in the
+ * trainer's own units. out[n * train_head_outputs]. */
+int train_head_outputs(const struct train_network *net, int head);
+void train_predict_head(const struct train_model *m, int head, bool int8, const int8_t *features,
+                        uint32_t n, float *out);
 /* Share of right answers, in [0, 1]. confusion: classes x classes counts, rows are truth, or NULL. */
 float train_accuracy_float(const struct train_model *m, const struct train_set *set,
                            uint32_t *confusion);

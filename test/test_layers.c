@@ -1,0 +1,369 @@
+/* Tests of the trainer's layers and heads: every gradient against finite differences, every layer's integers against
+ * the runtime's kernels, what text says and what comes back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "host/compile/compile.h"
+#include "test/train_case.h"
+
+#define CHECK(h, w, c, ...)                                                                        \
+  do {                                                                                             \
+    const struct train_network checked = NETWORK(h, w, c, 3, __VA_ARGS__);                         \
+    check_gradients(&checked);                                                                     \
+  } while (0)
+
+/* ---- gradients ------------------------------------------------------------------------ */
+static void windows_have_gradients(void **state) {
+  (void)state;
+  CHECK(11, 9, 2, "conv 5 3x3 d2 linear", "mean");
+  CHECK(11, 9, 2, "conv 5 3x2 d3x2 s2x1 valid linear nobn", "mean");
+  CHECK(11, 9, 2, "conv 5 3x3 causal linear", "conv 4 3x1 d2x1 causal s2 linear", "mean");
+  CHECK(11, 9, 3, "dwconv 3x3 d2 linear", "dwconv 3x3 d2x3 causal linear nobn", "mean");
+  CHECK(12, 1, 3, "conv1d 6 3 linear", "dsconv1d 5 3 d2 causal", "avgpool1d 2", "mean");
+}
+
+static void activations_have_gradients(void **state) {
+  (void)state;
+  CHECK(6, 6, 2, "conv 5 3x3 relu6", "mean");
+  CHECK(6, 6, 2, "conv 5 3x3 hswish", "mean", "dense 6 tanh");
+  CHECK(6, 6, 2, "conv 17 3x3 sigmoid nobn", "act tanh", "mean", "dense 5 hswish nobn");
+  CHECK(6, 6, 2, "act hswish", "conv 4 3x3 linear", "act sigmoid", "mean");
+}
+
+static void merges_have_gradients(void **state) {
+  (void)state;
+  CHECK(6, 6, 2, "a: conv 5 3x3 linear", "b: conv 5 1x1 from input linear", "add a b relu6",
+        "mean");
+  CHECK(6, 6, 2, "a: conv 5 3x3 linear", "b: avgpool 1x6", "s: add a b", "c: avgpool 6x1 from a",
+        "add s c", "mean");
+  CHECK(6, 6, 2, "a: conv 5 3x3 linear", "b: conv 5 1x1 linear from a", "mul a b relu", "mean");
+  CHECK(6, 6, 2, "conv 9 3x3 linear", "se 2", "mean");
+  CHECK(6, 6, 2, "a: conv 17 3x3 linear", "b: conv 5 1x1 linear from a", "concat a b input a",
+        "mean");
+  CHECK(6, 6, 2, "a: mean", "b: dense 5 linear", "concat a b", "dense 6 linear");
+}
+
+static void moves_have_gradients(void **state) {
+  (void)state;
+  CHECK(6, 5, 2, "conv 5 3x3 linear", "sequence", "conv1d 6 3 linear", "last");
+  CHECK(6, 5, 2, "sequence", "conv1d 6 3 linear", "mean");
+  CHECK(6, 5, 2, "a: conv 5 3x3 linear s2", "upsample 2x3", "conv 3 3x3 linear", "mean");
+}
+
+static void heads_have_gradients(void **state) {
+  (void)state;
+  CHECK(6, 6, 2, "conv 5 3x3", "head cells 4 object 3.0");
+  CHECK(6, 6, 2, "conv 5 3x3", "mean", "head numbers 3 huber 0.7", "head classes weight 0.4",
+        "head classes 5");
+  CHECK(6, 6, 2, "conv 5 3x3", "head mask 2", "conv 3 3x3", "head input weight 2.0");
+  CHECK(1, 1, 9, "dense 5", "head input huber 0.5", "head mask 4");
+  const struct train_network net = NETWORK(6, 6, 2, 5, "conv 5 3x3", "mean");
+  check_gradients_of(&net, (struct asking){.focal = 2.0f});
+  check_gradients_of(&net, (struct asking){.distil = 0.6f});
+  check_gradients_of(&net, (struct asking){.focal = 0.5f, .distil = 0.3f});
+}
+
+/* ---- integers --------------------------------------------------------------------------- */
+/* The trained graph with every node's output as an output of the model, for the runtime. */
+struct runtime {
+  const struct graph *g;
+  struct mote_model m;
+  int outputs[TRAIN_MAX_LAYERS + TRAIN_MAX_HEADS], n;
+};
+
+static void open_runtime(struct arena *a, const struct graph *g, struct runtime *r) {
+  struct graph all = *g;
+  r->g = g;
+  for (int i = 0; i < g->n_nodes; i++) r->outputs[r->n++] = g->nodes[i].out[0];
+  graph_set_outputs(&all, r->outputs, r->n);
+  struct compiled p;
+  struct err e = {0};
+  const struct compile_options options = {.all_channels = true, .schedule = COMPILE_LAYERS};
+  if (!compile_graph(&all, &options, a, &p, &e)) fail_msg("%s: %s", e.node, e.text);
+  const size_t room = mote_arena_bytes((const struct mote_plan *)(const void *)p.plan);
+  assert_int_equal(mote_open(&r->m, p.plan, p.plan_bytes, arena_alloc(a, room, 64), room), MOTE_OK);
+}
+
+static struct engine *engine_of(const struct train_model *m) {
+  struct view {
+    struct engine *g;
+  }; /* the first member of struct train_model */
+  return ((const struct view *)(const void *)m)->g;
+}
+
+static void compare_layers(const struct train_result *r, const int8_t *features, size_t size,
+                           uint32_t n) {
+  struct engine *g = engine_of(r->model);
+  const int last = train_head_outputs(&g->net, 0);
+  int compared = 0;
+  struct arena *a = arena_new((size_t)256 << 20);
+  struct runtime runtime = {0};
+  open_runtime(a, r->graph, &runtime);
+  float *out = ARENA_ARRAY(a, float, last);
+  for (uint32_t i = 0; i < n; i++) {
+    train_predict_head(r->model, 0, true, features + i * size, 1, out);
+    memcpy(mote_input(&runtime.m, 0), features + i * size, size);
+    mote_run(&runtime.m);
+    for (int k = 0; k < g->n_units; k++) {
+      const struct unit *u = &g->units[k];
+      const struct value *v = &g->values[u->out];
+      if (u->d.kind == TRAIN_DROPOUT) continue;
+      const int8_t *made = mote_output(&runtime.m, (unsigned)u->node);
+      for (int p = 0; p < u->pixels; p++)
+        for (int c = 0; c < v->c; c++, compared++) {
+          const int here = (int)v->y[p * v->cs + c] + v->zp, there = made[p * v->c + c];
+          if (here != there)
+            fail_msg(
+                "example %u, layer %d (kind %d), pixel %d, channel %d: %d here, %d by the runtime",
+                i, k + 1, (int)u->d.kind, p, c, here, there);
+        }
+    }
+  }
+  arena_free(a);
+  assert_true(compared > 0);
+}
+
+static void check_runtime(const struct train_network *net, struct train_config c) {
+  struct arena *a = arena_new(0);
+  struct toy *t = toy_new(a, 96, (size_t)(net->in_h * net->in_w * net->in_c), 4);
+  struct rng r;
+  rng_seed(&r, 3);
+  t->asked = train_network_targets(net) > 0 ? net : NULL;
+  for (uint32_t i = 0; i < t->n; i++) {
+    t->labels[i] = (int32_t)(i % (uint32_t)net->classes);
+    for (size_t j = 0; j < t->size; j++)
+      t->features[i * t->size + j] =
+          (int8_t)((int)rng_below(&r, 121) - 60 + (j % 3 == (size_t)t->labels[i] ? 50 : 0));
+  }
+  const struct train_result result = train(a, net, t, NULL, &c, NULL);
+  compare_layers(&result, t->features, t->size, 4);
+  arena_free(a);
+}
+
+#define RUN(h, w, c, ...)                                                                          \
+  do {                                                                                             \
+    const struct train_network run = NETWORK(h, w, c, 3, __VA_ARGS__);                             \
+    struct train_config config = quick_config(2, 1);                                               \
+    config.class_weights = false;                                                                  \
+    check_runtime(&run, config);                                                                   \
+  } while (0)
+
+static void integers_are_the_runtimes(void **state) {
+  (void)state;
+  RUN(13, 11, 2, "conv 9 3x3 d2", "conv 8 3x2 d1x3 causal relu6", "dwconv 3x3 d2 causal", "mean");
+  RUN(24, 1, 3, "conv1d 12 5 causal hswish", "dsconv1d 12 3 d2 causal", "conv1d 8 3 sigmoid",
+      "last");
+  RUN(9, 8, 3, "a: conv 12 3x3", "b: conv 12 1x1 linear", "s: add a b relu6", "c: avgpool 1x8",
+      "t: add c a", "d: avgpool 9x1 from a", "u: add d t hswish", "add u s", "mean",
+      "dense 8 tanh");
+  RUN(9, 8, 3, "a: conv 12 3x3 hswish", "s: se 3", "b: conv 5 3x3 tanh from a", "concat s b input",
+      "conv 12 1x1", "mul a relu", "mean");
+  RUN(8, 8, 2, "e: conv 6 3x3 s2", "conv 7 3x3 s2", "f: upsample 2x2", "g: conv 7 1x1",
+      "concat e g f", "se 2", "sequence", "conv1d 6 3", "last");
+  RUN(8, 6, 2, "a: maxpool 2x2", "b: conv 4 3x3 from input s2", "concat a b", "c: act sigmoid",
+      "concat a c b", "mean");
+  RUN(8, 8, 1, "conv 8 3x3 s2", "head cells 3", "mean", "head numbers 2", "head classes",
+      "head classes 2");
+  RUN(8, 4, 1, "e: conv 8 3x3 s2", "upsample 2x2", "head input", "conv 4 3x3", "head mask 3");
+}
+
+/* ---- texts --------------------------------------------------------------------------------- */
+static void comes_back(const struct train_network *net) {
+  struct arena *a = arena_new(0);
+  struct text t, again;
+  text_init(&t, a);
+  text_init(&again, a);
+  train_network_text(net, &t);
+  const char *lines[128];
+  int n = 0;
+  char *save = NULL;
+  for (char *l = strtok_r(arena_strdup(a, t.data), "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+    lines[n++] = l;
+  const struct train_network back =
+      network_of(lines, n, net->in_h, net->in_w, net->in_c, net->classes);
+  train_network_text(&back, &again);
+  assert_string_equal(t.data, again.data);
+  assert_int_equal(net->n_layers, back.n_layers);
+  assert_int_equal(net->n_heads, back.n_heads);
+  for (int i = 0; i < net->n_layers; i++) {
+    struct train_layer x = net->layers[i], y = back.layers[i];
+    x.line = y.line = 0;
+    memset(x.name, 0, sizeof x.name); /* what had no name may have been given one */
+    memset(y.name, 0, sizeof y.name);
+    if (memcmp(&x, &y, sizeof x) != 0) fail_msg("layer %d of\n%s", i + 1, t.data);
+  }
+  for (int i = 0; i < net->n_heads; i++) {
+    struct train_head x = net->heads[i], y = back.heads[i];
+    x.line = y.line = 0;
+    assert_memory_equal(&x, &y, sizeof x);
+  }
+  arena_free(a);
+}
+
+static void texts_come_back(void **state) {
+  (void)state;
+  const struct train_network nets[] = {
+      NETWORK(13, 11, 2, 3, "conv 9 3x3 d2", "conv 8 3x2 d1x3 causal relu6", "conv1d 3 5 s2 hswish",
+              "mean"),
+      NETWORK(13, 11, 2, 3, "stem: conv 9 3x3", "s: se 3", "b: conv 9 1x1 from stem linear",
+              "add s b relu", "branch", "conv 9 3x3", "j: join", "concat stem input b j", "mean",
+              "dense 4 tanh"),
+      NETWORK(13, 11, 2, 3, "a: conv 9 3x3", "head mask 4", "upsample 2x3",
+              "head cells 5 object 7.5 from a", "mean", "head numbers 2 huber 0.1 weight 0.25",
+              "dense 4", "head classes 7", "head classes"),
+      NETWORK(12, 10, 1, 3, "conv 8 3x3", "head input", "branch", "dsconv 8 3x3 s2", "head mask 2",
+              "join project relu6", "sequence", "last", "head classes"),
+  };
+  for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) comes_back(&nets[i]);
+}
+
+static void wrong_texts_are_explained(void **state) {
+  (void)state;
+  static const struct {
+    const char *lines[4], *says;
+  } wrong[] = {
+      {{"a: conv 8 3x3", "a: conv 8 3x3"}, "another line"},
+      {{"conv 8 3x3 from b"}, "no line above is called"},
+      {{"conv 8 3x3 from"}, "from what"},
+      {{"1a: conv 8 3x3"}, "is no name"},
+      {{"input: conv 8 3x3"}, "is no name"},
+      {{"a: branch"}, "makes nothing"},
+      {{"a:"}, "makes nothing"},
+      {{"conv 8 3x3", "add a"}, "no line above"},
+      {{"a: conv 8 3x3", "conv 9 3x3", "add a"}, "channels must agree"},
+      {{"a: conv 8 3x3", "conv 9 3x3 s2", "concat a"}, "concatenates"},
+      {{"a: conv 8 3x3", "b: conv 8 3x3 from input", "mean"}, "nothing reads a"},
+      {{"se 2", "head cells"}, "how many"},
+      {{"mean", "se 2"}, "se needs a map"},
+      {{"maxpool 2x2 causal"}, "causal"},
+      {{"dense 8 d2"}, "dilation"},
+      {{"dense 8 causal"}, "padding"},
+      {{"act relu"}, "flag of the layer"},
+      {{"act"}, "activation"},
+      {{"gru 8"}, "not trained"},
+      {{"mean", "last"}, "no map"},
+      {{"upsample 65x1"}, "outside"},
+      {{"conv 8 3x3 d300"}, "dilation"},
+      {{"head"}, "a head of what"},
+      {{"head numbers 2 weight"}, "cannot read"},
+      {{"head numbers 2 weight x"}, "no number"},
+      {{"head numbers 2 weight 0"}, "weight"},
+      {{"head cells 1"}, "2 to 1000"},
+      {{"h: head classes"}, "no name"},
+      {{"conv 8 3x3", "upsample 2x2", "head input"}, "cannot be the input"},
+      {{"conv 8 3x3 relu tanh"}, "tanh"},
+      {{"mean linear"}, "activation"},
+      {{"add input input input"}, "take two"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct train_network net;
+    struct err e = {0};
+    int n = 0;
+    while (n < 4 && wrong[i].lines[n]) n++;
+    if (train_network_parse(wrong[i].lines, n, 20, 10, 1, 3, &net, &e))
+      fail_msg("accepted: %s", wrong[i].lines[n - 1]);
+    if (!strstr(e.text, wrong[i].says))
+      fail_msg("%s: \"%s\" does not say \"%s\"", wrong[i].lines[n - 1], e.text, wrong[i].says);
+    assert_true(e.node[0] != 0);
+  }
+}
+
+/* ---- presets ------------------------------------------------------------------------------- */
+static void presets_fit_every_input(void **state) {
+  (void)state;
+  static const int inputs[][4] = {{49, 10, 1, 12}, {61, 40, 1, 2}, {32, 32, 3, 10},
+                                  {96, 96, 3, 2},  {50, 3, 1, 5},  {1, 1, 640, 2},
+                                  {8, 9, 2, 3},    {128, 6, 1, 4}, {5, 4, 1, 2}};
+  const char *says;
+  int n = 0;
+  for (int i = 0; train_preset_name(i, &says); i++, n++)
+    for (size_t k = 0; k < sizeof inputs / sizeof *inputs; k++)
+      for (int half = 0; half < 2; half++) {
+        struct arena *a = arena_new(0);
+        struct train_network net;
+        struct err e = {0};
+        const char *name = arena_printf(a, half ? "%s 0.5" : "%s", train_preset_name(i, NULL));
+        assert_true(train_is_preset(name));
+        if (strncmp(name, "auto", 4) == 0 && inputs[k][0] == 96) { /* 27648 outputs */
+          assert_false(train_network_preset(a, name, 96, 96, 3, 2, &net, &e));
+          arena_free(a);
+          continue;
+        }
+        if (!train_network_preset(a, name, inputs[k][0], inputs[k][1], inputs[k][2], inputs[k][3],
+                                  &net, &e))
+          fail_msg("%s on %dx%dx%d: %s: %s", name, inputs[k][0], inputs[k][1], inputs[k][2], e.node,
+                   e.text);
+        comes_back(&net);
+        assert_true(strlen(says) > 10);
+        arena_free(a);
+      }
+  assert_int_equal(n, 10);
+  assert_false(train_is_preset("ds-cnn 1 2"));
+  assert_false(train_is_preset("ds-cnnx"));
+  struct arena *a = arena_new(0);
+  struct train_network net;
+  struct err e = {0};
+  assert_false(train_network_preset(a, "resnet8 100", 32, 32, 3, 10, &net, &e));
+  assert_non_null(strstr(e.text, "width"));
+  arena_free(a);
+}
+
+/* Costs that their sources state, or that follow from their tables. */
+static void presets_are_the_published(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int h, w, c, classes;
+    int64_t macs, parameters;
+  } known[] = {
+      {"ds-cnn", 49, 10, 1, 12, 2656768, 22604},   /* MLPerf Tiny's keyword spotting */
+      {"resnet8", 32, 32, 3, 10, 12501632, 77706}, /* image classification, folded */
+      {"mobilenet 0.25", 96, 96, 3, 2, 7489664, 210850},
+      {"autoencoder", 1, 1, 640, 2, 264192, 265864}, /* anomaly detection, folded */
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    struct arena *a = arena_new(0);
+    struct train_network net;
+    struct err e = {0};
+    if (!train_network_preset(a, known[i].name, known[i].h, known[i].w, known[i].c,
+                              known[i].classes, &net, &e))
+      fail_msg("%s: %s", known[i].name, e.text);
+    const struct train_cost cost = train_network_cost(&net);
+    if (cost.macs != known[i].macs || cost.parameters != known[i].parameters)
+      fail_msg("%s: %lld MAC and %lld parameters", known[i].name, (long long)cost.macs,
+               (long long)cost.parameters);
+    arena_free(a);
+  }
+}
+
+static void presets_run_as_trained(void **state) {
+  (void)state;
+  static const char *const small[] = {"tc-resnet 0.25",        "bc-resnet 0.5", "temporal 0.25",
+                                      "conv-autoencoder 0.25", "fomo 0.3",      "mask 0.1"};
+  for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+    struct arena *a = arena_new(0);
+    struct train_network net;
+    struct err e = {0};
+    struct train_config c = quick_config(1, 1);
+    c.class_weights = false;
+    if (!train_network_preset(a, small[i], 16, 12, 1, 3, &net, &e))
+      fail_msg("%s: %s", small[i], e.text);
+    check_runtime(&net, c);
+    arena_free(a);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(windows_have_gradients),  cmocka_unit_test(activations_have_gradients),
+      cmocka_unit_test(merges_have_gradients),   cmocka_unit_test(moves_have_gradients),
+      cmocka_unit_test(heads_have_gradients),    cmocka_unit_test(integers_are_the_runtimes),
+      cmocka_unit_test(texts_come_back),         cmocka_unit_test(wrong_texts_are_explained),
+      cmocka_unit_test(presets_fit_every_input), cmocka_unit_test(presets_are_the_published),
+      cmocka_unit_test(presets_run_as_trained),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
