@@ -1,5 +1,5 @@
 /* mote features: what the features make of a recording, and what they cost. */
-#include "app/dataset.h"
+#include "app/look.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,7 +94,33 @@ static void print_json(struct command_line *c, const struct features_block *b, c
   fputs(text.data, stdout);
 }
 
-static bool run(struct command_line *c, struct project *p, const char *dir, const char *out) {
+/* What is shown: the features of one sample or file, or one of the looks at many windows. */
+struct wanted {
+  const char *dir, *out, *map;
+  bool plot, explore, rank, automatic, write;
+  int64_t seed;
+};
+
+static bool run_look(struct command_line *c, struct project *p, const struct wanted *w,
+                     struct features_block *block, const double *range, bool trained) {
+  struct look_windows windows;
+  const struct look look = {.line = c,
+                            .project = p,
+                            .output = w->out,
+                            .range = range,
+                            .map = w->map,
+                            .seed = (uint64_t)w->seed,
+                            .write = w->write};
+  if (w->automatic) return look_auto(&look, &c->err);
+  if (!trained &&
+      (!look_load(&look, 1000, &windows, &c->err) || !look_fit(&windows, c->arena, block, &c->err)))
+    return false;
+  if (w->explore) return look_explore(&look, block, &c->err);
+  return w->rank ? look_rank(&look, block, &c->err) : look_plot(&look, block, NULL, NULL, &c->err);
+}
+
+static bool run(struct command_line *c, struct project *p, const struct wanted *w) {
+  const char *const dir = w->dir, *const out = w->plot ? NULL : w->out;
   struct features_block block;
   struct dataset d = {0};
   const double *range = NULL;
@@ -106,11 +132,17 @@ static bool run(struct command_line *c, struct project *p, const char *dir, cons
   if (!project_open(c->arena, dir, STORE_READ, p, &c->err) ||
       !get_block(p, &block, &range, &trained, &c->err))
     return false;
+  if (w->explore || w->rank || w->automatic || (w->plot && !what))
+    return run_look(c, p, w, &block, range, trained);
   if (what && is_number(what) && !file_exists(what)) {
     if (!load_sample(p, strtoll(what, NULL, 10), range, &d, &title, &c->err)) return false;
   } else if (what) {
     title = what;
     if (!dataset_load_file(p, what, range, &d, &c->err)) return false;
+  }
+  if (w->plot) {
+    const struct look look = {.line = c, .project = p, .output = w->out, .range = range};
+    return look_plot(&look, &block, &d, title, &c->err);
   }
   if (what && !dataset_features(&d, &block, c->arena, &features, &c->err)) return false;
   if (out && !what) return err_set(&c->err, "-o needs a sample or a file whose features it writes");
@@ -132,24 +164,45 @@ static bool run(struct command_line *c, struct project *p, const char *dir, cons
 }
 
 int cmd_features(int argc, char **argv) {
-  const char *dir = NULL, *out = NULL;
+  struct wanted w = {.seed = 1};
   const struct option_spec options[] = {
-      {'o', "output", OPTION_TEXT, "FILE", "write the int8 features of every window", &out},
-      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
+      {'o', "output", OPTION_TEXT, "FILE", "write the int8 features of every window, or the page",
+       &w.out},
+      {0, "plot", OPTION_FLAG, NULL,
+       "a page: windows and their features, of a sample or file, or some of each class", &w.plot},
+      {0, "explore", OPTION_FLAG, NULL,
+       "a page: all windows in two dimensions; a point shows its sample", &w.explore},
+      {0, "map", OPTION_TEXT, "umap|pca", "--explore: how (umap)", &w.map},
+      {0, "rank", OPTION_FLAG, NULL, "what each value tells about the class", &w.rank},
+      {0, "auto", OPTION_FLAG, NULL, "try kinds and parameters, and say which suit and why",
+       &w.automatic},
+      {0, "write", OPTION_FLAG, NULL, "--auto: put the choice in mote.yaml", &w.write},
+      {0, "seed", OPTION_INT, "N", "--explore: another layout (1)", &w.seed},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &w.dir},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote features [ID | FILE] [-o FILE]",
+      .usage =
+          "mote features [ID | FILE] [--plot | --explore | --rank | --auto [--write]] [-o FILE]",
       .about = "What stands between the sensor and the network: shape and memory of the features, "
                "and the features\n"
-               "of a sample (its number in `mote data --list`) or of a file, as a map.",
+               "of a sample (its number in `mote data --list`) or of a file, as a map. And of many "
+               "windows: drawn, laid out\n"
+               "in two dimensions, ranked by what they tell, or chosen from the data.",
       .options = options,
-      .examples = "  mote features\n  mote features 17\n  mote features yes.wav -o yes.bin",
+      .examples = "  mote features\n  mote features 17 --plot\n  mote features yes.wav -o yes.bin\n"
+                  "  mote features --explore -o words.html\n  mote features --auto --write",
       .most = 1};
   struct command_line c;
   struct project p = {0};
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  bool ok = run(&c, &p, dir, out);
+  const int looks = w.plot + w.explore + w.rank + w.automatic;
+  if (looks > 1) return command_usage(&c, "one of --plot, --explore, --rank and --auto at a time");
+  if (c.n_words && looks && !w.plot)
+    return command_usage(&c, "%s stands alone with --plot only", c.words[0]);
+  if (w.map && !w.explore) return command_usage(&c, "--map belongs to --explore");
+  if (w.write && !w.automatic) return command_usage(&c, "--write belongs to --auto");
+  bool ok = run(&c, &p, &w);
   project_close(&p);
   return command_end(&c, ok);
 }

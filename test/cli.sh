@@ -75,6 +75,24 @@ cp keep.yaml mote.yaml
 is "damaged mote.yaml never crashes" "" "$bad"
 out=$("$MOTE" features 1 2>&1); is "features" 0 $?
 has "draws a map" "frames ->" "$out"
+out=$("$MOTE" features 1 --plot -o one.html 2>&1); is "features of a sample, drawn" 0 $?
+has "a page" "<figure" "$(cat one.html)"
+out=$("$MOTE" features --plot -o some.html 2>&1); is "features of each class, drawn" 0 $?
+has "every class is there" "still" "$(grep '<h2' some.html)"
+out=$("$MOTE" features --explore -q -o all.html 2>&1); is "all windows in a picture" 0 $?
+has "with a script of its own" "cloud(" "$(cat all.html)"
+out=$("$MOTE" features --explore --map lines -q 2>&1); is "an unknown map" 1 $?
+out=$("$MOTE" features --rank --json 2>&1); is "values ranked" 0 $?
+has "by bits" '"class_bits"' "$out"
+out=$("$MOTE" features --auto -q 2>&1); is "parameters chosen" 0 $?
+has "and said why" "told right" "$out"
+cp mote.yaml before.yaml
+out=$("$MOTE" features --auto --write -q --json 2>&1); is "parameters written" 0 $?
+has "the section is new" "  normalise:" "$(cat mote.yaml)"
+out=$("$MOTE" features 2>&1); is "and can be read" 0 $?
+is "nothing else changed" "$(sed '/^features:/,/^[a-z]/{/^features:/d;/^ /d;}' before.yaml)" \
+  "$(sed '/^features:/,/^[a-z]/{/^features:/d;/^ /d;}' mote.yaml)"
+mv before.yaml mote.yaml
 
 # ---- training -----------------------------------------------------------------
 sed -i 's/^training: {}/training: {batch: 8}/' mote.yaml

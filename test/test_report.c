@@ -252,6 +252,56 @@ static void hostile_text_is_escaped(void **state) {
   arena_free(a);
 }
 
+/* A point of a cloud: everything comes from its number. */
+static void cloud_point(void *context, int i, struct report_point *out) {
+  static int16_t samples[300];
+  static int8_t features[40 * 24];
+  const char *const name = context;
+  for (int k = 0; k < 300; k++) samples[k] = (int16_t)(k * i * 37);
+  for (int k = 0; k < 40 * 24; k++) features[k] = (int8_t)(k + i);
+  *out = (struct report_point){.x = i % 7 - 3,
+                               .y = i * 0.25,
+                               .group = i % 3,
+                               .marked = i == 5,
+                               .title = name,
+                               .note = name,
+                               .channels = 3,
+                               .n_samples = i == 9 ? 0 : 100,
+                               .samples = samples,
+                               .frames = 40,
+                               .bins = 24,
+                               .features = features};
+}
+
+/* The script is the page's own, names cannot end it, and there is a record for each point. */
+static void clouds_hold_their_points(void **state) {
+  (void)state;
+  char evil[] = "</script><b onload=\"&\x01\xFF\xED\xA0\x80 \xC3\xA9";
+  const char *const names[] = {evil, "two", "three"};
+  struct arena *a = arena_new(0);
+  struct report *r = report_new(a, "cloud", NULL);
+  const struct report_cloud cloud = {
+      .count = 50, .groups = 3, .group_names = names, .point = cloud_point, .context = evil};
+  report_cloud(r, &cloud);
+  report_cloud(r, &(struct report_cloud){.count = 0, .point = cloud_point, .context = evil});
+  size_t n;
+  const char *page = report_html(r, &n);
+  assert_int_equal(count_of(page, "<script>"), 1);
+  assert_int_equal(count_of(page, "</script>"), 1);
+  assert_null(strstr(page, "<b onload"));
+  assert_null(strchr(page, '\x01'));
+  assert_null(strchr(page, '\xFF'));
+  assert_null(strstr(page, "http"));
+  assert_non_null(strstr(page, "\\u003c/script\\u003e"));
+  assert_non_null(strstr(page, "\xC3\xA9"));
+  assert_int_equal(count_of(page, "<circle"), 50);
+  const char *data = strstr(page, "data:\"");
+  assert_non_null(data);
+  const size_t bytes = 50 * (6 + 3 * 48 * 2 + 20 * 16);
+  assert_int_equal(strcspn(data + 6, "\""), (bytes + 2) / 3 * 4);
+  arena_free(a);
+}
+
 /* Flat, empty, infinite and single values draw something and never divide by zero. */
 static void odd_values_are_drawn(void **state) {
   (void)state;
@@ -340,7 +390,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(same_pieces_same_bytes), cmocka_unit_test(nothing_is_fetched),
       cmocka_unit_test(elements_are_closed),    cmocka_unit_test(hostile_text_is_escaped),
       cmocka_unit_test(odd_values_are_drawn),   cmocka_unit_test(plots_are_svg),
-      cmocka_unit_test(images_are_png),
+      cmocka_unit_test(images_are_png),         cmocka_unit_test(clouds_hold_their_points),
   };
   return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

@@ -60,6 +60,10 @@ ends 1 "mote.yaml" data undo
 ends 1 "mote.yaml" data history
 ends 1 "mote.yaml" data
 ends 1 "mote.yaml" features
+ends 2 "one of" features --plot --rank
+ends 2 "stands alone" features f --rank
+ends 2 "--explore" features --map pca
+ends 2 "--auto" features --write
 ends 2 "at least 1" train --epochs 0
 ends 2 "at least 0" train --seed -1
 ends 2 "at least 1" train --threads many

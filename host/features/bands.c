@@ -43,7 +43,7 @@ static double mel_of(double hz) { return 2595 * log10(1 + hz / 700); }
 static double hz_of(double mel) { return 700 * (pow(10, mel / 2595) - 1); }
 
 /* Edge i of bands + 2, in bins. Bands are triangles from edge i over i + 1 to i + 2. */
-static double band_edge(const struct features_config *c, int i) {
+double features_band_edge(const struct features_config *c, int i) {
   const double high = features_high_hz(c), part = (double)i / (c->bands + 1);
   double hz = c->low_hz + (high - c->low_hz) * part;
   if (c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC)
@@ -53,12 +53,12 @@ static double band_edge(const struct features_config *c, int i) {
 
 /* Bins 0 and fft/2 are real and left out. */
 int features_segment_start(const struct features_config *c, int i) {
-  const int bin = (int)ceil(band_edge(c, i) - 1e-9), last = c->fft_size / 2;
+  const int bin = (int)ceil(features_band_edge(c, i) - 1e-9), last = c->fft_size / 2;
   return bin < 1 ? 1 : bin > last ? last : bin;
 }
 
 uint8_t features_bin_weight(const struct features_config *c, int i, int k) {
-  const double from = band_edge(c, i), to = band_edge(c, i + 1);
+  const double from = features_band_edge(c, i), to = features_band_edge(c, i + 1);
   const double w = floor(256 * (k - from) / (to - from) + 0.5);
   return (uint8_t)(w < 0 ? 0 : w > 255 ? 255 : w);
 }
@@ -76,9 +76,9 @@ bool features_check_bands(const struct features_config *c, struct err *e) {
                      "band %d (%.0f to %.0f Hz) holds no point of the spectrum, which has one "
                      "every %g Hz; fewer "
                      "bands, a higher low_hz or a larger fft_size than %d works",
-                     b, band_edge(c, b) * c->rate_hz / c->fft_size,
-                     band_edge(c, b + 2) * c->rate_hz / c->fft_size, c->rate_hz / c->fft_size,
-                     c->fft_size);
+                     b, features_band_edge(c, b) * c->rate_hz / c->fft_size,
+                     features_band_edge(c, b + 2) * c->rate_hz / c->fft_size,
+                     c->rate_hz / c->fft_size, c->fft_size);
     }
   }
   for (int i = 0; i <= c->bands; i++)

@@ -140,4 +140,47 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
 /* A few lines for people: what the block does, its shape, its memory. */
 void features_describe(const struct features_block *block, struct text *out);
 
+/* What the value at `index` of a window's features is, in words: "x, 12 to 18 Hz", "frame 3: 1,034 Hz". c: the
+ * configurations that the block was built from, in their order. */
+void features_value_name(const struct features_block *block, const struct features_config *c,
+                         int index, struct text *out);
+
+/* ---- many windows -------------------------------------------------------------- */
+/* Features of many windows: n rows of `width` values. */
+struct features_table {
+  const int8_t *values;
+  int n, width, classes;
+  const int32_t *labels; /* [n], in [0, classes) */
+  const int32_t *folds;  /* [n], from 0: features_judge tests each fold on the others */
+};
+
+enum features_map { FEATURES_MAP_PCA, FEATURES_MAP_UMAP };
+#define FEATURES_EMBED_MOST 50000
+/* The share of the whole variance that lies in the first two principal components. */
+struct features_shares {
+  double first, second;
+};
+/* Each window as a point: xy [n][2]. labels are not looked at. cost: principal components linear in n, neighbours of
+ * UMAP quadratic: seconds for 10,000 windows. exact: the same for a seed, whatever the number of threads.
+ * errors: fewer than 3 windows, too many. */
+bool features_embed(const struct features_table *t, enum features_map map, uint64_t seed,
+                    struct arena *a, float *xy, struct features_shares *shares,
+                    struct progress *progress, struct err *e);
+
+#define FEATURES_RANK_MOST 32
+struct features_worth {
+  double bits;    /* mutual information with the class */
+  double between; /* share of the variance that lies between classes */
+  int order; /* 0 the first that one would choose, each next adds most to those before; -1: not among the first
+                     FEATURES_RANK_MOST */
+};
+/* worth: [width]. errors: too few windows or classes. */
+bool features_rank(const struct features_table *t, struct arena *a, struct features_worth *worth,
+                   struct err *e);
+
+#define FEATURES_JUDGE_MOST 3000
+/* Share of windows told right by the windows of other folds, and its standard error. errors: sizes, one fold. */
+bool features_judge(const struct features_table *t, struct arena *a, double *accuracy,
+                    double *deviation, struct err *e);
+
 #endif

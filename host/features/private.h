@@ -15,6 +15,8 @@ double features_high_hz(const struct features_config *c);
 bool features_has_spectrum(const struct features_config *c);
 /* Columns that one channel makes. */
 int features_columns_each(const struct features_config *c);
+/* Edge i of the triangles, of bands + 2, in bins; band b reaches from edge b over b + 1 to b + 2. */
+double features_band_edge(const struct features_config *c, int i);
 /* The first bin of segment i, of bands + 1: between the edges i and i + 1 of the triangles. */
 int features_segment_start(const struct features_config *c, int i);
 /* Share of bin k in segment i that goes to the band above, Q8. */

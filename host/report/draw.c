@@ -41,6 +41,21 @@ void draw_text(struct text *t, const char *s) {
   }
 }
 
+void draw_string(struct text *t, const char *s) {
+  text_add(t, "\"");
+  for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p;) {
+    const int n = utf8_length(p);
+    if (n == 0)
+      text_add(t, "\xEF\xBF\xBD");
+    else if (*p < 0x20 || *p == 0x7F || strchr("\"\\<>&", *p))
+      text_printf(t, "\\u%04x", *p);
+    else
+      text_addn(t, (const char *)p, (size_t)n);
+    p += n ? n : 1;
+  }
+  text_add(t, "\"");
+}
+
 /* snprintf writes the decimal point of the locale; a page wants a point. */
 static void point(char *s) {
   for (; *s; s++)
@@ -174,7 +189,7 @@ static void put_stored(struct bytes *b, const unsigned char *raw, size_t n) {
   put_u32(b, high << 16 | low);
 }
 
-static void add_base64(struct text *t, const unsigned char *p, size_t n) {
+void draw_base64(struct text *t, const unsigned char *p, size_t n) {
   static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (size_t i = 0; i < n; i += 3) {
     uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
@@ -210,5 +225,5 @@ void draw_image(struct text *t, int columns, int rows, const unsigned char *leve
   put_chunk(&file, "IDAT", data.data, data.n);
   put_chunk(&file, "IEND", NULL, 0);
   text_add(t, "data:image/png;base64,");
-  add_base64(t, file.data, file.n);
+  draw_base64(t, file.data, file.n);
 }

@@ -9,6 +9,9 @@
  * adds nothing. */
 void draw_text(struct text *t, const char *s);
 
+/* Adds a string of JavaScript, quotes included, that no text can end, nor the element around it. NULL is "". */
+void draw_string(struct text *t, const char *s);
+
 /* Adds a coordinate with at most two decimals, shortest form: "12", "12.5". */
 void draw_coordinate(struct text *t, double value);
 
@@ -27,5 +30,8 @@ struct draw_axis draw_axis(double low, double high, int wanted);
 /* Adds an image as a data URI: columns * rows of levels in [0, 255], row 0 at the top, coloured by the ramp.
  * range: columns and rows in [1, 2048]. */
 void draw_image(struct text *t, int columns, int rows, const unsigned char *levels);
+
+/* Adds bytes in base64, padded. source: RFC 4648, section 4. */
+void draw_base64(struct text *t, const unsigned char *p, size_t n);
 
 #endif

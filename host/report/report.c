@@ -242,6 +242,7 @@ const char *report_html(struct report *r, size_t *size) {
   text_add(&page, style_colours);
   text_add(&page, style_page);
   text_add(&page, style_figures);
+  text_add(&page, style_cloud);
   text_add(&page, "\n</style>\n</head>\n<body>\n<header><h1>");
   draw_text(&page, r->title);
   text_add(&page, "</h1>\n");

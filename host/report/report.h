@@ -140,6 +140,31 @@ struct report_bars {
 };
 void report_bars(struct report *r, const struct report_bars *bars);
 
+/* Points that show what they stand for. The one under the pointer, or the one that was clicked, shows its recording
+ * and features beside the picture; names in the legend switch groups on and off; wheel and drag zoom and move. Needs
+ * the page's script, which is part of it; without scripts a still picture is left. */
+struct report_point {
+  double x, y;
+  int group;   /* colour and legend */
+  bool marked; /* a ring around it */
+  const char *title, *note;
+  int channels; /* of samples, interleaved; the first three are drawn */
+  int64_t n_samples;
+  const int16_t *samples;
+  int frames, bins;       /* 0: no features */
+  const int8_t *features; /* [frames][bins], bin 0 at the bottom */
+};
+struct report_cloud {
+  const char *caption;
+  int count;  /* at most 65,535 */
+  int groups; /* at most 255 */
+  const char *const *group_names;
+  /* Fills in point i; what it points to lives until the next call. */
+  void (*point)(void *context, int i, struct report_point *out);
+  void *context;
+};
+void report_cloud(struct report *r, const struct report_cloud *cloud);
+
 /* Not a piece of a page but an SVG document of its own: a recording, one panel for each channel (at most 12), in each
  * of 960 columns the least and largest value that falls there. shape: values [length, channels], interleaved. */
 struct report_plot {

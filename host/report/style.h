@@ -133,4 +133,19 @@ static const char style_figures[] =
     "@media "
     "print{body{background:#fff}figure,.tile{box-shadow:none;break-inside:avoid}nav{display:none}}";
 
+static const char style_cloud[] =
+    ".cloud{display:grid;grid-template-columns:minmax(0,1fr) 18rem;gap:.6rem 1.2rem}"
+    ".cloud .names{grid-column:1/-1;display:flex;flex-wrap:wrap;gap:.3rem .5rem}"
+    ".cloud button{font:inherit;font-size:.85rem;color:var(--ink);background:none;cursor:pointer;"
+    "border:1px solid var(--line);border-radius:99px;padding:.1rem .6rem}"
+    ".cloud button[aria-pressed=false]{opacity:.4}"
+    ".cloud button i{display:inline-block;width:.72rem;height:.72rem;border-radius:50%;"
+    "margin-right:.4rem;vertical-align:-.06em}"
+    ".cloud>canvas{width:100%;height:min(70vh,34rem);touch-action:none;cursor:crosshair;"
+    "border:1px solid var(--line);border-radius:8px}"
+    ".cloud aside b,.cloud aside small{display:block;overflow-wrap:anywhere}"
+    ".cloud aside small{color:var(--soft);font-size:.82rem;line-height:1.4;margin-bottom:.5rem}"
+    ".cloud aside canvas{width:100%;margin-top:.4rem;border-radius:4px}"
+    "@media(max-width:44rem){.cloud{grid-template-columns:minmax(0,1fr)}}";
+
 #endif

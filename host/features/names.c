@@ -1,0 +1,52 @@
+/* Names of single values, for tables and pictures. */
+#include "host/features/private.h"
+
+/* The frequencies that a band reaches over. */
+static void name_band(const struct features_config *c, int band, struct text *out) {
+  const double step = c->rate_hz / c->fft_size;
+  text_printf(out, "%.4g to %.4g Hz", features_band_edge(c, band) * step,
+              features_band_edge(c, band + 2) * step);
+}
+
+/* `column` of the part's rows: channel after channel. */
+static void name_column(const struct mote_features *f, const struct features_config *c, int column,
+                        struct text *out) {
+  static const char *const statistics[MOTE_FEATURES_STATS] = {
+      "mean", "deviation", "RMS", "minimum", "maximum", "half span", "crossings", "mean step"};
+  const int each = f->columns / f->channels, k = column % each;
+  if (f->channels > 1 || f->stride > 1)
+    text_printf(out, "channel %d: ", (c->stride ? c->select[column / each] : column / each) + 1);
+  switch (f->kind) {
+  case MOTE_FEATURES_BANDS:
+    if (f->coefficients)
+      text_printf(out, "coefficient %d", k);
+    else
+      name_band(c, k, out);
+    break;
+  case MOTE_FEATURES_STATISTICS:
+    if (k < MOTE_FEATURES_STATS)
+      text_add(out, statistics[k]);
+    else if (f->coefficients)
+      text_printf(out, "coefficient %d", k - MOTE_FEATURES_STATS);
+    else
+      name_band(c, k - MOTE_FEATURES_STATS, out);
+    break;
+  case MOTE_FEATURES_RAW: text_add(out, f->frame > 1 ? "mean of samples" : "sample"); break;
+  default: text_printf(out, "%s %d", features_kind_name(c->kind), k);
+  }
+}
+
+void features_value_name(const struct features_block *block, const struct features_config *c,
+                         int index, struct text *out) {
+  int part = 0;
+  for (;; part++) {
+    const struct mote_features *const f = block->parts[part].params;
+    const int values = f->rows * f->columns;
+    if (index < values || part + 1 == block->n_parts) break;
+    index -= values;
+  }
+  const struct mote_features *const f = block->parts[part].params;
+  const int at = index % f->columns; /* [width][depth] */
+  if (f->rows > 1) text_printf(out, "frame %d, ", index / f->columns + 1);
+  name_column(f, &c[part], at % f->depth * f->width + at / f->depth, out);
+}

@@ -1,0 +1,81 @@
+/* script: what moves on a page, as C strings. Inner header of report.
+ *
+ * cloud(figure, c): c.data holds c.n records of c.bytes (cloud.c tells their layout). Groups beyond six take hues by the
+ * golden angle. Nothing is fetched, nothing is kept. */
+#ifndef HOST_REPORT_SCRIPT_H
+#define HOST_REPORT_SCRIPT_H
+
+/* Split to stay under the 4,095 characters that every C11 compiler takes in one literal. */
+static const char script_cloud_view[] =
+    "function cloud(figure,c){\n"
+    "const [plot,wave,map]=figure.querySelectorAll('canvas'),g=plot.getContext('2d');\n"
+    "const raw=atob(c.data),d=new Uint8Array(raw.length);\n"
+    "for(let i=0;i<raw.length;i++)d[i]=raw.charCodeAt(i);\n"
+    "const X=i=>(d[i*c.bytes]+256*d[i*c.bytes+1])/65535,\n"
+    "Y=i=>1-(d[i*c.bytes+2]+256*d[i*c.bytes+3])/65535,\n"
+    "G=i=>d[i*c.bytes+4],off=new Set();\n"
+    "let zoom=1,px=0,py=0,over=-1,kept=-1,from=null,waiting=false;\n"
+    "const style=n=>getComputedStyle(document.documentElement).getPropertyValue(n);\n"
+    "const colour=k=>k<6?style('--c'+k):`hsl(${k*137.5%360} ${k&1?70:40}% ${k&1?38:60}%)`;\n"
+    "const "
+    "at=i=>[8+(X(i)*zoom+px)*(plot.clientWidth-16),8+(Y(i)*zoom+py)*(plot.clientHeight-16)];\n"
+    "function draw(){waiting=false;\n"
+    "const r=devicePixelRatio||1;plot.width=plot.clientWidth*r;plot.height=plot.clientHeight*r;\n"
+    "g.scale(r,r);\n"
+    "const size=Math.max(1.6,Math.min(4,60/Math.sqrt(c.n)*zoom**.3));\n"
+    "const paint=c.names.map((_,k)=>colour(k)),ink=style('--ink');\n"
+    "for(let i=0;i<c.n;i++){if(off.has(G(i)))continue;const [x,y]=at(i);\n"
+    "g.fillStyle=paint[G(i)];g.globalAlpha=.75;g.beginPath();g.arc(x,y,size,0,7);g.fill();\n"
+    "if(d[i*c.bytes+5]){g.globalAlpha=1;g.strokeStyle=ink;g.lineWidth=1;g.beginPath();\n"
+    "g.arc(x,y,size+2,0,7);g.stroke();}}\n"
+    "g.globalAlpha=1;const i=kept<0?over:kept;\n"
+    "if(i>=0){const [x,y]=at(i);g.strokeStyle=ink;g.lineWidth=2;g.beginPath();\n"
+    "g.arc(x,y,size+4,0,7);g.stroke();}\n"
+    "card(i);}\n"
+    "const later=()=>{if(!waiting){waiting=true;requestAnimationFrame(draw);}};\n"
+    "function nearest(e){const "
+    "b=plot.getBoundingClientRect(),mx=e.clientX-b.left,my=e.clientY-b.top;\n"
+    "let best=-1,least=400;for(let i=0;i<c.n;i++){if(off.has(G(i)))continue;\n"
+    "const [x,y]=at(i),q=(x-mx)**2+(y-my)**2;if(q<least){least=q;best=i;}}return best;}\n"
+    "plot.onpointermove=e=>{if(from){px+=(e.clientX-from[0])/plot.clientWidth;\n"
+    "py+=(e.clientY-from[1])/plot.clientHeight;from=[e.clientX,e.clientY,true];later();return;}\n"
+    "const i=nearest(e);if(i!==over){over=i;later();}};\n"
+    "plot.onpointerdown=e=>{from=[e.clientX,e.clientY,false];plot.setPointerCapture(e.pointerId);};"
+    "\n"
+    "plot.onpointerup=e=>{const still=from&&!from[2];from=null;\n"
+    "if(still){const i=nearest(e);kept=i===kept?-1:i;later();}};\n"
+    "plot.onpointerleave=()=>{over=-1;later();};\n"
+    "plot.onwheel=e=>{e.preventDefault();const b=plot.getBoundingClientRect(),\n"
+    "f=Math.exp(-e.deltaY/400),z=Math.max(1,Math.min(60,zoom*f)),\n"
+    "x=(e.clientX-b.left)/b.width,y=(e.clientY-b.top)/b.height;\n"
+    "px=x-(x-px)*z/zoom;py=y-(y-py)*z/zoom;zoom=z;if(z===1)px=py=0;later();};\n";
+
+static const char script_cloud_card[] =
+    "function card(i){const aside=figure.querySelector('aside');\n"
+    "aside.querySelector('b').textContent=i<0?'':c.titles[i];\n"
+    "aside.querySelector('small').textContent=i<0?'Point at a window; click to keep it. "
+    "Wheel and drag zoom and move; names switch classes.':c.notes[i];\n"
+    "const w=wave.getContext('2d'),m=map.getContext('2d');\n"
+    "w.clearRect(0,0,wave.width,wave.height);m.clearRect(0,0,map.width,map.height);\n"
+    "map.style.display=c.frames&&c.bins?'':'none';wave.style.display=c.channels?'':'none';\n"
+    "if(i<0)return;let p=i*c.bytes+6;const step=wave.width/c.columns,h=wave.height;\n"
+    "for(let k=0;k<c.channels;k++){w.fillStyle=colour(c.channels>1?k:G(i));\n"
+    "for(let x=0;x<c.columns;x++,p+=2){const low=h-h*d[p]/256,high=h-h*d[p+1]/256;\n"
+    "w.fillRect(x*step,high-.7,step,low-high+1.4);}}\n"
+    "let least=255,most=0;for(let k=0;k<c.frames*c.bins;k++){least=Math.min(least,d[p+k]);\n"
+    "most=Math.max(most,d[p+k]);}\n"
+    "const cw=map.width/c.frames,ch=map.height/c.bins;\n"
+    "for(let f=0;f<c.frames;f++)for(let b=0;b<c.bins;b++){\n"
+    "const v=most>least?(d[p+f*c.bins+b]-least)/(most-least):0;\n"
+    "m.fillStyle=`hsl(${260-200*v} 70% ${12+60*v}%)`;\n"
+    "m.fillRect(f*cw,map.height-(b+1)*ch,cw+.5,ch+.5);}}\n"
+    "const names=figure.querySelector('.names');\n"
+    "c.names.forEach((name,k)=>{const "
+    "b=document.createElement('button'),s=document.createElement('i');\n"
+    "b.type='button';s.style.background=colour(k);b.append(s,name);\n"
+    "b.setAttribute('aria-pressed','true');\n"
+    "b.onclick=()=>{off.has(k)?off.delete(k):off.add(k);\n"
+    "b.setAttribute('aria-pressed',String(!off.has(k)));later();};names.append(b);});\n"
+    "addEventListener('resize',later);draw();}\n";
+
+#endif
