@@ -68,18 +68,25 @@ static bool add_room(struct arena *a, const char *home, const char *room, const 
   return true;
 }
 
+static bool has_learner(const struct compiled *c) {
+  for (int i = 0; i < c->n_steps; i++)
+    if (text_starts(c->steps[i].stem, "learner_")) return true;
+  return false;
+}
+
 static bool find_sources(struct arena *a, const struct bundle *b, struct sources *s,
                          struct err *e) {
-  static const char *const rooms[] = {"mote/base", "mote/isa", "mote/nn", "mote/run", "mote/dsp"};
-  const int n = b->request.features ? 5 : 4;
+  static const char *const rooms[] = {"mote/base", "mote/isa", "mote/nn", "mote/run"};
   char *home;
   if (!mote_home(a, &home, e)) return false;
   /* mote/mote.h, the one header of a firmware, names the doors of all rooms. */
   if (!add_source(s, "mote/mote.h", e)) return false;
-  if (!b->request.features && !add_source(s, "mote/dsp/dsp.h", e)) return false;
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < 4; i++)
     if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
-  return true;
+  return (b->request.features ? add_room(a, home, "mote/dsp", &b->compiled, s, e)
+                              : add_source(s, "mote/dsp/dsp.h", e)) &&
+         (has_learner(&b->compiled) ? add_room(a, home, "mote/ml", &b->compiled, s, e)
+                                    : add_source(s, "mote/ml/ml.h", e));
 }
 
 /* ---- program.c --------------------------------------------------------------------- */

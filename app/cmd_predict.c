@@ -1,5 +1,5 @@
 /* mote predict: what a recording is, as the trained model sees it. */
-#include "app/decide.h"
+#include "app/anomaly.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,69 +40,144 @@ static bool take_input(struct arena *a, char **folder, const char **path, struct
 struct answer {
   const char *path;
   int windows;
-  const int8_t *scores; /* [windows][classes] */
+  const int8_t *scores;   /* [windows][classes]; NULL: an anomaly score alone */
+  const int32_t *anomaly; /* [windows], NULL: the model has no such score */
+  double mean_anomaly;
+  bool anomalous;             /* the mean is above the threshold */
+  struct learning_why why[4]; /* of the window with the largest score */
+  int n_why;
   const double *start_s;
   double *mean; /* [classes], 0 to 1 */
   int best;
 };
 
+/* The score of every window, and what makes the worst of them anomalous. */
+static bool add_anomaly(struct project *p, const struct project_model *m, const struct dataset *d,
+                        const uint8_t *outputs, struct answer *x, struct err *e) {
+  int32_t *scores = ARENA_ARRAY(p->arena, int32_t, d->n_windows + 1);
+  int8_t *features = NULL;
+  int worst = 0;
+  if (!m->anomaly) return true;
+  decide_take(m->graph, m->score_output, outputs, d->n_windows, scores);
+  for (int i = 0; i < d->n_windows; i++) {
+    x->mean_anomaly += learn_score(m->anomaly, scores[i]) / d->n_windows;
+    if (scores[i] > scores[worst]) worst = i;
+  }
+  x->anomaly = scores;
+  x->anomalous = x->mean_anomaly > learn_score(m->anomaly, m->anomaly->threshold);
+  if (!dataset_features(d, &m->features, p->arena, &features, e)) return false;
+  x->n_why = learning_why(m->anomaly, features + (size_t)worst * m->features.out_bytes, p->arena,
+                          x->why, 4);
+  return true;
+}
+
 static bool predict(struct project *p, const struct project_model *m, const char *path,
                     const char *shown, struct answer *x, struct err *e) {
   struct dataset d;
-  int8_t *scores = NULL;
+  uint8_t *outputs;
   if (!dataset_load_file(p, path, m->range, &d, e) ||
-      !decide_here(p->arena, m->graph, &m->features, &d, &scores, e))
+      !decide_outputs(p->arena, p->config.name, m->graph, &m->features, NULL, &d, &outputs, e) ||
+      !add_anomaly(p, m, &d, outputs, x, e))
     return false;
   double *start_s = ARENA_ARRAY(p->arena, double, d.n_windows + 1);
-  x->mean = ARENA_ARRAY(p->arena, double, m->n_classes);
-  for (int i = 0; i < d.n_windows; i++) {
-    start_s[i] = d.windows[i].start < 0 ? 0 : (double)d.windows[i].start / p->config.rate_hz;
-    for (int k = 0; k < m->n_classes; k++)
-      x->mean[k] += (scores[i * m->n_classes + k] + 128) / 256.0 / d.n_windows;
-  }
-  for (int k = 1; k < m->n_classes; k++)
-    if (x->mean[k] > x->mean[x->best]) x->best = k;
   x->path = shown;
   x->windows = d.n_windows;
-  x->scores = scores;
   x->start_s = start_s;
+  for (int i = 0; i < d.n_windows; i++)
+    start_s[i] = d.windows[i].start < 0 ? 0 : (double)d.windows[i].start / p->config.rate_hz;
+  if (project_only_scores(m)) return true;
+  int8_t *scores = ARENA_ARRAY(p->arena, int8_t, (size_t)d.n_windows * (size_t)m->n_classes + 1);
+  decide_take(m->graph, 0, outputs, d.n_windows, scores);
+  x->scores = scores;
+  x->mean = ARENA_ARRAY(p->arena, double, m->n_classes);
+  for (int i = 0; i < d.n_windows; i++)
+    for (int k = 0; k < m->n_classes; k++)
+      x->mean[k] += (scores[i * m->n_classes + k] + 128) / 256.0 / d.n_windows;
+  for (int k = 1; k < m->n_classes; k++)
+    if (x->mean[k] > x->mean[x->best]) x->best = k;
   return true;
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
-static void print_text(const struct project_model *m, const struct answer *x, bool windows) {
-  printf("%s  %s  %.0f %%", x->path, m->classes[x->best], 100 * x->mean[x->best]);
-  int second = -1;
-  for (int k = 0; k < m->n_classes; k++)
-    if (k != x->best && (second < 0 || x->mean[k] > x->mean[second])) second = k;
-  if (second >= 0 && x->mean[second] >= 0.005)
-    printf("   (then %s, %.0f %%)", m->classes[second], 100 * x->mean[second]);
-  printf("\n");
-  for (int i = 0; windows && i < x->windows; i++) {
-    const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
-    int best = decide_best(s, m->n_classes);
-    printf("  %8.2f s  %-16s %.0f %%\n", x->start_s[i], m->classes[best], (s[best] + 128) / 2.56);
+static void print_anomaly(const struct project_model *m, const struct answer *x) {
+  if (!x->anomaly) return;
+  printf("  %s, score %.3g (threshold %.3g)", x->anomalous ? "ANOMALY" : "normal", x->mean_anomaly,
+         learn_score(m->anomaly, m->anomaly->threshold));
+  if (x->anomalous && x->n_why) {
+    printf("  by");
+    for (int i = 0; i < x->n_why; i++)
+      printf("%s feature %u (%.0f %%)", i ? "," : "", x->why[i].column, 100 * x->why[i].share);
   }
+}
+
+static void print_window(const struct project_model *m, const struct answer *x, int i) {
+  printf("  %8.2f s", x->start_s[i]);
+  if (x->scores) {
+    const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
+    const int best = decide_best(s, m->n_classes);
+    printf("  %-16s %.0f %%", m->classes[best], (s[best] + 128) / 2.56);
+  }
+  if (x->anomaly)
+    printf("  %s %.3g", x->anomaly[i] > m->anomaly->threshold ? "ANOMALY" : "normal ",
+           learn_score(m->anomaly, x->anomaly[i]));
+  printf("\n");
+}
+
+static void print_text(const struct project_model *m, const struct answer *x, bool windows) {
+  printf("%s", x->path);
+  if (x->scores) {
+    printf("  %s  %.0f %%", m->classes[x->best], 100 * x->mean[x->best]);
+    int second = -1;
+    for (int k = 0; k < m->n_classes; k++)
+      if (k != x->best && (second < 0 || x->mean[k] > x->mean[second])) second = k;
+    if (second >= 0 && x->mean[second] >= 0.005)
+      printf("   (then %s, %.0f %%)", m->classes[second], 100 * x->mean[second]);
+  }
+  print_anomaly(m, x);
+  printf("\n");
+  for (int i = 0; windows && i < x->windows; i++) print_window(m, x, i);
+}
+
+static void json_anomaly(struct json *j, const struct project_model *m, const struct answer *x) {
+  json_open_object(j, "anomaly");
+  json_put_real(j, "score", x->mean_anomaly);
+  json_put_real(j, "threshold", learn_score(m->anomaly, m->anomaly->threshold));
+  json_put_bool(j, "anomalous", x->anomalous);
+  json_open_array(j, "why");
+  for (int i = 0; i < x->n_why; i++) {
+    json_open_object(j, NULL);
+    json_put_int(j, "feature", x->why[i].column);
+    json_put_real(j, "share", x->why[i].share);
+    json_close_object(j);
+  }
+  json_close_array(j);
+  json_close_object(j);
 }
 
 static void add_json(struct json *j, const struct project_model *m, const struct answer *x,
                      bool windows) {
   json_open_object(j, NULL);
   json_put_string(j, "file", x->path);
-  json_put_string(j, "class", m->classes[x->best]);
-  json_put_real(j, "score", x->mean[x->best]);
-  json_open_object(j, "scores");
-  for (int k = 0; k < m->n_classes; k++) json_put_real(j, m->classes[k], x->mean[k]);
-  json_close_object(j);
+  if (x->scores) {
+    json_put_string(j, "class", m->classes[x->best]);
+    json_put_real(j, "score", x->mean[x->best]);
+    json_open_object(j, "scores");
+    for (int k = 0; k < m->n_classes; k++) json_put_real(j, m->classes[k], x->mean[k]);
+    json_close_object(j);
+  }
+  if (x->anomaly) json_anomaly(j, m, x);
   if (windows) {
     json_open_array(j, "windows");
     for (int i = 0; i < x->windows; i++) {
-      const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
-      int best = decide_best(s, m->n_classes);
       json_open_object(j, NULL);
       json_put_real(j, "start_s", x->start_s[i]);
-      json_put_string(j, "class", m->classes[best]);
-      json_put_real(j, "score", (s[best] + 128) / 256.0);
+      if (x->scores) {
+        const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
+        const int best = decide_best(s, m->n_classes);
+        json_put_string(j, "class", m->classes[best]);
+        json_put_real(j, "score", (s[best] + 128) / 256.0);
+      }
+      if (x->anomaly) json_put_real(j, "anomaly", learn_score(m->anomaly, x->anomaly[i]));
       json_close_object(j);
     }
     json_close_array(j);
@@ -116,7 +191,10 @@ static bool write_scores(struct arena *a, const struct answer *x, int n, int cla
   struct text bytes;
   text_init(&bytes, a);
   for (int i = 0; i < n; i++)
-    text_addn(&bytes, (const char *)x[i].scores, (size_t)x[i].windows * (size_t)classes);
+    if (x[i].scores)
+      text_addn(&bytes, (const char *)x[i].scores, (size_t)x[i].windows * (size_t)classes);
+    else
+      text_addn(&bytes, (const char *)x[i].anomaly, (size_t)x[i].windows * sizeof(int32_t));
   return file_write(path, bytes.data, bytes.size, e);
 }
 

@@ -3,7 +3,7 @@
  * The float figures come from the float network, which a finished run's last checkpoint still holds. With
  * --leave-one-group-out a model is trained for each group on all other groups and tested on that one: what to
  * expect from a speaker, a machine or a place that was never seen. */
-#include "app/decide.h"
+#include "app/anomaly.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -23,6 +23,8 @@ struct testing {
   int n_classes;
   int64_t *confusion;
   const char *no_float; /* why there are no float figures */
+  struct anomaly_figures anomaly;
+  bool has_anomaly, scores_only;
   struct figures all;
   /* Leave one group out */
   const char **groups;
@@ -83,6 +85,7 @@ static bool load_outcome(struct testing *t, struct training_outcome *o, struct e
     memset(o, 0, sizeof *o);
     t->no_float = "samples or settings have changed since the training; `mote train` again";
   }
+  if (m.learner || project_only_scores(&m)) t->no_float = "a classical learner has integers only";
   o->run = m.run;
   o->graph = m.graph;
   o->features = m.features;
@@ -92,13 +95,32 @@ static bool load_outcome(struct testing *t, struct training_outcome *o, struct e
   return true;
 }
 
+/* The anomaly score, where the model has one. */
+static bool test_anomaly(struct testing *t, const struct training_outcome *o,
+                         const struct dataset_pick *pick, struct err *e) {
+  const struct project_config *c = &t->p.config;
+  struct project_model m;
+  learning_find(o->graph, &m);
+  t->has_anomaly = m.anomaly != NULL;
+  t->scores_only = project_only_scores(&m);
+  if (!m.anomaly) return true;
+  const char *const *normal = o->classes;
+  int n = o->n_classes;
+  if (!t->scores_only && c->anomaly.n_normal) {
+    normal = c->anomaly.normal;
+    n = c->anomaly.n_normal;
+  }
+  return anomaly_measure(&t->p, o->graph, &o->features, m.anomaly, m.score_output, o->range, normal,
+                         n, pick, t->chip, &t->anomaly, e);
+}
+
 static bool test_model(struct testing *t, struct err *e) {
   struct training_outcome o;
   struct dataset d;
   struct dataset_pick pick = {.splits = 1u << t->split, .group = t->group};
-  if (!load_outcome(t, &o, e) ||
-      !dataset_load(&t->p, &pick, o.classes, o.n_classes, o.range, &d, e))
-    return false;
+  if (!load_outcome(t, &o, e) || !test_anomaly(t, &o, &pick, e)) return false;
+  if (t->scores_only) return true;
+  if (!dataset_load(&t->p, &pick, o.classes, o.n_classes, o.range, &d, e)) return false;
   if (d.n_windows == 0) {
     err_file(e, t->p.db_path);
     return err_set(
@@ -120,6 +142,11 @@ static bool test_group(struct testing *t, int index, const struct training_job *
   struct dataset d;
   struct training_job job = *base;
   const char *group = t->groups[index];
+  struct project_learner learner;
+  if (!project_learner(&t->p.config, NULL, &learner, e)) return false;
+  if (learner.on && learn_is_anomaly(learner.config.kind))
+    return err_set(e, "%s tells anomalies, not classes; --leave-one-group-out is for classes",
+                   learn_kind_name(learner.config.kind));
   fold.arena = arena_new((size_t)8 << 30);
   if (!fold.arena) return err_set(e, "no memory left");
   job.purpose = arena_printf(fold.arena, "without %s", group);
@@ -205,6 +232,13 @@ static void print_json(const struct testing *t) {
   text_init(&text, t->c->arena);
   json_start(&j, &text);
   json_open_object(&j, NULL);
+  if (t->has_anomaly) anomaly_json(&t->anomaly, &j);
+  if (t->scores_only) {
+    json_put_string(&j, "chip", t->chip);
+    json_close_object(&j);
+    fputs(text.data, stdout);
+    return;
+  }
   json_figures(&j, t, &t->all, folds);
   if (!folds) {
     json_put_string(&j, "reason_no_float", t->no_float);
@@ -278,6 +312,10 @@ static void print_line(const char *what, const struct decide_figures *f) {
 }
 
 static void print_text(const struct testing *t) {
+  if (t->scores_only) {
+    anomaly_print(&t->anomaly);
+    return;
+  }
   if (t->n_groups) {
     printf("%-16s %6s           float %5.1f %%   int8 %5.1f %%", "mean", "", 100 * mean(t, 0),
            100 * mean(t, 1));
@@ -292,6 +330,10 @@ static void print_text(const struct testing *t) {
     if (t->all.has_chip) print_line("chip", &t->all.chip);
   }
   print_confusion(t);
+  if (t->has_anomaly) {
+    printf("\n");
+    anomaly_print(&t->anomaly);
+  }
 }
 
 int cmd_test(int argc, char **argv) {

@@ -1,4 +1,5 @@
 /* mote train: the project's model, from its training and validation samples. */
+#include "app/anomaly.h"
 #include "app/training.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   struct json j;
   text_init(&text, c->arena);
   text_init(&network, c->arena);
-  train_network_text(&t->network, &network);
+  if (!t->learner) train_network_text(&t->network, &network);
   json_start(&j, &text);
   json_open_object(&j, NULL);
   json_put_int(&j, "run", t->run);
@@ -20,13 +21,26 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   json_close_array(&j);
   json_put_int(&j, "windows_train", t->n_train);
   json_put_int(&j, "windows_validation", t->n_validation);
-  json_put_string(&j, "network", network.data);
+  json_put_string(&j, "learner", t->learner);
+  json_put_string(&j, "network", t->learner ? NULL : network.data);
   json_put_string(&j, "why", t->why);
-  json_put_int(&j, "macs", t->cost.macs);
-  json_put_int(&j, "parameters", t->cost.parameters);
+  if (t->learner) {
+    json_put_null(&j, "macs");
+    json_put_null(&j, "parameters");
+  } else {
+    json_put_int(&j, "macs", t->cost.macs);
+    json_put_int(&j, "parameters", t->cost.parameters);
+  }
   json_put_int(&j, "weight_bytes", t->cost.weight_bytes);
-  json_put_real(&j, "validation_accuracy_float", (double)t->validation_float);
-  json_put_real(&j, "validation_accuracy_int8", (double)t->validation_int8);
+  if (t->learner)
+    json_put_null(&j, "validation_accuracy_float");
+  else
+    json_put_real(&j, "validation_accuracy_float", (double)t->validation_float);
+  if (t->scores_only)
+    json_put_null(&j, "validation_accuracy_int8");
+  else
+    json_put_real(&j, "validation_accuracy_int8", (double)t->validation_int8);
+  anomaly_calibration_json(anomaly_of(c->arena, t->graph), &t->calibration, &j);
   json_open_array(&j, "history");
   for (int i = 0; i < n; i++) {
     json_open_object(&j, NULL);
@@ -63,9 +77,20 @@ static bool read_network(struct command_line *c, const char *path, const char **
   return true;
 }
 
+static void print_learner(struct command_line *c, const struct training_outcome *t) {
+  printf("run %lld%s: %s, %s bytes\n", (long long)t->run, t->known ? " (known)" : "", t->why,
+         text_thousands(t->cost.weight_bytes));
+  if (!t->scores_only)
+    printf("%s, accuracy %.1f %%\n",
+           t->n_validation ? "validation" : "training samples (there are none for validation)",
+           100 * (double)t->validation_int8);
+  anomaly_calibration_print(anomaly_of(c->arena, t->graph), &t->calibration);
+  printf("\nnext:  mote test\n");
+}
+
 int cmd_train(int argc, char **argv) {
   int64_t epochs = 0, seed = -1, threads = 0;
-  const char *network = NULL, *net_file = NULL, *dir = NULL;
+  const char *network = NULL, *net_file = NULL, *learner = NULL, *dir = NULL;
   bool fresh = false;
   const struct option_spec options[] = {
       {'e', "epochs", OPTION_COUNT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
@@ -74,6 +99,8 @@ int cmd_train(int argc, char **argv) {
        &seed},
       {0, "threads", OPTION_COUNT, "N", "threads; the result is the same with any number",
        &threads},
+      {'l', "learner", OPTION_TEXT, "KIND",
+       "network (default), kmeans: what is normal; knn: classes", &learner},
       {'n', "network", OPTION_TEXT, "TEXT",
        "a preset (below), or layers with ; between them: 'conv 16 3x3 s2; mean'", &network},
       {0, "net", OPTION_TEXT, "FILE", "layers from a file, one a line (docs/spec/network.md)",
@@ -82,7 +109,8 @@ int cmd_train(int argc, char **argv) {
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote train [--epochs N] [--seed S] [--threads N] [--network TEXT | --net FILE] "
+      .usage = "mote train [--learner KIND] [--epochs N] [--seed S] [--threads N] [--network TEXT "
+               "| --net FILE] "
                "[--fresh]",
       .about = "Trains a network on the training samples, quantises it to int8 and keeps it in the "
                "project.\n"
@@ -91,8 +119,8 @@ int cmd_train(int argc, char **argv) {
                "behind the\n"
                "name multiplies the channels: 'mobilenet 0.25'.",
       .options = options,
-      .examples =
-          "  mote train\n  mote train --network 'conv 8 3x3 s2; dsconv 16 3x3; mean' --epochs 20",
+      .examples = "  mote train\n  mote train --learner kmeans\n  mote train --network 'conv 8 3x3 "
+                  "s2; dsconv 16 3x3; mean' --epochs 20",
       .most = 0};
   struct command_line c;
   int code;
@@ -104,6 +132,7 @@ int cmd_train(int argc, char **argv) {
                              .purpose = "",
                              .network = network,
                              .network_from = net_file ? net_file : "--network",
+                             .learner = learner,
                              .epochs = (int)epochs,
                              .seed = seed,
                              .threads = (int)threads,
@@ -117,12 +146,15 @@ int cmd_train(int argc, char **argv) {
             training_run(&c, &p, &job, &t, &c.err) &&
             store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
   if (ok && c.json) print_json(&c, &t, history, n);
-  if (ok && !c.json) {
+  if (ok && !c.json && t.learner) print_learner(&c, &t);
+  if (ok && !c.json && !t.learner) {
     printf("run %lld: %s, accuracy %.1f %% in float, %.1f %% in int8\n", (long long)t.run,
            t.n_validation ? "validation" : "training samples (there are none for validation)",
            100 * (double)t.validation_float, 100 * (double)t.validation_int8);
-    printf("%s MAC, %s bytes of weights\n\nnext:  mote test\n", text_thousands(t.cost.macs),
+    printf("%s MAC, %s bytes of weights\n", text_thousands(t.cost.macs),
            text_thousands(t.cost.weight_bytes));
+    anomaly_calibration_print(anomaly_of(c.arena, t.graph), &t.calibration);
+    printf("\nnext:  mote test\n");
   }
   project_close(&p);
   return command_end(&c, ok);

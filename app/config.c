@@ -47,8 +47,19 @@ struct yaml_data {
   char **background, **unknown, **ignore;
   unsigned background_count, unknown_count, ignore_count;
 };
+/* Of `learning` and of `anomaly`. */
+struct yaml_learning {
+  char *learner;
+  int *clusters, *components, *trees, *depth, *min_leaf, *max_columns, *k, *points, *seed;
+  bool *full, *bootstrap;
+  double *variance, *rate, *l2, *c, *false_alarms, *threshold;
+  int *columns;
+  char **normal;
+  unsigned columns_count, normal_count;
+};
 struct project_yaml {
-  char *name, *network, *board;
+  char *name, *network, *board, *learner;
+  struct yaml_learning *learning, *anomaly;
   struct yaml_sensor *sensor;
   struct yaml_window *window;
   struct yaml_features *features, *more_features;
@@ -127,11 +138,28 @@ static const cyaml_schema_field_t augmentation_fields[] = {
 #define LABELS(m) CYAML_FIELD_SEQUENCE(#m, OPTIONAL, struct yaml_data, m, &text_entry, 0, 1000)
 static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(unknown),
                                                    LABELS(ignore), CYAML_FIELD_END};
+/* `learner` names the kind of `anomaly`; that of the model itself stands at the top level. */
+#define LEARNING_FIELDS                                                                            \
+  INT(yaml_learning, clusters), INT(yaml_learning, components), BOOL(yaml_learning, full),         \
+      REAL(yaml_learning, variance), INT(yaml_learning, trees), INT(yaml_learning, depth),         \
+      INT(yaml_learning, min_leaf), INT(yaml_learning, max_columns),                               \
+      BOOL(yaml_learning, bootstrap), REAL(yaml_learning, rate), REAL(yaml_learning, l2),          \
+      REAL(yaml_learning, c), INT(yaml_learning, k), INT(yaml_learning, points),                   \
+      INT(yaml_learning, seed), REAL(yaml_learning, false_alarms), REAL(yaml_learning, threshold), \
+      CYAML_FIELD_SEQUENCE("columns", OPTIONAL, struct yaml_learning, columns, &int_entry, 0,      \
+                           65535),                                                                 \
+      CYAML_FIELD_SEQUENCE("normal", OPTIONAL, struct yaml_learning, normal, &text_entry, 0, 1000)
+static const cyaml_schema_field_t learning_fields[] = {LEARNING_FIELDS, CYAML_FIELD_END};
+static const cyaml_schema_field_t anomaly_fields[] = {TEXT(yaml_learning, learner), LEARNING_FIELDS,
+                                                      CYAML_FIELD_END};
 #define SECTION(m) CYAML_FIELD_MAPPING_PTR(#m, OPTIONAL, struct project_yaml, m, m##_fields)
 static const cyaml_schema_field_t top_fields[] = {
     TEXT(project_yaml, name),
     TEXT(project_yaml, network),
     TEXT(project_yaml, board),
+    TEXT(project_yaml, learner),
+    SECTION(learning),
+    SECTION(anomaly),
     SECTION(sensor),
     SECTION(window),
     SECTION(features),
@@ -571,6 +599,79 @@ static bool check_training(const struct reader *r, const struct project_config *
   return err_set(at_key(r, "training", inner.node[0] ? inner.node : "epochs"), "%s", inner.text);
 }
 
+/* ---- learners ------------------------------------------------------------------------- */
+static void read_learning(const struct yaml_learning *y, struct project_learner *l) {
+  struct learn_config *o = &l->config;
+  o->clusters = int_or(y->clusters, o->clusters);
+  o->components = int_or(y->components, o->components);
+  o->trees = int_or(y->trees, o->trees);
+  o->depth = int_or(y->depth, o->depth);
+  o->min_leaf = int_or(y->min_leaf, o->min_leaf);
+  o->max_columns = int_or(y->max_columns, o->max_columns);
+  o->k = int_or(y->k, o->k);
+  o->points = int_or(y->points, o->points);
+  if (y->seed) o->seed = (uint64_t)(int64_t)*y->seed;
+  if (y->full) o->full = *y->full;
+  if (y->bootstrap) o->bootstrap = *y->bootstrap;
+  o->variance = real_or(y->variance, o->variance);
+  o->rate = real_or(y->rate, o->rate);
+  o->l2 = real_or(y->l2, o->l2);
+  o->c = real_or(y->c, o->c);
+  o->columns = y->columns;
+  o->n_columns = (int)y->columns_count;
+  l->false_alarms = real_or(y->false_alarms, l->false_alarms);
+  l->has_threshold = y->threshold != NULL;
+  l->threshold = real_or(y->threshold, 0);
+  l->normal = (const char *const *)y->normal;
+  l->n_normal = (int)y->normal_count;
+}
+
+static bool make_learner(const char *word, const struct yaml_learning *y, struct project_learner *l,
+                         struct err *e) {
+  static const struct yaml_learning none;
+  enum learn_kind kind;
+  *l = (struct project_learner){.on = false};
+  if (!word || !*word || strcmp(word, "network") == 0) return true;
+  if (!learn_kind_from(word, &kind))
+    return err_set(e, "\"%s\" is not known; network, %s are", word, learn_kind_list());
+  l->on = true;
+  l->config = learn_defaults(kind);
+  l->false_alarms = 0.01;
+  read_learning(y ? y : &none, l);
+  if (!(l->false_alarms > 0 && l->false_alarms < 1)) {
+    err_node(e, "false_alarms");
+    return err_set(e, "%g; a share between 0 and 1 works", l->false_alarms);
+  }
+  return learn_check(&l->config, e);
+}
+
+bool project_learner(const struct project_config *c, const char *word, struct project_learner *out,
+                     struct err *e) {
+  return make_learner(word ? word : c->yaml->learner, c->yaml->learning, out, e);
+}
+
+static bool read_learners(const struct reader *r, struct project_config *c) {
+  const struct yaml_learning *y = c->yaml->anomaly;
+  struct err inner = {{0}, {0}, {0}, false};
+  if (!project_learner(c, NULL, &c->learner, &inner))
+    return err_set(
+        at_key(r, inner.node[0] ? "learning" : "", inner.node[0] ? inner.node : "learner"), "%s",
+        inner.text);
+  if (!make_learner(!y ? NULL : y->learner ? y->learner : "kmeans", y, &c->anomaly, &inner))
+    return err_set(at_key(r, "anomaly", inner.node[0] ? inner.node : "learner"), "%s", inner.text);
+  if (!c->anomaly.on) return true;
+  if (!learn_is_anomaly(c->anomaly.config.kind))
+    return err_set(
+        at_key(r, "anomaly", "learner"),
+        "\"%s\" tells classes apart; kmeans, gmm, mahalanobis and pca learn what is normal",
+        learn_kind_name(c->anomaly.config.kind));
+  if (c->learner.on && learn_is_anomaly(c->learner.config.kind))
+    return err_set(at_key(r, "", "anomaly"),
+                   "the learner itself (%s) tells anomalies: leave this section out",
+                   learn_kind_name(c->learner.config.kind));
+  return true;
+}
+
 int project_layers(struct arena *a, const char *network, const char ***lines) {
   int n = 0;
   *lines = ARENA_ARRAY(a, const char *, strlen(network) / 2 + 2);
@@ -617,5 +718,5 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
   }
   if (!read_sensor(&r, y, c) || !read_window(&r, y, c) || !read_features(&r, y, c)) return false;
   read_augmentation(y, c);
-  return check_augmentation(&r, c) && check_training(&r, c);
+  return check_augmentation(&r, c) && check_training(&r, c) && read_learners(&r, c);
 }

@@ -200,10 +200,8 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
     const char *name = picked(pick, &list[i]) ? class_name(c, list[i].label) : NULL;
     if (!name) continue;
     int32_t label = class_of(name, classes, n_classes);
-    if (label < 0) {
-      d->n_unknown_label++;
-      continue;
-    }
+    if (label < 0) d->n_unknown_label++;
+    if (label < 0 && !pick->others) continue;
     if (!store_get(p->store, p->arena, list[i].id, &s, e)) return false;
     struct dataset_sample *out = &d->samples[d->n_samples];
     *out = (struct dataset_sample){.id = s.id,
@@ -211,6 +209,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
                                    .group = s.group,
                                    .split = s.split,
                                    .label = label,
+                                   .name = arena_strdup(p->arena, name),
                                    .sha256 = arena_strdup(p->arena, s.sha256),
                                    .background = in_list(s.label, c->background, c->n_background)};
     if (!adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e)) {

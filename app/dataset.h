@@ -16,11 +16,13 @@ struct dataset_pick {
   const char *group;   /* only this one */
   const char *without; /* all but this one */
   int64_t id;          /* only this sample; 0: any */
+  bool others;         /* samples whose label is no class stay, with label -1 */
 };
 
 struct dataset_sample {
   int64_t id;
   const char *source, *group, *sha256;
+  const char *name; /* of its class, were it one */
   enum store_split split;
   int32_t label; /* class, or -1: not one of the classes */
   bool background;

@@ -6,8 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool decide_here(struct arena *a, const struct graph *g, const struct features_block *block,
-                 const struct dataset *d, int8_t **scores, struct err *e) {
+size_t decide_bytes(const struct graph *g) {
+  size_t sum = 0;
+  for (int i = 0; i < g->n_outputs; i++) sum += graph_bytes(&g->tensors[g->outputs[i]]);
+  return sum;
+}
+
+static bool outputs_here(struct arena *a, const struct graph *g, const struct features_block *block,
+                         const struct dataset *d, uint8_t **outputs, struct err *e) {
   struct compile_options options = {0};
   struct compiled compiled;
   struct mote_model model;
@@ -15,25 +21,28 @@ bool decide_here(struct arena *a, const struct graph *g, const struct features_b
   if (!compile_graph(g, &options, a, &compiled, e)) return false;
   const struct mote_plan *plan = (const struct mote_plan *)(const void *)compiled.plan;
   size_t arena_bytes = mote_arena_bytes(plan);
-  size_t classes = graph_bytes(&g->tensors[g->outputs[0]]);
   void *memory = arena_alloc(a, arena_bytes, 1);
   enum mote_status status =
       mote_open(&model, compiled.plan, compiled.plan_bytes, memory, arena_bytes);
   if (status != MOTE_OK)
     return err_internal(e, "the compiled plan was refused: %s", mote_status_text(status));
   if (!dataset_features(d, block, a, &features, e)) return false;
-  *scores = arena_alloc(a, (size_t)d->n_windows * classes + 1, 1);
+  uint8_t *to = *outputs = arena_alloc(a, (size_t)d->n_windows * decide_bytes(g) + 1, 1);
   for (int i = 0; i < d->n_windows; i++) {
     memcpy(mote_input(&model, 0), features + (size_t)i * block->out_bytes, block->out_bytes);
     mote_run(&model);
-    memcpy(*scores + (size_t)i * classes, mote_output(&model, 0), classes);
+    for (int k = 0; k < g->n_outputs; k++) {
+      const size_t n = graph_bytes(&g->tensors[g->outputs[k]]);
+      memcpy(to, mote_output(&model, (unsigned)k), n);
+      to += n;
+    }
   }
   return true;
 }
 
-bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
-                    const struct features_block *block, const char *target, const struct dataset *d,
-                    int8_t **scores, struct err *e) {
+static bool outputs_on_chip(struct arena *a, const char *title, const struct graph *g,
+                            const struct features_block *block, const char *target,
+                            const struct dataset *d, uint8_t **outputs, struct err *e) {
   const struct emulate_target *t;
   struct bundle b;
   struct emulate_result result;
@@ -44,13 +53,47 @@ bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
   for (int i = 0; i < d->n_windows; i++) dataset_window(d, i, windows + (size_t)i * numbers);
   struct bundle_request request = {.title = title, .graph = g, .features = block, .target = t};
   if (!bundle_run_once(a, &request, windows, d->n_windows, false, &b, &result, e)) return false;
-  size_t classes = graph_bytes(&g->tensors[g->outputs[0]]);
-  if (result.count != d->n_windows || result.output_bytes != classes)
+  if (result.count != d->n_windows || result.output_bytes != decide_bytes(g))
     return err_internal(e, "the chip answered %d times %zu bytes instead of %d times %zu",
-                        result.count, result.output_bytes, d->n_windows, classes);
-  *scores = arena_alloc(a, (size_t)d->n_windows * classes, 1);
-  memcpy(*scores, result.outputs, (size_t)d->n_windows * classes);
+                        result.count, result.output_bytes, d->n_windows, decide_bytes(g));
+  *outputs = result.outputs;
   return true;
+}
+
+bool decide_outputs(struct arena *a, const char *title, const struct graph *g,
+                    const struct features_block *block, const char *target, const struct dataset *d,
+                    uint8_t **outputs, struct err *e) {
+  return target ? outputs_on_chip(a, title, g, block, target, d, outputs, e)
+                : outputs_here(a, g, block, d, outputs, e);
+}
+
+void decide_take(const struct graph *g, int output, const uint8_t *outputs, int windows, void *to) {
+  const size_t each = decide_bytes(g), n = graph_bytes(&g->tensors[g->outputs[output]]);
+  for (int k = 0; k < output; k++) outputs += graph_bytes(&g->tensors[g->outputs[k]]);
+  for (int i = 0; i < windows; i++)
+    memcpy((uint8_t *)to + (size_t)i * n, outputs + (size_t)i * each, n);
+}
+
+static bool first_output(struct arena *a, const struct graph *g, const struct dataset *d,
+                         const uint8_t *outputs, int8_t **scores) {
+  const size_t classes = graph_bytes(&g->tensors[g->outputs[0]]);
+  *scores = arena_alloc(a, (size_t)d->n_windows * classes + 1, 1);
+  decide_take(g, 0, outputs, d->n_windows, *scores);
+  return true;
+}
+
+bool decide_here(struct arena *a, const struct graph *g, const struct features_block *block,
+                 const struct dataset *d, int8_t **scores, struct err *e) {
+  uint8_t *outputs;
+  return outputs_here(a, g, block, d, &outputs, e) && first_output(a, g, d, outputs, scores);
+}
+
+bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
+                    const struct features_block *block, const char *target, const struct dataset *d,
+                    int8_t **scores, struct err *e) {
+  uint8_t *outputs;
+  return outputs_on_chip(a, title, g, block, target, d, &outputs, e) &&
+         first_output(a, g, d, outputs, scores);
 }
 
 int decide_best(const int8_t *scores, int n) {

@@ -13,6 +13,15 @@ bool decide_on_chip(struct arena *a, const char *title, const struct graph *g,
                     const struct features_block *block, const char *target, const struct dataset *d,
                     int8_t **scores, struct err *e);
 
+/* All outputs of every window, those of one window one behind another; by the emulated chip where a target is named. */
+bool decide_outputs(struct arena *a, const char *title, const struct graph *g,
+                    const struct features_block *block, const char *target, const struct dataset *d,
+                    uint8_t **outputs, struct err *e);
+/* Bytes of one window's outputs. */
+size_t decide_bytes(const struct graph *g);
+/* One output of every window. */
+void decide_take(const struct graph *g, int output, const uint8_t *outputs, int windows, void *to);
+
 /* The largest; the first of equals. */
 int decide_best(const int8_t *scores, int n);
 

@@ -1,5 +1,5 @@
 /* project: finding and opening, and the trained model. Reading mote.yaml is config.c, samples are dataset.c. */
-#include "app/dataset.h"
+#include "app/learning.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,6 +51,7 @@ static bool read_card(struct project *p, const char *text, struct project_model 
   char *copy = arena_strdup(p->arena, text), *rest = NULL;
   for (char *line = strtok_r(copy, "\n", &rest); line && ok; line = strtok_r(NULL, "\n", &rest)) {
     if (text_starts(line, "class ")) names[n++] = line + 6;
+    if (text_starts(line, "threshold ")) learning_read_card(line, &m->calibration);
     if (text_starts(line, "quantised_from ")) *quantised_from = (int)strtol(line + 15, NULL, 10);
     if (!text_starts(line, "range ")) continue;
     values[n_range] = strtod(line + 6, NULL);
@@ -93,12 +94,13 @@ static bool read_history(struct project *p, int64_t run, int from, struct projec
 /* Do features, network and classes belong together? */
 static bool check_model(const struct project *p, const struct project_model *m, struct err *e) {
   const struct graph *g = m->graph;
-  if (g->n_inputs != 1 || g->n_outputs != 1)
+  if (g->n_inputs != 1 || g->n_outputs != (m->score_output > 0 ? 2 : 1))
     return err_set(e, "the model has %d inputs and %d outputs, not one of each; train again",
                    g->n_inputs, g->n_outputs);
   const struct graph_tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
-  if (graph_bytes(in) != m->features.out_bytes || graph_elements(out) != m->n_classes ||
-      out->type != MOTE_INT8)
+  const bool fits =
+      project_only_scores(m) || (graph_elements(out) == m->n_classes && out->type == MOTE_INT8);
+  if (graph_bytes(in) != m->features.out_bytes || !fits)
     return err_set(
         e,
         "features (%zu bytes), network (%zu in, %lld out) and classes (%d) do not belong "
@@ -126,7 +128,8 @@ bool project_load_model(struct project *p, int64_t run, struct project_model *m,
         features_open(stored.features, stored.features_bytes, p->arena, &m->features, e) &&
         (m->graph = graph_load(p->arena, p->config.name, stored.model, stored.model_bytes, e)) !=
             NULL &&
-        check_model(p, m, e) && read_history(p, stored.id, quantised_from, m, e))
+        (learning_find(m->graph, m), check_model(p, m, e)) &&
+        read_history(p, stored.id, quantised_from, m, e))
       return true;
   } else if (run) {
     err_set(e, "there is no finished run %lld", (long long)run);

@@ -18,6 +18,7 @@
 
 #include "app/app.h"
 #include "host/features/features.h"
+#include "host/learn/learn.h"
 #include "host/graph/graph.h"
 #include "host/store/store.h"
 #include "host/train/train.h"
@@ -27,6 +28,17 @@
 
 enum project_kind { PROJECT_AUDIO, PROJECT_MOTION, PROJECT_VIBRATION, PROJECT_SENSOR };
 enum project_place { PROJECT_EVENT, PROJECT_SLIDE };
+
+/* A classical learner: of the model itself, or of the anomaly score beside it. */
+struct project_learner {
+  bool on;
+  struct learn_config config;
+  double false_alarms; /* wanted share of normal windows above the threshold */
+  bool has_threshold;  /* said, not learned */
+  double threshold;
+  const char *const *normal; /* labels that are normal; n_normal 0: all of the training samples' */
+  int n_normal;
+};
 
 struct project_config {
   const char *name;
@@ -44,7 +56,8 @@ struct project_config {
   /* As written: project_training lays it over the trainer's defaults. */
   const struct project_yaml *yaml;
   struct train_augment augmentation;
-  const char *board;             /* "" none */
+  struct project_learner learner, anomaly; /* off: the network alone */
+  const char *board;                       /* "" none */
   const char *const *background; /* labels mixed under others while training; classes, too */
   const char *const *unknown;    /* labels that together are the class "unknown" */
   const char *const *ignore;     /* labels left out */
@@ -53,6 +66,9 @@ struct project_config {
 
 /* The trainer's defaults for the task and number of examples, and what mote.yaml says over them. */
 void project_training(const struct project_config *c, uint32_t examples, struct train_config *out);
+/* The learner that a word names (NULL: what mote.yaml says) with the settings of `learning`. errors: no such learner. */
+bool project_learner(const struct project_config *c, const char *word, struct project_learner *out,
+                     struct err *e);
 /* The features that `kind: auto` means for a kind of sensor ("audio" ...). */
 enum features_kind project_automatic_features(const char *kind);
 /* "logmel", "spectrum + statistics". */
@@ -90,7 +106,16 @@ struct project_model {
   const double *range;               /* [channels]; of sensors; NULL for audio */
   const struct train_epoch *history; /* learning curve */
   int n_history;
+  /* Classical learners in the graph; NULL: none. The score is output `score_output`, int32. */
+  const struct mote_ml *learner, *anomaly;
+  int score_output; /* -1: no anomaly score */
+  /* How the threshold was found: false alarms that were wanted and seen, their bounds, windows. */
+  struct learn_threshold calibration;
 };
+/* Whether it tells anomalies only: no classes. */
+static inline bool project_only_scores(const struct project_model *m) {
+  return m->score_output == 0;
+}
 /* The latest finished run, or the run named. errors: nothing trained yet. */
 bool project_load_model(struct project *p, int64_t run, struct project_model *m, struct err *e);
 

@@ -1,5 +1,5 @@
 /* training: see the header. */
-#include "app/training.h"
+#include "app/learning.h"
 #include "host/emulate/emulate.h"
 
 #include <math.h>
@@ -153,11 +153,10 @@ static bool load_samples(struct training *t, struct err *e) {
 }
 
 /* The features' map to int8, from at most 2000 training windows spread evenly. */
-static bool fit_features(struct training *t, struct err *e) {
-  struct arena *a = t->p->arena;
-  const struct dataset *d = &t->train;
-  struct features_block *block = &t->out->features;
-  if (!features_build(t->p->config.features, t->p->config.n_features, a, block, e)) return false;
+bool training_features(struct project *p, const struct dataset *d, struct features_block *block,
+                       struct err *e) {
+  struct arena *a = p->arena;
+  if (!features_build(p->config.features, p->config.n_features, a, block, e)) return false;
   int n = d->n_windows < 2000 ? d->n_windows : 2000;
   size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
   int16_t *samples = ARENA_ARRAY(a, int16_t, (size_t)n * numbers);
@@ -269,11 +268,15 @@ static void describe_settings(struct training *t) {
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
   train_network_text(&t->out->network, &s);
+  if (t->p->config.anomaly.on) text_add(&s, "anomaly\n");
+  learning_settings(&t->p->config.anomaly, &s);
   t->settings = s.data;
 }
 
 static bool prepare(struct training *t, struct err *e) {
-  if (!load_samples(t, e) || !fit_features(t, e) || !choose_network(t, e)) return false;
+  if (!load_samples(t, e) || !training_features(t->p, &t->train, &t->out->features, e) ||
+      !choose_network(t, e))
+    return false;
   gather_background(t);
   project_training(&t->p->config, (uint32_t)t->train.n_windows, &t->config);
   if (t->job->epochs > 0) t->config.epochs = t->job->epochs;
@@ -361,6 +364,8 @@ static const char *card(struct training *t, const struct train_result *r) {
   int n = t->job->network ? project_layers(t->p->arena, t->job->network, &lines) : 0;
   for (int i = 0; i < n; i++) text_printf(&s, "option network %s\n", lines[i]);
   if (t->job->network && n == 0) text_add(&s, "option network auto\n");
+  if (t->job->learner) text_printf(&s, "option learner %s\n", t->job->learner);
+  if (o->calibration.n) learning_card(&o->calibration, &s);
   return s.data;
 }
 
@@ -375,6 +380,7 @@ void training_job_of(struct arena *a, const struct store_run *run, struct traini
   for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     if (text_starts(line, "option epochs ")) job->epochs = (int)strtol(line + 14, NULL, 10);
     if (text_starts(line, "option seed ")) job->seed = strtoll(line + 12, NULL, 10);
+    if (text_starts(line, "option learner ")) job->learner = line + 15;
     if (text_starts(line, "option network ")) text_printf(&network, "%s\n", line + 15);
   }
   if (network.size) job->network = network.data;
@@ -394,6 +400,9 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
   struct training_outcome *o = t->out;
   uint8_t *bytes = NULL;
   r->graph->name = t->p->config.name;
+  if (!learning_beside(t->c, t->p, &t->train, &t->validation, &o->features, r->graph,
+                       &o->calibration, e))
+    return false;
   graph_save(r->graph, t->p->arena, &bytes, &o->graph_size);
   o->graph = r->graph;
   o->graph_bytes = bytes;
@@ -408,7 +417,13 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
 bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
                   struct training_outcome *out, struct err *e) {
   struct training *t = ARENA_NEW(p->arena, struct training);
+  struct project_learner learner;
   memset(out, 0, sizeof *out);
+  if (!project_learner(&p->config, job->learner, &learner, e)) {
+    err_file(e, job->learner ? "--learner" : p->yaml_path);
+    return false;
+  }
+  if (learner.on) return learning_run(c, p, job, &learner, out, e);
   t->c = c;
   t->p = p;
   t->job = job;

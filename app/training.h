@@ -17,6 +17,7 @@ struct training_job {
   const char *purpose;      /* of the stored run: "" the project's model */
   const char *network;      /* NULL: the project's */
   const char *network_from; /* where it stands, for messages; NULL: --network */
+  const char *learner;      /* NULL: the project's; "network": none */
   int epochs;               /* 0: the project's */
   int64_t seed;             /* -1: the project's */
   int threads;              /* 0: all */
@@ -41,7 +42,10 @@ struct training_outcome {
   int n_train, n_validation; /* windows */
   float validation_float, validation_int8;
   int epochs;
-  struct train_model *model; /* NULL where known */
+  struct train_model *model;          /* NULL where known, and of learners */
+  const char *learner;                /* NULL: a network */
+  bool scores_only;                   /* an anomaly score instead of classes */
+  struct learn_threshold calibration; /* of an anomaly score; n 0: there is none */
 };
 
 /* The job that made a stored run of the project's model, from what the run keeps. */
@@ -49,6 +53,10 @@ void training_job_of(struct arena *a, const struct store_run *run, struct traini
 
 bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
                   struct training_outcome *out, struct err *e);
+
+/* The features that the project asks for, their map to int8 fitted to windows of d. */
+bool training_features(struct project *p, const struct dataset *d, struct features_block *block,
+                       struct err *e);
 
 /* Class of each window of d by the float network, and scores: [n_windows * n_classes] in a. */
 bool training_float_scores(const struct training_outcome *t, const struct dataset *d,

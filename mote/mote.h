@@ -3,4 +3,5 @@
 #define MOTE_H
 #include "mote/run/run.h"
 #include "mote/dsp/dsp.h"
+#include "mote/ml/ml.h"
 #endif

@@ -277,6 +277,7 @@ extern const struct lower_family lower_real;
 extern const struct lower_family lower_sequence;
 extern const struct lower_family lower_signal;
 extern const struct lower_family lower_control;
+extern const struct lower_family lower_learner;
 extern const struct lower_family lower_elementwise;
 extern const struct lower_family lower_move;
 /* Whether two neighbouring weights of each channel fit a lane (fully_connected_lanes_s8). */

@@ -161,6 +161,12 @@ struct mote_pad_s8 {
   uint16_t reserved;
 };
 
+/* LEARNER: a model of mote/ml (mote_ml_check), one vector in, shares of classes or a score out. */
+struct mote_learner {
+  int32_t model_at;
+  uint32_t model_bytes;
+};
+
 /* The number of a kernel: MOTE_KERNEL_<stem>. */
 enum mote_kernel_number {
 #define KERNEL(stem, params) MOTE_KERNEL_##stem,

@@ -1,0 +1,45 @@
+/* learning: classical learners in a project: behind its features in place of a network, or an anomaly score beside one.
+ *
+ * How it works: features of all training windows go to host/learn, and the model that comes back is one node of the graph,
+ * so that everything that takes a trained model (test, predict, build, bench, verify) takes it as well. The threshold of
+ * an anomaly score comes from normal windows that the fit did not see: the validation samples, or, without any, windows
+ * left out of five fits by turns.
+ *
+ * invariant: equal settings give equal bits, whatever the number of threads. */
+#ifndef APP_LEARNING_H
+#define APP_LEARNING_H
+
+#include "app/training.h"
+
+/* Trains the project's model by a learner; the run is stored as training_run does. */
+bool learning_run(struct command_line *c, struct project *p, const struct training_job *job,
+                  const struct project_learner *how, struct training_outcome *out, struct err *e);
+
+/* Adds the anomaly score that the project asks for to the graph of a network, as its second output. */
+bool learning_beside(struct command_line *c, struct project *p, const struct dataset *train,
+                     const struct dataset *validation, const struct features_block *block,
+                     struct graph *g, struct learn_threshold *calibration, struct err *e);
+/* What decides it, for a run's settings; nothing where there is none. */
+void learning_settings(const struct project_learner *how, struct text *t);
+/* Lines for a run's card, and back. */
+void learning_card(const struct learn_threshold *t, struct text *out);
+void learning_read_card(const char *line, struct learn_threshold *t);
+
+/* The learners in a graph. */
+void learning_find(const struct graph *g, struct project_model *m);
+
+/* The labels that an anomaly learner takes for normal: its own list, else every class of the training samples. */
+bool learning_normal(struct project *p, const struct project_learner *how,
+                     const struct dataset_pick *train, const char *const **labels, int *n,
+                     struct err *e);
+
+/* Columns that make a window anomalous, the heaviest first: share of the squared distance. Returns how many, at most
+ * `most`. features: of the window. */
+struct learning_why {
+  unsigned column;
+  double share;
+};
+int learning_why(const struct mote_ml *m, const int8_t *features, struct arena *a,
+                 struct learning_why *why, int most);
+
+#endif
