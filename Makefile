@@ -9,6 +9,7 @@
 #   make bench-train        one training step against PyTorch, as a ratio
 #   make bench-host         time of one inference on this machine against LiteRT and ONNX Runtime, as ratios
 #   make bench-cores        instructions of known models and of odd shapes on every core
+#   make bench-features     instructions of feature blocks on emulated chips; PEERS=folder: beside other software
 #   make V=1                shows every command
 #
 # Files are found by folder: a new .c file in a room is built, a new test/test_*.c is a test.
@@ -67,7 +68,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train bench-host bench-cores fuzz-structured doors
+.PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features fuzz-structured doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -128,6 +129,10 @@ bench-host: $(B)/bench/infer
 # Instructions of one inference, on emulated chips: bench/cores says what the table holds.
 bench-cores: $(PROGRAM) $(B)/bench/shapes
 	bench/cores
+
+# Instructions of feature blocks, on emulated chips: bench/features says what the table holds.
+bench-features: $(B)/bench/features
+	bench/features
 
 # MORE: a folder of further models to begin from. Exit code 1: there are findings.
 SECONDS ?= 300

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+unsigned features_log2(int n) { return 31 - (unsigned)__builtin_clz((unsigned)n); }
+
 int features_samples_of(double ms, double rate_hz) {
   const double n = floor(ms * rate_hz / 1000 + 0.5);
   return n >= 0 && n < (1 << 24) ? (int)n : -1;

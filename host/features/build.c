@@ -26,9 +26,9 @@ static struct layout layout_of(const struct features_config *c) {
   struct layout l = {0};
   size_t end = sizeof(struct mote_features);
   if (features_has_spectrum(c)) {
-    const size_t frame = (size_t)features_frame_samples(c), fft = (size_t)c->fft_size;
+    const size_t frame = (size_t)features_frame_samples(c);
     l.window = place(&end, frame * 2);
-    l.sine = place(&end, (fft / 4 + 1) * 2);
+    l.sine = place(&end, (size_t)mote_fft_table_values(features_log2(c->fft_size)) * 2);
     l.segment = place(&end, ((size_t)c->bands + 2) * 2);
     l.weight = place(
         &end, (size_t)(features_segment_start(c, c->bands + 1) - features_segment_start(c, 0)));
@@ -47,6 +47,18 @@ static int16_t q15(double x) {
   return (int16_t)(v > 32767 ? 32767 : v);
 }
 
+/* The table of mote_fft_real: a quarter of a sine, then the twiddles of the stages of fours. */
+static void fill_fft(int fft, int16_t *table) {
+  for (int k = 0; k <= fft / 4; k++) *table++ = q15(sin(2 * PI * k / fft));
+  *table++ = 0;
+  for (int each = features_log2(fft) % 2 ? 4 : 8; each < fft / 2; each *= 4)
+    for (int j = 1; j < each; j++)
+      for (int i = 1; i <= 3; i++) {
+        *table++ = q15(cos(2 * PI * i * j / (4 * each)));
+        *table++ = q15(sin(2 * PI * i * j / (4 * each)));
+      }
+}
+
 /* Hann's window, symmetric, without its zeros at the ends. Returns the sum of all its values. */
 static double fill_window(int16_t *window, int frame) {
   double sum = 0;
@@ -60,8 +72,7 @@ static double fill_window(int16_t *window, int frame) {
 static void fill_spectrum(const struct features_config *c, const struct layout *l, uint8_t *bytes) {
   struct mote_features *const f = (struct mote_features *)bytes;
   const double sum = fill_window((int16_t *)(bytes + l->window), f->frame);
-  int16_t *const sine = (int16_t *)(bytes + l->sine);
-  for (int k = 0; k <= c->fft_size / 4; k++) sine[k] = q15(sin(2 * PI * k / c->fft_size));
+  fill_fft(c->fft_size, (int16_t *)(bytes + l->sine));
   uint16_t *const segment = (uint16_t *)(bytes + l->segment);
   uint8_t *weight = bytes + l->weight;
   for (int i = 0; i <= c->bands + 1; i++) segment[i] = (uint16_t)features_segment_start(c, i);
@@ -107,7 +118,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   for (int i = 0; i < c->channels; i++)
     ((uint8_t *)f)[l->channel + (size_t)i] = c->stride ? c->select[i] : (uint8_t)i;
   if (!features_has_spectrum(c)) return;
-  while ((1 << f->fft_log2) < c->fft_size) f->fft_log2++;
+  f->fft_log2 = (uint16_t)features_log2(c->fft_size);
   f->bands = (uint16_t)c->bands;
   f->coefficients = (uint16_t)(c->kind == FEATURES_MFCC ? c->coefficients : 0);
   f->window_at = (int32_t)l->window;

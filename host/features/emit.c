@@ -40,11 +40,12 @@ struct table {
 /* In the order of their offsets. */
 static int tables_of(const struct mote_features *f, struct table tables[8]) {
   int n = 0;
-  const size_t fft = (size_t)1 << f->fft_log2;
   if (f->fft_log2) {
     const uint16_t *const segment = mote_at(f, f->segment_at);
-    tables[n++] = (struct table){"window", "int16_t", f->window_at, f->frame, -16};
-    tables[n++] = (struct table){"sine", "int16_t", f->sine_at, fft / 4 + 1, -16};
+    if (f->window_at)
+      tables[n++] = (struct table){"window", "int16_t", f->window_at, f->frame, -16};
+    tables[n++] =
+        (struct table){"sine", "int16_t", f->sine_at, mote_fft_table_values(f->fft_log2), -16};
     tables[n++] = (struct table){"segment", "uint16_t", f->segment_at, (size_t)f->bands + 2, 16};
     tables[n++] = (struct table){"weight", "uint8_t", f->weight_at,
                                  (size_t)(segment[f->bands + 1] - segment[0]), 8};
@@ -76,11 +77,11 @@ static void emit_head(const struct mote_features *f, struct text *out) {
       "   .fft_log2 = %u, .bands = %u, .coefficients = %u, .width = %u, .depth = %u,\n"
       "   .floor = %d, .range = %d, .zp = %d, .scale = %af, .window_at = %d, .sine_at = %d,\n"
       "   .segment_at = %d, .weight_at = %d, .cosine_at = %d, .column_at = %d, .channel_at = %d,\n"
-      "   .params_at = %d, .stride = %u, .cell_bytes = %u},\n",
+      "   .params_at = %d, .stride = %u, .cell_bytes = %u, .flags = %u},\n",
       f->version, f->kind, f->normalise, f->bytes, f->window, f->channels, f->frame, f->hop,
       f->rows, f->columns, f->fft_log2, f->bands, f->coefficients, f->width, f->depth, f->floor,
       f->range, f->zp, (double)f->scale, f->window_at, f->sine_at, f->segment_at, f->weight_at,
-      f->cosine_at, f->column_at, f->channel_at, f->params_at, f->stride, f->cell_bytes);
+      f->cosine_at, f->column_at, f->channel_at, f->params_at, f->stride, f->cell_bytes, f->flags);
 }
 
 /* One part as an object of its own, called `name`. */
@@ -110,7 +111,8 @@ static void emit_part(const struct mote_features *f, const char *name, struct te
 
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
-      "mote_features_bands", "mote_features_statistics", "mote_features_raw"};
+      "mote_features_bands", "mote_features_statistics", "mote_features_raw",
+      "mote_features_mfe",   "mote_features_mfcc",       "mote_features_spectrogram"};
   char upper[64] = "", name[96];
   size_t at = 0;
   for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)
@@ -147,7 +149,8 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
 static void describe_part(const struct mote_features *f, struct text *out) {
   static const char *const normalise[MOTE_FEATURES_NORMALISE_COUNT] = {
       "nothing taken off", "minus the window's mean", "minus each column's mean",
-      "minus a straight line through the columns' means"};
+      "minus a straight line through the columns' means",
+      "minus the mean and over the deviation of the rows about each"};
   text_printf(out, " * %u channel%s -> [%u, %u, %u]: %u frame%s of %u, one every %u\n", f->channels,
               f->channels == 1 ? "" : "s", f->rows, f->width, f->depth, f->rows,
               f->rows == 1 ? "" : "s", f->frame, f->hop);

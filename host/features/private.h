@@ -5,7 +5,7 @@
 #include "host/features/features.h"
 
 #define FEATURES_FFT_MIN 16
-#define FEATURES_FFT_MAX 2048
+#define FEATURES_FFT_MAX 4096
 
 /* round(ms * rate / 1000), -1 beyond 2^24. */
 int features_samples_of(double ms, double rate_hz);
@@ -13,6 +13,8 @@ int features_frame_samples(const struct features_config *c);
 int features_hop_samples(const struct features_config *c);
 double features_high_hz(const struct features_config *c);
 bool features_has_spectrum(const struct features_config *c);
+/* The whole part of log2 of n > 0. */
+unsigned features_log2(int n);
 /* Columns that one channel makes. */
 int features_columns_each(const struct features_config *c);
 /* Edge i of the triangles, of bands + 2, in bins; band b reaches from edge b over b + 1 to b + 2. */

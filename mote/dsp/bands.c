@@ -4,23 +4,30 @@
 #include <string.h>
 
 /* A twiddle longer than 1 could overflow the FFT: 2^30 is 1, and rounding adds less than 46343. */
-static int sine_fits(const int16_t *sine, uint32_t quarter) {
-  for (uint32_t k = 0; k <= quarter; k++) {
-    const int32_t s = sine[k], c = sine[quarter - k];
-    if (s < 0 || s * s + c * c > ((int32_t)1 << 30) + 46343)
-      return 0; /* s, c <= 32767: below 2^31 */
-  }
+static int turn_fits(int32_t c, int32_t s) { /* c, s within +-32768: at most 2^31 */
+  return (uint32_t)(c * c) + (uint32_t)(s * s) <= ((uint32_t)1 << 30) + 46343;
+}
+
+static int turns_fit(const int16_t *table, unsigned log2n) {
+  const uint32_t quarter = (uint32_t)1 << (log2n - 2), n = mote_fft_table_values(log2n);
+  for (uint32_t k = 0; k <= quarter; k++)
+    if (table[k] < 0 || !turn_fits(table[k], table[quarter - k])) return 0;
+  for (uint32_t k = quarter + 2; k < n; k += 2)
+    if (!turn_fits(table[k], table[k + 1])) return 0;
   return 1;
 }
 
-/* Segments grow, hold 256 bins at most, and leave out bin 0 and bin fft/2, which are packed together. */
+/* Segments grow, hold 256 bins at most, and leave out bin 0, unless they are closed, and bin fft/2, which are packed
+ * together. The bin that an empty closed segment names must be one, too. */
 static enum mote_status check_segments(const struct mote_features *f) {
   const uint16_t *const segment = mote_at(f, f->segment_at);
-  if (segment[0] < 1) return MOTE_ERR_PARAMS;
+  const int closed = f->flags & MOTE_FEATURES_CLOSED;
+  if (segment[0] < !closed) return MOTE_ERR_PARAMS;
   for (uint32_t i = 0; i <= f->bands; i++)
     if (segment[i + 1] < segment[i] || segment[i + 1] - segment[i] > 256) return MOTE_ERR_PARAMS;
   const uint32_t end = segment[f->bands + 1];
   if (end > 1u << (f->fft_log2 - 1)) return MOTE_ERR_PARAMS;
+  if (closed && segment[f->bands] >= 1u << (f->fft_log2 - 1)) return MOTE_ERR_PARAMS;
   return mote_features_table_fits(f, f->weight_at, end - segment[0]) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }
 
@@ -37,18 +44,23 @@ static enum mote_status check_cosines(const struct mote_features *f) {
 }
 
 enum mote_status mote_features_check_bands(const struct mote_features *f) {
-  if (f->fft_log2 < 4 || f->fft_log2 > 11) return MOTE_ERR_PARAMS;
+  if (f->fft_log2 < 4 || f->fft_log2 > 12) return MOTE_ERR_PARAMS;
   const uint32_t fft = 1u << f->fft_log2;
   if (f->frame > fft || f->bands < 1 || f->bands > fft / 2 || f->coefficients > f->bands ||
       f->floor < -16384 || f->floor > 16383)
     return MOTE_ERR_PARAMS;
-  if (!mote_features_table_fits(f, f->window_at, (size_t)f->frame * 2) ||
-      !mote_features_table_fits(f, f->sine_at, ((size_t)fft / 4 + 1) * 2) ||
+  if (!mote_features_table_fits(f, f->sine_at, (size_t)mote_fft_table_values(f->fft_log2) * 2) ||
       !mote_features_table_fits(f, f->segment_at, ((size_t)f->bands + 2) * 2))
     return MOTE_ERR_BOUNDS;
-  if (!sine_fits(mote_at(f, f->sine_at), fft / 4)) return MOTE_ERR_PARAMS;
+  if (!turns_fit(mote_at(f, f->sine_at), f->fft_log2)) return MOTE_ERR_PARAMS;
   const enum mote_status status = check_segments(f);
   return status == MOTE_OK && f->coefficients ? check_cosines(f) : status;
+}
+
+enum mote_status mote_features_check_windowed(const struct mote_features *f) {
+  if (f->flags || !mote_features_table_fits(f, f->window_at, (size_t)f->frame * 2))
+    return MOTE_ERR_PARAMS;
+  return mote_features_check_bands(f);
 }
 
 size_t mote_features_spectrum_scratch(const struct mote_features *f) {
@@ -70,10 +82,6 @@ struct mote_extent mote_features_extent(const int16_t *samples, uint32_t n, uint
   return e;
 }
 
-static int32_t bits_of(uint32_t x) { return x ? 32 - __builtin_clz(x) : 0; }
-
-static int16_t clamp_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX); }
-
 /* Writes (sample - mean) * window, times 2^-shift, at its bit-reversed place.
  * range: |sample - mean| <= 65535 and |window| <= 2^15, so a product is at most 2^31 - 2^15; shift <= 14, so
  * rounding adds at most 2^13. */
@@ -83,7 +91,7 @@ static void frame_window(const struct mote_features *f, const int16_t *samples, 
   const uint32_t stride = f->stride, top = 1u << (f->fft_log2 - 2); /* points / 2 */
   const int32_t half = shift ? 1 << (shift - 1) : 0;
   uint32_t place = 0; /* of t / 2: its bits reversed */
-  memset(x, 0, (size_t)4 << f->fft_log2);
+  if (f->frame < 1u << f->fft_log2) memset(x, 0, (size_t)4 << f->fft_log2);
   uint32_t left = f->frame;
   for (; left >= 4; left -= 4) {
     int32_t *const even = x + 2 * place, *const odd = even + 2 * top;
@@ -100,62 +108,88 @@ static void frame_window(const struct mote_features *f, const int16_t *samples, 
     x[2 * place + (t & 1) + (t & 2) * top] = ((*samples - mean) * w[t] + half) >> shift;
 }
 
-/* Sums of one segment: of the power, and of the power times its weight; each as high * 2^16 + low.
- * range: power <= 2^31, weight <= 255, at most 256 bins: high < 2^15 * 2^8 * 2^8 = 2^31. */
+/* What a segment gives to the band above it and to the one below, each times 2^(2 shift). */
 struct share {
-  uint64_t all, above;
+  uint32_t above, below;
+  int32_t shift;
 };
 
-static struct share segment_share(const int32_t *x, const uint8_t *weight, uint32_t bins,
-                                  int32_t shift) {
-  const int32_t half = shift ? 1 << (shift - 1) : 0;
-  uint32_t all_high = 0, all_low = 0, above_high = 0, above_low = 0;
-  for (uint32_t k = 0; k < bins; k++) {
-    const int32_t re = (x[2 * k] + half) >> shift, im = (x[2 * k + 1] + half) >> shift;
-    /* |re|, |im| <= 2^15 */
-    const uint32_t power = (uint32_t)re * (uint32_t)re + (uint32_t)im * (uint32_t)im;
-    const uint32_t high = power >> 16, low = power & 0xFFFF, w = weight[k];
-    all_high += high, all_low += low;
-    above_high += high * w, above_low += low * w;
+/* Magnitudes keep so many bits that 2^8 times the segment's power stays below 2^31: with b bits of bins - 1,
+ * bins <= 2^b and a power is at most 2 * 2^(22 - b), so the sum is below 2^23, times 2^8. */
+static struct share segment_share(const int32_t *x, const uint8_t *weight, uint32_t bins) {
+  uint32_t magnitude = 0, all = 0, above = 0;
+  const int32_t *const end = x + 2 * bins;
+  for (const int32_t *p = x; p != end; p += 2)
+    magnitude |= (uint32_t)(p[0] ^ (p[0] >> 31)) | (uint32_t)(p[1] ^ (p[1] >> 31));
+  const int32_t bits = mote_bits_of(magnitude), keep = (22 - mote_bits_of(bins - 1)) >> 1;
+  const int32_t shift = bits > keep ? bits - keep : 0;
+  for (; x != end; x += 2) {
+    const int32_t re = x[0] >> shift, im = x[1] >> shift;
+    const uint32_t power = (uint32_t)(re * re) + (uint32_t)(im * im);
+    all += power;
+    above += power * *weight++;
   }
-  const struct share s = {((uint64_t)all_high << 16) + all_low,
-                          ((uint64_t)above_high << 16) + above_low};
+  const struct share s = {above, (all << 8) - above, shift};
   return s;
 }
 
-/* log2 of the power in each band from the bins of a spectrum that stands 2^scale above the samples.
+/* log2 of rising 2^(2 r) + falling 2^(2 f), both below 2^31, not both 0. What stands higher moves up as far as it can
+ * before what stands lower is cut. */
+static int32_t sum_log2(uint32_t rising, int32_t r, uint32_t falling, int32_t f) {
+  if (!rising) r = f;
+  if (!falling) f = r;
+  if (r < f) {
+    const uint32_t other = rising;
+    const int32_t at = r;
+    rising = falling, r = f, falling = other, f = at;
+  }
+  int32_t down = 2 * (r - f), up = 0;
+  if (down) {
+    up = __builtin_clz(rising) - 1; /* 0 < rising < 2^31 */
+    if (up > down) up = down;
+    down -= up;
+  }
+  /* Below 2^31 each. */
+  const uint32_t sum = (rising << up) + (down < 32 ? falling >> down : 0);
+  return mote_log2_u32_q8(sum) + 256 * (2 * r - up);
+}
+
+/* Weights make a band's sum 2^8 of what it stands for.
  * A bin gives `weight / 256` of its power to the band above it and the rest to the band below, so two products
  * serve both. */
-static void frame_bands(const struct mote_features *f, const int32_t *x, int32_t scale,
-                        int16_t *out) {
+void mote_features_log_bands(const struct mote_features *f, const int32_t *x, int32_t unit,
+                             int16_t *out) {
   const uint16_t *const segment = mote_at(f, f->segment_at);
   const uint8_t *weight = mote_at(f, f->weight_at);
-  const uint32_t first = segment[0], end = segment[f->bands + 1];
-  uint32_t magnitude = 0;
-  for (uint32_t i = 2 * first; i < 2 * end; i++) magnitude |= (uint32_t)(x[i] ^ (x[i] >> 31));
-  const int32_t bits = bits_of(magnitude), shift = bits > 15 ? bits - 15 : 0;
-  /* A weighted sum is 2^8 * 2^(2 scale - 2 shift) of what it stands for. */
-  const int32_t unit = 256 * (8 + 2 * scale - 2 * shift);
-  uint64_t rising = 0;
+  struct share before = {0, 0, 0};
   for (uint32_t i = 0; i <= f->bands; i++) {
     const uint32_t bins = (uint32_t)(segment[i + 1] - segment[i]);
-    const struct share s = segment_share(x + 2 * segment[i], weight, bins, shift);
+    static const uint8_t none = 0;
+    struct share s = {0, 0, 0};
+    if (bins)
+      s = segment_share(x + 2 * segment[i], weight, bins);
+    else if (f->flags & MOTE_FEATURES_CLOSED)
+      s = segment_share(x + 2 * segment[i], &none, 1);
     weight += bins;
     if (i) {
-      const int32_t level = mote_log2_q8(rising + ((s.all << 8) - s.above)) - unit;
+      int32_t level = f->floor;
+      if (before.above || s.below)
+        level = sum_log2(before.above, before.shift, s.below, s.shift) - unit - 8 * 256;
       out[i - 1] = (int16_t)mote_clamp(level, f->floor, 16383);
     }
-    rising = s.above;
+    before = s;
   }
 }
 
-/* Orthonormal cosine transform, Q8 to Q6. range: |v| <= 2^14 and a row's |cosines| sum to 131071 at most. */
-static void frame_cosines(const struct mote_features *f, const int16_t *v, int16_t *out) {
+/* range: |v| <= 2^14 and a row's |cosines| sum to 131071 at most. */
+void mote_features_cosines(const struct mote_features *f, const int16_t *v, int32_t shift,
+                           int16_t *out) {
   const int16_t *cosine = mote_at(f, f->cosine_at);
+  const int16_t *const end = v + f->bands;
   for (uint32_t k = 0; k < f->coefficients; k++) {
-    int32_t sum = 0;
-    for (uint32_t b = 0; b < f->bands; b++) sum += v[b] * *cosine++;
-    out[k] = clamp_s16((sum + (1 << 15)) >> 16);
+    int32_t sum = 1 << (shift - 1);
+    for (const int16_t *b = v; b != end; b++) sum += *b * *cosine++;
+    out[k] = mote_clamp_s16(sum >> shift);
   }
 }
 
@@ -170,20 +204,20 @@ void mote_features_spectrum(const struct mote_features *f, const int16_t *sample
     for (uint32_t b = 0; b < f->bands; b++) bands[b] = f->floor;
   } else {
     /* A product with the window has 15 bits more than the peak; the FFT takes 29 - log2n. */
-    const int32_t over = bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2),
+    const int32_t over = mote_bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2),
                   shift = over > 0 ? over : 0;
     frame_window(f, samples, e.mean, shift, x);
     mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
-    frame_bands(f, x, 15 - shift, bands);
+    mote_features_log_bands(f, x, 512 * (15 - shift), bands);
   }
-  if (f->coefficients) frame_cosines(f, bands, out);
+  if (f->coefficients) mote_features_cosines(f, bands, 16, out); /* Q6 */
 }
 
 static enum mote_status bands_check(const struct mote_features *f) {
   if (f->cell_bytes != 2 || !f->fft_log2) return MOTE_ERR_PARAMS;
   if (f->columns != f->channels * (f->coefficients ? f->coefficients : f->bands))
     return MOTE_ERR_PARAMS;
-  return mote_features_check_bands(f);
+  return mote_features_check_windowed(f);
 }
 
 static void bands_row(const struct mote_features *f, const int16_t *samples, void *state,

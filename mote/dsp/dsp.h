@@ -6,6 +6,9 @@
  *   bands       mean removed, window, real FFT, power, triangular bands, log2, optional cosine transform
  *   statistics  eight numbers of each channel, with the bands of its spectrum behind them when asked
  *   raw         the samples, or the mean of each `hop` of them
+ *   mfe         pre-emphasis, real FFT, power, closed triangular bands, log2: no window, no mean taken off
+ *   mfcc        the cosine transform of that, the frame's energy in place of the first coefficient
+ *   spectrogram log2 of the power of every bin
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
  * the op, so a program links only the kinds that it names.
@@ -30,13 +33,16 @@ extern "C" {
 #endif
 
 #define MOTE_FEATURES_MAGIC   0x54464F4Du /* "MOFT", little-endian */
-#define MOTE_FEATURES_VERSION 2
+#define MOTE_FEATURES_VERSION 3
 #define MOTE_FEATURES_STATS   8 /* mean deviation rms minimum maximum span crossings slope */
 
 enum mote_features_kind {
   MOTE_FEATURES_BANDS,
   MOTE_FEATURES_STATISTICS,
   MOTE_FEATURES_RAW,
+  MOTE_FEATURES_MFE,
+  MOTE_FEATURES_MFCC,
+  MOTE_FEATURES_SPECTROGRAM,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -45,6 +51,7 @@ enum mote_features_normalise {
   MOTE_FEATURES_NORMALISE_LEVEL, /* minus the mean of all values of the window */
   MOTE_FEATURES_NORMALISE_MEAN,  /* minus each column's mean over the window */
   MOTE_FEATURES_NORMALISE_TILT,  /* minus the straight line through the columns' means */
+  MOTE_FEATURES_NORMALISE_SLIDING, /* mean and deviation about each row: struct mote_features_sliding */
   MOTE_FEATURES_NORMALISE_COUNT
 };
 
@@ -63,6 +70,9 @@ struct mote_features_wide_column {
   int32_t shift;      /* 1..62 */
 };
 
+/* Bands over whole bins, from bin 0 on: where one side of a triangle is empty, its middle counts all the same. */
+#define MOTE_FEATURES_CLOSED 1
+
 struct mote_features {
   uint32_t magic;
   uint16_t version;
@@ -74,7 +84,7 @@ struct mote_features {
   uint16_t frame, hop; /* time steps of a frame, and between the starts of two */
   uint16_t rows;       /* frames in a window */
   uint16_t columns;    /* values in a row */
-  uint16_t fft_log2;   /* 4..11; 0: no bands */
+  uint16_t fft_log2;   /* 4..12; 0: no bands */
   uint16_t bands;
   uint16_t coefficients; /* of the cosine transform; 0: none */
   uint16_t width, depth; /* of the tensor [rows, width, depth]; width * depth = columns */
@@ -83,10 +93,11 @@ struct mote_features {
   int16_t zp;
   uint16_t stride;     /* channels of the samples, interleaved */
   uint16_t cell_bytes; /* of a value in a row: 2 int16, 4 int32 */
-  uint16_t reserved;
-  float scale;        /* real = scale * (q - zp); the device does not use it */
-  int32_t window_at;  /* int16[frame]: the window, Q15 */
-  int32_t sine_at;    /* int16[fft / 4 + 1]: sin(2 pi k / fft), Q15, 1 as 32767 */
+  uint16_t flags;      /* MOTE_FEATURES_CLOSED or 0 */
+  float scale;         /* real = scale * (q - zp); the device does not use it */
+  int32_t
+      window_at; /* int16[frame]: the window, Q15; kinds that take samples as they are have none */
+  int32_t sine_at;    /* int16[mote_fft_table_values]: what mote_fft_real reads */
   int32_t segment_at; /* uint16[bands + 2]: first bin of each segment, and the end */
   int32_t weight_at;  /* uint8[bins of all segments]: share of the band above, Q8 */
   int32_t cosine_at;  /* int16[coefficients][bands], Q14, orthonormal */
@@ -94,6 +105,15 @@ struct mote_features {
       column_at; /* struct mote_features_column[columns], or _wide_column for cells of 4 bytes */
   int32_t channel_at; /* uint8[channels]: where in a time step each channel stands */
   int32_t params_at;  /* the kind's own parameters, up to the end; 0: none */
+};
+
+/* Parameters of mfe, mfcc and spectrogram: a sample becomes gain x(t) - before x(t - 1). range: gain >= 1, gain + |before| <=
+ * 65535. The sample before the first frame is the window's last where the window is at hand, else 0. */
+struct mote_features_emphasis {
+  int32_t gain, before;
+  /* NORMALISE_SLIDING: mean and deviation over so many rows about each, odd; beyond the window's ends its rows come
+   * again, the last first. Values become Q10. */
+  int32_t sliding;
 };
 
 /* What a kind is. Rows are void: int16 or int32, as cell_bytes says. */
@@ -105,12 +125,15 @@ struct mote_features_op {
   /* What is kept from one row to the next; both NULL where rows do not depend on earlier ones. */
   size_t (*state_bytes)(const struct mote_features *f);
   void (*begin)(const struct mote_features *f, void *state);
+  /* Where the first row depends on more of the window than its frame: called after begin by mote_features_run, which
+   * has the window; a stream goes without. NULL: never. */
+  void (*prime)(const struct mote_features *f, const int16_t *window, void *state);
   void (*row)(const struct mote_features *f, const int16_t *samples, void *state, void *scratch,
               void *row);
   void (*finish)(const struct mote_features *f, const void *rows, int8_t *out);
 };
 extern const struct mote_features_op mote_features_bands, mote_features_statistics,
-    mote_features_raw;
+    mote_features_raw, mote_features_mfe, mote_features_mfcc, mote_features_spectrogram;
 
 /* The op of a kind, NULL for an unknown one. A program that calls this links every kind. */
 const struct mote_features_op *mote_features_op_of(unsigned kind);
@@ -141,7 +164,7 @@ void mote_features_begin(const struct mote_features *f, const struct mote_featur
 /* One row from one frame, in the order of time. shape: samples [frame, stride], row [columns], channel after
  * channel. scratch: aligned to 4; its head is the state, which stays until the next row.
  * unit: bands: log2 of power in Q8, with a cosine transform Q6; statistics: counts of the samples, span halved,
- * crossings of the mean as a number; raw: counts. */
+ * crossings of the mean as a number; raw: counts; mfe, mfcc, spectrogram: log2 of power in Q8. */
 void mote_features_row(const struct mote_features *f, const struct mote_features_op *op,
                        const int16_t *samples, void *scratch, void *row);
 
@@ -160,10 +183,16 @@ void mote_features_run(const struct mote_features *f, const struct mote_features
 
 /* In place: n = 2^log2n real numbers become bins 0 .. n/2 of their DFT, X(k) = sum x(t) e^(-2 pi i k t / n).
  * On entry x holds the n/2 pairs (x(2t), x(2t+1)) at the bit-reversed place of t. On return x[2k], x[2k+1]
- * are re and im of bin k; bin n/2, which is real, stands in x[1]. sine: as in mote_features.
- * range: |x| < 2^(29 - log2n); log2n 4..11. */
-void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *sine);
+ * are re and im of bin k; bin n/2, which is real, stands in x[1]. table: aligned to 4, of mote_fft_table_values.
+ * range: the magnitudes of all x sum to less than 2^29 (as they do below 2^(29 - log2n)); log2n 4..12. */
+void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *table);
+/* Values of an FFT's table, Q15 with 1 as 32767: sin(2 pi k / n) for k = 0 .. n/4, one to fill a word, and for each stage
+ * of fours over quarters of m points (m = 4, or 8 where log2n is even, then always four times as many, below n/2) and each
+ * j = 1 .. m - 1 the cosine and sine of 2 pi i j / (4 m) for i = 1, 2, 3. */
+uint32_t mote_fft_table_values(unsigned log2n);
 
+/* log2(x) in Q8 of x > 0. errors: at most 0.52/256. */
+int32_t mote_log2_u32_q8(uint32_t x);
 /* log2(x) in Q8; -16384 (less than any x >= 1 gives) for 0. errors: at most 0.52/256. */
 int32_t mote_log2_q8(uint64_t x);
 

@@ -55,6 +55,8 @@ static enum mote_status check_shape(const struct mote_features *f) {
     return MOTE_ERR_PARAMS;
   if (f->cell_bytes == 4 && (f->normalise != MOTE_FEATURES_NORMALISE_NONE || f->range))
     return MOTE_ERR_PARAMS;
+  if (f->normalise == MOTE_FEATURES_NORMALISE_SLIDING && f->kind != MOTE_FEATURES_MFCC)
+    return MOTE_ERR_PARAMS;
   if (!f->channels || f->channels > f->stride || f->stride > 256 || !f->frame ||
       f->frame > INT16_MAX || !f->hop || !f->rows || !f->columns || f->window > MAX_WINDOW ||
       f->range < 0 || f->zp < -128 || f->zp > 127)
@@ -130,6 +132,7 @@ void mote_features_run(const struct mote_features *f, const struct mote_features
   uint8_t *const frame = (uint8_t *)scratch + rows_bytes(f);
   uint8_t *row = scratch;
   mote_features_begin(f, op, frame);
+  if (op->prime) op->prime(f, samples, frame);
   for (uint32_t r = 0; r < f->rows; r++, row += (size_t)f->cell_bytes * f->columns)
     mote_features_row(f, op, samples + (size_t)r * f->hop * f->stride, frame, row);
   mote_features_finish(f, op, scratch, out);

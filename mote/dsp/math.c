@@ -16,26 +16,26 @@ static const uint16_t log2_table[65] = {
 
 static unsigned leading_zeros(uint32_t x) { return (unsigned)__builtin_clz(x); } /* x > 0 */
 
-int32_t mote_log2_q8(uint64_t x) {
-  const uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x;
-  uint32_t mantissa; /* the leading bit at bit 31 */
-  int32_t whole;
-  if (high) {
-    const unsigned zeros = leading_zeros(high);
-    mantissa = zeros ? (high << zeros) | (low >> (32 - zeros)) : high;
-    whole = 63 - (int32_t)zeros;
-  } else if (low) {
-    const unsigned zeros = leading_zeros(low);
-    mantissa = low << zeros;
-    whole = 31 - (int32_t)zeros;
-  } else {
-    return -16384;
-  }
+/* The fraction of a number whose leading bit stands at bit 31, in Q8. */
+static inline int32_t fraction_of(uint32_t mantissa) {
   const uint32_t i = (mantissa >> 25) & 63, rest = (mantissa >> 9) & 0xFFFF;
   /* Difference <= 733, rest < 2^16: the product is below 2^26. */
   const uint32_t fraction =
       log2_table[i] + (((log2_table[i + 1] - (uint32_t)log2_table[i]) * rest) >> 16);
-  return whole * 256 + (int32_t)((fraction + 64) >> 7);
+  return (int32_t)((fraction + 64) >> 7);
+}
+
+int32_t mote_log2_u32_q8(uint32_t x) {
+  const unsigned zeros = leading_zeros(x);
+  return (31 - (int32_t)zeros) * 256 + fraction_of(x << zeros);
+}
+
+int32_t mote_log2_q8(uint64_t x) {
+  const uint32_t high = (uint32_t)(x >> 32);
+  if (!x) return -16384;
+  if (!high) return mote_log2_u32_q8((uint32_t)x);
+  const unsigned zeros = leading_zeros(high);
+  return (63 - (int32_t)zeros) * 256 + fraction_of((uint32_t)(x << zeros >> 32));
 }
 
 uint32_t mote_sqrt_u32(uint32_t x) {

@@ -4,6 +4,12 @@
 
 #include "mote/dsp/dsp.h"
 
+/* Bits of x: floor(log2(x)) + 1, 0 for 0. */
+static inline int32_t mote_bits_of(uint32_t x) { return x ? 32 - __builtin_clz(x) : 0; }
+static inline int16_t mote_clamp_s16(int32_t x) {
+  return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX);
+}
+
 /* What one pass over a channel of a frame finds. */
 struct mote_extent {
   int32_t mean; /* rounded towards zero */
@@ -12,8 +18,16 @@ struct mote_extent {
 /* range: n 1..32767, so |sum| < 2^30. */
 struct mote_extent mote_features_extent(const int16_t *samples, uint32_t n, uint32_t stride);
 
-/* The tables of a spectrum: fft_log2, bands, window, sine, segments, weights, cosines. */
+/* The tables of a spectrum: fft_log2, bands, sine, segments, weights, cosines; and the window. */
 enum mote_status mote_features_check_bands(const struct mote_features *f);
+enum mote_status mote_features_check_windowed(const struct mote_features *f);
+/* log2 of the power in each band, Q8, minus `unit`, from the bins of a spectrum. Each segment is cut to its own size
+ * first, so quiet bands keep their digits beside loud ones. range: |x| < 2^31; closed: x[1] = 0. */
+void mote_features_log_bands(const struct mote_features *f, const int32_t *x, int32_t unit,
+                             int16_t *out);
+/* Orthonormal cosine transform: products of Q8 and Q14, times 2^-shift. */
+void mote_features_cosines(const struct mote_features *f, const int16_t *v, int32_t shift,
+                           int16_t *out);
 /* One channel's bands, or their cosine transform. scratch: int32[fft], then int16[bands] where a cosine
  * transform follows. */
 size_t mote_features_spectrum_scratch(const struct mote_features *f);
@@ -23,5 +37,19 @@ void mote_features_spectrum(const struct mote_features *f, const int16_t *sample
 /* The last step for cells of 2 and of 4 bytes: what ops take for finish. */
 void mote_features_finish_s16(const struct mote_features *f, const void *values, int8_t *out);
 void mote_features_finish_s32(const struct mote_features *f, const void *values, int8_t *out);
+
+/* What mfe, mfcc and spectrogram share (emphasis.c): the spectrum of one channel's frame with emphasis and no window, in x.
+ * before: the sample in front of the frame. Returns s: x is 2^-s of the spectrum of gain x(t) - before x(t-1). */
+int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *samples,
+                                 int32_t before, int32_t *x);
+enum mote_status mote_features_check_emphasis(const struct mote_features *f);
+size_t mote_features_emphasis_state_bytes(const struct mote_features *f);
+void mote_features_emphasis_begin(const struct mote_features *f, void *state);
+void mote_features_emphasis_prime(const struct mote_features *f, const int16_t *window,
+                                  void *state);
+/* The sample in front of channel c's frame, from the state, which then has the one in front of the next frame. */
+int32_t mote_features_emphasis_before(const struct mote_features *f, const int16_t *samples,
+                                      uint32_t c, void *state);
+void mote_features_finish_sliding(const struct mote_features *f, const void *values, int8_t *out);
 
 #endif

@@ -1,8 +1,6 @@
 /* The kind "statistics": eight numbers of each channel of a frame, and the bands of its spectrum. */
 #include "mote/dsp/private.h"
 
-static int16_t clamp_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX); }
-
 /* Eight numbers of one channel, in the order of MOTE_FEATURES_STATS. */
 static void frame_statistics(const int16_t *samples, uint32_t n, uint32_t stride, int16_t *out) {
   const struct mote_extent e = mote_features_extent(samples, n, stride);
@@ -28,21 +26,21 @@ static void frame_statistics(const int16_t *samples, uint32_t n, uint32_t stride
   const uint32_t variance = (uint32_t)((squares - (rest < squares ? rest : squares)) / n);
   const uint32_t level = (uint32_t)(e.mean * e.mean); /* <= 2^30 */
   out[0] = (int16_t)e.mean;
-  out[1] = clamp_s16((int32_t)mote_sqrt_u32(variance));
-  out[2] = clamp_s16(
+  out[1] = mote_clamp_s16((int32_t)mote_sqrt_u32(variance));
+  out[2] = mote_clamp_s16(
       (int32_t)mote_sqrt_u32(variance > UINT32_MAX - level ? UINT32_MAX : variance + level));
   out[3] = (int16_t)e.low;
   out[4] = (int16_t)e.high;
   out[5] = (int16_t)((e.high - e.low) / 2);
   out[6] = (int16_t)crossings;
-  out[7] = clamp_s16((int32_t)(steps / n)); /* <= 65535 */
+  out[7] = mote_clamp_s16((int32_t)(steps / n)); /* <= 65535 */
 }
 
 static enum mote_status statistics_check(const struct mote_features *f) {
   const uint32_t spectrum = !f->fft_log2 ? 0 : f->coefficients ? f->coefficients : f->bands;
   if (f->cell_bytes != 2 || f->columns != f->channels * (MOTE_FEATURES_STATS + spectrum))
     return MOTE_ERR_PARAMS;
-  return f->fft_log2 ? mote_features_check_bands(f) : MOTE_OK;
+  return f->fft_log2 ? mote_features_check_windowed(f) : MOTE_OK;
 }
 
 /* A channel's bands follow its eight numbers. */

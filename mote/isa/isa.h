@@ -98,6 +98,47 @@ static inline int32_t mote_isa_mul_high(int32_t a, int32_t b) {
 #endif
 }
 
+/* floor(x w / 2^16), w the lower (upper) int16 of a word. Products of 48 bits, which Armv7E-M has as one instruction, and
+ * which fall into two of 32 bits elsewhere: x = xh 2^16 + xl with 0 <= xl < 2^16, and |xl w| <= 2^31 - 2^16. */
+static inline __attribute__((always_inline)) int32_t mote_isa_mul_low16(int32_t x, uint32_t w) {
+#if MOTE_ISA_DSP
+  int32_t y;
+  __asm__("smulwb %0, %1, %2" : "=r"(y) : "r"(x), "r"(w));
+  return y;
+#elif MOTE_ISA_SHORT
+  const int32_t v = (int16_t)w;
+  return (x >> 16) * v + ((int32_t)((uint32_t)x & 0xFFFF) * v >> 16);
+#else
+  return (int32_t)((int64_t)x * (int16_t)w >> 16);
+#endif
+}
+static inline __attribute__((always_inline)) int32_t mote_isa_mul_high16(int32_t x, uint32_t w) {
+#if MOTE_ISA_DSP
+  int32_t y;
+  __asm__("smulwt %0, %1, %2" : "=r"(y) : "r"(x), "r"(w));
+  return y;
+#else
+  return mote_isa_mul_low16(x, w >> 16);
+#endif
+}
+/* Half of (a + ib)(c - is), c in the lower half of a word and s in the upper one; each of four products is cut
+ * downwards. range: |a + ib| < 2^30. */
+struct mote_complex {
+  int32_t re, im;
+};
+static inline __attribute__((always_inline)) struct mote_complex
+mote_isa_half_turn(int32_t a, int32_t b, uint32_t w) {
+  struct mote_complex r;
+#if MOTE_ISA_DSP
+  __asm__("smulwb %0, %1, %2" : "=r"(r.re) : "r"(a), "r"(w));
+  __asm__("smlawt %0, %1, %2, %3" : "=r"(r.re) : "r"(b), "r"(w), "r"(r.re));
+#else
+  r.re = mote_isa_mul_low16(a, w) + mote_isa_mul_high16(b, w);
+#endif
+  r.im = mote_isa_mul_low16(b, w) - mote_isa_mul_high16(a, w);
+  return r;
+}
+
 /* mote_divide_pot(mote_mul_high(x, multiplier), shift) for |x| < 2^30, multiplier >= 0. Its constants are
  * worked out once for many x. */
 struct mote_scale {
@@ -189,6 +230,20 @@ static inline int8_t mote_output_of(const struct mote_output *o, const struct mo
 static inline int mote_output_is_above(const struct mote_output *o) {
   return o->bounded && o->zp == -128 && o->low == -128 && o->high == 127;
 }
+
+/* ---- Fourier transforms --------------------------------------------------------
+ * One stage of fours over complex points, from x to end: groups of four quarters of `each` points become sums,
+ *   X0 = a + v, X1 = t - i w, X2 = s - v, X3 = t + i w,  s, t = a +- u2 b,  v, w = u c +- u3 d,
+ * as two stages of twos would make them. turns: (u, u2, u3) of j = 1 .. each - 1, u = e^(-2 pi i j / (4 each)), two
+ * halves of a word, the cosine below; the products are those of mote_isa_half_turn, doubled.
+ * range: magnitudes of a group's numbers sum to less than 2^30. each >= 2. */
+void mote_isa_fft_four__plain(int32_t *x, const int32_t *end, uint32_t each, const uint32_t *turns);
+void mote_isa_fft_four__dsp(int32_t *x, const int32_t *end, uint32_t each, const uint32_t *turns);
+#if MOTE_ISA_DSP
+#define mote_isa_fft_four mote_isa_fft_four__dsp
+#else
+#define mote_isa_fft_four mote_isa_fft_four__plain
+#endif
 
 /* ---- windows of activations, as int16 with the zero point taken away -------------
  * A strip holds positions (pixels' whole windows, or columns that windows share); each position has

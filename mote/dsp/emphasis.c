@@ -1,0 +1,102 @@
+/* The frame of mfe, mfcc and spectrogram: pre-emphasis and the real FFT, no window and no mean taken off.
+ *
+ * The emphasised samples are as exact as 32 bits are; then the frame is scaled so that the sum of its magnitudes just
+ * fits the FFT, by what it is and not by the largest that it could be: some two bits more than a bound from the
+ * peak gives, and a quiet frame has as many digits as a loud one. */
+#include "mote/dsp/private.h"
+
+#include <string.h>
+
+static const struct mote_features_emphasis *emphasis_of(const struct mote_features *f) {
+  return mote_at(f, f->params_at);
+}
+
+/* Writes gain x(t) - before x(t-1) at its bit-reversed place. Returns the sum of the magnitudes over 2^12.
+ * range: |sum of two products| <= 2^15 * 65535 < 2^31; frame <= 4096, so the sum is below 2^31. */
+static uint32_t frame_emphasise(const struct mote_features *f, const int16_t *samples, int32_t last,
+                                int32_t *x) {
+  const struct mote_features_emphasis *const e = emphasis_of(f);
+  const int32_t gain = e->gain, before = e->before;
+  const uint32_t stride = f->stride, top = 1u << (f->fft_log2 - 2); /* points / 2 */
+  uint32_t place = 0, sum = 0, left = f->frame;
+  for (; left >= 4; left -= 4) {
+    int32_t *to = x + 2 * place;
+    for (uint32_t i = 0; i < 4; i++, samples += stride) {
+      const int32_t v = *samples, y = gain * v - before * last;
+      last = v;
+      sum += (uint32_t)(y ^ (y >> 31)) >> 12;
+      to[i & 1] = y;
+      if (i == 1) to += 2 * top;
+    }
+    uint32_t bit = top / 2; /* adds one at the top but one, carries downwards */
+    for (; place & bit; bit >>= 1) place ^= bit;
+    place |= bit;
+  }
+  for (uint32_t t = 0; t < left; t++, samples += stride) {
+    const int32_t v = *samples, y = gain * v - before * last;
+    last = v;
+    sum += (uint32_t)(y ^ (y >> 31)) >> 12;
+    x[2 * place + (t & 1) + (t & 2) * top] = y;
+  }
+  return sum + f->frame; /* what the shifts cut */
+}
+
+int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *samples,
+                                 int32_t before, int32_t *x) {
+  const uint32_t n = 1u << f->fft_log2;
+  if (f->frame < n) memset(x, 0, 4 * (size_t)n);
+  const uint32_t sum = frame_emphasise(f, samples, before, x);
+  /* Rounding adds at most a half each: 2^28 and n / 2 are below 2^29. sum << 12 < 2^(bits + 12). */
+  const int32_t shift = mote_bits_of(sum) + 12 - 28;
+  int32_t *const end = x + n;
+  if (shift > 0) {
+    const int32_t half = 1 << (shift - 1); /* |x| <= 2^31 - 2^15 and shift <= 15 */
+    for (int32_t *p = x; p != end; p += 4) {
+      p[0] = (p[0] + half) >> shift, p[1] = (p[1] + half) >> shift;
+      p[2] = (p[2] + half) >> shift, p[3] = (p[3] + half) >> shift;
+    }
+  } else if (shift < 0) {
+    for (int32_t *p = x; p != end; p++) *p = (int32_t)((uint32_t)*p << -shift);
+  }
+  mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
+  return shift;
+}
+
+/* ---- the sample in front of a frame ------------------------------------------- */
+
+size_t mote_features_emphasis_state_bytes(const struct mote_features *f) {
+  return 2 * (size_t)f->channels;
+}
+
+void mote_features_emphasis_begin(const struct mote_features *f, void *state) {
+  memset(state, 0, mote_features_emphasis_state_bytes(f));
+}
+
+void mote_features_emphasis_prime(const struct mote_features *f, const int16_t *window,
+                                  void *state) {
+  for (uint32_t c = 0; c < f->channels; c++)
+    ((int16_t *)state)[c] =
+        mote_features_channel(f, window, c)[(size_t)(f->window - 1) * f->stride];
+}
+
+int32_t mote_features_emphasis_before(const struct mote_features *f, const int16_t *samples,
+                                      uint32_t c, void *state) {
+  int16_t *const kept = (int16_t *)state + c;
+  const int32_t before = *kept;
+  *kept = mote_features_channel(f, samples, c)[(uint32_t)(f->hop - 1) * f->stride];
+  return before;
+}
+
+/* A hop is at most a frame, so that the sample in front of the next one is seen. */
+enum mote_status mote_features_check_emphasis(const struct mote_features *f) {
+  const struct mote_features_emphasis *const e = emphasis_of(f);
+  if (f->cell_bytes != 2 || !f->fft_log2 || f->hop > f->frame) return MOTE_ERR_PARAMS;
+  if (!mote_features_table_fits(f, f->params_at, sizeof *e)) return MOTE_ERR_BOUNDS;
+  if (e->gain < 1 || e->gain > 65535 || e->before < -65535 || e->before > 65535 ||
+      e->gain + (e->before < 0 ? -e->before : e->before) > 65535)
+    return MOTE_ERR_PARAMS;
+  if (f->normalise == MOTE_FEATURES_NORMALISE_SLIDING &&
+      (e->sliding < 1 || e->sliding > 1001 || e->sliding % 2 == 0))
+    return MOTE_ERR_PARAMS;
+  return mote_features_check_bands(f);
+}
