@@ -242,6 +242,43 @@ static void case_fold_zero_point(struct nn_case *t, const struct case_window *w,
   t->has_bias = 1;
 }
 
+/* Puts stairs in the place of the requantisation of n channels of in_c weights a tap. raw: the sums hold the zero point, and
+ * every channel must have a stair. Returns how many have none, or -1: it cannot be. */
+static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_output *o,
+                       const struct case_window *w, int in_c, int n, int raw) {
+  struct mote_stair *stairs = (struct mote_stair *)(void *)case_take(m, 16 * (size_t)n);
+  int without = 0;
+  if (!stairs) return -1;
+  if (raw || t->seed % 3) {
+    o->low = o->zp;
+    if (o->high < o->low) o->high = 127;
+  }
+  o->requant_at = (int32_t)((uint8_t *)stairs - (uint8_t *)t->params);
+  o->bias_at = 0;
+  for (int c = 0; c < n; c++) {
+    const int low = -128 - (raw ? 0 : o->in_zp), high = 127 - (raw ? 0 : o->in_zp);
+    int32_t least = 0, most = 0, bias = t->has_bias ? t->bias[c] : 0;
+    for (int x = 0; x < w->kernel_w; x++)
+      for (int y = 0; y < w->kernel_h; y++)
+        for (int i = 0; i < in_c; i++) {
+          const int v = case_weight(t, c, y, x, i);
+          most += v * (v > 0 ? high : low);
+          least += v * (v > 0 ? low : high);
+          if (raw) bias -= v * o->in_zp;
+        }
+    if (c % 7 != 6 || raw) {
+      if (mote_find_stair(o, t->multiplier[c], t->shift[c], bias, least, most, &stairs[c]))
+        continue;
+      if (raw) return -1;
+    }
+    stairs[c].offset = bias;
+    stairs[c].word = (uint32_t)without << 8 | MOTE_STAIR_NONE;
+    stairs[n + without].offset = t->multiplier[c];
+    stairs[n + without++].word = (uint32_t)t->shift[c];
+  }
+  return without;
+}
+
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
   const struct case_window w = case_window(r, 1);
@@ -269,6 +306,14 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
     triples->run_values = (uint16_t)case_range(r, 1, 32);
     state = mote_conv2d_triples_s8_state_bytes(triples);
   }
+  if (t->kernel == &mote_kernel_conv2d_stairs_s8) {
+    struct mote_conv2d_triples_s8 *triples = (struct mote_conv2d_triples_s8 *)t->params;
+    const int without = k > 32 ? -1 : case_stairs(t, m, &p->output, &w, in_c, out_c, 0);
+    if (without < 0) return 0;
+    triples->run_columns = p->kernel_w;
+    triples->run_values = (uint16_t)without;
+    state = mote_conv2d_stairs_s8_state_bytes(triples);
+  }
   if (t->kernel == &mote_kernel_conv2d_pairs_s4) {
     struct mote_conv2d_pairs_s4 *pairs = (struct mote_conv2d_pairs_s4 *)t->params;
     pairs->run = (uint16_t)case_range(r, 1, MOTE_PAIRS_RUN_S4);
@@ -281,9 +326,11 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
 
 static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
-  struct case_window w = case_window(r, 1);
+  const int stairs = t->kernel == &mote_kernel_depthwise_stairs_s8;
+  struct case_window w = case_window(r, !stairs);
+  if (stairs && (w.kernel_w != 3 || w.kernel_h != 3)) return 0;
   if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 3;
-  if (case_range(r, 0, 2) == 0) w.kernel_w = 1, w.kernel_h = case_range(r, 2, 9);
+  if (!stairs && case_range(r, 0, 2) == 0) w.kernel_w = 1, w.kernel_h = case_range(r, 2, 9);
   const int reach = (w.kernel_w - 1) * w.dilation_w;
   if (w.pad_left > reach) w.pad_left = reach;
   const int multiplier = case_range(r, 0, 2) ? 1 : case_range(r, 1, 3);
@@ -305,6 +352,9 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
         weights[oc * area + x * w.kernel_h + y] = case_weight(t, oc, y, x, 0);
   CASE_SET_WINDOW(p, w, in_c, r);
   p->multiplier = (uint16_t)multiplier;
+  if (t->kernel == &mote_kernel_depthwise_stairs_s8 &&
+      case_stairs(t, m, &p->output, &w, 1, out_c, 1) < 0)
+    return 0;
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), mote_depthwise_conv2d_s8_state_bytes(p),
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
@@ -644,6 +694,8 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   t->nibbles =
       t->kernel == &mote_kernel_fully_connected_lanes_s4 ? 2 : t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
+  if (kind == 6 && way > 0) t->kernel = &mote_kernel_conv2d_stairs_s8;
+  if (kind == 4 && way == 1) t->kernel = &mote_kernel_depthwise_stairs_s8;
   if (wide) t->kernel = &mote_kernel_fully_connected_wide_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {
     t->kernel = &mote_kernel_fully_connected_pairs_s8;

@@ -344,6 +344,41 @@ static void test_packed_output(void **s) {
   }
 }
 
+/* A stair gives the operator's output for every sum of its range: all of them are tried. */
+static void test_stairs(void **state) {
+  (void)state;
+  uint32_t r = 4711;
+  unsigned found = 0, tried = 0;
+  for (int i = 0; i < 240; i++) {
+    const int32_t multiplier = (int32_t)(1u << 30 | case_next(&r) >> 2);
+    const int shift = case_range(&r, -12, -5), reach = 1 << case_range(&r, 10, 20);
+    const int32_t least = -case_range(&r, 0, reach), most = case_range(&r, 0, reach - 1);
+    const int32_t bias = case_range(&r, -200000, 200000);
+    struct {
+      struct mote_output o;
+      struct mote_stair stair;
+    } p = {{0}, {0, 0}};
+    p.o.zp = (int8_t)(i % 3 ? -128 : case_range(&r, -128, 127));
+    p.o.low = (int8_t)(i % 5 ? p.o.zp : -128);
+    p.o.high = (int8_t)(i % 4 ? 127 : case_range(&r, p.o.low, 127));
+    p.o.requant_at = (int32_t)((uint8_t *)&p.stair - (uint8_t *)&p);
+    const int above = p.o.low == p.o.zp;
+    tried += (unsigned)above;
+    if (!mote_find_stair(&p.o, multiplier, shift, bias, least, most, &p.stair)) continue;
+    found += (unsigned)above;
+    assert_true((p.stair.word & 255) <= 31);
+    for (int32_t sum = least; sum <= most; sum++) {
+      const int32_t q = mote_requantise(sum + bias, multiplier, shift) + p.o.zp;
+      const int8_t expected = (int8_t)mote_clamp(q, p.o.low, p.o.high);
+      if (mote_output_stair(&p.o, 0, 1, sum) != expected)
+        fail_msg("case %d: a sum of %d gives another output", i, sum);
+    }
+  }
+  assert_true(
+      10 * found >=
+      9 * tried); /* where nothing below the zero point comes out, there almost always is one */
+}
+
 static void test_pack_refuses(void **s) {
   (void)s;
   const int32_t m[2] = {1 << 30, INT32_MAX};
@@ -447,11 +482,11 @@ static void test_bounds_are_tight(void **s) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kernels),          cmocka_unit_test(test_add_in_place),
-      cmocka_unit_test(test_conv_in_place),    cmocka_unit_test(test_softmax),
-      cmocka_unit_test(test_mul_high),         cmocka_unit_test(test_packed_output),
-      cmocka_unit_test(test_pack_refuses),     cmocka_unit_test(test_hostile),
-      cmocka_unit_test(test_bounds_are_tight),
+      cmocka_unit_test(test_kernels),       cmocka_unit_test(test_add_in_place),
+      cmocka_unit_test(test_conv_in_place), cmocka_unit_test(test_softmax),
+      cmocka_unit_test(test_mul_high),      cmocka_unit_test(test_packed_output),
+      cmocka_unit_test(test_stairs),        cmocka_unit_test(test_pack_refuses),
+      cmocka_unit_test(test_hostile),       cmocka_unit_test(test_bounds_are_tight),
   };
   return cmocka_run_group_tests_name("nn", tests, NULL, NULL);
 }

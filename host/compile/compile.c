@@ -158,6 +158,25 @@ static bool fits_pointers(const struct compiled *c, struct err *e) {
   return true;
 }
 
+/* Weight flash of the default plan: a twentieth more than the source model's, and for a small model FLASH_SPARE bytes. */
+enum { FLASH_SPARE = 512 };
+static bool is_within_flash(const struct compiled *c) {
+  const size_t source = c->source_weight_bytes, share = source / 20;
+  return c->options.fast ||
+         c->flash_weight_bytes <= source + (share > FLASH_SPARE ? share : FLASH_SPARE);
+}
+
+/* The fewest outputs of a channel of the layers that have constants for each; 0: none has. */
+static int64_t least_pixels(const struct program *p) {
+  int64_t least = 0;
+  for (int i = 0; i < p->n_work; i++) {
+    if (p->work[i].recipe == NULL || !p->work[i].recipe->each_channel) continue;
+    const int64_t pixels = lower_pixels(out_of(p->graph, &p->work[i]));
+    if (least == 0 || pixels < least) least = pixels;
+  }
+  return least;
+}
+
 static bool compile(const struct graph *g, const struct compile_options *options, struct arena *a,
                     struct compiled *out, struct err *e) {
   struct pass pass = {.arena = a, .e = e};
@@ -179,6 +198,12 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
   if (!fits_pointers(out, e)) return false;
+  const int64_t least = is_within_flash(out) ? 0 : least_pixels(&program);
+  if (least > 0) {
+    struct compile_options fewer = *options;
+    fewer.least_pixels = least + 1;
+    return compile(g, &fewer, a, out, e);
+  }
   const bool too_large = options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes;
   if (too_large && has_wide_vectors(options->core)) {
     struct compile_options slim = *options;

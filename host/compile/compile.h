@@ -47,6 +47,9 @@ struct compile_options {
   /* The first input's rows are fed one at a time (mote_feed_row): the arena holds a ring of them, not the
    * whole. The other inputs are whole. */
   bool input_rows;
+  /* Constants that save time for more flash a channel are taken by layers of so many outputs a channel; 0: all. Where the
+   * default plan would leave its share of flash, the compiler raises it by itself. */
+  int64_t least_pixels;
   bool curve; /* tell what less RAM costs and more saves (struct compiled, curve) */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */

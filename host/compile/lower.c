@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_block,    &lower_s4,     &lower_int8,    &lower_fixed,       &lower_real,
-    &lower_sequence, &lower_signal, &lower_control, &lower_elementwise, &lower_move, &lower_learner,
+    &lower_block,   &lower_s4,          &lower_stairs,   &lower_int8,
+    &lower_fixed,   &lower_real,        &lower_sequence, &lower_signal,
+    &lower_control, &lower_elementwise, &lower_move,     &lower_learner,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
@@ -111,12 +112,20 @@ static bool is_for(const struct recipe *r, const struct compile_options *o) {
          (!r->small || o->small);
 }
 
+/* What costs flash for each channel must make so many outputs of it. */
+static bool pays(const struct recipe *r, const struct graph *g, const struct graph_node *n,
+                 const struct compile_options *o) {
+  return !r->each_channel || lower_pixels(output(g, n)) >= o->least_pixels;
+}
+
 static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,
                                       const struct compile_options *o) {
   for (size_t i = 0; i < sizeof families / sizeof *families; i++)
     for (size_t k = 0; k < families[i]->n; k++) {
       const struct recipe *r = &families[i]->recipes[k];
-      if (r->op == n->op && is_for(r, o) && (r->takes == NULL || r->takes(g, n))) return r;
+      if (r->op == n->op && is_for(r, o) && pays(r, g, n, o) &&
+          (r->takes == NULL || r->takes(g, n)))
+        return r;
     }
   return NULL;
 }

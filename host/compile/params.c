@@ -106,7 +106,7 @@ static int32_t pack_conv(const struct graph_tensor *w, struct packed *out) {
 }
 
 /* [1][kh][kw][out_c] becomes, for each channel, kw slowest, then kh; a channel takes `block` bytes. */
-static int32_t pack_depthwise(const struct graph_tensor *w, size_t block, struct packed *out) {
+int32_t params_pack_columns(const struct graph_tensor *w, size_t block, struct packed *out) {
   const size_t kh = (size_t)w->dims[1], kw = (size_t)w->dims[2], out_c = (size_t)w->dims[3];
   const uint8_t *from = w->data;
   int32_t at;
@@ -334,11 +334,11 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   params_pack_bias(&d, out, o);
   /* A depthwise convolution of one channel may be a CONV_2D. */
   if (w->kernel == MOTE_KERNEL_conv2d_s8 && n->op == MOTE_OP_DEPTHWISE_CONV_2D)
-    params->conv2d_s8.weights_at = pack_depthwise(weights, round4(d.per_channel), out);
+    params->conv2d_s8.weights_at = params_pack_columns(weights, round4(d.per_channel), out);
   else if (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_conv2d_triples_s8)
     params->conv2d_s8.weights_at = pack_conv(weights, out);
   else if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8)
-    params->depthwise_conv2d_s8.weights_at = pack_depthwise(weights, d.per_channel, out);
+    params->depthwise_conv2d_s8.weights_at = params_pack_columns(weights, d.per_channel, out);
   else if (w->kernel == MOTE_KERNEL_fully_connected_s8)
     params->fully_connected_s8.weights_at = pack_dense(weights, out);
   return true;

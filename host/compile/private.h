@@ -233,6 +233,8 @@ void params_pack_bias(const struct dense *d, struct packed *out, struct mote_out
 /* Weights of a CONV_2D (rank 4) or FULLY_CONNECTED (rank 2) in the order of the int8 core, as the part "weights"; returns
  * its offset. */
 int32_t params_pack_weights(const struct graph_tensor *w, struct packed *out);
+/* The same of a DEPTHWISE_CONV_2D, each channel's in a block of so many bytes. */
+int32_t params_pack_columns(const struct graph_tensor *w, size_t block, struct packed *out);
 
 /* ---- recipes: how an operator becomes work --------------------------------------- */
 /* Fills in a form (zeroed but for params_bytes): rows, reach, calls, alias, instructions, params, state_bytes. w: its
@@ -252,7 +254,9 @@ struct recipe {
   uint64_t packed; /* bit i: input i is among those constants, and so no edge of the work */
   unsigned cores;  /* bit c: for enum compile_core c; 0: for all */
   bool fast;       /* only where options->fast: it takes more flash */
-  bool small;      /* only where options->small: it takes less flash and more time */
+  bool
+      each_channel; /* takes flash for each channel: only where its outputs reach options->least_pixels */
+  bool small;       /* only where options->small: it takes less flash and more time */
   int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
@@ -271,6 +275,7 @@ struct lower_family {
 };
 extern const struct lower_family lower_block;
 extern const struct lower_family lower_s4;
+extern const struct lower_family lower_stairs;
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_real;
@@ -329,6 +334,10 @@ static inline const struct graph_tensor *in_of(const struct graph *g, const stru
 }
 static inline const struct graph_tensor *out_of(const struct graph *g, const struct work *w) {
   return &g->tensors[w->out[0]];
+}
+/* Outputs of a channel. */
+static inline int64_t lower_pixels(const struct graph_tensor *y) {
+  return graph_elements(y) / y->dims[y->rank - 1];
 }
 /* Whether optional input i is there. */
 static inline bool has_input(const struct graph_node *n, int i) {

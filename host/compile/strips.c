@@ -24,7 +24,11 @@ static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
 }
 
-static bool by_triples(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_triples_s8; }
+static bool by_stairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_stairs_s8; }
+
+static bool by_triples(const struct work *w) {
+  return w->kernel == MOTE_KERNEL_conv2d_triples_s8 || by_stairs(w);
+}
 
 static bool by_pairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_pairs_s4; }
 
@@ -52,6 +56,15 @@ static int64_t short_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   const int64_t triples = (pixels + 2) / 3, blocks = (triples + 2) / 3;
   const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
   return p->out_c * (70 + blocks * (12 * quads + 200) + triples * (21 * quads + 25) + pixels * 32) +
+         columns * p->kernel_h * (15 * (int64_t)p->in_c + 60) + 150;
+}
+
+/* The same by stairs (mote/isa/v6m_stairs.c). */
+static int64_t stairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, quads = (k + 3) / 4;
+  const int64_t triples = (pixels + 2) / 3, blocks = (triples + 2) / 3;
+  const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+  return p->out_c * (blocks * (12 * quads + 34) + triples * (21 * quads + 52)) + 120 * blocks +
          columns * p->kernel_h * (15 * (int64_t)p->in_c + 60) + 150;
 }
 
@@ -95,8 +108,9 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
   int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
       by_pairs(w)                            ? pairs_cost
       : !by_triples(w)                       ? run_cost
-      : w->options->core == COMPILE_CORE_V6M ? short_cost
-                                             : triples_cost;
+      : w->options->core != COMPILE_CORE_V6M ? triples_cost
+      : by_stairs(w)                         ? stairs_cost
+                                             : short_cost;
   const int64_t rest = pixels % strip;
   return pixels / strip * cost(p, strip) + (rest > 0 ? cost(p, rest) : 0);
 }

@@ -44,6 +44,25 @@ struct mote_conv2d_triples_s8 {
   uint16_t run_columns, run_values;
 };
 
+/* Requantisation as a stair: of a channel's sum s, without its bias, the output is
+ *   clamp((floor(s m / 2^12) + offset) >> shift, low, high)
+ * with m = 2^12 h + l, h the upper 12 bits of `word`, l the 12 below as two's complement, and shift the lowest 8, at most 31:
+ * a multiplier and an offset for which the compiler has proven that all sums the channel can have give what the operator
+ * says (mote_find_stair in mote/nn). |s| <= 2^20; m < 2^24, and below 2^MOTE_STAIR_BITS where such a one serves; what is
+ * shifted fits 32 bits. The stairs of the channels lie at requant_at; of struct mote_output only that, zp, low, high and in_zp
+ * count. A channel for which there is none has MOTE_STAIR_NONE in the place of the shift, its bias as offset, and in
+ * word >> 8 which of the pairs of multiplier and shift behind the last stair is its own.
+ *
+ * conv2d_stairs_s8: as conv2d_triples_s8; the run is the whole window, run_values the number of channels without a stair.
+ * depthwise_stairs_s8: as depthwise_conv2d_s8, all channels with stairs, and the sum is that of the products with the input
+ * as it is, in_zp at every tap outside. */
+#define MOTE_STAIR_BITS 23
+#define MOTE_STAIR_NONE 255
+struct mote_stair {
+  int32_t offset;
+  uint32_t word;
+};
+
 /* CONV_2D by pairs of pixels (mote/isa/isa.h) with weights -8..7 in nibbles as conv2d_s4's. The bias has what the input's zero
  * point adds: it is the model's less in_zp times the sum of the channel's weights; in_zp is what stands for padding.
  * needs: over each `run` of quads of a channel's weights, counted from the first, their absolute values sum up to 255 at

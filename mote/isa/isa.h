@@ -226,6 +226,31 @@ static inline int8_t mote_output_of(const struct mote_output *o, const struct mo
                  : mote_output_packed(o, ch, mote_channel_round(o, ch), sum);
 }
 
+/* ---- requantisation by stairs (mote/base/window.h) ---- */
+static inline const struct mote_stair *mote_stairs_of(const struct mote_output *o) {
+  return (const struct mote_stair *)(const void *)mote_at(o, o->requant_at);
+}
+static inline int mote_has_stair(const struct mote_stair *s) {
+  return (s->word & 255) != MOTE_STAIR_NONE;
+}
+/* |h| < 2^12, |l| <= 2^11: m fits. */
+static inline int32_t mote_stair_multiplier(uint32_t word) {
+  return (int32_t)(word >> 20 << 12) + ((int32_t)(word << 12) >> 20);
+}
+/* The output of a sum without bias, channel c of n. */
+static inline int8_t mote_output_stair(const struct mote_output *o, uint32_t c, uint32_t n,
+                                       int32_t sum) {
+  const struct mote_stair *s = mote_stairs_of(o), *own = s + c;
+  if (!mote_has_stair(own)) {
+    const struct mote_stair *by = s + n + (own->word >> 8);
+    const struct mote_channel ch = {own->offset, by->offset, (int)(int32_t)by->word};
+    return mote_output_wide(o, &ch, (int32_t)((uint32_t)sum + (uint32_t)own->offset));
+  }
+  const uint32_t v = (uint32_t)((int64_t)sum * mote_stair_multiplier(own->word) >> 12);
+  return (int8_t)mote_clamp((int32_t)(v + (uint32_t)own->offset) >> (own->word & 31), o->low,
+                            o->high);
+}
+
 /* Whether nothing below the zero point gets through, and all else is int8's: there are fewer steps then. */
 static inline int mote_output_is_above(const struct mote_output *o) {
   return o->bounded && o->zp == -128 && o->low == -128 && o->high == 127;
@@ -356,6 +381,16 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *p,
                                 const struct mote_triples_job *d);
 void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d);
+/* The same by stairs. */
+void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
+                                 const struct mote_triples_job *d);
+void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *p,
+                               const struct mote_triples_job *d);
+void mote_isa_conv_stairs__rv32(const struct mote_conv2d_triples_s8 *p,
+                                const struct mote_triples_job *d);
+/* Channel c of it alone, in C. */
+void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
+                              const struct mote_triples_job *d, uint32_t c);
 /* One call of a convolution, rows to outputs, in the state's bytes; where MOTE_ISA_MVE is 1. */
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out);
@@ -462,6 +497,14 @@ void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, v
                                   void *out);
 void mote_isa_depthwise_tall__rv32(const void *params, const void *const *rows, void *state,
                                    void *out);
+
+/* By stairs, 3x3 without dilation. */
+void mote_isa_depthwise_stairs__plain(const void *params, const void *const *rows, void *state,
+                                      void *out);
+void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
+                                    void *out);
+void mote_isa_depthwise_stairs__rv32(const void *params, const void *const *rows, void *state,
+                                     void *out);
 
 /* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
 static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
@@ -667,14 +710,20 @@ static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_
 #include "mote/isa/block.h"
 
 #if MOTE_ISA_RV32
-#define mote_isa_conv_triples mote_isa_conv_triples__rv32
-#define mote_isa_dense_pairs  mote_isa_dense_pairs__rv32
+#define mote_isa_conv_triples     mote_isa_conv_triples__rv32
+#define mote_isa_conv_stairs      mote_isa_conv_stairs__rv32
+#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__rv32
+#define mote_isa_dense_pairs      mote_isa_dense_pairs__rv32
 #elif MOTE_ISA_V6M
-#define mote_isa_conv_triples mote_isa_conv_triples__v6m
-#define mote_isa_dense_pairs  mote_isa_dense_pairs__plain
+#define mote_isa_conv_triples     mote_isa_conv_triples__v6m
+#define mote_isa_conv_stairs      mote_isa_conv_stairs__v6m
+#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__v6m
+#define mote_isa_dense_pairs      mote_isa_dense_pairs__plain
 #else
-#define mote_isa_conv_triples mote_isa_conv_triples__plain
-#define mote_isa_dense_pairs  mote_isa_dense_pairs__plain
+#define mote_isa_conv_triples     mote_isa_conv_triples__plain
+#define mote_isa_conv_stairs      mote_isa_conv_stairs__plain
+#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__plain
+#define mote_isa_dense_pairs      mote_isa_dense_pairs__plain
 #endif
 
 #ifdef __cplusplus

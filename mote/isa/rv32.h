@@ -53,6 +53,41 @@ static inline __attribute__((always_inline)) void rv32_output(const struct rv32_
   *(uint8_t *)out = (uint8_t)q;
 }
 
+/* A stair's constants. With m < 2^MOTE_STAIR_BITS, floor(s m / 2^12) is the upper half of 2^11 s times 2^9 m, one
+ * instruction; else `high` and `low` are m's halves. */
+struct rv32_stair {
+  uint32_t multiplier; /* 2^9 m; 0: by halves */
+  uint32_t offset, shift;
+  int32_t high, low;
+};
+static inline struct rv32_stair rv32_stair_of(const struct mote_stair *stair) {
+  struct rv32_stair s;
+  const uint32_t m = (uint32_t)mote_stair_multiplier(stair->word);
+  s.multiplier = m >> MOTE_STAIR_BITS ? 0 : m << (32 - MOTE_STAIR_BITS);
+  s.offset = (uint32_t)stair->offset;
+  s.shift = stair->word & 31;
+  s.high = (int32_t)(stair->word >> 20);
+  s.low = (int32_t)(stair->word << 12) >> 20;
+  return s;
+}
+static inline __attribute__((always_inline)) void
+rv32_put_scaled(const struct rv32_stair *s, uint32_t v, int32_t low, int32_t high, int8_t *out) {
+  int32_t q = (int32_t)(v + s->offset) >> s->shift;
+  if (q < low) q = low;
+  if (q > high) q = high;
+  *(uint8_t *)out = (uint8_t)q;
+}
+/* |sum| <= 2^20; a hostile plan's may wrap. */
+static inline __attribute__((always_inline)) void
+rv32_put_stair(const struct rv32_stair *s, int32_t sum, int32_t low, int32_t high, int8_t *out) {
+  const uint32_t u = (uint32_t)sum;
+  const uint32_t v =
+      s->multiplier
+          ? (uint32_t)((int64_t)((uint64_t)((int64_t)(int32_t)(u << 11)) * s->multiplier) >> 32)
+          : u * (uint32_t)s->high + (uint32_t)((int32_t)(u * (uint32_t)s->low) >> 12);
+  rv32_put_scaled(s, v, low, high, out);
+}
+
 #endif
 
 #endif

@@ -348,6 +348,69 @@ void mote_isa_conv_triples__rv32(const struct mote_conv2d_triples_s8 *p,
   }
 }
 
+/* ---- the same by stairs ---------------------------------------------------------------------- */
+
+/* The outputs of a block, from the words of its only run. With t = s + 2^20 of 21 bits for the sum s, floor(s m / 2^12) is
+ * the upper half of 2^11 t times 2^9 m, less 2^8 m: what shifts t to the top need not be undone. */
+static __attribute__((noinline)) void put_stairs(const struct block *b) {
+  const struct mote_output *const o = &b->p->conv.output;
+  const struct mote_stair *const stairs = mote_stairs_of(o) + b->c;
+  const int32_t low = o->low, high = o->high;
+  const uint32_t m = b->d->triples, pixels = b->d->pixels, out_c = b->p->conv.out_c;
+  const uint32_t first = b->i, end = first + b->triples, n = b->n;
+  const size_t lane = (size_t)m * out_c;
+  int8_t *out = b->d->out + (size_t)first * out_c + b->c;
+  for (uint32_t k = 0; k < n; k++, out++) {
+    struct rv32_stair s = rv32_stair_of(&stairs[k]);
+    const uint32_t *words = b->run.sums[k][0];
+    int8_t *to = out;
+    if (!s.multiplier) {
+      for (uint32_t i = first; i < end; i++, words += 2, to += out_c) {
+        uint32_t sums[3];
+        mote_triple_sums(words[0], words[1], sums);
+        for (uint32_t l = 0; l < 3 && i + l * m < pixels; l++)
+          rv32_put_stair(&s, (int32_t)(sums[l] - MOTE_TRIPLE_FIRST), low, high, to + l * lane);
+      }
+      continue;
+    }
+    s.offset -= s.multiplier >> 1;
+    for (uint32_t i = first; i < end; i++, words += 2, to += out_c) {
+      const uint32_t lower = words[0] >> 21, rest = words[1] - (lower << 10);
+      const uint32_t top[3] = {words[0] << 11, (lower << 11) + (rest >> 21 << 22), rest << 11};
+      int8_t *next = to;
+      for (uint32_t l = 0;;) {
+        rv32_put_scaled(&s, (uint32_t)((uint64_t)top[l] * s.multiplier >> 32), low, high, next);
+        if (++l == 3 || i + l * m >= pixels) break;
+        next += lane;
+      }
+    }
+  }
+}
+
+void mote_isa_conv_stairs__rv32(const struct mote_conv2d_triples_s8 *p,
+                                const struct mote_triples_job *d) {
+  struct block b;
+  b.p = p;
+  b.d = d;
+  b.weights = (const int8_t *)mote_at(p, p->conv.weights_at);
+  for (b.c = 0; b.c < p->conv.out_c; b.c += CHANNELS) {
+    b.n = p->conv.out_c - b.c < CHANNELS ? p->conv.out_c - b.c : CHANNELS;
+    for (b.i = 0; b.i < d->triples; b.i += TRIPLES) {
+      b.triples = d->triples - b.i < TRIPLES ? d->triples - b.i : TRIPLES;
+      set_run(&b);
+      do_run(&b, p->conv.kernel_w, mote_conv_column(&p->conv));
+      put_stairs(&b);
+    }
+    b.weights += (size_t)b.n * mote_conv_window(&p->conv);
+  }
+  const struct mote_stair *stairs = mote_stairs_of(&p->conv.output);
+  for (uint32_t c = 0, none = p->run_values; none && c < p->conv.out_c; c++)
+    if (!mote_has_stair(&stairs[c])) {
+      mote_conv_stairs_channel(p, d, c);
+      none--;
+    }
+}
+
 #else
 typedef int mote_isa_rv32_conv_is_empty; /* C wants a declaration in every file */
 #endif

@@ -63,6 +63,24 @@ void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
   }
 }
 
+void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
+                              const struct mote_triples_job *d, uint32_t c) {
+  const uint32_t out_c = p->conv.out_c;
+  const int8_t *w = (const int8_t *)mote_at(p, p->conv.weights_at) + c * mote_conv_window(&p->conv);
+  for (uint32_t i = 0; i < d->triples; i++) {
+    uint32_t sums[3] = {0, 0, 0};
+    add_runs(p, w, d->words + i * d->pixel_step, d->column_step, sums);
+    for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
+      d->out[(size_t)x * out_c + c] =
+          mote_output_stair(&p->conv.output, c, out_c, (int32_t)sums[k]);
+  }
+}
+
+void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
+                                 const struct mote_triples_job *d) {
+  for (uint32_t c = 0; c < p->conv.out_c; c++) mote_conv_stairs_channel(p, d, c);
+}
+
 /* Adds a run of n inputs to the sums of one pair of channels; its words lie `step` apart. */
 static void add_pairs(const uint32_t *w, uint32_t step, const int8_t *in, uint32_t n,
                       uint32_t sums[2]) {

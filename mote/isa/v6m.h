@@ -52,6 +52,30 @@ static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_ou
   k->round = mote_channel_round(o, &k->ch);
   k->shift = (uint32_t)-k->ch.shift;
 }
+/* Assembly: mote_stair s: the sum in s becomes its output there; r1 the stair's word, r2 l, r3 h, r4 offset. 10 instructions, 3 more
+ * where what is shifted leaves a byte: its sign says to which side. Uses r5. */
+#define MOTE_V6M_STAIR                                                                             \
+  ".macro mote_stair s\n"                                                                          \
+  "  movs r5, \\s\n"                                                                               \
+  "  muls r5, r2, r5\n"                                                                            \
+  "  asrs r5, r5, #12\n"                                                                           \
+  "  muls \\s, r3, \\s\n"                                                                          \
+  "  adds \\s, \\s, r5\n"                                                                          \
+  "  adds \\s, \\s, r4\n"                                                                          \
+  "  asrs \\s, \\s, r1\n"                                                                          \
+  "  sxtb r5, \\s\n"                                                                               \
+  "  cmp r5, \\s\n"                                                                                \
+  "  beq 98f\n"                                                                                    \
+  "  asrs \\s, \\s, #31\n"                                                                         \
+  "  movs r5, #127\n"                                                                              \
+  "  eors \\s, \\s, r5\n"                                                                          \
+  "98:\n"                                                                                          \
+  ".endm\n"
+
+/* Outputs of n sums by a stair, n >= 1, `step` bytes apart. */
+void mote_v6m_put_stair(const struct mote_stair *stair, const uint32_t *sums, const uint32_t *end,
+                        int8_t *out, uint32_t step);
+
 /* Makes `groups` of n outputs each, neither 0, of sums that lie one after the other; each group's outputs are a stride
  * of `far` bytes from the one's before. */
 void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out,

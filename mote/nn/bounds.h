@@ -34,6 +34,13 @@ static inline int mote_bounds_constant(const struct mote_bounds *b, int32_t at, 
 enum mote_status mote_output_check(const struct mote_output *o, const void *params,
                                    const struct mote_bounds *b, uint32_t n, uint64_t k);
 
+/* mote_conv2d_s8_check without its output. */
+enum mote_status mote_conv2d_window_check(const struct mote_conv2d_s8 *p,
+                                          const struct mote_bounds *b);
+/* Whether an output by stairs is good for n channels, `none` of which have no stair. */
+int mote_stairs_check(const struct mote_output *o, const void *params, const struct mote_bounds *b,
+                      uint32_t n, uint32_t none);
+
 /* Windows along a row: every column index that a kernel works out stays below 2^24. */
 static inline int mote_bounds_window(uint32_t in_w, uint32_t out_w, uint32_t kernel_w,
                                      uint32_t stride_w, uint32_t dilation_w, uint32_t pad_left) {

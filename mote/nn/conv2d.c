@@ -323,8 +323,8 @@ size_t mote_conv2d_s4_state_bytes(const struct mote_conv2d_s8 *p) {
 }
 
 /* `blocks` of weights, each a window's bytes. */
-static enum mote_status check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b,
-                              uint32_t blocks) {
+static enum mote_status check_window(const struct mote_conv2d_s8 *p, const struct mote_bounds *b,
+                                     uint32_t blocks) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (p->in_c == 0 || p->out_c == 0 || p->strip_w == 0) return MOTE_ERR_PARAMS;
   if (!mote_bounds_window(p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left))
@@ -338,9 +338,20 @@ static enum mote_status check(const struct mote_conv2d_s8 *p, const struct mote_
       (uint64_t)p->rows_out * p->out_w * p->out_c > b->out_bytes ||
       mote_conv2d_s8_state_bytes(p) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
-  return mote_output_check(&p->output, p, b, p->out_c, k);
+  return MOTE_OK;
 }
 
+static enum mote_status check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b,
+                              uint32_t blocks) {
+  const enum mote_status status = check_window(p, b, blocks);
+  const uint64_t k = (uint64_t)p->kernel_w * p->kernel_h * p->in_c;
+  return status != MOTE_OK ? status : mote_output_check(&p->output, p, b, p->out_c, k);
+}
+
+enum mote_status mote_conv2d_window_check(const struct mote_conv2d_s8 *p,
+                                          const struct mote_bounds *b) {
+  return check_window(p, b, p->out_c);
+}
 enum mote_status mote_conv2d_s8_check(const struct mote_conv2d_s8 *p, const struct mote_bounds *b) {
   return check(p, b, p->out_c);
 }

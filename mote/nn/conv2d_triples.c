@@ -34,7 +34,9 @@ static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32
                             column_of(p, rows[i], column + 2 * apart), n, p->output.in_zp);
 }
 
-static void row(const void *params, const void *const *rows, void *state, void *out) {
+static inline __attribute__((always_inline)) void
+make_rows(const void *params, const void *const *rows, void *state, void *out,
+          void (*conv)(const struct mote_conv2d_triples_s8 *, const struct mote_triples_job *)) {
   const struct mote_conv2d_triples_s8 *t = (const struct mote_conv2d_triples_s8 *)params;
   const struct mote_conv2d_s8 *p = &t->conv;
   const uint32_t most = least(p->strip_w, p->out_w), column = 2 * mote_conv_column(p);
@@ -48,12 +50,20 @@ static void row(const void *params, const void *const *rows, void *state, void *
       d.pixels = least(p->out_w - x, most);
       d.triples = (d.pixels + 2) / 3;
       fill(p, rows, x, d.triples, (uint32_t *)state);
-      mote_isa_conv_triples(t, &d);
+      conv(t, &d);
       d.out += (size_t)d.pixels * p->out_c;
     }
 }
 
+static void row(const void *params, const void *const *rows, void *state, void *out) {
+  make_rows(params, rows, state, out, mote_isa_conv_triples);
+}
+static void row_stairs(const void *params, const void *const *rows, void *state, void *out) {
+  make_rows(params, rows, state, out, mote_isa_conv_stairs);
+}
+
 const struct mote_kernel mote_kernel_conv2d_triples_s8 = {NULL, row, NULL};
+const struct mote_kernel mote_kernel_conv2d_stairs_s8 = {NULL, row_stairs, NULL};
 
 /* Columns are below 2^33 and a column's values below 2^32: 8 times both may be too much for 64 bits. */
 size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
@@ -63,6 +73,23 @@ size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t
   if (values == 0 || columns > (SIZE_MAX / 8 - 3) / values) return SIZE_MAX;
   const uint64_t slack = mote_conv_window(p) - values * p->kernel_w; /* weights come in fours */
   return (size_t)(8 * (columns * values + slack));
+}
+
+size_t mote_conv2d_stairs_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
+  return mote_conv2d_triples_s8_state_bytes(t);
+}
+
+enum mote_status mote_conv2d_stairs_s8_check(const struct mote_conv2d_triples_s8 *t,
+                                             const struct mote_bounds *b) {
+  struct mote_bounds without_state = *b;
+  if (b->params_bytes < sizeof *t) return MOTE_ERR_BOUNDS;
+  without_state.state_bytes = SIZE_MAX;
+  const enum mote_status status = mote_conv2d_window_check(&t->conv, &without_state);
+  if (status != MOTE_OK) return status;
+  if (t->run_columns < t->conv.kernel_w ||
+      !mote_stairs_check(&t->conv.output, t, b, t->conv.out_c, t->run_values))
+    return MOTE_ERR_PARAMS;
+  return mote_conv2d_triples_s8_state_bytes(t) > b->state_bytes ? MOTE_ERR_BOUNDS : MOTE_OK;
 }
 
 enum mote_status mote_conv2d_triples_s8_check(const struct mote_conv2d_triples_s8 *t,

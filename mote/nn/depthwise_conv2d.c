@@ -40,8 +40,9 @@ size_t mote_depthwise_conv2d_s8_state_bytes(const struct mote_depthwise_conv2d_s
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 
-enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv2d_s8 *p,
-                                                const struct mote_bounds *b) {
+/* All but the output. */
+static enum mote_status check_window(const struct mote_depthwise_conv2d_s8 *p,
+                                     const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const uint64_t out_c = (uint64_t)p->in_c * p->multiplier;
   if (out_c == 0 || out_c > INT32_MAX || p->strip_w == 0) return MOTE_ERR_PARAMS;
@@ -55,5 +56,30 @@ enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv
       p->rows_out * (p->out_w * out_c) > b->out_bytes ||
       mote_depthwise_conv2d_s8_state_bytes(p) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
-  return mote_output_check(&p->output, p, b, (uint32_t)out_c, k);
+  return MOTE_OK;
+}
+
+enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                const struct mote_bounds *b) {
+  const enum mote_status status = check_window(p, b);
+  if (status != MOTE_OK) return status;
+  return mote_output_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier,
+                           (uint64_t)p->kernel_w * p->kernel_h);
+}
+
+/* ---- by stairs ---- */
+const struct mote_kernel mote_kernel_depthwise_stairs_s8 = {NULL, mote_isa_depthwise_stairs, NULL};
+
+size_t mote_depthwise_stairs_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
+  return mote_depthwise_conv2d_s8_state_bytes(p);
+}
+
+enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                const struct mote_bounds *b) {
+  const enum mote_status status = check_window(p, b);
+  if (status != MOTE_OK) return status;
+  const int nine = p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1;
+  return nine && mote_stairs_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier, 0)
+             ? MOTE_OK
+             : MOTE_ERR_PARAMS;
 }

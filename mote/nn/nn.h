@@ -77,6 +77,11 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
  * 2^(18 - shift); packed layers must have such shifts only. Largest sums as above. */
 int mote_is_bounded(const int32_t *shift, const int32_t *bias, size_t n, uint32_t k, int wide);
 
+/* Finds a stair (mote/base/window.h) that gives the outputs of a multiplier, shift and bias for every sum of products in
+ * least .. most; of o, its zp, low and high count. Returns 0 where there is none. */
+int mote_find_stair(const struct mote_output *o, int32_t multiplier, int shift, int64_t bias,
+                    int64_t least, int64_t most, struct mote_stair *to);
+
 /* ADD: rows[0] and rows[1], n elements each. With d[i] = (x[i] - zp[i]) * 2^left_shift:
  *   q = clamp(out_zp + R(R(d[0], 0) + R(d[1], 1), out), low, high),
  * R(x, i) = mote_requantise(x, multiplier[i], shift[i]), shifts -31..0. source: the reference's left_shift is
