@@ -236,8 +236,8 @@ bool dataset_load_file(struct project *p, const char *path, const double *range,
   for (int i = 0; i < n; i++) {
     struct dataset_sample *out = &d->samples[i];
     *out = (struct dataset_sample){.source = path, .group = "", .sha256 = "", .label = -1};
-    if (!adapt(p, r[i].type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz,
-               r[i].channels, r[i].data, r[i].length, range, out, e))
+    if (!adapt(p, o.type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz, r[i].channels,
+               ingest_numbers(p->arena, &r[i], o.type), r[i].length, range, out, e))
       return false;
     d->n_samples++;
   }

@@ -317,20 +317,23 @@ static void test_rules(void **state) {
 
 static void test_expand(void **state) {
   struct fixture *f = *state;
-  char **files;
-  int n;
+  struct ingest_files found;
+  const struct ingest_options o = {.type = INGEST_FLOAT32};
   assert_true(dir_make(path_of(f, "b/deep"), &f->e));
   text_file(f, "b/deep/1.csv", "x");
+  text_file(f, "b/list.txt", "deep/1.csv\n");
+  text_file(f, "b/table.txt", "1,2\n3,4\n");
   text_file(f, "b/2.wav", "x");
   text_file(f, "b/notes.md", "x");
   text_file(f, "b/.hidden.wav", "x");
   const char *paths[] = {path_of(f, "b")};
-  assert_true(ingest_expand(f->a, paths, 1, &files, &n, &f->e));
-  assert_int_equal(n, 2);
-  assert_true(text_ends(files[0], "b/2.wav"));
-  assert_true(text_ends(files[1], "b/deep/1.csv"));
+  assert_true(ingest_expand(f->a, paths, 1, &o, &found, &f->e));
+  assert_int_equal(found.count, 3);
+  assert_int_equal(found.left_out, 2);
+  assert_true(text_ends(found.files[0], "b/2.wav"));
+  assert_true(text_ends(found.files[1], "b/deep/1.csv"));
   paths[0] = path_of(f, "absent");
-  assert_false(ingest_expand(f->a, paths, 1, &files, &n, &f->e));
+  assert_false(ingest_expand(f->a, paths, 1, &o, &found, &f->e));
 }
 
 static void test_share(void **state) {

@@ -2,12 +2,13 @@
  *
  * libsndfile quietly shortens a WAV whose header promises more than the file holds. A recording that was cut
  * by a full card or a broken copy should not become a training example unseen, so the RIFF chunks are walked
- * here first and the promise is compared with the file. Compressed files are counted while they are read. */
+ * here first and the promise is compared with the file. Compressed files are counted while they are read.
+ *
+ * 8 to 32 bits, float and double come out as float in [-1, 1]: int16 is exact, 24 bits are rounded to 24. */
 #include "host/ingest/private.h"
 
-#include <math.h>
 #include <sndfile.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint32_t le32(const uint8_t *p) {
@@ -45,94 +46,61 @@ static bool check_riff(const char *path, struct err *e) {
   return ok;
 }
 
-/* Reads all frames into *out (malloc), growing as they come: the header's count is not believed. */
-static bool read_frames(SNDFILE *f, const SF_INFO *info, float **out, int64_t *length,
-                        struct err *e) {
-  const sf_count_t most = (sf_count_t)(INGEST_MAX_BYTES / sizeof(float)) / info->channels;
-  sf_count_t room = info->frames > 0 && info->frames < 65536 ? info->frames + 1 : 65536, n = 0;
-  float *data = malloc((size_t)room * (size_t)info->channels * sizeof *data);
-  if (!data) return err_set(e, "no memory left");
-  for (;;) {
-    sf_count_t got = sf_readf_float(f, data + n * info->channels, room - n);
-    if (got <= 0) break;
-    n += got;
-    if (n > most) {
-      free(data);
-      return err_set(e,
-                     "longer than %lld frames of %d channels (%zu MiB); cut it into shorter files",
-                     (long long)most, info->channels, INGEST_MAX_BYTES >> 20);
-    }
-    if (n < room) continue;
-    room *= 2;
-    float *more = realloc(data, (size_t)room * (size_t)info->channels * sizeof *data);
-    if (!more) {
-      free(data);
-      return err_set(e, "no memory left");
-    }
-    data = more;
-  }
-  *out = data;
-  *length = n;
-  return true;
+struct audio {
+  SNDFILE *file;
+  SF_INFO info;
+  int64_t frames; /* read so far */
+  struct ingest_pipe pipe;
+  bool ended;
+};
+
+static bool audio_open(struct ingest_reader *r, struct err *e) {
+  struct audio *s = ARENA_NEW(r->arena, struct audio);
+  r->state = s;
+  if (!check_riff(r->path, e)) return false;
+  s->file = sf_open(r->path, SFM_READ, &s->info);
+  if (!s->file) return err_set(e, "not a sound file that can be read: %s", sf_strerror(NULL));
+  const SF_INFO *info = &s->info;
+  if (info->channels < 1 || info->channels > INGEST_MAX_CHANNELS || info->samplerate < 1 ||
+      info->samplerate > 10000000)
+    return err_set(e, "%d channels at %d Hz: at most %d channels at 10 MHz make sense",
+                   info->channels, info->samplerate, INGEST_MAX_CHANNELS);
+  return pipe_begin(&s->pipe, r->o, info->channels, info->samplerate, 32768.0, true, e);
 }
 
-static bool check_frames(SNDFILE *f, const SF_INFO *info, const float *data, int64_t length,
-                         struct err *e) {
-  if (sf_error(f) != SF_ERR_NO_ERROR)
-    return err_set(e, "damaged behind frame %lld: %s", (long long)length, sf_strerror(f));
-  if (length == 0) return err_set(e, "it holds no sound");
-  if (length < info->frames && info->frames != SF_COUNT_MAX)
+/* The header's count is not believed, but a file that holds less than it promises is refused. */
+static bool audio_ended(const struct audio *s, struct err *e) {
+  if (sf_error(s->file) != SF_ERR_NO_ERROR)
+    return err_set(e, "damaged behind frame %lld: %s", (long long)s->frames, sf_strerror(s->file));
+  if (s->frames == 0) return err_set(e, "it holds no sound");
+  if (s->frames < s->info.frames && s->info.frames != SF_COUNT_MAX)
     return err_set(
         e,
         "cut short: its header promises %lld frames and %lld are there; copy it again or "
         "repair it with `sox IN OUT`",
-        (long long)info->frames, (long long)length);
-  for (int64_t i = 0; i < length * info->channels; i++) {
-    if (!isfinite(data[i]))
-      return err_set(e, "frame %lld holds a number that is not finite",
-                     (long long)(i / info->channels));
-  }
+        (long long)s->info.frames, (long long)s->frames);
   return true;
 }
 
-/* Mean over the channels, in place. */
-static void mix_down(float *data, int64_t length, int channels) {
-  for (int64_t t = 0; t < length; t++) {
-    double sum = 0;
-    for (int c = 0; c < channels; c++) sum += (double)data[t * channels + c];
-    data[t] = (float)(sum / channels);
-  }
+static int64_t audio_frames(void *state, float *frames, int64_t room, struct err *e) {
+  struct audio *s = state;
+  const sf_count_t got = sf_readf_float(s->file, frames, room);
+  if (got <= 0) return audio_ended(s, e) ? 0 : -1;
+  s->frames += got;
+  return got;
 }
 
-bool ingest_audio(struct arena *a, const char *path, const struct ingest_options *o,
-                  struct ingest_recording **recordings, int *count, struct err *e) {
-  SF_INFO info;
-  memset(&info, 0, sizeof info);
-  if (!check_riff(path, e)) return false;
-  SNDFILE *f = sf_open(path, SFM_READ, &info);
-  if (!f) return err_set(e, "not a sound file that can be read: %s", sf_strerror(NULL));
-  float *data = NULL;
-  int64_t length = 0;
-  bool ok = true;
-  if (info.channels < 1 || info.channels > INGEST_MAX_CHANNELS || info.samplerate < 1 ||
-      info.samplerate > 10000000)
-    ok = err_set(e, "%d channels at %d Hz: at most %d channels at 10 MHz make sense", info.channels,
-                 info.samplerate, INGEST_MAX_CHANNELS);
-  ok = ok && read_frames(f, &info, &data, &length, e) && check_frames(f, &info, data, length, e);
-  sf_close(f);
-  int channels = info.channels;
-  if (ok && o->channels == 1 && channels > 1) {
-    mix_down(data, length, channels);
-    channels = 1;
-  }
-  if (ok && o->channels > 0 && o->channels != channels)
-    ok = err_set(e, "%d channels, and the project has %d (sensor.channels in mote.yaml)", channels,
-                 o->channels);
-  if (ok) {
-    *recordings = ARENA_NEW(a, struct ingest_recording);
-    ok = ingest_finish(a, o, data, length, channels, info.samplerate, 32768.0, *recordings, e);
-    *count = ok;
-  }
-  free(data);
-  return ok;
+static bool audio_next(struct ingest_reader *r, struct ingest_recording *out, bool *there,
+                       struct err *e) {
+  struct audio *s = r->state;
+  return pipe_piece(r, &s->pipe, audio_frames, s, &s->ended, out, there, e);
 }
+
+static void audio_close(struct ingest_reader *r) {
+  struct audio *s = r->state;
+  if (!s) return;
+  if (s->file) sf_close(s->file);
+  pipe_free(&s->pipe);
+}
+
+const struct ingest_format ingest_audio = {"sound", audio_open, audio_next, audio_close};

@@ -1,11 +1,12 @@
 /* Folders, and what a path says about its recording. */
-#include "host/ingest/ingest.h"
+#include "host/ingest/private.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 /* Deeper than any sensible tree: a loop of links ends here. */
@@ -16,6 +17,12 @@ struct list {
   struct arena *arena;
   char **items;
   int count, room;
+};
+
+struct found {
+  const struct ingest_options *o;
+  struct list files, labels;
+  int left_out;
 };
 
 static void list_add(struct list *l, char *item) {
@@ -29,30 +36,49 @@ static void list_add(struct list *l, char *item) {
   l->items[l->count++] = item;
 }
 
-static bool expand_folder(struct list *l, const char *path, int depth, struct err *e) {
+/* Texts that lie beside recordings everywhere. */
+static bool about_others(const char *name) {
+  static const char *const starts[] = {"readme",  "license",      "licence", "changelog",
+                                       "copying", "requirements", "notice"};
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+    if (strncasecmp(name, starts[i], strlen(starts[i])) == 0 && !ingest_ends_with(name, ".wav"))
+      return true;
+  return false;
+}
+
+static bool is_wanted(const struct ingest_options *o, const char *path) {
+  if (o->raw) return !ingest_known(path) && !ingest_ends_with(path, ".labels");
+  return ingest_known(path) && !(o->no_pictures && ingest_is_picture(path));
+}
+
+static bool expand_folder(struct found *l, const char *path, int depth, struct err *e) {
   char **names = NULL;
   int n = 0;
   if (depth > MAX_DEPTH) {
     err_file(e, path);
     return err_set(e, "folders are nested more than %d deep: a loop of links?", MAX_DEPTH);
   }
-  if (!dir_list(l->arena, path, &names, &n, e)) return false;
+  if (!dir_list(l->files.arena, path, &names, &n, e)) return false;
   for (int i = 0; i < n; i++) {
     if (names[i][0] == '.') continue;
     const char *slash = text_ends(path, "/") ? "" : "/";
-    char *full = arena_printf(l->arena, "%s%s%s", path, slash, names[i]);
+    char *full = arena_printf(l->files.arena, "%s%s%s", path, slash, names[i]);
     if (file_is_dir(full)) {
       if (!expand_folder(l, full, depth + 1, e)) return false;
-    } else if (ingest_known(full)) {
-      list_add(l, full);
+    } else if (is_wanted(l->o, full) && !about_others(names[i])) {
+      list_add(&l->files, full);
+    } else if (ingest_ends_with(full, ".labels")) {
+      list_add(&l->labels, full);
+    } else {
+      l->left_out++;
     }
   }
   return true;
 }
 
-bool ingest_expand(struct arena *a, const char *const *paths, int n_paths, char ***files,
-                   int *count, struct err *e) {
-  struct list l = {.arena = a};
+bool ingest_expand(struct arena *a, const char *const *paths, int n_paths,
+                   const struct ingest_options *o, struct ingest_files *out, struct err *e) {
+  struct found l = {.o = o, .files = {.arena = a}, .labels = {.arena = a}};
   for (int i = 0; i < n_paths; i++) {
     struct stat info;
     if (stat(paths[i], &info) != 0) {
@@ -60,23 +86,25 @@ bool ingest_expand(struct arena *a, const char *const *paths, int n_paths, char 
       return err_set(e, "%s", strerror(errno));
     }
     if (!S_ISDIR(info.st_mode)) {
-      list_add(&l, arena_strdup(a, paths[i]));
+      list_add(ingest_ends_with(paths[i], ".labels") ? &l.labels : &l.files,
+               arena_strdup(a, paths[i]));
       continue;
     }
-    int before = l.count;
+    const int before = l.files.count;
     if (!expand_folder(&l, paths[i], 0, e)) return false;
-    if (l.count == before) {
+    if (l.files.count == before) {
       err_file(e, paths[i]);
-      return err_set(e, "no recordings in this folder (.wav .flac .ogg .aiff .csv .tsv .txt)");
+      return err_set(e, "no recordings in this folder (.wav .flac .ogg .csv .json .cbor .jpg .png "
+                        ".npy .hea and others)");
     }
   }
-  *files = l.items;
-  *count = l.count;
+  *out = (struct ingest_files){l.files.items, l.files.count, l.left_out, l.labels.items,
+                               l.labels.count};
   return true;
 }
 
 /* ---- rules -------------------------------------------------------------------- */
-enum rule_kind { RULE_WORD, RULE_FOLDER, RULE_NAME, RULE_PATH };
+enum rule_kind { RULE_WORD, RULE_FOLDER, RULE_START, RULE_NAME, RULE_PATH };
 
 struct ingest_rule {
   enum rule_kind kind;
@@ -93,9 +121,11 @@ bool ingest_rule_make(struct arena *a, const char *text, struct ingest_rule **ru
   r->word = r->text;
   r->levels = 1;
   if (!text[0])
-    return err_set(e, "the rule is empty; use folder, name:REGEX, path:REGEX or a word");
+    return err_set(e, "the rule is empty; use folder, name, name:REGEX, path:REGEX or a word");
   if (strcmp(text, "folder") == 0) {
     r->kind = RULE_FOLDER;
+  } else if (strcmp(text, "name") == 0) {
+    r->kind = RULE_START;
   } else if (text_starts(text, "folder:")) {
     char *end = NULL;
     long n = strtol(text + 7, &end, 10);
@@ -154,6 +184,14 @@ bool ingest_rule_apply(const struct ingest_rule *rule, struct arena *a, const ch
     return true;
   }
   if (rule->kind == RULE_FOLDER) return folder_of(a, path, rule->levels, word, e);
+  if (rule->kind == RULE_START) {
+    const char *name = base_name(path);
+    const size_t n = strcspn(name, ".");
+    if (n == 0)
+      return err_file(e, path), err_set(e, "the name begins with a point: no label in front of it");
+    *word = arena_printf(a, "%.*s", (int)n, name);
+    return true;
+  }
   const char *subject = rule->kind == RULE_NAME ? base_name(path) : path;
   regmatch_t match[2];
   if (regexec(&rule->regex, subject, 2, match, 0) != 0) {
