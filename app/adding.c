@@ -78,7 +78,7 @@ static bool make_rules(struct adding *d, struct err *e) {
                               .source_rate_hz = o->rate_hz,
                               .hmac_key = o->hmac_key,
                               .raw = o->raw,
-                              .cut = true,
+                              .cut = !o->whole,
                               .time_column = o->time_column,
                               .label_column = o->label_column,
                               .group_column = o->group_column,
@@ -244,7 +244,6 @@ static void count_sample(struct adding *d, const struct store_sample *s,
   d->resampled +=
       r->source_rate_hz < r->rate_hz * (1 - 1e-6) || r->source_rate_hz > r->rate_hz * (1 + 1e-6);
   d->in_pieces += r->piece;
-  d->metadata += r->n_metadata > 0;
   int i = 0;
   while (i < d->n_counts && strcmp(d->counts[i].label, s->label) != 0) i++;
   if (i == d->n_counts) {
@@ -257,7 +256,7 @@ static void count_sample(struct adding *d, const struct store_sample *s,
     d->counts[d->n_counts++] = (struct adding_count){.label = arena_strdup(d->c->arena, s->label)};
   }
   d->counts[i].samples[s->split]++;
-  if (r->width == 0) d->counts[i].seconds += (double)s->length / s->rate_hz;
+  if (r->width == 0) d->counts[i].seconds += (double)s->length / r->rate_hz;
 }
 
 static double now_s(void) {
@@ -298,25 +297,74 @@ static bool commit_if_due(struct adding *d, struct batch *b, struct err *e) {
 }
 
 /* ---- recordings ------------------------------------------------------------------------- */
+/* Keys of metadata have letters, digits and _ . - alone, at most 63. */
+static const char *plain_key(struct arena *a, const char *key) {
+  char *out = arena_printf(a, "%.63s", key);
+  for (char *c = out; *c; c++)
+    if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+          strchr("_.-", *c)))
+      *c = '_';
+  return out;
+}
+
+static int put_pairs(struct arena *a, const struct ingest_pair *pairs, int n,
+                     struct store_meta *out) {
+  int count = 0;
+  for (int i = 0; i < n; i++)
+    if (pairs[i].key[0] && pairs[i].value && pairs[i].value[0])
+      out[count++] = (struct store_meta){plain_key(a, pairs[i].key), pairs[i].value};
+  return count;
+}
+
+/* Metadata of the file and of what the index says about it, spans and boxes. */
+static void with_details(struct arena *a, const struct about *f, const struct ingest_recording *r,
+                         struct store_sample *s) {
+  const int more = f->entry ? f->entry->n_metadata : 0;
+  struct store_meta *meta = ARENA_ARRAY(a, struct store_meta, r->n_metadata + more + 1);
+  struct store_span *spans = ARENA_ARRAY(a, struct store_span, r->n_spans + 1);
+  struct store_box *boxes = ARENA_ARRAY(a, struct store_box, r->n_boxes + 1);
+  s->n_meta = put_pairs(a, r->metadata, r->n_metadata, meta);
+  if (more) s->n_meta += put_pairs(a, f->entry->metadata, more, meta + s->n_meta);
+  for (int i = 0; i < r->n_spans; i++)
+    spans[i] = (struct store_span){r->spans[i].start, r->spans[i].end - 1, r->spans[i].label};
+  for (int i = 0; i < r->n_boxes; i++) {
+    /* What lies outside is cut off. */
+    const struct ingest_box *b = &r->boxes[i];
+    const int x = b->x < 0 ? 0 : b->x, y = b->y < 0 ? 0 : b->y;
+    const int right = b->x + b->width < r->width ? b->x + b->width : r->width;
+    const int bottom = b->y + b->height < r->height ? b->y + b->height : r->height;
+    if (right > x && bottom > y)
+      boxes[s->n_boxes++] = (struct store_box){x, y, right - x, bottom - y, b->label};
+  }
+  s->meta = meta;
+  s->spans = spans;
+  s->boxes = boxes;
+  s->n_spans = r->n_spans;
+}
+
 static bool take(struct adding *d, struct arena *a, struct batch *b, const struct about *f,
                  const struct ingest_recording *r, bool *fatal, struct err *e) {
   const char *group = d->o->group ? d->o->group : r->group ? r->group : f->group;
-  const enum ingest_type type = d->rules.ingest.type;
   int64_t duplicate = 0;
   struct store_sample s = {.label = r->label && r->label[0] ? r->label : f->label,
                            .group = group ? group : "",
                            .source =
                                r->part[0] ? arena_printf(a, "%s:%s", f->path, r->part) : f->path,
-                           .type = type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32,
-                           .rate_hz = r->rate_hz,
+                           .type = r->type == INGEST_UINT8   ? STORE_UINT8
+                                   : r->type == INGEST_INT16 ? STORE_INT16
+                                                             : STORE_FLOAT32,
+                           .rate_hz = r->width ? 0 : r->rate_hz,
                            .channels = r->channels,
-                           .length = r->length};
+                           .length = r->length,
+                           .height = r->height,
+                           .width = r->width,
+                           .data = r->data};
   if (!s.label) {
     *e = f->no_label;
     return e->text[0] ? false : err_set(e, "it has no label; use --label or --label-from");
   }
   s.split = split_of(d, a, f, r, s.group);
-  s.data = ingest_numbers(a, r, type);
+  with_details(a, f, r, &s);
   if (!d->o->dry_run && !store_add(d->p.store, &s, &duplicate, e))
     return *fatal = e->internal || strcmp(e->file, d->p.db_path) == 0, false;
   if (duplicate)
@@ -325,7 +373,7 @@ static bool take(struct adding *d, struct arena *a, struct batch *b, const struc
     d->new_added++;
   if (!duplicate) count_sample(d, &s, r);
   b->recordings++;
-  b->bytes += r->length * r->channels * (int64_t)ingest_type_bytes(type);
+  b->bytes += r->length * r->channels * (int64_t)ingest_type_bytes(r->type);
   if (commit_if_due(d, b, e)) return true;
   return *fatal = true, false;
 }
@@ -384,7 +432,13 @@ static bool add_file(struct adding *d, const char *path, struct batch *b, bool *
 
 bool adding_run(struct adding *d, struct err *e) {
   struct batch b = {.since_s = now_s()};
-  if (!d->o->dry_run && !store_begin(d->p.store, e)) return false;
+  if (!d->o->dry_run) {
+    const bool many = d->c->n_words > 1;
+    store_change(d->p.store,
+                 arena_printf(d->c->arena, "add %s%s", d->c->n_words ? d->c->words[0] : d->o->index,
+                              many ? " ..." : ""));
+    if (!store_begin(d->p.store, e)) return false;
+  }
   for (int i = 0; i < d->files.count; i++) {
     struct err one = {0};
     bool fatal = false;

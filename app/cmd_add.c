@@ -99,9 +99,6 @@ static void print_notes(const struct adding *d) {
   if (d->in_pieces)
     printf("  pieces of recordings longer than %zu MiB: %s\n", INGEST_PIECE_BYTES >> 20,
            text_thousands(d->in_pieces));
-  if (d->metadata)
-    printf("  key-value pairs (sensors, device, comments) not kept: %s\n",
-           text_thousands(d->metadata));
   if (d->unlisted)
     printf("  left out, since the index does not name them: %s\n", text_thousands(d->unlisted));
   if (d->files.left_out)
@@ -201,6 +198,8 @@ int cmd_add(int argc, char **argv) {
        &o.raw},
       {0, "hmac-key", OPTION_TEXT, "KEY", "JSON and CBOR: check signatures with this key",
        &o.hmac_key},
+      {0, "whole", OPTION_FLAG, NULL,
+       "keep recordings with labels of stretches or boxes whole (default: cut)", &o.whole},
       {'n', "dry-run", OPTION_FLAG, NULL, "say what would happen, write nothing", &o.dry_run},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &o.dir},
       {0}};

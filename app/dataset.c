@@ -101,12 +101,25 @@ static int16_t *to_int16(struct arena *a, const float *values, int64_t length, i
   return out;
 }
 
+/* Pixels as the numbers of a slow sensor: 0 to 255. */
+static const float *pixels(struct arena *a, const uint8_t *data, int64_t n) {
+  float *out = ARENA_ARRAY(a, float, n);
+  for (int64_t i = 0; i < n; i++) out[i] = data[i];
+  return out;
+}
+
 /* The numbers of a sample or recording at the project's rate, as int16. */
 static bool adapt(struct project *p, enum store_type type, double rate_hz, int channels,
                   const void *data, int64_t length, const double *range, struct dataset_sample *out,
                   struct err *e) {
   const struct project_config *c = &p->config;
   enum store_type wanted = c->kind == PROJECT_AUDIO ? STORE_INT16 : STORE_FLOAT32;
+  if (type == STORE_UINT8 && c->kind == PROJECT_SENSOR && channels == c->channels &&
+      (size_t)length * (size_t)channels * 4 + 64 < arena_left(p->arena)) {
+    data = pixels(p->arena, data, length * channels);
+    type = STORE_FLOAT32;
+    rate_hz = c->rate_hz;
+  }
   if (type != wanted || channels != c->channels)
     return err_set(
         e,

@@ -411,7 +411,7 @@ static bool acquisition_open(struct ingest_reader *r, struct err *e) {
   if (s->structured && !structured_labels(r, s, e)) return false;
   s->metadata = ARENA_ARRAY(r->arena, struct ingest_pair, 4);
   add_pair(r, s, "device", s->device_name);
-  add_pair(r, s, "device type", s->device_type);
+  add_pair(r, s, "device_type", s->device_type);
   add_pair(r, s, "sensors", s->sensors.data);
   return s->binary || seek_values(s, e);
 }

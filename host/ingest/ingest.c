@@ -283,6 +283,7 @@ static bool crop_next(struct ingest_reader *r, struct ingest_recording *out) {
     out->height = bottom - top;
     out->length = (int64_t)out->width * out->height;
     out->label = b->label;
+    out->independent = false; /* boxes of one picture stay on one side */
     out->part = arena_printf(r->turn, "%s%s%dx%d at %d,%d", w->part, w->part[0] ? ", " : "",
                              out->width, out->height, left, top);
     return true;

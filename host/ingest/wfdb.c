@@ -91,7 +91,12 @@ static bool parse_signal(struct signal *g, const char *line, struct err *e) {
 }
 
 static void add_pair(struct ingest_reader *r, struct wfdb *s, const char *key, const char *value) {
-  if (s->n_metadata == 64) return;
+  for (int i = 0; i < s->n_metadata; i++) {
+    if (strcmp(s->metadata[i].key, key) != 0) continue;
+    if (strlen(s->metadata[i].value) < 2000)
+      s->metadata[i].value = arena_printf(r->arena, "%s, %.500s", s->metadata[i].value, value);
+    return;
+  }
   s->metadata[s->n_metadata++] = (struct ingest_pair){key, arena_strdup(r->arena, value)};
 }
 
@@ -101,7 +106,7 @@ static bool read_header(struct ingest_reader *r, struct wfdb *s, struct err *e) 
   int have = -1, number = 0;
   if (!file_read(r->arena, r->path, (size_t)1 << 20, &text, &size, e)) return false;
   if (memchr(text, 0, size)) return err_set(e, "holds zero bytes: this is no WFDB header");
-  s->metadata = ARENA_ARRAY(r->arena, struct ingest_pair, 64);
+  s->metadata = ARENA_ARRAY(r->arena, struct ingest_pair, 2);
   char *rest = NULL;
   for (char *line = strtok_r((char *)text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     number++;
@@ -124,8 +129,8 @@ static bool read_header(struct ingest_reader *r, struct wfdb *s, struct err *e) 
       return err_set(e, "its signals lie in several files or formats (%s, %s); one can be read",
                      s->signals[0].file, s->signals[i].file);
   for (int i = 0; i < s->n_signals; i++)
-    add_pair(r, s, "sensor",
-             arena_printf(r->arena, "%s %s", s->signals[i].name,
+    add_pair(r, s, "sensors",
+             arena_printf(r->arena, "%s (%s)", s->signals[i].name,
                           s->signals[i].units[0] ? s->signals[i].units : "mV"));
   return true;
 }
