@@ -45,7 +45,7 @@ else
   $(error PROFILE is host, asan, ubsan or fuzz; for a chip use: make bare CHIP=$(PROFILE))
 endif
 
-PKGS    := sqlite3 jansson sndfile libcyaml soxr libcbor libjpeg libpng zlib
+PKGS    := sqlite3 jansson sndfile libcyaml soxr libcbor libjpeg libpng zlib alsa
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

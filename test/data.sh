@@ -94,4 +94,30 @@ out=$("$MOTE" data split --by group 2>&1); has "a class in one group is told" 'a
 out=$("$MOTE" data split --dry-run --by sample); has "dry run" "nothing written" "$out"
 "$MOTE" data undo >/dev/null
 #CUT
+# ---- recording ------------------------------------------------------------------------------
+lines() { awk -v n="$1" -v d="$2" 'BEGIN { for (i = 0; i < n; i++) { printf "%d,%.3f,%d\n", i, sin(i / 9), -i; fflush(); if (d) system("sleep " d) } }'; }
+"$MOTE" new "$T/r" --template motion >/dev/null; cd "$T/r" || exit 1
+out=$(lines 300 0 | "$MOTE" record --stdin --label idle --rate 50 --group anna --meta device=nano --json); is "record lines" 0 $?
+is "their number" 300 "$(number "$out" frames)"
+has "a stated rate is converted to the project's" '"converted": true' "$out"
+is "6 seconds at 100 Hz" 6 "$(number "$out" seconds)"
+has "with metadata" "device = nano" "$("$MOTE" data show 1)"
+out=$(lines 250 0 | "$MOTE" record --stdin --label walk --rate 100 --cut 1 --json); is "cut into samples" 3 "$(grep -c '"id"' <<<"$out")"
+is "one change" 1 "$("$MOTE" data undo >/dev/null; "$MOTE" data list --json | grep -c '"id"')"
+out=$( (lines 20 0; echo hello; echo 1,2; lines 5 0) | "$MOTE" record --stdin --label x --json); is "broken lines are counted" 1 "$(number "$out" broken)"
+is "and wrong numbers of columns" 1 "$(number "$out" wrong_count)"
+has "a rate that cannot be measured is assumed" '"rate": "assumed"' "$out"
+out=$(seq 1 9 | "$MOTE" record --stdin --label x 2>&1); is "no line fits" 1 $?
+has "and says how many numbers came" "the last 1" "$out"
+out=$(seq 101 109 | awk '{ print 7, $1, 8, 9 }' | "$MOTE" record --stdin --label x --rate 100 --columns 2,3,4 --json); is "columns" 9 "$(number "$out" frames)"
+out=$("$MOTE" record --microphone --label x 2>&1); has "a microphone is for sound" "no audio" "$out"
+# Ctrl-C keeps what came
+lines 1000 0.01 | (exec "$MOTE" record --stdin --label kept --json >out.json 2>err.txt) & job=$!
+sleep 1.5; pkill -INT -P $job 2>/dev/null || kill -INT $job; wait $job
+has "Ctrl-C ends it" '"ended": "stop"' "$(cat out.json err.txt)"
+is "and what came is kept" 1 "$("$MOTE" data list --label kept --json | grep -c '"id"')"
+"$MOTE" new "$T/a" --template keyword >/dev/null; cd "$T/a" || exit 1
+out=$(head -c 64000 /dev/urandom | "$MOTE" record --stdin --raw --label noise --seconds 1 --json); is "raw sound" 16000 "$(number "$out" frames)"
+out=$(ALSA_CONFIG_PATH=/dev/null "$MOTE" record --microphone --label x 2>&1 </dev/null); is "no microphone" 1 $?
+has "is said" "no microphone" "$out"
 echo "1..$n"

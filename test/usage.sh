@@ -59,6 +59,16 @@ ends 1 "mote.yaml" data split
 ends 1 "mote.yaml" data undo
 ends 1 "mote.yaml" data history
 ends 1 "mote.yaml" data
+ends 2 "where from" record --label x
+ends 2 "one source at a time" record --stdin --udp 9 --label x
+ends 2 "label says what it is" record --stdin
+ends 2 "no split" record --stdin --label x --split sometimes
+ends 2 "ports are" record --udp 70000 --label x
+ends 2 "goes with --stdin" record --serial x --raw --label x
+ends 2 "wants KEY=VALUE" record --stdin --label x --meta y
+ends 2 "above 0" record --stdin --label x --seconds -1
+ends 2 "at least 1" record --serial x --baud fast --label x
+ends 1 "mote.yaml" record --stdin --label x
 ends 1 "mote.yaml" features
 ends 2 "one of" features --plot --rank
 ends 2 "stands alone" features f --rank
