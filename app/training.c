@@ -267,6 +267,7 @@ static void describe_settings(struct training *t) {
   text_printf(&s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
+  if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
   train_network_text(&t->out->network, &s);
   if (t->p->config.anomaly.on) text_add(&s, "anomaly\n");
   learning_settings(&t->p->config.anomaly, &s);

@@ -15,6 +15,13 @@
     check_gradients(&checked);                                                                     \
   } while (0)
 
+/* Every kind of layer between them. */
+#define EVERYTHING                                                                                 \
+  NETWORK(12, 12, 1, 4, "a: conv 8 3x3 hswish", "b: conv 8 3x3 d2 causal relu6", "c: maxpool 2x2", \
+          "d: dsconv 8 3x3 s2 from b", "e: add c d relu", "f: se 2", "g: concat f c",              \
+          "upsample 2x2 from e", "h: avgpool 2x2", "concat g h", "dropout 0.1", "sequence",        \
+          "lstm 12", "last", "mean", "i: dense 8 tanh", "j: dense 8 sigmoid", "mul i j")
+
 /* ---- gradients ------------------------------------------------------------------------ */
 static void windows_have_gradients(void **state) {
   (void)state;
@@ -50,6 +57,8 @@ static void moves_have_gradients(void **state) {
   (void)state;
   CHECK(6, 5, 2, "conv 5 3x3 linear", "sequence", "conv1d 6 3 linear", "last");
   CHECK(6, 5, 2, "sequence", "conv1d 6 3 linear", "mean");
+  CHECK(7, 1, 3, "lstm 5", "last");
+  CHECK(5, 3, 2, "sequence", "conv1d 4 3 linear", "lstm 18", "lstm 3", "mean");
   CHECK(6, 5, 2, "a: conv 5 3x3 linear s2", "upsample 2x3", "conv 3 3x3 linear", "mean");
 }
 
@@ -66,18 +75,182 @@ static void heads_have_gradients(void **state) {
   check_gradients_of(&net, (struct asking){.focal = 0.5f, .distil = 0.3f});
 }
 
+/* ---- PyTorch ------------------------------------------------------------------------------ */
+/* The numbers of tools/train_vectors. */
+static float number(uint32_t *state) {
+  *state = (*state * 1103515245u + 12345u) & 0x7FFFFFFFu;
+  return (float)((int)((*state >> 12) % 1024u) - 512) / 512.0f;
+}
+
+/* Calls `each` with the place of every parameter in the file's order: weights, biases or beta, gamma of a layer. part: 0
+ * weights, 1 biases, 2 gamma. */
+static void each_parameter(const struct engine *g, void *context,
+                           void (*each)(void *context, const struct unit *u, int part, size_t at)) {
+  for (int i = 0; i < g->n_units; i++) {
+    const struct unit *u = &g->units[i];
+    const bool lstm = u->d.kind == TRAIN_LSTM;
+    if (!u->linear && !lstm) continue;
+    const int gates = lstm ? 4 : 1;
+    const size_t row = (size_t)(gates * u->np);
+    for (int part = 0; part < (u->batch_norm ? 3 : 2); part++)
+      for (int k = 0; k < (part ? 1 : u->k); k++)
+        for (int gate = 0; gate < gates; gate++)
+          for (int c = 0; c < u->d.out_c; c++)
+            each(context, u, part,
+                 (part == 0   ? u->w_at + (size_t)k * row
+                  : part == 1 ? u->b_at
+                              : u->g_at) +
+                     (size_t)(gate * u->np + c));
+  }
+}
+
+struct begin {
+  struct engine *g;
+  uint32_t state;
+  float scale;
+};
+static void begin_with(void *context, const struct unit *u, int part, size_t at) {
+  struct begin *b = context;
+  const bool half = u->d.kind == TRAIN_LSTM ||
+                    (u->d.kind == TRAIN_CONV && u->d.activation == TRAIN_LINEAR &&
+                     !u->d.batch_norm && u->d.kernel_h == 3) ||
+                    (u->d.kind == TRAIN_DENSE && u->k == 16);
+  const float x = number(&b->state);
+  b->g->params[at] = part == 0   ? x * (half ? 0.5f : 1.0f)
+                     : part == 1 ? x * 0.25f
+                                 : 1.0f + x * 0.25f;
+}
+
+struct comparison {
+  const float *gradient;
+  const char *text, *name;
+  double most, worst;
+  int n;
+};
+static void largest(void *context, const struct unit *u, int part, size_t at) {
+  struct comparison *c = context;
+  (void)u;
+  (void)part;
+  c->most = fmax(c->most, fabs((double)c->gradient[at]));
+}
+static void compare_one(void *context, const struct unit *u, int part, size_t at) {
+  struct comparison *c = context;
+  char *end;
+  (void)u;
+  (void)part;
+  const double there = strtod(c->text, &end);
+  if (end == c->text) fail_msg("%s: the file has %d gradients only", c->name, c->n);
+  c->text = end;
+  c->worst = fmax(c->worst, fabs(there - (double)c->gradient[at]));
+  c->n++;
+}
+
+static const char *next_line(const char *text, const char *begins) {
+  const size_t n = strlen(begins);
+  while (*text && strncmp(text, begins, n) != 0) {
+    text = strchr(text, '\n');
+    if (!text) fail_msg("the file has no line \"%s\"", begins);
+    text++;
+  }
+  return text + n;
+}
+
+/* Six steps against those of PyTorch: losses to 2e-5, gradients to 1e-4 of the largest. */
+static void follows_pytorch(const char *name, int stream, float focal,
+                            const struct train_network *net, const char *text) {
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct engine *g = engine_new(a, net, BATCH, true, &e);
+  assert_non_null(g);
+  g->params = ARENA_ARRAY(a, float, g->n_params);
+  g->running = ARENA_ARRAY(a, float, g->n_running + LANES);
+  float *m = ARENA_ARRAY(a, float, g->n_params), *v = ARENA_ARRAY(a, float, g->n_params),
+        *gradient = ARENA_ARRAY(a, float, g->n_params);
+  struct begin b = {g, (uint32_t)stream * 7919u + 17u, 1.0f};
+  each_parameter(g, &b, begin_with);
+  uint32_t state = (uint32_t)(100 + stream) * 7919u + 17u;
+  const struct value *in = &g->values[0];
+  for (int p = 0; p < BATCH * in->h * in->w; p++)
+    for (int c = 0; c < in->c; c++) in->y[p * in->cs + c] = number(&state);
+  float drawn[BATCH * 14], targets[BATCH * 14];
+  int32_t labels[BATCH];
+  for (int i = 0; i < BATCH * 14; i++) {
+    drawn[i] = number(&state);
+    targets[i] = i % 14 < 12 ? (drawn[i] + 1.0f) / 2.0f : drawn[i]; /* a mask of 12, two numbers */
+  }
+  for (int i = 0; i < BATCH; i++) labels[i] = i % 3;
+  g->labels = labels;
+  g->targets = g->n_targets == 14 ? targets : NULL;
+  g->focal = focal;
+  double power_1 = 1, power_2 = 1;
+  text = next_line(next_line(text, arena_printf(a, "network %s", name)), "\n");
+  for (int step = 0; step < 6; step++) {
+    int right;
+    engine_forward(g, BATCH, ENGINE_TRAIN);
+    const double loss = engine_backward(g, &right);
+    text = next_line(text, "loss");
+    const double there = strtod(text, NULL);
+    if (fabs(loss - there) > 2e-5 * fabs(there) + 1e-6)
+      fail_msg("%s, step %d: loss %.8g, PyTorch has %.8g", name, step, loss, there);
+    g->lanes->reduce(g->n_params, g->chunks, g->gradients, g->n_params, gradient);
+    if (step == 0 || step == 5) {
+      text = next_line(text, arena_printf(a, "step %d", step));
+      struct comparison c = {.gradient = gradient, .text = text, .name = name};
+      each_parameter(g, &c, largest);
+      each_parameter(g, &c, compare_one);
+      if (!(c.worst <= 1e-4 * c.most))
+        fail_msg("%s, step %d: a gradient differs by %g; the largest is %g", name, step, c.worst,
+                 c.most);
+      assert_int_equal(*c.text, '\n');
+    }
+    power_1 *= 0.9;
+    power_2 *= 0.999;
+    const struct adam how = {3e-3f, 0.01f, (float)(1 / (1 - power_1)), (float)(1 / (1 - power_2))};
+    engine_adam(g, &how, m, v);
+  }
+  arena_free(a);
+}
+
+static void steps_are_pytorchs(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  uint8_t *bytes = NULL;
+  size_t n = 0;
+  if (!file_read(a, "test/train_vectors.txt", 1 << 20, &bytes, &n, &e)) fail_msg("%s", e.text);
+  const char *text = arena_printf(a, "%.*s", (int)n, (const char *)bytes);
+  struct train_network net =
+      NETWORK(9, 7, 2, 3, "conv 6 3x3 s2", "dwconv 3x3 relu6", "conv 5 1x1 hswish",
+              "conv 4 3x2 d2x1 causal nobn tanh", "mean");
+  follows_pytorch("windows", 0, 0, &net, text);
+  net = NETWORK(4, 4, 2, 3, "conv 6 3x3", "y: se 2", "avgpool 1x4", "b: conv 6 1x1 linear",
+                "z: add y b relu", "concat z input", "conv 4 1x1", "maxpool 2x2");
+  follows_pytorch("merges", 1, 0, &net, text);
+  net = NETWORK(6, 3, 2, 3, "sequence", "conv1d 4 3", "lstm 5", "last");
+  follows_pytorch("recurrent", 2, 0, &net, text);
+  net = NETWORK(4, 4, 2, 3, "y: conv 5 3x3 s2", "upsample 2x2", "head input",
+                "head mask 3 weight 2 from y", "mean from y", "head numbers 2 huber 0.5",
+                "head classes");
+  follows_pytorch("heads", 3, 2.0f, &net, text);
+  arena_free(a);
+}
+
 /* ---- integers --------------------------------------------------------------------------- */
 /* The trained graph with every node's output as an output of the model, for the runtime. */
 struct runtime {
   const struct graph *g;
   struct mote_model m;
-  int outputs[TRAIN_MAX_LAYERS + TRAIN_MAX_HEADS], n;
+  int outputs[4 * TRAIN_MAX_LAYERS], n;
+  int at[4 * TRAIN_MAX_LAYERS]; /* which of them a node makes */
 };
 
 static void open_runtime(struct arena *a, const struct graph *g, struct runtime *r) {
   struct graph all = *g;
   r->g = g;
-  for (int i = 0; i < g->n_nodes; i++) r->outputs[r->n++] = g->nodes[i].out[0];
+  for (int i = 0; i < g->n_nodes; i++) {
+    r->at[i] = r->n;
+    if (g->nodes[i].n_out > 0) r->outputs[r->n++] = g->nodes[i].out[0];
+  }
   graph_set_outputs(&all, r->outputs, r->n);
   struct compiled p;
   struct err e = {0};
@@ -111,7 +284,7 @@ static void compare_layers(const struct train_result *r, const int8_t *features,
       const struct unit *u = &g->units[k];
       const struct value *v = &g->values[u->out];
       if (u->d.kind == TRAIN_DROPOUT) continue;
-      const int8_t *made = mote_output(&runtime.m, (unsigned)u->node);
+      const int8_t *made = mote_output(&runtime.m, (unsigned)runtime.at[u->node]);
       for (int p = 0; p < u->pixels; p++)
         for (int c = 0; c < v->c; c++, compared++) {
           const int here = (int)v->y[p * v->cs + c] + v->zp, there = made[p * v->c + c];
@@ -165,9 +338,188 @@ static void integers_are_the_runtimes(void **state) {
       "concat e g f", "se 2", "sequence", "conv1d 6 3", "last");
   RUN(8, 6, 2, "a: maxpool 2x2", "b: conv 4 3x3 from input s2", "concat a b", "c: act sigmoid",
       "concat a c b", "mean");
+  RUN(12, 6, 1, "sequence", "conv1d 8 3", "a: lstm 9", "b: lstm 5", "concat a b", "last");
   RUN(8, 8, 1, "conv 8 3x3 s2", "head cells 3", "mean", "head numbers 2", "head classes",
       "head classes 2");
   RUN(8, 4, 1, "e: conv 8 3x3 s2", "upsample 2x2", "head input", "conv 4 3x3", "head mask 3");
+}
+
+/* A plan as users get it gives the same scores. */
+static void default_plans_agree(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net = EVERYTHING;
+  struct train_config c = quick_config(1, 1);
+  struct toy *t = bars(a, 64, 12, 12, 4, 3);
+  const struct train_result r = train(a, &net, t, NULL, &c, NULL);
+  int8_t scores[64 * 4];
+  train_predict_int8(r.model, t->features, t->n, scores);
+  for (int core = 0; core < COMPILE_CORES; core++) {
+    const struct compile_options options = {.core = (enum compile_core)core, .pointer_bytes = 4};
+    struct compiled p;
+    struct mote_model m;
+    struct err e = {0};
+    if (core == COMPILE_CORE_AVR) continue; /* no constant operands there */
+    if (!compile_graph(r.graph, &options, a, &p, &e)) fail_msg("%s: %s", e.node, e.text);
+    const size_t room = mote_arena_bytes((const struct mote_plan *)(const void *)p.plan);
+    assert_int_equal(mote_open(&m, p.plan, p.plan_bytes, arena_alloc(a, room, 64), room), MOTE_OK);
+    for (uint32_t i = 0; i < t->n; i++) {
+      memcpy(mote_input(&m, 0), t->features + i * t->size, t->size);
+      mote_run(&m);
+      assert_memory_equal(mote_output(&m, 0), scores + 4 * i, 4);
+    }
+  }
+  arena_free(a);
+}
+
+/* ---- the same bits --------------------------------------------------------------------------- */
+static void digest_of(struct arena *a, const struct graph *g, uint8_t digest[32]) {
+  uint8_t *bytes;
+  size_t n;
+  struct sha256 s;
+  graph_save(g, a, &bytes, &n);
+  sha256_init(&s);
+  sha256_add(&s, bytes, n);
+  sha256_end(&s, digest);
+}
+
+struct saved {
+  struct arena *a;
+  const void *bytes[8];
+  size_t size[8];
+  int n;
+};
+static bool keep(void *context, const void *bytes, size_t size, const struct train_epoch *epoch,
+                 struct err *e) {
+  struct saved *s = context;
+  void *copy = arena_alloc(s->a, size, 1);
+  (void)epoch;
+  (void)e;
+  memcpy(copy, bytes, size);
+  s->bytes[s->n] = copy;
+  s->size[s->n++] = size;
+  return true;
+}
+
+static void same_bits_whatever_happens(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net = EVERYTHING;
+  struct train_config c = quick_config(2, 2);
+  c.mixup = 0.2f;
+  c.focal = 1.0f;
+  struct toy *t = bars(a, 80, 12, 12, 4, 3);
+  struct saved saved = {.a = a};
+  const struct train_hooks hooks = {.checkpoint = keep, .context = &saved};
+  uint8_t first[32], other[32];
+  digest_of(a, train(a, &net, t, t, &c, &hooks).graph, first);
+  static const char *const vectors[] = {"plain", "avx2", "avx512"};
+  for (int i = 0; i < 3; i++) {
+    c.threads = 1 + 2 * i;
+    setenv("MOTE_VECTOR", vectors[i], 1);
+    digest_of(a, train(a, &net, t, t, &c, NULL).graph, other);
+    unsetenv("MOTE_VECTOR");
+    assert_memory_equal(first, other, 32);
+  }
+  for (int i = 0; i < saved.n; i++) {
+    const struct train_hooks from = {.resume = saved.bytes[i], .resume_bytes = saved.size[i]};
+    digest_of(a, train(a, &net, t, t, &c, &from).graph, other);
+    assert_memory_equal(first, other, 32);
+  }
+  arena_free(a);
+}
+
+/* A student beside a teacher: the same again gives the same bits, and the teacher counts. */
+static void students_follow_teachers(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network large =
+                                 NETWORK(12, 12, 1, 4, "conv 16 3x3 s2", "conv 24 3x3 s2", "mean"),
+                             small = NETWORK(12, 12, 1, 4, "conv 6 3x3 s2", "mean");
+  struct train_config c = quick_config(6, 1);
+  struct toy *t = bars(a, 240, 12, 12, 4, 3);
+  const struct train_result teacher = train(a, &large, t, t, &c, NULL);
+  uint8_t digests[3][32];
+  for (int i = 0; i < 3; i++) {
+    const struct train_hooks hooks = {.teacher = teacher.model};
+    c.distil = i < 2 ? 0.7f : 0.0f;
+    c.threads = 1 + i;
+    const struct train_result r = train(a, &small, t, t, &c, &hooks);
+    digest_of(a, r.graph, digests[i]);
+    assert_true(r.int8_accuracy > 0.3f);
+  }
+  assert_memory_equal(digests[0], digests[1], 32);
+  assert_memory_not_equal(digests[0], digests[2], 32);
+  struct train_result r;
+  struct err e = {0};
+  const struct train_examples x = examples_of(t);
+  c.distil = 0.5f;
+  assert_false(train_fit(a, &small, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "teacher"));
+  const struct train_hooks hooks = {.teacher = teacher.model};
+  const struct train_network wide = NETWORK(6, 24, 1, 4, "mean");
+  assert_false(train_fit(a, &wide, &x, NULL, &c, &hooks, &r, &e));
+  assert_non_null(strstr(e.text, "same input"));
+  arena_free(a);
+}
+
+/* Heads learn what they are asked: the place of the bar's brightest pixels, and the input again. */
+static void place_of_weight(void *context, uint32_t index, uint64_t seed, float *targets) {
+  const struct toy *t = context;
+  const int8_t *x = t->features + (size_t)index * t->size;
+  double sum = 0, down = 0, across = 0;
+  (void)seed;
+  for (int i = 0; i < 144; i++) {
+    const double w = x[i] > 60 ? 1 : 0;
+    sum += w;
+    down += w * (i / 12);
+    across += w * (i % 12);
+  }
+  targets[0] = (float)(down / sum / 12 - 0.5);
+  targets[1] = (float)(across / sum / 12 - 0.5);
+}
+
+static void heads_learn(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3 s2", "conv 16 3x3",
+                                           "dense 24", "head numbers 2 weight 4.0", "head classes");
+  struct train_config c = quick_config(30, 4);
+  struct toy *t = bars(a, 600, 12, 12, 4, 3);
+  t->noise = 0;
+  struct train_examples x = examples_of(t);
+  x.targets = place_of_weight;
+  struct train_result r;
+  struct err e = {0};
+  if (!train_fit(a, &net, &x, NULL, &c, NULL, &r, &e)) fail_msg("%s", e.text);
+  assert_true(r.int8_accuracy > 0.95f);
+  float *out = ARENA_ARRAY(a, float, 2 * t->n), wanted[2];
+  assert_int_equal(train_head_outputs(&net, 0), 2);
+  for (int whole = 0; whole < 2; whole++) {
+    train_predict_head(r.model, 0, whole, t->features, t->n, out);
+    double error = 0, spread = 0;
+    for (uint32_t i = 0; i < t->n; i++)
+      for (int k = 0; k < 2; k++) {
+        place_of_weight(t, i, 0, wanted);
+        error += pow((double)out[2 * i + (uint32_t)k] - (double)wanted[k], 2);
+        spread += pow((double)wanted[k], 2);
+      }
+    if (!(error < 0.1 * spread))
+      fail_msg("%s: %g of the variance is left", whole ? "int8" : "float", error / spread);
+  }
+  /* Without targets, labels or with the wrong settings: refused. */
+  x.targets = NULL;
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "targets"));
+  const struct train_network again = NETWORK(12, 12, 1, 4, "conv 4 3x3", "head input");
+  assert_false(train_fit(a, &again, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "class_weights"));
+  c.class_weights = false;
+  x.labels = NULL;
+  c.epochs = 3;
+  assert_true(train_fit(a, &again, &x, NULL, &c, NULL, &r, &e));
+  assert_true(r.history[r.n_history - 1].loss < r.history[0].loss);
+  arena_free(a);
 }
 
 /* ---- texts --------------------------------------------------------------------------------- */
@@ -243,7 +595,8 @@ static void wrong_texts_are_explained(void **state) {
       {{"dense 8 causal"}, "padding"},
       {{"act relu"}, "flag of the layer"},
       {{"act"}, "activation"},
-      {{"gru 8"}, "not trained"},
+      {{"gru 8"}, "lstm"},
+      {{"lstm 8"}, "sequence"},
       {{"mean", "last"}, "no map"},
       {{"upsample 65x1"}, "outside"},
       {{"conv 8 3x3 d300"}, "dilation"},
@@ -358,11 +711,21 @@ static void presets_run_as_trained(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_have_gradients),  cmocka_unit_test(activations_have_gradients),
-      cmocka_unit_test(merges_have_gradients),   cmocka_unit_test(moves_have_gradients),
-      cmocka_unit_test(heads_have_gradients),    cmocka_unit_test(integers_are_the_runtimes),
-      cmocka_unit_test(texts_come_back),         cmocka_unit_test(wrong_texts_are_explained),
-      cmocka_unit_test(presets_fit_every_input), cmocka_unit_test(presets_are_the_published),
+      cmocka_unit_test(steps_are_pytorchs),
+      cmocka_unit_test(windows_have_gradients),
+      cmocka_unit_test(activations_have_gradients),
+      cmocka_unit_test(merges_have_gradients),
+      cmocka_unit_test(moves_have_gradients),
+      cmocka_unit_test(heads_have_gradients),
+      cmocka_unit_test(integers_are_the_runtimes),
+      cmocka_unit_test(default_plans_agree),
+      cmocka_unit_test(same_bits_whatever_happens),
+      cmocka_unit_test(students_follow_teachers),
+      cmocka_unit_test(heads_learn),
+      cmocka_unit_test(texts_come_back),
+      cmocka_unit_test(wrong_texts_are_explained),
+      cmocka_unit_test(presets_fit_every_input),
+      cmocka_unit_test(presets_are_the_published),
       cmocka_unit_test(presets_run_as_trained),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,7 @@ const struct family *family_of(enum train_kind kind) {
   case TRAIN_UPSAMPLE:
   case TRAIN_REQUANTISE: return &family_move;
   case TRAIN_ACTIVATION: return &family_activation;
+  case TRAIN_LSTM: return &family_lstm;
   }
   return NULL;
 }
@@ -102,6 +103,7 @@ static void unit_sizes(struct engine *g, struct unit *u) {
   unit_window(u, in, out);
   u->linear = family_of(u->d.kind) == NULL;
   if (u->linear) linear_sizes(g, u);
+  if (u->d.kind == TRAIN_LSTM) lstm_sizes(g, u);
 }
 
 /* Bytes of everything that grows with the batch or the weights, before any of it is taken. */
@@ -112,6 +114,8 @@ static double engine_bytes(const struct engine *g, bool backward) {
     const bool has_z = i > 0 && g->units[i - 1].batch_norm;
     floats += (double)g->capacity * v->h * v->w * v->cs * (backward ? (has_z ? 3 : 2) : 1);
   }
+  for (int i = 0; i < g->n_units; i++)
+    if (g->units[i].d.kind == TRAIN_LSTM) floats += lstm_floats(g, &g->units[i]);
   return floats * 4.0 + (double)g->scratch_floats * 4.0 * ENGINE_WORKERS / 8.0;
 }
 
@@ -131,7 +135,8 @@ static void decays_of(struct engine *g) {
   g->decays = ARENA_ARRAY(g->arena, uint8_t, g->n_params / LANES + 1);
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
-    if (u->linear) memset(g->decays + u->w_at / LANES, 1, (u->b_at - u->w_at) / LANES);
+    if (u->linear || u->d.kind == TRAIN_LSTM)
+      memset(g->decays + u->w_at / LANES, 1, (u->b_at - u->w_at) / LANES);
   }
 }
 
@@ -186,6 +191,7 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
   for (int i = 0; i < g->n_units; i++) {
     g->units[i].seen = arena_alloc(a, ENGINE_CHUNKS, sizeof *g->units[i].seen);
     if (g->units[i].linear) linear_memory(g, &g->units[i], backward);
+    if (g->units[i].d.kind == TRAIN_LSTM) lstm_memory(g, &g->units[i], backward);
   }
   if (backward) g->gradients = ARENA_ARRAY(a, float, ENGINE_CHUNKS * g->n_params);
   find_first_writers(g);
@@ -198,8 +204,9 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
   memset(params, 0, g->n_params * sizeof *params);
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
-    if (!u->linear) continue;
     rng_seed(&r, train_mix(seed, 0x696e6974, (uint64_t)i));
+    if (u->d.kind == TRAIN_LSTM) lstm_init(u, &r, params);
+    if (!u->linear) continue;
     /* He et al. 2015: variance 2 / inputs for ReLU, 1 / inputs for the linear end; uniform in +-limit. */
     const float limit = sqrtf((u->d.activation != TRAIN_LINEAR ? 6.0f : 3.0f) / (float)u->k);
     for (int k = 0; k < u->k; k++)
@@ -308,7 +315,7 @@ static void back_segment(void *context, int chunk, int worker) {
   for (int i = s->first; i >= s->last; i--) {
     struct unit *u = &g->units[i];
     if (!u->linear) {
-      family_of(u->d.kind)->back(g, u, s0, s1);
+      family_of(u->d.kind)->back(g, u, s0, s1, chunk);
       continue;
     }
     linear_back_begin(g, u, s0, s1, chunk);
@@ -319,7 +326,10 @@ static void back_segment(void *context, int chunk, int worker) {
 static void transpose_weights(void *context, int item, int worker) {
   struct engine *g = context;
   (void)worker;
-  linear_transpose(g, &g->units[item]);
+  if (g->units[item].d.kind == TRAIN_LSTM)
+    lstm_transpose(g, &g->units[item]);
+  else
+    linear_transpose(g, &g->units[item]);
 }
 
 double engine_backward(struct engine *g, int *right) {

@@ -8,7 +8,7 @@
  * In integer mode a value holds q - zp as a float, exactly. Gradients are of real values in every mode.
  *
  * A kind of layer belongs to a family, a file each: linear.c (with weights), layer_pool.c, layer_merge.c (several
- * inputs), layer_move.c (elements elsewhere), layer_activation.c. loss.c asks the heads. */
+ * inputs), layer_move.c (elements elsewhere), layer_activation.c, layer_lstm.c. loss.c asks the heads. */
 #ifndef HOST_TRAIN_ENGINE_H
 #define HOST_TRAIN_ENGINE_H
 
@@ -72,7 +72,8 @@ struct unit {
   int product_shift;
   float table
       [256]; /* of a function of one value: steps of the output for each step of the input from -128 */
-  float (*seen)[2]; /* [chunks] least and greatest real output before clamping */
+  struct lstm *lstm; /* of layer_lstm.c; NULL: another kind */
+  float (*seen)[2];  /* [chunks] least and greatest real output before clamping */
 };
 
 struct engine {
@@ -151,9 +152,9 @@ struct graph *engine_export(const struct engine *g, struct arena *a);
 struct family {
   void (*forward)(struct engine *g, struct unit *u, int s0, int s1);
   void (*forward_int8)(struct engine *g, struct unit *u, int s0, int s1, int chunk);
-  void (*back)(struct engine *g, struct unit *u, int s0, int s1);
+  void (*back)(struct engine *g, struct unit *u, int s0, int s1, int chunk);
 };
-extern const struct family family_pool, family_merge, family_move, family_activation;
+extern const struct family family_pool, family_merge, family_move, family_activation, family_lstm;
 /* NULL: of linear.c. */
 const struct family *family_of(enum train_kind kind);
 
@@ -173,6 +174,19 @@ void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, in
 
 /* layer_activation.c: steps through the unit's table. */
 void engine_table_int8(struct engine *g, struct unit *u, int s0, int s1, float seen[2]);
+
+/* layer_lstm.c */
+void lstm_sizes(struct engine *g, struct unit *u);
+double lstm_floats(const struct engine *g, const struct unit *u);
+void lstm_memory(struct engine *g, struct unit *u, bool backward);
+void lstm_init(const struct unit *u, struct rng *r, float *params);
+void lstm_transpose(struct engine *g, struct unit *u);
+void lstm_quant_init(struct engine *g, struct unit *u);
+void lstm_quantise(struct engine *g, struct unit *u);
+/* Adds the nodes that read `input`; returns the tensor they make. */
+int lstm_graph(const struct engine *g, struct graph *gr, struct unit *u, int index, int input);
+/* Copies of weights and biases for a graph that is given away. */
+void lstm_export(struct graph *gr, const struct unit *u, struct arena *a);
 
 /* loss.c */
 void loss_of_chunk(struct engine *g, int chunk, bool gradient);

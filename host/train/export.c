@@ -63,6 +63,7 @@ static enum mote_op operator_of(const struct train_layer *d) {
   case TRAIN_LAST: return MOTE_OP_SLICE;
   case TRAIN_UPSAMPLE: return MOTE_OP_RESIZE_NEAREST_NEIGHBOR;
   case TRAIN_REQUANTISE: return MOTE_OP_QUANTIZE;
+  case TRAIN_LSTM: return MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM;
   case TRAIN_SEQUENCE:
   case TRAIN_DROPOUT: break;
   }
@@ -139,6 +140,10 @@ static struct graph *build(struct engine *g, struct arena *a) {
     struct unit *u = &g->units[i];
     tensors[u->out] = tensors[u->in];
     if (u->d.kind == TRAIN_DROPOUT) continue;
+    if (u->d.kind == TRAIN_LSTM) {
+      tensors[u->out] = lstm_graph(g, gr, u, i, tensors[u->in]);
+      continue;
+    }
     struct graph_node n = {.op = operator_of(&u->d), .n_in = unit_inputs(u), .n_out = 1};
     for (int k = 0; k < n.n_in; k++) n.in[k] = tensors[unit_input(u, k)];
     if (u->linear) add_weights(g, gr, u, i, &n);
@@ -179,6 +184,11 @@ static void find_groups(struct engine *g) {
       const int x = group_of(g, unit_input(u, k)), y = group_of(g, u->out);
       g->values[x > y ? x : y].range_of = x < y ? x : y;
     }
+    if (u->d.kind == TRAIN_LSTM) { /* |h| < 1 */
+      out->fixed = true;
+      out->scale = 0x1p-7f;
+      out->zp = 0;
+    }
     if (u->d.kind != TRAIN_ACTIVATION || u->d.activation == TRAIN_HARD_SWISH) continue;
     out->fixed = true; /* source: the 8-bit quantisation specification of TensorFlow Lite */
     out->scale = u->d.activation == TRAIN_SIGMOID ? 0x1p-8f : 0x1p-7f;
@@ -193,6 +203,7 @@ void engine_quant_init(struct engine *g) {
   for (int i = 0; i < g->n_units; i++) {
     struct unit *u = &g->units[i];
     const size_t np = (size_t)u->np;
+    if (u->d.kind == TRAIN_LSTM) lstm_quant_init(g, u);
     if (!u->linear) continue;
     u->wq = ARENA_ARRAY(a, float, (size_t)u->k *np);
     u->wr = ARENA_ARRAY(a, float, (size_t)u->k *np);
@@ -238,6 +249,7 @@ struct graph *engine_export(const struct engine *g, struct arena *a) {
   }
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &copy.units[i];
+    if (u->d.kind == TRAIN_LSTM) lstm_export(gr, u, a);
     if (!u->linear) continue;
     const struct graph_node *n = &gr->nodes[u->node];
     gr->tensors[n->in[1]].data = weights_of(u, a);

@@ -166,34 +166,36 @@ static void fingerprint(const struct train_network *net, const struct train_conf
                              l->kernel_w,
                              l->stride_h,
                              l->stride_w,
-                             l->dilation_h,
-                             l->dilation_w,
                              (int32_t)l->padding,
                              l->batch_norm,
-                             (int32_t)l->activation,
-                             (int32_t)lrintf(l->rate * 1e6f),
-                             l->n_more};
+                             l->activation != TRAIN_LINEAR,
+                             (int32_t)lrintf(l->rate * 1e6f)};
     sha256_add(&s, layer, sizeof layer);
-    sha256_add(&s, l->more, sizeof l->more);
+    /* What came later counts only where it is used, so that older checkpoints stay good. */
+    const int32_t later[] = {l->dilation_h, l->dilation_w, (int32_t)l->activation, l->n_more};
+    if (l->dilation_h > 1 || l->dilation_w > 1 || l->activation > TRAIN_RELU || l->n_more > 0) {
+      sha256_add(&s, later, sizeof later);
+      sha256_add(&s, l->more, sizeof l->more);
+    }
   }
-  for (int i = 0; i < net->n_heads; i++) {
+  for (int i = 0; i < net->n_heads && (net->n_heads > 1 || net->heads[0].line > 0); i++) {
     const struct train_head *h = &net->heads[i];
     const int32_t whole[] = {(int32_t)h->kind, h->layer, h->outputs, h->own};
     const float reals[] = {h->weight, h->huber, h->object};
     sha256_add(&s, whole, sizeof whole);
     sha256_add(&s, reals, sizeof reals);
   }
-  const float reals[] = {c->learning_rate, c->qat_learning_rate,
-                         c->weight_decay,  c->label_smoothing,
-                         c->mixup,         c->focal,
-                         c->distil,        c->temperature};
+  const float reals[] = {c->learning_rate, c->qat_learning_rate, c->weight_decay,
+                         c->label_smoothing, c->mixup};
+  const float later[] = {c->focal, c->distil, c->temperature};
   const int32_t whole[] = {c->epochs,        c->qat_epochs, c->batch,
                            c->class_weights, c->patience,   c->time_masks,
                            c->time_mask_max, c->band_masks, c->band_mask_max};
   sha256_add(&s, reals, sizeof reals);
+  if (c->focal > 0.0f || c->distil > 0.0f) sha256_add(&s, later, sizeof later);
   sha256_add(&s, whole, sizeof whole);
   sha256_add(&s, &c->seed, sizeof c->seed);
-  sha256_add(&s, x->labels, x->n * sizeof *x->labels);
+  if (x->labels) sha256_add(&s, x->labels, x->n * sizeof *x->labels);
   sha256_end(&s, digest);
 }
 

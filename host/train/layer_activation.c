@@ -35,7 +35,8 @@ static void forward(struct engine *g, struct unit *u, int s0, int s1) {
   }
 }
 
-static void back(struct engine *g, struct unit *u, int s0, int s1) {
+static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
+  (void)chunk;
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   const bool whole = g->mode == ENGINE_INT8;

@@ -141,7 +141,8 @@ static void concat_back(struct engine *g, struct unit *u, int s) {
   }
 }
 
-static void back(struct engine *g, struct unit *u, int s0, int s1) {
+static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
+  (void)chunk;
   const struct value *out = &g->values[u->out];
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   for (int s = s0; s < s1; s++) {

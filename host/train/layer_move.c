@@ -66,7 +66,8 @@ static void forward(struct engine *g, struct unit *u, int s0, int s1) {
     dropout(g, u, s, value_at(in, in->y, s), value_at(out, out->y, s), false);
 }
 
-static void back(struct engine *g, struct unit *u, int s0, int s1) {
+static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
+  (void)chunk;
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   const size_t n_in = (size_t)in->h * (size_t)in->w * (size_t)in->cs;
   for (int s = s0; s < s1 && u->in > 0; s++) {

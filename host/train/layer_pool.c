@@ -58,7 +58,8 @@ static void pool_back(const struct unit *u, const float *x, const float *y, cons
   }
 }
 
-static void back(struct engine *g, struct unit *u, int s0, int s1) {
+static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
+  (void)chunk;
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   const size_t n_in = (size_t)in->h * (size_t)in->w * (size_t)in->cs;
   for (int s = s0; s < s1; s++) {
