@@ -65,8 +65,29 @@ static bool get_block(struct project *p, struct features_block *block, const dou
          features_build(p->config.features, p->config.n_features, p->arena, block, e);
 }
 
+/* Of every window the values before int8, in the sensor's unit. */
+static void put_values(struct command_line *c, struct json *j, const struct features_block *b,
+                       const struct dataset *d, const double *range) {
+  int16_t *const samples =
+      ARENA_ARRAY(c->arena, int16_t, (size_t)b->window_samples * (size_t)b->channels);
+  void *const scratch = arena_alloc(c->arena, b->scratch_bytes + 4 * b->out_bytes + 8, 8);
+  double *const values = ARENA_ARRAY(c->arena, double, b->out_bytes);
+  double *const unit = ARENA_ARRAY(c->arena, double, b->channels);
+  for (int k = 0; k < b->channels; k++) unit[k] = range ? range[k] / 32767 : 1;
+  json_open_array(j, "values");
+  for (int i = 0; d && i < d->n_windows; i++) {
+    dataset_window(d, i, samples);
+    features_values(b, unit, samples, scratch, values);
+    json_open_array(j, NULL);
+    for (size_t k = 0; k < b->out_bytes; k++) json_put_real(j, NULL, values[k]);
+    json_close_array(j);
+  }
+  json_close_array(j);
+}
+
 static void print_json(struct command_line *c, const struct features_block *b, const char *title,
-                       const struct dataset *d, const int8_t *features, bool trained) {
+                       const struct dataset *d, const int8_t *features, const double *range,
+                       bool trained) {
   struct text text;
   struct json j;
   text_init(&text, c->arena);
@@ -90,6 +111,7 @@ static void print_json(struct command_line *c, const struct features_block *b, c
     json_close_array(&j);
   }
   json_close_array(&j);
+  put_values(c, &j, b, d, range);
   json_close_object(&j);
   fputs(text.data, stdout);
 }
@@ -149,7 +171,7 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
   if (out && !file_write(out, features, (size_t)d.n_windows * block.out_bytes, &c->err))
     return false;
   if (c->json) {
-    print_json(c, &block, title, what ? &d : NULL, features, trained);
+    print_json(c, &block, title, what ? &d : NULL, features, range, trained);
     return true;
   }
   text_init(&about, c->arena);

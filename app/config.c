@@ -30,6 +30,12 @@ struct yaml_features {
   int *fft_size, *bands, *coefficients;
   int *channels; /* those that are read, from 1; none: all */
   unsigned channels_count;
+  /* spectral and flatten */
+  char *compat, *filter, *hold, **values;
+  double *cutoff_hz, *edges_hz;
+  int *order, *decimate, *peaks, *moving;
+  bool *overlap, *log, *extra_low;
+  unsigned values_count, edges_hz_count;
 };
 struct yaml_training {
   int *epochs, *qat_epochs, *batch, *patience, *time_masks, *time_mask_max, *band_masks,
@@ -106,6 +112,20 @@ static const cyaml_schema_field_t features_fields[] = {
     INT(yaml_features, coefficients),
     CYAML_FIELD_SEQUENCE("channels", OPTIONAL, struct yaml_features, channels, &int_entry, 0,
                          FEATURES_MAX_CHANNELS),
+    TEXT(yaml_features, compat),
+    TEXT(yaml_features, filter),
+    TEXT(yaml_features, hold),
+    REAL(yaml_features, cutoff_hz),
+    INT(yaml_features, order),
+    INT(yaml_features, decimate),
+    INT(yaml_features, peaks),
+    INT(yaml_features, moving),
+    BOOL(yaml_features, overlap),
+    BOOL(yaml_features, log),
+    BOOL(yaml_features, extra_low),
+    CYAML_FIELD_SEQUENCE("values", OPTIONAL, struct yaml_features, values, &text_entry, 0, 32),
+    CYAML_FIELD_SEQUENCE("edges_hz", OPTIONAL, struct yaml_features, edges_hz, &real_entry, 0,
+                         FEATURES_MAX_EDGES),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t features_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_features, features_fields)};
@@ -469,6 +489,62 @@ static bool read_channels(const struct yaml_features *f, int channels, struct fe
   return true;
 }
 
+/* Which values a part gives, and in which form. */
+static bool read_values(const struct reader *r, const char *key, const struct yaml_features *f,
+                        struct features_config *o) {
+  if (f->values_count) o->values = 0;
+  for (unsigned i = 0; i < f->values_count; i++) {
+    uint32_t bit = 0;
+    const char *known;
+    if (features_value_from(o->kind, f->values[i], &bit, &known))
+      o->values |= bit;
+    else if (known[0])
+      return err_set(at_key(r, key, "values"), "\"%s\" is not known; %s are", f->values[i], known);
+    else
+      return err_set(at_key(r, key, "values"), "%s features have no values to choose from",
+                     features_kind_name(o->kind));
+  }
+  if (f->hold && strcmp(f->hold, "max") != 0 && strcmp(f->hold, "mean") != 0)
+    return err_set(at_key(r, key, "hold"), "\"%s\" is not known; max and mean are", f->hold);
+  if (f->hold) o->mean = strcmp(f->hold, "mean") == 0;
+  if (f->overlap) o->overlap = *f->overlap;
+  if (f->log) o->linear = !*f->log;
+  if (f->extra_low) o->extra_low = *f->extra_low;
+  o->peaks = int_or(f->peaks, o->peaks);
+  o->moving = int_or(f->moving, o->moving);
+  o->n_edges = (int)f->edges_hz_count;
+  for (int i = 0; i < o->n_edges; i++) o->edges_hz[i] = f->edges_hz[i];
+  return true;
+}
+
+static bool read_filter(const struct reader *r, const char *key, const struct yaml_features *f,
+                        struct features_config *o) {
+  static const char *const names[] = {"none", "low", "high"};
+  o->cutoff_hz = real_or(f->cutoff_hz, o->cutoff_hz);
+  o->order = int_or(f->order, o->order);
+  o->decimate = int_or(f->decimate, o->decimate);
+  for (int i = 0; i < 3 && f->filter; i++)
+    if (strcmp(f->filter, names[i]) == 0) {
+      o->filter = (enum features_filter)i;
+      return true;
+    }
+  if (!f->filter) return true;
+  return err_set(at_key(r, key, "filter"), "\"%s\" is not known; none, low and high are",
+                 f->filter);
+}
+
+/* compat sets what the other keys then may change. */
+static bool read_compat(const struct reader *r, const char *key, const struct yaml_features *f,
+                        struct features_config *o) {
+  if (!f->compat || strcmp(f->compat, "none") == 0) return true;
+  if (strcmp(f->compat, "edge-impulse") != 0)
+    return err_set(at_key(r, key, "compat"), "\"%s\" is not known; none and edge-impulse are",
+                   f->compat);
+  if (features_compatible(o)) return true;
+  return err_set(at_key(r, key, "compat"), "no block of Edge Impulse gives what %s gives",
+                 features_kind_name(o->kind));
+}
+
 /* One part; key: where it stands in the file. */
 static bool read_part(const struct reader *r, const char *key, const struct yaml_features *f,
                       const struct project_config *c, struct features_config *o) {
@@ -483,6 +559,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
   o->stride = all.stride;
   memcpy(o->select, all.select, sizeof o->select);
+  if (!read_compat(r, key, f, o)) return false;
   o->frame_ms = real_or(f->frame_ms, o->frame_ms);
   o->hop_ms = real_or(f->hop_ms, o->hop_ms);
   o->low_hz = real_or(f->low_hz, o->low_hz);
@@ -495,6 +572,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   if (f->normalise && !features_normalise_from(f->normalise, &o->normalise))
     return err_set(at_key(r, key, "normalise"),
                    "\"%s\" is not known; none, level, mean and tilt are", f->normalise);
+  if (!read_values(r, key, f, o) || !read_filter(r, key, f, o)) return false;
   if (features_check(o, &inner)) return true;
   return err_set(at_key(r, key, inner.node[0] ? inner.node : "kind"), "%s", inner.text);
 }
@@ -571,7 +649,9 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
 enum train_input project_input(const struct project_config *c) {
   if (c->kind == PROJECT_AUDIO) return TRAIN_INPUT_AUDIO;
   const struct features_config *f = &c->features[0];
-  if (c->n_features > 1 || (f->kind == FEATURES_STATISTICS && f->frame_ms <= 0))
+  if (c->n_features > 1 || ((f->kind == FEATURES_STATISTICS || f->kind == FEATURES_SPECTRAL ||
+                             f->kind == FEATURES_FLATTEN) &&
+                            f->frame_ms <= 0))
     return TRAIN_INPUT_VECTOR;
   if (f->kind == FEATURES_SPECTRUM) return TRAIN_INPUT_AUDIO;
   return TRAIN_INPUT_MOTION;

@@ -57,6 +57,52 @@ bool dataset_classes(struct project *p, const struct dataset_pick *pick,
 }
 
 /* ---- numbers ----------------------------------------------------------------------- */
+/* The steps that a decimal number of up to 6 places or a power of two may have; 0 ends them. */
+static const double lattices[] = {1,
+                                  0.5,
+                                  0.25,
+                                  0.1,
+                                  0.125,
+                                  0.05,
+                                  0.0625,
+                                  0.01,
+                                  0.03125,
+                                  0.015625,
+                                  0.005,
+                                  0.0078125,
+                                  0.00390625,
+                                  0.001,
+                                  0.001953125,
+                                  0.0009765625,
+                                  0.0005,
+                                  0.00048828125,
+                                  0.000244140625,
+                                  0.0001,
+                                  0.0001220703125,
+                                  0.00006103515625,
+                                  0};
+
+/* Takes from `open` the lattices on which one of the values does not lie, as far as float32 can tell. */
+static uint32_t keep_lattices(uint32_t open, double value) {
+  for (int i = 0; lattices[i] > 0; i++) {
+    const double steps = value / lattices[i], off = fabs(steps - nearbyint(steps));
+    if (off > 1e-4 + fabs(steps) * 2e-7 || fabs(steps) > 32767) open &= ~(1u << i);
+  }
+  return open;
+}
+
+/* The range that makes the coarsest lattice which holds all values a whole number of counts, a power of two as large
+ * as `most` allows; `most` itself where none holds. */
+static double lattice_range(uint32_t open, double most) {
+  for (int i = 0; lattices[i] > 0; i++) {
+    double count = lattices[i];
+    if (!(open & (1u << i))) continue;
+    while (most / count * 2 <= 32767) count /= 2;
+    return count * 32767;
+  }
+  return most;
+}
+
 bool dataset_range(struct project *p, const struct dataset_pick *pick, const double **range,
                    struct err *e) {
   const struct project_config *c = &p->config;
@@ -66,6 +112,8 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
   *range = most;
   for (int k = 0; k < c->channels && c->n_range; k++) most[k] = c->range[c->n_range == 1 ? 0 : k];
   if (c->n_range) return true;
+  uint32_t *open = ARENA_ARRAY(p->arena, uint32_t, c->channels);
+  for (int k = 0; k < c->channels; k++) open[k] = UINT32_MAX;
   struct store_sample *list = NULL;
   int n = 0;
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
@@ -80,12 +128,13 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
     for (int64_t k = 0; ok && k < s.length * s.channels; k++) {
       double v = fabs((double)values[k]);
       if (v > most[k % s.channels] && isfinite(v)) most[k % s.channels] = v;
+      if (open[k % s.channels] && isfinite(v))
+        open[k % s.channels] = keep_lattices(open[k % s.channels], v);
     }
     arena_free(a);
     if (!ok) return false;
   }
-  for (int k = 0; k < c->channels; k++)
-    if (!(most[k] > 0)) most[k] = 1;
+  for (int k = 0; k < c->channels; k++) most[k] = most[k] > 0 ? lattice_range(open[k], most[k]) : 1;
   return true;
 }
 

@@ -23,6 +23,7 @@ static const struct setting {
     {FEATURES_SPECTRUM, 200, 2000, 3},  {FEATURES_STATISTICS, 100, 2000, 3},
     {FEATURES_RAW, 50, 2000, 6},        {FEATURES_LOGMEL, 44100, 500, 2},
     {FEATURES_STATISTICS, 0.1, 3e5, 4}, {FEATURES_SPECTRUM, 20000, 100, 1},
+    {FEATURES_SPECTRAL, 62.5, 2000, 3}, {FEATURES_FLATTEN, 10, 3000, 4},
 };
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
@@ -82,6 +83,7 @@ static void test_defaults_build(void **state) {
         const double samples = rates[i] * seconds[s];
         if (samples < (kind <= FEATURES_MFCC       ? 0.05 * rates[i]
                        : kind == FEATURES_SPECTRUM ? 16
+                       : kind == FEATURES_SPECTRAL ? 4
                                                    : 1))
           continue;
         if (kind <= FEATURES_MFCC && rates[i] < 4000) continue; /* no speech there */
@@ -162,15 +164,16 @@ static void test_rows_make_the_window(void **state) {
     const int16_t *const x = samples_of(a, &block, 7);
     int8_t *whole = ARENA_ARRAY(a, int8_t, block.out_bytes),
            *pieces = ARENA_ARRAY(a, int8_t, block.out_bytes);
-    int16_t *rows = ARENA_ARRAY(a, int16_t, block.out_bytes);
+    uint8_t *rows = arena_alloc(a, block.out_bytes, f->cell_bytes);
     features_run(&block, x, arena_alloc(a, 1, block.scratch_bytes + 4), whole);
     /* A frame alone in its own memory: a read beyond it is an error under asan. */
     const size_t frame = (size_t)f->frame * f->channels;
     int16_t *alone = malloc(frame * sizeof *alone);
     void *scratch = malloc(mote_features_row_scratch_bytes(f, op) + 1);
+    mote_features_begin(f, op, scratch);
     for (size_t r = 0; r < f->rows; r++) {
       memcpy(alone, x + r * f->hop * f->channels, frame * sizeof *alone);
-      mote_features_row(f, op, alone, scratch, rows + r * f->columns);
+      mote_features_row(f, op, alone, scratch, rows + r * f->columns * f->cell_bytes);
     }
     mote_features_finish(f, op, rows, pieces);
     assert_memory_equal(whole, pieces, block.out_bytes);

@@ -13,8 +13,14 @@
 
 /* Where the tables of a block lie; each starts at a multiple of 4. */
 struct layout {
-  size_t window, sine, segment, weight, cosine, column, channel, bytes;
+  size_t window, sine, segment, weight, cosine, column, channel, params, bytes;
 };
+
+/* A kind's own structure and tables, and their size. */
+static size_t params_of(const struct features_config *c, uint8_t *out) {
+  return c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
+                                      : features_flatten_params(c, out);
+}
 
 static size_t place(size_t *end, size_t n) {
   const size_t at = *end;
@@ -35,9 +41,15 @@ static struct layout layout_of(const struct features_config *c) {
     if (c->kind == FEATURES_MFCC)
       l.cosine = place(&end, (size_t)c->coefficients * (size_t)c->bands * 2);
   }
-  const size_t columns = (size_t)c->channels * (size_t)features_columns_each(c);
-  l.column = place(&end, columns * sizeof(struct mote_features_column));
+  const size_t columns = (size_t)features_columns(c);
+  l.column =
+      place(&end, columns * (features_has_params(c) ? sizeof(struct mote_features_wide_column)
+                                                    : sizeof(struct mote_features_column)));
   l.channel = place(&end, (size_t)c->channels);
+  if (features_has_params(c)) {
+    uint32_t params[FEATURES_MAX_PARAMS / 4];
+    l.params = place(&end, params_of(c, (uint8_t *)params));
+  }
   l.bytes = end;
   return l;
 }
@@ -92,13 +104,15 @@ static void fill_head(const struct features_config *c, const struct layout *l,
                       struct mote_features *f) {
   const int frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
-  const int each = features_columns_each(c);
+  const int columns = features_columns(c), each = columns / c->channels;
   const bool image =
       c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC || c->kind == FEATURES_SPECTRUM;
   f->magic = MOTE_FEATURES_MAGIC;
   f->version = MOTE_FEATURES_VERSION;
   f->kind = c->kind == FEATURES_RAW          ? MOTE_FEATURES_RAW
             : c->kind == FEATURES_STATISTICS ? MOTE_FEATURES_STATISTICS
+            : c->kind == FEATURES_SPECTRAL   ? MOTE_FEATURES_SPECTRAL
+            : c->kind == FEATURES_FLATTEN    ? MOTE_FEATURES_FLATTEN
                                              : MOTE_FEATURES_BANDS;
   f->normalise = (uint8_t)c->normalise;
   f->bytes = (uint32_t)l->bytes;
@@ -107,14 +121,15 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   f->frame = (uint16_t)frame;
   f->hop = (uint16_t)hop;
   f->rows = (uint16_t)((window - frame) / hop + 1);
-  f->columns = (uint16_t)(c->channels * each);
+  f->columns = (uint16_t)columns;
   f->width = (uint16_t)(image ? each : 1);
   f->depth = (uint16_t)(f->columns / f->width);
   f->range = (int16_t)floor(256 * c->range_db / (10 * log10(2)) + 0.5);
-  f->cell_bytes = 2;
+  f->cell_bytes = features_has_params(c) ? 4 : 2;
   f->stride = (uint16_t)(c->stride ? c->stride : c->channels);
   f->column_at = (int32_t)l->column;
   f->channel_at = (int32_t)l->channel;
+  f->params_at = (int32_t)l->params;
   for (int i = 0; i < c->channels; i++)
     ((uint8_t *)f)[l->channel + (size_t)i] = c->stride ? c->select[i] : (uint8_t)i;
   if (!features_has_spectrum(c)) return;
@@ -148,6 +163,13 @@ void features_wide_column_set(struct mote_features_wide_column *column, double o
 
 /* Typical values until features_fit sees data. Log spectra: 16 octaves of power below and above the mean, or
  * from the floor up; everything else: the whole range of 16 bits. */
+static void fill_wide_columns(const struct features_config *c, struct mote_features *f) {
+  struct mote_features_wide_column *const column =
+      (struct mote_features_wide_column *)((uint8_t *)f + f->column_at);
+  for (int i = 0; i < f->columns; i++)
+    features_wide_column_set(&column[i], 0, ldexp(1, c->kind == FEATURES_SPECTRAL ? -15 : -20));
+}
+
 static void fill_columns(const struct features_config *c, struct mote_features *f) {
   struct mote_features_column *const column =
       (struct mote_features_column *)((uint8_t *)f + f->column_at);
@@ -162,8 +184,6 @@ static void fill_columns(const struct features_config *c, struct mote_features *
       features_column_set(&column[i], 0, c->kind == FEATURES_MFCC ? 1.0 / 32 : 1.0 / 256);
     }
   }
-  f->scale = 1.0f / 32;
-  f->zp = 0;
 }
 
 /* Parts see the same samples and share the map's scale. */
@@ -223,7 +243,14 @@ static void build_part(const struct features_config *c, const struct layout *l, 
   struct mote_features *const f = (struct mote_features *)bytes;
   fill_head(c, l, f);
   if (features_has_spectrum(c)) fill_spectrum(c, l, bytes);
-  fill_columns(c, f);
+  if (features_has_params(c)) {
+    params_of(c, bytes + l->params);
+    fill_wide_columns(c, f);
+  } else {
+    fill_columns(c, f);
+  }
+  f->scale = 1.0f / 32;
+  f->zp = 0;
 }
 
 bool features_build(const struct features_config *c, int n, struct arena *a,

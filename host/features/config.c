@@ -145,6 +145,38 @@ static void defaults_statistics(struct features_config *c, struct text *why) {
       c->bands ? "; the bands of its spectrum say how fast" : "");
 }
 
+static void defaults_spectral(struct features_config *c, struct text *why) {
+  const double samples = c->rate_hz * c->window_ms / 1000;
+  c->fft_size = 16;
+  while (c->fft_size * 8 <= samples && c->fft_size < 64) c->fft_size *= 2;
+  c->values =
+      MOTE_SPECTRAL_RMS | MOTE_SPECTRAL_SKEWNESS | MOTE_SPECTRAL_KURTOSIS | MOTE_SPECTRAL_POWERS;
+  c->overlap = true;
+  c->decimate = 1;
+  c->peaks = 3;
+  c->order = 6;
+  c->floor_db = -20;
+  c->moving = 1;
+  say(why,
+      "RMS, skewness and kurtosis of each channel, and the largest power that frames of %d samples "
+      "have in each of %d frequencies: how strong a movement is and how fast, wherever in the "
+      "window it lies.",
+      c->fft_size, c->fft_size / 2);
+}
+
+static void defaults_flatten(struct features_config *c, struct text *why) {
+  c->values =
+      MOTE_FLATTEN_ALL & ~(MOTE_FLATTEN_CROSSINGS | MOTE_FLATTEN_ZEROS | MOTE_FLATTEN_MOVING);
+  if (c->rate_hz * c->window_ms / 1000 > INT16_MAX) {
+    c->frame_ms = 16384 * 1000 / c->rate_hz;
+    c->hop_ms = c->frame_ms;
+  }
+  c->decimate = 1;
+  c->moving = 1;
+  say(why, "Average, extremes, RMS, deviation, skewness and kurtosis of each channel: what a slow "
+           "sensor says, whatever the order.");
+}
+
 void features_defaults(enum features_kind kind, double rate_hz, int channels, double window_ms,
                        struct features_config *c, struct text *why) {
   *c = (struct features_config){
@@ -155,6 +187,11 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
   case FEATURES_MFCC: defaults_speech(c, why); break;
   case FEATURES_SPECTRUM: defaults_spectrum(c, why); break;
   case FEATURES_STATISTICS: defaults_statistics(c, why); break;
+  case FEATURES_SPECTRAL:
+    defaults_spectral(c, why);
+    if (rate_hz * window_ms / 1000 > INT16_MAX) c->frame_ms = c->hop_ms = 16384 * 1000 / rate_hz;
+    break;
+  case FEATURES_FLATTEN: defaults_flatten(c, why); break;
   case FEATURES_RAW:
   case FEATURES_KIND_COUNT:
     c->frame_ms = c->hop_ms = 1000 / rate_hz;
@@ -165,9 +202,7 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
 
 /* ---- limits ---------------------------------------------------------------- */
 
-static bool refuse(struct err *e, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static bool refuse(struct err *e, const char *field, const char *format, ...) {
+bool features_refuse(struct err *e, const char *field, const char *format, ...) {
   char line[900];
   va_list arguments;
   va_start(arguments, format);
@@ -182,8 +217,8 @@ static bool check_normalise(const struct features_config *c, struct err *e) {
   if (c->normalise != FEATURES_NORMALISE_TILT) return true;
   const bool bands = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM;
   if (!bands || c->channels != 1 || c->bands > 256)
-    return refuse(e, "normalise",
-                  "tilt works for up to 256 bands of one channel (logmel, spectrum)");
+    return features_refuse(e, "normalise",
+                           "tilt works for up to 256 bands of one channel (logmel, spectrum)");
   return true;
 }
 
@@ -191,26 +226,28 @@ static bool check_numbers(const struct features_config *c, struct err *e) {
   const double all[] = {c->rate_hz, c->window_ms, c->frame_ms, c->hop_ms,
                         c->low_hz,  c->high_hz,   c->range_db, c->floor_db};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (!isfinite(all[i])) return refuse(e, "features", "a number is not finite");
+    if (!isfinite(all[i])) return features_refuse(e, "features", "a number is not finite");
   if ((unsigned)c->kind >= FEATURES_KIND_COUNT)
-    return refuse(e, "kind", "unknown kind %d", (int)c->kind);
+    return features_refuse(e, "kind", "unknown kind %d", (int)c->kind);
   if ((unsigned)c->normalise >= FEATURES_NORMALISE_COUNT)
-    return refuse(e, "normalise", "unknown normalisation %d", (int)c->normalise);
+    return features_refuse(e, "normalise", "unknown normalisation %d", (int)c->normalise);
   if (c->rate_hz <= 0 || c->rate_hz > 1e6)
-    return refuse(e, "rate_hz", "%g Hz; from above 0 to 1,000,000 works", c->rate_hz);
+    return features_refuse(e, "rate_hz", "%g Hz; from above 0 to 1,000,000 works", c->rate_hz);
   if (c->channels < 1 || c->channels > 256)
-    return refuse(e, "channels", "%d; 1 to 256 work", c->channels);
+    return features_refuse(e, "channels", "%d; 1 to 256 work", c->channels);
   if (c->stride &&
       (c->stride < c->channels || c->stride > 256 || c->channels > FEATURES_MAX_CHANNELS))
-    return refuse(e, "channels", "%d of %d channels; up to %d of 256 work", c->channels, c->stride,
-                  FEATURES_MAX_CHANNELS);
+    return features_refuse(e, "channels", "%d of %d channels; up to %d of 256 work", c->channels,
+                           c->stride, FEATURES_MAX_CHANNELS);
   for (int i = 0; c->stride && i < c->channels; i++)
     if (c->select[i] >= c->stride)
-      return refuse(e, "channels", "channel %d of %d does not exist", c->select[i] + 1, c->stride);
+      return features_refuse(e, "channels", "channel %d of %d does not exist", c->select[i] + 1,
+                             c->stride);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   if (window < 1)
-    return refuse(e, "window_ms", "%g ms at %g Hz is no window; 1 to 16,777,215 samples work",
-                  c->window_ms, c->rate_hz);
+    return features_refuse(e, "window_ms",
+                           "%g ms at %g Hz is no window; 1 to 16,777,215 samples work",
+                           c->window_ms, c->rate_hz);
   return true;
 }
 
@@ -218,45 +255,49 @@ static bool check_frames(const struct features_config *c, struct err *e) {
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   const int frame = features_frame_samples(c), hop = features_hop_samples(c);
   if (c->frame_ms < 0 || frame < 1 || frame > INT16_MAX)
-    return refuse(e, "frame_ms", "%g ms at %g Hz is %d samples; 1 to 32,767 work", c->frame_ms,
-                  c->rate_hz, frame);
+    return features_refuse(e, "frame_ms", "%g ms at %g Hz is %d samples; 1 to 32,767 work",
+                           c->frame_ms, c->rate_hz, frame);
   if (frame > window)
-    return refuse(e, "frame_ms", "a frame of %d samples is longer than the window of %d", frame,
-                  window);
+    return features_refuse(e, "frame_ms", "a frame of %d samples is longer than the window of %d",
+                           frame, window);
   if (c->hop_ms < 0 || hop < 1 || hop > 65535)
-    return refuse(e, "hop_ms", "%g ms at %g Hz is %d samples; 1 to 65,535 work", c->hop_ms,
-                  c->rate_hz, hop);
+    return features_refuse(e, "hop_ms", "%g ms at %g Hz is %d samples; 1 to 65,535 work", c->hop_ms,
+                           c->rate_hz, hop);
   const int64_t rows = (window - frame) / hop + 1;
   if (rows > 65535)
-    return refuse(e, "hop_ms", "%lld frames in a window; at most 65,535 work: take a longer hop",
-                  (long long)rows);
+    return features_refuse(e, "hop_ms",
+                           "%lld frames in a window; at most 65,535 work: take a longer hop",
+                           (long long)rows);
   return true;
 }
 
 static bool check_spectrum(const struct features_config *c, struct err *e) {
   const int frame = features_frame_samples(c), fft = c->fft_size;
   if (fft < FEATURES_FFT_MIN || fft > FEATURES_FFT_MAX || (fft & (fft - 1)))
-    return refuse(e, "fft_size", "%d; a power of two from %d to %d works", fft, FEATURES_FFT_MIN,
-                  FEATURES_FFT_MAX);
+    return features_refuse(e, "fft_size", "%d; a power of two from %d to %d works", fft,
+                           FEATURES_FFT_MIN, FEATURES_FFT_MAX);
   if (fft < frame)
-    return refuse(e, "fft_size", "%d is less than the %d samples of a frame; take %d%s", fft, frame,
-                  power_of_two_from(frame), frame > FEATURES_FFT_MAX ? " and a shorter frame" : "");
+    return features_refuse(e, "fft_size", "%d is less than the %d samples of a frame; take %d%s",
+                           fft, frame, power_of_two_from(frame),
+                           frame > FEATURES_FFT_MAX ? " and a shorter frame" : "");
   if (frame < 4)
-    return refuse(e, "frame_ms", "a frame of %d samples has no spectrum; at least 4", frame);
+    return features_refuse(e, "frame_ms", "a frame of %d samples has no spectrum; at least 4",
+                           frame);
   const double high = features_high_hz(c);
   if (c->low_hz < 0 || high > c->rate_hz / 2 || c->low_hz >= high)
-    return refuse(e, "low_hz",
-                  "bands from %g to %g Hz; 0 to half of the rate (%g Hz), low below high, work",
-                  c->low_hz, high, c->rate_hz / 2);
+    return features_refuse(
+        e, "low_hz", "bands from %g to %g Hz; 0 to half of the rate (%g Hz), low below high, work",
+        c->low_hz, high, c->rate_hz / 2);
   if (c->bands < 1 || c->bands > fft / 2)
-    return refuse(e, "bands", "%d; 1 to %d work with an FFT of %d", c->bands, fft / 2, fft);
+    return features_refuse(e, "bands", "%d; 1 to %d work with an FFT of %d", c->bands, fft / 2,
+                           fft);
   if (c->kind == FEATURES_MFCC &&
       (c->coefficients < 1 || c->coefficients > c->bands || c->bands > 64))
-    return refuse(e, "coefficients",
-                  "%d of %d bands; 1 to the bands' number, of at most 64 bands, work",
-                  c->coefficients, c->bands);
+    return features_refuse(e, "coefficients",
+                           "%d of %d bands; 1 to the bands' number, of at most 64 bands, work",
+                           c->coefficients, c->bands);
   if (c->floor_db < -60 || c->floor_db > 90)
-    return refuse(e, "floor_db", "%g dB; -60 to 90 works", c->floor_db);
+    return features_refuse(e, "floor_db", "%g dB; -60 to 90 works", c->floor_db);
   return features_check_bands(c, e);
 }
 
@@ -264,17 +305,25 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (!check_numbers(c, e) || !check_frames(c, e)) return false;
   const bool spectrum = features_has_spectrum(c);
   if (c->range_db < 0 || c->range_db > 120)
-    return refuse(e, "range_db", "%g dB; 0 (off) to 120 works", c->range_db);
+    return features_refuse(e, "range_db", "%g dB; 0 (off) to 120 works", c->range_db);
   if (c->range_db > 0 && c->kind != FEATURES_LOGMEL && c->kind != FEATURES_SPECTRUM)
-    return refuse(e, "range_db", "%g dB: %s features have no range; use 0", c->range_db,
-                  features_kind_name(c->kind));
+    return features_refuse(e, "range_db", "%g dB: %s features have no range; use 0", c->range_db,
+                           features_kind_name(c->kind));
   if (spectrum && !check_spectrum(c, e)) return false;
+  if (c->kind == FEATURES_SPECTRAL && !features_check_spectral(c, e)) return false;
+  if (c->kind == FEATURES_FLATTEN && !features_check_flatten(c, e)) return false;
+  if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
+    return features_refuse(e, "normalise", "%s features are not normalised; none works",
+                           features_kind_name(c->kind));
   if (!check_normalise(c, e)) return false;
   const int64_t frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int64_t rows = (features_samples_of(c->window_ms, c->rate_hz) - frame) / hop + 1;
-  const int64_t values = rows * c->channels * features_columns_each(c);
+  if (features_columns(c) > 65535)
+    return features_refuse(e, "fft_size", "%d values of a frame; at most 65,535 work",
+                           features_columns(c));
+  const int64_t values = rows * features_columns(c);
   if (values > 1 << 20)
-    return refuse(e, "window_ms", "%lld values in a window; at most 1,048,576 work",
-                  (long long)values);
+    return features_refuse(e, "window_ms", "%lld values in a window; at most 1,048,576 work",
+                           (long long)values);
   return true;
 }

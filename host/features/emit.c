@@ -111,8 +111,9 @@ static void emit_part(const struct mote_features *f, const char *name, struct te
 
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
-      "mote_features_bands", "mote_features_statistics", "mote_features_raw",
-      "mote_features_mfe",   "mote_features_mfcc",       "mote_features_spectrogram"};
+      "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
+      "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
+      "mote_features_spectral", "mote_features_flatten"};
   char upper[64] = "", name[96];
   size_t at = 0;
   for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)

@@ -23,7 +23,9 @@
   X(MFCC, "mfcc", "cosine transform of the log mel bands: few, decorrelated coefficients")         \
   X(SPECTRUM, "spectrum", "logarithm of the energy in evenly spaced frequency bands")              \
   X(STATISTICS, "statistics", "level, spread and crossings of each channel, and spectrum bands")   \
-  X(RAW, "raw", "the samples themselves, scaled to int8")
+  X(RAW, "raw", "the samples themselves, scaled to int8")                                          \
+  X(SPECTRAL, "spectral", "filters, then moments and powers of each channel over the window")      \
+  X(FLATTEN, "flatten", "moments, extremes and crossings of each channel over the window")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -47,6 +49,9 @@ enum features_normalise {
 };
 
 #define FEATURES_MAX_CHANNELS 64
+#define FEATURES_MAX_EDGES    33
+
+enum features_filter { FEATURES_FILTER_NONE, FEATURES_FILTER_LOW, FEATURES_FILTER_HIGH };
 
 struct features_config {
   enum features_kind kind;
@@ -66,6 +71,21 @@ struct features_config {
    * that are. stride 0: all, in their order. */
   int stride;
   uint8_t select[FEATURES_MAX_CHANNELS];
+  /* spectral, flatten: */
+  uint32_t values; /* a set of the kind's values (features_value_from) */
+  bool compatible; /* the values of Edge Impulse's block of that name, in their order */
+  enum features_filter filter;
+  double cutoff_hz;
+  int order;      /* of the filter: 2, 4, 6, 8; 0: only the bins beyond its edge are left out */
+  int decimate;   /* every so many samples, 1 3 10 30 100 1000, behind a low pass */
+  bool overlap;   /* frames of a spectrum overlap by a half */
+  bool mean;      /* their mean instead of their largest power */
+  bool linear;    /* powers instead of their logarithms */
+  bool extra_low; /* all values once more of a tenth of the rate */
+  int peaks;
+  double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
+  int n_edges;
+  int moving; /* rows that the moving average takes in */
 };
 
 #define FEATURES_MAX_PARTS 8
@@ -95,11 +115,18 @@ bool features_kind_from(const char *word, enum features_kind *kind);
 const char *features_normalise_name(enum features_normalise normalise);
 bool features_normalise_from(const char *word, enum features_normalise *normalise);
 
+/* One of the values that a kind can give ("rms" ...); false: unknown, and known lists what is. */
+bool features_value_from(enum features_kind kind, const char *word, uint32_t *bit,
+                         const char **known);
+
 /* Sensible numbers for a kind, rate and window, and the reason of each in one short paragraph.
  * range: rate_hz > 0, window_ms > 0 (else the config comes back as it can and features_check refuses it).
  * why: may be NULL. */
 void features_defaults(enum features_kind kind, double rate_hz, int channels, double window_ms,
                        struct features_config *c, struct text *why);
+
+/* Makes c give what Edge Impulse's block of the same kind gives with its default parameters; false: it has none. */
+bool features_compatible(struct features_config *c);
 
 /* Says which number is out of range, and what would work. e->node is the field's name. */
 bool features_check(const struct features_config *c, struct err *e);
@@ -124,6 +151,13 @@ bool features_open(const void *bytes, size_t n, struct arena *a, struct features
  * out: block->out_bytes. exact: mote_features_run of each part. Threads need a scratch each. */
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out);
+
+/* A window's values before int8, as real numbers: those of spectral, flatten, statistics and raw in the samples'
+ * unit (powers as log10 of its square), others as they stand. unit: of one count, of each of the block's
+ * channels. scratch: as for features_run, and as much again for the rows: block->out_bytes * 4. out:
+ * [out_bytes]. */
+void features_values(const struct features_block *block, const double *unit, const int16_t *samples,
+                     void *scratch, double *out);
 
 /* Lays a recording of n time steps in a window of window_samples, the same way every time: a longer one is
  * cut to the piece with the most energy (about its mean), centred on it; a shorter one is centred, zeros

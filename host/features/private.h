@@ -26,6 +26,32 @@ uint8_t features_bin_weight(const struct features_config *c, int i, int k);
 /* Every band holds a bin, and no segment more than the device sums in 32 bits. */
 bool features_check_bands(const struct features_config *c, struct err *e);
 
+/* ---- filters (filter.c); edge: a part of the rate, below a half ------------------- */
+struct features_section {
+  double b0, b1, b2, a1, a2;
+};
+/* order 2, 4 .. 16; out: order / 2 sections, whose number they return. */
+int features_butterworth(int order, double edge, bool high, struct features_section *out);
+int features_chebyshev(int order, double ripple_db, double edge, struct features_section *out);
+struct mote_section features_section_fixed(const struct features_section *s);
+/* The largest output of n sections, one behind the other, for inputs of at most 1; at least 1. */
+double features_filter_growth(const struct features_section *s, int n);
+
+/* ---- kinds with parameters of their own (spectral.c ...) --------------------------- */
+#define FEATURES_MAX_PARAMS 16384
+/* Writes a kind's structure and what stands behind it; returns the bytes, a multiple of 4. */
+size_t features_spectral_params(const struct features_config *c, uint8_t *out);
+size_t features_flatten_params(const struct features_config *c, uint8_t *out);
+/* Says what does not fit, and what would. */
+bool features_check_spectral(const struct features_config *c, struct err *e);
+bool features_check_flatten(const struct features_config *c, struct err *e);
+bool features_has_params(const struct features_config *c);
+/* Columns of all channels together. */
+int features_columns(const struct features_config *c);
+/* Sets e's node and text; false. */
+bool features_refuse(struct err *e, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The real number m of one column as multiplier / 2^shift. */
 void features_column_set(struct mote_features_column *column, double offset, double m);
 void features_wide_column_set(struct mote_features_wide_column *column, double offset, double m);

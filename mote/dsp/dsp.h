@@ -9,6 +9,8 @@
  *   mfe         pre-emphasis, real FFT, power, closed triangular bands, log2: no window, no mean taken off
  *   mfcc        the cosine transform of that, the frame's energy in place of the first coefficient
  *   spectrogram log2 of the power of every bin
+ *   spectral    filters, then moments and the powers of a spectrum over the window (spectral.h)
+ *   flatten     moments, extremes and crossings of each channel (flatten.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
  * the op, so a program links only the kinds that it names.
@@ -43,6 +45,8 @@ enum mote_features_kind {
   MOTE_FEATURES_MFE,
   MOTE_FEATURES_MFCC,
   MOTE_FEATURES_SPECTROGRAM,
+  MOTE_FEATURES_SPECTRAL,
+  MOTE_FEATURES_FLATTEN,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -119,7 +123,8 @@ struct mote_features_emphasis {
 /* What a kind is. Rows are void: int16 or int32, as cell_bytes says. */
 struct mote_features_op {
   uint8_t kind; /* enum mote_features_kind */
-  /* Proves what only the kind knows: its columns, tables, parameters. Called behind the common checks. */
+  /* Proves what only the kind knows: its columns, tables, parameters. Called behind the common checks. NULL: the
+   * proof is mote_features_check_of's, so that a program which proves nothing does not hold it. */
   enum mote_status (*check)(const struct mote_features *f);
   size_t (*scratch_bytes)(const struct mote_features *f); /* of one row; a multiple of 4 */
   /* What is kept from one row to the next; both NULL where rows do not depend on earlier ones. */
@@ -137,6 +142,8 @@ extern const struct mote_features_op mote_features_bands, mote_features_statisti
 
 /* The op of a kind, NULL for an unknown one. A program that calls this links every kind. */
 const struct mote_features_op *mote_features_op_of(unsigned kind);
+/* The proof of a kind whose op has none. Links every kind's. */
+enum mote_status mote_features_check_of(const struct mote_features *f);
 
 /* The first sample of channel c of those that are read; the next is f->stride further. */
 static inline const int16_t *mote_features_channel(const struct mote_features *f,
@@ -202,5 +209,9 @@ uint32_t mote_sqrt_u32(uint32_t x);
 #ifdef __cplusplus
 }
 #endif
+
+/* Parameters of the kinds that have their own. */
+#include "mote/dsp/flatten.h"
+#include "mote/dsp/spectral.h"
 
 #endif

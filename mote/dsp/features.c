@@ -104,7 +104,7 @@ enum mote_status mote_features_check(const void *bytes, size_t n,
   if (f->bytes < sizeof *f || f->bytes > INT32_MAX) return MOTE_ERR_BOUNDS;
   if (!op || f->kind != op->kind) return MOTE_ERR_PARAMS;
   enum mote_status status = check_shape(f);
-  if (status == MOTE_OK) status = op->check(f);
+  if (status == MOTE_OK) status = op->check ? op->check(f) : mote_features_check_of(f);
   return status == MOTE_OK ? check_columns(f) : status;
 }
 

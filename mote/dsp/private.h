@@ -51,5 +51,8 @@ void mote_features_emphasis_prime(const struct mote_features *f, const int16_t *
 int32_t mote_features_emphasis_before(const struct mote_features *f, const int16_t *samples,
                                       uint32_t c, void *state);
 void mote_features_finish_sliding(const struct mote_features *f, const void *values, int8_t *out);
+/* Proofs of kinds whose ops hold none: what mote_features_check_of calls. */
+enum mote_status mote_features_check_spectral(const struct mote_features *f);
+enum mote_status mote_features_check_flatten(const struct mote_features *f);
 
 #endif

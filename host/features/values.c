@@ -1,0 +1,94 @@
+/* Rows as real numbers in the samples' unit. */
+#include "host/features/private.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Real numbers of a power that is kept as its log2 in Q20: log10 in unit^2. */
+static double log_power(const struct mote_spectral *p, int32_t v, double unit) {
+  return v <= p->floor ? -10 : v / 1048576.0 * log10(2) + 2 * log10(unit);
+}
+
+static double power(const struct mote_spectral *p, int32_t v, double unit) {
+  return p->linear ? ldexp(v, p->fft_log2) * unit * unit : log_power(p, v, unit);
+}
+
+static size_t spectral_channel(const struct mote_spectral *p, uint32_t values, double unit,
+                               const int32_t *v, double *out) {
+  size_t n = 0;
+  if (values & MOTE_SPECTRAL_RMS) out[n] = v[n] / 4096.0 * unit, n++;
+  for (uint32_t bit = MOTE_SPECTRAL_SKEWNESS; bit <= MOTE_SPECTRAL_KURTOSIS; bit *= 2)
+    if (values & bit) out[n] = v[n] / 65536.0, n++;
+  if (values & MOTE_SPECTRAL_SHAPE)
+    for (int i = 0; i < 2; i++, n++) out[n] = v[n] / 65536.0;
+  if (values & MOTE_SPECTRAL_POWERS)
+    for (int i = 0; i < p->bins; i++, n++) out[n] = power(p, v[n], unit);
+  if (values & MOTE_SPECTRAL_BANDS)
+    for (int i = 0; i < p->bands; i++, n++) out[n] = power(p, v[n], unit);
+  for (uint32_t bit = MOTE_SPECTRAL_CENTROID; bit <= MOTE_SPECTRAL_FLATNESS; bit *= 2)
+    if (values & bit) out[n] = v[n] / (bit == MOTE_SPECTRAL_FLATNESS ? 1048576.0 : 65536.0), n++;
+  if (values & MOTE_SPECTRAL_PEAKS)
+    for (int i = 0; i < p->peaks; i++, n += 2) {
+      out[n] = v[n] / 65536.0;
+      out[n + 1] = power(p, v[n + 1], unit);
+    }
+  return n;
+}
+
+static void spectral_values(const struct mote_features *f, const double *unit, const int32_t *v,
+                            double *out) {
+  const struct mote_spectral *const p = mote_at(f, f->params_at);
+  const uint8_t *const channel = mote_at(f, f->channel_at);
+  size_t n = 0;
+  for (int c = 0; c < f->channels; c++)
+    n += spectral_channel(p, p->values, unit[channel[c]], v + n, out + n);
+  for (int c = 0; c < f->channels && p->low; c++)
+    n += spectral_channel(p, p->values | MOTE_SPECTRAL_SHAPE, unit[channel[c]], v + n, out + n);
+}
+
+static void flatten_values(const struct mote_features *f, const double *unit, const int32_t *v,
+                           double *out) {
+  const struct mote_flatten *const p = mote_at(f, f->params_at);
+  const uint8_t *const channel = mote_at(f, f->channel_at);
+  for (int c = 0; c < f->channels; c++)
+    for (uint32_t bit = 1; bit <= MOTE_FLATTEN_MOVING; bit *= 2) {
+      if (!(p->values & bit)) continue;
+      *out++ = bit == MOTE_FLATTEN_SKEWNESS || bit == MOTE_FLATTEN_KURTOSIS ? *v / 65536.0
+               : bit == MOTE_FLATTEN_CROSSINGS || bit == MOTE_FLATTEN_ZEROS
+                   ? *v
+                   : *v / 4096.0 * unit[channel[c]];
+      v++;
+    }
+}
+
+/* Statistics in counts are the samples' unit too, but for the crossings; the span is halved. */
+static double plain_value(const struct mote_features *f, const double *unit, int column, double v) {
+  const uint8_t *const channel = mote_at(f, f->channel_at);
+  const int each = f->columns / f->channels;
+  const double scale = unit[channel[column / each]];
+  if (f->kind == MOTE_FEATURES_RAW) return v * scale;
+  if (f->kind != MOTE_FEATURES_STATISTICS || column % each >= MOTE_FEATURES_STATS) return v;
+  return column % each == 6 ? v : column % each == 5 ? 2 * v * scale : v * scale;
+}
+
+void features_values(const struct features_block *block, const double *unit, const int16_t *samples,
+                     void *scratch, double *out) {
+  for (int i = 0; i < block->n_parts; i++) {
+    const struct mote_features *const f = block->parts[i].params;
+    const struct mote_features_op *const op = block->parts[i].op;
+    const size_t state = (block->scratch_bytes + 3) / 4;
+    int32_t *const row = (int32_t *)scratch + state;
+    mote_features_begin(f, op, scratch);
+    for (int r = 0; r < f->rows; r++, out += f->columns) {
+      mote_features_row(f, op, samples + (size_t)r * f->hop * f->stride, scratch, row);
+      if (f->kind == MOTE_FEATURES_SPECTRAL)
+        spectral_values(f, unit, row, out);
+      else if (f->kind == MOTE_FEATURES_FLATTEN)
+        flatten_values(f, unit, row, out);
+      else
+        for (int c = 0; c < f->columns; c++)
+          out[c] = plain_value(
+              f, unit, c, f->cell_bytes == 2 ? ((const int16_t *)(const void *)row)[c] : row[c]);
+    }
+  }
+}

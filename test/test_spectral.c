@@ -1,0 +1,276 @@
+/* Kinds spectral and flatten: against values of their Edge Impulse namesakes and against double precision
+ * (test/golden/spectral.json, written by tools/spectral-vectors). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <sndfile.h>
+
+#include "host/features/features.h"
+#include "host/kit/kit.h"
+#include "test/chip_blocks.h"
+#include "mote/dsp/flatten.h"
+#include "mote/dsp/spectral.h"
+
+static bool shared(const char *what) {
+  char line[200];
+  snprintf(line, sizeof line,
+           "\"${MOTE_SHARED:-../shared}/unpack\" build/shared %s >/dev/null 2>&1", what);
+  if (system(line) == 0) return true;
+  print_message("skipped: no %s\n", what);
+  return false;
+}
+
+/* Numbers of a text file, whatever stands between them. */
+static double *numbers_of(struct arena *a, const char *path, int *count) {
+  uint8_t *text;
+  size_t size;
+  struct err e = {0};
+  if (!file_read(a, path, (size_t)1 << 24, &text, &size, &e)) fail_msg("%s", e.text);
+  double *const out = ARENA_ARRAY(a, double, size / 2 + 2);
+  int n = 0;
+  for (char *at = (char *)text, *end; *at; at = end) {
+    out[n] = strtod(at, &end);
+    if (end == at)
+      end++;
+    else
+      n++;
+  }
+  *count = n;
+  return out;
+}
+
+static void run_values(struct arena *a, const struct features_block *b, const double *unit,
+                       const int16_t *samples, double *out) {
+  features_values(b, unit, samples, arena_alloc(a, 1, b->scratch_bytes + 4 * b->out_bytes + 8),
+                  out);
+}
+
+/* ---- Edge Impulse --------------------------------------------------------------- */
+
+/* One recording: readings of hundredths of m/s^2, so a count of 1/1600 m/s^2 holds them exactly. */
+static void compare_recording(const char *name, double worst[3]) {
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct features_config c;
+  struct features_block block;
+  const char *const folder = "build/shared/golden/features-edge-impulse";
+  int n, wanted_n;
+  const double *const x = numbers_of(a, arena_printf(a, "%s/%s.csv", folder, name), &n);
+  const double *wanted =
+      numbers_of(a, arena_printf(a, "%s/spectral-v2.%s.jsonl", folder, name), &wanted_n);
+  const double unit[3] = {0.01 / 16, 0.01 / 16, 0.01 / 16};
+  features_defaults(FEATURES_SPECTRAL, 62.5, 3, 2000, &c, NULL);
+  c.compatible = true;
+  c.fft_size = 16;
+  c.floor_db = -60;
+  if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  assert_int_equal(block.out_bytes, 33);
+  assert_int_equal(block.window_samples, 125);
+  int16_t *const samples = ARENA_ARRAY(a, int16_t, n);
+  for (int i = 0; i < n; i++) {
+    samples[i] = (int16_t)lrint(x[i] * 1600);
+    assert_true(fabs(samples[i] / 1600.0 - x[i]) < 1e-6);
+  }
+  assert_int_equal(wanted_n, n / 375 * 33);
+  for (int w = 0; w < n / 375; w++, wanted += 33) {
+    double got[33];
+    run_values(a, &block, unit, samples + 375 * w, got);
+    for (int i = 0; i < 33; i++) {
+      double *const which = &worst[i % 11 == 0 ? 0 : i % 11 < 3 ? 1 : 2];
+      *which = fmax(*which, fabs(got[i] - wanted[i]));
+    }
+  }
+  arena_free(a);
+}
+
+static void test_edge_impulse_spectral(void **state) {
+  (void)state;
+  static const char *const names[] = {"idle.0",   "shake.0",  "snake.0", "snake.1",
+                                      "updown.0", "updown.1", "wave.0",  "wave.1"};
+  double worst[3] = {0};
+  if (!shared("golden/features-edge-impulse")) skip();
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) compare_recording(names[i], worst);
+  print_message("against Edge Impulse: RMS %.6f, skewness and kurtosis %.6f, powers %.6f\n",
+                worst[0], worst[1], worst[2]);
+  assert_true(worst[0] < 1e-4);
+  assert_true(worst[1] < 0.006);
+  assert_true(worst[2] < 4e-4);
+}
+
+static void test_edge_impulse_flatten(void **state) {
+  (void)state;
+  if (!shared("golden/features-edge-impulse data/acquisition-formats")) skip();
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct features_config c;
+  struct features_block block;
+  json_t *const golden =
+      json_load_file("build/shared/golden/features-edge-impulse/flatten.json", 0, NULL);
+  SF_INFO info = {0};
+  SNDFILE *const file =
+      sf_open("build/shared/data/acquisition-formats/sample_data/hadouken.01.wav", SFM_READ, &info);
+  assert_non_null(golden);
+  assert_non_null(file);
+  float *const x = ARENA_ARRAY(a, float, 16000 * info.channels);
+  int16_t *const samples = ARENA_ARRAY(a, int16_t, 16000);
+  assert_int_equal(sf_readf_float(file, x, 16000), 16000);
+  sf_close(file);
+  for (int i = 0; i < 16000; i++)
+    samples[i] = (int16_t)fmin(fmax(rint((double)x[i * info.channels] * 32768), -32768), 32767);
+  features_defaults(FEATURES_FLATTEN, 16000, 1, 1000, &c, NULL);
+  assert_true(features_compatible(&c));
+  if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  assert_int_equal(block.out_bytes, 7);
+  double got[7];
+  const double unit = 1;
+  run_values(a, &block, &unit, samples, got);
+  for (size_t i = 0; i < 7; i++) {
+    const double wanted = json_number_value(json_array_get(json_object_get(golden, "features"), i));
+    if (fabs(got[i] - wanted) > 1e-6 * fabs(wanted) + 2e-4)
+      fail_msg("value %zu: %.9g, wanted %.9g", i, got[i], wanted);
+  }
+  json_decref(golden);
+  arena_free(a);
+}
+
+/* ---- hostile bytes ------------------------------------------------------------------ */
+
+static struct features_block chip_block(struct arena *a, int i);
+
+/* A mutated block is refused, or runs within memory of the sizes that it names. */
+static void test_hostile_bytes(void **state) {
+  (void)state;
+  struct rng r;
+  int taken = 0, refused = 0;
+  rng_seed(&r, 5);
+  for (int trial = 0; trial < 6000; trial++) {
+    struct arena *a = arena_new(0);
+    struct err e = {0};
+    struct features_block opened;
+    const struct features_block block = chip_block(a, trial % 3);
+    uint8_t *const bytes = malloc(block.bytes);
+    memcpy(bytes, block.data, block.bytes);
+    const struct mote_features *const f = block.parts[trial / 3 % block.n_parts].params;
+    const size_t at = (size_t)((const uint8_t *)f - (const uint8_t *)block.data) +
+                      (trial & 8 ? (size_t)f->params_at : 0);
+    for (uint32_t h = 0; h <= rng_below(&r, 3); h++)
+      bytes[at + rng_below(&r, 84) % (block.bytes - at)] = (uint8_t)rng_u32(&r);
+    if (features_open(bytes, block.bytes, a, &opened, &e)) {
+      taken++;
+      const size_t n = (size_t)opened.window_samples * (size_t)opened.channels;
+      if (n < 1 << 16 && opened.out_bytes < 1 << 16) {
+        int16_t *const x = malloc(n * sizeof *x);
+        void *const scratch = malloc(opened.scratch_bytes + 1);
+        int8_t *const out = malloc(opened.out_bytes);
+        for (size_t i = 0; i < n; i++)
+          x[i] = trial & 1 ? (int16_t)(i * 40503u) : i % 2 ? INT16_MAX : INT16_MIN;
+        features_run(&opened, x, scratch, out);
+        free(x);
+        free(scratch);
+        free(out);
+      }
+    } else {
+      refused++;
+      assert_true(e.text[0]);
+    }
+    free(bytes);
+    arena_free(a);
+  }
+  print_message("%d mutated blocks were refused, %d ran within their memory\n", refused, taken);
+  assert_true(refused > 500 && taken > 500);
+}
+
+/* ---- chips ------------------------------------------------------------------------ */
+
+/* Everything that the kinds can do: filters, decimation, the low pass, all values, another channel order. */
+static struct features_block chip_block(struct arena *a, int i) {
+  struct features_config c[2];
+  struct features_block block;
+  struct err e = {0};
+  features_defaults(FEATURES_SPECTRAL, 62.5, 3, 2000, &c[0], NULL);
+  features_defaults(FEATURES_FLATTEN, 62.5, 2, 2000, &c[1], NULL);
+  if (i == 0) features_compatible(&c[0]);
+  if (i > 0) {
+    c[0].window_ms = c[1].window_ms = 8000;
+    c[0].values = MOTE_SPECTRAL_ALL;
+    c[0].n_edges = 4;
+    for (int k = 0; k < 4; k++) c[0].edges_hz[k] = 3 * k;
+    c[1].values = MOTE_FLATTEN_ALL;
+    c[1].stride = 3, c[1].select[0] = 2, c[1].select[1] = 0;
+    c[1].frame_ms = 1600, c[1].hop_ms = 800, c[1].moving = 3;
+  }
+  if (i == 1) c[0].filter = FEATURES_FILTER_LOW, c[0].cutoff_hz = 8, c[0].order = 8;
+  if (i == 2)
+    c[0].filter = FEATURES_FILTER_HIGH, c[0].cutoff_hz = 1, c[0].order = 2, c[0].mean = true,
+    c[0].decimate = 3, c[0].extra_low = true, c[0].fft_size = 32, c[0].linear = true;
+  if (!features_build(c, i ? 2 : 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  return block;
+}
+
+static int16_t *chip_samples(struct arena *a, const struct features_block *b) {
+  const int n = b->window_samples * b->channels;
+  int16_t *const x = ARENA_ARRAY(a, int16_t, n);
+  uint32_t r = 1;
+  for (int i = 0; i < n; i++) {
+    r = r * 1664525u + 1013904223u;
+    const int t = i / b->channels, c = i % b->channels;
+    x[i] = (int16_t)((int)(r >> 24) * (c + 1) / 2 + (t * t * (c + 3) / 9) % 3001 - 900 * c);
+  }
+  return x;
+}
+
+static void same_on_chip(const char *name) {
+  static const char *const here[] = {
+      "mote/dsp/spectral.c", "mote/dsp/flatten.c", "mote/dsp/moments.c",
+      "mote/dsp/scaled.c",   "mote/dsp/sos.c",     "mote/dsp/fft32.c",
+      "mote/dsp/finish32.c", "mote/dsp/math.c",    "mote/dsp/features.c"};
+  struct arena *a = arena_new(0);
+  struct features_block blocks[3];
+  const int16_t *samples[3];
+  for (int i = 0; i < 3; i++) {
+    blocks[i] = chip_block(a, i);
+    samples[i] = chip_samples(a, &blocks[i]);
+  }
+  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 3, 0);
+  arena_free(a);
+}
+static void test_same_bits_without_optimisation(void **state) {
+  (void)state;
+  same_on_chip("host");
+}
+static void test_same_bits_on_cortex_m4(void **state) {
+  (void)state;
+  same_on_chip("cortex-m4");
+}
+static void test_same_bits_on_cortex_m0plus(void **state) {
+  (void)state;
+  same_on_chip("cortex-m0plus");
+}
+static void test_same_bits_on_cortex_m55(void **state) {
+  (void)state;
+  same_on_chip("cortex-m55");
+}
+static void test_same_bits_on_rv32(void **state) {
+  (void)state;
+  same_on_chip("rv32imc");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_edge_impulse_spectral),
+      cmocka_unit_test(test_edge_impulse_flatten),
+      cmocka_unit_test(test_hostile_bytes),
+      cmocka_unit_test(test_same_bits_without_optimisation),
+      cmocka_unit_test(test_same_bits_on_cortex_m4),
+      cmocka_unit_test(test_same_bits_on_cortex_m0plus),
+      cmocka_unit_test(test_same_bits_on_cortex_m55),
+      cmocka_unit_test(test_same_bits_on_rv32),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
