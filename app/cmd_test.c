@@ -4,6 +4,7 @@
  * --leave-one-group-out a model is trained for each group on all other groups and tested on that one: what to
  * expect from a speaker, a machine or a place that was never seen. */
 #include "app/anomaly.h"
+#include "app/evaluation.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -25,6 +26,11 @@ struct testing {
   const char *no_float; /* why there are no float figures */
   struct anomaly_figures anomaly;
   bool has_anomaly, scores_only;
+  bool robust; /* also disturbed windows */
+  const char *html;
+  const double *range;
+  struct features_block features; /* of the model that was tested; unless groups were left out */
+  struct evaluation evaluation;
   struct figures all;
   /* Leave one group out */
   const char **groups;
@@ -43,6 +49,7 @@ static bool measure(struct testing *t, struct arena *a, const struct training_ou
   memset(f, 0, sizeof *f);
   if (!decide_here(a, o->graph, &o->features, d, &scores, e)) return false;
   decide_count(d, o->n_classes, scores, NULL, t->confusion, &f->int8);
+  evaluation_add(&t->evaluation, t->p.arena, d, t->classes, o->n_classes, scores);
   if (o->model) {
     if (!training_float_scores(o, d, a, &floats, e)) return false;
     decide_count(d, o->n_classes, NULL, floats, NULL, &f->float32);
@@ -114,6 +121,13 @@ static bool test_anomaly(struct testing *t, const struct training_outcome *o,
                          n, pick, t->chip, &t->anomaly, e);
 }
 
+/* Everything that follows from the answers, and the page. */
+static bool finish(struct testing *t, struct err *e) {
+  const struct features_block *const features = t->n_groups ? NULL : &t->features;
+  return evaluation_finish(&t->evaluation, 1, t->p.arena, e) &&
+         (!t->html || evaluation_page(&t->evaluation, &t->p, t->range, features, t->html, e));
+}
+
 static bool test_model(struct testing *t, struct err *e) {
   struct training_outcome o;
   struct dataset d;
@@ -131,7 +145,12 @@ static bool test_model(struct testing *t, struct err *e) {
   t->classes = o.classes;
   t->n_classes = o.n_classes;
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)o.n_classes * (size_t)o.n_classes);
-  return measure(t, t->p.arena, &o, &d, &t->all, e);
+  t->range = o.range;
+  t->features = o.features;
+  return measure(t, t->p.arena, &o, &d, &t->all, e) &&
+         (!t->robust || evaluation_disturb(&t->evaluation, t->p.arena, o.graph, &o.features, &d,
+                                           t->c->progress, e)) &&
+         finish(t, e);
 }
 
 /* ---- leave one group out --------------------------------------------------------------- */
@@ -194,7 +213,7 @@ static bool test_groups(struct testing *t, const struct training_job *job, struc
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)t->n_classes * (size_t)t->n_classes);
   for (int i = 0; i < t->n_groups; i++)
     if (!test_group(t, i, job, e)) return false;
-  return true;
+  return dataset_range(&t->p, &all, &t->range, e) && finish(t, e);
 }
 
 /* ---- output ---------------------------------------------------------------------------- */
@@ -270,6 +289,8 @@ static void print_json(const struct testing *t) {
     }
     json_close_array(&j);
   }
+  evaluation_json(&t->evaluation, &j);
+  json_put_string(&j, "output", t->html);
   json_close_object(&j);
   fputs(text.data, stdout);
 }
@@ -330,6 +351,8 @@ static void print_text(const struct testing *t) {
     if (t->all.has_chip) print_line("chip", &t->all.chip);
   }
   print_confusion(t);
+  evaluation_print(&t->evaluation);
+  if (t->html) printf("\n%s\n", t->html);
   if (t->has_anomaly) {
     printf("\n");
     anomaly_print(&t->anomaly);
@@ -352,10 +375,14 @@ int cmd_test(int argc, char **argv) {
       {0, "seed", OPTION_INT, "S", "of these trainings", &seed},
       {'n', "network", OPTION_TEXT, "TEXT", "of these trainings", &network},
       {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &threads},
+      {0, "robust", OPTION_FLAG, NULL,
+       "also with noise, other gains, shifts, rotations and sampling rates", &t.robust},
+      {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote test [--chip TARGET] [--group G] [--split S] [--leave-one-group-out]",
+      .usage = "mote test [--chip TARGET] [--group G] [--split S] [--leave-one-group-out]\n"
+               "          [--robust] [--html FILE]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
                "takes for what.",
       .options = options,
@@ -371,6 +398,9 @@ int cmd_test(int argc, char **argv) {
   if (!leave_out && (epochs || seed >= 0 || network || threads))
     return command_usage(&c, "--epochs, --seed, --network and --threads go with "
                              "--leave-one-group-out");
+  if (leave_out && t.robust)
+    return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out "
+                             "out");
   t.c = &c;
   struct training_job job = {
       .epochs = (int)epochs, .seed = seed, .network = network, .threads = (int)threads};

@@ -102,9 +102,13 @@ has "keeps its history" '"epoch": 30' "$out"
 out=$("$MOTE" test --json 2>"$T/err"); is "test" 0 $?
 good=$(awk -v a="$(number "$out" accuracy_int8)" 'BEGIN { print (a >= 0.9) }')
 is "three easy movements: at least 90 % in int8" 1 "$good"
+has "with intervals" '"intervals"' "$out"
 has "float is known" '"accuracy_float": 0.' "${out/\"accuracy_float\": 1/\"accuracy_float\": 0.}"
 out=$("$MOTE" predict "$T/data/fast/p1_1.csv" --json 2>/dev/null); has "predict" '"class": "fast"' "$out"
 out=$("$MOTE" predict - --json <"$T/data/slow/p1_1.csv" 2>/dev/null); has "predict from standard input" '"class": "slow"' "$out"
+out=$("$MOTE" test --robust --html answers.html --json 2>/dev/null); is "test with disturbances" 0 $?
+has "noise among them" '"disturbance": "rotation"' "$out"
+has "a page of the answers" "What the field does" "$(cat answers.html)"
 out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
 has "tests every group" '"group": "p3"' "$out"
 

@@ -1,0 +1,85 @@
+/* Detections in long recordings: what a threshold, an average and a silence after each detection come to. */
+#include "host/evaluate/evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Scores are multiples of 1/256; a mean of `average` of them is compared without rounding. */
+static void detect_one(const struct evaluate_stream *s, int classes, int class_index,
+                       const struct evaluate_detector *d, double slack_s, bool *found,
+                       struct evaluate_alarms *out) {
+  double sum = 0, silent_until = -HUGE_VAL;
+  memset(found, 0, (size_t)s->n_spans * sizeof *found);
+  for (int r = 0; r < s->rows; r++) {
+    const double now = s->first_s + r * s->hop_s;
+    sum += (double)s->scores[(size_t)r * (size_t)classes + (size_t)class_index];
+    if (r >= d->average)
+      sum -= (double)s->scores[(size_t)(r - d->average) * (size_t)classes + (size_t)class_index];
+    if (r + 1 < d->average || now < silent_until || sum < d->threshold * d->average - 1e-9)
+      continue;
+    silent_until = now + d->suppress_s;
+    bool right = false;
+    for (int k = 0; k < s->n_spans; k++) {
+      if (s->spans[k].class_index != class_index || now < s->spans[k].from_s ||
+          now > s->spans[k].to_s + slack_s)
+        continue;
+      found[k] = right = true;
+    }
+    out->false_alarms += !right;
+  }
+  for (int k = 0; k < s->n_spans; k++) {
+    if (s->spans[k].class_index != class_index) continue;
+    out->spans++;
+    out->missed += !found[k];
+  }
+  out->hours += s->rows * s->hop_s / 3600;
+}
+
+struct evaluate_alarms evaluate_detect(const struct evaluate_stream *streams, int n, int classes,
+                                       int class_index, const struct evaluate_detector *d,
+                                       double slack_s) {
+  struct evaluate_alarms out = {0};
+  int most = 1;
+  for (int i = 0; i < n; i++) most = streams[i].n_spans > most ? streams[i].n_spans : most;
+  bool *const found = malloc((size_t)most * sizeof *found);
+  if (!found) abort(); /* a few bytes for each event: the machine has no memory left at all */
+  for (int i = 0; i < n; i++)
+    detect_one(&streams[i], classes, class_index, d, slack_s, found, &out);
+  free(found);
+  return out;
+}
+
+/* Fewer misses within the limit; then fewer false alarms; then the higher threshold, which is the safer one. */
+static bool better(const struct evaluate_alarms *x, const struct evaluate_alarms *than,
+                   double most) {
+  const bool in = (double)x->false_alarms <= most, was = (double)than->false_alarms <= most;
+  if (in != was) return in;
+  if (!in) return x->false_alarms < than->false_alarms;
+  return x->missed < than->missed ||
+         (x->missed == than->missed && x->false_alarms < than->false_alarms);
+}
+
+bool evaluate_tune(const struct evaluate_stream *streams, int n, int classes, int class_index,
+                   const int *averages, int n_averages, double suppress_s, double slack_s,
+                   double false_alarms_per_hour, struct evaluate_detector *best,
+                   struct evaluate_alarms *curve) {
+  struct evaluate_alarms most = {0};
+  struct evaluate_alarms here[257];
+  bool any = false, kept = false;
+  for (int k = 0; k < n_averages; k++) {
+    bool taken = false;
+    for (int step = 256; step >= 0; step--) {
+      const struct evaluate_detector d = {averages[k], step / 256.0, suppress_s};
+      here[step] = evaluate_detect(streams, n, classes, class_index, &d, slack_s);
+      const double limit = false_alarms_per_hour * here[step].hours;
+      if (any && !better(&here[step], &most, limit)) continue;
+      any = taken = true;
+      most = here[step];
+      *best = d;
+      kept = (double)most.false_alarms <= limit;
+    }
+    if (taken && curve) memcpy(curve, here, sizeof here);
+  }
+  return kept;
+}
