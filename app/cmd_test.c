@@ -4,6 +4,7 @@
  * --leave-one-group-out a model is trained for each group on all other groups and tested on that one: what to
  * expect from a speaker, a machine or a place that was never seen. */
 #include "app/anomaly.h"
+#include "app/continuous.h"
 #include "app/evaluation.h"
 #include "app/training.h"
 
@@ -359,11 +360,36 @@ static void print_text(const struct testing *t) {
   }
 }
 
+/* The model listening without end, in place of windows. */
+static bool test_continuous(struct testing *t, struct continuous_request *r, struct err *e) {
+  struct continuous c;
+  r->pick = (struct dataset_pick){.splits = 1u << t->split, .group = t->group};
+  r->html = t->html;
+  if (!continuous_run(&t->p, r, t->c->progress, &c, e)) return false;
+  if (t->html && !continuous_page(&c, &t->p, r, e)) return false;
+  if (!t->c->json) {
+    continuous_print(&c, r);
+    if (t->html) printf("\n%s\n", t->html);
+    return true;
+  }
+  struct text text;
+  struct json j;
+  text_init(&text, t->c->arena);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  continuous_json(&c, &j);
+  json_put_string(&j, "output", t->html);
+  json_close_object(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
 int cmd_test(int argc, char **argv) {
   struct testing t = {.split = STORE_TEST};
   const char *dir = NULL, *split = "test", *network = NULL;
   int64_t epochs = 0, seed = -1, threads = 0;
-  bool leave_out = false;
+  bool leave_out = false, continuous = false;
+  struct continuous_request listening = {.false_alarms_per_hour = -1};
   const struct option_spec options[] = {
       {'c', "chip", OPTION_TEXT, "TARGET",
        "also run every window on this emulated chip (cortex-m4)", &t.chip},
@@ -377,12 +403,20 @@ int cmd_test(int argc, char **argv) {
       {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &threads},
       {0, "robust", OPTION_FLAG, NULL,
        "also with noise, other gains, shifts, rotations and sampling rates", &t.robust},
+      {0, "continuous", OPTION_FLAG, NULL,
+       "listen to whole recordings: false alarms an hour, misses, and the best thresholds",
+       &continuous},
+      {0, "false-alarms", OPTION_REAL, "N", "--continuous: an hour, at most, of each class (1)",
+       &listening.false_alarms_per_hour},
+      {0, "hop-ms", OPTION_REAL, "MS", "--continuous: from answer to answer (window.stride_ms)",
+       &listening.hop_ms},
       {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--leave-one-group-out]\n"
-               "          [--robust] [--html FILE]",
+               "          [--robust] [--html FILE]\n"
+               "mote test --continuous [--false-alarms N] [--hop-ms MS] [--html FILE]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
                "takes for what.",
       .options = options,
@@ -401,13 +435,22 @@ int cmd_test(int argc, char **argv) {
   if (leave_out && t.robust)
     return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out "
                              "out");
+  if (continuous && (leave_out || t.robust || t.chip))
+    return command_usage(&c, "--continuous stands without --robust, --chip and "
+                             "--leave-one-group-out");
+  if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
+    return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
+  if (listening.hop_ms < 0) return command_usage(&c, "--hop-ms must be above 0");
+  if (listening.false_alarms_per_hour < 0) listening.false_alarms_per_hour = 1;
   t.c = &c;
   struct training_job job = {
       .epochs = (int)epochs, .seed = seed, .network = network, .threads = (int)threads};
   bool ok = project_open(c.arena, dir, leave_out ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
-            (leave_out ? test_groups(&t, &job, &c.err) : test_model(&t, &c.err));
-  if (ok && c.json) print_json(&t);
-  if (ok && !c.json) print_text(&t);
+            (continuous  ? test_continuous(&t, &listening, &c.err)
+             : leave_out ? test_groups(&t, &job, &c.err)
+                         : test_model(&t, &c.err));
+  if (ok && c.json && !continuous) print_json(&t);
+  if (ok && !c.json && !continuous) print_text(&t);
   project_close(&t.p);
   return command_end(&c, ok);
 }

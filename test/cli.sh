@@ -109,6 +109,9 @@ out=$("$MOTE" predict - --json <"$T/data/slow/p1_1.csv" 2>/dev/null); has "predi
 out=$("$MOTE" test --robust --html answers.html --json 2>/dev/null); is "test with disturbances" 0 $?
 has "noise among them" '"disturbance": "rotation"' "$out"
 has "a page of the answers" "What the field does" "$(cat answers.html)"
+out=$("$MOTE" test --continuous --hop-ms 200 --html listening.html --json 2>/dev/null); is "listen without end" 0 $?
+has "with a threshold for each class" '"threshold"' "$out"
+has "and a page" "false alarms an hour" "$(cat listening.html)"
 out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
 has "tests every group" '"group": "p3"' "$out"
 

@@ -81,6 +81,8 @@ ends 2 "exclude" train --network mean --net zeros
 ends 1 "zero byte" train --net zeros
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
+ends 2 "--continuous" test --hop-ms 20
+ends 2 "stands without" test --continuous --robust
 ends 2 "leave-one-group-out" test --robust --leave-one-group-out
 ends 2 "leave-one-group-out" test --seed 1
 ends 2 "leave --group out" test --group a --leave-one-group-out
