@@ -100,7 +100,9 @@ int cmd_train(int argc, char **argv) {
       {0, "threads", OPTION_COUNT, "N", "threads; the result is the same with any number",
        &threads},
       {'l', "learner", OPTION_TEXT, "KIND",
-       "network (default), kmeans: what is normal; knn: classes", &learner},
+       "network (default), kmeans, gmm, mahalanobis, pca: what is normal; tree, forest, boost, "
+       "logistic, svm, knn: classes",
+       &learner},
       {'n', "network", OPTION_TEXT, "TEXT",
        "a preset (below), or layers with ; between them: 'conv 16 3x3 s2; mean'", &network},
       {0, "net", OPTION_TEXT, "FILE", "layers from a file, one a line (docs/spec/network.md)",
@@ -119,7 +121,7 @@ int cmd_train(int argc, char **argv) {
                "behind the\n"
                "name multiplies the channels: 'mobilenet 0.25'.",
       .options = options,
-      .examples = "  mote train\n  mote train --learner kmeans\n  mote train --network 'conv 8 3x3 "
+      .examples = "  mote train\n  mote train --learner forest\n  mote train --network 'conv 8 3x3 "
                   "s2; dsconv 16 3x3; mean' --epochs 20",
       .most = 0};
   struct command_line c;

@@ -50,7 +50,8 @@ struct lloyd {
 };
 
 static double assign(struct lloyd *l) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((size_t)l->count * (size_t)l->n * (size_t)l->k >     \
+                                              200000)
   for (uint32_t i = 0; i < l->count; i++) {
     const double *x = l->rows + (size_t)i * (size_t)l->n;
     double best = INFINITY;

@@ -10,6 +10,14 @@ static const struct {
   bool (*fit)(struct learn_job *j);
 } kinds[LEARN_KIND_COUNT] = {
     [LEARN_KMEANS] = {"kmeans", fit_kmeans},
+    [LEARN_GMM] = {"gmm", fit_gmm},
+    [LEARN_MAHALANOBIS] = {"mahalanobis", fit_mahalanobis},
+    [LEARN_PCA] = {"pca", fit_pca},
+    [LEARN_TREE] = {"tree", fit_forest},
+    [LEARN_FOREST] = {"forest", fit_forest},
+    [LEARN_BOOST] = {"boost", fit_boost},
+    [LEARN_LOGISTIC] = {"logistic", fit_logistic},
+    [LEARN_SVM] = {"svm", fit_svm},
     [LEARN_KNN] = {"knn", fit_knn},
 };
 
@@ -18,14 +26,14 @@ const char *learn_kind_name(enum learn_kind kind) {
 }
 bool learn_kind_from(const char *word, enum learn_kind *kind) {
   for (int k = 0; k < LEARN_KIND_COUNT; k++)
-    if (kinds[k].name && strcmp(word, kinds[k].name) == 0) {
+    if (strcmp(word, kinds[k].name) == 0) {
       *kind = (enum learn_kind)k;
       return true;
     }
   return false;
 }
 const char *learn_kind_list(void) {
-  return "kmeans, knn";
+  return "kmeans, gmm, mahalanobis, pca, tree, forest, boost, logistic, svm, knn";
 }
 bool learn_is_anomaly(enum learn_kind kind) { return kind <= LEARN_PCA; }
 

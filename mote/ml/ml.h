@@ -203,6 +203,66 @@ unsigned mote_ml_column(const struct mote_ml MOTE_ROM *m, unsigned j);
 void mote_ml_pca_project(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch,
                          int16_t *y);
 
+/* ---- learning on the device: online.c ---------------------------------------------
+ * A head that learns from single vectors, the values that a network's last hidden layer or the features give, int8, in
+ * memory that the caller gives: no tables, no history. Its state is that memory alone, without pointers: saving it is
+ * copying it.
+ *
+ *   MEANS    the mean of each class; a vector belongs to the nearest. Learns a new class from one example. Without labels
+ *            (mote_ml_online_gather) the means are clusters of what is normal, each with the farthest that it took
+ *   NEAREST  the latest examples themselves; a vector belongs to the nearest
+ *   SOFTMAX  a layer of weights by stochastic gradient descent on the cross-entropy: needs some more examples, and tells
+ *            apart what means cannot
+ *
+ * RAM: MEANS 20 + classes * (2 n + 3), NEAREST 20 + examples * (n + 1), SOFTMAX 20 + classes * (2 n + 8), rounded up to 4. */
+enum mote_ml_online_kind {
+  MOTE_ML_ONLINE_MEANS,
+  MOTE_ML_ONLINE_NEAREST,
+  MOTE_ML_ONLINE_SOFTMAX,
+  MOTE_ML_ONLINE_KIND_COUNT
+};
+struct mote_ml_online {
+  uint32_t magic;
+  uint32_t crc32; /* of all that follows, when it was sealed */
+  uint32_t bytes;
+  uint8_t kind;
+  uint8_t used; /* classes or examples that it holds */
+  uint8_t room; /* most of them, 1..255 */
+  uint8_t next; /* NEAREST: the place of the next example */
+  uint16_t n;   /* 1..256 values */
+  uint8_t
+      memory; /* MEANS: a mean of at most so many examples: later ones move it by 1 / memory, so that it follows drift */
+  uint8_t rate; /* SOFTMAX: steps of 2^-rate */
+};
+
+/* Bytes of a state; 0 where the numbers are out of range. */
+size_t mote_ml_online_bytes(unsigned kind, unsigned n, unsigned room);
+/* An empty head in mem, aligned to 4. memory: 1..255, 32 is a good one; rate: 0..12, 3 is a good one.
+ * errors: PARAMS, ARENA: less than mote_ml_online_bytes, or not aligned. */
+enum mote_status mote_ml_online_init(void *mem, size_t bytes, unsigned kind, unsigned n,
+                                     unsigned room, unsigned memory, unsigned rate);
+/* One example of a class below room; NEAREST: 0..255. Returns 0 and learns nothing where it is none of these. */
+int mote_ml_online_learn(struct mote_ml_online *s, const int8_t *x, unsigned label);
+/* MEANS without labels: moves the nearest cluster, or begins one where x lies more than `radius` from all and there is
+ * room. Returns the cluster. radius: in steps of x. */
+unsigned mote_ml_online_gather(struct mote_ml_online *s, const int8_t *x, unsigned radius);
+
+/* The class, and how sure: MEANS and NEAREST the distance in steps of x * 8, SOFTMAX the share in steps of 2^-15.
+ * needs: used > 0. */
+struct mote_ml_online_answer {
+  unsigned label;
+  uint32_t measure;
+};
+struct mote_ml_online_answer mote_ml_online_predict(const struct mote_ml_online *s,
+                                                    const int8_t *x);
+/* MEANS: distance to the nearest mean less the farthest vector that it took, in steps of x * 8: above 0 is outside of
+ * all that was seen. */
+int32_t mote_ml_online_outside(const struct mote_ml_online *s, const int8_t *x);
+
+/* Before saving: makes the state provable. After restoring: proves it, whoever wrote it. */
+void mote_ml_online_seal(struct mote_ml_online *s);
+enum mote_status mote_ml_online_check(const void *mem, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif
