@@ -53,6 +53,11 @@ double data_seconds(const struct store_sample *s); /* 0 for pictures */
 const char *data_extent(struct arena *a, const struct store_sample *s);
 /* The numbers as float, int16 and uint8 as shares of full scale. */
 const float *data_values(struct arena *a, const struct store_sample *s);
+/* The file that a sample came from: the source up to a colon in its last part ("walk.csv:lines 2-90"). */
+const char *data_file_of(struct arena *a, const char *source);
+/* Sorted words without doubles; numbers: for each of n texts the place of its word. Returns how many words. */
+int data_number_texts(struct arena *a, const char *const *texts, int n, const char ***words,
+                      int32_t *numbers);
 /* A large arena for one sample's numbers; NULL and e when there is no memory. */
 struct arena *data_arena(struct err *e);
 /* One line about what was done, or an object {key: value}; both where a word says how many samples it changed. */

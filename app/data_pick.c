@@ -180,3 +180,30 @@ void data_print_done(struct command_line *c, const char *key, int64_t value, con
   va_end(args);
   putchar('\n');
 }
+
+const char *data_file_of(struct arena *a, const char *source) {
+  const char *slash = strrchr(source, '/'), *colon = strchr(slash ? slash : source, ':');
+  char *file = arena_strdup(a, source);
+  if (colon) file[colon - source] = 0;
+  return file;
+}
+
+static int compare_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int data_number_texts(struct arena *a, const char *const *texts, int n, const char ***words,
+                      int32_t *numbers) {
+  const char **sorted = ARENA_ARRAY(a, const char *, n + 1);
+  int unique = 0;
+  if (n) memcpy(sorted, texts, (size_t)n * sizeof *sorted);
+  qsort(sorted, (size_t)n, sizeof *sorted, compare_text);
+  for (int i = 0; i < n; i++)
+    if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0) sorted[unique++] = sorted[i];
+  for (int i = 0; i < n; i++) {
+    const char **found = bsearch(&texts[i], sorted, (size_t)unique, sizeof *sorted, compare_text);
+    numbers[i] = (int32_t)(found - sorted);
+  }
+  *words = sorted;
+  return unique;
+}

@@ -24,35 +24,6 @@ struct splitting {
   struct text warnings;
 };
 
-/* The file that a sample came from: the source up to a colon in its last part ("walk.csv:lines 2-90"). */
-static const char *file_of(struct arena *a, const char *source) {
-  const char *slash = strrchr(source, '/'), *colon = strchr(slash ? slash : source, ':');
-  char *file = arena_strdup(a, source);
-  if (colon) file[colon - source] = 0;
-  return file;
-}
-
-static int compare_text(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorted words without doubles, and for each text the place of its word. */
-static int number_texts(struct arena *a, const char *const *texts, int n, const char ***words,
-                        int32_t *numbers) {
-  const char **sorted = ARENA_ARRAY(a, const char *, n + 1);
-  int unique = 0;
-  if (n) memcpy(sorted, texts, (size_t)n * sizeof *sorted);
-  qsort(sorted, (size_t)n, sizeof *sorted, compare_text);
-  for (int i = 0; i < n; i++)
-    if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0) sorted[unique++] = sorted[i];
-  for (int i = 0; i < n; i++) {
-    const char **found = bsearch(&texts[i], sorted, (size_t)unique, sizeof *sorted, compare_text);
-    numbers[i] = (int32_t)(found - sorted);
-  }
-  *words = sorted;
-  return unique;
-}
-
 /* Without --by: by group where there are enough of them, else by file. */
 static const char *choose_key(const struct splitting *s) {
   int grouped = 0, different = 0;
@@ -98,7 +69,7 @@ static bool read_keys(struct splitting *s) {
     else if (has)
       s->key[i] = values[at].value;
     else
-      s->key[i] = arena_printf(a, "\x01%s", file_of(a, one->source));
+      s->key[i] = arena_printf(a, "\x01%s", data_file_of(a, one->source));
   }
   s->without_key = file || each ? 0 : s->n - found;
   if (file || each || found) return true;
@@ -166,8 +137,8 @@ static bool plan(struct splitting *s) {
   s->class_of = ARENA_ARRAY(a, int32_t, s->n + 1);
   if (!read_keys(s)) return false;
   for (int i = 0; i < s->n; i++) labels[i] = s->samples[i].label;
-  s->n_groups = number_texts(a, s->key, s->n, &s->groups, s->group_of);
-  s->n_classes = number_texts(a, labels, s->n, &s->classes, s->class_of);
+  s->n_groups = data_number_texts(a, s->key, s->n, &s->groups, s->group_of);
+  s->n_classes = data_number_texts(a, labels, s->n, &s->classes, s->class_of);
   s->split = ARENA_ARRAY(a, uint8_t, s->n_groups + 1);
   s->table = ARENA_ARRAY(a, int64_t, s->n_classes * STORE_SPLIT_COUNT + 1);
   const struct inspect_division d = {.n_items = s->n,

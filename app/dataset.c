@@ -249,6 +249,13 @@ static void begin(struct dataset *d, const struct project_config *c) {
   if (d->window_samples < 1) d->window_samples = 1;
 }
 
+int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background) {
+  struct dataset d;
+  const struct dataset_sample s = {.background = background};
+  begin(&d, c);
+  return lay_windows(&d, length, slides(&d, &s), 0, NULL);
+}
+
 bool dataset_load(struct project *p, const struct dataset_pick *pick, const char *const *classes,
                   int n_classes, const double *range, struct dataset *d, struct err *e) {
   const struct project_config *c = &p->config;

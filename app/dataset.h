@@ -62,6 +62,9 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
 bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
                        struct err *e);
 
+/* Windows that a recording of this many frames at the project's rate gives. */
+int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background);
+
 /* One window: window_samples * channels numbers. */
 void dataset_window(const struct dataset *d, int window, int16_t *out);
 /* Features of every window: [n_windows][block->out_bytes], in a. */

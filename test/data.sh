@@ -93,6 +93,63 @@ out=$("$MOTE" data split --by room --validation 0 --test 0.3 --json); is "two sp
 out=$("$MOTE" data split --by group 2>&1); has "a class in one group is told" 'all of it lies in one group (solo)' "$out"
 out=$("$MOTE" data split --dry-run --by sample); has "dry run" "nothing written" "$out"
 "$MOTE" data undo >/dev/null
+
+# ---- cutting ---------------------------------------------------------------------------------
+seconds() { "$MOTE" data show "$1" --json | sed -n 's/.*"seconds": \([0-9.]*\).*/\1/p'; }
+before=$(all)
+out=$("$MOTE" data crop 1 --from 0.5 --to 1.75 --json); is "crop" 1.25 "$(seconds 1)"
+has "the source tells the piece" ":0.500-1.750 s" "$("$MOTE" data show 1)"
+out=$("$MOTE" data crop 1 --from 5 2>&1); is "crop beyond the end" 1 $?
+has "with the length" "has 1.250 s" "$out"
+"$MOTE" data undo >/dev/null; is "crop undone" "$before" "$(all)"
+"$MOTE" data spans 2 --add 0-1:rest --add 1-3.5:move >/dev/null; has "spans" "1.000 s to 3.500 s" "$("$MOTE" data spans 2)"
+"$MOTE" data crop 2 --from 0.5 --to 2 >/dev/null; has "spans move with a crop" '"to_s": 0.5' "$("$MOTE" data spans 2 --json)"
+out=$("$MOTE" data spans 2 --add 1-9:late 2>&1); is "a span beyond the end" 1 $?
+out=$("$MOTE" data spans 2 --add nonsense 2>&1); has "a span's form" "FROM-TO:LABEL" "$out"
+out=$("$MOTE" data spans 2 --extract --json); is "spans become samples" 2 "$(number "$out" made)"
+is "with their labels" "move rest" "$("$MOTE" data list --where 'id>36' | awk 'NR > 1 { print $2 }' | sort | tr '\n' ' ' | sed 's/ $//')"
+out=$("$MOTE" data split-at 3 --at 1 --at 2.5 --json); is "split-at" 3 "$(number "$out" made)"
+is "the whole is out" 0 "$("$MOTE" data list --where id=3 --json | grep -c '"id"')"
+for i in 1 2 3 4; do "$MOTE" data undo >/dev/null; done; is "all undone" "$before" "$(all)"
+# knocks FILE: three swings in 12 s of quiet
+awk 'BEGIN { srand(5); print "time_ms,x,y,z"; for (t = 0; t < 1200; t++) { k = (t > 200 && t < 240) || (t > 600 && t < 650) || (t > 1000 && t < 1030);
+  printf "%d,%.4f,%.4f,%.4f\n", t * 10, (k ? 3 * sin(t) : 0) + rand() / 50, (k ? 2 * cos(t) : 0) + rand() / 50, 1 + rand() / 50 } }' >"$T/knock.csv"
+"$MOTE" add "$T/knock.csv" --label knock --group p1 >/dev/null; id=$("$MOTE" data list --label knock | awk 'NR == 2 { print $1 }')
+out=$("$MOTE" data segment "$id" --dry-run --json); is "three peaks" 3 "$(number "$out" made)"
+is "dry run: nothing changed" 1 "$("$MOTE" data list --label knock --json | grep -c '"id"')"
+out=$("$MOTE" data segment "$id" --events energy --length 0.8 --json); is "three rises" 3 "$(number "$out" made)"
+is "of the length that was asked for" "0.80 0.80 0.80" "$("$MOTE" data list --label knock | awk 'NR > 1 { printf "%s%s", s, $5; s = " " }')"
+"$MOTE" data undo >/dev/null
+out=$("$MOTE" data trim "$id" --padding 0.2); has "trim" "1.800 s to 10.520 s" "$out"
+has "windows" "too short" "$("$MOTE" data windows --length-ms 1000 --stride-ms 500)"
+is "windows of 4 s, one each second" 1 "$("$MOTE" data windows 5 --length-ms 4000 --stride-ms 1000 --json | sed -n 's/.*"\(train\|test\|validation\)": \([1-9][0-9]*\).*/\2/p')"
+"$MOTE" data undo >/dev/null; "$MOTE" data undo >/dev/null
+
+# ---- health -------------------------------------------------------------------------------------
+finds() { sed -n '/"kind": "'"$2"'"/,/"details"/p' <<<"$1" | sed -n '/"samples"/,/]/p' | grep -o '[0-9]\+' | tr '\n' ' ' | sed 's/ $//'; }
+"$MOTE" data split --by sample >/dev/null
+out=$("$MOTE" data check --strict --json); is "strict: findings are an error" 1 $?
+"$MOTE" data check >/dev/null; is "findings alone are none" 0 $?
+has "it reads the whole file" '"whole": true' "$out"
+has "a group on two sides is a leak" "group p0: " "$out"
+# A flat axis, a saturated sensor, a dropout, another label, nearly the same.
+awk -F, 'NR == 1 { print; next } { printf "%s,%s,0.25,%s\n", $1, $2, $4 }' "$T/data/slow/p1_5.csv" >"$T/flat.csv"
+awk -F, 'NR == 1 { print; next } { v = $2 * 3; if (v > 1) v = 1; if (v < -1) v = -1; printf "%s,%.4f,%s,%s\n", $1, v, $3, $4 + 0.001 * (NR % 3) }' "$T/data/slow/p2_6.csv" >"$T/clip.csv"
+awk -F, 'NR == 1 { print; next } { if (NR < 150 || NR > 220) x = $2; printf "%s,%s,%s,%s\n", $1, x, $4, $3 }' "$T/data/fast/p3_7.csv" >"$T/drop.csv"
+awk -F, 'NR == 1 { print; next } { printf "%s,%.4f,%.4f,%.4f\n", $1, $2 * 0.8, $3 * 0.8, $4 * 0.8 }' "$T/data/fast/p0_8.csv" >"$T/again.csv"
+for f in flat clip drop; do "$MOTE" add "$T/$f.csv" --label slow --split train >/dev/null; done
+twin=$("$MOTE" data list --where "source=$T/data/fast/p0_8.csv" | awk 'NR == 2 { print $1 }')
+"$MOTE" data set "$twin" --set-split train >/dev/null; "$MOTE" add "$T/again.csv" --label fast --split test >/dev/null
+id() { "$MOTE" data list --where "source=$T/$1.csv" | awk 'NR == 2 { print $1 }'; }
+out=$("$MOTE" data check --json)
+is "a flat axis" "$(id flat)" "$(finds "$out" constant)"
+is "a saturated one" "$(id clip)" "$(finds "$out" clipped)"
+is "a dropout" "$(id drop)" "$(finds "$out" dropout)"
+is "nearly the same on two sides" "$twin $(id again)" "$(finds "$out" near_duplicate_leak)"
+wrong=$("$MOTE" data list --label fast | awk 'NR == 4 { print $1 }')
+"$MOTE" data set "$wrong" --set-label still >/dev/null
+is "a wrong label" "$wrong" "$(finds "$("$MOTE" data check --json)" label)"
+has "what to do" "--set-label" "$("$MOTE" data check)"
 #CUT
 # ---- recording ------------------------------------------------------------------------------
 lines() { awk -v n="$1" -v d="$2" 'BEGIN { for (i = 0; i < n; i++) { printf "%d,%.3f,%d\n", i, sin(i / 9), -i; fflush(); if (d) system("sleep " d) } }'; }

@@ -55,6 +55,16 @@ ends 2 "something is missing" data snapshot
 ends 2 "something is missing" data diff
 ends 2 "something is missing" data restore
 ends 2 "shares from 0" data split --test 0.7 --validation 0.4
+ends 2 "what stays" data crop 1
+ends 2 "behind the first" data crop 1 --from 2 --to 1
+ends 2 "where to cut" data split-at 1
+ends 2 "no events" data segment 1 --events many
+ends 2 "above 0" data segment 1 --length -1
+ends 2 "above 0" data trim 1 --threshold-db 0
+ends 2 "stands alone" data spans 1 --extract --clear
+ends 2 "above 0" data windows --length-ms -5
+ends 1 "mote.yaml" data check
+ends 1 "mote.yaml" data trim 1
 ends 1 "mote.yaml" data split
 ends 1 "mote.yaml" data undo
 ends 1 "mote.yaml" data history
