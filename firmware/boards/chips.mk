@@ -2,7 +2,8 @@
 # `mote bench` read the same lines. Facts with spaces are flags; the rest are single words.
 #   CC AR FLAGS   the compiler
 #   HOT HOTFLAGS  files with the inner loops (patterns as Make's filter has them), and flags that stand behind
-#                 FLAGS for them; chosen by measurement, see docs/estimates.md
+#                 FLAGS for them; chosen by measurement, see docs/estimates.md. Of mote/dsp, what runs for every
+#                 frame; kinds that give a few values of a window are built for size
 #   CORE          whose timings the estimate of cycles uses: m0plus, m3, m4, m7, m33, m55, rv32, avr, none
 #   ISA POINTER   whose inner loops and kernels it takes (dsp, v6m, mve, rv32, avr, wasm, host), and bytes of a pointer
 #   EMULATOR EMULATORFLAGS  QEMU's program (qemu-system-arm unless given), and what it is told besides the board
@@ -12,7 +13,7 @@
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m4       := mote/dsp/%
+CHIP_HOT_cortex-m4       := mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m4      := m4
 CHIP_ISA_cortex-m4       := dsp
@@ -26,7 +27,7 @@ CHIP_BOARD_cortex-m4     := mps2
 CHIP_CC_cortex-m0plus    := arm-none-eabi-gcc
 CHIP_AR_cortex-m0plus    := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m0plus   := mote/isa/% mote/dsp/%
+CHIP_HOT_cortex-m0plus   := mote/isa/% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m0plus := -O3
 CHIP_CORE_cortex-m0plus  := m0plus
 CHIP_ISA_cortex-m0plus   := v6m
@@ -40,7 +41,7 @@ CHIP_BOARD_cortex-m0plus := mps2
 CHIP_CC_cortex-m3        := arm-none-eabi-gcc
 CHIP_AR_cortex-m3        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m3     := -mcpu=cortex-m3 -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m3       := mote/isa/% mote/dsp/%
+CHIP_HOT_cortex-m3       := mote/isa/% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m3  := -O2
 CHIP_CORE_cortex-m3      := m3
 CHIP_ISA_cortex-m3       := v6m
@@ -52,7 +53,7 @@ CHIP_BOARD_cortex-m3     := mps2
 CHIP_CC_cortex-m7        := arm-none-eabi-gcc
 CHIP_AR_cortex-m7        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m7     := -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m7       := mote/dsp/%
+CHIP_HOT_cortex-m7       := mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m7  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m7      := m7
 CHIP_ISA_cortex-m7       := dsp
@@ -65,7 +66,7 @@ CHIP_BOARD_cortex-m7     := mps2
 CHIP_CC_cortex-m33       := arm-none-eabi-gcc
 CHIP_AR_cortex-m33       := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m33    := -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m33      := mote/dsp/%
+CHIP_HOT_cortex-m33      := mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m33 := -O2 -fno-ivopts
 CHIP_CORE_cortex-m33     := m33
 CHIP_ISA_cortex-m33      := dsp
@@ -78,7 +79,7 @@ CHIP_BOARD_cortex-m33    := mps2-secure
 CHIP_CC_cortex-m55       := arm-none-eabi-gcc
 CHIP_AR_cortex-m55       := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m55    := -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -Os -fno-tree-vectorize
-CHIP_HOT_cortex-m55      := mote/isa/% mote/dsp/%
+CHIP_HOT_cortex-m55      := mote/isa/% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m55 := -O2
 CHIP_CORE_cortex-m55     := m55
 CHIP_ISA_cortex-m55      := mve
@@ -92,7 +93,7 @@ CHIP_BOARD_cortex-m55    := mps3
 CHIP_CC_rv32imc          := riscv64-unknown-elf-gcc
 CHIP_AR_rv32imc          := riscv64-unknown-elf-ar
 CHIP_FLAGS_rv32imc       := --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -mstrict-align -msmall-data-limit=0 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_rv32imc         := mote/isa/% mote/dsp/%
+CHIP_HOT_rv32imc         := mote/isa/% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_rv32imc    := -O2
 CHIP_CORE_rv32imc        := rv32
 CHIP_ISA_rv32imc         := rv32

@@ -140,8 +140,11 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
-    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
-                ops[f->kind], at);
+    const char *op = ops[f->kind];
+    if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
+      op = "mote_features_spectral_full";
+    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name, op,
+                at);
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");

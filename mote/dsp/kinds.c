@@ -3,9 +3,9 @@
 
 const struct mote_features_op *mote_features_op_of(unsigned kind) {
   static const struct mote_features_op *const ops[MOTE_FEATURES_KIND_COUNT] = {
-      &mote_features_bands,    &mote_features_statistics, &mote_features_raw,
-      &mote_features_mfe,      &mote_features_mfcc,       &mote_features_spectrogram,
-      &mote_features_spectral, &mote_features_flatten};
+      &mote_features_bands,         &mote_features_statistics, &mote_features_raw,
+      &mote_features_mfe,           &mote_features_mfcc,       &mote_features_spectrogram,
+      &mote_features_spectral_full, &mote_features_flatten};
   return kind < MOTE_FEATURES_KIND_COUNT ? ops[kind] : 0;
 }
 
