@@ -30,6 +30,10 @@ struct setting {
   int fft_size, bands, coefficients;
 };
 static const struct setting settings[] = {
+    {"mfe", FEATURES_LOGMEL, 16000, 1000, 1, 16, 10, 256, 40, 0},
+    {"mfcc-10ms", FEATURES_MFCC, 16000, 1000, 1, 16, 10, 256, 40, 13},
+    {"mfcc-20ms", FEATURES_MFCC, 16000, 1000, 1, 16, 20, 256, 32, 13},
+    {"microfrontend", FEATURES_LOGMEL, 16000, 1000, 1, 30, 20, 512, 40, 0},
     {"logmel", FEATURES_LOGMEL, 16000, 1000, 1, 0, 0, 0, 0, 0},
     {"mfcc", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0},
     {"spectrum", FEATURES_SPECTRUM, 200, 2000, 3, 0, 0, 0, 0, 0},

@@ -116,42 +116,41 @@ struct share {
 
 /* Magnitudes keep so many bits that 2^8 times the segment's power stays below 2^31: with b bits of bins - 1,
  * bins <= 2^b and a power is at most 2 * 2^(22 - b), so the sum is below 2^23, times 2^8. */
-static struct share segment_share(const int32_t *x, const uint8_t *weight, uint32_t bins) {
+static inline struct share segment_share(const int32_t *x, const uint8_t *weight, uint32_t bins) {
   uint32_t magnitude = 0, all = 0, above = 0;
-  const int32_t *const end = x + 2 * bins;
-  for (const int32_t *p = x; p != end; p += 2)
-    magnitude |= (uint32_t)(p[0] ^ (p[0] >> 31)) | (uint32_t)(p[1] ^ (p[1] >> 31));
-  const int32_t bits = mote_bits_of(magnitude), keep = (22 - mote_bits_of(bins - 1)) >> 1;
-  const int32_t shift = bits > keep ? bits - keep : 0;
-  for (; x != end; x += 2) {
+  const int32_t *const end = x + 2 * bins, *p = x;
+  do {
+    const int32_t re = p[0], im = p[1];
+    magnitude |= (uint32_t)(re ^ (re >> 31)) | (uint32_t)(im ^ (im >> 31));
+    p += 2;
+  } while (p != end);
+  const int32_t keep = bins == 1 ? 11 : (22 - mote_bits_of(bins - 1)) >> 1;
+  int32_t shift = mote_bits_of(magnitude) - keep;
+  if (shift < 0) shift = 0;
+  do {
     const int32_t re = x[0] >> shift, im = x[1] >> shift;
     const uint32_t power = (uint32_t)(re * re) + (uint32_t)(im * im);
     all += power;
     above += power * *weight++;
-  }
+    x += 2;
+  } while (x != end);
   const struct share s = {above, (all << 8) - above, shift};
   return s;
 }
 
-/* log2 of rising 2^(2 r) + falling 2^(2 f), both below 2^31, not both 0. What stands higher moves up as far as it can
- * before what stands lower is cut. */
-static int32_t sum_log2(uint32_t rising, int32_t r, uint32_t falling, int32_t f) {
+/* log2 of rising 2^(2 r) + falling 2^(2 f), both below 2^31, not both 0. What stands lower is cut to the digits of what
+ * stands higher: to 1 / 256 of its least power. */
+static inline int32_t sum_log2(uint32_t rising, int32_t r, uint32_t falling, int32_t f) {
   if (!rising) r = f;
   if (!falling) f = r;
-  if (r < f) {
-    const uint32_t other = rising;
-    const int32_t at = r;
-    rising = falling, r = f, falling = other, f = at;
+  const int32_t down = 2 * (r - f);
+  if (down >= 0) {
+    falling = down < 32 ? falling >> down : 0;
+  } else {
+    rising = down > -32 ? rising >> -down : 0;
+    r = f;
   }
-  int32_t down = 2 * (r - f), up = 0;
-  if (down) {
-    up = __builtin_clz(rising) - 1; /* 0 < rising < 2^31 */
-    if (up > down) up = down;
-    down -= up;
-  }
-  /* Below 2^31 each. */
-  const uint32_t sum = (rising << up) + (down < 32 ? falling >> down : 0);
-  return mote_log2_u32_q8(sum) + 256 * (2 * r - up);
+  return mote_log2_u32_q8(rising + falling) + 512 * r;
 }
 
 /* Weights make a band's sum 2^8 of what it stands for.
@@ -159,23 +158,28 @@ static int32_t sum_log2(uint32_t rising, int32_t r, uint32_t falling, int32_t f)
  * serve both. */
 void mote_features_log_bands(const struct mote_features *f, const int32_t *x, int32_t unit,
                              int16_t *out) {
-  const uint16_t *const segment = mote_at(f, f->segment_at);
+  static const uint8_t none = 0;
+  const uint16_t *segment = mote_at(f, f->segment_at);
+  const uint16_t *const last = segment + f->bands + 1;
   const uint8_t *weight = mote_at(f, f->weight_at);
   struct share before = {0, 0, 0};
-  for (uint32_t i = 0; i <= f->bands; i++) {
-    const uint32_t bins = (uint32_t)(segment[i + 1] - segment[i]);
-    static const uint8_t none = 0;
+  uint32_t from = *segment++;
+  int16_t *to = out - 1; /* the first segment only begins a band */
+  unit += 8 * 256;
+  for (; segment <= last; to++) {
+    const uint32_t end = *segment++, bins = end - from;
     struct share s = {0, 0, 0};
     if (bins)
-      s = segment_share(x + 2 * segment[i], weight, bins);
+      s = segment_share(x + 2 * from, weight, bins);
     else if (f->flags & MOTE_FEATURES_CLOSED)
-      s = segment_share(x + 2 * segment[i], &none, 1);
+      s = segment_share(x + 2 * from, &none, 1);
     weight += bins;
-    if (i) {
+    from = end;
+    if (to >= out) {
       int32_t level = f->floor;
-      if (before.above || s.below)
-        level = sum_log2(before.above, before.shift, s.below, s.shift) - unit - 8 * 256;
-      out[i - 1] = (int16_t)mote_clamp(level, f->floor, 16383);
+      if (before.above | s.below)
+        level = sum_log2(before.above, before.shift, s.below, s.shift) - unit;
+      *to = (int16_t)mote_clamp(level, f->floor, 16383);
     }
     before = s;
   }

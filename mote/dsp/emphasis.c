@@ -11,23 +11,28 @@ static const struct mote_features_emphasis *emphasis_of(const struct mote_featur
   return mote_at(f, f->params_at);
 }
 
-/* Writes gain x(t) - before x(t-1) at its bit-reversed place. Returns the sum of the magnitudes over 2^12.
- * range: |sum of two products| <= 2^15 * 65535 < 2^31; frame <= 4096, so the sum is below 2^31. */
+/* Writes gain x(t) - before x(t-1) at its bit-reversed place. Returns the sum of the magnitudes over 2^12, and what
+ * was cut. range: |sum of two products| <= 2^15 * 65535 < 2^31; frame <= 4096, so the sum is below 2^31. */
 static uint32_t frame_emphasise(const struct mote_features *f, const int16_t *samples, int32_t last,
                                 int32_t *x) {
   const struct mote_features_emphasis *const e = emphasis_of(f);
   const int32_t gain = e->gain, before = e->before;
   const uint32_t stride = f->stride, top = 1u << (f->fft_log2 - 2); /* points / 2 */
-  uint32_t place = 0, sum = 0, left = f->frame;
+  uint32_t place = 0, sum = f->frame, left = f->frame;
   for (; left >= 4; left -= 4) {
-    int32_t *to = x + 2 * place;
-    for (uint32_t i = 0; i < 4; i++, samples += stride) {
-      const int32_t v = *samples, y = gain * v - before * last;
-      last = v;
-      sum += (uint32_t)(y ^ (y >> 31)) >> 12;
-      to[i & 1] = y;
-      if (i == 1) to += 2 * top;
-    }
+    int32_t *const even = x + 2 * place, *const odd = even + 2 * top;
+    const int32_t a = samples[0], b = samples[stride], c = samples[2 * stride],
+                  d = samples[3 * stride];
+    const int32_t ya = gain * a - before * last, yb = gain * b - before * a;
+    const int32_t yc = gain * c - before * b, yd = gain * d - before * c;
+    samples += 4 * stride;
+    last = d;
+    sum += (uint32_t)(ya ^ (ya >> 31)) >> 12;
+    sum += (uint32_t)(yb ^ (yb >> 31)) >> 12;
+    sum += (uint32_t)(yc ^ (yc >> 31)) >> 12;
+    sum += (uint32_t)(yd ^ (yd >> 31)) >> 12;
+    even[0] = ya, even[1] = yb;
+    odd[0] = yc, odd[1] = yd;
     uint32_t bit = top / 2; /* adds one at the top but one, carries downwards */
     for (; place & bit; bit >>= 1) place ^= bit;
     place |= bit;
@@ -38,7 +43,7 @@ static uint32_t frame_emphasise(const struct mote_features *f, const int16_t *sa
     sum += (uint32_t)(y ^ (y >> 31)) >> 12;
     x[2 * place + (t & 1) + (t & 2) * top] = y;
   }
-  return sum + f->frame; /* what the shifts cut */
+  return sum;
 }
 
 int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *samples,

@@ -47,19 +47,9 @@ static void fft_two(int32_t *x, uint32_t points, int32_t eighth) {
  * X(n/2 - k) = conj(E(k) - w^k O(k)). */
 static void fft_split(int32_t *x, uint32_t points, const int16_t *sine) {
   const int32_t re0 = x[0], im0 = x[1];
-  int32_t *p = x + 2, *q = x + 2 * points - 2;
-  const int16_t *s = sine + 1, *c = sine + points / 2 - 1;
+  mote_isa_fft_split(x + 2, x + 2 * points - 2, sine + 1, sine + points / 2 - 1);
   x[0] = re0 + im0, x[1] = re0 - im0;
-  for (; p < q; p += 2, q -= 2, s++, c--) {
-    const int32_t er = p[0] + q[0], ei = p[1] - q[1]; /* 2 E */
-    const int32_t or = p[1] + q[1], oi = q[0] - p[0]; /* 2 O, of which half a product is O */
-    const uint32_t wc = (uint32_t)*c, ws = (uint32_t)*s;
-    const int32_t tr = mote_isa_mul_low16(or, wc) + mote_isa_mul_low16(oi, ws);
-    const int32_t ti = mote_isa_mul_low16(oi, wc) - mote_isa_mul_low16(or, ws);
-    p[0] = (er >> 1) + tr, p[1] = (ei >> 1) + ti;
-    q[0] = (er >> 1) - tr, q[1] = ti - (ei >> 1);
-  }
-  p[1] = -p[1]; /* k = n/4: X = conj Z */
+  x[points + 1] = -x[points + 1]; /* k = n/4: X = conj Z */
 }
 
 uint32_t mote_fft_table_values(unsigned log2n) {

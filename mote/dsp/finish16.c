@@ -68,14 +68,15 @@ void mote_features_finish_s16(const struct mote_features *f, const void *values,
       if (f->normalise == MOTE_FEATURES_NORMALISE_MEAN) mean = column_mean(f, rows, c, lowest);
       /* |slope| <= 2^8 * 2^15 * 3 / (2 n), |x| < n: the product is below 2^25. */
       if (tilt) mean = line.level + ((line.slope * (2 * (int32_t)c - (f->columns - 1)) + 128) >> 8);
-      const int32_t away = mean + column->offset, half = 1 << (column->shift - 1);
+      const int32_t away = mean + column->offset, multiplier = column->multiplier;
+      const int32_t shift = column->shift, zp = f->zp, low = -128 - zp, high = 127 - zp;
+      const int32_t half = 1 << (shift - 1), step = f->columns;
       const int16_t *v = rows + c;
       int8_t *q = out + w * f->depth + d;
-      for (uint32_t r = 0; r < f->rows; r++, v += f->columns, q += f->columns) {
+      for (uint32_t r = f->rows; r; r--, v += step, q += step) {
         /* Held to 16 bits, so that the product is at most 2^30, and half at most 2^29. */
         const int32_t n = mote_clamp((*v > lowest ? *v : lowest) - away, INT16_MIN, INT16_MAX);
-        *q = (int8_t)mote_clamp(f->zp + ((n * column->multiplier + half) >> column->shift), -128,
-                                127);
+        *q = (int8_t)(zp + mote_clamp((n * multiplier + half) >> shift, low, high));
       }
     }
 }

@@ -41,13 +41,56 @@ void mote_isa_fft_four__plain(int32_t *x, const int32_t *end, uint32_t each,
   }
 }
 
+void mote_isa_fft_split__plain(int32_t *p, int32_t *q, const int16_t *sine, const int16_t *cosine) {
+  for (; p < q; p += 2, q -= 2) {
+    const int32_t er = p[0] + q[0], ei = p[1] - q[1]; /* 2 E */
+    const int32_t or = p[1] + q[1], oi = q[0] - p[0]; /* 2 O, of which half a product is O */
+    const uint32_t c = (uint32_t)*cosine--, s = (uint32_t)*sine++;
+    const int32_t tr = mote_isa_mul_low16(or, c) + mote_isa_mul_low16(oi, s);
+    const int32_t ti = mote_isa_mul_low16(oi, c) - mote_isa_mul_low16(or, s);
+    p[0] = (er >> 1) + tr, p[1] = (ei >> 1) + ti;
+    q[0] = (er >> 1) - tr, q[1] = ti - (ei >> 1);
+  }
+}
+
 #if MOTE_ISA_DSP
+
+/* 23 instructions for two bins. r4, r5 p; r6, r7 q; then the products of O. */
+__asm__(MOTE_DSP_MACROS "mote_function mote_isa_fft_split__dsp\n"
+                        "  cmp r0, r1\n"
+                        "  it hs\n"
+                        "  bxhs lr\n"
+                        "  push {r4, r5, r6, r7, r8, r9, r10, lr}\n"
+                        "1:\n"
+                        "  ldrd r4, r5, [r0]\n"
+                        "  ldrd r6, r7, [r1]\n"
+                        "  ldrsh r8, [r3], #-2\n" /* c */
+                        "  ldrsh r9, [r2], #2\n"  /* s */
+                        "  add r10, r5, r7\n"     /* re of 2 O */
+                        "  sub r5, r5, r7\n"      /* im of 2 E */
+                        "  sub r7, r6, r4\n"      /* im of 2 O */
+                        "  add r4, r4, r6\n"      /* re of 2 E */
+                        "  smulwb r6, r10, r8\n"
+                        "  smlawb r6, r7, r9, r6\n"
+                        "  smulwb r10, r10, r9\n"
+                        "  smulwb r7, r7, r8\n"
+                        "  sub r7, r7, r10\n"
+                        "  add r8, r6, r4, asr #1\n"
+                        "  rsb r4, r6, r4, asr #1\n"
+                        "  add r9, r7, r5, asr #1\n"
+                        "  sub r5, r7, r5, asr #1\n"
+                        "  strd r8, r9, [r0], #8\n"
+                        "  strd r4, r5, [r1], #-8\n"
+                        "  cmp r0, r1\n"
+                        "  blo 1b\n"
+                        "  pop {r4, r5, r6, r7, r8, r9, r10, pc}\n"
+                        "  .size mote_isa_fft_split__dsp, . - mote_isa_fft_split__dsp\n"
+                        ".text\n");
 
 /* 43 instructions for four numbers. r0 .. r3 the points a, b, c, d, r4 the twiddles; of the others r5, r6 hold c and
  * then w, r7, r8 d and then s, r9, r10 and lr the twiddles and then b and t, r11, r12 v. On the stack: where the first
  * quarter ends, bytes of a quarter, the twiddles, the end. */
-__asm__(MOTE_DSP_MACROS
-        "mote_function mote_isa_fft_four__dsp\n"
+__asm__("mote_function mote_isa_fft_four__dsp\n"
         "  push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
         "  lsls r2, r2, #3\n"
         "  push {r0, r1, r2, r3}\n" /* sp: last of the quarter, end, bytes, twiddles */

@@ -264,10 +264,18 @@ static inline int mote_output_is_above(const struct mote_output *o) {
  * range: magnitudes of a group's numbers sum to less than 2^30. each >= 2. */
 void mote_isa_fft_four__plain(int32_t *x, const int32_t *end, uint32_t each, const uint32_t *turns);
 void mote_isa_fft_four__dsp(int32_t *x, const int32_t *end, uint32_t each, const uint32_t *turns);
+/* The split of a transform of n real numbers as n/2 complex ones, points k = 1 .. n/4 - 1 and n/2 - k together: from p
+ * up and from q down until they meet, with 2E = p + conj q and 2O = -i (p - conj q),
+ *   p = E + (c - is) O, q = conj(E - (c - is) O),
+ * s = sine[0], sine[1] ..., c = cosine[0], cosine[-1] ... range: |p| + |q| < 2^30 sqrt(2). */
+void mote_isa_fft_split__plain(int32_t *p, int32_t *q, const int16_t *sine, const int16_t *cosine);
+void mote_isa_fft_split__dsp(int32_t *p, int32_t *q, const int16_t *sine, const int16_t *cosine);
 #if MOTE_ISA_DSP
-#define mote_isa_fft_four mote_isa_fft_four__dsp
+#define mote_isa_fft_four  mote_isa_fft_four__dsp
+#define mote_isa_fft_split mote_isa_fft_split__dsp
 #else
-#define mote_isa_fft_four mote_isa_fft_four__plain
+#define mote_isa_fft_four  mote_isa_fft_four__plain
+#define mote_isa_fft_split mote_isa_fft_split__plain
 #endif
 
 /* ---- windows of activations, as int16 with the zero point taken away -------------
