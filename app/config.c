@@ -34,6 +34,8 @@ struct yaml_features {
   char *compat, *filter, *hold, **values;
   double *cutoff_hz, *edges_hz;
   int *order, *decimate, *peaks, *moving;
+  double *pre_emphasis, *noise_floor_db; /* mfe, spectrogram, mfcc */
+  int *sliding, *lifter;
   bool *overlap, *log, *extra_low;
   unsigned values_count, edges_hz_count;
 };
@@ -120,6 +122,10 @@ static const cyaml_schema_field_t features_fields[] = {
     INT(yaml_features, decimate),
     INT(yaml_features, peaks),
     INT(yaml_features, moving),
+    REAL(yaml_features, pre_emphasis),
+    REAL(yaml_features, noise_floor_db),
+    INT(yaml_features, sliding),
+    INT(yaml_features, lifter),
     BOOL(yaml_features, overlap),
     BOOL(yaml_features, log),
     BOOL(yaml_features, extra_low),
@@ -571,7 +577,11 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   o->coefficients = int_or(f->coefficients, o->coefficients);
   if (f->normalise && !features_normalise_from(f->normalise, &o->normalise))
     return err_set(at_key(r, key, "normalise"),
-                   "\"%s\" is not known; none, level, mean and tilt are", f->normalise);
+                   "\"%s\" is not known; none, level, mean, tilt and sliding are", f->normalise);
+  o->pre_emphasis = real_or(f->pre_emphasis, o->pre_emphasis);
+  o->noise_floor_db = real_or(f->noise_floor_db, o->noise_floor_db);
+  o->sliding = int_or(f->sliding, o->sliding);
+  o->lifter = int_or(f->lifter, o->lifter);
   if (!read_values(r, key, f, o) || !read_filter(r, key, f, o)) return false;
   if (features_check(o, &inner)) return true;
   return err_set(at_key(r, key, inner.node[0] ? inner.node : "kind"), "%s", inner.text);

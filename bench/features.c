@@ -28,16 +28,17 @@ struct setting {
   int channels;
   double frame_ms, hop_ms;
   int fft_size, bands, coefficients;
+  bool compatible; /* with the blocks of Edge Impulse, and their defaults */
 };
 static const struct setting settings[] = {
-    {"mfe", FEATURES_LOGMEL, 16000, 1000, 1, 16, 10, 256, 40, 0},
-    {"mfcc-10ms", FEATURES_MFCC, 16000, 1000, 1, 16, 10, 256, 40, 13},
-    {"mfcc-20ms", FEATURES_MFCC, 16000, 1000, 1, 16, 20, 256, 32, 13},
-    {"microfrontend", FEATURES_LOGMEL, 16000, 1000, 1, 30, 20, 512, 40, 0},
-    {"logmel", FEATURES_LOGMEL, 16000, 1000, 1, 0, 0, 0, 0, 0},
-    {"mfcc", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0},
-    {"spectrum", FEATURES_SPECTRUM, 200, 2000, 3, 0, 0, 0, 0, 0},
-    {"statistics", FEATURES_STATISTICS, 100, 2000, 3, 0, 0, 0, 0, 0},
+    {"mfe", FEATURES_MFE, 16000, 1000, 1, 0, 0, 0, 0, 0, true},
+    {"mfcc-20ms", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0, true},
+    {"mfcc-10ms", FEATURES_MFCC, 16000, 1000, 1, 0, 10, 0, 40, 0, true},
+    {"spectrogram", FEATURES_SPECTROGRAM, 16000, 1000, 1, 0, 0, 0, 0, 0, true},
+    {"logmel", FEATURES_LOGMEL, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
+    {"mfcc", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
+    {"spectrum", FEATURES_SPECTRUM, 200, 2000, 3, 0, 0, 0, 0, 0, false},
+    {"statistics", FEATURES_STATISTICS, 100, 2000, 3, 0, 0, 0, 0, 0, false},
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 
@@ -45,6 +46,7 @@ static bool make_block(const struct setting *s, struct arena *a, struct features
                        struct err *e) {
   struct features_config c;
   features_defaults(s->kind, s->rate_hz, s->channels, s->window_ms, &c, NULL);
+  if (s->compatible) features_compatible(&c);
   if (s->frame_ms > 0) c.frame_ms = s->frame_ms;
   if (s->hop_ms > 0) c.hop_ms = s->hop_ms;
   if (s->fft_size) c.fft_size = s->fft_size;

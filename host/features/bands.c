@@ -12,12 +12,15 @@ int features_samples_of(double ms, double rate_hz) {
 }
 
 int features_frame_samples(const struct features_config *c) {
+  if (features_is_emphasised(c)) return features_samples_up(c->frame_ms, c->rate_hz);
   if (c->kind == FEATURES_RAW) return features_hop_samples(c);
   return features_samples_of(c->frame_ms == 0 ? c->window_ms : c->frame_ms, c->rate_hz);
 }
 
 int features_hop_samples(const struct features_config *c) {
-  if (c->hop_ms > 0) return features_samples_of(c->hop_ms, c->rate_hz);
+  if (c->hop_ms > 0)
+    return features_is_emphasised(c) ? features_samples_up(c->hop_ms, c->rate_hz)
+                                     : features_samples_of(c->hop_ms, c->rate_hz);
   return c->kind == FEATURES_RAW ? 1 : features_frame_samples(c);
 }
 
@@ -35,6 +38,7 @@ int features_columns_each(const struct features_config *c) {
   case FEATURES_MFCC: return c->coefficients;
   case FEATURES_STATISTICS: return MOTE_FEATURES_STATS + (c->fft_size ? c->bands : 0);
   case FEATURES_RAW: return 1;
+  case FEATURES_SPECTROGRAM: return c->fft_size / 2 + 1;
   default: return c->bands;
   }
 }
@@ -56,18 +60,21 @@ double features_band_edge(const struct features_config *c, int i) {
 
 /* Bins 0 and fft/2 are real and left out. */
 int features_segment_start(const struct features_config *c, int i) {
+  if (features_is_emphasised(c)) return features_closed_edge(c, i);
   const int bin = (int)ceil(features_band_edge(c, i) - 1e-9), last = c->fft_size / 2;
   return bin < 1 ? 1 : bin > last ? last : bin;
 }
 
 uint8_t features_bin_weight(const struct features_config *c, int i, int k) {
-  const double from = features_band_edge(c, i), to = features_band_edge(c, i + 1);
+  const bool closed = features_is_emphasised(c);
+  const double from = closed ? features_closed_edge(c, i) : features_band_edge(c, i);
+  const double to = closed ? features_closed_edge(c, i + 1) : features_band_edge(c, i + 1);
   const double w = floor(256 * (k - from) / (to - from) + 0.5);
   return (uint8_t)(w < 0 ? 0 : w > 255 ? 255 : w);
 }
 
 bool features_check_bands(const struct features_config *c, struct err *e) {
-  for (int b = 0; b < c->bands; b++) {
+  for (int b = 0; b < c->bands && !features_is_emphasised(c); b++) {
     int sum = 0;
     for (int k = features_segment_start(c, b); k < features_segment_start(c, b + 1); k++)
       sum += features_bin_weight(c, b, k);
@@ -84,7 +91,7 @@ bool features_check_bands(const struct features_config *c, struct err *e) {
                      c->rate_hz / c->fft_size, c->fft_size);
     }
   }
-  for (int i = 0; i <= c->bands; i++)
+  for (int i = 0; c->bands && i <= c->bands; i++)
     if (features_segment_start(c, i + 1) - features_segment_start(c, i) > 256) {
       err_node(e, "bands");
       return err_set(e, "%d bands over an FFT of %d are wider than 256 points; more bands work",

@@ -33,11 +33,13 @@ static struct layout layout_of(const struct features_config *c) {
   size_t end = sizeof(struct mote_features);
   if (features_has_spectrum(c)) {
     const size_t frame = (size_t)features_frame_samples(c);
-    l.window = place(&end, frame * 2);
+    if (!features_is_emphasised(c)) l.window = place(&end, frame * 2);
     l.sine = place(&end, (size_t)mote_fft_table_values(features_log2(c->fft_size)) * 2);
-    l.segment = place(&end, ((size_t)c->bands + 2) * 2);
-    l.weight = place(
-        &end, (size_t)(features_segment_start(c, c->bands + 1) - features_segment_start(c, 0)));
+    if (c->bands) {
+      l.segment = place(&end, ((size_t)c->bands + 2) * 2);
+      l.weight = place(
+          &end, (size_t)(features_segment_start(c, c->bands + 1) - features_segment_start(c, 0)));
+    }
     if (c->kind == FEATURES_MFCC)
       l.cosine = place(&end, (size_t)c->coefficients * (size_t)c->bands * 2);
   }
@@ -46,6 +48,7 @@ static struct layout layout_of(const struct features_config *c) {
       place(&end, columns * (features_has_params(c) ? sizeof(struct mote_features_wide_column)
                                                     : sizeof(struct mote_features_column)));
   l.channel = place(&end, (size_t)c->channels);
+  if (features_is_emphasised(c)) l.params = place(&end, sizeof(struct mote_features_emphasis));
   if (features_has_params(c)) {
     uint32_t params[FEATURES_MAX_PARAMS / 4];
     l.params = place(&end, params_of(c, (uint8_t *)params));
@@ -83,16 +86,23 @@ static double fill_window(int16_t *window, int frame) {
 
 static void fill_spectrum(const struct features_config *c, const struct layout *l, uint8_t *bytes) {
   struct mote_features *const f = (struct mote_features *)bytes;
-  const double sum = fill_window((int16_t *)(bytes + l->window), f->frame);
+  double sum = 0;
+  if (l->window)
+    sum = fill_window((int16_t *)(bytes + l->window), f->frame);
+  else
+    features_emphasis_params(c, (struct mote_features_emphasis *)(bytes + l->params));
   fill_fft(c->fft_size, (int16_t *)(bytes + l->sine));
   uint16_t *const segment = (uint16_t *)(bytes + l->segment);
   uint8_t *weight = bytes + l->weight;
-  for (int i = 0; i <= c->bands + 1; i++) segment[i] = (uint16_t)features_segment_start(c, i);
-  for (int i = 0; i <= c->bands; i++)
+  for (int i = 0; c->bands && i <= c->bands + 1; i++)
+    segment[i] = (uint16_t)features_segment_start(c, i);
+  for (int i = 0; c->bands && i <= c->bands; i++)
     for (int k = segment[i]; k < segment[i + 1]; k++) *weight++ = features_bin_weight(c, i, k);
   /* A tone of RMS 1 has the power (sum of the window)^2 / 2 in its bin. 10 log10(2) dB are one octave of power. */
-  const double floor_log2 = log2(sum * sum / 2) + c->floor_db / (10 * log10(2));
-  f->floor = (int16_t)fmin(fmax(floor(256 * floor_log2 + 0.5), -16384), 16383);
+  if (l->window) {
+    const double floor_log2 = log2(sum * sum / 2) + c->floor_db / (10 * log10(2));
+    f->floor = (int16_t)fmin(fmax(floor(256 * floor_log2 + 0.5), -16384), 16383);
+  }
   int16_t *cosine = (int16_t *)(bytes + l->cosine);
   for (int k = 0; k < f->coefficients; k++)
     for (int b = 0; b < c->bands; b++)
@@ -105,22 +115,25 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   const int frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   const int columns = features_columns(c), each = columns / c->channels;
-  const bool image =
-      c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC || c->kind == FEATURES_SPECTRUM;
+  const bool image = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC ||
+                     c->kind == FEATURES_SPECTRUM || features_is_emphasised(c);
   f->magic = MOTE_FEATURES_MAGIC;
   f->version = MOTE_FEATURES_VERSION;
-  f->kind = c->kind == FEATURES_RAW          ? MOTE_FEATURES_RAW
-            : c->kind == FEATURES_STATISTICS ? MOTE_FEATURES_STATISTICS
-            : c->kind == FEATURES_SPECTRAL   ? MOTE_FEATURES_SPECTRAL
-            : c->kind == FEATURES_FLATTEN    ? MOTE_FEATURES_FLATTEN
-                                             : MOTE_FEATURES_BANDS;
+  f->kind = c->kind == FEATURES_RAW           ? MOTE_FEATURES_RAW
+            : c->kind == FEATURES_STATISTICS  ? MOTE_FEATURES_STATISTICS
+            : c->kind == FEATURES_SPECTRAL    ? MOTE_FEATURES_SPECTRAL
+            : c->kind == FEATURES_FLATTEN     ? MOTE_FEATURES_FLATTEN
+            : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
+            : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
+            : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
+                                              : MOTE_FEATURES_BANDS;
   f->normalise = (uint8_t)c->normalise;
   f->bytes = (uint32_t)l->bytes;
   f->window = (uint32_t)window;
   f->channels = (uint16_t)c->channels;
   f->frame = (uint16_t)frame;
   f->hop = (uint16_t)hop;
-  f->rows = (uint16_t)((window - frame) / hop + 1);
+  f->rows = (uint16_t)features_rows(c);
   f->columns = (uint16_t)columns;
   f->width = (uint16_t)(image ? each : 1);
   f->depth = (uint16_t)(f->columns / f->width);
@@ -141,6 +154,8 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   f->segment_at = (int32_t)l->segment;
   f->weight_at = (int32_t)l->weight;
   f->cosine_at = c->kind == FEATURES_MFCC ? (int32_t)l->cosine : 0;
+  f->flags = (uint16_t)((features_is_emphasised(c) ? MOTE_FEATURES_CLOSED : 0) |
+                        (c->kind == FEATURES_MFCC ? c->lifter << 8 : 0));
 }
 
 void features_column_set(struct mote_features_column *column, double offset, double m) {
@@ -239,7 +254,9 @@ bool features_block_of(const void *data, size_t n, struct features_block *out, s
   return parts_agree(out, e);
 }
 
-static void build_part(const struct features_config *c, const struct layout *l, uint8_t *bytes) {
+/* alone: a part whose scale no other shares. */
+static void build_part(const struct features_config *c, const struct layout *l, uint8_t *bytes,
+                       bool alone) {
   struct mote_features *const f = (struct mote_features *)bytes;
   fill_head(c, l, f);
   if (features_has_spectrum(c)) fill_spectrum(c, l, bytes);
@@ -251,6 +268,7 @@ static void build_part(const struct features_config *c, const struct layout *l, 
   }
   f->scale = 1.0f / 32;
   f->zp = 0;
+  if (features_is_emphasised(c)) features_audio_columns(c, f, alone);
 }
 
 bool features_build(const struct features_config *c, int n, struct arena *a,
@@ -270,7 +288,8 @@ bool features_build(const struct features_config *c, int n, struct arena *a,
   *(struct features_head *)data =
       (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint16_t)n};
   size_t at = sizeof(struct features_head);
-  for (int i = 0; i < n; at += layouts[i++].bytes) build_part(&c[i], &layouts[i], data + at);
+  for (int i = 0; i < n; at += layouts[i++].bytes)
+    build_part(&c[i], &layouts[i], data + at, n == 1);
   return features_block_of(data, size, out, e);
 }
 

@@ -184,7 +184,21 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
   if (!(rate_hz > 0) || !(window_ms > 0) || !isfinite(rate_hz) || !isfinite(window_ms)) return;
   switch (kind) {
   case FEATURES_LOGMEL:
-  case FEATURES_MFCC: defaults_speech(c, why); break;
+  case FEATURES_MFCC:
+    defaults_speech(c, why);
+    c->pre_emphasis = 0.98;
+    c->sliding = 101;
+    break;
+  case FEATURES_MFE:
+  case FEATURES_SPECTROGRAM:
+    features_defaults_audio(c);
+    while (c->rate_hz * c->frame_ms / 1000 > c->fft_size && c->fft_size < FEATURES_FFT_MAX)
+      c->fft_size *= 2;
+    say(why,
+        "Frames of %g ms every %g ms; powers between a noise floor of %g dB and 12 dB become 0 to "
+        "1, so loudness counts.",
+        c->frame_ms, c->hop_ms, c->noise_floor_db);
+    break;
   case FEATURES_SPECTRUM: defaults_spectrum(c, why); break;
   case FEATURES_STATISTICS: defaults_statistics(c, why); break;
   case FEATURES_SPECTRAL:
@@ -214,6 +228,11 @@ bool features_refuse(struct err *e, const char *field, const char *format, ...) 
 
 /* A line through columns means something where neighbours are neighbours on a scale. */
 static bool check_normalise(const struct features_config *c, struct err *e) {
+  if (c->normalise == FEATURES_NORMALISE_SLIDING) {
+    if (c->kind != FEATURES_MFCC) return features_refuse(e, "normalise", "sliding works for mfcc");
+    if (c->sliding < 1 || c->sliding > 1001 || c->sliding % 2 == 0)
+      return features_refuse(e, "sliding", "%d rows; odd numbers from 1 to 1001 work", c->sliding);
+  }
   if (c->normalise != FEATURES_NORMALISE_TILT) return true;
   const bool bands = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM;
   if (!bands || c->channels != 1 || c->bands > 256)
@@ -263,11 +282,17 @@ static bool check_frames(const struct features_config *c, struct err *e) {
   if (c->hop_ms < 0 || hop < 1 || hop > 65535)
     return features_refuse(e, "hop_ms", "%g ms at %g Hz is %d samples; 1 to 65,535 work", c->hop_ms,
                            c->rate_hz, hop);
-  const int64_t rows = (window - frame) / hop + 1;
+  const int64_t rows = features_rows(c);
   if (rows > 65535)
     return features_refuse(e, "hop_ms",
                            "%lld frames in a window; at most 65,535 work: take a longer hop",
                            (long long)rows);
+  return true;
+}
+
+static bool check_lifter(const struct features_config *c, struct err *e) {
+  if (c->lifter < 0 || c->lifter > 255 || (c->lifter && c->kind != FEATURES_MFCC))
+    return features_refuse(e, "lifter", "%d; 0 (off) to 255 works, for mfcc", c->lifter);
   return true;
 }
 
@@ -276,7 +301,7 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
   if (fft < FEATURES_FFT_MIN || fft > FEATURES_FFT_MAX || (fft & (fft - 1)))
     return features_refuse(e, "fft_size", "%d; a power of two from %d to %d works", fft,
                            FEATURES_FFT_MIN, FEATURES_FFT_MAX);
-  if (fft < frame)
+  if (fft < frame && !features_is_emphasised(c))
     return features_refuse(e, "fft_size", "%d is less than the %d samples of a frame; take %d%s",
                            fft, frame, power_of_two_from(frame),
                            frame > FEATURES_FFT_MAX ? " and a shorter frame" : "");
@@ -288,7 +313,7 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
     return features_refuse(
         e, "low_hz", "bands from %g to %g Hz; 0 to half of the rate (%g Hz), low below high, work",
         c->low_hz, high, c->rate_hz / 2);
-  if (c->bands < 1 || c->bands > fft / 2)
+  if (c->kind == FEATURES_SPECTROGRAM ? c->bands != 0 : c->bands < 1 || c->bands > fft / 2)
     return features_refuse(e, "bands", "%d; 1 to %d work with an FFT of %d", c->bands, fft / 2,
                            fft);
   if (c->kind == FEATURES_MFCC &&
@@ -298,6 +323,7 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
                            c->coefficients, c->bands);
   if (c->floor_db < -60 || c->floor_db > 90)
     return features_refuse(e, "floor_db", "%g dB; -60 to 90 works", c->floor_db);
+  if (features_is_emphasised(c) && !features_check_audio(c, e)) return false;
   return features_check_bands(c, e);
 }
 
@@ -315,9 +341,8 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
     return features_refuse(e, "normalise", "%s features are not normalised; none works",
                            features_kind_name(c->kind));
-  if (!check_normalise(c, e)) return false;
-  const int64_t frame = features_frame_samples(c), hop = features_hop_samples(c);
-  const int64_t rows = (features_samples_of(c->window_ms, c->rate_hz) - frame) / hop + 1;
+  if (!check_normalise(c, e) || !check_lifter(c, e)) return false;
+  const int64_t rows = features_rows(c);
   if (features_columns(c) > 65535)
     return features_refuse(e, "fft_size", "%d values of a frame; at most 65,535 work",
                            features_columns(c));

@@ -41,14 +41,16 @@ struct table {
 static int tables_of(const struct mote_features *f, struct table tables[8]) {
   int n = 0;
   if (f->fft_log2) {
-    const uint16_t *const segment = mote_at(f, f->segment_at);
     if (f->window_at)
       tables[n++] = (struct table){"window", "int16_t", f->window_at, f->frame, -16};
     tables[n++] =
         (struct table){"sine", "int16_t", f->sine_at, mote_fft_table_values(f->fft_log2), -16};
-    tables[n++] = (struct table){"segment", "uint16_t", f->segment_at, (size_t)f->bands + 2, 16};
-    tables[n++] = (struct table){"weight", "uint8_t", f->weight_at,
-                                 (size_t)(segment[f->bands + 1] - segment[0]), 8};
+    if (f->bands) {
+      const uint16_t *const segment = mote_at(f, f->segment_at);
+      tables[n++] = (struct table){"segment", "uint16_t", f->segment_at, (size_t)f->bands + 2, 16};
+      tables[n++] = (struct table){"weight", "uint8_t", f->weight_at,
+                                   (size_t)(segment[f->bands + 1] - segment[0]), 8};
+    }
     if (f->coefficients)
       tables[n++] = (struct table){"cosine", "int16_t", f->cosine_at,
                                    (size_t)f->coefficients * f->bands, -16};
@@ -158,7 +160,9 @@ static void describe_part(const struct mote_features *f, struct text *out) {
   text_printf(out, " * %u channel%s -> [%u, %u, %u]: %u frame%s of %u, one every %u\n", f->channels,
               f->channels == 1 ? "" : "s", f->rows, f->width, f->depth, f->rows,
               f->rows == 1 ? "" : "s", f->frame, f->hop);
-  if (f->fft_log2) {
+  if (f->fft_log2 && !f->bands)
+    text_printf(out, " * spectrum of %u points, each of them\n", 1u << f->fft_log2);
+  if (f->fft_log2 && f->bands) {
     const uint16_t *const segment = mote_at(f, f->segment_at);
     text_printf(out, " * spectrum of %u points, %u bands over the points %u to %u",
                 1u << f->fft_log2, f->bands, segment[0], segment[f->bands + 1] - 1u);

@@ -25,7 +25,9 @@
   X(STATISTICS, "statistics", "level, spread and crossings of each channel, and spectrum bands")   \
   X(RAW, "raw", "the samples themselves, scaled to int8")                                          \
   X(SPECTRAL, "spectral", "filters, then moments and powers of each channel over the window")      \
-  X(FLATTEN, "flatten", "moments, extremes and crossings of each channel over the window")
+  X(FLATTEN, "flatten", "moments, extremes and crossings of each channel over the window")         \
+  X(MFE, "mfe", "mel energies of the emphasised samples between a noise floor and 12 dB")          \
+  X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -39,7 +41,8 @@ enum features_kind {
   X(NONE, "none", "values as they are: loudness and position count")                               \
   X(LEVEL, "level", "the window's mean over all values: loudness does not count")                  \
   X(MEAN, "mean", "each column's mean over the window: neither loudness, microphone nor timbre")   \
-  X(TILT, "tilt", "a straight line through the columns' means: neither loudness nor brightness")
+  X(TILT, "tilt", "a straight line through the columns' means: neither loudness nor brightness")   \
+  X(SLIDING, "sliding", "mfcc: mean and deviation of each column over the rows about each row")
 
 enum features_normalise {
 #define X(name, word, text) FEATURES_NORMALISE_##name,
@@ -86,6 +89,11 @@ struct features_config {
   double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
   int n_edges;
   int moving; /* rows that the moving average takes in */
+  /* mfe, spectrogram, and mfcc that is compatible or slides: */
+  double pre_emphasis;   /* of the sample before; 0 to below 1 */
+  double noise_floor_db; /* mfe, spectrogram: the power of which the value is 0 */
+  int sliding;           /* rows that NORMALISE_SLIDING takes in: 1, 3 .. 1001 */
+  int lifter; /* mfcc: coefficient k counts 1 + lifter / 2 sin(pi k / lifter); 0: off, to 255 */
 };
 
 #define FEATURES_MAX_PARTS 8
@@ -153,7 +161,8 @@ void features_run(const struct features_block *block, const int16_t *samples, vo
                   int8_t *out);
 
 /* A window's values before int8, as real numbers: those of spectral, flatten, statistics and raw in the samples'
- * unit (powers as log10 of its square), others as they stand. unit: of one count, of each of the block's
+ * unit (powers as log10 of its square), those of bands and
+ * their cosines in dB, those of mfe, spectrogram and compatible mfcc as audio.c says. unit: of one count, of each of the block's
  * channels. scratch: as for features_run, and as much again for the rows: block->out_bytes * 4. out:
  * [out_bytes]. */
 void features_values(const struct features_block *block, const double *unit, const int16_t *samples,

@@ -40,6 +40,7 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
                row_bytes = (size_t)f->columns * f->cell_bytes;
   double most = -HUGE_VAL, all = 0;
   mote_features_begin(f, t->op, t->scratch);
+  if (t->op->prime) t->op->prime(f, samples, t->scratch);
   for (size_t r = 0; r < f->rows; r++)
     mote_features_row(f, t->op, samples + r * f->hop * f->stride, t->scratch,
                       (uint8_t *)t->rows + r * row_bytes);
@@ -48,6 +49,9 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
         f->cell_bytes == 2 ? ((const int16_t *)t->rows)[i] : ((const int32_t *)t->rows)[i];
     most = fmax(most, t->values[i]);
   }
+  features_slide(f, t->values);
+  for (size_t i = 0; i < values && f->normalise == MOTE_FEATURES_NORMALISE_SLIDING; i++)
+    t->values[i] *= 1024;
   memset(t->taken, 0, f->columns * sizeof *t->taken);
   for (size_t i = 0; i < values; i++) {
     if (f->range) t->values[i] = fmax(t->values[i], most - f->range);
@@ -81,11 +85,14 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
     const double mean = t->offset[c] / n;
     t->offset[c] = floor(mean + 0.5);
     t->deviation[c] = fmax(t->deviation[c] / n - mean * mean, 1);
-    variance += t->deviation[c] / f->columns;
+    const double lift = features_lift(f, (int)c);
+    variance += t->deviation[c] * lift * lift / f->columns;
   }
-  const bool together = f->kind == MOTE_FEATURES_BANDS && !f->coefficients;
+  const bool together = (f->kind == MOTE_FEATURES_BANDS && !f->coefficients) ||
+                        f->kind == MOTE_FEATURES_MFE || f->kind == MOTE_FEATURES_SPECTROGRAM ||
+                        f->flags >> 8;
   for (size_t c = 0; c < f->columns; c++)
-    t->deviation[c] = sqrt(together ? variance : t->deviation[c]);
+    t->deviation[c] = together ? sqrt(variance) / features_lift(f, (int)c) : sqrt(t->deviation[c]);
 }
 
 /* Counts the standardised values of all windows. */

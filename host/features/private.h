@@ -52,6 +52,25 @@ int features_columns(const struct features_config *c);
 bool features_refuse(struct err *e, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- mfe, spectrogram, mfcc (audio.c) ----------------------------------------------- */
+/* Whether the frame is emphasised and has no window. */
+bool features_is_emphasised(const struct features_config *c);
+int features_samples_up(double ms, double rate_hz);
+/* Frames in a window. */
+int features_rows(const struct features_config *c);
+/* Sets what their blocks set; true. */
+bool features_defaults_audio(struct features_config *c);
+void features_emphasis_params(const struct features_config *c, struct mote_features_emphasis *out);
+int features_closed_edge(const struct features_config *c, int i);
+bool features_check_audio(const struct features_config *c, struct err *e);
+/* The floor, and the map to int8; alone: one that stands for the values themselves. */
+void features_audio_columns(const struct features_config *c, struct mote_features *f, bool alone);
+/* A window's rows: what NORMALISE_SLIDING makes of them; and as real numbers. */
+void features_slide(const struct mote_features *f, double *rows);
+void features_audio_values(const struct mote_features *f, double *rows);
+/* The weight of a column of mfcc that is liftered. */
+double features_lift(const struct mote_features *f, int column);
+
 /* The real number m of one column as multiplier / 2^shift. */
 void features_column_set(struct mote_features_column *column, double offset, double m);
 void features_wide_column_set(struct mote_features_wide_column *column, double offset, double m);

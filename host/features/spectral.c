@@ -51,6 +51,10 @@ bool features_value_from(enum features_kind kind, const char *word, uint32_t *bi
 }
 
 bool features_compatible(struct features_config *c) {
+  if (c->kind == FEATURES_MFE || c->kind == FEATURES_MFCC || c->kind == FEATURES_SPECTROGRAM) {
+    c->compatible = true;
+    return features_defaults_audio(c);
+  }
   if (c->kind != FEATURES_SPECTRAL && c->kind != FEATURES_FLATTEN) return false;
   c->compatible = true;
   if (c->kind == FEATURES_FLATTEN) return true;

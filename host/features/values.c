@@ -67,6 +67,9 @@ static double plain_value(const struct mote_features *f, const double *unit, int
   const int each = f->columns / f->channels;
   const double scale = unit[channel[column / each]];
   if (f->kind == MOTE_FEATURES_RAW) return v * scale;
+  /* Logarithms of power in dB, as cosines of them are. */
+  if (f->kind == MOTE_FEATURES_BANDS)
+    return v * 10 * log10(2) / (f->coefficients ? 64 : 256) * features_lift(f, column);
   if (f->kind != MOTE_FEATURES_STATISTICS || column % each >= MOTE_FEATURES_STATS) return v;
   return column % each == 6 ? v : column % each == 5 ? 2 * v * scale : v * scale;
 }
@@ -78,7 +81,9 @@ void features_values(const struct features_block *block, const double *unit, con
     const struct mote_features_op *const op = block->parts[i].op;
     const size_t state = (block->scratch_bytes + 3) / 4;
     int32_t *const row = (int32_t *)scratch + state;
+    double *const first = out;
     mote_features_begin(f, op, scratch);
+    if (op->prime) op->prime(f, samples, scratch);
     for (int r = 0; r < f->rows; r++, out += f->columns) {
       mote_features_row(f, op, samples + (size_t)r * f->hop * f->stride, scratch, row);
       if (f->kind == MOTE_FEATURES_SPECTRAL)
@@ -90,5 +95,8 @@ void features_values(const struct features_block *block, const double *unit, con
           out[c] = plain_value(
               f, unit, c, f->cell_bytes == 2 ? ((const int16_t *)(const void *)row)[c] : row[c]);
     }
+    if (f->kind == MOTE_FEATURES_MFE || f->kind == MOTE_FEATURES_MFCC ||
+        f->kind == MOTE_FEATURES_SPECTROGRAM)
+      features_audio_values(f, first);
   }
 }

@@ -43,22 +43,28 @@ static enum mote_status check_cosines(const struct mote_features *f) {
   return MOTE_OK;
 }
 
-enum mote_status mote_features_check_bands(const struct mote_features *f) {
-  if (f->fft_log2 < 4 || f->fft_log2 > 12) return MOTE_ERR_PARAMS;
-  const uint32_t fft = 1u << f->fft_log2;
-  if (f->frame > fft || f->bands < 1 || f->bands > fft / 2 || f->coefficients > f->bands ||
-      f->floor < -16384 || f->floor > 16383)
+enum mote_status mote_features_check_fft(const struct mote_features *f) {
+  if (f->fft_log2 < 4 || f->fft_log2 > 12 || f->floor < -16384 || f->floor > 16383)
     return MOTE_ERR_PARAMS;
-  if (!mote_features_table_fits(f, f->sine_at, (size_t)mote_fft_table_values(f->fft_log2) * 2) ||
-      !mote_features_table_fits(f, f->segment_at, ((size_t)f->bands + 2) * 2))
+  if (!mote_features_table_fits(f, f->sine_at, (size_t)mote_fft_table_values(f->fft_log2) * 2))
     return MOTE_ERR_BOUNDS;
-  if (!turns_fit(mote_at(f, f->sine_at), f->fft_log2)) return MOTE_ERR_PARAMS;
-  const enum mote_status status = check_segments(f);
+  return turns_fit(mote_at(f, f->sine_at), f->fft_log2) ? MOTE_OK : MOTE_ERR_PARAMS;
+}
+
+enum mote_status mote_features_check_bands(const struct mote_features *f) {
+  enum mote_status status = mote_features_check_fft(f);
+  if (status != MOTE_OK) return status;
+  if (f->bands < 1 || f->bands > 1u << (f->fft_log2 - 1) || f->coefficients > f->bands)
+    return MOTE_ERR_PARAMS;
+  if (!mote_features_table_fits(f, f->segment_at, ((size_t)f->bands + 2) * 2))
+    return MOTE_ERR_BOUNDS;
+  status = check_segments(f);
   return status == MOTE_OK && f->coefficients ? check_cosines(f) : status;
 }
 
 enum mote_status mote_features_check_windowed(const struct mote_features *f) {
-  if (f->flags || !mote_features_table_fits(f, f->window_at, (size_t)f->frame * 2))
+  if ((f->flags & MOTE_FEATURES_CLOSED) || f->fft_log2 > 12 || f->frame > 1u << f->fft_log2 ||
+      !mote_features_table_fits(f, f->window_at, (size_t)f->frame * 2))
     return MOTE_ERR_PARAMS;
   return mote_features_check_bands(f);
 }

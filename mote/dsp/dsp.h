@@ -97,7 +97,7 @@ struct mote_features {
   int16_t zp;
   uint16_t stride;     /* channels of the samples, interleaved */
   uint16_t cell_bytes; /* of a value in a row: 2 int16, 4 int32 */
-  uint16_t flags;      /* MOTE_FEATURES_CLOSED or 0 */
+  uint16_t flags;      /* MOTE_FEATURES_CLOSED; the upper byte is the host's: a lifter */
   float scale;         /* real = scale * (q - zp); the device does not use it */
   int32_t
       window_at; /* int16[frame]: the window, Q15; kinds that take samples as they are have none */
@@ -115,6 +115,7 @@ struct mote_features {
  * 65535. The sample before the first frame is the window's last where the window is at hand, else 0. */
 struct mote_features_emphasis {
   int32_t gain, before;
+  int32_t unit; /* Q8, taken off each logarithm: 2 log2(gain) */
   /* NORMALISE_SLIDING: mean and deviation over so many rows about each, odd; beyond the window's ends its rows come
    * again, the last first. Values become Q10. */
   int32_t sliding;

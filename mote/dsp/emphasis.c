@@ -12,13 +12,14 @@ static const struct mote_features_emphasis *emphasis_of(const struct mote_featur
 }
 
 /* Writes gain x(t) - before x(t-1) at its bit-reversed place. Returns the sum of the magnitudes over 2^12, and what
- * was cut. range: |sum of two products| <= 2^15 * 65535 < 2^31; frame <= 4096, so the sum is below 2^31. */
+ * was cut. What a frame has beyond the FFT is left out. range: |sum of two products| <= 2^15 * 65535 < 2^31; n <= 4096, so the sum is below 2^31. */
 static uint32_t frame_emphasise(const struct mote_features *f, const int16_t *samples, int32_t last,
                                 int32_t *x) {
   const struct mote_features_emphasis *const e = emphasis_of(f);
   const int32_t gain = e->gain, before = e->before;
   const uint32_t stride = f->stride, top = 1u << (f->fft_log2 - 2); /* points / 2 */
-  uint32_t place = 0, sum = f->frame, left = f->frame;
+  const uint32_t fft = 1u << f->fft_log2, n = f->frame < fft ? f->frame : fft;
+  uint32_t place = 0, sum = n, left = n;
   for (; left >= 4; left -= 4) {
     int32_t *const even = x + 2 * place, *const odd = even + 2 * top;
     const int32_t a = samples[0], b = samples[stride], c = samples[2 * stride],
@@ -64,7 +65,7 @@ int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *s
     for (int32_t *p = x; p != end; p++) *p = (int32_t)((uint32_t)*p << -shift);
   }
   mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
-  return shift;
+  return emphasis_of(f)->unit - 512 * shift;
 }
 
 /* ---- the sample in front of a frame ------------------------------------------- */
@@ -97,11 +98,11 @@ enum mote_status mote_features_check_emphasis(const struct mote_features *f) {
   const struct mote_features_emphasis *const e = emphasis_of(f);
   if (f->cell_bytes != 2 || !f->fft_log2 || f->hop > f->frame) return MOTE_ERR_PARAMS;
   if (!mote_features_table_fits(f, f->params_at, sizeof *e)) return MOTE_ERR_BOUNDS;
-  if (e->gain < 1 || e->gain > 65535 || e->before < -65535 || e->before > 65535 ||
-      e->gain + (e->before < 0 ? -e->before : e->before) > 65535)
+  if (e->unit < -16384 || e->unit > 16384 || e->gain < 1 || e->gain > 65535 || e->before < -65535 ||
+      e->before > 65535 || e->gain + (e->before < 0 ? -e->before : e->before) > 65535)
     return MOTE_ERR_PARAMS;
   if (f->normalise == MOTE_FEATURES_NORMALISE_SLIDING &&
       (e->sliding < 1 || e->sliding > 1001 || e->sliding % 2 == 0))
     return MOTE_ERR_PARAMS;
-  return mote_features_check_bands(f);
+  return MOTE_OK;
 }

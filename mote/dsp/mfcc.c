@@ -4,7 +4,8 @@
 
 static enum mote_status mfcc_check(const struct mote_features *f) {
   if (!f->coefficients || f->columns != f->channels * f->coefficients) return MOTE_ERR_PARAMS;
-  return mote_features_check_emphasis(f);
+  const enum mote_status status = mote_features_check_bands(f);
+  return status == MOTE_OK ? mote_features_check_emphasis(f) : status;
 }
 
 static size_t mfcc_scratch_bytes(const struct mote_features *f) {
@@ -32,11 +33,11 @@ static void mfcc_row(const struct mote_features *f, const int16_t *samples, void
   int16_t *const bands = (int16_t *)(x + (1u << f->fft_log2)), *out = row;
   for (uint32_t c = 0; c < f->channels; c++, out += f->coefficients) {
     const int32_t before = mote_features_emphasis_before(f, samples, c, state);
-    const int32_t shift =
+    const int32_t unit =
         mote_features_emphasised(f, mote_features_channel(f, samples, c), before, x);
-    const int32_t energy = energy_log2(x, f->fft_log2) + 512 * shift;
+    const int32_t energy = energy_log2(x, f->fft_log2) - unit;
     x[1] = 0;
-    mote_features_log_bands(f, x, -512 * shift, bands);
+    mote_features_log_bands(f, x, unit, bands);
     mote_features_cosines(f, bands, 14, out);
     out[0] = (int16_t)mote_clamp(energy, f->floor, 16383);
   }

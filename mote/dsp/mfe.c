@@ -3,7 +3,8 @@
 
 static enum mote_status mfe_check(const struct mote_features *f) {
   if (f->coefficients || f->columns != f->channels * f->bands) return MOTE_ERR_PARAMS;
-  return mote_features_check_emphasis(f);
+  const enum mote_status status = mote_features_check_bands(f);
+  return status == MOTE_OK ? mote_features_check_emphasis(f) : status;
 }
 
 static size_t mfe_scratch_bytes(const struct mote_features *f) { return (size_t)4 << f->fft_log2; }
@@ -13,10 +14,10 @@ static void mfe_row(const struct mote_features *f, const int16_t *samples, void 
   int32_t *const x = scratch;
   for (uint32_t c = 0; c < f->channels; c++) {
     const int32_t before = mote_features_emphasis_before(f, samples, c, state);
-    const int32_t shift =
+    const int32_t unit =
         mote_features_emphasised(f, mote_features_channel(f, samples, c), before, x);
     x[1] = 0; /* the bin at half of the rate is in no band */
-    mote_features_log_bands(f, x, -512 * shift, (int16_t *)row + c * f->bands);
+    mote_features_log_bands(f, x, unit, (int16_t *)row + c * f->bands);
   }
 }
 

@@ -19,6 +19,7 @@ struct mote_extent {
 struct mote_extent mote_features_extent(const int16_t *samples, uint32_t n, uint32_t stride);
 
 /* The tables of a spectrum: fft_log2, bands, sine, segments, weights, cosines; and the window. */
+enum mote_status mote_features_check_fft(const struct mote_features *f);
 enum mote_status mote_features_check_bands(const struct mote_features *f);
 enum mote_status mote_features_check_windowed(const struct mote_features *f);
 /* log2 of the power in each band, Q8, minus `unit`, from the bins of a spectrum. Each segment is cut to its own size
@@ -39,7 +40,8 @@ void mote_features_finish_s16(const struct mote_features *f, const void *values,
 void mote_features_finish_s32(const struct mote_features *f, const void *values, int8_t *out);
 
 /* What mfe, mfcc and spectrogram share (emphasis.c): the spectrum of one channel's frame with emphasis and no window, in x.
- * before: the sample in front of the frame. Returns s: x is 2^-s of the spectrum of gain x(t) - before x(t-1). */
+ * before: the sample in front of the frame. Returns what stands too high in Q8 logarithms of its
+ * power. */
 int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *samples,
                                  int32_t before, int32_t *x);
 enum mote_status mote_features_check_emphasis(const struct mote_features *f);

@@ -1,10 +1,10 @@
 /* The kind "spectrogram": log2 of the power of every bin, fft / 2 + 1 of them. */
 #include "mote/dsp/private.h"
 
-/* Its one band is not used; it stands for the tables that every spectrum has. */
 static enum mote_status spectrogram_check(const struct mote_features *f) {
-  if (!f->fft_log2 || f->fft_log2 > 12 || f->coefficients ||
-      f->columns != f->channels * ((1u << (f->fft_log2 - 1)) + 1))
+  const enum mote_status status = mote_features_check_fft(f);
+  if (status != MOTE_OK) return status;
+  if (f->bands || f->coefficients || f->columns != f->channels * ((1u << (f->fft_log2 - 1)) + 1))
     return MOTE_ERR_PARAMS;
   return mote_features_check_emphasis(f);
 }
@@ -31,7 +31,7 @@ static void spectrogram_row(const struct mote_features *f, const int16_t *sample
   for (uint32_t c = 0; c < f->channels; c++) {
     const int32_t before = mote_features_emphasis_before(f, samples, c, state);
     const int32_t unit =
-        -512 * mote_features_emphasised(f, mote_features_channel(f, samples, c), before, x);
+        mote_features_emphasised(f, mote_features_channel(f, samples, c), before, x);
     const int32_t last = x[1];
     x[1] = 0;
     for (uint32_t k = 0; k < half; k++) *out++ = bin_log2(x[2 * k], x[2 * k + 1], unit, f->floor);
