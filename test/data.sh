@@ -150,7 +150,23 @@ wrong=$("$MOTE" data list --label fast | awk 'NR == 4 { print $1 }')
 "$MOTE" data set "$wrong" --set-label still >/dev/null
 is "a wrong label" "$wrong" "$(finds "$("$MOTE" data check --json)" label)"
 has "what to do" "--set-label" "$("$MOTE" data check)"
-#CUT
+
+# ---- export -----------------------------------------------------------------------------------
+"$MOTE" data set 1 2 --meta 'note=a, b' >/dev/null
+out=$("$MOTE" data export -o "$T/out" --json); is "export" "$(count)" "$(number "$out" files)"
+is "a folder for each label" "fast slow still" "$(cd "$T/out" && ls -d -- */ | tr -d / | tr '\n' ' ' | sed 's/ $//')"
+is "an index" "$(($(count) + 1))" "$(wc -l <"$T/out/samples.csv")"
+out=$("$MOTE" data export -o "$T/out" 2>&1); is "never over files" 1 $?
+"$MOTE" new "$T/back" --template motion >/dev/null
+out=$("$MOTE" add --index "$T/out/samples.csv" --project "$T/back" --json 2>/dev/null); is "read back" "$(count)" "$(number "$out" added)"
+# samples by id: the label and the numbers of each are the same on both sides
+is "with labels and splits" "$("$MOTE" data list --json | sed -n 's/.*"\(label\|split\)": \("[a-z]*"\).*/\2/p' | sort | uniq -c)" \
+  "$("$MOTE" data list --project "$T/back" --json | sed -n 's/.*"\(label\|split\)": \("[a-z]*"\).*/\2/p' | sort | uniq -c)"
+is "and metadata" 2 "$("$MOTE" data list --project "$T/back" --where 'note=a, b' --json | grep -c '"id"')"
+"$MOTE" data export -f csv -o "$T/all.csv" 1-3 >/dev/null; is "one table" $((3 * 400 + 1)) "$(wc -l <"$T/all.csv")"
+"$MOTE" data export -f npz -o "$T/all.npz" 1-20 >/dev/null; is "npz" "504b0304" "$(head -c 4 "$T/all.npz" | od -An -tx1 | tr -d ' \n')"
+"$MOTE" data export -f npy -o "$T/npy" 1-4 >/dev/null; is "npy" 4 "$(find "$T/npy" -name '*.npy' | wc -l)"
+out=$("$MOTE" data export -f npz -o /nowhere/x.npz 2>&1); is "a place that is not there" 1 $?
 # ---- recording ------------------------------------------------------------------------------
 lines() { awk -v n="$1" -v d="$2" 'BEGIN { for (i = 0; i < n; i++) { printf "%d,%.3f,%d\n", i, sin(i / 9), -i; fflush(); if (d) system("sleep " d) } }'; }
 "$MOTE" new "$T/r" --template motion >/dev/null; cd "$T/r" || exit 1
@@ -175,6 +191,9 @@ has "Ctrl-C ends it" '"ended": "stop"' "$(cat out.json err.txt)"
 is "and what came is kept" 1 "$("$MOTE" data list --label kept --json | grep -c '"id"')"
 "$MOTE" new "$T/a" --template keyword >/dev/null; cd "$T/a" || exit 1
 out=$(head -c 64000 /dev/urandom | "$MOTE" record --stdin --raw --label noise --seconds 1 --json); is "raw sound" 16000 "$(number "$out" frames)"
+"$MOTE" data export -o "$T/wav" >/dev/null; "$MOTE" new "$T/b" --template keyword >/dev/null
+"$MOTE" add --index "$T/wav/samples.csv" --project "$T/b" >/dev/null 2>&1
+is "sound goes out and comes back with the same bits" "$("$MOTE" data list --json | grep sha256)" "$("$MOTE" data list --project "$T/b" --json | grep sha256)"
 out=$(ALSA_CONFIG_PATH=/dev/null "$MOTE" record --microphone --label x 2>&1 </dev/null); is "no microphone" 1 $?
 has "is said" "no microphone" "$out"
 echo "1..$n"

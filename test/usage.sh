@@ -63,6 +63,9 @@ ends 2 "above 0" data segment 1 --length -1
 ends 2 "above 0" data trim 1 --threshold-db 0
 ends 2 "stands alone" data spans 1 --extract --clear
 ends 2 "above 0" data windows --length-ms -5
+ends 2 "says where to" data export
+ends 2 "no format" data export -o x --format parquet
+ends 1 "mote.yaml" data export -o x
 ends 1 "mote.yaml" data check
 ends 1 "mote.yaml" data trim 1
 ends 1 "mote.yaml" data split
