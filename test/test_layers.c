@@ -522,6 +522,115 @@ static void heads_learn(void **state) {
   arena_free(a);
 }
 
+static void comes_back(const struct train_network *net);
+
+/* ---- smaller ----------------------------------------------------------------------------------- */
+static int64_t four_bit_bytes(const struct graph *g, int *layers) {
+  int64_t bytes = 0;
+  *layers = 0;
+  for (int i = 0; i < g->n_nodes; i++) {
+    const struct graph_node *n = &g->nodes[i];
+    if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_FULLY_CONNECTED && n->op != MOTE_OP_DEPTHWISE_CONV_2D) continue;
+    const struct graph_tensor *w = &g->tensors[n->in[1]];
+    bool four = n->op != MOTE_OP_DEPTHWISE_CONV_2D;
+    for (int64_t k = 0; k < graph_elements(w); k++)
+      four &= ((const int8_t *)w->data)[k] >= -8 && ((const int8_t *)w->data)[k] <= 7;
+    bytes += (int64_t)graph_bytes(w) / (four ? 2 : 1) + 4 * graph_elements(&g->tensors[n->in[2]]);
+    *layers += four;
+  }
+  return bytes;
+}
+
+static void weights_take_four_bits_in_a_budget(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "conv 20 3x3 s2", "dsconv 24 3x3", "mean");
+  struct train_config c = quick_config(12, 4);
+  struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
+  const struct train_cost cost = train_network_cost(&net);
+  struct train_result r = train(a, &net, t, v, &c, NULL);
+  assert_int_equal(r.weight_bytes, cost.weight_bytes);
+  assert_int_equal(r.four_bit_layers, 0);
+  const float whole = r.int8_accuracy;
+  int layers;
+  for (int i = 0; i < 2; i++) {
+    c.flash_bytes = i ? 2250 : 2600;
+    struct saved saved = {.a = a};
+    const struct train_hooks hooks = {.checkpoint = keep, .context = &saved};
+    c.epochs = 4;
+    c.qat_epochs = 3;
+    r = train(a, &net, t, v, &c, &hooks);
+    assert_true(r.weight_bytes <= c.flash_bytes && r.four_bit_layers > 0);
+    assert_true(four_bit_bytes(r.graph, &layers) <= c.flash_bytes);
+    assert_true(layers >= r.four_bit_layers);
+    compare_layers(&r, v->features, v->size, 3);
+    uint8_t first[32], other[32];
+    digest_of(a, r.graph, first);
+    const struct train_hooks from = {.resume = saved.bytes[5], .resume_bytes = saved.size[5]};
+    digest_of(a, train(a, &net, t, v, &c, &from).graph, other);
+    assert_memory_equal(first, other, 32);
+  }
+  c.epochs = 12;
+  r = train(a, &net, t, v, &c, NULL);
+  if (!(r.int8_accuracy > whole - 0.05f))
+    fail_msg("%g with 8 bits, %g with %d layers of 4", (double)whole, (double)r.int8_accuracy, r.four_bit_layers);
+  struct err e = {0};
+  const struct train_examples x = examples_of(t);
+  c.flash_bytes = 1000;
+  c.epochs = 1;
+  assert_false(train_fit(a, &net, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "4 bits"));
+  arena_free(a);
+}
+
+static void channels_are_pruned_to_a_budget(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net =
+      NETWORK(12, 12, 1, 4, "a: conv 16 3x3 hswish", "b: dsconv 16 3x3", "add a b relu", "se 2", "c: maxpool 2x2",
+              "d: conv 12 3x3", "concat c d", "conv 24 1x1", "sequence", "conv1d 16 3", "mean", "dense 16");
+  struct train_config c = quick_config(16, 0);
+  struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
+  const struct train_result whole = train(a, &net, t, v, &c, NULL);
+  const struct train_cost cost = train_network_cost(&net);
+  const struct train_budget budgets[] = {{.macs = cost.macs / 2},
+                                         {.flash_bytes = cost.weight_bytes / 2},
+                                         {.ram_bytes = cost.activation_bytes * 2 / 3}};
+  for (int i = 0; i < 3; i++) {
+    struct train_start start;
+    struct err e = {0};
+    if (!train_prune(a, whole.model, &budgets[i], &start, &e)) fail_msg("%s", e.text);
+    const struct train_cost left = train_network_cost(&start.net);
+    assert_true(start.removed > 0);
+    assert_true(budgets[i].macs == 0 || left.macs <= budgets[i].macs);
+    assert_true(budgets[i].flash_bytes == 0 || left.weight_bytes <= budgets[i].flash_bytes);
+    assert_true(budgets[i].ram_bytes == 0 || left.activation_bytes <= budgets[i].ram_bytes);
+    comes_back(&start.net);
+    c.epochs = 6;
+    c.qat_epochs = 2;
+    c.learning_rate = 2e-3f;
+    const struct train_hooks hooks = {.start = &start};
+    const struct train_result r = train(a, &start.net, t, v, &c, &hooks);
+    compare_layers(&r, v->features, v->size, 2);
+    if (!(r.int8_accuracy > whole.float_accuracy - 0.1f))
+      fail_msg("%g before, %g after", (double)whole.float_accuracy, (double)r.int8_accuracy);
+  }
+  struct train_start start;
+  struct err e = {0};
+  assert_false(train_prune(a, whole.model, &(struct train_budget){.macs = 10}, &start, &e));
+  assert_non_null(strstr(e.text, "eighth"));
+  /* What takes nothing away begins with the accuracy that was there. */
+  assert_true(train_prune(a, whole.model, &(struct train_budget){0}, &start, &e));
+  assert_int_equal(start.removed, 0);
+  c.epochs = 1;
+  c.learning_rate = 1e-7f;
+  const struct train_hooks hooks = {.start = &start};
+  const struct train_result same = train(a, &start.net, t, v, &c, &hooks);
+  if (fabsf(same.float_accuracy - whole.float_accuracy) > 0.03f)
+    fail_msg("%g became %g", (double)whole.float_accuracy, (double)same.float_accuracy);
+  arena_free(a);
+}
+
 /* ---- texts --------------------------------------------------------------------------------- */
 static void comes_back(const struct train_network *net) {
   struct arena *a = arena_new(0);
@@ -722,6 +831,8 @@ int main(void) {
       cmocka_unit_test(same_bits_whatever_happens),
       cmocka_unit_test(students_follow_teachers),
       cmocka_unit_test(heads_learn),
+      cmocka_unit_test(weights_take_four_bits_in_a_budget),
+      cmocka_unit_test(channels_are_pruned_to_a_budget),
       cmocka_unit_test(texts_come_back),
       cmocka_unit_test(wrong_texts_are_explained),
       cmocka_unit_test(presets_fit_every_input),

@@ -144,6 +144,18 @@ void engine_quantise(struct engine *g);
 /* Least and greatest of each value in a float pass; ranges[v] moves by `share` towards them (1: becomes them). */
 void engine_observe(struct engine *g, float share);
 void engine_observe_int8(struct engine *g, float share);
+/* bits.c: bytes of all weights and biases; sets units' bits so that they keep the budget. loss: of some batches with the
+ * present bits. errors: the least that is possible. */
+int64_t engine_weight_bytes(const struct engine *g);
+bool engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *context),
+                        void *context, struct err *e);
+/* prune.c: the network without the channels that are worth least, and its folded weights. */
+bool engine_prune(const struct engine *g, const float *params, const struct train_budget *budget,
+                  struct arena *a, struct train_start *start, struct err *e);
+/* Begins with these weights; normalisation begins with the moments of the `count` examples in the input, and changes
+ * nothing. needs: params and running are the engine's, from engine_init_params. */
+void engine_start(struct engine *g, int count, const struct train_start *start, float *params,
+                  float *running);
 /* A graph of its own with the present integers. */
 struct graph *engine_export(const struct engine *g, struct arena *a);
 

@@ -37,7 +37,8 @@ struct fit {
   struct engine *g;
   struct head head;
   struct train_epoch *history;
-  float *floats, *params, *m, *v, *running, *best, *best_running, *folded, *ranges, *best_ranges;
+  float *floats, *params, *m, *v, *running, *best, *best_running, *folded, *ranges, *best_ranges,
+      *bits;
   size_t features;
   int steps; /* of an epoch */
   uint32_t *order;
@@ -78,6 +79,7 @@ bool train_config_check(const struct train_config *c, struct err *e) {
          within(e, "focal", (double)c->focal, 0, 10) &&
          within(e, "distil", (double)c->distil, 0, 1) &&
          within(e, "temperature", (double)c->temperature, 0, 100) &&
+         within(e, "flash_bytes", (double)c->flash_bytes, 0, 1e12) &&
          within(e, "patience", c->patience, 0, 100000) &&
          within(e, "time_masks", c->time_masks, 0, 100) &&
          within(e, "time_mask_max", c->time_mask_max, 0, 4096) &&
@@ -193,6 +195,7 @@ static void fingerprint(const struct train_network *net, const struct train_conf
                            c->time_mask_max, c->band_masks, c->band_mask_max};
   sha256_add(&s, reals, sizeof reals);
   if (c->focal > 0.0f || c->distil > 0.0f) sha256_add(&s, later, sizeof later);
+  if (c->flash_bytes > 0) sha256_add(&s, &c->flash_bytes, sizeof c->flash_bytes);
   sha256_add(&s, whole, sizeof whole);
   sha256_add(&s, &c->seed, sizeof c->seed);
   if (x->labels) sha256_add(&s, x->labels, x->n * sizeof *x->labels);
@@ -243,7 +246,8 @@ static float *section(float **next, size_t n) {
 
 static void lay_out(struct fit *f) {
   const size_t p = f->g->n_params, r = f->g->n_running + LANES, v = 2 * (size_t)f->g->n_values;
-  f->head.n_floats = 5 * p + 2 * r + 2 * v;
+  const size_t b = f->config->flash_bytes > 0 ? (size_t)f->g->n_units : 0;
+  f->head.n_floats = 5 * p + 2 * r + 2 * v + b;
   float *next = f->floats = ARENA_ARRAY(f->arena, float, f->head.n_floats);
   f->params = section(&next, p); /* sections of whole vectors first: they stay aligned */
   f->m = section(&next, p);
@@ -254,9 +258,24 @@ static void lay_out(struct fit *f) {
   f->best_running = section(&next, r);
   f->ranges = section(&next, v);
   f->best_ranges = section(&next, v);
+  f->bits = section(&next, b);
   f->g->params = f->params;
   f->g->running = f->running;
   f->g->ranges = f->ranges;
+}
+
+/* A checkpoint belongs to the weights that its training began with. */
+static void add_start(struct fit *f, const struct train_network *net) {
+  struct sha256 s;
+  sha256_init(&s);
+  sha256_add(&s, f->head.fingerprint, sizeof f->head.fingerprint);
+  for (int i = 0; i < net->n_layers; i++) {
+    const struct unit *u = &f->g->units[i];
+    const float *w = f->hooks->start->weights[i];
+    const size_t columns = u->d.kind == TRAIN_LSTM ? 4 * (size_t)u->np : (size_t)u->d.out_c;
+    if (w) sha256_add(&s, w, ((size_t)u->k + 1) * columns * sizeof *w);
+  }
+  sha256_end(&s, f->head.fingerprint);
 }
 
 static bool set_up(struct fit *f, const struct train_network *net) {
@@ -291,6 +310,7 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   f->head.magic = MAGIC;
   f->head.head_bytes = (uint32_t)sizeof f->head;
   fingerprint(net, c, f->examples, f->validation, f->head.fingerprint);
+  if (f->hooks->start) add_start(f, net);
   return true;
 }
 
@@ -615,8 +635,30 @@ static bool float_phase(struct fit *f) {
   return true;
 }
 
+/* Mean loss of some batches with the present bits, for engine_choose_bits. */
+static double quantised_loss(void *context) {
+  struct fit *f = context;
+  double loss = 0;
+  const int batches = f->steps < CALIBRATION / 2 ? f->steps : CALIBRATION / 2;
+  engine_quantise(f->g);
+  for (int i = 0; i < batches; i++) {
+    int right;
+    const int count = fill_batch(f, 0, i, ENGINE_INT8);
+    engine_forward(f->g, count, ENGINE_INT8);
+    loss += engine_loss(f->g, &right);
+  }
+  return loss / batches;
+}
+
+static bool choose_bits(struct fit *f) {
+  if (f->config->flash_bytes == 0) return true;
+  if (!engine_choose_bits(f->g, f->config->flash_bytes, quantised_loss, f, f->e)) return false;
+  for (int i = 0; i < f->g->n_units; i++) f->bits[i] = (float)f->g->units[i].bits;
+  return true;
+}
+
 /* From the best float weights to integers: fold, then look at the ranges of some augmented batches. */
-static void calibrate(struct fit *f) {
+static bool calibrate(struct fit *f) {
   struct engine *g = f->g;
   memcpy(f->params, f->best, bytes_of(g->n_params));
   memcpy(f->running, f->best_running, bytes_of(g->n_running));
@@ -630,6 +672,7 @@ static void calibrate(struct fit *f) {
     engine_forward(g, count, ENGINE_EVAL);
     engine_observe(g, 1.0f / (float)(i + 1));
   }
+  if (!choose_bits(f)) return false;
   start_phase(f, PHASE_QAT);
   engine_quantise(g);
   struct train_epoch x = {0};
@@ -637,6 +680,7 @@ static void calibrate(struct fit *f) {
   f->head.best_accuracy = -1.0f;
   keep_best(f, &x, true);
   f->head.best_qat_epoch = 0;
+  return true;
 }
 
 static bool qat_phase(struct fit *f) {
@@ -647,6 +691,13 @@ static bool qat_phase(struct fit *f) {
   return true;
 }
 
+/* Weights that were trained before, in place of chance; the batch gives normalisation its first moments. */
+static void begin_with(struct fit *f) {
+  shuffle(f, 0);
+  const int count = fill_batch(f, 0, 0, ENGINE_TRAIN);
+  engine_start(f->g, count, f->hooks->start, f->params, f->running);
+}
+
 static bool run_phases(struct fit *f) {
   if (f->hooks->resume) {
     if (!load_checkpoint(f)) return false;
@@ -655,21 +706,29 @@ static bool run_phases(struct fit *f) {
     find_input_scale(f);
     use_input_scale(f);
     engine_init_params(f->g, f->params, f->running, f->config->seed);
+    if (f->hooks->start) begin_with(f);
     start_phase(f, PHASE_FLOAT);
     f->head.best_accuracy = -1.0f;
   }
   if (f->head.phase == PHASE_FLOAT) {
-    if (!float_phase(f)) return false;
-    calibrate(f);
+    if (!float_phase(f) || !calibrate(f)) return false;
   } else {
     engine_set_folded(f->g);
     engine_quant_init(f->g);
+    for (int i = 0; i < f->g->n_units && f->config->flash_bytes > 0; i++)
+      f->g->units[i].bits = f->bits[i] == 4.0f ? 4 : 8;
   }
   if (!qat_phase(f)) return false;
   memcpy(f->ranges, f->best_ranges, bytes_of(2 * (size_t)f->g->n_values));
   memcpy(f->params, f->best, bytes_of(f->g->n_params));
   engine_quantise(f->g);
   return true;
+}
+
+static int four_bit_layers(const struct engine *g) {
+  int n = 0;
+  for (int i = 0; i < g->n_units; i++) n += g->units[i].linear && g->units[i].bits == 4;
+  return n;
 }
 
 static const struct train_set *results_set(struct fit *f) {
@@ -728,7 +787,9 @@ bool train_fit(struct arena *a, const struct train_network *net,
                                   .float_accuracy = labels ? train_accuracy_float(m, set, NULL) : 0,
                                   .int8_accuracy = labels ? train_accuracy_int8(m, set, NULL) : 0,
                                   .input_scale = f->head.input_scale,
-                                  .input_zp = f->head.input_zp};
+                                  .input_zp = f->head.input_zp,
+                                  .weight_bytes = engine_weight_bytes(f->g),
+                                  .four_bit_layers = four_bit_layers(f->g)};
   return graph_check(result->graph, e);
 }
 
@@ -777,6 +838,12 @@ void train_predict_float(const struct train_model *m, const int8_t *features, ui
     memcpy(logits, out + (size_t)i * (size_t)classes, (size_t)classes * sizeof *logits);
     softmax(logits, classes, out + (size_t)i * (size_t)classes);
   }
+}
+
+bool train_prune(struct arena *a, const struct train_model *m, const struct train_budget *budget,
+                 struct train_start *start, struct err *e) {
+  memset(start, 0, sizeof *start);
+  return engine_prune(m->g, m->folded, budget, a, start, e);
 }
 
 void train_predict_head(const struct train_model *m, int head, bool int8, const int8_t *features,

@@ -24,18 +24,40 @@ static void value_scale(struct value *v) {
   v->zp = (int32_t)(zp < -128.0 ? -128.0 : zp > 127.0 ? 127.0 : zp);
 }
 
+/* What rounding weights w[0..k) of row length np to steps of `scale` up to 7 leaves, squared. */
+static double rounding_error(const float *w, int k, size_t np, double scale) {
+  double error = 0;
+  for (int i = 0; i < k; i++) {
+    const double x = (double)w[(size_t)i * np] / scale;
+    const double q = rint(x < -7.0 ? -7.0 : x > 7.0 ? 7.0 : x);
+    error += (x - q) * (x - q);
+  }
+  return error * scale * scale;
+}
+
+/* With 4 bits it is worth cutting the largest weights: the scale of least squared error among ten. */
+static double four_bit_scale(const float *w, int k, size_t np, double most) {
+  double best = most / 7.0, least = rounding_error(w, k, np, best > 0 ? best : 1.0);
+  for (int i = 1; i < 10 && most > 0; i++) {
+    const double scale = most / 7.0 * (1.0 - 0.05 * i), error = rounding_error(w, k, np, scale);
+    if (error < least) least = error, best = scale;
+  }
+  return best;
+}
+
 /* Symmetric weights of one channel: the largest becomes 127. A channel of tiny weights and a large bias gets
  * a coarser scale, so that the bias fits. */
 static double channel_scale(const struct engine *g, const struct unit *u, int c) {
-  const float *w = g->params + u->w_at;
+  const float *w = g->params + u->w_at + c;
   double most = 0;
   for (int k = 0; k < u->k; k++) {
-    const double x = fabs((double)w[(size_t)k * (size_t)u->np + (size_t)c]);
+    const double x = fabs((double)w[(size_t)k * (size_t)u->np]);
     most = x > most ? x : most;
   }
   const double bias = fabs((double)g->params[u->b_at + (size_t)c]);
-  const double in = (double)g->values[u->in].scale, least = bias / (in * BIAS_MOST);
-  most /= u->bits == 4 ? 7.0 : 127.0;
+  const double in = (double)g->values[u->in].scale;
+  const double least = bias / (in * (u->bits == 4 ? BIAS_MOST / 2 : BIAS_MOST));
+  most = u->bits == 4 ? four_bit_scale(w, u->k, (size_t)u->np, most) : most / 127.0;
   if (most < least) most = least;
   const double floor_of_multiplier = (double)g->values[u->out].scale / in * 0x1p-30;
   return most > floor_of_multiplier ? most : floor_of_multiplier;
@@ -60,9 +82,9 @@ static void unit_weights(struct engine *g, struct unit *u) {
     }
     u->bias_scale[c] = g->values[u->in].scale * scale;
     const double b = rint((double)g->params[u->b_at + (size_t)c] / (double)u->bias_scale[c]);
-    u->bias[c] = (int32_t)(b > 2.0 * BIAS_MOST    ? 2.0 * BIAS_MOST
-                           : b < -2.0 * BIAS_MOST ? -2.0 * BIAS_MOST
-                                                  : b);
+    /* Kernels of 4 bits want |bias| and all products below 2^27 together. */
+    const double bound = u->bits == 4 ? BIAS_MOST / 2 : 2.0 * BIAS_MOST;
+    u->bias[c] = (int32_t)(b > bound ? bound : b < -bound ? -bound : b);
     int shift;
     graph_output_multiplier(g->graph, u->node, c, &u->multiplier[c], &shift);
     u->left[c] = shift > 0 ? shift : 0;

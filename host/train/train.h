@@ -195,6 +195,8 @@ struct train_config {
   float
       distil; /* share of the teacher's opinion in the loss of the labels' classes; needs a teacher */
   float temperature; /* at which both are compared; 0: 4 */
+  /* Most bytes of weights and biases: layers take weights of 4 bits until they fit; 0: all have 8 bits. */
+  int64_t flash_bytes;
   int patience;      /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
@@ -232,6 +234,13 @@ struct train_epoch {
   float validation_loss, validation_accuracy; /* NaN without a validation set */
 };
 
+/* A network and the weights to begin with, as train_prune makes them. */
+struct train_start {
+  struct train_network net;
+  int removed;                            /* classes of channels */
+  const float *weights[TRAIN_MAX_LAYERS]; /* [rows][channels], then biases; NULL: a layer without */
+};
+
 /* What comes in and out while training runs; every member may be NULL or 0. */
 struct train_hooks {
   struct progress *progress;
@@ -246,6 +255,8 @@ struct train_hooks {
   size_t resume_bytes;
   /* Whose opinion is learnt too (config.distil): a float model of the same input and classes; or NULL. */
   const struct train_model *teacher;
+  /* The weights to begin with, of the very network that is trained; NULL: chance. */
+  const struct train_start *start;
 };
 
 struct train_model; /* trained parameters, float and quantised */
@@ -261,6 +272,8 @@ struct train_result {
   float int8_accuracy;
   float input_scale;
   int32_t input_zp;
+  int64_t weight_bytes; /* of weights, as the bits of each layer have it, and biases */
+  int four_bit_layers;  /* of those with weights */
 };
 
 /* errors: config or network out of range, labels out of range, a class without examples, a checkpoint of
@@ -269,6 +282,12 @@ bool train_fit(struct arena *a, const struct train_network *net,
                const struct train_examples *examples, const struct train_set *validation,
                const struct train_config *config, const struct train_hooks *hooks,
                struct train_result *result, struct err *e);
+
+/* Takes channels out of a trained network, those of the shortest weights first, until its multiply-accumulates, bytes of
+ * weights (8 bits) and bytes of activations (train_network_cost) are within the budget (0: no limit). train_fit with start->net and
+ * hooks.start goes on from there. errors: the least that is possible. */
+bool train_prune(struct arena *a, const struct train_model *m, const struct train_budget *budget,
+                 struct train_start *start, struct err *e);
 
 /* Class probabilities of n examples by the float network: out[n * classes]. */
 void train_predict_float(const struct train_model *m, const int8_t *features, uint32_t n,
