@@ -32,6 +32,8 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_put_int(&j, "parameters", t->cost.parameters);
   }
   json_put_int(&j, "weight_bytes", t->cost.weight_bytes);
+  json_put_int(&j, "four_bit_layers", t->four_bit_layers);
+  json_put_int(&j, "pruned", t->removed);
   if (t->learner)
     json_put_null(&j, "validation_accuracy_float");
   else
@@ -89,8 +91,9 @@ static void print_learner(struct command_line *c, const struct training_outcome 
 }
 
 int cmd_train(int argc, char **argv) {
-  int64_t epochs = 0, seed = -1, threads = 0;
-  const char *network = NULL, *net_file = NULL, *learner = NULL, *dir = NULL;
+  int64_t epochs = 0, seed = -1, threads = 0, flash = 0;
+  const char *network = NULL, *net_file = NULL, *prune = NULL, *teacher = NULL, *learner = NULL,
+             *dir = NULL;
   bool fresh = false;
   const struct option_spec options[] = {
       {'e', "epochs", OPTION_COUNT, "N", "at most N epochs (default: training.epochs in mote.yaml)",
@@ -107,6 +110,12 @@ int cmd_train(int argc, char **argv) {
        "a preset (below), or layers with ; between them: 'conv 16 3x3 s2; mean'", &network},
       {0, "net", OPTION_TEXT, "FILE", "layers from a file, one a line (docs/spec/network.md)",
        &net_file},
+      {0, "flash", OPTION_COUNT, "BYTES",
+       "most bytes of weights: layers take weights of 4 bits until they fit", &flash},
+      {0, "prune", OPTION_TEXT, "BUDGET",
+       "take channels out until macs=N, flash=N, ram=N are kept (N: 500k, 2M, 50%)", &prune},
+      {0, "teacher", OPTION_TEXT, "NETWORK",
+       "train this network first and learn from its opinion too", &teacher},
       {0, "fresh", OPTION_FLAG, NULL, "do not continue or reuse an earlier run", &fresh},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
@@ -135,6 +144,9 @@ int cmd_train(int argc, char **argv) {
                              .network = network,
                              .network_from = net_file ? net_file : "--network",
                              .learner = learner,
+                             .teacher = teacher,
+                             .prune = prune,
+                             .flash_bytes = flash,
                              .epochs = (int)epochs,
                              .seed = seed,
                              .threads = (int)threads,

@@ -1,5 +1,6 @@
 /* training: see the header. */
 #include "app/learning.h"
+#include "app/stages.h"
 #include "host/emulate/emulate.h"
 
 #include <math.h>
@@ -268,6 +269,11 @@ static void describe_settings(struct training *t) {
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
   if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
+  if (c->flash_bytes > 0) text_printf(&s, "flash %lld\n", (long long)c->flash_bytes);
+  if (t->job->teacher)
+    text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);
+  if (t->job->prune) text_printf(&s, "prune %s\n", t->job->prune);
+  if (t->job->float_only) text_printf(&s, "float only\n");
   train_network_text(&t->out->network, &s);
   if (t->p->config.anomaly.on) text_add(&s, "anomaly\n");
   learning_settings(&t->p->config.anomaly, &s);
@@ -283,6 +289,9 @@ static bool prepare(struct training *t, struct err *e) {
   if (t->job->epochs > 0) t->config.epochs = t->job->epochs;
   if (t->job->seed >= 0) t->config.seed = (uint64_t)t->job->seed;
   t->config.threads = t->job->threads;
+  if (t->job->flash_bytes > 0) t->config.flash_bytes = t->job->flash_bytes;
+  if (t->job->float_only) t->config.qat_epochs = 0;
+  if (t->job->teacher && t->config.distil <= 0.0f) t->config.distil = 0.5f;
   struct train_config *c = &t->config;
   if (!train_config_check(c, e)) return false;
   struct dataset *v = &t->validation;
@@ -365,6 +374,10 @@ static const char *card(struct training *t, const struct train_result *r) {
   int n = t->job->network ? project_layers(t->p->arena, t->job->network, &lines) : 0;
   for (int i = 0; i < n; i++) text_printf(&s, "option network %s\n", lines[i]);
   if (t->job->network && n == 0) text_add(&s, "option network auto\n");
+  if (t->job->teacher) text_printf(&s, "option teacher %s\n", t->job->teacher);
+  if (t->job->prune) text_printf(&s, "option prune %s\n", t->job->prune);
+  if (t->job->flash_bytes > 0)
+    text_printf(&s, "option flash %lld\n", (long long)t->job->flash_bytes);
   if (t->job->learner) text_printf(&s, "option learner %s\n", t->job->learner);
   if (o->calibration.n) learning_card(&o->calibration, &s);
   return s.data;
@@ -382,6 +395,9 @@ void training_job_of(struct arena *a, const struct store_run *run, struct traini
     if (text_starts(line, "option epochs ")) job->epochs = (int)strtol(line + 14, NULL, 10);
     if (text_starts(line, "option seed ")) job->seed = strtoll(line + 12, NULL, 10);
     if (text_starts(line, "option learner ")) job->learner = line + 15;
+    if (text_starts(line, "option teacher ")) job->teacher = line + 15;
+    if (text_starts(line, "option prune ")) job->prune = line + 13;
+    if (text_starts(line, "option flash ")) job->flash_bytes = strtoll(line + 13, NULL, 10);
     if (text_starts(line, "option network ")) text_printf(&network, "%s\n", line + 15);
   }
   if (network.size) job->network = network.data;
@@ -411,6 +427,8 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
   o->validation_float = r->float_accuracy;
   o->validation_int8 = r->int8_accuracy;
   o->epochs = r->n_history;
+  o->cost.weight_bytes = r->weight_bytes;
+  o->four_bit_layers = r->four_bit_layers;
   if (o->known) return true;
   return store_run_finish(t->p->store, o->run, card(t, r), bytes, o->graph_size, e);
 }
@@ -443,6 +461,8 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
                               .resume_bytes =
                                   out->known || out->resumed ? t->stored.checkpoint_bytes : 0};
   struct train_result result;
+  struct train_start *start = ARENA_NEW(p->arena, struct train_start);
+  if (!stages_before(c, p, job, out, &t->config, &hooks, start, e)) return false;
   const struct train_set *validation = t->validation_set.n ? &t->validation_set : NULL;
   return train_fit(p->arena, &out->network, &examples, validation, &t->config, &hooks, &result,
                    e) &&

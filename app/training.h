@@ -18,12 +18,17 @@ struct training_job {
   const char *network;      /* NULL: the project's */
   const char *network_from; /* where it stands, for messages; NULL: --network */
   const char *learner;      /* NULL: the project's; "network": none */
-  int epochs;               /* 0: the project's */
-  int64_t seed;             /* -1: the project's */
-  int threads;              /* 0: all */
-  bool fresh;               /* do not continue an unfinished run */
-  bool only_known; /* no training: where no finished run has these settings, model stays NULL */
-  bool say;        /* tell the choices on standard error */
+  const char
+      *teacher;      /* a network that is trained before, whose opinion is learnt too; NULL: none */
+  const char *prune; /* a budget to which channels are pruned; NULL: none (app/stages.h) */
+  int64_t flash_bytes; /* most bytes of weights, some of 4 bits then; 0: the project's */
+  bool float_only;     /* no quantisation-aware epochs */
+  int epochs;          /* 0: the project's */
+  int64_t seed;        /* -1: the project's */
+  int threads;         /* 0: all */
+  bool fresh;          /* do not continue an unfinished run */
+  bool only_known;     /* no training: where no finished run has these settings, model stays NULL */
+  bool say;            /* tell the choices on standard error */
 };
 
 struct training_outcome {
@@ -37,7 +42,8 @@ struct training_outcome {
   int n_classes;
   const double *range;
   struct train_network network;
-  struct train_cost cost;
+  struct train_cost cost;       /* once trained, weight_bytes is what the layers' bits make it */
+  int four_bit_layers, removed; /* layers; groups of channels that were pruned */
   const char *why;
   int n_train, n_validation; /* windows */
   float validation_float, validation_int8;

@@ -115,6 +115,25 @@ has "and a page" "false alarms an hour" "$(cat listening.html)"
 out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
 has "tests every group" '"group": "p3"' "$out"
 
+# ---- smaller and larger networks --------------------------------------------------
+printf '%s\n' 'stem: conv 8 5x1 s2 hswish  # a; comment' 'conv1d 8 3 causal' 'a: conv1d 8 3 d2 causal linear' 'add stem a relu' \
+  'mean' >own.net
+has "two lines from one" '"network": "' "$("$MOTE" train --epochs 20 --net own.net --json 2>&1)"
+has "the file's name in errors" 'own.net' "$(echo 'conv 8' >>own.net; "$MOTE" train --net own.net 2>&1)"
+out=$("$MOTE" train --epochs 20 --network tc-resnet --flash 45000 --json 2>"$T/err"); is "4 bits under a budget" 0 $? || cat "$T/err"
+is "the budget is kept" 1 "$(awk -v n="$(number "$out" weight_bytes)" -v k="$(number "$out" four_bit_layers)" 'BEGIN { print (n <= 45000 && k > 0) }')"
+has "its float network is known" '"accuracy_float": ' "$("$MOTE" test --json 2>&1 | grep -v null)"
+out=$("$MOTE" train --epochs 20 --network tc-resnet --prune macs=40% --json 2>"$T/err"); is "pruning" 0 $? || cat "$T/err"
+is "channels are gone" 1 "$(awk -v k="$(number "$out" pruned)" 'BEGIN { print (k > 0) }')"
+has "a pruned network is tested in float too" '"accuracy_float": ' "$("$MOTE" test --json 2>&1 | grep -v null)"
+out=$("$MOTE" train --epochs 20 --network tc-resnet --prune macs=40% --json 2>&1); has "and known when asked again" '"known": true' "$out"
+out=$("$MOTE" train --epochs 10 --network "$NET" --teacher 'temporal 0.5' --json 2>"$T/err"); is "a teacher" 0 $? || cat "$T/err"
+has "a student is tested in float too" '"accuracy_float": ' "$("$MOTE" test --json 2>&1 | grep -v null)"
+out=$("$MOTE" train --prune macs 2>&1); is "a budget that cannot be read" 1 $?
+has "says what can" "macs=N" "$out"
+out=$("$MOTE" train --network fomo 2>&1); is "a preset with other heads" 1 $?
+has "says why" "label each" "$out"
+
 # ---- kill -9: add ---------------------------------------------------------------
 "$MOTE" new "$T/k" --template motion >/dev/null
 cd "$T/k" || exit 1

@@ -530,7 +530,9 @@ static int64_t four_bit_bytes(const struct graph *g, int *layers) {
   *layers = 0;
   for (int i = 0; i < g->n_nodes; i++) {
     const struct graph_node *n = &g->nodes[i];
-    if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_FULLY_CONNECTED && n->op != MOTE_OP_DEPTHWISE_CONV_2D) continue;
+    if (n->op != MOTE_OP_CONV_2D && n->op != MOTE_OP_FULLY_CONNECTED &&
+        n->op != MOTE_OP_DEPTHWISE_CONV_2D)
+      continue;
     const struct graph_tensor *w = &g->tensors[n->in[1]];
     bool four = n->op != MOTE_OP_DEPTHWISE_CONV_2D;
     for (int64_t k = 0; k < graph_elements(w); k++)
@@ -544,7 +546,8 @@ static int64_t four_bit_bytes(const struct graph *g, int *layers) {
 static void weights_take_four_bits_in_a_budget(void **state) {
   (void)state;
   struct arena *a = arena_new(0);
-  const struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "conv 20 3x3 s2", "dsconv 24 3x3", "mean");
+  const struct train_network net =
+      NETWORK(12, 12, 1, 4, "conv 12 3x3", "conv 20 3x3 s2", "dsconv 24 3x3", "mean");
   struct train_config c = quick_config(12, 4);
   struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
   const struct train_cost cost = train_network_cost(&net);
@@ -573,7 +576,8 @@ static void weights_take_four_bits_in_a_budget(void **state) {
   c.epochs = 12;
   r = train(a, &net, t, v, &c, NULL);
   if (!(r.int8_accuracy > whole - 0.05f))
-    fail_msg("%g with 8 bits, %g with %d layers of 4", (double)whole, (double)r.int8_accuracy, r.four_bit_layers);
+    fail_msg("%g with 8 bits, %g with %d layers of 4", (double)whole, (double)r.int8_accuracy,
+             r.four_bit_layers);
   struct err e = {0};
   const struct train_examples x = examples_of(t);
   c.flash_bytes = 1000;
@@ -587,8 +591,9 @@ static void channels_are_pruned_to_a_budget(void **state) {
   (void)state;
   struct arena *a = arena_new(0);
   const struct train_network net =
-      NETWORK(12, 12, 1, 4, "a: conv 16 3x3 hswish", "b: dsconv 16 3x3", "add a b relu", "se 2", "c: maxpool 2x2",
-              "d: conv 12 3x3", "concat c d", "conv 24 1x1", "sequence", "conv1d 16 3", "mean", "dense 16");
+      NETWORK(12, 12, 1, 4, "a: conv 16 3x3 hswish", "b: dsconv 16 3x3", "add a b relu", "se 2",
+              "c: maxpool 2x2", "d: conv 12 3x3", "concat c d", "conv 24 1x1", "sequence",
+              "conv1d 16 3", "mean", "dense 16");
   struct train_config c = quick_config(16, 0);
   struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
   const struct train_result whole = train(a, &net, t, v, &c, NULL);

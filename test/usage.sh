@@ -92,6 +92,9 @@ ends 2 "at least 0" train --seed -1
 ends 2 "at least 1" train --threads many
 ends 2 "exclude" train --network mean --net zeros
 ends 1 "zero byte" train --net zeros
+ends 2 "at least 1" train --flash 0
+ends 1 "mote.yaml" train --prune macs=50%
+ends 1 "mote.yaml" train --teacher ds-cnn
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
 ends 2 "--continuous" test --hop-ms 20

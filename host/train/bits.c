@@ -59,7 +59,8 @@ bool engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *c
   const int64_t least = engine_weight_bytes(g);
   if (least <= budget) return true;
   return err_set(e,
-                 "weights and biases take %lld bytes with 4 bits wherever a kernel takes them, %lld are allowed; a "
+                 "weights and biases take %lld bytes with 4 bits wherever a kernel takes them, "
+                 "%lld are allowed; a "
                  "smaller network or --prune would fit",
                  (long long)least, (long long)budget);
 }

@@ -74,7 +74,8 @@ static void tie_unit(struct pruning *p, const struct unit *u) {
     break;
   case TRAIN_SEQUENCE:
     for (int x = 0; x < in->w; x++)
-      for (int c = 0; c < in->c; c++) tie(p, node_of(p, u->in, c), node_of(p, u->out, x * in->c + c));
+      for (int c = 0; c < in->c; c++)
+        tie(p, node_of(p, u->in, c), node_of(p, u->out, x * in->c + c));
     break;
   case TRAIN_DEPTHWISE:
   case TRAIN_AVERAGE_POOL:
@@ -106,7 +107,8 @@ static void add_worth(struct pruning *p, const struct unit *u) {
   }
 }
 
-static void set_up(struct pruning *p, struct arena *a, const struct engine *g, const float *params) {
+static void set_up(struct pruning *p, struct arena *a, const struct engine *g,
+                   const float *params) {
   p->arena = a;
   p->g = g;
   p->params = params;
@@ -196,8 +198,7 @@ static int cheapest(struct pruning *p, enum resource resource) {
 static void remove_class(struct pruning *p, int class) {
   p->gone[class] = true;
   for (int v = 0; v < p->g->n_values; v++)
-    for (int c = 0; c < p->g->values[v].c; c++)
-      p->left[v] -= root(p, node_of(p, v, c)) == class;
+    for (int c = 0; c < p->g->values[v].c; c++) p->left[v] -= root(p, node_of(p, v, c)) == class;
   for (int i = 0; i < p->net.n_layers; i++) {
     struct train_layer *l = &p->net.layers[i];
     l->out_c = p->left[i + 1];
@@ -245,9 +246,11 @@ bool engine_prune(const struct engine *g, const float *params, const struct trai
     if (over == 3) break;
     const int class = cheapest(p, limits[over].resource);
     if (class < 0)
-      return err_set(e, "with an eighth of the channels of each layer the network still has %lld %s, %lld are "
-                        "allowed",
-                     (long long)limits[over].have, limits[over].name, (long long)limits[over].most);
+      return err_set(
+          e,
+          "with an eighth of the channels of each layer the network still has %lld %s, %lld are "
+          "allowed",
+          (long long)limits[over].have, limits[over].name, (long long)limits[over].most);
     remove_class(p, class);
     start->removed++;
   }
@@ -277,7 +280,8 @@ void engine_start(struct engine *g, int count, const struct train_start *start, 
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
     if (!u->batch_norm) continue;
-    engine_forward(g, count, ENGINE_TRAIN); /* the moments of this layer, those before it being set */
+    engine_forward(g, count,
+                   ENGINE_TRAIN); /* the moments of this layer, those before it being set */
     for (int c = 0; c < u->d.out_c; c++) {
       const float spread = 1.0f / u->inverse[c]; /* gamma / spread = 1, beta - mean = the bias */
       params[u->g_at + (size_t)c] = spread;

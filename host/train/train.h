@@ -197,7 +197,7 @@ struct train_config {
   float temperature; /* at which both are compared; 0: 4 */
   /* Most bytes of weights and biases: layers take weights of 4 bits until they fit; 0: all have 8 bits. */
   int64_t flash_bytes;
-  int patience;      /* stop after so many epochs without a better validation; 0: never */
+  int patience; /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
   uint64_t seed;
