@@ -506,6 +506,10 @@ void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, v
 void mote_isa_depthwise_tall__rv32(const void *params, const void *const *rows, void *state,
                                    void *out);
 
+/* n outputs of a row from window x on by stairs, in C. A channel is read before it is written: out may be where the rows
+ * are. */
+void mote_depthwise_stairs_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                                 uint32_t x, uint32_t n, void *state, int8_t *out);
 /* By stairs, 3x3 without dilation. */
 void mote_isa_depthwise_stairs__plain(const void *params, const void *const *rows, void *state,
                                       void *out);

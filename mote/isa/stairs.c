@@ -15,23 +15,29 @@ static int32_t window(const struct mote_depthwise_conv2d_s8 *p, const void *cons
   return (int32_t)sum;
 }
 
-/* A channel of a strip is read before it is written: out may be where the rows are. */
+void mote_depthwise_stairs_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                                 uint32_t x, uint32_t n, void *state, int8_t *to) {
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier,
+                 area = (uint32_t)p->kernel_w * p->kernel_h;
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  int8_t *made = (int8_t *)state;
+  for (uint32_t c = 0; c < out_c; c++, w += area) {
+    int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
+    for (uint32_t i = 0; i < n; i++, column += p->stride_w)
+      made[i] =
+          mote_output_stair(&p->output, c, out_c, window(p, rows, w, column, c / p->multiplier));
+    for (uint32_t i = 0; i < n; i++) to[(size_t)i * out_c + c] = made[i];
+  }
+}
+
 void mote_isa_depthwise_stairs__plain(const void *params, const void *const *rows, void *state,
                                       void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier,
-                 area = (uint32_t)p->kernel_w * p->kernel_h;
-  int8_t *to = (int8_t *)out, *made = (int8_t *)state;
+  int8_t *to = (int8_t *)out;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
-    for (uint32_t x = 0, n; x < p->out_w; x += n, to += (size_t)n * out_c) {
-      const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+    for (uint32_t x = 0, n; x < p->out_w; x += n) {
       n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      for (uint32_t c = 0; c < out_c; c++, w += area) {
-        int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
-        for (uint32_t i = 0; i < n; i++, column += p->stride_w)
-          made[i] = mote_output_stair(&p->output, c, out_c,
-                                      window(p, rows, w, column, c / p->multiplier));
-        for (uint32_t i = 0; i < n; i++) to[(size_t)i * out_c + c] = made[i];
-      }
+      mote_depthwise_stairs_strip(p, rows, x, n, state, to);
+      to += (size_t)n * p->in_c * p->multiplier;
     }
 }

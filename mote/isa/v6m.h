@@ -72,10 +72,6 @@ static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_ou
   "98:\n"                                                                                          \
   ".endm\n"
 
-/* Outputs of n sums by a stair, n >= 1, `step` bytes apart. */
-void mote_v6m_put_stair(const struct mote_stair *stair, const uint32_t *sums, const uint32_t *end,
-                        int8_t *out, uint32_t step);
-
 /* Makes `groups` of n outputs each, neither 0, of sums that lie one after the other; each group's outputs are a stride
  * of `far` bytes from the one's before. */
 void mote_v6m_put(struct v6m_outputs *k, const uint32_t *sums, uint32_t n, int8_t *out,

@@ -310,66 +310,6 @@ static void nine_strip(const struct mote_depthwise_conv2d_s8 *p, const void *con
   }
 }
 
-/* What taps in missing rows add to the sums, which is in the stairs. */
-static uint32_t add_missing(const int8_t *k, const int32_t masks[3], int32_t zp) {
-  int32_t sum = 0; /* at most 9 * 2^7, times 2^7 */
-  for (uint32_t i = 0; i < 9; i++) sum += k[i] & ~masks[i % 3];
-  return (uint32_t)(zp * sum);
-}
-
-/* The same by stairs. */
-static void stair_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
-                        int32_t x, uint32_t n, uint32_t *sums, int8_t *out) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  const struct mote_stair *stair = mote_stairs_of(&p->output);
-  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
-  const int32_t masks[3] = {rows[0] ? -1 : 0, rows[1] ? -1 : 0, rows[2] ? -1 : 0};
-  const int32_t first = x * p->stride_w - p->pad_left, zp = p->output.in_zp;
-  const int whole = rows[0] && rows[1] && rows[2];
-  const struct columns columns = columns_at(p, first, (int32_t)n + 2);
-  struct nine w;
-  const int any = find_rows(&w, rows), sliding = p->stride_w == 1 && any;
-  uint32_t *const from = sliding ? sums + 2 : sums;
-  w.step = (uint32_t)p->in_c * p->stride_w;
-  w.column = p->in_c;
-  for (uint32_t oc = 0, m = 0; oc < out_c; oc++, weights += 9, stair++) {
-    if (any) {
-      set_weights(&w, weights, masks, zp);
-      w.sums = sums;
-      if (sliding)
-        slide(&w, &columns);
-      else
-        apart(p, &w, first, (int32_t)n);
-    } else {
-      for (uint32_t i = 0; i < n; i++) sums[i] = 0;
-    }
-    if (!whole) {
-      const uint32_t more = add_missing(weights, masks, zp);
-      for (uint32_t i = 0; i < n; i++) from[i] += more;
-    }
-    mote_v6m_put_stair(stair, from, from + n, out + oc, out_c);
-    if (++m == p->multiplier) {
-      m = 0;
-      w.first++;
-    }
-  }
-  const int32_t low = p->output.low, high = p->output.high;
-  if (low > -128 || high < 127)
-    for (uint32_t i = 0; i < n * out_c; i++) out[i] = (int8_t)mote_clamp(out[i], low, high);
-}
-
-void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
-                                    void *out) {
-  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  int8_t *to = (int8_t *)out;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
-    for (uint32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      stair_strip(p, rows, (int32_t)x, n, (uint32_t *)state, to);
-      to += (size_t)n * p->in_c * p->multiplier;
-    }
-}
-
 void mote_isa_depthwise_3x3__v6m(const void *params, const void *const *rows, void *state,
                                  void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;

@@ -92,36 +92,6 @@ __asm__(".syntax unified\n"
         "  .size mote_v6m_near, . - mote_v6m_near\n"
         ".text\n");
 
-/* r0 sums, r7 out, r12 step, lr end. */
-__asm__(".syntax unified\n"
-        ".thumb\n" MOTE_V6M_STAIR "  .section .text.mote_v6m_put_stair, \"ax\", %progbits\n"
-        "  .balign 4\n"
-        "  .global mote_v6m_put_stair\n"
-        "  .type mote_v6m_put_stair, %function\n"
-        "  .thumb_func\n"
-        "mote_v6m_put_stair:\n"
-        "  push {r4, r5, r6, r7, lr}\n"
-        "  ldm r0!, {r4, r5}\n"
-        "  ldr r6, [sp, #20]\n"
-        "  mov r12, r6\n"
-        "  mov lr, r2\n"
-        "  movs r7, r3\n"
-        "  movs r0, r1\n"
-        "  lsls r2, r5, #12\n"
-        "  asrs r2, r2, #20\n"
-        "  lsrs r3, r5, #20\n"
-        "  movs r1, r5\n"
-        "1:\n"
-        "  ldm r0!, {r6}\n"
-        "  mote_stair r6\n"
-        "  strb r6, [r7]\n"
-        "  add r7, r7, r12\n"
-        "  cmp r0, lr\n"
-        "  bne 1b\n"
-        "  pop {r4, r5, r6, r7, pc}\n"
-        "  .size mote_v6m_put_stair, . - mote_v6m_put_stair\n"
-        ".text\n");
-
 int32_t mote_v6m_far(const struct v6m_outputs *k, int32_t sum) {
   return mote_output_packed(k->o, &k->ch, k->round, sum);
 }
