@@ -358,16 +358,24 @@ void mote_isa_conv_column__dsp(struct mote_conv_job *job, const int16_t *values,
  * multiplications and additions make three products, and a run of up to 32 products is exact whatever the weights
  * are; how much longer runs may be, the compiler proves (struct mote_conv2d_triples_s8).
  *
- * Positions are kernel columns' worth of values as in conv2d.c's strip, two words a value, without gaps: the value's
- * `first` and `second` factors. Behind the last, three more may be read, whose weights are 0. Pixel i stands beside pixels i + triples and i + 2 triples of the strip. */
+ * Positions are kernel columns' worth of values as in conv2d.c's strip, two words a value, the value's `first` and `second`
+ * factors. Value k of pixel i's column j lies at
+ *   words[i * pixel_step + j * column_step + k / 4 * quad_step + k % 4 * 2]:
+ * without gaps (quad_step 8), or where the values of a row are fours and the loop is faster then (MOTE_ISA_TRIPLES_APART), the
+ * same four of neighbouring columns side by side. Behind the last value three more may be read, whose weights are 0. Pixel i
+ * stands beside pixels i + triples and i + 2 triples of the strip. */
+#if MOTE_ISA_V6M
+#define MOTE_ISA_TRIPLES_APART 1
+#else
+#define MOTE_ISA_TRIPLES_APART 0
+#endif
 #define MOTE_TRIPLE_FIRST  0x00100000u
 #define MOTE_TRIPLE_SECOND 0x40100000u
 
 struct mote_triples_job {
   const uint32_t *words;
-  uint32_t pixels, triples; /* triples = (pixels + 2) / 3 */
-  uint32_t pixel_step,
-      column_step; /* words from pixel to pixel, and from kernel column to column */
+  uint32_t pixels, triples;                    /* triples = (pixels + 2) / 3 */
+  uint32_t pixel_step, column_step, quad_step; /* words */
   int8_t *out;
 };
 
@@ -379,9 +387,9 @@ static inline void mote_triple_sums(uint32_t first, uint32_t second, uint32_t su
   sums[2] = rest & 0x1FFFFF;
 }
 
-/* Writes n values from a, b and c; NULL: the zero point. */
-void mote_isa_widen_triple(uint32_t *to, const int8_t *a, const int8_t *b, const int8_t *c,
-                           uint32_t n, int32_t zp);
+/* Writes n values from a, b and c; NULL: the zero point. With quad_step > 8, n is a multiple of 4. */
+void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, const int8_t *b,
+                           const int8_t *c, uint32_t n, int32_t zp);
 /* All output channels of the strip's pixels. */
 void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
                                   const struct mote_triples_job *d);

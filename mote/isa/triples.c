@@ -7,44 +7,58 @@ static inline void put(uint32_t *to, int32_t a, int32_t b, int32_t c) {
   to[1] = (uint32_t)c + ((uint32_t)b << 10);
 }
 
-void mote_isa_widen_triple(uint32_t *to, const int8_t *a, const int8_t *b, const int8_t *c,
-                           uint32_t n, int32_t zp) {
-  uint32_t *const end = to + 2 * (size_t)n;
-  if (a && b && c)
-    for (; to != end; to += 2) put(to, *a++ - zp, *b++ - zp, *c++ - zp);
-  else
-    for (; to != end; to += 2) put(to, a ? *a++ - zp : 0, b ? *b++ - zp : 0, c ? *c++ - zp : 0);
+/* Four values at a time, `step` words apart; what is missing behind them is not written. */
+static void widen_fours(uint32_t *to, uint32_t step, const int8_t *a, const int8_t *b,
+                        const int8_t *c, uint32_t n, int32_t zp) {
+  for (; n; n -= 4, to += step, a += 4, b += 4, c += 4) {
+    put(to, a[0] - zp, b[0] - zp, c[0] - zp);
+    put(to + 2, a[1] - zp, b[1] - zp, c[1] - zp);
+    put(to + 4, a[2] - zp, b[2] - zp, c[2] - zp);
+    put(to + 6, a[3] - zp, b[3] - zp, c[3] - zp);
+  }
+}
+
+void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, const int8_t *b,
+                           const int8_t *c, uint32_t n, int32_t zp) {
+  if (a && b && c && n % 4 == 0) {
+    widen_fours(to, quad_step, a, b, c, n, zp);
+    return;
+  }
+  for (uint32_t i = 0; i < n; i++, to += i % 4 ? 2 : quad_step - 6)
+    put(to, a ? a[i] - zp : 0, b ? b[i] - zp : 0, c ? c[i] - zp : 0);
 }
 
 /* Adds one run of `columns` pieces of n values to the sums. */
-static void add_run(const int8_t *w, const uint32_t *words, uint32_t columns, uint32_t n,
-                    uint32_t column_step, uint32_t sums[3]) {
+static void add_run(const int8_t *w, const struct mote_triples_job *d, const uint32_t *words,
+                    uint32_t columns, uint32_t n, uint32_t sums[3]) {
   uint32_t first = MOTE_TRIPLE_FIRST, second = MOTE_TRIPLE_SECOND, run[3];
-  for (; columns; columns--, words += column_step, w += n)
-    for (uint32_t i = 0; i < n; i++) {
-      first += (uint32_t)w[i] * words[2 * i];
-      second += (uint32_t)w[i] * words[2 * i + 1];
+  for (; columns; columns--, words += d->column_step, w += n) {
+    const uint32_t *from = words;
+    for (uint32_t i = 0; i < n; i++, from += i % 4 ? 2 : d->quad_step - 6) {
+      first += (uint32_t)w[i] * from[0];
+      second += (uint32_t)w[i] * from[1];
     }
+  }
   mote_triple_sums(first, second, run);
   for (int i = 0; i < 3; i++) sums[i] += run[i] - MOTE_TRIPLE_FIRST;
 }
 
 /* The sums of one channel and triple, run by run. */
-static void add_runs(const struct mote_conv2d_triples_s8 *p, const int8_t *w, const uint32_t *words,
-                     uint32_t column_step, uint32_t sums[3]) {
+static void add_runs(const struct mote_conv2d_triples_s8 *p, const int8_t *w,
+                     const struct mote_triples_job *d, const uint32_t *words, uint32_t sums[3]) {
   const uint32_t n = mote_conv_column(&p->conv), kernel_w = p->conv.kernel_w;
   if (p->run_columns) {
     for (uint32_t j = 0, some; j < kernel_w;
-         j += some, words += some * column_step, w += some * n) {
+         j += some, words += some * d->column_step, w += some * n) {
       some = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
-      add_run(w, words, some, n, column_step, sums);
+      add_run(w, d, words, some, n, sums);
     }
     return;
   }
-  for (uint32_t j = 0; j < kernel_w; j++, words += column_step)
+  for (uint32_t j = 0; j < kernel_w; j++, words += d->column_step)
     for (uint32_t k = 0, some; k < n; k += some, w += some) {
       some = n - k < p->run_values ? n - k : p->run_values;
-      add_run(w, words + 2 * k, 1, some, column_step, sums);
+      add_run(w, d, words + k / 4 * d->quad_step + k % 4 * 2, 1, some, sums);
     }
 }
 
@@ -56,7 +70,7 @@ void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
     const struct mote_channel ch = mote_channel_at(o, c);
     for (uint32_t i = 0; i < d->triples; i++) {
       uint32_t sums[3] = {(uint32_t)ch.bias, (uint32_t)ch.bias, (uint32_t)ch.bias};
-      add_runs(p, w, d->words + i * d->pixel_step, d->column_step, sums);
+      add_runs(p, w, d, d->words + i * d->pixel_step, sums);
       for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
         d->out[(size_t)x * p->conv.out_c + c] = mote_output_of(o, &ch, (int32_t)sums[k]);
     }
@@ -69,7 +83,7 @@ void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
   const int8_t *w = (const int8_t *)mote_at(p, p->conv.weights_at) + c * mote_conv_window(&p->conv);
   for (uint32_t i = 0; i < d->triples; i++) {
     uint32_t sums[3] = {0, 0, 0};
-    add_runs(p, w, d->words + i * d->pixel_step, d->column_step, sums);
+    add_runs(p, w, d, d->words + i * d->pixel_step, sums);
     for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
       d->out[(size_t)x * out_c + c] =
           mote_output_stair(&p->conv.output, c, out_c, (int32_t)sums[k]);

@@ -71,7 +71,7 @@ __asm__(".syntax unified\n"
         "  str r4, [r7, #\\to + 2 * \\step]\n"
         ".endm\n"
         /* stack: 0 weights, 4 end of the column's, 8 jump, 12 back, 16 run */
-        ".macro mote_v6m_triples name, triples\n"
+        ".macro mote_v6m_triples name, triples, jump\n"
         "  .section .text.\\name, \"ax\", %progbits\n"
         "  .balign 4\n"
         "  .global \\name\n"
@@ -118,19 +118,21 @@ __asm__(".syntax unified\n"
         "  asrs r5, r5, #8\n"
         "  mote_triple r8, r9\n"
         "  .if \\triples > 1\n"
-        "    ldr r1, [sp, #8]\n"
-        "    adds r0, r0, r1\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
         "    mote_triple r10, r11\n"
         "  .endif\n"
         "  .if \\triples > 2\n"
-        "    ldr r1, [sp, #8]\n"
-        "    adds r0, r0, r1\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
         "    mote_triple r12, lr\n"
         "  .endif\n"
-        "  .if \\triples > 1\n"
-        "    ldr r1, [sp, #12]\n"
-        "    adds r0, r0, r1\n"
-        "  .endif\n"
+        "  ldr r1, [sp, #12]\n"
+        "  adds r0, r0, r1\n"
         "  ldr r1, [sp]\n"
         "  ldr r2, [sp, #4]\n"
         "  cmp r1, r2\n"
@@ -159,65 +161,60 @@ __asm__(".syntax unified\n"
         "  pop {r4, r5, r6, r7, pc}\n"
         "  .size \\name, . - \\name\n"
         ".endm\n"
-        "mote_v6m_triples mote_v6m_triples1, 1\n"
-        "mote_v6m_triples mote_v6m_triples2, 2\n"
-        "mote_v6m_triples mote_v6m_triples3, 3\n"
+        "mote_v6m_triples mote_v6m_triples1, 1, 0\n"
+        "mote_v6m_triples mote_v6m_triples2, 2, 0\n"
+        "mote_v6m_triples mote_v6m_triples3, 3, 0\n"
+        "mote_v6m_triples mote_v6m_triples2_far, 2, 1\n"
+        "mote_v6m_triples mote_v6m_triples3_far, 3, 1\n"
         ".text\n");
 
 void mote_v6m_triples1(struct triples_run *r);
 void mote_v6m_triples2(struct triples_run *r);
 void mote_v6m_triples3(struct triples_run *r);
+/* Where the same quads of neighbouring triples do not stand side by side. */
+void mote_v6m_triples2_far(struct triples_run *r);
+void mote_v6m_triples3_far(struct triples_run *r);
 
-/* How a window is cut: `columns` kernel columns of n weights a run, or runs of n weights within each of `pieces`
- * columns. */
+/* How a window is cut: pieces of `columns` kernel columns of n weights each, at most `all` of them, and each in runs of `run`
+ * weights; where a run is whole columns, it is the piece. */
 struct cut {
-  uint32_t n, columns, column_jump; /* of a run; words from the end of a column to the next */
-  uint32_t per_piece, pieces;       /* weights of a piece, which runs do not cross */
-  uint32_t run;                     /* weights of a run within a piece */
-  uint32_t piece_step;              /* words */
+  uint32_t columns, all, n, run;
+  uint32_t column_step, quad_step; /* words */
 };
 
 /* 0: runs that begin inside a word of weights. Columns without gaps are one. */
-static int cut_window(const struct mote_conv2d_triples_s8 *t, uint32_t column_step, struct cut *c) {
+static int cut_window(const struct mote_conv2d_triples_s8 *t, const struct mote_triples_job *d,
+                      struct cut *c) {
   const struct mote_conv2d_s8 *p = &t->conv;
-  const uint32_t n = mote_conv_column(p), whole = mote_conv_window(p);
-  const uint32_t columns = t->run_columns < p->kernel_w ? t->run_columns : p->kernel_w;
-  const int dense = column_step == 2 * n;
-  c->pieces = c->columns = 1;
-  c->column_jump = c->piece_step = 0;
-  if (dense && columns == p->kernel_w) {
-    c->per_piece = c->run = whole;
-  } else if (dense && columns && columns * n % 4 == 0) {
-    c->per_piece = whole;
-    c->run = columns * n;
-  } else if (n % 4 == 0 && columns == p->kernel_w) {
-    c->per_piece = c->run = n;
-    c->columns = columns;
-    c->column_jump = column_step - 2 * n;
-  } else if (n % 4 == 0 && columns == 0 && t->run_values % 4 == 0) {
-    c->pieces = p->kernel_w;
-    c->per_piece = n;
-    c->run = t->run_values;
-    c->piece_step = column_step;
-  } else {
-    return 0;
+  const uint32_t n = mote_conv_column(p);
+  c->column_step = d->column_step;
+  c->quad_step = d->quad_step;
+  c->columns = c->all = 1;
+  if (d->quad_step == 8 && (d->column_step == 2 * n || p->kernel_w == 1)) {
+    c->n = mote_conv_window(p);
+    c->run = t->run_columns >= p->kernel_w ? c->n : t->run_columns * n;
+    if (c->run && c->run % 4 == 0) return 1;
   }
-  return 1;
+  if (n % 4 != 0) return 0;
+  c->all = p->kernel_w;
+  c->n = n;
+  c->run = t->run_columns ? n : t->run_values;
+  if (t->run_columns) c->columns = t->run_columns < p->kernel_w ? t->run_columns : p->kernel_w;
+  return c->run % 4 == 0;
 }
 
 /* Adds a block's sums: r->sums[k * triples + i] of pixel i + k * the strip's triples. Returns how many runs it took. */
 static uint32_t sum_block(const struct cut *c, struct triples_run *r, const int8_t *weights,
-                          const uint32_t *words, uint32_t triples) {
-  static void (*const loops[BLOCK])(struct triples_run *) = {mote_v6m_triples1, mote_v6m_triples2,
-                                                             mote_v6m_triples3};
+                          const uint32_t *words, void (*loop)(struct triples_run *)) {
   uint32_t runs = 0;
   r->weights = weights;
-  for (uint32_t piece = 0; piece < c->pieces; piece++, words += c->piece_step)
-    for (uint32_t at = 0; at < c->per_piece; at += r->n, runs++) {
-      r->n = c->per_piece - at < c->run ? c->per_piece - at : c->run;
-      r->words = words + 2 * (size_t)at;
-      r->columns = c->columns;
-      loops[triples - 1](r);
+  for (uint32_t j = 0; j < c->all; j += c->columns, words += c->columns * c->column_step)
+    for (uint32_t at = 0; at < c->n; at += r->n, runs++) {
+      r->n = c->n - at < c->run ? c->n - at : c->run;
+      r->words = words + at / 4 * c->quad_step;
+      r->columns = c->all - j < c->columns ? c->all - j : c->columns;
+      r->column_jump = 4 * c->column_step - r->n * c->quad_step;
+      loop(r);
     }
   return runs;
 }
@@ -245,12 +242,15 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
   struct cut cut;
   struct triples_run r;
   struct v6m_outputs k;
-  if (!cut_window(t, d->column_step, &cut)) {
+  static void (*const all[2][BLOCK])(struct triples_run *) = {
+      {mote_v6m_triples1, mote_v6m_triples2, mote_v6m_triples3},
+      {mote_v6m_triples1, mote_v6m_triples2_far, mote_v6m_triples3_far}};
+  void (*const *const loops)(struct triples_run *) = all[d->pixel_step != 8];
+  if (!cut_window(t, d, &cut)) {
     mote_isa_conv_triples__plain(t, d);
     return;
   }
   r.jump = 4 * d->pixel_step - 32;
-  r.column_jump = 4 * cut.column_jump;
   mote_v6m_begin(&k, &p->output, out_c);
   for (uint32_t c = 0; c < out_c; c++, weights += window) {
     const uint32_t *words = d->words;
@@ -259,9 +259,9 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
     for (uint32_t done = 0, n; done < d->triples; done += n) {
       n = d->triples - done;
       n = n > 4 ? BLOCK : n > BLOCK ? 2 : n;
-      r.back = 0 - 4 * (n - 1) * d->pixel_step;
+      r.back = 4 * d->quad_step - 4 * (n - 1) * d->pixel_step - 32;
       for (uint32_t i = 0; i < 3 * BLOCK; i++) r.sums[i] = 0;
-      const uint32_t runs = sum_block(&cut, &r, weights, words, n);
+      const uint32_t runs = sum_block(&cut, &r, weights, words, loops[n - 1]);
       k.bias = (uint32_t)k.ch.bias - runs * MOTE_TRIPLE_FIRST;
       put_block(d, &k, r.sums, done, n, out);
       words += (size_t)n * d->pixel_step;

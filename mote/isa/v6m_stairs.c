@@ -76,7 +76,7 @@ __asm__(".syntax unified\n"
         "  ldr r5, [sp, #52]\n"
         "  strb r7, [r0, r5]\n"
         ".endm\n"
-        ".macro mote_v6m_stairs name, triples\n"
+        ".macro mote_v6m_stairs name, triples, jump\n"
         "  .section .text.\\name, \"ax\", %progbits\n"
         "  .balign 4\n"
         "  .global \\name\n"
@@ -128,19 +128,21 @@ __asm__(".syntax unified\n"
         "  asrs r5, r5, #8\n"
         "  mote_triple_of r8, r9\n"
         "  .if \\triples > 1\n"
-        "    ldr r1, [sp, #8]\n"
-        "    adds r0, r0, r1\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
         "    mote_triple_of r10, r11\n"
         "  .endif\n"
         "  .if \\triples > 2\n"
-        "    ldr r1, [sp, #8]\n"
-        "    adds r0, r0, r1\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
         "    mote_triple_of r12, lr\n"
         "  .endif\n"
-        "  .if \\triples > 1\n"
-        "    ldr r1, [sp, #12]\n"
-        "    adds r0, r0, r1\n"
-        "  .endif\n"
+        "  ldr r1, [sp, #12]\n"
+        "  adds r0, r0, r1\n"
         "  ldr r1, [sp]\n"
         "  ldr r2, [sp, #4]\n"
         "  cmp r1, r2\n"
@@ -190,19 +192,25 @@ __asm__(".syntax unified\n"
         "  pop {r4, r5, r6, r7, pc}\n"
         "  .size \\name, . - \\name\n"
         ".endm\n"
-        "mote_v6m_stairs mote_v6m_stairs1, 1\n"
-        "mote_v6m_stairs mote_v6m_stairs2, 2\n"
-        "mote_v6m_stairs mote_v6m_stairs3, 3\n"
+        "mote_v6m_stairs mote_v6m_stairs1, 1, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs2, 2, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs3, 3, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs2_far, 2, 1\n"
+        "mote_v6m_stairs mote_v6m_stairs3_far, 3, 1\n"
         ".text\n");
 
 void mote_v6m_stairs1(const struct block *b);
 void mote_v6m_stairs2(const struct block *b);
 void mote_v6m_stairs3(const struct block *b);
+/* Where the same quads of neighbouring triples do not stand side by side. */
+void mote_v6m_stairs2_far(const struct block *b);
+void mote_v6m_stairs3_far(const struct block *b);
 
 /* How long a window's pieces without gaps are; 0: pieces end inside a word of weights. */
-static uint32_t piece_of(const struct mote_conv2d_s8 *p, uint32_t column_step) {
+static uint32_t piece_of(const struct mote_conv2d_s8 *p, const struct mote_triples_job *d) {
   const uint32_t n = mote_conv_column(p);
-  if (column_step == 2 * n || p->kernel_w == 1) return mote_conv_window(p);
+  if (d->quad_step == 8 && (d->column_step == 2 * n || p->kernel_w == 1))
+    return mote_conv_window(p);
   return n % 4 == 0 ? n : 0;
 }
 
@@ -223,10 +231,12 @@ static void correct(const struct mote_conv2d_triples_s8 *t, const struct mote_tr
 
 void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
                                const struct mote_triples_job *d) {
-  static void (*const loops[BLOCK])(const struct block *) = {mote_v6m_stairs1, mote_v6m_stairs2,
-                                                             mote_v6m_stairs3};
+  static void (*const loops[2][BLOCK])(const struct block *) = {
+      {mote_v6m_stairs1, mote_v6m_stairs2, mote_v6m_stairs3},
+      {mote_v6m_stairs1, mote_v6m_stairs2_far, mote_v6m_stairs3_far}};
+  void (*const *const loop)(const struct block *) = loops[d->pixel_step != 8];
   const struct mote_conv2d_s8 *p = &t->conv;
-  const uint32_t out_c = p->out_c, piece = piece_of(p, d->column_step);
+  const uint32_t out_c = p->out_c, piece = piece_of(p, d);
   /* With one pixel the other two are stored where the next channel's follows; the last has none. */
   const uint32_t channels = d->pixels > 1 ? out_c : out_c - 1;
   struct block b;
@@ -238,7 +248,7 @@ void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
   b.jump = 4 * d->pixel_step - 32;
   b.n = piece;
   b.columns = piece == mote_conv_window(p) ? 1 : p->kernel_w;
-  b.column_jump = 4 * d->column_step - 8 * piece;
+  b.column_jump = 4 * d->column_step - piece * d->quad_step;
   b.words = d->words;
   b.out = d->out;
   b.stairs = mote_stairs_of(&p->output);
@@ -248,10 +258,10 @@ void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
   for (uint32_t done = 0, n; channels && done < d->triples; done += n) {
     n = d->triples - done;
     n = n > 4 ? BLOCK : n > BLOCK ? 2 : n;
-    b.back = 0 - 4 * (n - 1) * d->pixel_step;
+    b.back = 4 * d->quad_step - 4 * (n - 1) * d->pixel_step - 32;
     for (uint32_t i = 0; i < n; i++)
       b.third[i] = done + i + 2 * d->triples < d->pixels ? 2 * b.lane : b.lane;
-    loops[n - 1](&b);
+    loop[n - 1](&b);
     b.words += (size_t)n * d->pixel_step;
     b.out += (size_t)n * out_c;
   }

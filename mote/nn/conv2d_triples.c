@@ -22,16 +22,28 @@ static const int8_t *column_of(const struct mote_conv2d_s8 *p, const void *row, 
   return (const int8_t *)row + (size_t)column * p->in_c;
 }
 
-/* Widens what m triples from pixel x on see. */
-static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x, uint32_t m,
-                 uint32_t *to) {
-  const uint32_t columns = (uint32_t)columns_of(p, m), apart = m * p->stride_w, n = p->in_c;
+/* Whether the same four values of neighbouring columns stand side by side. */
+static int is_apart(const struct mote_conv2d_s8 *p) {
+  return MOTE_ISA_TRIPLES_APART && p->in_c % 4 == 0;
+}
+
+/* Widens what d's triples from pixel x on see, and sets d's steps. */
+static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                 struct mote_triples_job *d, uint32_t *to) {
+  const uint32_t m = d->triples, columns = (uint32_t)columns_of(p, m), apart = m * p->stride_w;
+  const uint32_t n = p->in_c, whole = 2 * mote_conv_column(p), step = is_apart(p) ? 8 : whole;
   uint32_t column = x * p->stride_w - p->pad_left;
-  for (uint32_t c = columns; c; c--, column++)
-    for (uint32_t i = 0; i < p->kernel_h; i++, to += 2 * n)
-      mote_isa_widen_triple(to, column_of(p, rows[i], column),
+  d->pixel_step = p->stride_w * step;
+  d->column_step = p->dilation_w * step;
+  d->quad_step = is_apart(p) ? 8 * columns : 8;
+  const uint32_t row_step = is_apart(p) ? n / 4 * d->quad_step : 2 * n;
+  for (uint32_t c = columns; c; c--, column++, to += step) {
+    uint32_t *at = to;
+    for (uint32_t i = 0; i < p->kernel_h; i++, at += row_step)
+      mote_isa_widen_triple(at, d->quad_step, column_of(p, rows[i], column),
                             column_of(p, rows[i], column + apart),
                             column_of(p, rows[i], column + 2 * apart), n, p->output.in_zp);
+  }
 }
 
 static inline __attribute__((always_inline)) void
@@ -39,17 +51,15 @@ make_rows(const void *params, const void *const *rows, void *state, void *out,
           void (*conv)(const struct mote_conv2d_triples_s8 *, const struct mote_triples_job *)) {
   const struct mote_conv2d_triples_s8 *t = (const struct mote_conv2d_triples_s8 *)params;
   const struct mote_conv2d_s8 *p = &t->conv;
-  const uint32_t most = least(p->strip_w, p->out_w), column = 2 * mote_conv_column(p);
+  const uint32_t most = least(p->strip_w, p->out_w);
   struct mote_triples_job d;
   d.words = (const uint32_t *)state;
-  d.pixel_step = p->stride_w * column;
-  d.column_step = p->dilation_w * column;
   d.out = (int8_t *)out;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
     for (uint32_t x = 0; x < p->out_w; x += d.pixels) {
       d.pixels = least(p->out_w - x, most);
       d.triples = (d.pixels + 2) / 3;
-      fill(p, rows, x, d.triples, (uint32_t *)state);
+      fill(p, rows, x, &d, (uint32_t *)state);
       conv(t, &d);
       d.out += (size_t)d.pixels * p->out_c;
     }
