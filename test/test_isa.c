@@ -14,7 +14,7 @@
 
 #define BUILD                                                                                      \
   " -std=c11 -I. -O2 -fno-strict-aliasing -ffunction-sections -Wl,--gc-sections -nostartfiles "    \
-  "test/chip/nn.c mote/base/*.c mote/isa/*.c mote/nn/*.c "
+  "test/chip/nn.c mote/base/*.c mote/isa/*.c mote/nn/*.c mote/ml/*.c "
 #define RUN " -nographic -monitor none -serial none -semihosting-config enable=on,target=native "
 
 /* How to build the cases for chips, and what emulates them. */
@@ -119,7 +119,8 @@ static void test_wasm32(void **s) {
       command, sizeof command,
       "clang --target=wasm32 -msimd128 -mbulk-memory -O3 -idirafter firmware/wasm -std=c11 -I. "
       "-ffp-contract=off -fno-strict-aliasing -nostdlib -Wl,--no-entry -Wl,--gc-sections "
-      "test/chip/nn_wasm.c firmware/wasm/memory.c mote/base/*.c mote/isa/*.c mote/nn/*.c -o %s "
+      "test/chip/nn_wasm.c firmware/wasm/memory.c mote/base/*.c mote/isa/*.c mote/nn/*.c "
+      "mote/ml/*.c -o %s "
       "2>&1",
       module);
   assert_int_equal(system(command), 0);
