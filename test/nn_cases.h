@@ -249,10 +249,9 @@ static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_out
   struct mote_stair *stairs = (struct mote_stair *)(void *)case_take(m, 16 * (size_t)n);
   int without = 0;
   if (!stairs) return -1;
-  if (raw || t->seed % 3) {
-    o->low = o->zp;
-    if (o->high < o->low) o->high = 127;
-  }
+  /* Both sides of the zero point have no stair in common, and looking for one takes a chip long. */
+  o->low = o->zp;
+  if (o->high < o->low) o->high = 127;
   o->requant_at = (int32_t)((uint8_t *)stairs - (uint8_t *)t->params);
   o->bias_at = 0;
   for (int c = 0; c < n; c++) {

@@ -588,7 +588,6 @@ bool build_view_copy(const struct graph *g, const struct work *work, bool flat, 
 }
 
 #define WEIGHTS (1u << 1 | 1u << 2)
-#define RV32    (1u << COMPILE_CORE_RV32)
 #define SHORT   (1u << COMPILE_CORE_RV32 | 1u << COMPILE_CORE_V6M) /* products of 32 bits, no lanes */
 /* The loop over a window at once is much faster there. */
 #define BUT_MVE (((1u << COMPILE_CORES) - 1) & ~(1u << COMPILE_CORE_MVE))
@@ -638,7 +637,7 @@ static const struct recipe recipes[] = {
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_pairs_s8,
      .takes = lower_takes_core,
-     .cores = RV32,
+     .cores = SHORT,
      .fast = true,
      .build = lower_dense,
      .pack = params_pack_pairs,

@@ -481,6 +481,8 @@ void mote_isa_dense_lanes4__v6m(const struct mote_fully_connected_s8 *p, const i
 #define MOTE_PAIR_OFFSET 0x8000u
 void mote_isa_dense_pairs__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                  int8_t *out);
+void mote_isa_dense_pairs__v6m(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                               int8_t *out);
 void mote_isa_dense_pairs__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in,
                                 int8_t *out);
 /* fully_connected_wide_s8. */
@@ -738,7 +740,7 @@ static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_
 #define mote_isa_conv_triples     mote_isa_conv_triples__v6m
 #define mote_isa_conv_stairs      mote_isa_conv_stairs__v6m
 #define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__v6m
-#define mote_isa_dense_pairs      mote_isa_dense_pairs__plain
+#define mote_isa_dense_pairs      mote_isa_dense_pairs__v6m
 #else
 #define mote_isa_conv_triples     mote_isa_conv_triples__plain
 #define mote_isa_conv_stairs      mote_isa_conv_stairs__plain

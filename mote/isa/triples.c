@@ -28,13 +28,14 @@ void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, co
     put(to, a ? a[i] - zp : 0, b ? b[i] - zp : 0, c ? c[i] - zp : 0);
 }
 
-/* Adds one run of `columns` pieces of n values to the sums. */
+/* Adds one run of `columns` pieces of n values, from value `at` of a column on, to the sums. */
 static void add_run(const int8_t *w, const struct mote_triples_job *d, const uint32_t *words,
-                    uint32_t columns, uint32_t n, uint32_t sums[3]) {
+                    uint32_t columns, uint32_t at, uint32_t n, uint32_t sums[3]) {
   uint32_t first = MOTE_TRIPLE_FIRST, second = MOTE_TRIPLE_SECOND, run[3];
+  words += at / 4 * d->quad_step + at % 4 * 2;
   for (; columns; columns--, words += d->column_step, w += n) {
     const uint32_t *from = words;
-    for (uint32_t i = 0; i < n; i++, from += i % 4 ? 2 : d->quad_step - 6) {
+    for (uint32_t i = 0; i < n; from += (at + ++i) % 4 ? 2 : d->quad_step - 6) {
       first += (uint32_t)w[i] * from[0];
       second += (uint32_t)w[i] * from[1];
     }
@@ -51,14 +52,14 @@ static void add_runs(const struct mote_conv2d_triples_s8 *p, const int8_t *w,
     for (uint32_t j = 0, some; j < kernel_w;
          j += some, words += some * d->column_step, w += some * n) {
       some = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
-      add_run(w, d, words, some, n, sums);
+      add_run(w, d, words, some, 0, n, sums);
     }
     return;
   }
   for (uint32_t j = 0; j < kernel_w; j++, words += d->column_step)
     for (uint32_t k = 0, some; k < n; k += some, w += some) {
       some = n - k < p->run_values ? n - k : p->run_values;
-      add_run(w, d, words + k / 4 * d->quad_step + k % 4 * 2, 1, some, sums);
+      add_run(w, d, words, 1, k, some, sums);
     }
 }
 
