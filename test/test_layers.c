@@ -485,7 +485,7 @@ static void heads_learn(void **state) {
   const struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3 s2", "conv 16 3x3",
                                            "dense 24", "head numbers 2 weight 4.0", "head classes");
   struct train_config c = quick_config(30, 4);
-  struct toy *t = bars(a, 600, 12, 12, 4, 3);
+  struct toy *t = bars(a, 400, 12, 12, 4, 3);
   t->noise = 0;
   struct train_examples x = examples_of(t);
   x.targets = place_of_weight;
@@ -549,7 +549,7 @@ static void weights_take_four_bits_in_a_budget(void **state) {
   const struct train_network net =
       NETWORK(12, 12, 1, 4, "conv 12 3x3", "conv 20 3x3 s2", "dsconv 24 3x3", "mean");
   struct train_config c = quick_config(12, 4);
-  struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
+  struct toy *t = bars(a, 320, 12, 12, 4, 1), *v = bars(a, 200, 12, 12, 4, 2);
   const struct train_cost cost = train_network_cost(&net);
   struct train_result r = train(a, &net, t, v, &c, NULL);
   assert_int_equal(r.weight_bytes, cost.weight_bytes);
@@ -595,7 +595,7 @@ static void channels_are_pruned_to_a_budget(void **state) {
               "c: maxpool 2x2", "d: conv 12 3x3", "concat c d", "conv 24 1x1", "sequence",
               "conv1d 16 3", "mean", "dense 16");
   struct train_config c = quick_config(16, 0);
-  struct toy *t = bars(a, 600, 12, 12, 4, 1), *v = bars(a, 300, 12, 12, 4, 2);
+  struct toy *t = bars(a, 320, 12, 12, 4, 1), *v = bars(a, 200, 12, 12, 4, 2);
   const struct train_result whole = train(a, &net, t, v, &c, NULL);
   const struct train_cost cost = train_network_cost(&net);
   const struct train_budget budgets[] = {{.macs = cost.macs / 2},
@@ -611,7 +611,7 @@ static void channels_are_pruned_to_a_budget(void **state) {
     assert_true(budgets[i].flash_bytes == 0 || left.weight_bytes <= budgets[i].flash_bytes);
     assert_true(budgets[i].ram_bytes == 0 || left.activation_bytes <= budgets[i].ram_bytes);
     comes_back(&start.net);
-    c.epochs = 6;
+    c.epochs = 14;
     c.qat_epochs = 2;
     c.learning_rate = 2e-3f;
     const struct train_hooks hooks = {.start = &start};

@@ -357,7 +357,6 @@ struct adam_job {
   float *m, *v;
 };
 
-/* source: Kingma and Ba 2015; decay apart from the gradient: Loshchilov and Hutter 2019. */
 static void adam_piece(void *context, int item, int worker) {
   const struct adam_job *j = context;
   struct engine *g = j->g;
@@ -366,14 +365,15 @@ static void adam_piece(void *context, int item, int worker) {
   const size_t n = g->n_params - first < ADAM_PIECE ? g->n_params - first : ADAM_PIECE;
   float gradient[ADAM_PIECE] __attribute__((aligned(64)));
   g->lanes->reduce(n, g->chunks, g->gradients + first, g->n_params, gradient);
-  float *m = j->m + first, *v = j->v + first, *w = g->params + first;
-  for (size_t i = 0; i < n; i++) {
-    const float decay = g->decays[(first + i) / LANES] ? j->how->weight_decay : 0.0f;
-    m[i] = 0.9f * m[i] + 0.1f * gradient[i];
-    v[i] = 0.999f * v[i] + 0.001f * (gradient[i] * gradient[i]);
-    const float step =
-        m[i] * j->how->correct_1 / (__builtin_sqrtf(v[i] * j->how->correct_2) + 1e-8f);
-    w[i] -= j->how->rate * (step + decay * w[i]);
+  for (size_t i = 0; i < n;) { /* runs that decay, or do not */
+    const bool decays = g->decays[(first + i) / LANES];
+    size_t end = i + LANES;
+    while (end < n && (g->decays[(first + end) / LANES] != 0) == decays) end += LANES;
+    const struct lanes_adam how = {j->how->rate, decays ? j->how->weight_decay : 0.0f,
+                                   j->how->correct_1, j->how->correct_2};
+    const size_t at = first + i;
+    g->lanes->adam(end - i, &how, gradient + i, j->m + at, j->v + at, g->params + at);
+    i = end;
   }
 }
 

@@ -26,6 +26,11 @@ struct lanes_requantise {
   int32_t zp, low, high;
 };
 
+/* source: Kingma and Ba 2015; decay apart from the gradient: Loshchilov and Hutter 2019. */
+struct lanes_adam {
+  float rate, decay, correct_1, correct_2;
+};
+
 struct lanes {
   const char *name;
   /* c[m][n] (+)= sum over k of a[i*a_row + k*a_k] * b[k][n]. needs: n a multiple of LANES; b, c aligned. */
@@ -64,6 +69,9 @@ struct lanes {
    * more: int32 or NULL. seen[0], seen[1]: least and greatest real value before clamping. alias: y may be sum. */
   void (*requantise)(int rows, int np, const struct lanes_requantise *how, const float *sum,
                      const int32_t *more, float *y, float seen[2]);
+  /* One step of Adam over n parameters. */
+  void (*adam)(size_t n, const struct lanes_adam *how, const float *gradient, float *m, float *v,
+               float *w);
   /* out = sum of parts[p*stride], p in order. */
   void (*reduce)(size_t n, int parts, const float *in, size_t stride, float *out);
 };

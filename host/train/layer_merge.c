@@ -80,9 +80,9 @@ static void forward(struct engine *g, struct unit *u, int s0, int s1) {
 }
 
 /* ---- backward ------------------------------------------------------------------------- */
-static void give(size_t n, const float *dy, float *dx, bool add) {
+static void give(const struct lanes *lanes, size_t n, const float *dy, float *dx, bool add) {
   if (add)
-    for (size_t i = 0; i < n; i++) dx[i] += dy[i];
+    lanes->add_scaled(n, dy, 1.0f, dx);
   else
     memcpy(dx, dy, n * sizeof *dx);
 }
@@ -91,11 +91,11 @@ static void add_back(struct engine *g, struct unit *u, int s) {
   const struct value *a = &g->values[u->in], *b = &g->values[u->also], *out = &g->values[u->out];
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   const float *dy = value_at(out, out->dy, s);
-  if (u->in > 0) give(n, dy, value_at(a, a->dy, s), u->add_in);
+  if (u->in > 0) give(g->lanes, n, dy, value_at(a, a->dy, s), u->add_in);
   if (u->also == 0) return;
   float *dz = value_at(b, b->dy, s);
   if (same_shape(a, b)) {
-    give(n, dy, dz, u->add_also);
+    give(g->lanes, n, dy, dz, u->add_also);
     return;
   }
   if (!u->add_also) memset(dz, 0, elements(b) * sizeof *dz);

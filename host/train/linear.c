@@ -100,8 +100,8 @@ const float *engine_gather(struct engine *g, const struct unit *u, int s0, int m
 }
 
 /* The transpose of gather_row: adds a row of gradients to the map. */
-static void scatter_row(const struct unit *u, const struct value *in, float *dx, int pixel,
-                        const float *row) {
+static void scatter_row(const struct lanes *lanes, const struct unit *u, const struct value *in,
+                        float *dx, int pixel, const float *row) {
   const struct lanes_window *p = &u->window;
   const int iy = pixel / p->out_w * p->stride_h - p->pad_top;
   const int ix = pixel % p->out_w * p->stride_w - p->pad_left;
@@ -113,7 +113,10 @@ static void scatter_row(const struct unit *u, const struct value *in, float *dx,
       if (column < 0 || column >= p->in_w) continue;
       float *to = dx + ((ptrdiff_t)y * p->in_w + column) * in->cs;
       const float *from = row + ((ptrdiff_t)ky * p->kernel_w + kx) * in->c;
-      for (int c = 0; c < in->c; c++) to[c] += from[c];
+      if (in->c == in->cs) /* whole vectors, and aligned */
+        lanes->add_scaled((size_t)in->c, from, 1.0f, to);
+      else
+        for (int c = 0; c < in->c; c++) to[c] += from[c];
     }
   }
 }
@@ -284,8 +287,8 @@ static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, 
     }
     g->lanes->gemm(n, u->kk, u->d.out_c, dy, np, 1, u->wt, kk, dtile, kk, false);
     for (int i = 0; i < n; i++)
-      scatter_row(u, in, value_at(in, in->dy, s0 + (m0 + i) / u->pixels), (m0 + i) % u->pixels,
-                  dtile + (size_t)i * kk);
+      scatter_row(g->lanes, u, in, value_at(in, in->dy, s0 + (m0 + i) / u->pixels),
+                  (m0 + i) % u->pixels, dtile + (size_t)i * kk);
   }
 }
 
