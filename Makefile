@@ -6,6 +6,7 @@
 #   make bare CHIP=cortex-m4    the device archive for a chip           build/cortex-m4/libmote.a
 #   make test               every unit test of the chosen profile
 #   make fuzz-structured SECONDS=300    looks for models that break import, compiler or runtime; findings in build/fuzz/found
+#   make fuzz-ingest SECONDS=600        looks for recordings that break a reader, each format; findings in build/libfuzzer/found
 #   make bench-train        one training step against PyTorch, as a ratio
 #   make bench-host         time of one inference on this machine against LiteRT and ONNX Runtime, as ratios
 #   make bench-cores        instructions of known models and of odd shapes on every core
@@ -68,7 +69,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features fuzz-structured doors
+.PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features fuzz-structured fuzz-ingest doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -140,6 +141,21 @@ fuzz-structured:
 	$(MAKE) PROFILE=fuzz build/fuzz/test/test_structured
 	ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
 	  build/fuzz/test/test_structured campaign $(SECONDS) build/fuzz/found $(MORE)
+
+# Each reader of recordings under libFuzzer (clang), SECONDS each; FORMATS names some of them. Exit code 1: a finding,
+# whose bytes lie in build/libfuzzer/found.
+FORMATS ?= wav flac ogg csv json cbor jpeg png pnm npy npz idx wfdb raw index
+build/libfuzzer/ingest: test/test_ingest_fuzz.c test/fuzz/ingest.h $(wildcard host/kit/*.[ch] host/ingest/*.[ch])
+	@mkdir -p $(@D)
+	clang -std=c11 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -fno-omit-frame-pointer -DMOTE_LIBFUZZER $(PKG_CFLAGS) -o $@ test/test_ingest_fuzz.c host/kit/*.c host/ingest/*.c \
+	  $(PKG_LIBS) -lm
+fuzz-ingest: build/libfuzzer/ingest build/host/test/test_ingest_fuzz
+	build/host/test/test_ingest_fuzz seeds build/libfuzzer/seeds
+	@mkdir -p build/libfuzzer/found
+	for f in $(FORMATS); do mkdir -p build/libfuzzer/corpus/$$f; \
+	  MOTE_FUZZ_FORMAT=$$f build/libfuzzer/ingest -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2000 -max_len=20000 \
+	    -print_final_stats=1 -verbosity=0 -artifact_prefix=build/libfuzzer/found/$$f- build/libfuzzer/corpus/$$f build/libfuzzer/seeds/$$f || exit 1; done
 
 doors:
 	tools/doors

@@ -193,7 +193,7 @@ int cmd_add(int argc, char **argv) {
       {0, "each-row", OPTION_FLAG, NULL, "tables and arrays: each row is a recording of its own",
        &o.each_row},
       {0, "skip-bad-rows", OPTION_FLAG, NULL,
-       "tables: rows that cannot be read are left out and counted", &o.skip_bad_rows},
+       "rows that cannot be read, or are cut off, are left out", &o.skip_bad_rows},
       {0, "raw", OPTION_TEXT, "TYPE", "numbers without a header: int8 uint8 int16 ... float64",
        &o.raw},
       {0, "hmac-key", OPTION_TEXT, "KEY", "JSON and CBOR: check signatures with this key",

@@ -140,6 +140,22 @@ static const char *render(struct arena *a, const struct template *t, const char 
   return align_comments(a, text.data);
 }
 
+/* The template with what the command line changes; windows half over each other where their length is given. */
+static bool change(struct arena *a, struct template *t, int64_t channels, double length_ms,
+                   double rate_hz, struct err *e) {
+  if (channels > 64) return err_set(e, "--channels %lld; 1 to 64 work", (long long)channels);
+  if (channels && strcmp(t->kind, "audio") == 0 && channels != 1)
+    return err_set(e, "--channels %lld; audio is mixed down to 1 channel", (long long)channels);
+  if (channels) t->channels = arena_printf(a, "%lld", (long long)channels);
+  if (isnan(length_ms)) return true;
+  if (!(length_ms > 0 && length_ms <= 1e12))
+    return err_set(e, "--length-ms %g; above 0 works", length_ms);
+  t->length_ms = arena_printf(a, "%.9g", length_ms);
+  /* At least a sample. */
+  t->stride_ms = arena_printf(a, "%.9g", length_ms * rate_hz >= 2000 ? length_ms / 2 : length_ms);
+  return true;
+}
+
 static bool make(struct command_line *c, const char *dir, const struct template *t,
                  const char *board, double rate_hz) {
   struct err *e = &c->err;
@@ -164,12 +180,17 @@ static bool make(struct command_line *c, const char *dir, const struct template 
 
 int cmd_new(int argc, char **argv) {
   const char *name = NULL, *board = "wio-terminal";
-  double rate_hz = NAN;
+  double rate_hz = NAN, length_ms = NAN;
+  int64_t channels = 0;
   const struct option_spec options[] = {
       {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration or sensor", &name},
       {'b', "board", OPTION_TEXT, "NAME", "the board it is for (wio-terminal); \"\" for none",
        &board},
       {'r', "rate-hz", OPTION_REAL, "N", "the sensor's rate (default: the template's)", &rate_hz},
+      {'c', "channels", OPTION_COUNT, "N", "values at each moment (default: the template's)",
+       &channels},
+      {0, "length-ms", OPTION_REAL, "N", "what one decision sees (default: the template's)",
+       &length_ms},
       {0}};
   const struct command_spec spec = {
       .usage = "mote new FOLDER --template keyword|motion|vibration|sensor [--board NAME]",
@@ -192,7 +213,10 @@ int cmd_new(int argc, char **argv) {
     return command_usage(&c, "%s%s; --template is one of:%s",
                          name ? "no template " : "which template?", name ? name : "", known.data);
   }
-  bool ok = make(&c, c.words[0], t, board, isnan(rate_hz) ? strtod(t->rate_hz, NULL) : rate_hz);
+  struct template own = *t;
+  if (isnan(rate_hz)) rate_hz = strtod(t->rate_hz, NULL);
+  bool ok = change(c.arena, &own, channels, length_ms, rate_hz, &c.err) &&
+            make(&c, c.words[0], &own, board, rate_hz);
   if (ok && c.json) {
     struct text text;
     struct json j;
@@ -204,7 +228,7 @@ int cmd_new(int argc, char **argv) {
     json_put_string(&j, "board", board[0] ? board : NULL);
     json_close_object(&j);
     fputs(text.data, stdout);
-  } else if (ok) {
+  } else if (ok && !c.quiet) {
     printf("%s/mote.yaml  describes the project: read it, change what you like\n"
            "%s/project.db holds what you add and train\n\n"
            "next:  cd %s && mote add FOLDER-OF-RECORDINGS\n",

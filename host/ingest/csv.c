@@ -437,8 +437,7 @@ static void emit(struct table *t, struct ingest_recording *out) {
 static void last_notes(struct table *t) {
   if (t->bad_rows)
     ingest_note(t->r, "rows that could not be read left out: %lld", (long long)t->bad_rows);
-  if (t->lone_rows)
-    ingest_note(t->r, "lone rows between gaps left out: %lld", (long long)t->lone_rows);
+  if (t->lone_rows) ingest_note(t->r, "lone rows between gaps left out");
 }
 
 static bool each_row(struct table *t, struct ingest_recording *out, bool *there, struct err *e) {

@@ -45,6 +45,7 @@ struct numpy {
   bool in_item, ended;
   struct ingest_pipe pipe;
   uint8_t *picture;
+  bool take_rest, was_cut; /* what a file that was cut short holds is taken */
 };
 
 /* ---- header of an array -------------------------------------------------------------- */
@@ -295,6 +296,7 @@ static bool plan(struct ingest_reader *r, struct numpy *s, bool labelled, struct
   char shape[128];
   s->items = 1;
   s->channels = 1;
+  s->take_rest = o->skip_bad_rows;
   if (a->text) return err_set(e, "%s is an array of text", a->name);
   if (a->rank == 4 && bytes && (last == 1 || last == 3)) {
     s->items = a->shape[0], s->height = (int)a->shape[1], s->width = (int)a->shape[2],
@@ -340,10 +342,18 @@ static int64_t numpy_frames(void *state, float *frames, int64_t room, struct err
   size_t want = (size_t)room < most ? (size_t)room : most, got;
   if ((int64_t)want > s->left) want = (size_t)s->left;
   if (want == 0) return 0;
-  if (!bytes_read(&s->data.bytes, buffer, want * frame, &got))
-    return err_set(e, "%s: cut short: recording %lld of %lld is not whole", s->data.name,
-                   (long long)s->next, (long long)s->items),
-           -1;
+  if (!bytes_read(&s->data.bytes, buffer, want * frame, &got)) {
+    const int64_t there = s->frames - s->left + (int64_t)(got / frame);
+    if (!s->take_rest || s->items > 1 || there == 0)
+      return err_set(e, "%s: cut short: of recording %lld of %lld, %lld of %lld frames are there%s",
+                     s->data.name, (long long)s->next, (long long)s->items, (long long)there,
+                     (long long)s->frames,
+                     s->items == 1 && there ? "; --skip-bad-rows takes those" : ""),
+             -1;
+    want = got / frame;
+    s->left = (int64_t)want;
+    s->was_cut = true;
+  }
   for (size_t i = 0; i < want * (size_t)s->channels; i++)
     frames[i] = (float)number_at(buffer + i * size, s->data.type);
   s->left -= (int64_t)want;
@@ -384,6 +394,7 @@ static bool next_series(struct ingest_reader *r, struct numpy *s, struct ingest_
     s->next++;
   }
   if (!pipe_piece(r, &s->pipe, numpy_frames, s, &s->ended, out, there, e)) return false;
+  if (s->was_cut) ingest_note(r, "cut short: what is there was taken");
   if (s->ended && (!*there || pipe_frames(&s->pipe) <= out->length)) s->in_item = false;
   return true;
 }

@@ -144,8 +144,9 @@ static bool pnm_number(FILE *f, int64_t *value) {
 static bool pnm_sample(FILE *f, bool ascii, bool wide, int64_t *value) {
   if (ascii) return pnm_number(f, value);
   const int high = wide ? fgetc(f) : 0, low = fgetc(f);
+  if (high == EOF || low == EOF) return false;
   *value = (int64_t)high << 8 | low;
-  return high != EOF && low != EOF;
+  return true;
 }
 
 static bool read_pnm(FILE *f, struct picture *p, struct err *e) {

@@ -12,6 +12,8 @@
 #define PORTION 65536
 /* A rate is kept where it differs by less than this share: clocks are not better. */
 #define SAME_RATE 1e-9
+/* Sums of such numbers in filters stay finite. */
+#define LARGEST 1e30f
 /* Beyond these, the rate or the time unit is wrong. */
 #define MAX_UP   1000.0
 #define MAX_DOWN 100000.0
@@ -109,10 +111,14 @@ static bool convert(struct ingest_pipe *p, const float *in, size_t n, struct err
 }
 
 static bool portion(struct ingest_pipe *p, const float *frames, size_t n, struct err *e) {
-  for (size_t i = 0; i < n * (size_t)p->channels_in; i++)
+  for (size_t i = 0; i < n * (size_t)p->channels_in; i++) {
+    if (fabsf(frames[i]) <= LARGEST) continue; /* false for what is no number, too */
+    const long long frame = (long long)(p->frames_in + (int64_t)(i / (size_t)p->channels_in));
     if (!isfinite(frames[i]))
-      return err_set(e, "frame %lld holds a number that is not finite",
-                     (long long)(p->frames_in + (int64_t)(i / (size_t)p->channels_in)));
+      return err_set(e, "frame %lld holds a number that is not finite", frame);
+    return err_set(e, "frame %lld holds %g; numbers up to %g can be read", frame, (double)frames[i],
+                   (double)LARGEST);
+  }
   p->frames_in += (int64_t)n;
   if (p->mix) {
     if (!grow((void **)&p->mixed, &p->mixed_room, n * sizeof(float), e)) return false;

@@ -156,6 +156,7 @@ static double unit_of_name(struct field f) {
                {"hours", 3600},
                {"h", 3600}};
   while (f.n && !isalpha((unsigned char)f.at[f.n - 1])) f.n--;
+  if (f.n == 0) return 0;
   size_t start = f.n;
   while (start && isalpha((unsigned char)f.at[start - 1])) start--;
   struct field last = {f.at + start, f.n - start};

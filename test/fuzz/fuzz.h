@@ -175,8 +175,8 @@ static bool fuzz_mutations(const struct fuzz_reader *r, const uint8_t *bytes, si
 }
 
 /* Reads one file with the reader of that name: 0 taken or refused, 2 no such reader or file. */
-static int fuzz_replay(const struct fuzz_reader *readers, size_t count, const char *name,
-                       const char *path) {
+__attribute__((unused)) static int fuzz_replay(const struct fuzz_reader *readers, size_t count,
+                                               const char *name, const char *path) {
   struct arena *a = arena_new(0);
   struct err e = {0};
   struct fuzz_tally tally = {0};
