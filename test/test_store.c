@@ -7,6 +7,7 @@
 
 #include "host/store/store.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -245,6 +246,10 @@ static void test_damaged_files(void **state) {
     struct store_sample s = sample(data, 3000, i, "yes");
     assert_true(store_add(f->st, &s, &duplicate, &f->e));
   }
+  assert_true(store_snapshot(f->st, "v", &f->e));
+  assert_true(store_set_meta(f->st, 2, "key", "value", &f->e));
+  assert_true(store_set_spans(f->st, 3, &(struct store_span){0, 9, "x"}, 1, &f->e));
+  assert_true(store_remove(f->st, 4, &f->e));
   store_close(f->st);
   f->st = NULL;
   assert_true(file_read(f->a, f->path, 1 << 24, &whole, &size, &f->e));
@@ -262,10 +267,27 @@ static void test_damaged_files(void **state) {
     struct store *st = NULL;
     struct store_sample *list = NULL, one;
     int count = 0;
-    if (store_open(a, f->path, STORE_READ, &st, &f->e) &&
-        store_list(st, a, NULL, &list, &count, &f->e))
-      for (int k = 0; k < count; k++) (void)store_get(st, a, list[k].id, &one, &f->e);
+    if (store_open(a, f->path, i & 1 ? STORE_WRITE : STORE_READ, &st, &f->e)) {
+      struct store_count *counts;
+      struct store_change *changes, done;
+      struct store_difference *differences;
+      struct store_key *keys;
+      const char **groups;
+      int64_t touched;
+      if (store_list(st, a, NULL, &list, &count, &f->e))
+        for (int k = 0; k < count; k++) (void)store_get(st, a, list[k].id, &one, &f->e);
+      (void)store_counts(st, a, &counts, &count, &f->e);
+      (void)store_groups(st, a, &groups, &count, &f->e);
+      (void)store_keys(st, a, &keys, &count, &f->e);
+      (void)store_history(st, a, 0, &changes, &count, &f->e);
+      (void)store_diff(st, a, "v", NULL, &differences, &count, &f->e);
+      if (i & 1) {
+        (void)store_undo(st, a, &done, &f->e);
+        (void)store_restore(st, "v", &touched, &f->e);
+      }
+    }
     store_close(st);
+    unlink(arena_printf(a, "%s-journal", f->path));
     arena_free(a);
   }
 }
@@ -762,6 +784,167 @@ static void test_one_change(void **state) {
   assert_int_equal(n, 6);
 }
 
+/* ---- many samples --------------------------------------------------------------------------- */
+#ifdef MOTE_CHECKED
+#define MANY 10000
+#else
+#define MANY 100000
+#endif
+
+static struct store_work work_of(struct fixture *f, const struct store_filter *filter, int *n) {
+  struct store_work before, after;
+  struct store_sample *list;
+  struct arena *a = arena_new(0);
+  store_work(f->st, &before);
+  if (!store_list(f->st, a, filter, &list, n, &f->e)) fail_msg("%s", f->e.text);
+  store_work(f->st, &after);
+  arena_free(a);
+  return (struct store_work){after.steps - before.steps, after.scanned - before.scanned,
+                             after.sorts - before.sorts};
+}
+
+/* Work of SQLite, not time: a filter costs what it finds, not what there is. */
+static void test_many(void **state) {
+  struct fixture *f = *state;
+  int16_t data[8];
+  int64_t duplicate;
+  int n = 0;
+  char label[16], group[16];
+  open_store(f, STORE_CREATE);
+  assert_true(store_begin(f->st, &f->e));
+  store_change(f->st, "many");
+  for (int i = 0; i < MANY; i++) {
+    const struct store_meta meta[] = {{"device", i % 1000 == 7 ? "rare" : "usual"}};
+    snprintf(label, sizeof label, "word%d", i % 500);
+    snprintf(group, sizeof group, "who%d", i % 700);
+    struct store_sample s = sample(data, 8, 1, label);
+    memcpy(data, &i, sizeof i);
+    s.group = group, s.split = (enum store_split)(i % 100 ? 0 : 2), s.meta = meta, s.n_meta = 1;
+    assert_true(store_add(f->st, &s, &duplicate, &f->e));
+  }
+  assert_true(store_commit(f->st, &f->e));
+  const struct store_where rare = {"device", "rare", STORE_EQUAL};
+  const struct store_filter filters[] = {{.label = "word3", .split = -1},
+                                         {.group = "who3", .split = -1},
+                                         {.split = 2},
+                                         {.split = -1, .where = &rare, .n_where = 1},
+                                         {.split = -1, .after = MANY / 2, .most = 50}};
+  const int found[] = {MANY / 500, (MANY + 696) / 700, MANY / 100, MANY / 1000, 50};
+  for (int i = 0; i < 5; i++) {
+    const struct store_work w = work_of(f, &filters[i], &n);
+    assert_int_equal(n, found[i]);
+    if (w.steps > 200 + 80 * n || w.scanned > 0)
+      fail_msg("filter %d: %d rows took %d steps, %d rows without an index", i, n, (int)w.steps,
+               (int)w.scanned);
+  }
+  struct store_work w = work_of(f, NULL, &n);
+  assert_int_equal(n, MANY);
+  assert_true(w.steps < 30 * (int64_t)MANY && w.sorts == 0);
+  /* The table of labels and splits reads an index alone, in its order. */
+  struct store_count *rows;
+  struct store_work before, after;
+  store_work(f->st, &before);
+  assert_true(store_counts(f->st, f->a, &rows, &n, &f->e));
+  store_work(f->st, &after);
+  assert_true(after.sorts == before.sorts && after.steps - before.steps < 40 * (int64_t)MANY);
+  /* A version of all is one row; so is the difference of one change. */
+  store_work(f->st, &before);
+  assert_true(store_snapshot(f->st, "all", &f->e));
+  assert_true(store_relabel(f->st, 5, "other", -1, NULL, &f->e));
+  struct store_difference *d;
+  assert_true(store_diff(f->st, f->a, "all", NULL, &d, &n, &f->e));
+  assert_int_equal(n, 1);
+  store_work(f->st, &after);
+  assert_true(after.steps - before.steps <
+              5 * (int64_t)MANY); /* counting the samples of the version */
+}
+
+/* ---- a disk that fails ----------------------------------------------------------------------- */
+/* SQLite's own calls to write and synchronise fail from the nth on, as on a full disk. */
+static int calls_left = -1; /* -1: never fail */
+static bool fails(void) {
+  if (calls_left < 0) return false;
+  if (calls_left > 0) return calls_left--, false;
+  errno = ENOSPC;
+  return true;
+}
+static ssize_t failing_pwrite(int fd, const void *data, size_t n, off_t at) {
+  return fails() ? -1 : pwrite(fd, data, n, at);
+}
+static ssize_t failing_write(int fd, const void *data, size_t n) {
+  return fails() ? -1 : write(fd, data, n);
+}
+
+static bool one_step(struct fixture *f, int step) {
+  static float numbers[100];
+  struct store_sample s = rich(numbers, step + 50);
+  struct store_change done;
+  int64_t id;
+  switch (step) {
+  case 0: return store_add(f->st, &s, &id, &f->e);
+  case 1: return store_set_meta(f->st, 1, "key", "value", &f->e);
+  case 2: s.id = 2; return store_edit(f->st, &s, &id, &f->e);
+  case 3: return store_remove(f->st, 3, &f->e);
+  case 4: return store_snapshot(f->st, "here", &f->e);
+  case 5: return store_undo(f->st, f->a, &done, &f->e);
+  default: return store_restore(f->st, "here", &id, &f->e);
+  }
+}
+
+/* Whatever call fails: an error that says so, and the file is as before the step or behind it, whole. */
+static void test_failing_disk(void **state) {
+  struct fixture *f = *state;
+  sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+  int16_t data[3000];
+  int64_t duplicate;
+  uint8_t *base;
+  size_t size;
+  open_store(f, STORE_CREATE);
+  for (int i = 1; i < 6; i++) {
+    struct store_sample s = sample(data, 3000, i, "yes");
+    assert_true(store_add(f->st, &s, &duplicate, &f->e));
+  }
+  store_close(f->st);
+  assert_true(file_read(f->a, f->path, 1 << 24, &base, &size, &f->e));
+  assert_int_equal(vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)failing_pwrite),
+                   SQLITE_OK);
+  (void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)failing_pwrite);
+  (void)vfs->xSetSystemCall(vfs, "write", (sqlite3_syscall_ptr)failing_write);
+  bool whole = false;
+  int n = 0;
+  for (; !whole && n < 400; n++) {
+    FILE *file = fopen(f->path, "wb");
+    assert_int_equal(fwrite(base, 1, size, file), size);
+    fclose(file);
+    unlink(arena_printf(f->a, "%s-journal", f->path));
+    open_store(f, STORE_WRITE);
+    char *seen = portrait(f);
+    int left = n;
+    whole = true;
+    for (int step = 0; step < 7 && whole; step++) {
+      memset(&f->e, 0, sizeof f->e);
+      calls_left = left;
+      whole = one_step(f, step);
+      left = calls_left;
+      calls_left = -1;
+      if (!whole) {
+        assert_true(strlen(f->e.text) > 0 && !f->e.internal);
+        assert_string_equal(portrait(f), seen); /* the handle goes on */
+      } else {
+        seen = portrait(f);
+      }
+    }
+    store_close(f->st);
+    open_store(f, STORE_WRITE);
+    assert_true(store_check(f->st, &f->e));
+    assert_string_equal(portrait(f), seen);
+    store_close(f->st);
+    f->st = NULL;
+  }
+  (void)vfs->xSetSystemCall(vfs, NULL, NULL);
+  assert_true(whole && n > 20); /* the last round had no failure: every call was tried */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -773,7 +956,8 @@ int main(void) {
       TEST(test_migration),     TEST(test_migration_killed),
       TEST(test_details),       TEST(test_filters),
       TEST(test_history),       TEST(test_diff),
-      TEST(test_one_change),
+      TEST(test_one_change),    TEST(test_many),
+      TEST(test_failing_disk),
   };
   return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -149,7 +149,12 @@ bool store_list(struct store *st, struct arena *a, const struct store_filter *fi
   struct text sql;
   struct store_pool pool = {.arena = a};
   *count = 0;
-  if (!store_size(st, filter, &size, e)) return false;
+  /* A page needs no count of all that is behind it. */
+  const bool page = filter && filter->most > 0 && filter->most <= 65536;
+  if (page)
+    size = filter->most;
+  else if (!store_size(st, filter, &size, e))
+    return false;
   const int64_t most = filter && filter->most > 0 ? filter->most : INT32_MAX;
   const int room = (int)(size < most ? size : most);
   if ((size_t)room * (sizeof **samples + 64) + 65536 > arena_left(a))
