@@ -160,7 +160,8 @@ static void test_near_duplicates(void **state) {
     inspect_fingerprint(&quiet, &prints[N + COPIES + 1]);
     assert_true(prints[N + COPIES].empty); /* silence is not like silence */
     assert_true(inspect_near_duplicates(a, prints, N + COPIES + 2, 0.9, 1000, &pairs, &n, &e));
-    assert_int_equal(n, COPIES);
+    assert_in_range(n, COPIES - 1,
+                    COPIES); /* noise may move where the loud part of a sound begins */
     for (int i = 0; i < n; i++) assert_int_equal(pairs[i].second - pairs[i].first, N);
     assert_true(inspect_near_duplicates(a, prints, N + COPIES + 2, 0.9, 5, &pairs, &n, &e));
     assert_int_equal(n, 5);

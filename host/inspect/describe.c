@@ -5,12 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-#define PI         3.14159265358979323846
-#define MAX_FRAMES 400 /* of a recording that are looked at, evenly spread */
-#define SLICES     33  /* of a fingerprint: 32 words are differences */
-#define BANDS      33
-#define POINTS     256 /* of a channel that is projected */
-#define SOUND_HZ   2000
+#define PI          3.14159265358979323846
+#define MAX_FRAMES  400 /* of a recording that are looked at, evenly spread */
+#define SLICES      33  /* of a fingerprint: 32 words are differences */
+#define BANDS       33
+#define POINTS      256 /* of a channel that is projected */
+#define SOUND_HZ    2000
+#define LEAST_SOUND (SLICES * SPECTRUM_SIZE / 4)
+#define LOUD        0.2f /* of the peak */
 
 /* ---- spectra ------------------------------------------------------------------------- */
 static _Thread_local struct {
@@ -262,12 +264,27 @@ static void print_shape(const struct inspect_signal *s, struct inspect_print *pr
   project(vector, n, print);
 }
 
+/* The part of a sound between its first and last loud number, so that silence cut off the ends changes nothing. */
+static struct inspect_signal loud_part(const struct inspect_signal *s) {
+  float peak = 0;
+  int64_t first = 0, last = s->length - 1;
+  for (int64_t i = 0; i < s->length; i++) peak = fmaxf(peak, fabsf(inspect_value(s, i, 0)));
+  while (first < last && fabsf(inspect_value(s, first, 0)) < LOUD * peak) first++;
+  while (last > first && fabsf(inspect_value(s, last, 0)) < LOUD * peak) last--;
+  struct inspect_signal part = *s;
+  if (last - first + 1 < LEAST_SOUND) return part;
+  part.values = s->values + first * s->channels;
+  part.length = last - first + 1;
+  return part;
+}
+
 void inspect_fingerprint(const struct inspect_signal *s, struct inspect_print *print) {
   memset(print, 0, sizeof *print);
   if (s->length < 1) {
     print->empty = true;
-  } else if (s->height == 0 && s->rate_hz >= SOUND_HZ && s->length >= SLICES * SPECTRUM_SIZE / 4) {
-    print_sound(s, print);
+  } else if (s->height == 0 && s->rate_hz >= SOUND_HZ && s->length >= LEAST_SOUND) {
+    const struct inspect_signal part = loud_part(s);
+    print_sound(&part, print);
   } else {
     print_shape(s, print);
   }
