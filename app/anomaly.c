@@ -152,17 +152,20 @@ bool anomaly_measure(struct project *p, const struct graph *g, const struct feat
 static double percent(int k, int n) { return n ? 100.0 * k / n : (double)NAN; }
 
 void anomaly_print(const struct anomaly_figures *f) {
-  printf("%-16s %8s %9s %9s   %s\n", "label", "windows", "score", "flagged", "threshold");
+  int width = 5;
+  for (int i = 0; i < f->n_labels; i++)
+    if ((int)strlen(f->labels[i].name) > width) width = (int)strlen(f->labels[i].name);
+  printf("%-*s %8s %9s %9s\n", width, "label", "windows", "score", "flagged");
   for (int i = 0; i < f->n_labels; i++) {
     const struct anomaly_label *l = &f->labels[i];
-    printf("%-16.16s %8d %9.3f %7.2f %%", l->name, l->windows, l->mean,
+    printf("%-*s %8d %9.3f %7.2f %%", width, l->name, l->windows, l->mean,
            percent(l->flagged, l->windows));
-    if (i == 0) printf("   %.4g", learn_score(f->m, f->m->threshold));
     if (!l->normal) printf("   anomaly");
     printf("\n");
   }
+  printf("\nthreshold    %8.4g\n", learn_score(f->m, f->m->threshold));
   if (f->normal)
-    printf("\nfalse alarms %6.2f %%   %d of %d normal windows (%.2f to %.2f %% at 95 %%)\n",
+    printf("false alarms %6.2f %%   %d of %d normal windows (%.2f to %.2f %% at 95 %%)\n",
            percent(f->normal_flagged, f->normal), f->normal_flagged, f->normal,
            100 * f->false_alarms_low, 100 * f->false_alarms_high);
   if (f->anomalous)

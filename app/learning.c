@@ -53,15 +53,17 @@ static bool add_scores(const struct learn_config *how, const struct learn_set *s
   return true;
 }
 
-/* Scores of normal windows that the fit did not see. */
+/* Scores of normal windows that the fit did not see; where validation has too few for the rate, those of the training
+ * windows, too, each by a fit to the other four fifths of the recordings. */
 static bool unseen_scores(const struct project_learner *how, const struct learn_set *set,
                           const struct dataset *train, const struct learn_set *validation,
                           const struct mote_ml *m, struct arena *a, int32_t **scores, uint32_t *n,
                           struct err *e) {
+  const bool enough = (validation->n + 1.0) * how->false_alarms >= 1 - 1e-9;
   *n = validation->n;
-  *scores = ARENA_ARRAY(a, int32_t, (validation->n ? validation->n : set->n) + 1);
+  *scores = ARENA_ARRAY(a, int32_t, validation->n + set->n + 1);
   learn_run(m, validation, *scores);
-  for (int f = 0; f < FOLDS && !validation->n; f++)
+  for (int f = 0; f < FOLDS && !enough; f++)
     if (!add_scores(&how->config, set, train, f, a, *scores, n, e)) return false;
   return true;
 }

@@ -2,8 +2,8 @@
  *
  * How it works: features of all training windows go to host/learn, and the model that comes back is one node of the graph,
  * so that everything that takes a trained model (test, predict, build, bench, verify) takes it as well. The threshold of
- * an anomaly score comes from normal windows that the fit did not see: the validation samples, or, without any, windows
- * left out of five fits by turns.
+ * an anomaly score comes from normal windows that the fit did not see: the validation samples, and where they are too few
+ * for the wanted rate, training windows left out of five fits by turns.
  *
  * invariant: equal settings give equal bits, whatever the number of threads. */
 #ifndef APP_LEARNING_H

@@ -3,9 +3,9 @@
 
   bench/learners.py BINARY FOLDER     BINARY: make build/host/bench/learners; FOLDER: data/uci-classics
 
-Five times five stratified folds. scikit-learn sees the columns as they are (standardised for all but trees); Mote sees
+Five stratified folds, SEEDS times (5 unless the environment says otherwise). scikit-learn sees the columns as they are (standardised for all but trees); Mote sees
 them as int16 or int8 over each column's range, and is tested by the integers of the device. Needs scikit-learn."""
-import csv, subprocess, sys, tempfile, time, warnings
+import csv, os, subprocess, sys, tempfile, time, warnings
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +17,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 warnings.filterwarnings("ignore")
+SEEDS = int(os.environ.get("SEEDS", 5))
 TABLES = ["iris", "wine", "wheat-seeds", "sonar", "glass", "ionosphere", "banknote_authentication",
           "breast-cancer-wisconsin", "pima-indians-diabetes", "winequality-red"]
 
@@ -65,8 +66,8 @@ def main():
         sums = np.zeros(5)
         for name in TABLES:
             x, y = read(f"{folder}/{name}.csv")
-            got = np.zeros((5, 6))
-            for seed in range(5):
+            got = np.zeros((SEEDS, 6))
+            for seed in range(SEEDS):
                 folds = np.zeros(len(y), int)
                 right, seconds = 0, 0.0
                 for k, (a, b) in enumerate(StratifiedKFold(5, shuffle=True, random_state=seed).split(x, y)):
