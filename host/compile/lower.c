@@ -220,6 +220,7 @@ static bool lower_part(struct program *p, int index, int part, const struct reci
   w->recipe = r;
   w->options = p->options;
   w->kernel = r->kernel;
+  w->whole_windows = p->whole_windows;
   w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
   if (!set_edges(&g->nodes[index], r, w, e) || !fits_core(p, w, e)) return false;
   w->row.params_bytes = kernel_params_bytes(r->kernel);
@@ -345,6 +346,17 @@ static void sum_lives(struct program *p) {
     if (p->work[i].is_jump) p->is_target[p->work[i].target] = true;
 }
 
+static bool has_whole_windows(const struct graph *g) {
+  for (int i = 0; i < g->n_nodes; i++) {
+    const struct graph_node *n = &g->nodes[i];
+    const bool conv = n->op == MOTE_OP_CONV_2D;
+    if (!conv && n->op != MOTE_OP_DEPTHWISE_CONV_2D) continue;
+    const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1);
+    if (conv ? w->dims[2] != 1 || x->dims[3] % 4 != 0 : x->dims[3] == 1) return false;
+  }
+  return true;
+}
+
 bool program_lower(const struct graph *g, const struct compile_options *o, struct arena *a,
                    struct program *p, struct err *e) {
   memset(p, 0, sizeof *p);
@@ -352,6 +364,7 @@ bool program_lower(const struct graph *g, const struct compile_options *o, struc
   p->fed = -1;
   p->graph = g;
   p->options = o;
+  p->whole_windows = has_whole_windows(g);
   int most = 1;
   for (int n = 0; n < g->n_nodes; n++) most += g->nodes[n].n_out > 1 ? g->nodes[n].n_out : 1;
   p->work = ARENA_ARRAY(a, struct work, most);

@@ -132,6 +132,8 @@ struct work {
   /* n_in + n_out - 1 <= MOTE_MAX_EDGES; the first may be made row by row. */
   int n_out, out[MOTE_MAX_EDGES];
   bool keeps_state; /* the kernel's state lives from call to call */
+  /* Every CONV_2D of the graph has windows of one column, of multiples of four channels: mote_conv2d_s8_form 2 or 5. */
+  bool whole_windows;
   struct form row, flat, grouped;
   /* Row by row with several rows a call, from many to few; without calls: there is none. */
 #define JOINS     2
@@ -153,7 +155,8 @@ struct program {
   const struct compile_options *options;
   struct work *work;
   int n_work, n_steps, n_jumps;
-  int *storage; /* [n_tensors] the tensor whose bytes these are: views share */
+  bool whole_windows; /* struct work */
+  int *storage;       /* [n_tensors] the tensor whose bytes these are: views share */
   /* [n_tensors] of a storage: the work that makes it; -1: input or state; -2: unused or constant. */
   int *born;
   int *last;    /* last work that reads it; n_work: output of the model; -2: never read */

@@ -8,22 +8,86 @@
 
 enum { WIDEST = 8 * MOTE_CONV_BLOCK, FINEST_PERCENT = 4 };
 
-/* Instructions of a run of pixels in blocks of up to MOTE_CONV_BLOCK of nearly equal size. source: fitted to the
- * layers of five models on the Cortex-M4, strips of 1 to 10 pixels: a block takes 7 for each four weights of a
- * channel, a pixel 2 1/16 and 15; a byte to widen takes 2, and 15 more where it is brought into order first. */
-static int64_t run_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
-  const int64_t quads = ((int64_t)p->kernel_w * p->kernel_h * p->in_c + 3) / 4;
-  const int64_t blocks = (pixels + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
-  const bool shares = p->kernel_w > 1 && p->in_c % 4 == 0;
-  const int64_t columns = shares ? (pixels - 1) * p->stride_w + p->kernel_w : pixels * p->kernel_w;
-  /* Two pixels of a model with short rows: 8 for each four weights of a channel, and 35. */
-  const bool paired = pixels == 2 && mote_conv2d_s8_form(p) % 3 == 2 &&
-                      p->out_w <= MOTE_CONV_BLOCK && p->out_c % 2 == 0;
-  const int64_t channel =
-      paired ? 8 * quads + 35 : blocks * (7 * quads + 10) + pixels * (33 * quads / 16 + 15);
-  return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 2 : 17) + 60;
+/* ---- Cortex-M4 (mote/isa/dsp_conv.c): its loops counted, and what surrounds them fitted to 44 shapes, strips of 1 to 40
+ * pixels ---- */
+/* Quarters of an instruction for four weights of a channel and as many pixels: windows that lie one after the other; those
+ * that share columns, and there a turn of the loop. */
+static const uint8_t whole_quad[MOTE_CONV_BLOCK + 1] = {0, 32, 40, 52, 60, 66};
+static const uint8_t column_quad[MOTE_CONV_BLOCK + 1] = {0, 28, 36, 48, 56, 68};
+static const uint8_t column_turn[MOTE_CONV_BLOCK + 1] = {1, 2, 2, 2, 4, 4};
+
+static bool shares_columns(const struct mote_conv2d_s8 *p) {
+  return p->kernel_w > 1 && p->in_c % 4 == 0;
 }
 
+/* All channels of a block. */
+static int64_t block_cost(const struct mote_conv2d_s8 *p, uint32_t pixels) {
+  const int64_t column = (int64_t)p->kernel_h * p->in_c, quads = (column * p->kernel_w + 3) / 4;
+  const bool above = p->output.zp == -128 && p->output.low == -128 && p->output.high == 127;
+  int64_t channel = 34 + (above ? 4 : 6) * pixels;
+  if (shares_columns(p)) {
+    const int64_t turns = (column / 4 + column_turn[pixels] - 1) / column_turn[pixels];
+    channel += p->kernel_w * (22 + 4 * turns) + quads * column_quad[pixels] / 4;
+  } else {
+    channel += quads * whole_quad[pixels] / 4;
+  }
+  return p->out_c * channel + 110;
+}
+
+/* Two pixels of a model whose convolutions are all over whole windows, two channels at once. */
+static bool by_two(const struct work *w, const struct mote_conv2d_s8 *p, uint32_t pixels) {
+  return pixels == 2 && w->whole_windows && w->kernel == MOTE_KERNEL_conv2d_s8 &&
+         p->out_c % 2 == 0 && p->in_c * p->kernel_h % 8 == 0;
+}
+
+/* Brings the windows of a block into order and widens them. A column's bytes of a row are gathered three at a time for
+ * colours, else one by one. */
+static int64_t windows_cost(const struct mote_conv2d_s8 *p, uint32_t pixels) {
+  const int64_t column = (int64_t)p->kernel_h * p->in_c;
+  const int64_t columns = (int64_t)(pixels - 1) * p->stride_w + p->kernel_w;
+  if (p->in_c % 4 == 0) return pixels * (column * 3 / 2 + 10 * p->kernel_h) + 60;
+  return pixels * (column * p->kernel_w * 3 / 2 + 15) +
+         columns * p->kernel_h * (p->in_c == 3 ? 20 : 10 + 9 * (int64_t)p->in_c) + 200;
+}
+
+static int64_t patches_cost(const struct work *w, const struct mote_conv2d_s8 *p, uint32_t pixels,
+                            uint32_t strip) {
+  const uint32_t most = strip < MOTE_CONV_BLOCK ? strip : MOTE_CONV_BLOCK;
+  const int64_t eights = (int64_t)p->in_c * p->kernel_h / 8;
+  int64_t cost = 120;
+  for (uint32_t left = pixels, n; left > 0; left -= n) {
+    n = mote_block_of(left, most);
+    cost += windows_cost(p, n);
+    if (by_two(w, p, n))
+      cost += p->out_c * (29 * eights + 3 * ((eights + 7) / 8) + 52) / 2 + 90;
+    else
+      cost += block_cost(p, n);
+  }
+  return cost;
+}
+
+static int64_t columns_cost(const struct mote_conv2d_s8 *p, uint32_t strip) {
+  const int64_t column = (int64_t)p->kernel_h * p->in_c;
+  int64_t cost = 150;
+  for (uint32_t x = 0, n; x < p->out_w; x += n) {
+    n = mote_block_of(p->out_w - x, strip);
+    const int64_t columns = (int64_t)(n - 1) * p->stride_w + p->kernel_w;
+    cost += columns * (column * 3 / 2 + 10 * p->kernel_h) + 100 + 80 * (int64_t)p->kernel_h;
+    for (uint32_t done = 0, block; done < n; done += block) {
+      block = mote_block_of(n - done, MOTE_CONV_BLOCK);
+      cost += block_cost(p, block);
+    }
+  }
+  return cost * p->rows_out;
+}
+
+static int64_t lanes_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
+                          int64_t strip) {
+  return shares_columns(p) ? columns_cost(p, (uint32_t)strip)
+                           : patches_cost(w, p, (uint32_t)pixels, (uint32_t)strip);
+}
+
+/* ---- the other cores ---- */
 static bool by_stairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_stairs_s8; }
 
 static bool by_triples(const struct work *w) {
@@ -105,9 +169,9 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
                           int64_t strip) {
   if (w->options->core == COMPILE_CORE_MVE && w->kernel == MOTE_KERNEL_conv2d_s8)
     return helium_cost(w, p, pixels, strip);
+  if (!by_pairs(w) && !by_triples(w)) return lanes_cost(w, p, pixels, strip);
   int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
       by_pairs(w)                            ? pairs_cost
-      : !by_triples(w)                       ? run_cost
       : w->options->core != COMPILE_CORE_V6M ? triples_cost
       : by_stairs(w)                         ? stairs_cost
                                              : short_cost;
