@@ -6,10 +6,12 @@
  *                        covers the model
  *   what fits is found   under the RAM that a plan needs, a plan is found again
  *   what is planned is made: emitted as C, and opened again as a file
+ *   loops of the model   run too, until they have computed enough: then what they gave is not compared
  *   bounded              in an arena of PIPELINE_MEMORY; exhausting it ends the process, which is a finding */
 #ifndef TEST_FUZZ_PIPELINE_H
 #define TEST_FUZZ_PIPELINE_H
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,8 @@
 #include "host/import/import.h"
 
 #define PIPELINE_MEMORY ((size_t)128 << 20)
-#define PIPELINE_WORK   3000000 /* most steps, roughly, of a model that is run */
+#define PIPELINE_WORK   3000000  /* most steps, roughly, of a model that is run */
+#define PIPELINE_LOOPS  20000000 /* the same of its loops, as the compiler estimates their steps */
 
 enum pipeline_phase { PHASE_IMPORT, PHASE_COMPILE, PHASE_RUN, PHASE_EMIT, PHASE_DONE };
 
@@ -25,6 +28,7 @@ struct pipeline {
   volatile enum pipeline_phase phase; /* where it is, for the one that looks at the clock */
   bool taken;                         /* compiled */
   bool ran;
+  bool stopped;       /* a loop that went on and on was left */
   bool broken;        /* what must hold does not; e says what */
   uint64_t signature; /* of the way: steps of a plan, or words of a refusal without numbers */
 };
@@ -36,7 +40,7 @@ static uint64_t pipeline_hash(uint64_t h, const char *text) {
   return h;
 }
 
-/* How much a run computes, roughly. */
+/* How much a run computes, roughly; of IF and WHILE both bodies, once. */
 static int64_t pipeline_work(const struct graph *g) {
   int64_t work = 0;
   for (int i = 0; i < g->n_nodes; i++) {
@@ -48,7 +52,9 @@ static int64_t pipeline_work(const struct graph *g) {
     work += graph_macs(g, i) + out;
     if (n->attrs.kernel_h > 0 && n->attrs.kernel_w > 0)
       work += out * n->attrs.kernel_h * n->attrs.kernel_w;
-    if (work > PIPELINE_WORK || n->body[0]) return INT64_MAX; /* bodies may loop for long */
+    for (int k = 0; k < GRAPH_BODIES && n->body[k] != NULL && work <= PIPELINE_WORK; k++)
+      work += pipeline_work(n->body[k]);
+    if (work > PIPELINE_WORK) return PIPELINE_WORK + 1;
   }
   return work;
 }
@@ -81,8 +87,52 @@ static size_t pipeline_outputs(const struct graph *g) {
   return n;
 }
 
-/* Two inferences, one behind the other, in an arena that ends where its block ends. */
-static bool pipeline_run(const struct compiled *c, uint8_t *out, struct err *e) {
+/* Whether every loop of a plan calls a step, so that it can be left from the model's hook. */
+static bool pipeline_loops_step(const struct compiled *c) {
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_segment *s =
+      (const struct mote_segment *)(const void *)(c->plan + plan->segments);
+  for (unsigned i = 0; i < plan->n_segments; i++) {
+    unsigned steps = 0;
+    if (s[i].jump == MOTE_GO_ON || (s[i].counters & 0xFFFFu) > i) continue;
+    for (unsigned k = s[i].counters & 0xFFFFu; k < i; k++) steps += s[k].steps;
+    if (steps == 0) return false;
+  }
+  return true;
+}
+
+struct pipeline_limit {
+  const struct compiled *c;
+  int64_t left;
+  jmp_buf stop;
+};
+static void pipeline_count(void *context, const struct mote_plan *plan, unsigned step,
+                           unsigned first, unsigned made, const void *rows) {
+  struct pipeline_limit *l = context;
+  const struct mote_step *steps =
+      (const struct mote_step *)(const void *)(l->c->plan + plan->steps);
+  (void)first, (void)made, (void)rows;
+  l->left -= 100 + l->c->steps[step].instructions / (steps[step].calls ? steps[step].calls : 1);
+  if (l->left < 0) longjmp(l->stop, 1);
+}
+/* mote_run; false: it was left, since it computes for long. Nothing of it is lost by that: a run has no memory but its
+ * stack and the arena. */
+static bool pipeline_run_once(struct mote_model *m, const struct compiled *c) {
+  struct pipeline_limit limit = {.c = c, .left = PIPELINE_LOOPS};
+  const struct mote_plan *plan = (const struct mote_plan *)(const void *)c->plan;
+  const struct mote_segment *s =
+      (const struct mote_segment *)(const void *)(c->plan + plan->segments);
+  bool jumps = false;
+  for (unsigned i = 0; i < plan->n_segments; i++) jumps = jumps || s[i].jump != MOTE_GO_ON;
+  m->hook = jumps ? pipeline_count : NULL;
+  m->hook_context = &limit;
+  if (setjmp(limit.stop)) return false;
+  mote_run(m);
+  return true;
+}
+
+/* Two inferences, one behind the other, in an arena that ends where its block ends. stopped: set where one was left. */
+static bool pipeline_run(const struct compiled *c, uint8_t *out, bool *stopped, struct err *e) {
   const struct graph *g = c->source;
   const size_t need = mote_arena_bytes((const struct mote_plan *)(const void *)c->plan);
   struct mote_model m;
@@ -94,10 +144,11 @@ static bool pipeline_run(const struct compiled *c, uint8_t *out, struct err *e) 
   const enum mote_status status = mote_open(&m, plan, c->plan_bytes, arena, need);
   const bool ok =
       status == MOTE_OK || err_internal(e, "the plan is refused: %s", mote_status_text(status));
-  for (int k = 0; ok && k < 2; k++) {
+  if (!pipeline_loops_step(c)) *stopped = true;
+  for (int k = 0; ok && k < 2 && !*stopped; k++) {
     for (int i = 0; i < g->n_inputs; i++)
       pipeline_input(&g->tensors[g->inputs[i]], 100 * k + i, mote_input(&m, (unsigned)i));
-    mote_run(&m);
+    *stopped = !pipeline_run_once(&m, c);
     for (int i = 0; i < g->n_outputs; i++) {
       const struct graph_tensor *t = &g->tensors[g->outputs[i]];
       memcpy(out, mote_output(&m, (unsigned)i), graph_bytes(t));
@@ -163,7 +214,9 @@ static void pipeline_compare(struct pipeline *p, const struct graph *g, struct a
     return;
   }
   p->phase = PHASE_RUN;
-  p->broken = !pipeline_run(c, x, e) || !pipeline_run(&other, y, e);
+  p->broken = !pipeline_run(c, x, &p->stopped, e) ||
+              (!p->stopped && !pipeline_run(&other, y, &p->stopped, e));
+  if (p->stopped) return;
   if (!p->broken && memcmp(x, y, 2 * n) != 0) {
     err_internal(e, "two plans of one model differ");
     p->broken = true;
