@@ -2,12 +2,13 @@
 # Every row of test/budget.tsv: a model on a chip may not take more than the row says. Less is a pass that asks for
 # the row to be written down anew:  test/budget.sh --write
 # A new row needs only model, target and options; --write fills in the rest. shapes.tflite is what bench/shapes.c writes.
+# Where test/estimates.tsv has the model and target, the planner's estimate is as near to the count as it says.
 # Every row of test/limits.tsv: what Mote promises; nobody writes these down anew but who promises more.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 MOTE=${MOTE:-$PWD/build/mote}
 MOTE_SHARED=${MOTE_SHARED:-../shared}
-table=test/budget.tsv promises=test/limits.tsv
+table=test/budget.tsv promises=test/limits.tsv bounds=test/estimates.tsv
 columns="flash_code_bytes flash_weight_bytes ram_arena_bytes stack_bytes instructions"
 promised="flash_code_bytes ram_arena_bytes ram_static_bytes stack_bytes"
 write=0; [ "${1:-}" = --write ] && write=1
@@ -26,6 +27,15 @@ command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null
 
 value() { # the first number of a key in one line of JSON
   grep -o "\"$2\": *[0-9][0-9]*" "$1" | head -n 1 | grep -o '[0-9]*$'
+}
+
+# What is wrong with the estimate of $json; nothing where it is near enough, or not held to anything.
+estimate_of() { # model, target
+  set -- $(rows $bounds | awk -F"$tab" -v m="$1" -v t="$2" '$1 == m && $2 == t { print $3, $4 }') \
+    "$(value "$json" instructions_estimated)" "$(value "$json" instructions)"
+  [ $# -eq 4 ] || return 0
+  [ "$(($3 * 100))" -ge "$(($1 * $4))" ] && [ "$(($3 * 100))" -le "$(($2 * $4))" ] ||
+    echo " estimated $3 instructions of $4, not within $1 to $2 %,"
 }
 
 failed=0
@@ -64,6 +74,7 @@ while IFS=$tab read -r model target options limits; do
     elif [ "$got" -lt "$limit" ]; then under="$under $key $got < $limit,"; fi
   done
   echo "$line" >>"$dir/table"
+  over="$over$(estimate_of "$model" "$target")"
   if [ -n "$over" ]; then echo "not ok - $what:${over%,}"; failed=1
   else echo "ok - $what"; fi
   [ -z "$under" ] || echo "# improved or new, write it down:${under%,}"

@@ -166,13 +166,37 @@ static int64_t helium_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
              (60 + p->out_w * (vectors == 1 ? 25 : 60 * vectors));
 }
 
-/* Of a depthwise call on the Cortex-M4 (mote/isa/dsp_depthwise.c, dsp_tall.c), fitted to 22 shapes. A 3x3 output takes 16.5,
- * or 18.5 where it is rounded both ways, a column that is turned 19 for four channels; windows of one column are read four
- * rows at a time. */
-static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
-  const int64_t channels = ((int64_t)p->in_c * p->multiplier + 3) / 4 * 4, taps_h = p->kernel_h;
+/* Of a depthwise call, for each channel: 3x3 windows, those of one column, any other. A core's own are fitted to 22 shapes; a
+ * 3x3 output of the Cortex-M4 takes 16.5, or 18.5 where it is rounded both ways, a column that is turned 19 for four
+ * channels, and windows of one column are read four rows at a time there. */
+struct depthwise_cost {
+  int64_t nine, nine_out,
+      nine_apart; /* a strip; an output where windows share columns, and where not */
+  int64_t tall_out, tall_row;
+  int64_t any, any_column,
+      any_tap; /* a call; of each output a column of its window, and a tap, in quarters */
+};
+static const struct depthwise_cost v6m_depthwise = {320, 74, 94, 112, 13, 250, 30, 44};
+static const struct depthwise_cost rv32_depthwise = {235, 40, 60, 72, 8, 200, 14, 26};
+
+static int64_t plain_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t channels,
+                               const struct depthwise_cost *k) {
+  const int64_t strips = (p->out_w + p->strip_w - 1) / p->strip_w;
+  const int64_t nine_out = p->stride_w == 1 ? k->nine_out : k->nine_apart;
+  switch (mote_depthwise_conv2d_s8_form(p)) {
+  case 1:
+  case 3: return 100 + channels * (strips * k->nine + p->out_w * nine_out);
+  case 2: return 100 + p->out_w * channels * (k->tall_out + p->kernel_h * k->tall_row);
+  default:
+    return 100 + channels * (k->any + p->out_w * p->kernel_w *
+                                          (k->any_column + p->kernel_h * k->any_tap / 4));
+  }
+}
+
+static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t channels) {
   const bool above = p->output.zp == -128 && p->output.low == -128 && p->output.high == 127;
   int64_t cost = 0;
+  channels = (channels + 3) / 4 * 4;
   switch (mote_depthwise_conv2d_s8_form(p)) {
   case 1:
   case 3:
@@ -182,8 +206,19 @@ static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
       cost += 350 + channels * (64 + n * (above ? 33 : 37) / 2 + columns * 19 / 4);
     }
     return cost;
-  case 2: return p->out_w * (160 + channels * (20 + taps_h / 4 * 11 + taps_h % 4 * 9 / 2));
-  default: return 100 + channels * (250 + p->out_w * p->kernel_w * (40 + 2 * taps_h));
+  case 2:
+    return p->out_w * (160 + channels * (20 + p->kernel_h / 4 * 11 + p->kernel_h % 4 * 9 / 2));
+  default: return 100 + channels * (250 + p->out_w * p->kernel_w * (40 + 2 * (int64_t)p->kernel_h));
+  }
+}
+
+static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_conv2d_s8 *p) {
+  const int64_t channels = (int64_t)p->in_c * p->multiplier;
+  switch (w->options->core) {
+  case COMPILE_CORE_MVE: return helium_depthwise(p) + 100;
+  case COMPILE_CORE_V6M: return plain_depthwise(p, channels, &v6m_depthwise);
+  case COMPILE_CORE_RV32: return plain_depthwise(p, channels, &rv32_depthwise);
+  default: return lanes_depthwise(p, channels);
   }
 }
 
@@ -216,8 +251,7 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   f->out = rows_of_tensor(y);
   f->calls = f->out.rows;
   f->rows_out = 1;
-  f->instructions = f->calls * (work->options->core == COMPILE_CORE_MVE ? helium_depthwise(p) + 100
-                                                                        : lanes_depthwise(p));
+  f->instructions = f->calls * depthwise_cost(work, p);
   /* A group of channels is read before it is written; strips share columns where the kernel is wider than one. The
    * forms for a chip's own instructions make what is left of four channels with the last four once more, and
    * would read what they wrote. */
@@ -260,7 +294,10 @@ static bool build_sums(const struct graph *g, const struct work *work, bool flat
   f->reach[0] = (struct reach){first * step - n->attrs.pad_top, 1, step, 1};
   f->reach[1] = (struct reach){first, 1, 1, 1};
   /* source: counted on the Cortex-M4. */
-  f->instructions = (int64_t)f->calls * (p->c * 15 * p->w + 100) + 70 * (int64_t)p->c;
+  const int64_t product = work->options->core == COMPILE_CORE_V6M    ? 26
+                          : work->options->core == COMPILE_CORE_RV32 ? 18
+                                                                     : 15;
+  f->instructions = (int64_t)f->calls * (p->c * product * p->w + 100) + 70 * (int64_t)p->c;
   f->state_bytes = mote_depthwise_sums_s8_state_bytes(p);
   return true;
 }

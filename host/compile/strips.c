@@ -88,6 +88,14 @@ static int64_t lanes_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
 }
 
 /* ---- the other cores ---- */
+/* A loop in C over one pixel and channel after the other: what a chip without lanes takes where it has no loop of its own. */
+static int64_t plain_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c;
+  const int64_t blocks = (pixels + MOTE_CONV_BLOCK - 1) / MOTE_CONV_BLOCK;
+  return p->out_c * (blocks * 40 + pixels * (15 * k / 2 + 50)) + blocks * 200 +
+         windows_cost(p, (uint32_t)pixels);
+}
+
 static bool by_stairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_stairs_s8; }
 
 static bool by_triples(const struct work *w) {
@@ -169,12 +177,16 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
                           int64_t strip) {
   if (w->options->core == COMPILE_CORE_MVE && w->kernel == MOTE_KERNEL_conv2d_s8)
     return helium_cost(w, p, pixels, strip);
-  if (!by_pairs(w) && !by_triples(w)) return lanes_cost(w, p, pixels, strip);
-  int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) =
-      by_pairs(w)                            ? pairs_cost
-      : w->options->core != COMPILE_CORE_V6M ? triples_cost
-      : by_stairs(w)                         ? stairs_cost
-                                             : short_cost;
+  const enum compile_core core = w->options->core;
+  const bool plain =
+      core == COMPILE_CORE_V6M || core == COMPILE_CORE_RV32 || core == COMPILE_CORE_AVR;
+  if (!by_pairs(w) && !by_triples(w) && !plain) return lanes_cost(w, p, pixels, strip);
+  int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) = pairs_cost;
+  if (!by_pairs(w))
+    cost = !by_triples(w)             ? plain_cost
+           : core != COMPILE_CORE_V6M ? triples_cost
+           : by_stairs(w)             ? stairs_cost
+                                      : short_cost;
   const int64_t rest = pixels % strip;
   return pixels / strip * cost(p, strip) + (rest > 0 ? cost(p, rest) : 0);
 }
