@@ -440,6 +440,19 @@ static bool choose_default(struct chooser *c, struct schedule *out) {
   return true;
 }
 
+/* Faster plans in so many bytes: a limit counts one overlap for each piece that dies, a layout may find several, and so need less
+ * than its limit. */
+static void use_overlaps(struct chooser *c, size_t bytes, struct schedule *out) {
+  struct schedule s;
+  int64_t instructions = out->instructions;
+  for (int tried = 0; tried < 2 * LAYOUTS; tried++) {
+    const int i = first_limit(c, instructions - 1);
+    if (i == c->n_limits || !try_limit(c, c->limits[i], &s)) return;
+    instructions = s.instructions;
+    if (s.arena_bytes <= bytes) *out = s;
+  }
+}
+
 /* The fastest that fits: limits from the highest that could. Where none does, *out is the least there is, and
  * the caller says so. */
 static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out) {
@@ -451,7 +464,9 @@ static bool choose_within(struct chooser *c, size_t bytes, struct schedule *out)
     if (found && s.arena_bytes >= out->arena_bytes) continue;
     *out = s;
     found = true;
-    if (s.arena_bytes <= bytes) return true;
+    if (s.arena_bytes > bytes) continue;
+    use_overlaps(c, bytes, out);
+    return true;
   }
   if (!smallest_from(c, first_limit(c, INT64_MAX - 1), &s)) return found;
   if (!found || s.arena_bytes < out->arena_bytes) *out = s;
