@@ -181,7 +181,7 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
   const bool plain =
       core == COMPILE_CORE_V6M || core == COMPILE_CORE_RV32 || core == COMPILE_CORE_AVR;
   if (!by_pairs(w) && !by_triples(w) && !plain) return lanes_cost(w, p, pixels, strip);
-  int64_t (*const cost)(const struct mote_conv2d_s8 *, int64_t) = pairs_cost;
+  int64_t (*cost)(const struct mote_conv2d_s8 *, int64_t) = pairs_cost;
   if (!by_pairs(w))
     cost = !by_triples(w)             ? plain_cost
            : core != COMPILE_CORE_V6M ? triples_cost
