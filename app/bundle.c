@@ -85,8 +85,10 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
     if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
   return (b->request.features ? add_room(a, home, "mote/dsp", &b->compiled, s, e)
                               : add_source(s, "mote/dsp/dsp.h", e)) &&
-         (has_learner(&b->compiled) ? add_room(a, home, "mote/ml", &b->compiled, s, e)
-                                    : add_source(s, "mote/ml/ml.h", e));
+         (has_learner(&b->compiled)
+              ? add_room(a, home, "mote/ml", &b->compiled, s, e)
+              : add_source(s, "mote/ml/ml.h", e) &&
+                    (!b->request.detector || add_source(s, "mote/ml/detector.c", e)));
 }
 
 /* ---- program.c --------------------------------------------------------------------- */
@@ -172,7 +174,7 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   if (features) scratch = place_scratch(b, &b->arena_bytes);
   text_printf(&t, "/* program: what the harness runs: %s. */\n", b->request.title);
   text_printf(&t, "#include \"firmware/harness/program.h\"\n#include \"%s.h\"\n", name);
-  if (features) text_add(&t, "#include \"features.h\"\n");
+  if (features) text_printf(&t, "#include \"%s_features.h\"\n", name);
   text_printf(
       &t,
       "\n/* Inputs, activations, rings, scratch: all the memory that the model works in. */\n"
@@ -219,12 +221,12 @@ static bool write_text(struct arena *a, const char *dir, const char *name, const
   return file_write(arena_printf(a, "%s/%s", dir, name), text, strlen(text), e);
 }
 
-/* features.c holds the constants, features.h makes them known. */
+/* Constants and a function. Not features.h: a C library has one of its own, which that would hide. */
 static bool write_features(struct arena *a, const struct bundle *b, struct err *e) {
   struct text source;
   text_init(&source, a);
   features_emit_c(b->request.features, "features", &source);
-  return write_text(a, b->dir, "features.h", source.data, e);
+  return write_text(a, b->dir, arena_printf(a, "%s_features.h", b->request.name), source.data, e);
 }
 
 /* Whether a file matches one of Make's patterns: "mote/isa/%" or a whole name. */
@@ -301,6 +303,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          write_text(a, dir, arena_printf(a, "%s_arena.c", name), own.data, e) &&
          compile_write_mote(&b->compiled, arena_printf(a, "%s/%s.mote", dir, name), e) &&
          (!request->features || write_features(a, b, e)) &&
+         (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
          write_text(a, dir, "program.c", program_text(a, b), e);
 }
 

@@ -57,9 +57,10 @@ struct bundle_request {
   const struct emulate_target *target;
   const struct emulate_board *board; /* NULL: none */
   bool fast, small;
-  size_t ram_bytes; /* most arena bytes; 0: no limit */
-  bool curve;       /* tell what less memory costs */
-  bool input_rows;  /* the first input is fed row by row, and the arena holds a ring of its rows */
+  size_t ram_bytes;     /* most arena bytes; 0: no limit */
+  bool curve;           /* tell what less memory costs */
+  const char *detector; /* text of detector.h; NULL: none */
+  bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
 };
 /* Takes the word "rows" out of the list of --input: whether it was there. */
 bool bundle_take_rows(struct option_list *inputs);

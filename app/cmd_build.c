@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/bundle.h"
+#include "app/continuous.h"
 
 struct arguments {
   const char *target, *board, *out, *name;
@@ -89,6 +90,20 @@ static int64_t measure_stack(struct arena *a, const struct bundle *b) {
   return bundle_run(a, b, zeros, 1, false, false, &r, &ignored) ? r.stack_bytes : -1;
 }
 
+/* The project's rules for detections, where it has some and the model has classes. */
+static bool detectors(struct arena *a, const struct bundle_model *m, struct bundle_request *r,
+                      struct err *e) {
+  struct text t;
+  text_init(&t, a);
+  if (project_only_scores(m->trained)) return true;
+  if (!continuous_emit(&m->project->config, m->trained->classes, m->trained->n_classes, &t, e)) {
+    err_file(e, m->project->yaml_path);
+    return false;
+  }
+  r->detector = t.data;
+  return true;
+}
+
 static bool run(struct command_line *c, const struct arguments *o, struct bundle_model *m) {
   struct bundle_request r = {.fast = o->fast,
                              .small = o->small,
@@ -107,6 +122,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.name = o->name;
   r.graph = m->graph;
   r.features = m->features;
+  if (m->project && m->project->config.n_detect && !detectors(c->arena, m, &r, &c->err))
+    return false;
   progress_update(c->progress, "build", 0, 3, "compiling %s", m->title);
   if (!bundle_write(c->arena, &r, o->out, &b, &c->err)) return false;
   progress_update(c->progress, "build", 1, 3, "building for %s", r.target->name);

@@ -28,6 +28,7 @@ struct testing {
   struct anomaly_figures anomaly;
   bool has_anomaly, scores_only;
   bool robust; /* also disturbed windows */
+  bool write;  /* --continuous: into mote.yaml */
   const char *html;
   const double *range;
   struct features_block features; /* of the model that was tested; unless groups were left out */
@@ -366,9 +367,11 @@ static bool test_continuous(struct testing *t, struct continuous_request *r, str
   r->pick = (struct dataset_pick){.splits = 1u << t->split, .group = t->group};
   r->html = t->html;
   if (!continuous_run(&t->p, r, t->c->progress, &c, e)) return false;
+  if (t->write && !continuous_write(&c, &t->p, e)) return false;
   if (t->html && !continuous_page(&c, &t->p, r, e)) return false;
   if (!t->c->json) {
     continuous_print(&c, r);
+    if (t->write) printf("\nwritten to %s: `mote build` makes detector.h of it\n", t->p.yaml_path);
     if (t->html) printf("\n%s\n", t->html);
     return true;
   }
@@ -379,6 +382,7 @@ static bool test_continuous(struct testing *t, struct continuous_request *r, str
   json_open_object(&j, NULL);
   continuous_json(&c, &j);
   json_put_string(&j, "output", t->html);
+  json_put_bool(&j, "written", t->write);
   json_close_object(&j);
   fputs(text.data, stdout);
   return true;
@@ -410,13 +414,14 @@ int cmd_test(int argc, char **argv) {
        &listening.false_alarms_per_hour},
       {0, "hop-ms", OPTION_REAL, "MS", "--continuous: from answer to answer (window.stride_ms)",
        &listening.hop_ms},
+      {0, "write", OPTION_FLAG, NULL, "--continuous: put the thresholds in mote.yaml", &t.write},
       {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--leave-one-group-out]\n"
                "          [--robust] [--html FILE]\n"
-               "mote test --continuous [--false-alarms N] [--hop-ms MS] [--html FILE]",
+               "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
                "takes for what.",
       .options = options,
@@ -440,6 +445,10 @@ int cmd_test(int argc, char **argv) {
                              "--leave-one-group-out");
   if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
     return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
+  if (t.write && !continuous) return command_usage(&c, "--write belongs to --continuous");
+  if (t.write && listening.hop_ms > 0)
+    return command_usage(&c,
+                         "thresholds are for answers every window.stride_ms: leave --hop-ms out");
   if (listening.hop_ms < 0) return command_usage(&c, "--hop-ms must be above 0");
   if (listening.false_alarms_per_hour < 0) listening.false_alarms_per_hour = 1;
   t.c = &c;

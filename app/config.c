@@ -51,6 +51,11 @@ struct yaml_augmentation {
       *background_snr_db_max, *noise_chance, *noise_snr_db_min, *time_stretch, *band_warp,
       *slope_db, *floor_chance, *floor_db_min, *floor_db_max;
 };
+struct yaml_detect {
+  char *class_name;
+  int *average;
+  double *threshold, *suppress_ms;
+};
 struct yaml_data {
   char **background, **unknown, **ignore;
   unsigned background_count, unknown_count, ignore_count;
@@ -75,6 +80,8 @@ struct project_yaml {
   struct yaml_training *training;
   struct yaml_augmentation *augmentation;
   struct yaml_data *data;
+  struct yaml_detect *detect;
+  unsigned detect_count;
 };
 
 /* ---- schema --------------------------------------------------------------------- */
@@ -186,6 +193,12 @@ static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(un
 static const cyaml_schema_field_t learning_fields[] = {LEARNING_FIELDS, CYAML_FIELD_END};
 static const cyaml_schema_field_t anomaly_fields[] = {TEXT(yaml_learning, learner), LEARNING_FIELDS,
                                                       CYAML_FIELD_END};
+static const cyaml_schema_field_t detect_fields[] = {
+    CYAML_FIELD_STRING_PTR("class", OPTIONAL, struct yaml_detect, class_name, 0, 4000),
+    INT(yaml_detect, average), REAL(yaml_detect, threshold), REAL(yaml_detect, suppress_ms),
+    CYAML_FIELD_END};
+static const cyaml_schema_value_t detect_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_detect, detect_fields)};
 #define SECTION(m) CYAML_FIELD_MAPPING_PTR(#m, OPTIONAL, struct project_yaml, m, m##_fields)
 static const cyaml_schema_field_t top_fields[] = {
     TEXT(project_yaml, name),
@@ -202,6 +215,7 @@ static const cyaml_schema_field_t top_fields[] = {
     SECTION(training),
     SECTION(augmentation),
     SECTION(data),
+    CYAML_FIELD_SEQUENCE("detect", OPTIONAL, struct project_yaml, detect, &detect_entry, 0, 1000),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct project_yaml, top_fields)};
@@ -782,6 +796,36 @@ int project_layers(struct arena *a, const char *network, const char ***lines) {
   return n == 1 && strcmp((*lines)[0], "auto") == 0 ? 0 : n;
 }
 
+/* The rules of detections: each names a class once. */
+static bool read_detect(const struct reader *r, const struct project_yaml *y,
+                        struct project_config *c) {
+  struct project_detect *const rules =
+      ARENA_ARRAY(r->a, struct project_detect, y->detect_count + 1);
+  for (unsigned i = 0; i < y->detect_count; i++) {
+    const struct yaml_detect *const d = &y->detect[i];
+    if (!d->class_name || !d->class_name[0])
+      return err_set(at_key(r, "detect", "class"), "entry %u names no class", i + 1);
+    for (unsigned k = 0; k < i; k++)
+      if (strcmp(rules[k].label, d->class_name) == 0)
+        return err_set(at_key(r, "detect", "class"), "\"%s\" is there twice", d->class_name);
+    rules[i] = (struct project_detect){.label = d->class_name,
+                                       .average = int_or(d->average, 1),
+                                       .threshold = real_or(d->threshold, 0.5),
+                                       .suppress_ms = real_or(d->suppress_ms, c->length_ms)};
+    if (rules[i].average < 1 || rules[i].average > MOTE_DETECTOR_MOST_ROWS)
+      return err_set(at_key(r, "detect", "average"), "%d; 1 to %d work", rules[i].average,
+                     MOTE_DETECTOR_MOST_ROWS);
+    if (!(rules[i].threshold >= 0 && rules[i].threshold <= 1))
+      return err_set(at_key(r, "detect", "threshold"), "%g; 0 to 1 works", rules[i].threshold);
+    if (!(rules[i].suppress_ms >= 0 && rules[i].suppress_ms / c->stride_ms < 65535))
+      return err_set(at_key(r, "detect", "suppress_ms"), "%g; 0 to 65,534 strides of %g ms work",
+                     rules[i].suppress_ms, c->stride_ms);
+  }
+  c->detect = rules;
+  c->n_detect = (int)y->detect_count;
+  return true;
+}
+
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,
                          struct err *e) {
   uint8_t *text = NULL;
@@ -817,5 +861,6 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
   }
   if (!read_sensor(&r, y, c) || !read_window(&r, y, c) || !read_features(&r, y, c)) return false;
   read_augmentation(y, c);
-  return check_augmentation(&r, c) && check_training(&r, c) && read_learners(&r, c);
+  return check_augmentation(&r, c) && check_training(&r, c) && read_learners(&r, c) &&
+         read_detect(&r, y, c);
 }

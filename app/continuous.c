@@ -276,3 +276,82 @@ bool continuous_page(const struct continuous *c, struct project *p,
   for (int i = 0; i < c->n_classes; i++) page_curve(page, a, &c->classes[i]);
   return report_write(page, r->html, e);
 }
+
+/* ---- detectors ----------------------------------------------------------------------------------- */
+
+bool continuous_write(const struct continuous *c, struct project *p, struct err *e) {
+  struct text t;
+  text_init(&t, p->arena);
+  text_add(&t, "detect:\n");
+  for (int i = 0; i < c->n_classes; i++) {
+    const struct continuous_class *const x = &c->classes[i];
+    text_add(&t, "  - class: '");
+    for (const char *s = x->name; *s; s++) text_addn(&t, *s == '\'' ? "''" : s, *s == '\'' ? 2 : 1);
+    text_printf(&t, "'\n    average: %d\n    threshold: %.8g\n    suppress_ms: %.6g\n",
+                x->best.average, x->best.threshold, 1000 * x->best.suppress_s);
+  }
+  return project_replace_section(p, "detect", t.data, e);
+}
+
+static const struct project_detect *rule_of(const struct project_config *c, const char *label) {
+  for (int i = 0; i < c->n_detect; i++)
+    if (strcmp(c->detect[i].label, label) == 0) return &c->detect[i];
+  return NULL;
+}
+
+/* A name as a C string: what is not plain is written in octal, which no following digit can lengthen. */
+static void add_name(struct text *t, const char *name) {
+  text_add(t, "\"");
+  for (const unsigned char *s = (const unsigned char *)name; *s; s++)
+    if (*s < 0x20 || *s >= 0x7F || *s == '"' || *s == '\\' || *s == '?')
+      text_printf(t, "\\%03o", *s);
+    else
+      text_addn(t, (const char *)s, 1);
+  text_add(t, "\"");
+}
+
+bool continuous_emit(const struct project_config *c, const char *const *classes, int n,
+                     struct text *out, struct err *e) {
+  int rows = 1, used = 0;
+  for (int i = 0; i < n; i++) {
+    const struct project_detect *const rule = rule_of(c, classes[i]);
+    used += rule != NULL;
+    if (rule && rule->average > rows) rows = rule->average;
+  }
+  if (used != c->n_detect)
+    return err_set(e, "detect in mote.yaml names a class that the model does not have; "
+                      "`mote test --continuous --write` makes the section anew");
+  text_printf(
+      out,
+      "/* When a class counts as detected in a stream of answers, one every %g ms: the section "
+      "`detect`\n"
+      " * of mote.yaml, written by Mote. After every answer of the model:\n *\n"
+      " *   static uint16_t state[(DETECTOR_BYTES + 1) / 2];     once: "
+      "mote_detector_begin(&detector, "
+      "state);\n"
+      " *   int32_t found = mote_detector_next(&detector, state, scores);     a class, or -1\n */\n"
+      "#ifndef DETECTOR_H\n#define DETECTOR_H\n\n#include \"mote/ml/ml.h\"\n\n"
+      "#define DETECTOR_CLASSES %d\n"
+      "#define DETECTOR_BYTES   MOTE_DETECTOR_BYTES(%d, %d)\n\n"
+      "static const char *const detector_names[DETECTOR_CLASSES] = {",
+      c->stride_ms, n, n, rows);
+  for (int i = 0; i < n; i++) {
+    text_add(out, i ? ", " : "");
+    add_name(out, classes[i]);
+  }
+  text_add(out, "};\n/* average, threshold in 256ths, answers of silence */\n"
+                "static const struct mote_detector_rule detector_rules[DETECTOR_CLASSES] = {\n");
+  for (int i = 0; i < n; i++) {
+    const struct project_detect *const rule = rule_of(c, classes[i]);
+    const int threshold = rule ? (int)nearbyint(256 * rule->threshold) : 256;
+    const double silence = rule ? fmax(ceil(rule->suppress_ms / c->stride_ms - 1e-9) - 1, 0) : 0;
+    /* No mean of int8 scores comes to 256: such a class is never detected. */
+    text_printf(out, "    {%d, %d, %d},\n", threshold < 256 ? rule->average : 0, threshold & 255,
+                (int)silence);
+  }
+  text_printf(out,
+              "};\nstatic const struct mote_detector detector = {detector_rules, DETECTOR_CLASSES, "
+              "%d};\n\n#endif\n",
+              rows);
+  return true;
+}

@@ -35,6 +35,12 @@ bool continuous_run(struct project *p, const struct continuous_request *r,
                     struct progress *progress, struct continuous *out, struct err *e);
 void continuous_print(const struct continuous *c, const struct continuous_request *r);
 void continuous_json(const struct continuous *c, struct json *j);
+/* The section `detect` of mote.yaml that has these detectors. */
+bool continuous_write(const struct continuous *c, struct project *p, struct err *e);
+/* detector.h of a built project: the rules of mote.yaml for the model's classes (mote/ml/ml.h). Silences count
+ * answers, one every window.stride_ms. Rules of classes that the model lacks are an error. */
+bool continuous_emit(const struct project_config *c, const char *const *classes, int n,
+                     struct text *out, struct err *e);
 bool continuous_page(const struct continuous *c, struct project *p,
                      const struct continuous_request *r, struct err *e);
 

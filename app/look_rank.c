@@ -263,44 +263,6 @@ static void write_section(const struct features_config *c, struct text *out) {
   text_printf(out, "  normalise: %s\n", features_normalise_name(c->normalise));
 }
 
-/* Replaces the features section, from its key to the line before the next key at the left margin; comments that
- * stand directly before that key stay with it. */
-static bool replace_section(const struct look *l, const char *section, struct err *e) {
-  const char *const path = l->project->yaml_path;
-  uint8_t *bytes;
-  size_t size;
-  struct text out;
-  if (!file_read(l->line->arena, path, 1u << 20, &bytes, &size, e)) return false;
-  const char *const text = (const char *)bytes;
-  const char *from = text_starts(text, "features:") ? text : strstr(text, "\nfeatures:");
-  text_init(&out, l->line->arena);
-  if (!from) {
-    text_addn(&out, text, size);
-    text_add(&out, size && text[size - 1] == '\n' ? "" : "\n");
-    text_add(&out, section);
-    return file_write(path, out.data, out.size, e);
-  }
-  if (*from == '\n') from++;
-  const char *to = from;
-  for (const char *p = strchr(from, '\n'); p; p = strchr(p + 1, '\n')) {
-    to = p + 1;
-    if (p[1] && !strchr(" \n#", p[1])) break;
-    if (!p[1]) break;
-  }
-  if (!*to || to == from) to = to == from ? from + strlen(from) : to;
-  /* Comments and empty lines before the next key belong to it. */
-  while (to > from + 1 && *to) {
-    const char *line = to - 1;
-    while (line > from && line[-1] != '\n') line--;
-    if (line <= from || (*line != '#' && *line != '\n')) break;
-    to = line;
-  }
-  text_addn(&out, text, (size_t)(from - text));
-  text_add(&out, section);
-  text_add(&out, to);
-  return file_write(path, out.data, out.size, e);
-}
-
 static void print_trials(const struct search *s) {
   printf("%s windows of %d classes, each told by windows of other %s\n\n", text_thousands(s->w.n),
          s->w.n_classes, s->w.by_group ? "groups" : "recordings");
@@ -373,7 +335,7 @@ bool look_auto(const struct look *l, struct err *e) {
   if (!search_all(s, e)) return false;
   text_init(&section, l->line->arena);
   write_section(&s->trials[s->best].config, &section);
-  if (l->write && !replace_section(l, section.data, e)) return false;
+  if (l->write && !project_replace_section(l->project, "features", section.data, e)) return false;
   if (l->line->json) {
     json_trials(s, section.data);
     return true;

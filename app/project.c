@@ -176,3 +176,39 @@ bool project_file_windows(struct project *p, const struct project_model *m, cons
   struct dataset d;
   return dataset_load_file(p, path, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
 }
+
+bool project_replace_section(struct project *p, const char *key, const char *section,
+                             struct err *e) {
+  const char *const path = p->yaml_path, *const start = arena_printf(p->arena, "\n%s:", key);
+  uint8_t *bytes;
+  size_t size;
+  struct text out;
+  if (!file_read(p->arena, path, 1u << 20, &bytes, &size, e)) return false;
+  const char *const text = (const char *)bytes;
+  const char *from = text_starts(text, start + 1) ? text : strstr(text, start);
+  text_init(&out, p->arena);
+  if (!from) {
+    text_addn(&out, text, size);
+    text_add(&out, size && text[size - 1] == '\n' ? "" : "\n");
+    text_add(&out, section);
+    return file_write(path, out.data, out.size, e);
+  }
+  if (*from == '\n') from++;
+  const char *to = from;
+  for (const char *line = strchr(from, '\n'); line; line = strchr(line + 1, '\n')) {
+    to = line + 1;
+    if (!line[1] || !strchr(" \n#-", line[1])) break;
+  }
+  if (to == from) to = from + strlen(from);
+  /* Comments and empty lines before the next key belong to it. */
+  while (to > from + 1 && *to) {
+    const char *line = to - 1;
+    while (line > from && line[-1] != '\n') line--;
+    if (line <= from || (*line != '#' && *line != '\n')) break;
+    to = line;
+  }
+  text_addn(&out, text, (size_t)(from - text));
+  text_add(&out, section);
+  text_add(&out, to);
+  return file_write(path, out.data, out.size, e);
+}

@@ -22,6 +22,7 @@
 #include "host/graph/graph.h"
 #include "host/store/store.h"
 #include "host/train/train.h"
+#include "mote/ml/ml.h"
 
 #define PROJECT_FILE     "mote.yaml"
 #define PROJECT_DATABASE "project.db"
@@ -40,6 +41,14 @@ struct project_learner {
   int n_normal;
 };
 
+/* When a class counts as detected in a stream of answers, one every window.stride_ms. */
+struct project_detect {
+  const char *label;
+  int average;        /* of so many scores */
+  double threshold;   /* of their mean, 0 to 1 */
+  double suppress_ms; /* then silent for this long */
+};
+
 struct project_config {
   const char *name;
   enum project_kind kind;
@@ -51,7 +60,7 @@ struct project_config {
   double length_ms, stride_ms;
   enum project_place place;
   struct features_config features[FEATURES_MAX_PARTS];
-  int n_features; /* parts whose values follow each other; one unless `blocks` names more */
+  int n_features;      /* parts whose values follow each other; one unless `blocks` names more */
   const char *network; /* "auto", or a layer a line */
   /* As written: project_training lays it over the trainer's defaults. */
   const struct project_yaml *yaml;
@@ -62,6 +71,8 @@ struct project_config {
   const char *const *unknown;    /* labels that together are the class "unknown" */
   const char *const *ignore;     /* labels left out */
   int n_background, n_unknown, n_ignore;
+  const struct project_detect *detect; /* [n_detect] */
+  int n_detect;
 };
 
 /* The trainer's defaults for the task and number of examples, and what mote.yaml says over them. */
@@ -92,6 +103,9 @@ bool project_open(struct arena *a, const char *dir, enum store_mode mode, struct
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,
                          struct err *e);
 void project_close(struct project *p);
+/* Replaces a section of mote.yaml, or adds it at the end. text: the section, its key at the left margin first. What
+ * stands around it stays, comments before the next key too. */
+bool project_replace_section(struct project *p, const char *key, const char *text, struct err *e);
 /* The folder that project_open(NULL) would take; NULL when there is none. */
 const char *project_find(struct arena *a);
 

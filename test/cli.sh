@@ -111,6 +111,31 @@ has "noise among them" '"disturbance": "rotation"' "$out"
 has "a page of the answers" "What the field does" "$(cat answers.html)"
 out=$("$MOTE" test --continuous --hop-ms 200 --html listening.html --json 2>/dev/null); is "listen without end" 0 $?
 has "with a threshold for each class" '"threshold"' "$out"
+cp mote.yaml before.yaml
+out=$("$MOTE" test --continuous --write -q 2>&1); is "thresholds written" 0 $?
+has "in mote.yaml" "    threshold:" "$(cat mote.yaml)"
+out=$("$MOTE" build --target host -o built -q 2>&1); is "a project with a detector builds" 0 $?
+cat >detect.c <<'EOF'
+#include "detector.h"
+#include <stdio.h>
+int main(void) {
+  static uint16_t state[(DETECTOR_BYTES + 1) / 2];
+  int8_t scores[DETECTOR_CLASSES];
+  if (mote_detector_check(&detector, state, sizeof state) != MOTE_OK) return 1;
+  mote_detector_begin(&detector, state);
+  for (int c = 0; c < DETECTOR_CLASSES; c++) scores[c] = -128;
+  for (int t = 0; t < 20; t++) {
+    int32_t found;
+    scores[1] = t > 9 ? 127 : -128;
+    found = mote_detector_next(&detector, state, scores);
+    if (found >= 0) return printf("%s\n", detector_names[found]), 0;
+  }
+  return 2;
+}
+EOF
+cc -std=c99 -Wall -Wextra -Werror -pedantic -Ibuilt -o detect detect.c built/mote/ml/detector.c 2>"$T/err" || cat "$T/err"
+is "detector.h detects" slow "$(./detect)"
+mv before.yaml mote.yaml
 has "and a page" "false alarms an hour" "$(cat listening.html)"
 out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
 has "tests every group" '"group": "p3"' "$out"

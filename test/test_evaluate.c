@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "host/evaluate/evaluate.h"
+#include "mote/ml/ml.h"
 
 static bool near(double x, double y) { return fabs(x - y) < 1e-9; }
 
@@ -158,12 +159,60 @@ static void test_detections(void **state) {
   assert_int_equal(evaluate_detect(&stream, 1, 2, 1, &best, 2).missed, 2);
 }
 
+/* A chip's detector, answer by answer, finds what the figures count. */
+static void test_detector_of_the_device(void **state) {
+  (void)state;
+  enum { ROWS = 400, CLASSES = 3 };
+  static const int averages[] = {1, 3, 8};
+  struct rng r;
+  rng_seed(&r, 5);
+  for (int trial = 0; trial < 60; trial++) {
+    static int8_t scores[ROWS * CLASSES];
+    static float floats[ROWS * CLASSES];
+    struct mote_detector_rule rules[CLASSES];
+    int found[CLASSES] = {0};
+    for (int i = 0; i < ROWS * CLASSES; i++) {
+      scores[i] = (int8_t)rng_u32(&r);
+      if (i >= CLASSES && rng_below(&r, 4)) scores[i] = scores[i - CLASSES];
+      floats[i] = (float)(scores[i] + 128) / 256;
+    }
+    for (int c = 0; c < CLASSES; c++)
+      rules[c] = (struct mote_detector_rule){(uint8_t)averages[rng_below(&r, 3)],
+                                             (uint8_t)rng_u32(&r), (uint16_t)rng_below(&r, 20)};
+    const struct evaluate_stream stream = {.scores = floats, .rows = ROWS, .hop_s = 0.25};
+    for (int c = 0; c < CLASSES; c++) { /* one class at a time: what is told is all that there is */
+      struct mote_detector_rule one[CLASSES] = {{0}};
+      one[c] = rules[c];
+      const struct mote_detector d = {one, CLASSES, 8};
+      uint16_t memory[(MOTE_DETECTOR_BYTES(CLASSES, 8) + 1) / 2];
+      assert_int_equal(mote_detector_check(&d, memory, sizeof memory), MOTE_OK);
+      mote_detector_begin(&d, memory);
+      for (int t = 0; t < ROWS; t++) {
+        const int32_t told = mote_detector_next(&d, memory, scores + CLASSES * t);
+        assert_true(told == -1 || told == c);
+        found[c] += told == c;
+      }
+      const struct evaluate_detector same = {rules[c].average, rules[c].threshold / 256.0,
+                                             0.25 * (rules[c].silence + 1)};
+      assert_int_equal(evaluate_detect(&stream, 1, CLASSES, c, &same, 0).false_alarms, found[c]);
+    }
+  }
+  const struct mote_detector_rule rules[2] = {{9, 1, 1}, {0, 0, 0}};
+  const struct mote_detector d = {rules, 2, 8};
+  uint16_t memory[40];
+  assert_int_equal(mote_detector_check(&d, memory, sizeof memory), MOTE_ERR_PARAMS);
+  const struct mote_detector wide = {rules, 2, 9};
+  assert_int_equal(mote_detector_check(&wide, memory, 25), MOTE_ERR_ARENA);
+  assert_int_equal(mote_detector_check(&wide, memory, 26), MOTE_OK);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_by_hand),
       cmocka_unit_test(test_intervals_cover),
       cmocka_unit_test(test_temperature),
       cmocka_unit_test(test_detections),
+      cmocka_unit_test(test_detector_of_the_device),
   };
   return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
 }

@@ -105,6 +105,8 @@ ends 1 "mote.yaml" train --teacher ds-cnn
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
 ends 2 "--continuous" test --hop-ms 20
+ends 2 "belongs to" test --write
+ends 2 "leave --hop-ms" test --continuous --write --hop-ms 3
 ends 2 "stands without" test --continuous --robust
 ends 2 "leave-one-group-out" test --robust --leave-one-group-out
 ends 2 "leave-one-group-out" test --seed 1

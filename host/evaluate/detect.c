@@ -9,16 +9,22 @@
 static void detect_one(const struct evaluate_stream *s, int classes, int class_index,
                        const struct evaluate_detector *d, double slack_s, bool *found,
                        struct evaluate_alarms *out) {
-  double sum = 0, silent_until = -HUGE_VAL;
+  double sum = 0;
+  /* Answers in the silence: those less than suppress_s behind the detection. */
+  const int silence = (int)fmax(ceil(d->suppress_s / s->hop_s - 1e-9) - 1, 0);
+  int silent = 0;
   memset(found, 0, (size_t)s->n_spans * sizeof *found);
   for (int r = 0; r < s->rows; r++) {
     const double now = s->first_s + r * s->hop_s;
     sum += (double)s->scores[(size_t)r * (size_t)classes + (size_t)class_index];
     if (r >= d->average)
       sum -= (double)s->scores[(size_t)(r - d->average) * (size_t)classes + (size_t)class_index];
-    if (r + 1 < d->average || now < silent_until || sum < d->threshold * d->average - 1e-9)
+    if (silent > 0) {
+      silent--;
       continue;
-    silent_until = now + d->suppress_s;
+    }
+    if (r + 1 < d->average || sum < d->threshold * d->average - 1e-9) continue;
+    silent = silence;
     bool right = false;
     for (int k = 0; k < s->n_spans; k++) {
       if (s->spans[k].class_index != class_index || now < s->spans[k].from_s ||

@@ -263,6 +263,31 @@ int32_t mote_ml_online_outside(const struct mote_ml_online *s, const int8_t *x);
 void mote_ml_online_seal(struct mote_ml_online *s);
 enum mote_status mote_ml_online_check(const void *mem, size_t bytes);
 
+/* ---- detections in a stream of scores --------------------------------------------------- */
+
+#define MOTE_DETECTOR_MOST_ROWS 64
+struct mote_detector_rule {
+  uint8_t average;   /* of so many of the newest scores; 0: the class is never detected */
+  uint8_t threshold; /* of their mean, in 256ths: a score q is q + 128 of them */
+  uint16_t silence;  /* answers after a detection in which the class is not detected again */
+};
+struct mote_detector {
+  const struct mote_detector_rule *rules; /* [classes] */
+  uint16_t classes;
+  uint16_t rows; /* the largest average */
+};
+/* Bytes of the state: a ring of scores and the silences. */
+#define MOTE_DETECTOR_BYTES(classes, rows)                                                         \
+  ((size_t)4 + 2 * (size_t)(classes) + (size_t)(classes) * (size_t)(rows))
+
+/* errors: PARAMS, ARENA: the state is too small, ALIGN: it is not aligned to 2. */
+enum mote_status mote_detector_check(const struct mote_detector *d, const void *state,
+                                     size_t bytes);
+void mote_detector_begin(const struct mote_detector *d, void *state);
+/* One answer of the model, int8[classes]. Returns the class that is detected with it, -1: none. Of several the one with the
+ * highest mean is told; all of them fall silent. */
+int32_t mote_detector_next(const struct mote_detector *d, void *state, const int8_t *scores);
+
 #ifdef __cplusplus
 }
 #endif

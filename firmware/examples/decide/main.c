@@ -7,8 +7,8 @@
  * is printed through semihosting, which QEMU and every debugger understand; QEMU emulates neither the Wio Terminal
  * nor the XIAO, so no microphone is read. On a board, replace `recording` by the buffer that your microphone's DMA
  * fills, say() by your serial port, start.c and link.ld by your board's; the calls between stay as they are. */
-#include "features.h"
 #include "model.h"
+#include "model_features.h"
 #include "recording.h"
 
 #include "mote/mote.h"
