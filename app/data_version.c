@@ -88,7 +88,8 @@ int data_history(int argc, char **argv) {
 static bool print_taken_back(struct command_line *c, const struct store_change *done,
                              const char *word) {
   if (!c->json) {
-    printf("%s: %s (%" PRId64 " samples)\n", word, done->what, done->samples);
+    printf("%s: %s (%" PRId64 " sample%s)\n", word, done->what, done->samples,
+           done->samples == 1 ? "" : "s");
     return true;
   }
   struct data_json out;
