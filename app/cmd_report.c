@@ -46,13 +46,22 @@ static bool load_object(struct job *job, const char *path, const struct object *
 /* Runs features and network over the test windows, with the bits of the device. */
 static bool answer_all(struct job *job, struct err *e) {
   struct project_model *m = &job->model;
+  if (project_only_scores(m))
+    return err_set(e,
+                   "the page tells of classes, and run %lld gives an anomaly score alone; "
+                   "`mote test` tells what it is worth",
+                   (long long)m->run);
   if (!project_split_windows(job->project, m, STORE_TEST, NULL, 0, &job->windows, e)) return false;
   const struct bundle_request request = {.graph = m->graph, .features = &m->features};
   uint8_t *scores;
   if (job->windows.count &&
       !bundle_run_host(job->arena, &request, job->windows.samples, job->windows.count, &scores, e))
     return false;
-  job->scores = job->windows.count ? (int8_t *)scores : NULL;
+  if (job->windows.count) {
+    job->scores =
+        ARENA_ARRAY(job->arena, int8_t, (size_t)job->windows.count * (size_t)m->n_classes);
+    decide_take(m->graph, 0, scores, job->windows.count, job->scores);
+  }
   job->answers = ARENA_ARRAY(job->arena, int, job->windows.count + 1);
   for (int i = 0; i < job->windows.count; i++)
     job->answers[i] = decide_best(job->scores + (size_t)i * (size_t)m->n_classes, m->n_classes);

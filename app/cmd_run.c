@@ -94,24 +94,34 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
   return true;
 }
 
-static void print_scores(struct command_line *c, const struct project_model *m,
-                         const int8_t *scores, int windows) {
+/* outputs: of every window all outputs, shares of classes and then an anomaly score, each where the model has it. */
+static void print_scores(struct command_line *c, const struct bundle_model *b,
+                         const uint8_t *outputs, int windows) {
+  const struct project_model *m = b->trained;
+  const int classes = project_only_scores(m) ? 0 : m->n_classes;
   struct text t;
   struct json j;
   text_init(&t, c->arena);
   json_start(&j, &t);
   json_open_object(&j, NULL);
   json_open_array(&j, "classes");
-  for (int k = 0; k < m->n_classes; k++) json_put_string(&j, NULL, m->classes[k]);
+  for (int k = 0; k < classes; k++) json_put_string(&j, NULL, m->classes[k]);
   json_close_array(&j);
   json_open_array(&j, "windows");
-  for (int i = 0; i < windows; i++, scores += m->n_classes) {
-    if (!c->json)
-      for (int k = 0; k < m->n_classes; k++)
-        printf("%s%s %d", k > 0 ? "  " : "", m->classes[k], scores[k]);
-    if (!c->json) printf("\n");
+  for (int i = 0; i < windows; i++) {
     json_open_array(&j, NULL);
-    for (int k = 0; k < m->n_classes; k++) json_put_int(&j, NULL, scores[k]);
+    for (int k = 0; k < classes; k++, outputs++) {
+      if (!c->json) printf("%s%s %d", k > 0 ? "  " : "", m->classes[k], (int8_t)*outputs);
+      json_put_int(&j, NULL, (int8_t)*outputs);
+    }
+    if (m->anomaly) {
+      int32_t score;
+      memcpy(&score, outputs, sizeof score);
+      outputs += sizeof score;
+      if (!c->json) printf("%sscore %d", classes ? "  " : "", score);
+      json_put_int(&j, NULL, score);
+    }
+    if (!c->json) printf("\n");
     json_close_array(&j);
   }
   json_close_array(&j);
@@ -123,13 +133,13 @@ static void print_scores(struct command_line *c, const struct project_model *m,
 static bool run_project(struct command_line *c, const struct run *r) {
   struct bundle_model m;
   struct dataset d;
-  int8_t *scores = NULL;
+  uint8_t *outputs = NULL;
   bool ok = bundle_open_model(c->arena, NULL, &m, &c->err);
   ok = ok && dataset_load_file(m.project, r->in.items[0], m.trained->range, &d, &c->err) &&
-       decide_here(c->arena, m.graph, m.features, &d, &scores, &c->err);
+       decide_outputs(c->arena, m.title, m.graph, m.features, NULL, &d, &outputs, &c->err);
   if (ok && r->out.count == 1)
-    ok = file_write(r->out.items[0], scores, (size_t)(d.n_windows * m.trained->n_classes), &c->err);
-  if (ok && (c->json || r->out.count == 0)) print_scores(c, m.trained, scores, d.n_windows);
+    ok = file_write(r->out.items[0], outputs, (size_t)d.n_windows * decide_bytes(m.graph), &c->err);
+  if (ok && (c->json || r->out.count == 0)) print_scores(c, &m, outputs, d.n_windows);
   bundle_close_model(&m);
   return ok;
 }
