@@ -430,8 +430,9 @@ static bool read_index_case(const char *path, struct err *e) {
 }
 
 /* true: taken. */
-static bool ingest_fuzz_case(const struct ingest_fuzzed *f, const char *folder,
-                             const uint8_t *bytes, size_t n, struct err *e) {
+__attribute__((unused)) static bool ingest_fuzz_case(const struct ingest_fuzzed *f,
+                                                     const char *folder, const uint8_t *bytes,
+                                                     size_t n, struct err *e) {
   const struct ingest_options o = case_options(f, &bytes, &n);
   size_t sizes[3] = {n, 0, 0};
   if (f->files[1]) {
