@@ -154,6 +154,12 @@ int cmd_train(int argc, char **argv) {
                              .say = true};
   struct store_epoch *history = NULL;
   int n = 0;
+  enum learn_kind kind;
+  const bool classical = learner && strcmp(learner, "network") != 0;
+  if (classical && !learn_kind_from(learner, &kind))
+    return command_usage(&c, "no learner '%s'; network, %s are", learner, learn_kind_list());
+  if (classical && (network || net_file || epochs))
+    return command_usage(&c, "--learner %s excludes --network, --net and --epochs", learner);
   if (network && net_file) return command_usage(&c, "--network and --net exclude each other");
   bool ok = (!net_file || read_network(&c, net_file, &job.network)) &&
             project_open(c.arena, dir, STORE_WRITE, &p, &c.err) &&

@@ -69,7 +69,7 @@ printf 'anomaly:\n  learner: kmeans\n  clusters: 4\n  false_alarms: 0.05\n' >>mo
 "$MOTE" verify -q $targets >verify; is "verify both outputs" $? 0
 
 # What is wrong is said.
-"$MOTE" train --learner oracle >out 2>err; is "no such learner" $? 1
+"$MOTE" train --learner oracle >out 2>err; is "no such learner" $? 2
 grep -q "kmeans, gmm" err; is "it says which there are" $? 0
 sed -i 's/clusters: 4/clusters: 0/' mote.yaml
 "$MOTE" train >out 2>err; is "no clusters" $? 1

@@ -102,6 +102,9 @@ ends 1 "zero byte" train --net zeros
 ends 2 "at least 1" train --flash 0
 ends 1 "mote.yaml" train --prune macs=50%
 ends 1 "mote.yaml" train --teacher ds-cnn
+ends 2 "kmeans, gmm" train --learner oracle
+ends 2 "excludes" train --learner forest --epochs 3
+ends 1 "mote.yaml" train --learner forest
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
 ends 2 "--continuous" test --hop-ms 20
