@@ -212,7 +212,7 @@ int cmd_add(int argc, char **argv) {
                "records (.hea), raw numbers.\n"
                "Rates and channels are converted to the project's. A recording that is there "
                "already is not added\n"
-               "twice. docs/howto/data.md has a line for each kind.",
+               "twice. docs/howto/add.md has a line for each kind.",
       .options = options,
       .examples =
           "  mote add recordings                       labels are the folders' names\n"

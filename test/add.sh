@@ -1,16 +1,16 @@
 #!/bin/bash
-# docs/howto/data.md says what it prints: every block of commands in it is run on the recordings of other people, and what
+# docs/howto/add.md says what it prints: every block of commands in it is run on the recordings of other people, and what
 # comes out is compared. MOTE_WRITE=1 writes the blocks anew. Prints TAP lines; skips, visibly, where the recordings are
 # absent.
 cd "$(dirname "$0")/.." || exit 1
 MOTE=${MOTE:-$PWD/build/mote}
 export MOTE_HOME=${MOTE_HOME:-$PWD}
-SHARED=${MOTE_SHARED:-../shared} DOC=$PWD/docs/howto/data.md UNPACKED=$PWD/build/shared
+SHARED=${MOTE_SHARED:-../shared} DOC=$PWD/docs/howto/add.md UNPACKED=$PWD/build/shared
 T=$(mktemp -d) || exit 1
 trap 'rm -rf "$T"' EXIT
 n=0
 if [ ! -x "$SHARED/unpack" ]; then
-  echo "ok 1 - docs/howto/data.md # SKIP no recordings at $SHARED"
+  echo "ok 1 - docs/howto/add.md # SKIP no recordings at $SHARED"
   echo "1..1"
   exit 0
 fi
@@ -36,7 +36,7 @@ for k in $(seq 1 "$blocks"); do
     esac
   done <"$T/block$k" >"$T/out$k"
   n=$((n + 1))
-  what=$(grep -m1 -oE 'data/[a-z0-9-]+' "$T/block$k")
+  what=$(grep -oE "data/[a-z0-9-]+" "$T/block$k" | head -n 1)
   if [ -n "${MOTE_WRITE:-}" ] || cmp -s "$T/block$k" "$T/out$k"; then echo "ok $n - block $k: $what"
   else echo "not ok $n - block $k: $what"; diff "$T/block$k" "$T/out$k" | head -n 30 | sed 's/^/# /'; fi
 done
