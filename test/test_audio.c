@@ -103,6 +103,66 @@ static void test_values_of_edge_impulse(void **state) {
   compare("spectrogram", FEATURES_SPECTROGRAM);
 }
 
+/* ---- streams --------------------------------------------------------------------- */
+
+/* Everything that a kind may be: rows of a stream, after the window's last hop and a few windows later, are those of the
+ * window that ends there. */
+static void stream_is_window(const struct features_config *c) {
+  struct arena *a = arena_new(0);
+  const struct features_block b = build(a, c);
+  const struct mote_features *const f = b.parts[0].params;
+  const struct mote_features_op *const op = b.parts[0].op;
+  struct rng r;
+  rng_seed(&r, 9);
+  const int late = (f->frame + f->hop - 1) / f->hop * f->hop - f->frame; /* steps of the last hop */
+  const int hops = f->rows + 7 + (f->frame + f->hop - 1) / f->hop;
+  int16_t *const x = ARENA_ARRAY(a, int16_t, ((size_t)(hops * f->hop) + f->window) * f->stride);
+  for (size_t i = 0; i < (size_t)(hops * f->hop) * f->stride; i++)
+    x[i] = (int16_t)((int32_t)(rng_u32(&r) >> 19) - 4096 + (int32_t)(i * i / 99 % 7000));
+  void *const memory = malloc(mote_features_stream_bytes(f, op));
+  int8_t *const got = arena_alloc(a, 1, b.out_bytes), *const want = arena_alloc(a, 1, b.out_bytes);
+  void *const scratch = arena_alloc(a, 1, b.scratch_bytes + 4);
+  int full = 0;
+  mote_features_stream_begin(f, op, memory);
+  for (int h = 0; h < hops; h++) {
+    if (!mote_features_stream_push(f, op, memory, x + (size_t)(h * f->hop) * f->stride)) continue;
+    /* The window whose last frame ends `late` steps before the hop's end. */
+    const int end = (h + 1) * f->hop - late, start = end - (f->rows - 1) * f->hop - f->frame;
+    mote_features_stream_finish(f, op, memory, got);
+    features_run(&b, x + (size_t)start * f->stride, scratch, want);
+    const size_t from = op->prime ? f->columns : 0; /* the first row knows what came before */
+    if (memcmp(got + from, want + from, b.out_bytes - from) != 0)
+      fail_msg("%s: the stream differs after hop %d", features_kind_name(c->kind), h);
+    full++;
+  }
+  assert_int_equal(full, 9);
+  print_message("%s: a stream takes %zu bytes, a window %zu and its samples %u\n",
+                features_kind_name(c->kind), mote_features_stream_bytes(f, op), b.scratch_bytes,
+                2 * f->window * f->stride);
+  free(memory);
+  arena_free(a);
+}
+
+static void test_streams_are_windows(void **state) {
+  (void)state;
+  static const struct {
+    enum features_kind kind;
+    double rate_hz, window_ms;
+    int channels;
+  } of[] = {{FEATURES_LOGMEL, 16000, 1000, 1},    {FEATURES_MFCC, 8000, 1000, 1},
+            {FEATURES_SPECTRUM, 200, 2000, 3},    {FEATURES_STATISTICS, 100, 2000, 3},
+            {FEATURES_RAW, 50, 2000, 6},          {FEATURES_MFE, 16000, 1000, 1},
+            {FEATURES_SPECTROGRAM, 16000, 400, 1}};
+  struct features_config c;
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+    features_defaults(of[i].kind, of[i].rate_hz, of[i].channels, of[i].window_ms, &c, NULL);
+    stream_is_window(&c);
+  }
+  features_defaults(FEATURES_LOGMEL, 16000, 1, 500, &c, NULL);
+  c.hop_ms = 13; /* a frame is no whole number of hops */
+  stream_is_window(&c);
+}
+
 /* ---- chips ---------------------------------------------------------------------- */
 
 /* Gliding tones, steps and noise, with pauses. */
@@ -149,6 +209,69 @@ static void same_on_chip(const char *name) {
   arena_free(a);
 }
 
+/* A second of samples, hop by hop, through the emitted functions. */
+static void test_stream_on_cortex_m4(void **state) {
+  (void)state;
+  const struct emulate_target *target;
+  struct emulate_program program;
+  struct emulate_result r;
+  struct arena *a = arena_new(0);
+  struct features_config c;
+  struct err e = {0};
+  char *dir;
+  assert_true(emulate_find_target(a, "cortex-m4", &target, &e));
+  if (!emulate_can_build(target) || !emulate_can_run(target)) skip();
+  features_defaults(FEATURES_LOGMEL, 16000, 1, 1000, &c, NULL);
+  const struct features_block b = build(a, &c);
+  const int hops = (int)(b.parts[0].params->rows + 1);
+  int16_t *const x = ARENA_ARRAY(a, int16_t, hops * b.parts[0].params->hop);
+  memcpy(x, samples_of(a, &b, 3), 2 * (size_t)b.window_samples);
+  int8_t *const want = arena_alloc(a, 1, b.out_bytes);
+  features_run(&b, x, arena_alloc(a, 1, b.scratch_bytes + 4), want);
+  const char *sources[64] = {"mote/dsp/bands.c",    "mote/dsp/features.c", "mote/dsp/fft.c",
+                             "mote/dsp/finish16.c", "mote/dsp/math.c",     "mote/dsp/stream.c",
+                             "mote/isa/fft.c"};
+  const int n = chip_headers(a, sources, 7, 64);
+  struct text model, text;
+  text_init(&model, a);
+  text_init(&text, a);
+  features_emit_c(&b, "ears", &model);
+  text_printf(
+      &model,
+      "static int16_t in[%d];\nstatic int8_t out[%zu];\n"
+      "static uint32_t memory[EARS_STREAM_BYTES / 4];\n"
+      "#include \"firmware/harness/program.h\"\n"
+      "static struct mote_model m;\nstatic struct mote_plan p;\n"
+      "int program_open(void) { m.plan = &p; return 0; }\n"
+      "struct mote_model *program_model(void) { return &m; }\n"
+      "void program_network(void) {}\n"
+      "void program_features(void) {\n  ears_begin(memory);\n"
+      "  for (int h = 0; h < %d; h++)\n"
+      "    if (ears_push(memory, in + h * EARS_HOP)) { ears_finish(memory, out); return; }\n"
+      "}\n"
+      "void *program_input(unsigned i, uint32_t *n) { *n = sizeof in; return i ? 0 : in; }\n"
+      "const void *program_output(unsigned i, uint32_t *n) {\n"
+      "  *n = sizeof out;\n  return i ? 0 : out;\n}\n",
+      hops * b.parts[0].params->hop, b.out_bytes, hops);
+  text_add(&text, "int nothing_else;\n");
+  const struct emulate_options o = {.inputs = x,
+                                    .input_bytes = 2 * (size_t)(hops * b.parts[0].params->hop),
+                                    .count = 1,
+                                    .count_instructions = true,
+                                    .timeout_s = 120};
+  assert_true(dir_temporary(a, &dir, &e));
+  const bool ok = emulate_project(a, dir, "stream", "model", target, sources, n, NULL, 0, 0, &e) &&
+                  file_write(arena_printf(a, "%s/model.c", dir), model.data, model.size, &e) &&
+                  file_write(arena_printf(a, "%s/program.c", dir), text.data, text.size, &e) &&
+                  emulate_build(a, dir, target, &program, &e) &&
+                  emulate_run(a, &program, &o, &r, &e);
+  dir_remove(dir);
+  if (!ok) fail_msg("%s", e.text);
+  assert_int_equal(r.output_bytes, b.out_bytes);
+  assert_memory_equal(r.outputs, want, b.out_bytes);
+  arena_free(a);
+}
+
 static void test_same_bits_without_optimisation(void **state) {
   (void)state;
   same_on_chip("host");
@@ -173,6 +296,8 @@ static void test_same_bits_on_rv32(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_of_edge_impulse),
+      cmocka_unit_test(test_streams_are_windows),
+      cmocka_unit_test(test_stream_on_cortex_m4),
       cmocka_unit_test(test_same_bits_without_optimisation),
       cmocka_unit_test(test_same_bits_on_cortex_m4),
       cmocka_unit_test(test_same_bits_on_cortex_m0plus),

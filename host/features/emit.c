@@ -111,6 +111,52 @@ static void emit_part(const struct mote_features *f, const char *name, struct te
   text_add(out, "};\n\n");
 }
 
+/* begin, push and finish of a stream, where all parts go on by the same hop. */
+static void emit_stream(const struct features_block *b, const char *prefix, const char *upper,
+                        const char *const *ops, struct text *out) {
+  size_t bytes = 0, at = 0;
+  const uint32_t hop = b->parts[0].params->hop;
+  for (int i = 0; i < b->n_parts; i++) {
+    if (b->parts[i].params->hop != hop) return;
+    bytes += mote_features_stream_bytes(b->parts[i].params, b->parts[i].op);
+  }
+  text_printf(
+      out,
+      "\n/* A stream: %s_begin once, then %s_push with each further %s_HOP samples of every "
+      "channel; where it\n * returns 1, the rows of a window are there and %s_finish makes "
+      "its int8 values. memory: aligned to 4. */\n"
+      "#define %s_HOP          %u\n#define %s_STREAM_BYTES %zu\n"
+      "void %s_begin(void *memory);\nint %s_push(void *memory, const int16_t *samples);\n"
+      "void %s_finish(void *memory, int8_t *out);\n",
+      prefix, prefix, upper, prefix, upper, hop, upper, bytes, prefix, prefix, prefix);
+  static const char *const heads[] = {"void %s_begin(void *memory) {\n",
+                                      "int %s_push(void *memory, const int16_t *samples) {\n"
+                                      "  int all = 1;\n",
+                                      "void %s_finish(void *memory, int8_t *out) {\n"};
+  for (int k = 0; k < 3; k++) {
+    size_t memory = 0;
+    text_printf(out, heads[k], prefix);
+    at = 0;
+    for (int i = 0; i < b->n_parts; i++) {
+      const struct mote_features *const f = b->parts[i].params;
+      char name[96];
+      snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
+      text_printf(out, "  %smote_features_stream_%s(&%s.head, &%s, (uint8_t *)memory + %zu",
+                  k == 1 ? "all &= " : "",
+                  k == 0   ? "begin"
+                  : k == 1 ? "push"
+                           : "finish",
+                  name, ops[f->kind], memory);
+      if (k == 1) text_add(out, ", samples");
+      if (k == 2) text_printf(out, ", out + %zu", at);
+      text_add(out, ");\n");
+      memory += mote_features_stream_bytes(f, b->parts[i].op);
+      at += (size_t)f->rows * f->columns;
+    }
+    text_add(out, k == 1 ? "  return all;\n}\n" : "}\n");
+  }
+}
+
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
@@ -150,6 +196,24 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");
+  emit_stream(block, prefix, upper, ops, out);
+}
+
+/* What of a row or of the last step waits for more than its own frame. */
+static void describe_stream(const struct mote_features *f, const struct mote_features_op *op,
+                            struct text *out) {
+  if (f->rows == 1)
+    text_add(out,
+             " * the whole window is one frame: a stream keeps its samples and makes all of it "
+             "again\n");
+  else
+    text_printf(
+        out, " * causal: a hop of %u samples costs one row; a stream takes %zu bytes%s\n", f->hop,
+        mote_features_stream_bytes(f, op),
+        f->normalise || f->range ? ", what is taken off is made again over the window's rows" : "");
+  if (op->prime)
+    text_add(out,
+             " * in front of the first frame stands the window's last sample; in a stream 0\n");
 }
 
 static void describe_part(const struct mote_features *f, struct text *out) {
@@ -178,7 +242,10 @@ void features_describe(const struct features_block *block, struct text *out) {
   text_printf(out, " * %d samples of %d channel%s -> int8 [%d, %d, %d]; real = %g * (q - %d)\n",
               block->window_samples, block->channels, block->channels == 1 ? "" : "s",
               block->dims[0], block->dims[1], block->dims[2], (double)block->scale, block->zp);
-  for (int i = 0; i < block->n_parts; i++) describe_part(block->parts[i].params, out);
+  for (int i = 0; i < block->n_parts; i++) {
+    describe_part(block->parts[i].params, out);
+    describe_stream(block->parts[i].params, block->parts[i].op, out);
+  }
   text_printf(out, " * %zu bytes of parameters, %zu of scratch, %zu of features\n", block->bytes,
               block->scratch_bytes, block->out_bytes);
 }

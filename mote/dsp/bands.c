@@ -130,9 +130,10 @@ static inline struct share segment_share(const int32_t *x, const uint8_t *weight
     magnitude |= (uint32_t)(re ^ (re >> 31)) | (uint32_t)(im ^ (im >> 31));
     p += 2;
   } while (p != end);
-  const int32_t keep = bins == 1 ? 11 : (22 - mote_bits_of(bins - 1)) >> 1;
-  int32_t shift = mote_bits_of(magnitude) - keep;
-  if (shift < 0) shift = 0;
+  /* Bits of bins - 1 and of the magnitude: of twice as much and one, less one, so that 0 is no case of its own. */
+  const int32_t keep = (__builtin_clz(2 * bins - 1) - 9) >> 1;
+  int32_t shift = 31 - __builtin_clz(2 * magnitude | 1) - keep;
+  shift &= ~(shift >> 31);
   do {
     const int32_t re = x[0] >> shift, im = x[1] >> shift;
     const uint32_t power = (uint32_t)(re * re) + (uint32_t)(im * im);

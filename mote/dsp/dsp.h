@@ -187,6 +187,22 @@ void mote_features_finish(const struct mote_features *f, const struct mote_featu
 void mote_features_run(const struct mote_features *f, const struct mote_features_op *op,
                        const int16_t *samples, void *scratch, int8_t *out);
 
+/* ---- a stream: one row for each hop of samples ------------------------------- *
+ * The rows of the last window are kept, its samples are not. Rows are those that mote_features_run would make of the same
+ * samples, bit for bit, but for the first row of a kind with `prime`. A row is made once its frame is there, in whole hops.
+ */
+/* aligned to 4: state, scratch of a row, the rows, and of the samples one frame (none where a hop holds a frame). */
+size_t mote_features_stream_bytes(const struct mote_features *f, const struct mote_features_op *op);
+void mote_features_stream_begin(const struct mote_features *f, const struct mote_features_op *op,
+                                void *memory);
+/* Takes a hop. shape: samples [hop, stride]. 1: a new row has come and the rows of a whole window are there.
+ * cost: one row; moving the kept rows and samples. */
+int mote_features_stream_push(const struct mote_features *f, const struct mote_features_op *op,
+                              void *memory, const int16_t *samples);
+/* The last step over the rows that are there, which stay; those that are not yet there count as 0. */
+void mote_features_stream_finish(const struct mote_features *f, const struct mote_features_op *op,
+                                 void *memory, int8_t *out);
+
 /* ---- pieces, for other users of the room ------------------------------------ */
 
 /* In place: n = 2^log2n real numbers become bins 0 .. n/2 of their DFT, X(k) = sum x(t) e^(-2 pi i k t / n).

@@ -52,14 +52,13 @@ int32_t mote_features_emphasised(const struct mote_features *f, const int16_t *s
   const uint32_t n = 1u << f->fft_log2;
   if (f->frame < n) memset(x, 0, 4 * (size_t)n);
   const uint32_t sum = frame_emphasise(f, samples, before, x);
-  /* Rounding adds at most a half each: 2^28 and n / 2 are below 2^29. sum << 12 < 2^(bits + 12). */
+  /* Cut downwards, which adds less than 1 each: 2^28 and n are below 2^29; where it counts, at DC, it is 2^-20. sum << 12 < 2^(bits + 12). */
   const int32_t shift = mote_bits_of(sum) + 12 - 28;
   int32_t *const end = x + n;
   if (shift > 0) {
-    const int32_t half = 1 << (shift - 1); /* |x| <= 2^31 - 2^15 and shift <= 15 */
     for (int32_t *p = x; p != end; p += 4) {
-      p[0] = (p[0] + half) >> shift, p[1] = (p[1] + half) >> shift;
-      p[2] = (p[2] + half) >> shift, p[3] = (p[3] + half) >> shift;
+      p[0] >>= shift, p[1] >>= shift;
+      p[2] >>= shift, p[3] >>= shift;
     }
   } else if (shift < 0) {
     for (int32_t *p = x; p != end; p++) *p = (int32_t)((uint32_t)*p << -shift);

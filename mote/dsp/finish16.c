@@ -1,5 +1,6 @@
 /* The last step of a window whose rows are int16: range, normalisation, int8. */
 #include "mote/dsp/private.h"
+#include "mote/isa/isa.h"
 
 /* round(sum / n), halves away from zero. */
 static int32_t mean_of(int32_t sum, uint32_t n) {
@@ -69,14 +70,13 @@ void mote_features_finish_s16(const struct mote_features *f, const void *values,
       /* |slope| <= 2^8 * 2^15 * 3 / (2 n), |x| < n: the product is below 2^25. */
       if (tilt) mean = line.level + ((line.slope * (2 * (int32_t)c - (f->columns - 1)) + 128) >> 8);
       const int32_t away = mean + column->offset, multiplier = column->multiplier;
-      const int32_t shift = column->shift, zp = f->zp, low = -128 - zp, high = 127 - zp;
-      const int32_t half = 1 << (shift - 1), step = f->columns;
+      const int32_t shift = column->shift, half = 1 << (shift - 1), zp = f->zp, step = f->columns;
       const int16_t *v = rows + c;
       int8_t *q = out + w * f->depth + d;
       for (uint32_t r = f->rows; r; r--, v += step, q += step) {
         /* Held to 16 bits, so that the product is at most 2^30, and half at most 2^29. */
-        const int32_t n = mote_clamp((*v > lowest ? *v : lowest) - away, INT16_MIN, INT16_MAX);
-        *q = (int8_t)(zp + mote_clamp((n * multiplier + half) >> shift, low, high));
+        const int32_t n = mote_isa_clamp_s16((*v > lowest ? *v : lowest) - away);
+        *q = (int8_t)mote_isa_clamp_s8(zp + ((n * multiplier + half) >> shift));
       }
     }
 }

@@ -121,6 +121,24 @@ static inline __attribute__((always_inline)) int32_t mote_isa_mul_high16(int32_t
   return mote_isa_mul_low16(x, w >> 16);
 #endif
 }
+/* x held to int16, to int8. */
+static inline int32_t mote_isa_clamp_s16(int32_t x) {
+#if MOTE_ISA_DSP
+  __asm__("ssat %0, #16, %0" : "+r"(x));
+  return x;
+#else
+  return mote_clamp(x, INT16_MIN, INT16_MAX);
+#endif
+}
+static inline int32_t mote_isa_clamp_s8(int32_t x) {
+#if MOTE_ISA_DSP
+  __asm__("ssat %0, #8, %0" : "+r"(x));
+  return x;
+#else
+  return mote_clamp(x, INT8_MIN, INT8_MAX);
+#endif
+}
+
 /* Half of (a + ib)(c - is), c in the lower half of a word and s in the upper one; each of four products is cut
  * downwards. range: |a + ib| < 2^30. */
 struct mote_complex {
