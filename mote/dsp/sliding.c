@@ -5,12 +5,10 @@
  * of the entering and the leaving row are found by sums that walk ahead and behind, so nothing is stored. */
 #include "mote/dsp/private.h"
 
-/* The row that stands for i: 0 .. n-1, n-1 .. 0, and so on, both ways. */
-static uint32_t mirrored(int32_t i, int32_t n) {
-  const int32_t period = 2 * n;
-  i %= period;
-  if (i < 0) i += period;
-  return (uint32_t)(i < n ? i : period - 1 - i);
+/* The row that stands for i: 0 .. n-1, n-1 .. 0, and so on, both ways. Few steps, where a division would be long. */
+static inline uint32_t mirrored(int32_t i, int32_t n) {
+  while ((uint32_t)i >= (uint32_t)n) i = i < 0 ? -1 - i : 2 * n - 1 - i;
+  return (uint32_t)i;
 }
 
 /* The sum of a column's values over the rows about `at`, which may lie anywhere. */
