@@ -38,13 +38,26 @@ static void sort_prices(struct price *prices, int n) {
     }
 }
 
-bool engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *context),
-                        void *context, struct err *e) {
+bool engine_bits_fit(struct engine *g, int64_t budget, struct err *e) {
+  for (int i = 0; i < g->n_units; i++)
+    if (can_take_four(g, &g->units[i])) g->units[i].bits = 4;
+  const int64_t least = engine_weight_bytes(g);
+  for (int i = 0; i < g->n_units; i++) g->units[i].bits = 8;
+  if (least <= budget) return true;
+  return err_set(
+      e,
+      "weights and biases take %lld bytes with 4 bits wherever a kernel takes them, %lld "
+      "are allowed; a smaller network or channels pruned would fit",
+      (long long)least, (long long)budget);
+}
+
+void engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *context),
+                        void *context) {
   struct price prices[TRAIN_MAX_LAYERS];
   int n = 0;
   for (int i = 0; i < g->n_units; i++) g->units[i].bits = 8;
   const int64_t whole = engine_weight_bytes(g);
-  if (whole <= budget) return true;
+  if (whole <= budget) return;
   const double before = loss(context);
   for (int i = 0; i < g->n_units; i++) {
     struct unit *u = &g->units[i];
@@ -56,11 +69,4 @@ bool engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *c
   }
   sort_prices(prices, n);
   for (int i = 0; i < n && engine_weight_bytes(g) > budget; i++) g->units[prices[i].unit].bits = 4;
-  const int64_t least = engine_weight_bytes(g);
-  if (least <= budget) return true;
-  return err_set(e,
-                 "weights and biases take %lld bytes with 4 bits wherever a kernel takes them, "
-                 "%lld are allowed; a "
-                 "smaller network or --prune would fit",
-                 (long long)least, (long long)budget);
 }

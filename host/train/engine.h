@@ -144,11 +144,12 @@ void engine_quantise(struct engine *g);
 /* Least and greatest of each value in a float pass; ranges[v] moves by `share` towards them (1: becomes them). */
 void engine_observe(struct engine *g, float share);
 void engine_observe_int8(struct engine *g, float share);
-/* bits.c: bytes of all weights and biases; sets units' bits so that they keep the budget. loss: of some batches with the
- * present bits. errors: the least that is possible. */
+/* bits.c: bytes of all weights and biases; whether they can keep a budget (errors: the least that is possible); sets units' bits so
+ * that they do. loss: of some batches with the present bits. */
 int64_t engine_weight_bytes(const struct engine *g);
-bool engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *context),
-                        void *context, struct err *e);
+bool engine_bits_fit(struct engine *g, int64_t budget, struct err *e);
+void engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *context),
+                        void *context);
 /* prune.c: the network without the channels that are worth least, and its folded weights. */
 bool engine_prune(const struct engine *g, const float *params, const struct train_budget *budget,
                   struct arena *a, struct train_start *start, struct err *e);

@@ -286,7 +286,7 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   if (f->steps < 1) f->steps = 1;
   const int capacity = (int)((n + (uint32_t)f->steps - 1) / (uint32_t)f->steps);
   f->g = engine_new(f->arena, net, capacity, true, f->e);
-  if (!f->g) return false;
+  if (!f->g || (c->flash_bytes > 0 && !engine_bits_fit(f->g, c->flash_bytes, f->e))) return false;
   const int threads = threads_of(c->threads);
   f->history = ARENA_ARRAY(f->arena, struct train_epoch, c->epochs + c->qat_epochs + 1);
   f->order = ARENA_ARRAY(f->arena, uint32_t, n);
@@ -650,15 +650,14 @@ static double quantised_loss(void *context) {
   return loss / batches;
 }
 
-static bool choose_bits(struct fit *f) {
-  if (f->config->flash_bytes == 0) return true;
-  if (!engine_choose_bits(f->g, f->config->flash_bytes, quantised_loss, f, f->e)) return false;
+static void choose_bits(struct fit *f) {
+  if (f->config->flash_bytes == 0) return;
+  engine_choose_bits(f->g, f->config->flash_bytes, quantised_loss, f);
   for (int i = 0; i < f->g->n_units; i++) f->bits[i] = (float)f->g->units[i].bits;
-  return true;
 }
 
 /* From the best float weights to integers: fold, then look at the ranges of some augmented batches. */
-static bool calibrate(struct fit *f) {
+static void calibrate(struct fit *f) {
   struct engine *g = f->g;
   memcpy(f->params, f->best, bytes_of(g->n_params));
   memcpy(f->running, f->best_running, bytes_of(g->n_running));
@@ -672,7 +671,7 @@ static bool calibrate(struct fit *f) {
     engine_forward(g, count, ENGINE_EVAL);
     engine_observe(g, 1.0f / (float)(i + 1));
   }
-  if (!choose_bits(f)) return false;
+  choose_bits(f);
   start_phase(f, PHASE_QAT);
   engine_quantise(g);
   struct train_epoch x = {0};
@@ -680,7 +679,6 @@ static bool calibrate(struct fit *f) {
   f->head.best_accuracy = -1.0f;
   keep_best(f, &x, true);
   f->head.best_qat_epoch = 0;
-  return true;
 }
 
 static bool qat_phase(struct fit *f) {
@@ -711,7 +709,8 @@ static bool run_phases(struct fit *f) {
     f->head.best_accuracy = -1.0f;
   }
   if (f->head.phase == PHASE_FLOAT) {
-    if (!float_phase(f) || !calibrate(f)) return false;
+    if (!float_phase(f)) return false;
+    calibrate(f);
   } else {
     engine_set_folded(f->g);
     engine_quant_init(f->g);
