@@ -31,9 +31,9 @@ struct yaml_features {
   int *channels; /* those that are read, from 1; none: all */
   unsigned channels_count;
   /* spectral and flatten */
-  char *compat, *filter, *hold, **values;
+  char *compat, *filter, *hold, *wavelet, **values;
   double *cutoff_hz, *edges_hz;
-  int *order, *decimate, *peaks, *moving;
+  int *order, *decimate, *peaks, *moving, *levels;
   double *pre_emphasis, *noise_floor_db; /* mfe, spectrogram, mfcc */
   int *sliding, *lifter;
   bool *overlap, *log, *extra_low;
@@ -124,6 +124,8 @@ static const cyaml_schema_field_t features_fields[] = {
     TEXT(yaml_features, compat),
     TEXT(yaml_features, filter),
     TEXT(yaml_features, hold),
+    TEXT(yaml_features, wavelet),
+    INT(yaml_features, levels),
     REAL(yaml_features, cutoff_hz),
     INT(yaml_features, order),
     INT(yaml_features, decimate),
@@ -530,6 +532,10 @@ static bool read_values(const struct reader *r, const char *key, const struct ya
   if (f->overlap) o->overlap = *f->overlap;
   if (f->log) o->linear = !*f->log;
   if (f->extra_low) o->extra_low = *f->extra_low;
+  o->levels = int_or(f->levels, o->levels);
+  if (f->wavelet && !features_wavelet_from(f->wavelet, &o->taps))
+    return err_set(at_key(r, key, "wavelet"), "\"%s\" is not known; haar and db2 to db6 are",
+                   f->wavelet);
   o->peaks = int_or(f->peaks, o->peaks);
   o->moving = int_or(f->moving, o->moving);
   o->n_edges = (int)f->edges_hz_count;
@@ -674,7 +680,7 @@ enum train_input project_input(const struct project_config *c) {
   if (c->kind == PROJECT_AUDIO) return TRAIN_INPUT_AUDIO;
   const struct features_config *f = &c->features[0];
   if (c->n_features > 1 || ((f->kind == FEATURES_STATISTICS || f->kind == FEATURES_SPECTRAL ||
-                             f->kind == FEATURES_FLATTEN) &&
+                             f->kind == FEATURES_FLATTEN || f->kind == FEATURES_WAVELET) &&
                             f->frame_ms <= 0))
     return TRAIN_INPUT_VECTOR;
   if (f->kind == FEATURES_SPECTRUM) return TRAIN_INPUT_AUDIO;

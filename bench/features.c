@@ -39,6 +39,9 @@ static const struct setting settings[] = {
     {"mfcc", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
     {"spectrum", FEATURES_SPECTRUM, 200, 2000, 3, 0, 0, 0, 0, 0, false},
     {"statistics", FEATURES_STATISTICS, 100, 2000, 3, 0, 0, 0, 0, 0, false},
+    {"spectral", FEATURES_SPECTRAL, 62.5, 2000, 3, 0, 0, 16, 0, 0, true},
+    {"flatten", FEATURES_FLATTEN, 62.5, 2000, 3, 0, 0, 0, 0, 0, true},
+    {"wavelet", FEATURES_WAVELET, 62.5, 2000, 3, 0, 0, 0, 0, 0, false},
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 

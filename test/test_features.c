@@ -24,6 +24,7 @@ static const struct setting {
     {FEATURES_RAW, 50, 2000, 6},        {FEATURES_LOGMEL, 44100, 500, 2},
     {FEATURES_STATISTICS, 0.1, 3e5, 4}, {FEATURES_SPECTRUM, 20000, 100, 1},
     {FEATURES_SPECTRAL, 62.5, 2000, 3}, {FEATURES_FLATTEN, 10, 3000, 4},
+    {FEATURES_WAVELET, 50, 2000, 2},
 };
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
@@ -84,6 +85,7 @@ static void test_defaults_build(void **state) {
         if (samples < (kind <= FEATURES_MFCC       ? 0.05 * rates[i]
                        : kind == FEATURES_SPECTRUM ? 16
                        : kind == FEATURES_SPECTRAL ? 4
+                       : kind == FEATURES_WAVELET  ? 2
                                                    : 1))
           continue;
         if ((kind <= FEATURES_MFCC || kind >= FEATURES_MFE) && rates[i] < 4000)

@@ -139,6 +139,103 @@ static void test_edge_impulse_flatten(void **state) {
   arena_free(a);
 }
 
+/* ---- double precision ---------------------------------------------------------------- */
+
+/* As tools/feature-vectors makes them. */
+static int16_t *vector_samples(struct arena *a, int n) {
+  int16_t *const x = ARENA_ARRAY(a, int16_t, 3 * n);
+  uint32_t r = 1;
+  for (int i = 0; i < 3 * n; i++) {
+    const int t = i / 3, c = i % 3;
+    r = r * 1664525u + 1013904223u;
+    x[i] = (int16_t)((int)(r >> 24) * (c + 1) / 2 + t * t * (c + 3) / 9 % 3001 - 900 * c);
+  }
+  return x;
+}
+
+static int int_of(const json_t *o, const char *key) {
+  return (int)json_integer_value(json_object_get(o, key));
+}
+
+static double *block_values(struct arena *a, const struct features_config *c, int n) {
+  struct features_block block;
+  struct err e = {0};
+  const double unit[3] = {1, 1, 1};
+  if (!features_build(c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  double *const got = ARENA_ARRAY(a, double, block.out_bytes);
+  run_values(a, &block, unit, vector_samples(a, n), got);
+  return got;
+}
+
+static void test_spectral_against_double(void **state) {
+  (void)state;
+  json_t *const all = json_load_file("test/features/vectors.json", 0, NULL);
+  assert_non_null(all);
+  size_t i;
+  json_t *v;
+  json_array_foreach(json_object_get(all, "spectral"), i, v) {
+    struct arena *a = arena_new(0);
+    struct features_config c;
+    const int n = int_of(v, "n"), shape = json_is_true(json_object_get(v, "shape"));
+    const char *const filter = json_string_value(json_object_get(v, "filter"));
+    features_defaults(FEATURES_SPECTRAL, 62.5, 3, 16.0 * n, &c, NULL);
+    features_compatible(&c);
+    c.fft_size = int_of(v, "fft");
+    c.filter = filter[0] == 'n'   ? FEATURES_FILTER_NONE
+               : filter[0] == 'l' ? FEATURES_FILTER_LOW
+                                  : FEATURES_FILTER_HIGH;
+    c.cutoff_hz = int_of(v, "cutoff");
+    c.order = int_of(v, "order");
+    c.decimate = int_of(v, "decimate");
+    c.extra_low = json_is_true(json_object_get(v, "low"));
+    if (shape) c.values |= MOTE_SPECTRAL_SHAPE;
+    const double *const got = block_values(a, &c, n);
+    double worst = 0, relative = 0;
+    const json_t *const wanted = json_object_get(v, "values");
+    for (size_t k = 0; k < json_array_size(wanted); k++) {
+      const double w = json_number_value(json_array_get(wanted, k));
+      worst = fmax(worst, fabs(got[k] - w) / fmax(1, fabs(w)));
+      relative += (got[k] - w) * (got[k] - w) / fmax(1, w * w) / (double)json_array_size(wanted);
+    }
+    print_message("spectral, %s: worst %.1e, %.0f dB\n",
+                  json_string_value(json_object_get(v, "name")), worst, -10 * log10(relative));
+    assert_true(worst < 2e-4);
+    assert_true(relative < 1e-9);
+    arena_free(a);
+  }
+  json_decref(all);
+}
+
+static void test_wavelet_against_double(void **state) {
+  (void)state;
+  json_t *const all = json_load_file("test/features/vectors.json", 0, NULL);
+  assert_non_null(all);
+  size_t i;
+  json_t *v;
+  json_array_foreach(json_object_get(all, "wavelet"), i, v) {
+    struct arena *a = arena_new(0);
+    struct features_config c;
+    const int n = int_of(v, "n");
+    features_defaults(FEATURES_WAVELET, 62.5, 3, 16.0 * n, &c, NULL);
+    c.taps = int_of(v, "taps");
+    c.levels = int_of(v, "levels");
+    const double *const got = block_values(a, &c, n);
+    double worst = 0;
+    const json_t *const wanted = json_object_get(v, "values");
+    for (size_t k = 0; k < json_array_size(wanted); k++) {
+      const double w = json_number_value(json_array_get(wanted, k));
+      const double off = fabs(got[k] - w) / fmax(1, fabs(w));
+      /* A number at a bin's edge may fall to the other side. */
+      if (off > (k % 14 == 0 ? 0.02 : 2e-3))
+        fail_msg("%d taps, value %zu: %.9g, wanted %.9g", c.taps, k, got[k], w);
+      if (k % 14) worst = fmax(worst, off);
+    }
+    print_message("wavelet of %d taps, %d levels: worst %.1e\n", c.taps, c.levels, worst);
+    arena_free(a);
+  }
+  json_decref(all);
+}
+
 /* ---- hostile bytes ------------------------------------------------------------------ */
 
 static struct features_block chip_block(struct arena *a, int i);
@@ -190,7 +287,7 @@ static void test_hostile_bytes(void **state) {
 
 /* Everything that the kinds can do: filters, decimation, the low pass, all values, another channel order. */
 static struct features_block chip_block(struct arena *a, int i) {
-  struct features_config c[2];
+  struct features_config c[3];
   struct features_block block;
   struct err e = {0};
   features_defaults(FEATURES_SPECTRAL, 62.5, 3, 2000, &c[0], NULL);
@@ -209,7 +306,8 @@ static struct features_block chip_block(struct arena *a, int i) {
   if (i == 2)
     c[0].filter = FEATURES_FILTER_HIGH, c[0].cutoff_hz = 1, c[0].order = 2, c[0].mean = true,
     c[0].decimate = 3, c[0].extra_low = true, c[0].fft_size = 32, c[0].linear = true;
-  if (!features_build(c, i ? 2 : 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  features_defaults(FEATURES_WAVELET, 62.5, 3, 8000, &c[2], NULL);
+  if (!features_build(c, i ? i + 1 : 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
   return block;
 }
 
@@ -226,11 +324,10 @@ static int16_t *chip_samples(struct arena *a, const struct features_block *b) {
 }
 
 static void same_on_chip(const char *name) {
-  static const char *const here[] = {"mote/dsp/spectral.c", "mote/dsp/spectral_full.c",
-                                     "mote/dsp/flatten.c",  "mote/dsp/moments.c",
-                                     "mote/dsp/scaled.c",   "mote/dsp/sos.c",
-                                     "mote/dsp/fft32.c",    "mote/dsp/finish32.c",
-                                     "mote/dsp/math.c",     "mote/dsp/features.c"};
+  static const char *const here[] = {
+      "mote/dsp/spectral.c", "mote/dsp/spectral_full.c", "mote/dsp/flatten.c", "mote/dsp/wavelet.c",
+      "mote/dsp/moments.c",  "mote/dsp/scaled.c",        "mote/dsp/sos.c",     "mote/dsp/fft32.c",
+      "mote/dsp/finish32.c", "mote/dsp/math.c",          "mote/dsp/features.c"};
   struct arena *a = arena_new(0);
   struct features_block blocks[3];
   const int16_t *samples[3];
@@ -238,7 +335,7 @@ static void same_on_chip(const char *name) {
     blocks[i] = chip_block(a, i);
     samples[i] = chip_samples(a, &blocks[i]);
   }
-  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 3, 0);
+  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 3, 0x80d90ad6);
   arena_free(a);
 }
 static void test_same_bits_without_optimisation(void **state) {
@@ -266,6 +363,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_edge_impulse_spectral),
       cmocka_unit_test(test_edge_impulse_flatten),
+      cmocka_unit_test(test_spectral_against_double),
+      cmocka_unit_test(test_wavelet_against_double),
       cmocka_unit_test(test_hostile_bytes),
       cmocka_unit_test(test_same_bits_without_optimisation),
       cmocka_unit_test(test_same_bits_on_cortex_m4),

@@ -18,8 +18,9 @@ struct layout {
 
 /* A kind's own structure and tables, and their size. */
 static size_t params_of(const struct features_config *c, uint8_t *out) {
-  return c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
-                                      : features_flatten_params(c, out);
+  return c->kind == FEATURES_WAVELET    ? features_wavelet_params(c, out)
+         : c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
+                                        : features_flatten_params(c, out);
 }
 
 static size_t place(size_t *end, size_t n) {
@@ -123,6 +124,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_STATISTICS  ? MOTE_FEATURES_STATISTICS
             : c->kind == FEATURES_SPECTRAL    ? MOTE_FEATURES_SPECTRAL
             : c->kind == FEATURES_FLATTEN     ? MOTE_FEATURES_FLATTEN
+            : c->kind == FEATURES_WAVELET     ? MOTE_FEATURES_WAVELET
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
@@ -182,7 +184,10 @@ static void fill_wide_columns(const struct features_config *c, struct mote_featu
   struct mote_features_wide_column *const column =
       (struct mote_features_wide_column *)((uint8_t *)f + f->column_at);
   for (int i = 0; i < f->columns; i++)
-    features_wide_column_set(&column[i], 0, ldexp(1, c->kind == FEATURES_SPECTRAL ? -15 : -20));
+    features_wide_column_set(&column[i], 0,
+                             ldexp(1, c->kind == FEATURES_SPECTRAL  ? -15
+                                      : c->kind == FEATURES_WAVELET ? -15
+                                                                    : -20));
 }
 
 static void fill_columns(const struct features_config *c, struct mote_features *f) {

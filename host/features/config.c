@@ -206,6 +206,7 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
     if (rate_hz * window_ms / 1000 > INT16_MAX) c->frame_ms = c->hop_ms = 16384 * 1000 / rate_hz;
     break;
   case FEATURES_FLATTEN: defaults_flatten(c, why); break;
+  case FEATURES_WAVELET: features_wavelet_defaults(c, why); break;
   case FEATURES_RAW:
   case FEATURES_KIND_COUNT:
     c->frame_ms = c->hop_ms = 1000 / rate_hz;
@@ -338,6 +339,7 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (spectrum && !check_spectrum(c, e)) return false;
   if (c->kind == FEATURES_SPECTRAL && !features_check_spectral(c, e)) return false;
   if (c->kind == FEATURES_FLATTEN && !features_check_flatten(c, e)) return false;
+  if (c->kind == FEATURES_WAVELET && !features_check_wavelet(c, e)) return false;
   if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
     return features_refuse(e, "normalise", "%s features are not normalised; none works",
                            features_kind_name(c->kind));

@@ -161,7 +161,7 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
       "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
-      "mote_features_spectral", "mote_features_flatten"};
+      "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet"};
   char upper[64] = "", name[96];
   size_t at = 0;
   for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)

@@ -27,7 +27,8 @@
   X(SPECTRAL, "spectral", "filters, then moments and powers of each channel over the window")      \
   X(FLATTEN, "flatten", "moments, extremes and crossings of each channel over the window")         \
   X(MFE, "mfe", "mel energies of the emphasised samples between a noise floor and 12 dB")          \
-  X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")
+  X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")     \
+  X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -88,6 +89,8 @@ struct features_config {
   int peaks;
   double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
   int n_edges;
+  int taps;   /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
+  int levels; /* wavelet: 1 to 8 */
   int moving; /* rows that the moving average takes in */
   /* mfe, spectrogram, and mfcc that is compatible or slides: */
   double pre_emphasis;   /* of the sample before; 0 to below 1 */
@@ -123,6 +126,8 @@ bool features_kind_from(const char *word, enum features_kind *kind);
 const char *features_normalise_name(enum features_normalise normalise);
 bool features_normalise_from(const char *word, enum features_normalise *normalise);
 
+/* "haar", "db2" to "db6" as a number of taps. */
+bool features_wavelet_from(const char *word, int *taps);
 /* One of the values that a kind can give ("rms" ...); false: unknown, and known lists what is. */
 bool features_value_from(enum features_kind kind, const char *word, uint32_t *bit,
                          const char **known);

@@ -42,10 +42,13 @@ double features_filter_growth(const struct features_section *s, int n);
 /* Writes a kind's structure and what stands behind it; returns the bytes, a multiple of 4. */
 size_t features_spectral_params(const struct features_config *c, uint8_t *out);
 size_t features_flatten_params(const struct features_config *c, uint8_t *out);
+size_t features_wavelet_params(const struct features_config *c, uint8_t *out);
 /* Says what does not fit, and what would. */
 bool features_check_spectral(const struct features_config *c, struct err *e);
 bool features_check_flatten(const struct features_config *c, struct err *e);
+bool features_check_wavelet(const struct features_config *c, struct err *e);
 bool features_has_params(const struct features_config *c);
+void features_wavelet_defaults(struct features_config *c, struct text *why);
 /* Columns of all channels together. */
 int features_columns(const struct features_config *c);
 /* Sets e's node and text; false. */

@@ -55,16 +55,16 @@ bool features_compatible(struct features_config *c) {
     c->compatible = true;
     return features_defaults_audio(c);
   }
-  if (c->kind != FEATURES_SPECTRAL && c->kind != FEATURES_FLATTEN) return false;
+  if (!features_has_params(c)) return false;
   c->compatible = true;
-  if (c->kind == FEATURES_FLATTEN) return true;
+  if (c->kind != FEATURES_SPECTRAL) return true;
   c->fft_size = 16;
   c->floor_db = -60; /* powers of 0 alone are below: a count is 16 steps of the sensor or less */
   return true;
 }
 
 bool features_has_params(const struct features_config *c) {
-  return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN;
+  return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN || c->kind == FEATURES_WAVELET;
 }
 
 /* ---- spectral ---------------------------------------------------------------------- */
@@ -258,6 +258,7 @@ bool features_check_flatten(const struct features_config *c, struct err *e) {
 /* ---- both --------------------------------------------------------------------------- */
 
 int features_columns(const struct features_config *c) {
+  if (c->kind == FEATURES_WAVELET) return c->channels * MOTE_WAVELET_VALUES * (c->levels + 1);
   if (c->kind == FEATURES_FLATTEN) {
     const struct mote_flatten p = {.values = (uint16_t)c->values};
     return c->channels * (int)mote_flatten_values(&p);

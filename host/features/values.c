@@ -61,6 +61,20 @@ static void flatten_values(const struct mote_features *f, const double *unit, co
     }
 }
 
+static void wavelet_values(const struct mote_features *f, const double *unit, const int32_t *v,
+                           double *out) {
+  const uint8_t *const channel = mote_at(f, f->channel_at);
+  const int each = f->columns / f->channels;
+  for (int i = 0; i < f->columns; i++) {
+    const int which = i % each % MOTE_WAVELET_VALUES;
+    const double scale = unit[channel[i / each]];
+    out[i] = which == 0                 ? v[i] / 1048576.0 * log(2)
+             : which < 3 || which >= 12 ? v[i] / 65536.0
+             : which == 10              ? v[i] * scale * scale
+                                        : v[i] / 1024.0 * scale;
+  }
+}
+
 /* Statistics in counts are the samples' unit too, but for the crossings; the span is halved. */
 static double plain_value(const struct mote_features *f, const double *unit, int column, double v) {
   const uint8_t *const channel = mote_at(f, f->channel_at);
@@ -90,6 +104,8 @@ void features_values(const struct features_block *block, const double *unit, con
         spectral_values(f, unit, row, out);
       else if (f->kind == MOTE_FEATURES_FLATTEN)
         flatten_values(f, unit, row, out);
+      else if (f->kind == MOTE_FEATURES_WAVELET)
+        wavelet_values(f, unit, row, out);
       else
         for (int c = 0; c < f->columns; c++)
           out[c] = plain_value(

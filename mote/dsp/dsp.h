@@ -11,6 +11,7 @@
  *   spectrogram log2 of the power of every bin
  *   spectral    filters, then moments and the powers of a spectrum over the window (spectral.h)
  *   flatten     moments, extremes and crossings of each channel (flatten.h)
+ *   wavelet     what the coefficients of each level of a wavelet transform are like (wavelet.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
  * the op, so a program links only the kinds that it names.
@@ -47,6 +48,7 @@ enum mote_features_kind {
   MOTE_FEATURES_SPECTROGRAM,
   MOTE_FEATURES_SPECTRAL,
   MOTE_FEATURES_FLATTEN,
+  MOTE_FEATURES_WAVELET,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -230,5 +232,6 @@ uint32_t mote_sqrt_u32(uint32_t x);
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/spectral.h"
+#include "mote/dsp/wavelet.h"
 
 #endif

@@ -56,5 +56,6 @@ void mote_features_finish_sliding(const struct mote_features *f, const void *val
 /* Proofs of kinds whose ops hold none: what mote_features_check_of calls. */
 enum mote_status mote_features_check_spectral(const struct mote_features *f);
 enum mote_status mote_features_check_flatten(const struct mote_features *f);
+enum mote_status mote_features_check_wavelet(const struct mote_features *f);
 
 #endif

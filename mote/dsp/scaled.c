@@ -18,6 +18,14 @@ struct mote_scaled mote_scaled_mul(struct mote_scaled a, struct mote_scaled b) {
   return mote_scaled_of((uint64_t)a.m * b.m, a.e + b.e);
 }
 
+struct mote_scaled mote_scaled_add(struct mote_scaled a, struct mote_scaled b) {
+  if (!a.m || !b.m) return a.m ? a : b;
+  const int32_t apart = a.e - b.e;
+  if (apart < 0) return mote_scaled_add(b, a);
+  const uint64_t small = apart > 62 ? 0 : ((uint64_t)b.m << 30) >> apart;
+  return mote_scaled_of(((uint64_t)a.m << 30) + small, a.e - 30);
+}
+
 /* One digit at a time: 32 steps of a few instructions, where a core may have no division. */
 struct mote_scaled mote_scaled_div(struct mote_scaled a, struct mote_scaled b) {
   if (!a.m || !b.m) return (struct mote_scaled){0, 0};

@@ -16,6 +16,7 @@ struct mote_scaled {
 /* x * 2^e. */
 struct mote_scaled mote_scaled_of(uint64_t x, int32_t e);
 struct mote_scaled mote_scaled_mul(struct mote_scaled a, struct mote_scaled b);
+struct mote_scaled mote_scaled_add(struct mote_scaled a, struct mote_scaled b);
 /* b 0 gives 0. */
 struct mote_scaled mote_scaled_div(struct mote_scaled a, struct mote_scaled b);
 struct mote_scaled mote_scaled_sqrt(struct mote_scaled a);
