@@ -127,7 +127,7 @@ static void test_refusals(void **state) {
       WHOLE(fft_size, 500), WHOLE(fft_size, 256), WHOLE(fft_size, 8192), WHOLE(fft_size, 0),
       WHOLE(bands, 0),      WHOLE(bands, 100000), WHOLE(bands, 200),     REAL(low_hz, -1),
       REAL(low_hz, 9000),   REAL(range_db, -1),   REAL(range_db, 500),   REAL(floor_db, 100),
-      WHOLE(normalise, 7),  WHOLE(kind, 9),
+      WHOLE(normalise, 7),  WHOLE(kind, FEATURES_KIND_COUNT),
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     struct arena *a = arena_new(0);
