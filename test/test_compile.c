@@ -642,8 +642,9 @@ static void check_emitted(const struct graph *g, const struct compile_options *o
                                    "-Wsign-conversion -Wshadow -Wundef -pedantic -I%s -I. "
                                    "-c model.c && gcc -std=c11 -O1 -ffp-contract=off "
                                    "-fno-strict-aliasing -I%s -I. main.c model.o %s/mote/base/*.c "
-                                   "%s/mote/isa/*.c %s/mote/nn/*.c %s/mote/run/*.c -o model",
-                                   dir, here, here, here, here, here, here);
+                                   "%s/mote/isa/*.c %s/mote/nn/*.c %s/mote/ml/*.c %s/mote/run/*.c "
+                                   "-o model",
+                                   dir, here, here, here, here, here, here, here);
   const char *const argv[] = {"sh", "-c", build, NULL};
   assert_true(process_run(a, NULL, argv, 120, &r, &e));
   if (r.exit_code != 0) fail_msg("the emitted C does not compile: %s", r.err);
