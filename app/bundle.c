@@ -47,6 +47,7 @@ static bool wanted(struct arena *a, const struct compiled *c, const char *text) 
   return !defines;
 }
 
+/* c NULL: its headers alone, which the room's door may include. */
 static bool add_room(struct arena *a, const char *home, const char *room, const struct compiled *c,
                      struct sources *s, struct err *e) {
   char **names;
@@ -57,7 +58,7 @@ static bool add_room(struct arena *a, const char *home, const char *room, const 
     uint8_t *text;
     size_t size;
     const bool header = text_ends(file, ".h") || text_ends(file, ".def") || text_ends(file, ".inc");
-    if (!header && !text_ends(file, ".c")) continue;
+    if (!header && (!c || !text_ends(file, ".c"))) continue;
     if (!header) {
       if (!file_read(a, arena_printf(a, "%s/%s", home, file), 8 << 20, &text, &size, e))
         return false;
@@ -83,12 +84,10 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
   if (!add_source(s, "mote/mote.h", e)) return false;
   for (int i = 0; i < 4; i++)
     if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
-  return (b->request.features ? add_room(a, home, "mote/dsp", &b->compiled, s, e)
-                              : add_source(s, "mote/dsp/dsp.h", e)) &&
-         (has_learner(&b->compiled)
-              ? add_room(a, home, "mote/ml", &b->compiled, s, e)
-              : add_source(s, "mote/ml/ml.h", e) &&
-                    (!b->request.detector || add_source(s, "mote/ml/detector.c", e)));
+  const bool learner = has_learner(&b->compiled);
+  return add_room(a, home, "mote/dsp", b->request.features ? &b->compiled : NULL, s, e) &&
+         add_room(a, home, "mote/ml", learner ? &b->compiled : NULL, s, e) &&
+         (learner || !b->request.detector || add_source(s, "mote/ml/detector.c", e));
 }
 
 /* ---- program.c --------------------------------------------------------------------- */
@@ -277,6 +276,8 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   if (request->input_rows && request->features)
     return err_set(e, "features make the network's whole input: --input rows is for a model alone");
   if (!core_of(request->target, &options.core, e)) return false;
+  if (request->features && options.core == COMPILE_CORE_AVR)
+    return err_set(e, "an AVR takes a model alone: features are for cores of 32 bits");
   if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
   b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);
   b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);

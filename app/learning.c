@@ -76,6 +76,10 @@ static bool calibrate(const struct project_learner *how, const struct learn_set 
   uint32_t n;
   if (!unseen_scores(how, set, train, validation, m->model, a, &scores, &n, e)) return false;
   learn_threshold(scores, n, how->false_alarms, 0.95, t);
+  if (t->threshold == INT32_MAX && !how->has_threshold)
+    return err_set(e, n ? "no memory left"
+                        : "no normal windows outside of the fit, so no threshold: add recordings, "
+                          "or name a threshold in mote.yaml");
   if (how->has_threshold) {
     t->threshold = (int32_t)fmax(
         fmin(floor(ldexp(how->threshold, m->model->fraction) + 0.5), INT32_MAX), INT32_MIN);
@@ -206,13 +210,13 @@ int learning_why(const struct mote_ml *m, const int8_t *features, struct arena *
 void learning_settings(const struct project_learner *how, struct text *t) {
   const struct learn_config *c = &how->config;
   if (!how->on) return;
-  text_printf(t, "learner %s seed %llu clusters %d components %d full %d variance %g trees %d\n",
+  text_printf(t, "learner %s seed %llu clusters %d components %d full %d variance %.12g trees %d\n",
               learn_kind_name(c->kind), (unsigned long long)c->seed, c->clusters, c->components,
               c->full, c->variance, c->trees);
-  text_printf(t, "depth %d leaf %d columns %d bootstrap %d rate %g l2 %g c %g k %d points %d\n",
-              c->depth, c->min_leaf, c->max_columns, c->bootstrap, c->rate, c->l2, c->c, c->k,
-              c->points);
-  text_printf(t, "false alarms %g threshold %d %g\n", how->false_alarms, how->has_threshold,
+  text_printf(
+      t, "depth %d leaf %d columns %d bootstrap %d rate %.12g l2 %.12g c %.12g k %d points %d\n",
+      c->depth, c->min_leaf, c->max_columns, c->bootstrap, c->rate, c->l2, c->c, c->k, c->points);
+  text_printf(t, "false alarms %.12g threshold %d %.12g\n", how->false_alarms, how->has_threshold,
               how->threshold);
   for (int i = 0; i < c->n_columns; i++) text_printf(t, "column %d\n", c->columns[i]);
   for (int i = 0; i < how->n_normal; i++) text_printf(t, "normal %s\n", how->normal[i]);
@@ -254,15 +258,12 @@ static bool fit_anomaly(struct command_line *c, struct project *p,
 
 bool learning_beside(struct command_line *c, struct project *p, const struct dataset *train,
                      const struct dataset *validation, const struct features_block *block,
-                     struct graph *g, struct learn_threshold *calibration, struct err *e) {
+                     const char *const *classes, int n, struct graph *g,
+                     struct learn_threshold *calibration, struct err *e) {
   const struct project_learner *how = &p->config.anomaly;
-  const struct dataset_pick pick = {.splits = 1u << STORE_TRAIN};
-  const char *const *classes;
   struct learn_model m;
-  int n;
   if (!how->on) return true;
-  if (!dataset_classes(p, &pick, &classes, &n, e) ||
-      !fit_anomaly(c, p, how, train, validation, pick_normal(p, how, train, classes, n),
+  if (!fit_anomaly(c, p, how, train, validation, pick_normal(p, how, train, classes, n),
                    pick_normal(p, how, validation, classes, n), block, &m, calibration, e))
     return false;
   const int outputs[2] = {g->outputs[0], add_node(g, &m, g->inputs[0])};
@@ -346,9 +347,10 @@ static bool fit(struct learning *l, struct err *e) {
   graph_set_outputs(o->graph, &out, 1);
   o->why = m.about;
   o->cost.weight_bytes = (int64_t)m.bytes;
-  return graph_check(o->graph, e) && (learn_is_anomaly(l->how.config.kind) ||
-                                      learning_beside(l->c, p, &l->train, &l->validation,
-                                                      &o->features, o->graph, &l->calibration, e));
+  return graph_check(o->graph, e) &&
+         (learn_is_anomaly(l->how.config.kind) ||
+          learning_beside(l->c, p, &l->train, &l->validation, &o->features, o->classes,
+                          o->n_classes, o->graph, &l->calibration, e));
 }
 
 static const char *card(const struct learning *l) {

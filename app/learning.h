@@ -15,10 +15,12 @@
 bool learning_run(struct command_line *c, struct project *p, const struct training_job *job,
                   const struct project_learner *how, struct training_outcome *out, struct err *e);
 
-/* Adds the anomaly score that the project asks for to the graph of a network, as its second output. */
+/* Adds the anomaly score that the project asks for to the graph of a network, as its second output. classes: as the labels of both sets
+ * are numbered. */
 bool learning_beside(struct command_line *c, struct project *p, const struct dataset *train,
                      const struct dataset *validation, const struct features_block *block,
-                     struct graph *g, struct learn_threshold *calibration, struct err *e);
+                     const char *const *classes, int n, struct graph *g,
+                     struct learn_threshold *calibration, struct err *e);
 /* What decides it, for a run's settings; nothing where there is none. */
 void learning_settings(const struct project_learner *how, struct text *t);
 /* Lines for a run's card, and back. */

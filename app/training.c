@@ -270,8 +270,7 @@ static void describe_settings(struct training *t) {
               (double)g->floor_db_min, (double)g->floor_db_max);
   if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
   if (c->flash_bytes > 0) text_printf(&s, "flash %lld\n", (long long)c->flash_bytes);
-  if (t->job->teacher)
-    text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);
+  if (t->job->teacher) text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);
   if (t->job->prune) text_printf(&s, "prune %s\n", t->job->prune);
   if (t->job->float_only) text_printf(&s, "float only\n");
   train_network_text(&t->out->network, &s);
@@ -417,8 +416,8 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
   struct training_outcome *o = t->out;
   uint8_t *bytes = NULL;
   r->graph->name = t->p->config.name;
-  if (!learning_beside(t->c, t->p, &t->train, &t->validation, &o->features, r->graph,
-                       &o->calibration, e))
+  if (!learning_beside(t->c, t->p, &t->train, &t->validation, &o->features, o->classes,
+                       o->n_classes, r->graph, &o->calibration, e))
     return false;
   graph_save(r->graph, t->p->arena, &bytes, &o->graph_size);
   o->graph = r->graph;

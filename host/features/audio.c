@@ -136,6 +136,7 @@ static void slide(double *v, int rows, int stride, int sliding) {
   const int half = sliding / 2, period = 2 * rows;
   for (int pass = 0; pass < 2; pass++) {
     double *const out = malloc((size_t)rows * sizeof *out);
+    if (!out) abort(); /* a few kilobytes: the machine has no memory left at all */
     for (int r = 0; r < rows; r++) {
       double sum = 0, squares = 0;
       for (int i = r - half; i <= r + half; i++) {

@@ -294,6 +294,10 @@ static bool check_frames(const struct features_config *c, struct err *e) {
 static bool check_lifter(const struct features_config *c, struct err *e) {
   if (c->lifter < 0 || c->lifter > 255 || (c->lifter && c->kind != FEATURES_MFCC))
     return features_refuse(e, "lifter", "%d; 0 (off) to 255 works, for mfcc", c->lifter);
+  if (c->lifter && c->lifter < c->coefficients - 1) /* a shorter one turns signs */
+    return features_refuse(e, "lifter",
+                           "%d; 0 (off) or at least the last coefficient's number (%d) works",
+                           c->lifter, c->coefficients - 1);
   return true;
 }
 

@@ -111,13 +111,31 @@ static void emit_part(const struct mote_features *f, const char *name, struct te
   text_add(out, "};\n\n");
 }
 
-/* begin, push and finish of a stream, where all parts go on by the same hop. */
+/* The op that a part needs: a plain spectral block does without filters and what is rarely asked for. */
+static const char *op_of(const struct mote_features *f) {
+  static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
+      "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
+      "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
+      "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet"};
+  if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
+    return "mote_features_spectral_full";
+  return ops[f->kind];
+}
+
+/* Hops until the rows of a window are there. */
+static uint32_t pushes_of(const struct mote_features *f) {
+  return ((uint32_t)f->frame + f->hop - 1) / f->hop + f->rows;
+}
+
+/* begin, push and finish of a stream, where all parts go on by the same hop and end together. */
 static void emit_stream(const struct features_block *b, const char *prefix, const char *upper,
-                        const char *const *ops, struct text *out) {
+                        struct text *out) {
   size_t bytes = 0, at = 0;
-  const uint32_t hop = b->parts[0].params->hop;
+  const struct mote_features *const one = b->parts[0].params;
+  const uint32_t hop = one->hop;
   for (int i = 0; i < b->n_parts; i++) {
-    if (b->parts[i].params->hop != hop) return;
+    const struct mote_features *const f = b->parts[i].params;
+    if (f->hop != hop || pushes_of(f) != pushes_of(one)) return;
     bytes += mote_features_stream_bytes(b->parts[i].params, b->parts[i].op);
   }
   text_printf(
@@ -146,7 +164,7 @@ static void emit_stream(const struct features_block *b, const char *prefix, cons
                   k == 0   ? "begin"
                   : k == 1 ? "push"
                            : "finish",
-                  name, ops[f->kind], memory);
+                  name, op_of(f), memory);
       if (k == 1) text_add(out, ", samples");
       if (k == 2) text_printf(out, ", out + %zu", at);
       text_add(out, ");\n");
@@ -158,15 +176,12 @@ static void emit_stream(const struct features_block *b, const char *prefix, cons
 }
 
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
-  static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
-      "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
-      "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
-      "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet"};
   char upper[64] = "", name[96];
   size_t at = 0;
   for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)
     upper[i] = (char)toupper((unsigned char)prefix[i]);
-  text_add(out, "/* Parameters of a feature block (mote/dsp/dsp.h), written by Mote.\n");
+  text_add(out, "/* Parameters of a feature block (mote/dsp/dsp.h), written by Mote. C99: for one "
+                "C file, not for C++.\n");
   features_describe(block, out);
   text_printf(out,
               " */\n#include <stddef.h>\n\n#include \"mote/dsp/dsp.h\"\n\n"
@@ -188,15 +203,12 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
-    const char *op = ops[f->kind];
-    if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
-      op = "mote_features_spectral_full";
-    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name, op,
-                at);
+    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
+                op_of(f), at);
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");
-  emit_stream(block, prefix, upper, ops, out);
+  emit_stream(block, prefix, upper, out);
 }
 
 /* What of a row or of the last step waits for more than its own frame. */

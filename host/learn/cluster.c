@@ -190,9 +190,12 @@ static int choose_points(struct learn_job *j, const struct scaled *s, double *ce
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->rows; i++)
       if (j->set->labels[i] == c) memcpy(mine + n * count++, s->z + n * i, n * sizeof *mine);
+    if (!count) continue;
+    /* What is left, less one point for each class behind this one. */
+    const int most = j->c->points - made - (j->set->classes - 1 - c);
     int k = (int)((double)j->c->points * count / s->rows);
+    if (k > most) k = most;
     if (k < 1) k = 1;
-    if (!count || made + k > j->c->points) continue;
     k = cluster_rows(mine, count, s->n, k, 1, &r, j->a, centre + (size_t)made * n, NULL);
     for (int i = 0; i < k; i++) label[made + i] = (uint8_t)c;
     made += k;
@@ -205,6 +208,9 @@ bool fit_knn(struct learn_job *j) {
   struct scaled s;
   struct points p;
   if (!scaled_make(j, 4, &s)) return false;
+  if (s.rows > (uint32_t)j->c->points && j->c->points < j->set->classes)
+    return err_set(j->e, "%d points for %d classes; at least one for each is needed", j->c->points,
+                   j->set->classes);
   const size_t most = s.rows < (uint32_t)j->c->points ? s.rows : (size_t)j->c->points;
   double *centre = ARENA_ARRAY(j->a, double, most *(size_t)s.n);
   uint8_t *label = ARENA_ARRAY(j->a, uint8_t, most);

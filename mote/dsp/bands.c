@@ -36,9 +36,9 @@ static enum mote_status check_cosines(const struct mote_features *f) {
     return MOTE_ERR_BOUNDS;
   const int16_t *cosine = mote_at(f, f->cosine_at);
   for (uint32_t k = 0; k < f->coefficients; k++) {
-    int32_t sum = 0; /* bands <= 1024: below 2^26 */
+    int32_t sum = 0; /* bands <= 2048: at most 2^26 */
     for (uint32_t b = 0; b < f->bands; b++, cosine++) sum += *cosine < 0 ? -*cosine : *cosine;
-    if (sum > 131071) return MOTE_ERR_PARAMS; /* times 2^14: the sum of a transform fits 32 bits */
+    if (sum > 131069) return MOTE_ERR_PARAMS; /* times 2^14, and 2^15 to round: fits 32 bits */
   }
   return MOTE_OK;
 }
@@ -192,7 +192,7 @@ void mote_features_log_bands(const struct mote_features *f, const int32_t *x, in
   }
 }
 
-/* range: |v| <= 2^14 and a row's |cosines| sum to 131071 at most. */
+/* range: |v| <= 2^14 and a row's |cosines| sum to 131069 at most. */
 void mote_features_cosines(const struct mote_features *f, const int16_t *v, int32_t shift,
                            int16_t *out) {
   const int16_t *cosine = mote_at(f, f->cosine_at);

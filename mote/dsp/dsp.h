@@ -191,7 +191,7 @@ void mote_features_run(const struct mote_features *f, const struct mote_features
 
 /* ---- a stream: one row for each hop of samples ------------------------------- *
  * The rows of the last window are kept, its samples are not. Rows are those that mote_features_run would make of the same
- * samples, bit for bit, but for the first row of a kind with `prime`. A row is made once its frame is there, in whole hops.
+ * samples, bit for bit, but for the first row of a kind with `prime`, and for moving averages, which a stream carries on. A row is made once its frame is there, in whole hops.
  */
 /* aligned to 4: state, scratch of a row, the rows, and of the samples one frame (none where a hop holds a frame). */
 size_t mote_features_stream_bytes(const struct mote_features *f, const struct mote_features_op *op);
@@ -225,13 +225,13 @@ int32_t mote_log2_q8(uint64_t x);
 /* floor(sqrt(x)). */
 uint32_t mote_sqrt_u32(uint32_t x);
 
-#ifdef __cplusplus
-}
-#endif
-
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/spectral.h"
 #include "mote/dsp/wavelet.h"
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

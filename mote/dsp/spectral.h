@@ -50,7 +50,9 @@ uint32_t mote_spectral_values(const struct mote_spectral *p, int low);
 /* In place: as mote_fft_real, with sine in Q30. range: |x| < 2^(29 - log2n); log2n 4..12. */
 void mote_fft_real32(int32_t *x, unsigned log2n, const int32_t *sine);
 
-/* The plain op knows RMS, SKEWNESS, KURTOSIS and POWERS, the largest over frames, of numbers that no filter has seen. */
+/* The plain op knows RMS, SKEWNESS, KURTOSIS and POWERS, the largest over frames, of numbers that no filter has seen.
+ * mote_features_check does not tell the two apart (the plain op carries no proof to a chip): a block that is not plain stays
+ * within its memory with it, but lacks columns. Who chooses the op asks mote_spectral_is_plain. */
 extern const struct mote_features_op mote_features_spectral, mote_features_spectral_full;
 int mote_spectral_is_plain(const struct mote_spectral *p);
 

@@ -214,7 +214,7 @@ void mote_ml_pca_project(const struct mote_ml MOTE_ROM *m, const void *x, void *
  *   SOFTMAX  a layer of weights by stochastic gradient descent on the cross-entropy: needs some more examples, and tells
  *            apart what means cannot
  *
- * RAM: MEANS 20 + classes * (2 n + 3), NEAREST 20 + examples * (n + 1), SOFTMAX 20 + classes * (2 n + 8), rounded up to 4. */
+ * RAM: MEANS 20 + classes * (2 n + 2) and classes rounded up to 4, NEAREST 20 + examples * (n + 1), SOFTMAX 20 + classes * (2 n + 8), rounded up to 4. */
 enum mote_ml_online_kind {
   MOTE_ML_ONLINE_MEANS,
   MOTE_ML_ONLINE_NEAREST,

@@ -40,7 +40,8 @@ void mote_ml_pca_why(const struct mote_ml MOTE_ROM *m, const int16_t *z, int16_t
   for (unsigned j = 0; j < n; j++) {
     int64_t sum = 0;
     for (unsigned i = 0; i < p->axes; i++) sum += (int32_t)axis[(size_t)i * n + j] * y[i];
-    const int64_t r = z[j] - (sum >> p->shift);
+    int64_t r = z[j] - (sum >> p->shift); /* held, so that its square fits */
+    r = r > INT32_MAX ? INT32_MAX : r < -INT32_MAX ? -INT32_MAX : r;
     const uint64_t square = (uint64_t)(r * r);
     const uint64_t q = square >> (2 * fraction - 8);
     why[j] = q > INT32_MAX ? INT32_MAX : (int32_t)q;
