@@ -465,10 +465,11 @@ static bool read_indexes(struct adding *d, struct err *e) {
   if (d->o->index && !ingest_index_read(a, d->o->index, d->o->index_columns, &d->index, e))
     return false;
   d->only_indexed = d->o->index != NULL;
-  if (d->c->n_words == 0) d->files.count = ingest_index_files(d->index, a, &d->files.files);
   for (int i = 0; i < d->files.n_labels; i++)
     if (!ingest_index_read(a, d->files.labels[i], NULL, &d->index, e)) return false;
-  return true;
+  if (d->files.count == 0 && d->index)
+    d->files.count = ingest_index_files(d->index, a, &d->files.files);
+  return d->files.count > 0 || err_set(e, "there are no files to add");
 }
 
 bool adding_plan(struct adding *d, struct err *e) {

@@ -241,12 +241,21 @@ static bool keep(struct recording *r) {
   const char *source = arena_printf(r->c->arena, "recorded %s from %s", when, r->from);
   int64_t piece = r->o->cut_s > 0 ? llround(r->o->cut_s * r->p.config.rate_hz) : length;
   if (piece < 1) piece = 1;
+  /* Conversion may have made it longer than one sample holds; the last piece may be half as long again. */
+  const int64_t fits =
+      (int64_t)(STORE_MAX_BLOB_BYTES / ((size_t)r->request.channels * (r->request.int16 ? 2 : 4)));
+  if (length > fits && piece > fits / 2) piece = fits / 2;
   /* A last piece of less than half is no sample of its own: it goes with the one before. */
   int64_t pieces = (length + piece / 2) / piece;
   if (pieces < 1) pieces = 1;
   r->samples = ARENA_ARRAY(r->c->arena, struct store_sample, pieces);
   store_change(r->p.store, arena_printf(r->c->arena, "record from %s", r->from));
-  if (!choose_split(r, source) || !store_begin(r->p.store, &r->c->err)) return false;
+  if (!choose_split(r, source)) return false;
+  /* The recording is in memory only: another program that writes is waited for, a minute at most. */
+  for (int i = 0; !store_begin(r->p.store, &r->c->err); i++) {
+    if (i == 12) return false;
+    memset(&r->c->err, 0, sizeof r->c->err);
+  }
   for (int64_t i = 0; i < pieces; i++) {
     const int64_t first = i * piece, left = length - first;
     const char *name =
@@ -391,6 +400,8 @@ static bool options_fit(struct command_line *c, const struct record_options *o, 
     *code = command_usage(c, "no split '%s'; train, validation and test are", o->split);
   else if (!o->label && (c->json || o->input || !isatty(STDIN_FILENO)))
     *code = command_usage(c, "--label says what it is; nobody can be asked here afterwards");
+  else if (o->label && !o->label[0])
+    *code = command_usage(c, "--label is empty");
   else if (o->udp > 65535)
     *code = command_usage(c, "--udp %d: ports are 1 to 65535", (int)o->udp);
   else if (o->raw && !o->input && !o->udp)
@@ -400,9 +411,19 @@ static bool options_fit(struct command_line *c, const struct record_options *o, 
     *code = command_usage(c, "--seconds, --rate, --cut and --wait are numbers above 0");
   for (int i = 0; i < o->meta.count && *code == EXIT_OK; i++) {
     const char *equals = strchr(o->meta.items[i], '=');
+    const size_t plain =
+        strspn(o->meta.items[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789_.-");
     if (!equals || equals == o->meta.items[i] || equals - o->meta.items[i] > 63)
       *code = command_usage(c, "--meta '%s': it wants KEY=VALUE", o->meta.items[i]);
+    else if (o->meta.items[i] + plain != equals)
+      *code = command_usage(c, "--meta '%s': a key has letters, digits and _ . - only",
+                            o->meta.items[i]);
   }
+  /* What the store would refuse is refused now, not when the recording is made. */
+  for (const char *l = o->label; l && *l && *code == EXIT_OK; l++)
+    if ((unsigned char)*l < 32 || *l == 127)
+      *code = command_usage(c, "--label cannot hold control characters");
   return *code == EXIT_OK;
 }
 

@@ -230,6 +230,20 @@ static void check_leaks(struct checking *k) {
   }
 }
 
+static int by_id(const void *x, const void *y) {
+  const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+  return (a > b) - (a < b);
+}
+
+/* A sample that is in several pairs counts once. */
+static void each_once(struct finding *f) {
+  int kept = 0;
+  if (f->n) qsort(f->ids, (size_t)f->n, sizeof *f->ids, by_id);
+  for (int i = 0; i < f->n; i++)
+    if (kept == 0 || f->ids[i] != f->ids[kept - 1]) f->ids[kept++] = f->ids[i];
+  f->n = kept;
+}
+
 static bool check_duplicates(struct checking *k) {
   struct inspect_pair *pairs = NULL;
   int n = 0;
@@ -248,6 +262,8 @@ static bool check_duplicates(struct checking *k) {
              s->label, store_split_name(s->split), o->id, o->label, store_split_name(o->split),
              100 * pairs[i].likeness);
   }
+  each_once(&k->findings[DUPLICATE]);
+  each_once(&k->findings[DUPLICATE_LEAK]);
   return true;
 }
 

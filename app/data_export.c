@@ -38,7 +38,7 @@ static struct export_numbers numbers_of(const struct store_sample *s) {
 static const char *folder_name(struct arena *a, const char *label) {
   char *name = arena_strdup(a, label);
   for (char *c = name; *c; c++)
-    if (*c == '/' || *c == '\\' || *c == ':' || (c == name && *c == '.')) *c = '_';
+    if (*c == '/' || *c == '\\' || *c == ':' || (c == name && (*c == '.' || *c == '#'))) *c = '_';
   return name;
 }
 
@@ -49,7 +49,10 @@ static void add_field(struct text *t, const char *value) {
     return;
   }
   text_add(t, "\"");
-  for (; *value; value++) text_addn(t, *value == '"' ? "\"\"" : value, *value == '"' ? 2 : 1);
+  for (; *value; value++) { /* a line is a row for the reader */
+    const char *c = *value == '\n' || *value == '\r' ? " " : value;
+    text_addn(t, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+  }
   text_add(t, "\"");
 }
 

@@ -101,12 +101,18 @@ static bool crop_to(struct cutting *t, struct arena *a, const struct store_sampl
 /* Pieces become samples of their own; the whole goes out unless it is to be kept. label NULL: the whole's. */
 static bool make_pieces(struct cutting *t, struct arena *a, const struct store_sample *s,
                         const struct inspect_stretch *stretches, const char *const *labels, int n) {
+  bool whole = false; /* a piece is all of it: nothing was cut, so it stays */
   for (int i = 0; i < n; i++) {
     struct store_sample piece = piece_of(a, s, stretches[i].first, stretches[i].last);
     int64_t duplicate = 0;
     if (labels) piece.label = labels[i], piece.n_spans = 0;
     piece.id = 0;
     if (!t->dry && !store_add(t->p.store, &piece, &duplicate, &t->c->err)) return false;
+    if (duplicate == s->id) {
+      whole = true;
+      if (labels && !t->keep && !store_relabel(t->p.store, s->id, labels[i], -1, NULL, &t->c->err))
+        return false;
+    }
     t->duplicates += duplicate != 0;
     t->made += duplicate == 0;
     json_open_object(&t->out.j, NULL);
@@ -125,7 +131,7 @@ static bool make_pieces(struct cutting *t, struct arena *a, const struct store_s
              piece.label, duplicate ? "  (there already)" : "");
   }
   t->cut++;
-  return t->dry || t->keep || store_remove(t->p.store, s->id, &t->c->err);
+  return t->dry || t->keep || whole || store_remove(t->p.store, s->id, &t->c->err);
 }
 
 /* ---- the frame of a word -------------------------------------------------------------------- */

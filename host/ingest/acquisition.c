@@ -369,7 +369,7 @@ static bool plan_channels(struct ingest_reader *r, struct acquisition *s, struct
   }
   if (!(rate > 0) || !isfinite(rate) || rate > 1e9)
     return err_set(e, "interval_ms is %g", s->interval_ms);
-  return pipe_begin(&s->pipe, r->o, s->channels, rate, 1.0, true, e);
+  return pipe_begin(&s->pipe, r->o, s->channels, rate, 1.0, r->o->type == INGEST_INT16, e);
 }
 
 /* Back to the first value. */

@@ -119,7 +119,7 @@ static bool row_line(struct table *t, struct field *line, bool *there, struct er
   do {
     if (!table_line(t, line, there, e)) return false;
   } while (*there && t->line < t->first_line);
-  if (*there && t->trailing && line->n && line->at[line->n - 1] == ';') line->n--;
+  if (*there && t->trailing && !t->backwards && line->n && line->at[line->n - 1] == ';') line->n--;
   return true;
 }
 

@@ -101,6 +101,17 @@ static enum role role_of(struct field f) {
   return ROLE_META;
 }
 
+/* The text of a field; a doubled quote within quotes is one. */
+static char *field_text(struct arena *a, struct field f) {
+  char *const out = arena_printf(a, "%.*s", (int)f.n, f.at), *to = out;
+  for (const char *c = out; *c; c++) {
+    *to++ = *c;
+    c += c[0] == '"' && c[1] == '"';
+  }
+  *to = 0;
+  return out;
+}
+
 static bool take_row(struct arena *a, struct ingest_index *x, const char *path,
                      const struct field *fields, const enum role *roles, char *const *names, int n,
                      struct err *e) {
@@ -109,11 +120,11 @@ static bool take_row(struct arena *a, struct ingest_index *x, const char *path,
   int n_pairs = 0;
   for (int i = 0; i < n && !entry; i++)
     if (roles[i] == ROLE_PATH && fields[i].n)
-      entry = add_item(a, x, path, arena_printf(a, "%.*s", (int)fields[i].n, fields[i].at));
+      entry = add_item(a, x, path, field_text(a, fields[i]));
   if (!entry) return err_set(e, "no path in this row");
   for (int i = 0; i < n; i++) {
     if (fields[i].n == 0 || roles[i] == ROLE_NONE || roles[i] == ROLE_PATH) continue;
-    char *text = arena_printf(a, "%.*s", (int)fields[i].n, fields[i].at);
+    char *text = field_text(a, fields[i]);
     if (roles[i] == ROLE_LABEL && !entry->label)
       entry->label = text;
     else if (roles[i] == ROLE_GROUP && !entry->group)
@@ -136,6 +147,8 @@ static int take_header(struct arena *a, struct field line, char separator, enum 
   const int n = field_split(line, separator, fields, MAX_COLUMNS);
   for (int i = 0; i < n && i < MAX_COLUMNS; i++) {
     roles[i] = role_of(fields[i]);
+    for (int k = 0; k < i && roles[i] != ROLE_NONE && roles[i] != ROLE_META; k++)
+      if (roles[k] == roles[i]) roles[i] = ROLE_META; /* the first column of a role has it */
     names[i] = arena_printf(a, "%.*s", (int)fields[i].n, fields[i].at);
   }
   return n;

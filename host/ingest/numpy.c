@@ -319,8 +319,8 @@ static bool plan(struct ingest_reader *r, struct numpy *s, bool labelled, struct
         e, "%s has the shape %s; [n], [n, channels], [m, n, channels] and pictures can be read",
         a->name, shape_text(a, shape));
   }
-  if (s->width && ((int64_t)s->width * s->height > INGEST_MAX_PIXELS || a->shape[1] > 65535 ||
-                   a->shape[2] > 65535))
+  if ((s->width || s->height) && (a->shape[1] > 65535 || a->shape[2] > 65535 ||
+                                  (int64_t)s->width * s->height > INGEST_MAX_PIXELS))
     return err_set(e, "%s has the shape %s: pictures of more than %lld pixels", a->name,
                    shape_text(a, shape), (long long)INGEST_MAX_PIXELS);
   if (s->channels < 1 || (o->channels > 0 && o->channels != s->channels))

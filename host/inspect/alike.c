@@ -41,7 +41,7 @@ static int by_likeness(const void *a, const void *b) {
 struct pair_list {
   struct inspect_pair *pairs; /* malloc */
   int n, room;
-  bool no_memory;
+  bool no_memory, full;
 };
 
 static int without_doubles(struct pair_list *l) {
@@ -57,11 +57,15 @@ static int without_doubles(struct pair_list *l) {
  * a set with millions of near-duplicates needs no list of them all. */
 #define MAX_PAIRS (1 << 22)
 static void add_pair(struct pair_list *l, struct inspect_pair pair) {
+  if (l->full) return;
   if (l->n == l->room) {
     if (l->n) l->n = without_doubles(l);
     if (l->n > l->room / 2 || l->room == 0) {
       const int room = l->room ? 2 * l->room : 1024;
-      if (room > MAX_PAIRS) return;
+      if (room > MAX_PAIRS) {
+        l->full = true;
+        return;
+      }
       struct inspect_pair *more = realloc(l->pairs, (size_t)room * sizeof *more);
       l->no_memory = !more;
       if (!more) return;

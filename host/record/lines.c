@@ -15,7 +15,7 @@ static int read_numbers(const char *line, float *values) {
   while (*at) {
     char *end;
     const double value = strtod(at, &end);
-    if (end == at || !isfinite(value) || fabs(value) > 3e38 || n == RECORD_MAX_CHANNELS) return -1;
+    if (end == at || !(fabs(value) <= 1e30) || n == RECORD_MAX_CHANNELS) return -1;
     values[n++] = (float)value;
     at = end;
     if (*at && !is_separator(*at)) return -1;

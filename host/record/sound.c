@@ -60,6 +60,8 @@ bool record_sound(struct recorder *r, struct err *e) {
   r->out->ended = RECORD_END_INPUT;
   bool there = true;
   while (there && !record_is_over(r, record_now_s())) {
+    /* Waiting does not start a capture, and after an overrun it is prepared only. */
+    if (snd_pcm_state(pcm) == SND_PCM_STATE_PREPARED) (void)snd_pcm_start(pcm);
     const int waited = snd_pcm_wait(pcm, 100);
     there =
         waited >= 0 || waited == -EPIPE || waited == -EINTR || snd_pcm_recover(pcm, waited, 1) >= 0;

@@ -65,8 +65,8 @@ static void add_where(struct text *sql, const struct store_where *w, int index) 
   /* A text that is no number compares with no number. typeof is real or integer where the conversion is whole. */
   if (field && number)
     text_printf(sql, " AND CAST(%s AS REAL) %s CAST(?%d AS REAL)", field, sign, index + 1);
-  else if (field && strcmp(field, "rate_hz") == 0)
-    text_printf(sql, " AND rate_hz %s CAST(?%d AS REAL)", sign, index + 1);
+  else if (field && (strcmp(w->key, "rate_hz") == 0 || strcmp(w->key, "seconds") == 0))
+    text_printf(sql, " AND (%s) %s CAST(?%d AS REAL)", field, sign, index + 1);
   else if (field)
     text_printf(sql, " AND (%s) %s ?%d", field, sign, index + 1);
   else if (w->compare == STORE_DIFFERENT)
