@@ -3,7 +3,7 @@
  * lr. A quad is 4 weights, 7 instructions with their widening; a pixel's share of it is one LDM and, for each
  * of 4 products, an extraction (SXTH or ASRS), MULS and ADD: 13 instructions.
  * No unaligned access: weights are read as aligned words, activations as words of two int16. */
-#include "mote/isa/isa.h"
+#include "mote/isa/v6m.h"
 
 #if MOTE_ISA_V6M
 
@@ -18,8 +18,7 @@ struct v6m_run {
 typedef char v6m_run_layout[sizeof(struct v6m_run) == 36 ? 1 : -1];
 
 __asm__(".syntax unified\n"
-        ".thumb\n"
-        ".macro mote_pixel sum\n"
+        ".thumb\n" MOTE_V6M_FRAME ".macro mote_pixel sum\n"
         "  ldm r0!, {r6, r7}\n"
         "  sxth r1, r6\n"
         "  muls r1, r3, r1\n"
@@ -36,18 +35,7 @@ __asm__(".syntax unified\n"
         ".endm\n"
         /* stack: 0 end, 4 skip, 8 run */
         ".macro mote_v6m name, pixels\n"
-        "  .section .text.\\name, \"ax\", %progbits\n"
-        "  .balign 4\n"
-        "  .global \\name\n"
-        "  .type \\name, %function\n"
-        "  .thumb_func\n"
-        "\\name:\n"
-        "  push {r4, r5, r6, r7, lr}\n"
-        "  mov r4, r8\n"
-        "  mov r5, r9\n"
-        "  mov r6, r10\n"
-        "  mov r7, r11\n"
-        "  push {r4, r5, r6, r7}\n"
+        "  mote_enter \\name\n"
         "  ldr r1, [r0, #28]\n"
         "  ldr r2, [r0, #32]\n"
         "  mov r3, r0\n"
@@ -97,13 +85,7 @@ __asm__(".syntax unified\n"
         "  mov r6, lr\n"
         "  stm r0!, {r1, r2, r3, r4, r5, r6}\n"
         "  add sp, sp, #12\n"
-        "  pop {r4, r5, r6, r7}\n"
-        "  mov r8, r4\n"
-        "  mov r9, r5\n"
-        "  mov r10, r6\n"
-        "  mov r11, r7\n"
-        "  pop {r4, r5, r6, r7, pc}\n"
-        "  .size \\name, . - \\name\n"
+        "  mote_leave \\name\n"
         ".endm\n"
         "mote_v6m mote_v6m_run1, 1\n"
         "mote_v6m mote_v6m_run2, 2\n"

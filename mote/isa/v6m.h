@@ -52,6 +52,64 @@ static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_ou
   k->round = mote_channel_round(o, &k->ch);
   k->shift = (uint32_t)-k->ch.shift;
 }
+/* Assembly: mote_enter and mote_leave: a function of its own section that uses every register; `kept`, a low one, stays on the
+ * stack in between. */
+#define MOTE_V6M_FRAME                                                                             \
+  ".macro mote_enter name, kept\n"                                                                 \
+  "  .section .text.\\name, \"ax\", %progbits\n"                                                   \
+  "  .balign 4\n"                                                                                  \
+  "  .global \\name\n"                                                                             \
+  "  .type \\name, %function\n"                                                                    \
+  "  .thumb_func\n"                                                                                \
+  "\\name:\n"                                                                                      \
+  "  push {r4, r5, r6, r7, lr}\n"                                                                  \
+  "  mov r4, r8\n"                                                                                 \
+  "  mov r5, r9\n"                                                                                 \
+  "  mov r6, r10\n"                                                                                \
+  "  mov r7, r11\n"                                                                                \
+  "  .ifb \\kept\n"                                                                                \
+  "    push {r4, r5, r6, r7}\n"                                                                    \
+  "  .else\n"                                                                                      \
+  "    push {\\kept, r4, r5, r6, r7}\n"                                                            \
+  "  .endif\n"                                                                                     \
+  ".endm\n"                                                                                        \
+  ".macro mote_leave name, kept\n"                                                                 \
+  "  .ifb \\kept\n"                                                                                \
+  "    pop {r4, r5, r6, r7}\n"                                                                     \
+  "  .else\n"                                                                                      \
+  "    pop {\\kept, r4, r5, r6, r7}\n"                                                             \
+  "  .endif\n"                                                                                     \
+  "  mov r8, r4\n"                                                                                 \
+  "  mov r9, r5\n"                                                                                 \
+  "  mov r10, r6\n"                                                                                \
+  "  mov r11, r7\n"                                                                                \
+  "  pop {r4, r5, r6, r7, pc}\n"                                                                   \
+  "  .size \\name, . - \\name\n"                                                                   \
+  ".endm\n"
+/* Assembly: mote_triple: four weights in r2 to r5 times three pixels in two words, from r0 on; added to first and second. Uses r1, r6, r7. */
+#define MOTE_V6M_TRIPLE                                                                            \
+  ".macro mote_triple first, second\n"                                                             \
+  "  ldm r0!, {r1, r6, r7}\n"                                                                      \
+  "  muls r1, r2, r1\n"                                                                            \
+  "  muls r6, r2, r6\n"                                                                            \
+  "  muls r7, r3, r7\n"                                                                            \
+  "  add \\first, \\first, r1\n"                                                                   \
+  "  add \\second, \\second, r6\n"                                                                 \
+  "  add \\first, \\first, r7\n"                                                                   \
+  "  ldm r0!, {r1, r6, r7}\n"                                                                      \
+  "  muls r1, r3, r1\n"                                                                            \
+  "  muls r6, r4, r6\n"                                                                            \
+  "  muls r7, r4, r7\n"                                                                            \
+  "  add \\second, \\second, r1\n"                                                                 \
+  "  add \\first, \\first, r6\n"                                                                   \
+  "  add \\second, \\second, r7\n"                                                                 \
+  "  ldm r0!, {r6, r7}\n"                                                                          \
+  "  muls r6, r5, r6\n"                                                                            \
+  "  muls r7, r5, r7\n"                                                                            \
+  "  add \\first, \\first, r6\n"                                                                   \
+  "  add \\second, \\second, r7\n"                                                                 \
+  ".endm\n"
+
 /* Assembly: mote_stair s: the sum in s becomes its output there; r1 the stair's word, r2 l, r3 h, r4 offset. 10 instructions, 3 more
  * where what is shifted leaves a byte: its sign says to which side. Uses r5. */
 #define MOTE_V6M_STAIR                                                                             \
