@@ -22,4 +22,19 @@ static int chip_headers(struct arena *a, const char **files, int n, int room) {
   return n;
 }
 
+/* A cmocka test for each machine, all of which call same(NAME). */
+#define CHIP_TESTS(same)                                                                           \
+  static void test_same_bits_without_optimisation(void **state) { (void)state, same("host"); }     \
+  static void test_same_bits_on_cortex_m4(void **state) { (void)state, same("cortex-m4"); }        \
+  static void test_same_bits_on_cortex_m0plus(void **state) {                                      \
+    (void)state, same("cortex-m0plus");                                                            \
+  }                                                                                                \
+  static void test_same_bits_on_cortex_m55(void **state) { (void)state, same("cortex-m55"); }      \
+  static void test_same_bits_on_rv32(void **state) { (void)state, same("rv32imc"); }
+#define CHIP_TEST_LIST                                                                             \
+  cmocka_unit_test(test_same_bits_without_optimisation),                                           \
+      cmocka_unit_test(test_same_bits_on_cortex_m4),                                               \
+      cmocka_unit_test(test_same_bits_on_cortex_m0plus),                                           \
+      cmocka_unit_test(test_same_bits_on_cortex_m55), cmocka_unit_test(test_same_bits_on_rv32)
+
 #endif

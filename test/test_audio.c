@@ -195,7 +195,7 @@ static void same_on_chip(const char *name) {
   static const char *const dsp[] = {
       "mote/dsp/bands.c",   "mote/dsp/emphasis.c",    "mote/dsp/features.c", "mote/dsp/fft.c",
       "mote/dsp/mfcc.c",    "mote/dsp/finish16.c",    "mote/dsp/math.c",     "mote/dsp/mfe.c",
-      "mote/dsp/sliding.c", "mote/dsp/spectrogram.c", "mote/isa/fft.c"};
+      "mote/dsp/sliding.c", "mote/dsp/spectrogram.c", "mote/isa/fft.c",      "mote/base/fixed.c"};
   struct arena *a = arena_new(0);
   struct features_config c[8];
   struct features_block blocks[8];
@@ -272,37 +272,14 @@ static void test_stream_on_cortex_m4(void **state) {
   arena_free(a);
 }
 
-static void test_same_bits_without_optimisation(void **state) {
-  (void)state;
-  same_on_chip("host");
-}
-static void test_same_bits_on_cortex_m4(void **state) {
-  (void)state;
-  same_on_chip("cortex-m4");
-}
-static void test_same_bits_on_cortex_m0plus(void **state) {
-  (void)state;
-  same_on_chip("cortex-m0plus");
-}
-static void test_same_bits_on_cortex_m55(void **state) {
-  (void)state;
-  same_on_chip("cortex-m55");
-}
-static void test_same_bits_on_rv32(void **state) {
-  (void)state;
-  same_on_chip("rv32imc");
-}
+CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_of_edge_impulse),
       cmocka_unit_test(test_streams_are_windows),
       cmocka_unit_test(test_stream_on_cortex_m4),
-      cmocka_unit_test(test_same_bits_without_optimisation),
-      cmocka_unit_test(test_same_bits_on_cortex_m4),
-      cmocka_unit_test(test_same_bits_on_cortex_m0plus),
-      cmocka_unit_test(test_same_bits_on_cortex_m55),
-      cmocka_unit_test(test_same_bits_on_rv32),
+      CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests_name("audio", tests, NULL, NULL);
 }

@@ -121,13 +121,19 @@ static void test_refusals(void **state) {
 #define REAL(name, v) {#name, offsetof(struct features_config, name), 1, v}
 #define WHOLE(name, v)                                                                             \
   { #name, offsetof(struct features_config, name), 0, v }
-      REAL(rate_hz, 0),     REAL(rate_hz, -1),    REAL(rate_hz, 1e7),    WHOLE(channels, 0),
-      WHOLE(channels, 300), REAL(window_ms, 0),   REAL(window_ms, 1e12), REAL(frame_ms, -1),
-      REAL(frame_ms, 0.01), REAL(frame_ms, 2000), REAL(hop_ms, -2),      REAL(hop_ms, 0.01),
-      WHOLE(fft_size, 500), WHOLE(fft_size, 256), WHOLE(fft_size, 8192), WHOLE(fft_size, 0),
-      WHOLE(bands, 0),      WHOLE(bands, 100000), WHOLE(bands, 200),     REAL(low_hz, -1),
-      REAL(low_hz, 9000),   REAL(range_db, -1),   REAL(range_db, 500),   REAL(floor_db, 100),
-      WHOLE(normalise, 7),  WHOLE(kind, FEATURES_KIND_COUNT),
+      REAL(rate_hz, 0),      REAL(rate_hz, -1),
+      REAL(rate_hz, 1e7),    WHOLE(channels, 0),
+      WHOLE(channels, 300),  REAL(window_ms, 0),
+      REAL(window_ms, 1e12), REAL(frame_ms, -1),
+      REAL(frame_ms, 0.01),  REAL(frame_ms, 2000),
+      REAL(hop_ms, -2),      REAL(hop_ms, 0.01),
+      WHOLE(fft_size, 500),  WHOLE(fft_size, 256),
+      WHOLE(fft_size, 8192), WHOLE(fft_size, 0),
+      WHOLE(bands, 0),       WHOLE(bands, 100000),
+      WHOLE(bands, 200),     REAL(low_hz, -1),
+      REAL(low_hz, 9000),    REAL(range_db, -1),
+      REAL(range_db, 500),   REAL(floor_db, 100),
+      WHOLE(normalise, 7),   WHOLE(kind, FEATURES_KIND_COUNT),
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     struct arena *a = arena_new(0);
@@ -272,7 +278,7 @@ static void test_emitted_c_has_the_bytes(void **state) {
       "sh",
       "-c",
       "cc -std=c99 -pedantic -Wall -Wextra -Werror -Wconversion -Wmissing-prototypes -I \"$1\" "
-      "-o \"$2\" \"$3\" \"$1\"/mote/dsp/*.c \"$1\"/mote/isa/fft.c",
+      "-o \"$2\" \"$3\" \"$1\"/mote/dsp/*.c \"$1\"/mote/isa/fft.c \"$1\"/mote/base/fixed.c",
       "sh",
       home,
       program,
@@ -409,14 +415,14 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
                          struct err *e) {
   const char *sources[64] = {"mote/dsp/bands.c",      "mote/dsp/fft.c", "mote/dsp/math.c",
                              "mote/dsp/statistics.c", "mote/dsp/raw.c", "mote/dsp/finish16.c",
-                             "mote/dsp/features.c",   "mote/isa/fft.c"};
-  const int n_sources = chip_headers(a, sources, 8, 64);
-  assert_true(n_sources > 8);
+                             "mote/dsp/features.c",   "mote/isa/fft.c", "mote/base/fixed.c"};
+  const int n_sources = chip_headers(a, sources, 9, 64);
+  assert_true(n_sources > 9);
   /* As `mote build` does: chips.mk gives the inner loops flags of their own. Without: not optimised. */
   const char *const hot = target->hot_flags[0] ? target->hot_flags : "-O0";
-  struct emulate_flags flags[8];
-  for (int i = 0; i < 8; i++) flags[i] = (struct emulate_flags){sources[i], hot};
-  if (!emulate_project(a, dir, "features", "model", target, sources, n_sources, flags, 8, 0, e))
+  struct emulate_flags flags[9];
+  for (int i = 0; i < 9; i++) flags[i] = (struct emulate_flags){sources[i], hot};
+  if (!emulate_project(a, dir, "features", "model", target, sources, n_sources, flags, 9, 0, e))
     return false;
   struct text blocks, program;
   text_init(&blocks, a);
@@ -512,27 +518,13 @@ static void same_on_chip(const char *name) {
                   (long long)r.functions[i].count.instructions);
   const int64_t most = !strcmp(name, "cortex-m0plus") ? 4150000
                        : !strcmp(name, "cortex-m55")  ? 2000000
+                       : !strcmp(name, "rv32imc")     ? 2700000
                                                       : 1800000;
   assert_true(r.features.instructions < most);
   arena_free(a);
 }
 
-static void test_same_bits_without_optimisation(void **state) {
-  (void)state;
-  same_on_chip("host");
-}
-static void test_same_bits_on_cortex_m4(void **state) {
-  (void)state;
-  same_on_chip("cortex-m4");
-}
-static void test_same_bits_on_cortex_m0plus(void **state) {
-  (void)state;
-  same_on_chip("cortex-m0plus");
-}
-static void test_same_bits_on_cortex_m55(void **state) {
-  (void)state;
-  same_on_chip("cortex-m55");
-}
+CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -545,10 +537,7 @@ int main(void) {
       cmocka_unit_test(test_emitted_c_has_the_bytes),
       cmocka_unit_test(test_parts_follow_each_other),
       cmocka_unit_test(test_hostile_bytes),
-      cmocka_unit_test(test_same_bits_without_optimisation),
-      cmocka_unit_test(test_same_bits_on_cortex_m4),
-      cmocka_unit_test(test_same_bits_on_cortex_m0plus),
-      cmocka_unit_test(test_same_bits_on_cortex_m55),
+      CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests_name("features", tests, NULL, NULL);
 }

@@ -325,9 +325,10 @@ static int16_t *chip_samples(struct arena *a, const struct features_block *b) {
 
 static void same_on_chip(const char *name) {
   static const char *const here[] = {
-      "mote/dsp/spectral.c", "mote/dsp/spectral_full.c", "mote/dsp/flatten.c", "mote/dsp/wavelet.c",
-      "mote/dsp/moments.c",  "mote/dsp/scaled.c",        "mote/dsp/sos.c",     "mote/dsp/fft32.c",
-      "mote/dsp/finish32.c", "mote/dsp/math.c",          "mote/dsp/features.c"};
+      "mote/dsp/spectral.c", "mote/dsp/spectral_full.c", "mote/dsp/flatten.c",
+      "mote/dsp/wavelet.c",  "mote/dsp/moments.c",       "mote/dsp/scaled.c",
+      "mote/dsp/sos.c",      "mote/dsp/fft32.c",         "mote/dsp/finish32.c",
+      "mote/dsp/math.c",     "mote/dsp/features.c",      "mote/base/fixed.c"};
   struct arena *a = arena_new(0);
   struct features_block blocks[3];
   const int16_t *samples[3];
@@ -338,39 +339,13 @@ static void same_on_chip(const char *name) {
   chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 3, 0x80d90ad6);
   arena_free(a);
 }
-static void test_same_bits_without_optimisation(void **state) {
-  (void)state;
-  same_on_chip("host");
-}
-static void test_same_bits_on_cortex_m4(void **state) {
-  (void)state;
-  same_on_chip("cortex-m4");
-}
-static void test_same_bits_on_cortex_m0plus(void **state) {
-  (void)state;
-  same_on_chip("cortex-m0plus");
-}
-static void test_same_bits_on_cortex_m55(void **state) {
-  (void)state;
-  same_on_chip("cortex-m55");
-}
-static void test_same_bits_on_rv32(void **state) {
-  (void)state;
-  same_on_chip("rv32imc");
-}
+CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_edge_impulse_spectral),
-      cmocka_unit_test(test_edge_impulse_flatten),
-      cmocka_unit_test(test_spectral_against_double),
-      cmocka_unit_test(test_wavelet_against_double),
-      cmocka_unit_test(test_hostile_bytes),
-      cmocka_unit_test(test_same_bits_without_optimisation),
-      cmocka_unit_test(test_same_bits_on_cortex_m4),
-      cmocka_unit_test(test_same_bits_on_cortex_m0plus),
-      cmocka_unit_test(test_same_bits_on_cortex_m55),
-      cmocka_unit_test(test_same_bits_on_rv32),
+      cmocka_unit_test(test_edge_impulse_spectral),   cmocka_unit_test(test_edge_impulse_flatten),
+      cmocka_unit_test(test_spectral_against_double), cmocka_unit_test(test_wavelet_against_double),
+      cmocka_unit_test(test_hostile_bytes),           CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,3 +101,18 @@ void mote_fixed_inverse_root(int32_t x, int32_t *multiplier, int *shift) {
   *multiplier = y;
   *shift = -right;
 }
+
+/* Digit by digit, two bits of x for one of the root. */
+uint32_t mote_sqrt_u32(uint32_t x) {
+  uint32_t root = 0, bit = (uint32_t)1 << 30;
+  while (bit > x) bit >>= 2;
+  for (; bit; bit >>= 2) {
+    const uint32_t trial = root + bit;
+    root >>= 1;
+    if (x >= trial) {
+      x -= trial;
+      root += bit;
+    }
+  }
+  return root;
+}

@@ -25,6 +25,9 @@ int32_t mote_fixed_tanh(int32_t a);
 /* 1 / sqrt(x) = multiplier * 2^(shift - 31), x >= 0; 0 counts as 1. */
 void mote_fixed_inverse_root(int32_t x, int32_t *multiplier, int *shift);
 
+/* floor(sqrt(x)). */
+uint32_t mote_sqrt_u32(uint32_t x);
+
 #ifdef __cplusplus
 }
 #endif

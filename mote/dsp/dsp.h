@@ -222,9 +222,6 @@ int32_t mote_log2_u32_q8(uint32_t x);
 /* log2(x) in Q8; -16384 (less than any x >= 1 gives) for 0. errors: at most 0.52/256. */
 int32_t mote_log2_q8(uint64_t x);
 
-/* floor(sqrt(x)). */
-uint32_t mote_sqrt_u32(uint32_t x);
-
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/spectral.h"

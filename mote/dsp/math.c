@@ -37,17 +37,3 @@ int32_t mote_log2_q8(uint64_t x) {
   const unsigned zeros = leading_zeros(high);
   return (63 - (int32_t)zeros) * 256 + fraction_of((uint32_t)(x << zeros >> 32));
 }
-
-uint32_t mote_sqrt_u32(uint32_t x) {
-  uint32_t root = 0, bit = 1u << 30;
-  while (bit > x) bit >>= 2;
-  for (; bit; bit >>= 2) {
-    const uint32_t trial = root + bit;
-    root >>= 1;
-    if (x >= trial) {
-      x -= trial;
-      root += bit;
-    }
-  }
-  return root;
-}

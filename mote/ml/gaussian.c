@@ -62,7 +62,7 @@ void mote_ml_mahalanobis_run(const struct mote_ml MOTE_ROM *m, const void *x, vo
   int16_t *z = (int16_t *)scratch;
   mote_ml_to_z(m, x, z);
   from_mean(p, 0, z, z);
-  *(int32_t *)out = (int32_t)mote_ml_root(triangle(p, 0, z, 0));
+  *(int32_t *)out = (int32_t)mote_sqrt_u32(triangle(p, 0, z, 0));
 }
 
 /* ---- mixtures ------------------------------------------------------------------- */

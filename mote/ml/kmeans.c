@@ -18,7 +18,7 @@ int32_t mote_ml_kmeans_score(const struct mote_ml MOTE_ROM *m, const int16_t *z,
     const uint32_t most = win > 65535 ? UINT32_MAX : (uint32_t)win * (uint32_t)win;
     const uint32_t s = mote_ml_apart(z, point, n, up, most);
     if (s >= most) continue;
-    best = (int32_t)mote_ml_root(s) - error[k];
+    best = (int32_t)mote_sqrt_u32(s) - error[k];
     *cluster = k;
   }
   return best;

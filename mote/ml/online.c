@@ -153,7 +153,7 @@ static void move_mean(struct mote_ml_online *s, const int8_t *x, unsigned k) {
     const int32_t d = (int32_t)x[j] * (1 << MEAN_BITS) - mean[j];
     mean[j] = (int16_t)(mean[j] + (d < 0 ? d - n / 2 : d + n / 2) / n);
   }
-  const uint32_t root = mote_ml_root(from_mean(s, x, k));
+  const uint32_t root = mote_sqrt_u32(from_mean(s, x, k));
   if (root > farthest_of(s)[k]) farthest_of(s)[k] = (uint16_t)root;
 }
 
@@ -177,7 +177,7 @@ unsigned mote_ml_online_gather(struct mote_ml_online *s, const int8_t *x, unsign
   uint32_t apart = 0;
   unsigned k = s->used ? nearest(s, x, &apart) : 0;
   MOTE_ASSERT(s->kind == MOTE_ML_ONLINE_MEANS);
-  if (!s->used || (mote_ml_root(apart) > radius * 8 && s->used < s->room)) k = s->used++;
+  if (!s->used || (mote_sqrt_u32(apart) > radius * 8 && s->used < s->room)) k = s->used++;
   move_mean(s, x, k);
   return k;
 }
@@ -193,14 +193,14 @@ struct mote_ml_online_answer mote_ml_online_predict(const struct mote_ml_online 
   }
   const unsigned k = nearest(s, x, &answer.measure);
   answer.label = s->kind == MOTE_ML_ONLINE_NEAREST ? bytes_of(s)[k] : k;
-  answer.measure = mote_ml_root(answer.measure);
+  answer.measure = mote_sqrt_u32(answer.measure);
   return answer;
 }
 
 int32_t mote_ml_online_outside(const struct mote_ml_online *s, const int8_t *x) {
   uint32_t apart;
   const unsigned k = nearest(s, x, &apart);
-  return (int32_t)mote_ml_root(apart) - farthest_of(s)[k];
+  return (int32_t)mote_sqrt_u32(apart) - farthest_of(s)[k];
 }
 
 /* ---- saving -------------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ void mote_ml_pca_run(const struct mote_ml MOTE_ROM *m, const void *x, void *scra
   project(m, z, y);
   for (unsigned j = 0; j < p->map.n; j++) rest += (int32_t)z[j] * z[j];
   for (unsigned i = 0; i < p->axes; i++) rest -= (int32_t)y[i] * y[i];
-  *(int32_t *)out = (int32_t)mote_ml_root(rest > 0 ? (uint32_t)rest : 0);
+  *(int32_t *)out = (int32_t)mote_sqrt_u32(rest > 0 ? (uint32_t)rest : 0);
 }
 
 void mote_ml_pca_project(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch,

@@ -26,8 +26,6 @@ static inline int32_t *mote_ml_behind_z(const struct mote_ml MOTE_ROM *m, void *
 uint32_t mote_ml_apart(const int16_t *z, const int8_t MOTE_ROM *point, unsigned n, unsigned up,
                        uint32_t most);
 
-/* floor(sqrt(x)). */
-uint32_t mote_ml_root(uint32_t x);
 /* ln(x / 2^24) in steps of 2^-12, x >= 1. errors: below 2^-12. */
 int32_t mote_ml_log(uint32_t x);
 /* e^(a * 2^-fraction) as Q0.31, a <= 0, given as its magnitude. */

@@ -39,20 +39,6 @@ uint32_t mote_ml_apart(const int16_t *z, const int8_t MOTE_ROM *point, unsigned 
   return sum;
 }
 
-uint32_t mote_ml_root(uint32_t x) {
-  uint32_t root = 0, bit = (uint32_t)1 << 30;
-  while (bit > x) bit >>= 2;
-  for (; bit; bit >>= 2) {
-    const uint32_t trial = root + bit;
-    root >>= 1;
-    if (x >= trial) {
-      x -= trial;
-      root += bit;
-    }
-  }
-  return root;
-}
-
 /* The binary logarithm bit by bit: squaring doubles it. y is 1 to 2 in steps of 2^-31. */
 int32_t mote_ml_log(uint32_t x) {
   int32_t log2 = 31 - 24;
