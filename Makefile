@@ -11,6 +11,7 @@
 #   make bench-host         time of one inference on this machine against LiteRT and ONNX Runtime, as ratios
 #   make bench-cores        instructions of known models and of odd shapes on every core
 #   make bench-features     instructions of feature blocks on emulated chips; PEERS=folder: beside other software
+#   make accuracy DATA="digits esc10"   trains and tests on real recordings, a row of docs/results.md for each; all: every set
 #   make V=1                shows every command
 #
 # Files are found by folder: a new .c file in a room is built, a new test/test_*.c is a test.
@@ -69,7 +70,7 @@ else
   PROGRAM := $(B)/bin/mote
 endif
 
-.PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features fuzz-structured fuzz-ingest doors
+.PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features accuracy fuzz-structured fuzz-ingest doors
 .SECONDARY:
 all: $(PROGRAM)
 
@@ -134,6 +135,11 @@ bench-cores: $(PROGRAM) $(B)/bench/shapes
 # Instructions of feature blocks, on emulated chips: bench/features says what the table holds.
 bench-features: $(B)/bench/features
 	bench/features
+
+# Accuracy on real recordings: bench/accuracy/run says what the columns hold. Takes minutes for each set.
+DATA ?= all
+accuracy: $(PROGRAM)
+	bench/accuracy/run $(DATA)
 
 # MORE: a folder of further models to begin from. Exit code 1: there are findings.
 SECONDS ?= 300

@@ -2,9 +2,11 @@
  *
  * The float figures come from the float network, which a finished run's last checkpoint still holds. With
  * --leave-one-group-out a model is trained for each group on all other groups and tested on that one: what to
- * expect from a speaker, a machine or a place that was never seen. */
+ * expect from a speaker, a machine or a place that was never seen; with --folds for each of N folds. --seeds repeats
+ * that with other seeds: how much of a figure is luck. What is said beyond accuracy is of the first seed. */
 #include "app/anomaly.h"
 #include "app/continuous.h"
+#include "app/cross.h"
 #include "app/evaluation.h"
 #include "app/training.h"
 
@@ -34,30 +36,32 @@ struct testing {
   struct features_block features; /* of the model that was tested; unless groups were left out */
   struct evaluation evaluation;
   struct figures all;
-  /* Leave one group out */
-  const char **groups;
-  struct figures *by_group;
-  int n_groups;
+  /* Models of its own making: each part of the plan with each seed. */
+  bool by_group, by_fold;
+  struct cross_plan plan; /* n 0: the project's model */
+  struct figures *trials; /* [n_seeds][plan.n] */
+  int64_t first_seed;
+  int n_seeds; /* 0: not asked, so one */
 };
 
 static double share(int right, int n) { return n ? (double)right / n : (double)NAN; }
 
 /* ---- measuring ----------------------------------------------------------------------- */
-/* t->model NULL: no float figures. */
+/* o->model NULL: no float figures. first: of the seeds; the others give accuracies alone. */
 static bool measure(struct testing *t, struct arena *a, const struct training_outcome *o,
-                    const struct dataset *d, struct figures *f, struct err *e) {
+                    const struct dataset *d, bool first, struct figures *f, struct err *e) {
   int8_t *scores = NULL, *chip = NULL;
   float *floats = NULL;
   memset(f, 0, sizeof *f);
   if (!decide_here(a, o->graph, &o->features, d, &scores, e)) return false;
-  decide_count(d, o->n_classes, scores, NULL, t->confusion, &f->int8);
-  evaluation_add(&t->evaluation, t->p.arena, d, t->classes, o->n_classes, scores);
+  decide_count(d, o->n_classes, scores, NULL, first ? t->confusion : NULL, &f->int8);
+  if (first) evaluation_add(&t->evaluation, t->p.arena, d, t->classes, o->n_classes, scores);
   if (o->model) {
     if (!training_float_scores(o, d, a, &floats, e)) return false;
     decide_count(d, o->n_classes, NULL, floats, NULL, &f->float32);
     f->has_float = true;
   }
-  if (t->chip) {
+  if (t->chip && first) {
     if (!decide_on_chip(a, t->p.config.name, o->graph, &o->features, t->chip, d, &chip, e))
       return false;
     decide_count(d, o->n_classes, chip, NULL, NULL, &f->chip);
@@ -125,7 +129,7 @@ static bool test_anomaly(struct testing *t, const struct training_outcome *o,
 
 /* Everything that follows from the answers, and the page. */
 static bool finish(struct testing *t, struct err *e) {
-  const struct features_block *const features = t->n_groups ? NULL : &t->features;
+  const struct features_block *const features = t->plan.n ? NULL : &t->features;
   return evaluation_finish(&t->evaluation, 1, t->p.arena, e) &&
          (!t->html || evaluation_page(&t->evaluation, &t->p, t->range, features, t->html, e));
 }
@@ -149,107 +153,250 @@ static bool test_model(struct testing *t, struct err *e) {
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)o.n_classes * (size_t)o.n_classes);
   t->range = o.range;
   t->features = o.features;
-  return measure(t, t->p.arena, &o, &d, &t->all, e) &&
+  return measure(t, t->p.arena, &o, &d, true, &t->all, e) &&
          (!t->robust || evaluation_disturb(&t->evaluation, t->p.arena, o.graph, &o.features, &d,
                                            t->c->progress, e)) &&
          finish(t, e);
 }
 
-/* ---- leave one group out --------------------------------------------------------------- */
-static bool test_group(struct testing *t, int index, const struct training_job *base,
-                       struct err *e) {
-  struct project fold = t->p;
+/* ---- models of its own making ------------------------------------------------------------ */
+static int seeds_of(const struct testing *t) { return t->n_seeds ? t->n_seeds : 1; }
+
+/* The seed that is in mote.yaml, or its default. */
+static bool seed_of_project(const struct project *p, const char *word, int64_t *seed,
+                            struct err *e) {
+  struct project_learner learner;
+  struct train_config c;
+  if (!project_learner(&p->config, word, &learner, e)) return false;
+  if (learner.on && learn_is_anomaly(learner.config.kind))
+    return err_set(e,
+                   "%s tells anomalies, not classes; --leave-one-group-out, --folds and --seeds "
+                   "are for classes",
+                   learn_kind_name(learner.config.kind));
+  project_training(&p->config, 0, &c);
+  *seed = (int64_t)(learner.on ? learner.config.seed : c.seed);
+  return true;
+}
+
+/* "float  91.1 %   int8  91.3 %", and behind it what else is known. */
+static void print_shares(const double share[4], bool recordings, bool chip) {
+  if (!isnan(share[0])) printf("   float %5.1f %%", 100 * share[0]);
+  printf("   int8 %5.1f %%", 100 * share[1]);
+  if (recordings) printf("   recordings %5.1f %%", 100 * share[2]);
+  if (chip) printf("   chip %5.1f %%", 100 * share[3]);
+  printf("\n");
+  fflush(stdout);
+}
+
+/* Shares of float, int8, int8 by recording, chip; NAN where not known. */
+static void shares_of(const struct figures *f, double out[4]) {
+  out[0] = f->has_float ? share(f->float32.windows_right, f->float32.windows) : (double)NAN;
+  out[1] = share(f->int8.windows_right, f->int8.windows);
+  out[2] = share(f->int8.recordings_right, f->int8.recordings);
+  out[3] = f->has_chip ? share(f->chip.windows_right, f->chip.windows) : (double)NAN;
+}
+
+/* A model that was trained with these settings before, the project's own too, is used again. */
+static bool train_part(struct testing *t, struct project *p, struct training_job *job,
+                       struct training_outcome *o, struct err *e) {
+  if (!t->by_group && !t->by_fold) {
+    const char *purpose = job->purpose;
+    job->purpose = "";
+    job->only_known = true;
+    if (!training_run(t->c, p, job, o, e)) return false;
+    if (o->known) return true;
+    job->purpose = purpose;
+    job->only_known = false;
+  }
+  return training_run(t->c, p, job, o, e);
+}
+
+static bool test_part(struct testing *t, int seed, int index, const struct training_job *base,
+                      struct err *e) {
+  const struct cross_part *part = &t->plan.parts[index];
+  struct figures *f = &t->trials[seed * t->plan.n + index];
+  struct project p = t->p;
   struct training_outcome o;
   struct dataset d;
   struct training_job job = *base;
-  const char *group = t->groups[index];
-  struct project_learner learner;
-  if (!project_learner(&t->p.config, NULL, &learner, e)) return false;
-  if (learner.on && learn_is_anomaly(learner.config.kind))
-    return err_set(e, "%s tells anomalies, not classes; --leave-one-group-out is for classes",
-                   learn_kind_name(learner.config.kind));
-  fold.arena = arena_new((size_t)8 << 30);
-  if (!fold.arena) return err_set(e, "no memory left");
-  job.purpose = arena_printf(fold.arena, "without %s", group);
-  job.train =
-      (struct dataset_pick){.splits = 1u << STORE_TRAIN | 1u << STORE_TEST, .without = group};
-  job.validation = (struct dataset_pick){.splits = 1u << STORE_VALIDATION, .without = group};
-  struct dataset_pick test = {.splits = 7, .group = group};
-  if (!t->c->quiet) fprintf(stderr, "%s (%d of %d)\n", group, index + 1, t->n_groups);
-  bool ok = training_run(t->c, &fold, &job, &o, e) &&
-            dataset_load(&fold, &test, o.classes, o.n_classes, o.range, &d, e);
-  /* A label that only this group has would shift the class numbers from fold to fold. */
-  if (ok && o.n_classes != t->n_classes)
-    ok = err_set(
-        e,
-        "without %s there are %d classes instead of %d: some labels were recorded by this group "
-        "alone",
-        group, o.n_classes, t->n_classes);
-  ok = ok && measure(t, fold.arena, &o, &d, &t->by_group[index], e);
-  if (ok && !t->c->json) {
-    const struct figures *f = &t->by_group[index];
-    printf("%-16s %6d windows   float %5.1f %%   int8 %5.1f %%", group, f->int8.windows,
-           100 * share(f->float32.windows_right, f->float32.windows),
-           100 * share(f->int8.windows_right, f->int8.windows));
-    if (f->has_chip)
-      printf("   chip %5.1f %%", 100 * share(f->chip.windows_right, f->chip.windows));
-    printf("\n");
-    fflush(stdout);
+  p.arena = arena_new((size_t)8 << 30);
+  if (!p.arena) return err_set(e, "no memory left");
+  job.purpose = part->purpose;
+  job.train = part->train;
+  job.validation = part->validation;
+  if (!t->c->quiet) {
+    fprintf(stderr, "%s (%d of %d", part->name, index + 1, t->plan.n);
+    if (t->n_seeds) fprintf(stderr, ", seed %d of %d", seed + 1, t->n_seeds);
+    fprintf(stderr, ")\n");
   }
-  arena_free(fold.arena);
+  bool ok = train_part(t, &p, &job, &o, e) &&
+            dataset_load(&p, &part->test, o.classes, o.n_classes, o.range, &d, e);
+  /* A label that no other part has would shift the class numbers from part to part. */
+  if (ok && o.n_classes != t->n_classes)
+    ok = err_set(e,
+                 "without %s there are %d classes instead of %d: some labels were recorded by this "
+                 "group alone",
+                 part->name, o.n_classes, t->n_classes);
+  if (ok && d.n_windows == 0) {
+    err_file(e, t->p.db_path);
+    ok = err_set(e, "no samples to test in %s; `mote data` shows what there is", part->name);
+  }
+  ok = ok && measure(t, p.arena, &o, &d, seed == 0, f, e);
+  if (ok && !t->c->json) {
+    double shares[4];
+    shares_of(f, shares);
+    printf("%-16s %6d windows", part->name, f->int8.windows);
+    print_shares(shares, f->int8.recordings != f->int8.windows, f->has_chip);
+  }
+  arena_free(p.arena);
   return ok;
 }
 
-static bool test_groups(struct testing *t, const struct training_job *job, struct err *e) {
-  struct dataset_pick all = {.splits = 7};
-  if (!store_groups(t->p.store, t->p.arena, &t->groups, &t->n_groups, e) ||
-      !dataset_classes(&t->p, &all, &t->classes, &t->n_classes, e))
-    return false;
-  if (t->n_groups < 2) {
-    err_file(e, t->p.db_path);
-    return err_set(e,
-                   "%d group%s; at least two are needed: `mote add --group-from RULE` names them",
-                   t->n_groups, t->n_groups == 1 ? "" : "s");
+/* One seed's mean over the parts. */
+static void mean_of_seed(const struct testing *t, int seed, double mean[4]) {
+  for (int k = 0; k < 4; k++) mean[k] = 0;
+  for (int i = 0; i < t->plan.n; i++) {
+    double shares[4];
+    shares_of(&t->trials[seed * t->plan.n + i], shares);
+    for (int k = 0; k < 4; k++) mean[k] += shares[k] / t->plan.n;
   }
-  t->by_group = ARENA_ARRAY(t->p.arena, struct figures, t->n_groups);
+}
+
+/* One part's mean over the seeds; of the chip the first seed's. */
+static void mean_of_part(const struct testing *t, int part, double mean[4]) {
+  double shares[4];
+  for (int k = 0; k < 4; k++) mean[k] = 0;
+  for (int s = 0; s < seeds_of(t); s++) {
+    shares_of(&t->trials[s * t->plan.n + part], shares);
+    for (int k = 0; k < 3; k++) mean[k] += shares[k] / seeds_of(t);
+    if (s == 0) mean[3] = shares[3];
+  }
+}
+
+/* Figure `which` of all seeds. */
+static struct cross_spread spread_over_seeds(const struct testing *t, int which) {
+  double *values = ARENA_ARRAY(t->c->arena, double, seeds_of(t));
+  for (int s = 0; s < seeds_of(t); s++) {
+    double mean[4];
+    mean_of_seed(t, s, mean);
+    values[s] = mean[which];
+  }
+  return cross_spread_of(values, seeds_of(t));
+}
+
+/* Whether a recording has several windows anywhere, so that recordings have a figure of their own. */
+static bool has_recordings(const struct testing *t) {
+  for (int i = 0; i < t->plan.n; i++)
+    if (t->trials[i].int8.recordings != t->trials[i].int8.windows) return true;
+  return false;
+}
+
+static bool test_parts(struct testing *t, const struct training_job *base, int folds,
+                       struct err *e) {
+  const struct dataset_pick all = {.splits = 7}, train = {.splits = 1u << STORE_TRAIN};
+  const bool whole = t->by_group || t->by_fold;
+  struct training_job job = *base;
+  if (!seed_of_project(&t->p, job.learner, &t->first_seed, e)) return false;
+  if (job.seed >= 0) t->first_seed = job.seed;
+  if (t->by_group ? !cross_by_group(&t->p, &t->plan, e)
+                  : t->by_fold && !cross_by_fold(&t->p, folds, &t->plan, e))
+    return false;
+  if (!whole) cross_by_split(&t->p, t->split, t->group, &t->plan);
+  if (!dataset_classes(&t->p, whole ? &all : &train, &t->classes, &t->n_classes, e)) return false;
+  t->trials = ARENA_ARRAY(t->p.arena, struct figures, (size_t)seeds_of(t) * (size_t)t->plan.n);
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)t->n_classes * (size_t)t->n_classes);
-  for (int i = 0; i < t->n_groups; i++)
-    if (!test_group(t, i, job, e)) return false;
-  return dataset_range(&t->p, &all, &t->range, e) && finish(t, e);
+  for (int s = 0; s < seeds_of(t); s++) {
+    if (t->n_seeds) job.seed = t->first_seed + s;
+    if (t->n_seeds && whole && !t->c->json) printf("seed %lld\n", (long long)job.seed);
+    for (int i = 0; i < t->plan.n; i++)
+      if (!test_part(t, s, i, &job, e)) return false;
+    if (whole && !t->c->json) {
+      double mean[4];
+      mean_of_seed(t, s, mean);
+      printf("%-16s %6s        ", "mean", "");
+      print_shares(mean, has_recordings(t), t->chip && s == 0);
+    }
+  }
+  return dataset_range(&t->p, whole ? &all : &train, &t->range, e) && finish(t, e);
 }
 
 /* ---- output ---------------------------------------------------------------------------- */
-static double mean(const struct testing *t, int which) {
-  double sum = 0;
-  for (int i = 0; i < t->n_groups; i++) {
-    const struct figures *f = &t->by_group[i];
-    const struct decide_figures *x = which == 0 ? &f->float32 : which == 1 ? &f->int8 : &f->chip;
-    sum += share(x->windows_right, x->windows);
-  }
-  return sum / t->n_groups;
-}
-
 static void json_share(struct json *j, const char *key, bool has, double value) {
-  if (has)
+  if (has && !isnan(value))
     json_put_real(j, key, value);
   else
     json_put_null(j, key);
 }
 
-static void json_figures(struct json *j, const struct testing *t, const struct figures *f,
-                         bool folds) {
-  double float32 = folds ? mean(t, 0) : share(f->float32.windows_right, f->float32.windows);
-  double int8 = folds ? mean(t, 1) : share(f->int8.windows_right, f->int8.windows);
-  double chip = folds ? mean(t, 2) : share(f->chip.windows_right, f->chip.windows);
-  json_share(j, "accuracy_float", folds || f->has_float, float32);
-  json_share(j, "accuracy_int8", true, int8);
-  json_share(j, "accuracy_chip", folds ? t->chip != NULL : f->has_chip, chip);
+static void json_shares(struct json *j, const double shares[4]) {
+  json_share(j, "accuracy_float", true, shares[0]);
+  json_share(j, "accuracy_int8", true, shares[1]);
+  json_share(j, "accuracy_chip", true, shares[3]);
+}
+
+static void json_spread(struct json *j, const char *key, const struct cross_spread *s) {
+  json_open_object(j, key);
+  json_share(j, "mean", true, s->mean);
+  json_share(j, "deviation", true, s->deviation);
+  json_share(j, "least", !isnan(s->mean), s->least);
+  json_share(j, "most", !isnan(s->mean), s->most);
+  json_close_object(j);
+}
+
+/* Seeds, and what they come to. */
+static void json_seeds(struct json *j, const struct testing *t) {
+  static const char *const keys[] = {"accuracy_float", "accuracy_int8", "accuracy_recordings_int8"};
+  json_open_array(j, "seeds");
+  for (int s = 0; s < t->n_seeds; s++) {
+    double mean[4];
+    mean_of_seed(t, s, mean);
+    json_open_object(j, NULL);
+    json_put_int(j, "seed", t->first_seed + s);
+    json_shares(j, mean);
+    json_share(j, "accuracy_recordings_int8", true, mean[2]);
+    json_close_object(j);
+  }
+  json_close_array(j);
+  json_open_object(j, "spread");
+  for (int k = 0; k < 3; k++) {
+    const struct cross_spread s = spread_over_seeds(t, k);
+    json_spread(j, keys[k], &s);
+  }
+  json_close_object(j);
+}
+
+static void json_parts(struct json *j, const struct testing *t) {
+  json_open_array(j, t->by_group ? "groups" : "folds");
+  for (int i = 0; i < t->plan.n; i++) {
+    double mean[4];
+    mean_of_part(t, i, mean);
+    json_open_object(j, NULL);
+    json_put_string(j, t->by_group ? "group" : "fold", t->plan.parts[i].name);
+    json_put_int(j, "windows", t->trials[i].int8.windows);
+    json_put_int(j, "recordings", t->trials[i].int8.recordings);
+    json_shares(j, mean);
+    json_share(j, "accuracy_recordings_int8", true, mean[2]);
+    json_close_object(j);
+  }
+  json_close_array(j);
+}
+
+static void json_confusion(struct json *j, const struct testing *t) {
+  json_open_array(j, "confusion");
+  for (int r = 0; r < t->n_classes; r++) {
+    json_open_array(j, NULL);
+    for (int k = 0; k < t->n_classes; k++)
+      json_put_int(j, NULL, t->confusion[r * t->n_classes + k]);
+    json_close_array(j);
+  }
+  json_close_array(j);
 }
 
 static void print_json(const struct testing *t) {
   struct text text;
   struct json j;
-  bool folds = t->n_groups > 0;
+  const bool parts = t->by_group || t->by_fold;
+  double shares[4];
   text_init(&text, t->c->arena);
   json_start(&j, &text);
   json_open_object(&j, NULL);
@@ -260,37 +407,28 @@ static void print_json(const struct testing *t) {
     fputs(text.data, stdout);
     return;
   }
-  json_figures(&j, t, &t->all, folds);
-  if (!folds) {
-    json_put_string(&j, "reason_no_float", t->no_float);
-    json_put_int(&j, "windows", t->all.int8.windows);
-    json_put_int(&j, "recordings", t->all.int8.recordings);
-    json_put_real(&j, "accuracy_recordings_int8",
-                  share(t->all.int8.recordings_right, t->all.int8.recordings));
+  const struct decide_figures *of = t->plan.n ? &t->trials[0].int8 : &t->all.int8;
+  shares_of(&t->all, shares);
+  for (int k = 0; t->plan.n && k < 3; k++) shares[k] = spread_over_seeds(t, k).mean;
+  if (t->plan.n) {
+    double first[4];
+    mean_of_seed(t, 0, first);
+    shares[3] = first[3];
   }
+  json_shares(&j, shares);
+  if (!t->plan.n) json_put_string(&j, "reason_no_float", t->no_float);
+  if (!parts) {
+    json_put_int(&j, "windows", of->windows);
+    json_put_int(&j, "recordings", of->recordings);
+  }
+  json_share(&j, "accuracy_recordings_int8", true, shares[2]);
+  if (t->n_seeds) json_seeds(&j, t);
   json_put_string(&j, "chip", t->chip);
   json_open_array(&j, "classes");
   for (int i = 0; i < t->n_classes; i++) json_put_string(&j, NULL, t->classes[i]);
   json_close_array(&j);
-  json_open_array(&j, "confusion");
-  for (int r = 0; r < t->n_classes; r++) {
-    json_open_array(&j, NULL);
-    for (int k = 0; k < t->n_classes; k++)
-      json_put_int(&j, NULL, t->confusion[r * t->n_classes + k]);
-    json_close_array(&j);
-  }
-  json_close_array(&j);
-  if (folds) {
-    json_open_array(&j, "groups");
-    for (int i = 0; i < t->n_groups; i++) {
-      json_open_object(&j, NULL);
-      json_put_string(&j, "group", t->groups[i]);
-      json_put_int(&j, "windows", t->by_group[i].int8.windows);
-      json_figures(&j, t, &t->by_group[i], false);
-      json_close_object(&j);
-    }
-    json_close_array(&j);
-  }
+  json_confusion(&j, t);
+  if (parts) json_parts(&j, t);
   evaluation_json(&t->evaluation, &j);
   json_put_string(&j, "output", t->html);
   json_close_object(&j);
@@ -334,16 +472,27 @@ static void print_line(const char *what, const struct decide_figures *f) {
   printf("\n");
 }
 
+/* "3 seeds   int8 91.2 % +- 0.4 (90.8 to 91.6)": mean, deviation, least and most. */
+static void print_spread(const struct testing *t) {
+  static const char *const what[] = {"float", "int8", "recordings"};
+  printf("%d seed%s", t->n_seeds, t->n_seeds == 1 ? "" : "s");
+  for (int k = 0; k < (has_recordings(t) ? 3 : 2); k++) {
+    const struct cross_spread s = spread_over_seeds(t, k);
+    if (isnan(s.mean)) continue;
+    printf("   %s %.1f %%", what[k], 100 * s.mean);
+    if (t->n_seeds > 1)
+      printf(" +- %.1f (%.1f to %.1f)", 100 * s.deviation, 100 * s.least, 100 * s.most);
+  }
+  printf("\n");
+}
+
 static void print_text(const struct testing *t) {
   if (t->scores_only) {
     anomaly_print(&t->anomaly);
     return;
   }
-  if (t->n_groups) {
-    printf("%-16s %6s           float %5.1f %%   int8 %5.1f %%", "mean", "", 100 * mean(t, 0),
-           100 * mean(t, 1));
-    if (t->chip) printf("   chip %5.1f %%", 100 * mean(t, 2));
-    printf("\n");
+  if (t->plan.n) {
+    if (t->n_seeds) print_spread(t);
   } else {
     if (t->all.has_float)
       print_line("float", &t->all.float32);
@@ -390,9 +539,10 @@ static bool test_continuous(struct testing *t, struct continuous_request *r, str
 
 int cmd_test(int argc, char **argv) {
   struct testing t = {.split = STORE_TEST};
-  const char *dir = NULL, *split = "test", *network = NULL;
-  int64_t epochs = 0, seed = -1, threads = 0;
-  bool leave_out = false, continuous = false;
+  const char *dir = NULL, *split = "test", *network = NULL, *learner = NULL, *prune = NULL,
+             *teacher = NULL;
+  int64_t epochs = 0, seed = -1, threads = 0, folds = 0, seeds = 0, flash = 0;
+  bool continuous = false;
   struct continuous_request listening = {.false_alarms_per_hour = -1};
   const struct option_spec options[] = {
       {'c', "chip", OPTION_TEXT, "TARGET",
@@ -400,10 +550,17 @@ int cmd_test(int argc, char **argv) {
       {'g', "group", OPTION_TEXT, "GROUP", "only the samples of this group", &t.group},
       {'s', "split", OPTION_TEXT, "SPLIT", "test (default), validation or train", &split},
       {0, "leave-one-group-out", OPTION_FLAG, NULL,
-       "train a model for each group on all others, test it on that one", &leave_out},
+       "train a model for each group on all others, test it on that one", &t.by_group},
+      {0, "folds", OPTION_COUNT, "N",
+       "the same for N folds of the samples; groups and files stay whole", &folds},
+      {0, "seeds", OPTION_COUNT, "N", "train and test with N seeds: mean and spread", &seeds},
       {'e', "epochs", OPTION_COUNT, "N", "of these trainings (default: mote.yaml)", &epochs},
       {0, "seed", OPTION_INT, "S", "of these trainings", &seed},
       {'n', "network", OPTION_TEXT, "TEXT", "of these trainings", &network},
+      {'l', "learner", OPTION_TEXT, "KIND", "of these trainings", &learner},
+      {0, "flash", OPTION_COUNT, "BYTES", "of these trainings", &flash},
+      {0, "prune", OPTION_TEXT, "BUDGET", "of these trainings", &prune},
+      {0, "teacher", OPTION_TEXT, "NETWORK", "of these trainings", &teacher},
       {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &threads},
       {0, "robust", OPTION_FLAG, NULL,
        "also with noise, other gains, shifts, rotations and sampling rates", &t.robust},
@@ -419,29 +576,47 @@ int cmd_test(int argc, char **argv) {
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote test [--chip TARGET] [--group G] [--split S] [--leave-one-group-out]\n"
-               "          [--robust] [--html FILE]\n"
+      .usage = "mote test [--chip TARGET] [--group G] [--split S] [--robust] [--html FILE]\n"
+               "mote test [--leave-one-group-out | --folds N] [--seeds N] [--chip TARGET] [--html "
+               "FILE]\n"
                "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
                "takes for what.",
       .options = options,
-      .examples = "  mote test --chip cortex-m4\n  mote test --leave-one-group-out --json",
+      .examples = "  mote test --chip cortex-m4\n  mote test --folds 5 --seeds 3 --json",
       .most = 0};
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (!store_split_parse(split, &t.split))
     return command_usage(&c, "no split '%s'; train, validation and test are", split);
-  if (leave_out && t.group)
-    return command_usage(&c, "--leave-one-group-out tests every group: leave --group out");
-  if (!leave_out && (epochs || seed >= 0 || network || threads))
-    return command_usage(&c, "--epochs, --seed, --network and --threads go with "
-                             "--leave-one-group-out");
-  if (leave_out && t.robust)
-    return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out "
-                             "out");
-  if (continuous && (leave_out || t.robust || t.chip))
-    return command_usage(&c, "--continuous stands without --robust, --chip and "
+  t.by_fold = folds > 0;
+  t.n_seeds = (int)seeds;
+  const bool whole = t.by_group || t.by_fold, trains = whole || seeds;
+  if (t.by_group && t.by_fold)
+    return command_usage(&c, "--folds and --leave-one-group-out are two ways to leave samples out: "
+                             "one of them");
+  if (folds == 1 || folds > CROSS_MAX_FOLDS)
+    return command_usage(&c, "--folds takes 2 to %d", CROSS_MAX_FOLDS);
+  if (seeds > 1000) return command_usage(&c, "--seeds takes 1 to 1000");
+  if (whole && t.group)
+    return command_usage(&c,
+                         "--leave-one-group-out and --folds test every group: leave --group out");
+  enum learn_kind kind;
+  const bool classical = learner && strcmp(learner, "network") != 0;
+  if (classical && !learn_kind_from(learner, &kind))
+    return command_usage(&c, "no learner '%s'; network, %s are", learner, learn_kind_list());
+  if (classical && (network || epochs || flash || prune || teacher))
+    return command_usage(&c, "--learner %s excludes what is asked of a network", learner);
+  if (!trains &&
+      (epochs || seed >= 0 || network || threads || learner || flash || prune || teacher))
+    return command_usage(&c, "--epochs, --seed, --network, --learner ... go with "
+                             "--leave-one-group-out, --folds and --seeds");
+  if (trains && t.robust)
+    return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out, "
+                             "--folds and --seeds out");
+  if (continuous && (trains || t.robust || t.chip))
+    return command_usage(&c, "--continuous stands without --robust, --chip, --folds, --seeds and "
                              "--leave-one-group-out");
   if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
     return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
@@ -452,12 +627,18 @@ int cmd_test(int argc, char **argv) {
   if (listening.hop_ms < 0) return command_usage(&c, "--hop-ms must be above 0");
   if (listening.false_alarms_per_hour < 0) listening.false_alarms_per_hour = 1;
   t.c = &c;
-  struct training_job job = {
-      .epochs = (int)epochs, .seed = seed, .network = network, .threads = (int)threads};
-  bool ok = project_open(c.arena, dir, leave_out ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
-            (continuous  ? test_continuous(&t, &listening, &c.err)
-             : leave_out ? test_groups(&t, &job, &c.err)
-                         : test_model(&t, &c.err));
+  struct training_job job = {.epochs = (int)epochs,
+                             .seed = seed,
+                             .network = network,
+                             .learner = learner,
+                             .teacher = teacher,
+                             .prune = prune,
+                             .flash_bytes = flash,
+                             .threads = (int)threads};
+  bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
+            (continuous ? test_continuous(&t, &listening, &c.err)
+             : trains   ? test_parts(&t, &job, (int)folds, &c.err)
+                        : test_model(&t, &c.err));
   if (ok && c.json && !continuous) print_json(&t);
   if (ok && !c.json && !continuous) print_text(&t);
   project_close(&t.p);

@@ -13,8 +13,7 @@ static bool in_list(const char *word, const char *const *list, int n) {
   return false;
 }
 
-/* The class's name of a label; NULL where it is left out. */
-static const char *class_name(const struct project_config *c, const char *label) {
+const char *dataset_class_of_label(const struct project_config *c, const char *label) {
   if (in_list(label, c->ignore, c->n_ignore)) return NULL;
   if (in_list(label, c->unknown, c->n_unknown)) return "unknown";
   return label;
@@ -26,10 +25,27 @@ static int32_t class_of(const char *name, const char *const *classes, int n) {
   return -1;
 }
 
+/* The fold of a sample, by halving; -1: it has none. */
+static int32_t fold_of(const struct dataset_folds *f, int64_t id) {
+  int low = 0, high = f->n;
+  while (low < high) {
+    const int middle = low + (high - low) / 2;
+    if (f->ids[middle] < id)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < f->n && f->ids[low] == id ? f->fold[low] : -1;
+}
+
 static bool picked(const struct dataset_pick *pick, const struct store_sample *s) {
   if (s->disabled || !(pick->splits & (1u << s->split)) || (pick->id && pick->id != s->id))
     return false;
   if (pick->group && strcmp(pick->group, s->group) != 0) return false;
+  if (pick->folds) {
+    const int32_t fold = fold_of(pick->folds, s->id);
+    if (fold < 0 || (fold == pick->fold) == pick->outside) return false;
+  }
   return !pick->without || strcmp(pick->without, s->group) != 0;
 }
 
@@ -44,7 +60,8 @@ bool dataset_classes(struct project *p, const struct dataset_pick *pick,
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
   const char **names = ARENA_ARRAY(p->arena, const char *, n + 1);
   for (int i = 0; i < n; i++) {
-    const char *name = picked(pick, &list[i]) ? class_name(&p->config, list[i].label) : NULL;
+    const char *name =
+        picked(pick, &list[i]) ? dataset_class_of_label(&p->config, list[i].label) : NULL;
     if (name) names[kept++] = name;
   }
   qsort(names, (size_t)kept, sizeof *names, compare_text);
@@ -266,7 +283,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n + 1);
   for (int i = 0; i < n; i++) {
     struct store_sample s;
-    const char *name = picked(pick, &list[i]) ? class_name(c, list[i].label) : NULL;
+    const char *name = picked(pick, &list[i]) ? dataset_class_of_label(c, list[i].label) : NULL;
     if (!name) continue;
     int32_t label = class_of(name, classes, n_classes);
     if (label < 0) d->n_unknown_label++;

@@ -10,13 +10,23 @@
 
 #include "app/project.h"
 
+/* Each sample's fold, for tests on samples that training did not see. */
+struct dataset_folds {
+  const int64_t *ids; /* [n], ascending */
+  const int32_t *fold;
+  int n;
+};
+
 /* Which samples: splits is a set of bits 1 << enum store_split; group and without NULL: any. */
 struct dataset_pick {
   unsigned splits;
-  const char *group;   /* only this one */
-  const char *without; /* all but this one */
-  int64_t id;          /* only this sample; 0: any */
-  bool others;         /* samples whose label is no class stay, with label -1 */
+  const char *group;                 /* only this one */
+  const char *without;               /* all but this one */
+  int64_t id;                        /* only this sample; 0: any */
+  bool others;                       /* samples whose label is no class stay, with label -1 */
+  const struct dataset_folds *folds; /* NULL: any; else those of this fold, or all but those */
+  int fold;
+  bool outside;
 };
 
 struct dataset_sample {
@@ -47,6 +57,8 @@ struct dataset {
   int n_unknown_label; /* samples left out since their label is no class */
 };
 
+/* The class that a label means; NULL where data.ignore leaves it out. */
+const char *dataset_class_of_label(const struct project_config *c, const char *label);
 /* The classes of the samples that pick names. */
 bool dataset_classes(struct project *p, const struct dataset_pick *pick,
                      const char *const **classes, int *n_classes, struct err *e);

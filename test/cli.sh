@@ -139,6 +139,29 @@ mv before.yaml mote.yaml
 has "and a page" "false alarms an hour" "$(cat listening.html)"
 out=$("$MOTE" test --leave-one-group-out --epochs 2 --network "$NET" --json 2>/dev/null); is "leave one group out" 0 $?
 has "tests every group" '"group": "p3"' "$out"
+out=$("$MOTE" test --folds 2 --seeds 2 --epochs 2 --network "$NET" --json 2>/dev/null); is "folds and seeds" 0 $?
+has "tests every fold" '"fold": "fold 2"' "$out"
+is "each recording in one fold" 36 "$(grep -o '"recordings": [0-9]*' <<<"$out" | awk '{ n += $2 } END { print n }')"
+is "two seeds" 2 "$(grep -o '"seed": ' <<<"$out" | wc -l)"
+has "their spread" '"deviation": ' "$out"
+is "the same again is known, and the same" "$out" "$("$MOTE" test --folds 2 --seeds 2 --epochs 2 --network "$NET" --json 2>/dev/null)"
+out=$("$MOTE" test --seeds 2 --learner forest --json 2>/dev/null); is "seeds of a learner" 0 $?
+has "has integers only" '"accuracy_float": null' "$out"
+out=$("$MOTE" test --folds 5 2>&1); is "folds keep groups whole" 1 $?
+has "and say how many there can be" "--folds 4 or fewer works" "$out"
+
+# Files of four pieces that are alike, with labels of chance: who sees a piece knows the others' label, and must not.
+"$MOTE" new "$T/leak" --template motion >/dev/null
+for i in $(seq 1 24); do
+  mkdir -p "$T/alike/$([ $(((i * 7 + i / 5) % 2)) = 1 ] && echo odd || echo even)"
+  awk -v i="$i" 'BEGIN { srand(i); a = rand() * 2; b = rand() * 9; print "time_ms,x,y,z"
+    for (k = 0; k < 4; k++) for (t = 0; t < 210; t++)
+      printf "%d,%.3f,%.3f,%.3f\n", k * 9000 + t * 10, a * sin(b * t / 10), a + rand() / 50, b / 9 }' \
+    >"$T/alike/$([ $(((i * 7 + i / 5) % 2)) = 1 ] && echo odd || echo even)/$i.csv"
+done
+out=$("$MOTE" add "$T/alike" --project "$T/leak" --split train --json 2>/dev/null); is "pieces of files" 96 "$(number "$out" added)"
+out=$("$MOTE" test --project "$T/leak" --folds 4 --learner knn --json 2>/dev/null)
+is "pieces of a file lie in one fold" 1 "$(awk -v x="$(number "$out" accuracy_int8)" 'BEGIN { print (x > 0.1 && x < 0.75) }')"
 
 # ---- smaller and larger networks --------------------------------------------------
 printf '%s\n' 'stem: conv 8 5x1 s2 hswish  # a; comment' 'conv1d 8 3 causal' 'a: conv1d 8 3 d2 causal linear' 'add stem a relu' \

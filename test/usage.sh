@@ -113,6 +113,15 @@ ends 2 "leave --hop-ms" test --continuous --write --hop-ms 3
 ends 2 "stands without" test --continuous --robust
 ends 2 "leave-one-group-out" test --robust --leave-one-group-out
 ends 2 "leave-one-group-out" test --seed 1
+ends 2 "one of them" test --folds 3 --leave-one-group-out
+ends 2 "takes 2 to" test --folds 1
+ends 2 "takes 1 to" test --seeds 1001
+ends 2 "leave --group out" test --folds 3 --group a
+ends 2 "no learner" test --folds 3 --learner oracle
+ends 2 "excludes" test --folds 3 --learner forest --epochs 3
+ends 2 "go with" test --prune macs=50%
+ends 2 "go with" test --flash 9
+ends 2 "go with" test --teacher ds-cnn
 ends 2 "leave --group out" test --group a --leave-one-group-out
 ends 2 "something is missing" predict
 ends 1 "mote.yaml" predict f

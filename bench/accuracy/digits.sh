@@ -1,0 +1,9 @@
+# 3,000 recordings of ten words by six people: how well is somebody understood who was never heard?
+sets=data/spoken-digits
+data=spoken-digits split='leave one speaker out, mean of 6' reach='93 (worst 85)'
+tests=--leave-one-group-out
+project() {
+  new --template keyword --rate-hz 8000 &&
+    add $unpacked/data/spoken-digits/recordings --label-from 'name:^([0-9])_' --group-from 'name:_([a-z]+)_' \
+      --test 'name:_[0-4]\.wav$'
+}
