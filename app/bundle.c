@@ -162,6 +162,48 @@ static void add_network(struct text *t, const struct bundle *b) {
     text_printf(t, "void program_network(void) { %s_run(); }\n\n", b->request.name);
 }
 
+/* Bytes of one inference's features that the program tells before its outputs; 0: none. */
+static size_t kept_bytes(const struct bundle *b) {
+  return b->request.keep_features ? b->request.features->out_bytes : 0;
+}
+
+/* The network may write over its input, so what the features were is kept beside: memory of the test, not of the
+ * model. */
+static void add_kept(struct text *t, const struct bundle *b) {
+  text_printf(t,
+              "/* What the features were: the first piece of the output. */\n"
+              "static int8_t made[%zu];\n\n",
+              kept_bytes(b));
+}
+
+static void add_features(struct text *t, const struct bundle *b, size_t scratch) {
+  const char *name = b->request.name;
+  text_printf(t,
+              "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
+              "  return i ? 0 : samples;\n}\n\n"
+              "void program_features(void) {\n"
+              "  /* The scratch lies where the network's input does not; the network runs "
+              "afterwards. */\n"
+              "  features_run(samples, arena + %zu, (int8_t *)%s_input(0));\n",
+              scratch, name);
+  if (kept_bytes(b))
+    text_printf(t,
+                "  const int8_t *input = %s_input(0);\n"
+                "  for (unsigned i = 0; i < sizeof made; i++) made[i] = input[i];\n",
+                name);
+  text_add(t, "}\n\n");
+}
+
+static void add_outputs(struct text *t, const struct bundle *b) {
+  text_add(t, "const void *program_output(unsigned i, uint32_t *bytes) {\n");
+  if (kept_bytes(b))
+    text_add(t, "  if (i == 0) {\n    *bytes = sizeof made;\n    return made;\n  }\n  i--;\n");
+  text_printf(t,
+              "  if (i >= %d) return 0;\n  *bytes = output_bytes[i];\n"
+              "  return %s_output(i);\n}\n\n",
+              b->request.graph->n_outputs, b->request.name);
+}
+
 static const char *program_text(struct arena *a, struct bundle *b) {
   const struct graph *g = b->request.graph;
   const bool features = b->request.features != NULL;
@@ -187,18 +229,11 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   else
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (b->request.input_rows) add_frame(&t, b);
+  if (kept_bytes(b)) add_kept(&t, b);
   add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
   text_printf(&t, "\nint program_open(void) { return %s_init(arena, sizeof arena); }\n\n", name);
   if (features)
-    text_printf(
-        &t,
-        "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
-        "  return i ? 0 : samples;\n}\n\n"
-        "void program_features(void) {\n"
-        "  /* The scratch lies where the network's input does not; the network runs afterwards. "
-        "*/\n"
-        "  features_run(samples, arena + %zu, (int8_t *)%s_input(0));\n}\n\n",
-        scratch, name);
+    add_features(&t, b, scratch);
   else
     text_printf(&t,
                 "void *program_input(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
@@ -206,12 +241,8 @@ static const char *program_text(struct arena *a, struct bundle *b) {
                 "void program_features(void) {}\n\n",
                 g->n_inputs, b->request.input_rows ? "i == 0 ? frame : " : "", name);
   add_network(&t, b);
-  text_printf(
-      &t,
-      "const void *program_output(unsigned i, uint32_t *bytes) {\n  if (i >= %d) return 0;\n"
-      "  *bytes = output_bytes[i];\n  return %s_output(i);\n}\n\n"
-      "struct mote_model *program_model(void) { return &%s_model; }\n",
-      g->n_outputs, name, name);
+  add_outputs(&t, b);
+  text_printf(&t, "struct mote_model *program_model(void) { return &%s_model; }\n", name);
   return t.data;
 }
 
@@ -313,7 +344,19 @@ bool bundle_build(struct arena *a, struct bundle *b, struct err *e) {
   return b->built;
 }
 
-bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int count, bool tap,
+/* The program's pieces are features, then outputs, of each inference: features apart, outputs one behind another. */
+static void part_features(struct arena *a, struct bundle *b, struct emulate_result *r) {
+  const size_t kept = kept_bytes(b), out = b->output_bytes;
+  uint8_t *features = ARENA_ARRAY(a, uint8_t, kept * (size_t)r->count + 1);
+  for (size_t i = 0; i < (size_t)r->count; i++) {
+    memcpy(features + i * kept, r->outputs + i * (kept + out), kept);
+    memmove(r->outputs + i * out, r->outputs + i * (kept + out) + kept, out);
+  }
+  b->features = features;
+  r->output_bytes = out;
+}
+
+bool bundle_run(struct arena *a, struct bundle *b, const void *inputs, int count, bool tap,
                 bool layers, struct emulate_result *result, struct err *e) {
   const struct emulate_options options = {.inputs = inputs,
                                           .input_bytes = b->input_bytes,
@@ -322,9 +365,10 @@ bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int
                                           .layers = layers,
                                           .count_instructions = true};
   if (!emulate_run(a, &b->program, &options, result, e)) return false;
-  if (result->output_bytes != b->output_bytes)
+  if (result->output_bytes != kept_bytes(b) + b->output_bytes)
     return err_internal(e, "the program writes %zu bytes an inference, not %zu",
-                        result->output_bytes, b->output_bytes);
+                        result->output_bytes, kept_bytes(b) + b->output_bytes);
+  if (kept_bytes(b)) part_features(a, b, result);
   bundle_canonical(b->request.graph, result->outputs, count);
   return true;
 }

@@ -61,6 +61,7 @@ struct bundle_request {
   bool curve;           /* tell what less memory costs */
   const char *detector; /* text of detector.h; NULL: none */
   bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
+  bool keep_features; /* the program also tells what the features were: bundle.features */
 };
 /* Takes the word "rows" out of the list of --input: whether it was there. */
 bool bundle_take_rows(struct option_list *inputs);
@@ -74,6 +75,7 @@ struct bundle {
   size_t window_bytes; /* samples of one window, 0 without features */
   bool built;
   struct emulate_program program;
+  const uint8_t *features; /* with keep_features, after a run: the network's input, an inference each */
 };
 
 /* Compiles the graph for the target and writes the C project to dir, which is made: NAME.c, NAME.h, NAME_arena.c,
@@ -85,7 +87,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
 bool bundle_build(struct arena *a, struct bundle *b, struct err *e);
 /* Runs count inputs, one behind another, each b->input_bytes. NaNs of the outputs are made canonical. tap: run the first once more and tell layers
  * apart; layers: also collect their rows. */
-bool bundle_run(struct arena *a, const struct bundle *b, const void *inputs, int count, bool tap,
+bool bundle_run(struct arena *a, struct bundle *b, const void *inputs, int count, bool tap,
                 bool layers, struct emulate_result *result, struct err *e);
 
 /* bytes of flash: code with the plan's own tables; weights, constants and feature tables. */

@@ -82,7 +82,7 @@ static const char *report(struct arena *a, const struct bundle_model *model, con
 }
 
 /* Stack is known only after a run; where the chip can be emulated, the program runs once. */
-static int64_t measure_stack(struct arena *a, const struct bundle *b) {
+static int64_t measure_stack(struct arena *a, struct bundle *b) {
   struct emulate_result r;
   struct err ignored = {0};
   if (!b->built || !*b->request.target->machine || !emulate_can_run(b->request.target)) return -1;

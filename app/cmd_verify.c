@@ -2,7 +2,9 @@
  *
  * Witnesses: the reference evaluation of the graph (where that does not cover it, the plainest plan), the plan run in
  * this process, the emitted C compiled for this machine, and the emitted C on each emulated chip. One hash for all of
- * them, or the first place that differs. */
+ * them, or the first place that differs.
+ *
+ * A project's windows of samples go through the features first; what the chips made of them is compared, too. */
 #include <string.h>
 
 #include "app/bundle.h"
@@ -11,6 +13,7 @@ struct witness {
   const char *name;
   const uint8_t *outputs;      /* of all inferences */
   size_t output_bytes;         /* of one */
+  const uint8_t *features;     /* of all windows; NULL: the model has none in front */
   struct bundle_layers layers; /* of the first */
   char hash[65];
 };
@@ -19,7 +22,8 @@ struct verify {
   struct bundle_model model;
   struct option_list targets, in;
   int64_t inferences; /* one after the other: a variable shows from the second on */
-  uint8_t *inputs;
+  uint8_t *inputs;    /* of the network; behind features what this machine made of the windows */
+  const int16_t *windows; /* NULL: no features in front */
   const char *stream;
   const uint8_t *whole; /* outputs of the model of the whole window; NULL: not streamed */
   struct compiled here; /* compiled for this machine; decides which layers exist */
@@ -59,7 +63,10 @@ static bool add_reference(struct command_line *c, struct verify *v) {
                in_bytes = sum_bytes(g, g->inputs, g->n_inputs);
   const void **values = ARENA_ARRAY(c->arena, const void *, g->n_tensors + 1);
   uint8_t *out = ARENA_ARRAY(c->arena, uint8_t, out_bytes * (size_t)v->inferences + 1);
-  *w = (struct witness){.name = "reference", .outputs = out, .output_bytes = out_bytes};
+  *w = (struct witness){.name = "reference",
+                        .outputs = out,
+                        .output_bytes = out_bytes,
+                        .features = v->windows ? v->inputs : NULL};
   for (int64_t k = v->inferences - 1; k >= 0; k--) /* the first last: its layers are told */
     if (!evaluate(c, g, v->inputs + (size_t)k * in_bytes, out + (size_t)k * out_bytes, values))
       return false;
@@ -86,10 +93,11 @@ static bool add_plan(struct command_line *c, struct verify *v, const char *name,
   if (!bundle_run_here(c->arena, plan, v->inputs, (int)v->inferences, &outputs, &rows, &n_rows,
                        &c->err))
     return false;
-  *w = (struct witness){.name = name,
-                        .outputs = outputs,
-                        .output_bytes = sum_bytes(v->model.graph, v->model.graph->outputs,
-                                                  v->model.graph->n_outputs)};
+  *w = (struct witness){
+      .name = name,
+      .outputs = outputs,
+      .output_bytes = sum_bytes(v->model.graph, v->model.graph->outputs, v->model.graph->n_outputs),
+      .features = v->windows ? v->inputs : NULL};
   return bundle_layers(c->arena, plan, v->inputs, rows, n_rows, &w->layers, &c->err);
 }
 
@@ -107,16 +115,41 @@ static bool add_plain(struct command_line *c, struct verify *v) {
 /* The emitted C, built for a target. */
 static bool add_target(struct command_line *c, struct verify *v, const char *name) {
   struct witness *w = &v->witnesses[v->n++];
-  struct bundle_request r = {.title = v->model.title, .graph = v->model.graph};
+  struct bundle_request r = {.title = v->model.title,
+                             .graph = v->model.graph,
+                             .features = v->windows ? v->model.features : NULL,
+                             .keep_features = v->windows != NULL};
+  const void *inputs = v->windows ? (const void *)v->windows : v->inputs;
   struct emulate_result result;
   struct bundle b;
   if (!emulate_find_target(c->arena, name, &r.target, &c->err) ||
-      !bundle_run_once(c->arena, &r, v->inputs, (int)v->inferences, true, &b, &result, &c->err))
+      !bundle_run_once(c->arena, &r, inputs, (int)v->inferences, true, &b, &result, &c->err))
     return false;
-  *w = (struct witness){
-      .name = r.target->name, .outputs = result.outputs, .output_bytes = result.output_bytes};
+  *w = (struct witness){.name = r.target->name,
+                        .outputs = result.outputs,
+                        .output_bytes = result.output_bytes,
+                        .features = v->windows ? b.features : NULL};
   return bundle_layers(c->arena, &b.compiled, v->inputs, result.rows, result.n_rows, &w->layers,
                        &c->err);
+}
+
+static size_t feature_bytes(const struct verify *v) {
+  return v->windows ? v->model.features->out_bytes : 0;
+}
+
+/* Over the outputs, then the features as were they the first layer, then the layers. */
+static void hash(struct command_line *c, const struct verify *v, struct witness *w) {
+  const int n = w->layers.n;
+  const uint8_t **bytes = ARENA_ARRAY(c->arena, const uint8_t *, n + 1);
+  size_t *size = ARENA_ARRAY(c->arena, size_t, n + 1);
+  bytes[0] = w->features;
+  size[0] = feature_bytes(v);
+  for (int i = 0; i < n; i++) {
+    bytes[i + 1] = w->layers.bytes[i];
+    size[i + 1] = w->layers.size[i];
+  }
+  bundle_hash(w->outputs, w->output_bytes,
+              &(struct bundle_layers){.n = n + 1, .bytes = bytes, .size = size}, w->hash);
 }
 
 /* Layers that some witness lacks are nobody's: the hash is over what all of them have. */
@@ -132,9 +165,7 @@ static void keep_common(struct command_line *c, struct verify *v) {
     v->witnesses[k].layers.bytes = bytes;
     /* Hashed below, once every witness was read with the layers of the others. */
   }
-  for (int k = 0; k < v->n; k++)
-    bundle_hash(v->witnesses[k].outputs, v->witnesses[k].output_bytes, &v->witnesses[k].layers,
-                v->witnesses[k].hash);
+  for (int k = 0; k < v->n; k++) hash(c, v, &v->witnesses[k]);
 }
 
 /* The first byte at which two arrays differ; n: none. */
@@ -167,9 +198,24 @@ static const char *output_difference(struct arena *a, const struct graph *g, con
   return "the sizes of the outputs";
 }
 
-/* The first layer, then the output, where w differs from the first witness. */
+/* "features of window 3, value 7 of 33: 3 instead of 4"; NULL: all agree. */
+static const char *features_difference(struct arena *a, const struct verify *v,
+                                       const struct witness *w) {
+  const size_t each = feature_bytes(v), n = each * (size_t)v->inferences;
+  if (!each) return NULL;
+  const size_t at = first_byte(v->witnesses[0].features, w->features, n);
+  if (at == n) return NULL;
+  const size_t from = at - at % each;
+  return arena_printf(a, "features of window %zu, %s", at / each,
+                      values_at(a, MOTE_INT8, w->features + from, v->witnesses[0].features + from,
+                                at % each, each));
+}
+
+/* The features, then the first layer, then the output, where w differs from the first witness. */
 static const char *difference(struct arena *a, const struct verify *v, const struct witness *w) {
   const struct witness *first = &v->witnesses[0];
+  const char *before = features_difference(a, v, w);
+  if (before) return before;
   for (int i = 0; i < v->here.n_layers; i++) {
     const struct compile_layer *l = &v->here.layers[i];
     const uint8_t *x = first->layers.bytes[i], *y = w->layers.bytes[i];
@@ -197,7 +243,9 @@ static const char *difference(struct arena *a, const struct verify *v, const str
 static bool agrees(const struct verify *v, const struct witness *w) {
   const struct witness *first = &v->witnesses[0];
   return !strcmp(w->hash, first->hash) &&
-         !memcmp(w->outputs, first->outputs, w->output_bytes * (size_t)v->inferences);
+         !memcmp(w->outputs, first->outputs, w->output_bytes * (size_t)v->inferences) &&
+         (!v->windows ||
+          !memcmp(w->features, first->features, feature_bytes(v) * (size_t)v->inferences));
 }
 
 /* Whether the calls' outputs are those of the model of the whole window. */
@@ -219,6 +267,7 @@ static bool report(struct command_line *c, const struct verify *v) {
   json_put_bool(&j, "equal", equal);
   json_put_string(&j, "hash", v->witnesses[0].hash);
   json_put_int(&j, "inferences", v->inferences);
+  json_put_int(&j, "features_bytes", (int64_t)feature_bytes(v));
   json_open_array(&j, "witnesses");
   for (int i = 0; i < v->n; i++) {
     const struct witness *w = &v->witnesses[i];
@@ -246,16 +295,46 @@ static bool report(struct command_line *c, const struct verify *v) {
   if (c->json)
     fputs(t.data, stdout);
   else if (equal)
-    printf("\n%d witnesses, one hash%s\n", v->n,
+    printf("\n%d witnesses, one hash%s%s\n", v->n,
            v->inferences > 1 ? arena_printf(c->arena, ", %lld inferences", (long long)v->inferences)
-                             : "");
+                             : "",
+           v->windows ? ", from the samples on" : "");
   return equal;
+}
+
+/* Windows of the recording that was named, else of samples that training never saw; what this machine's features make
+ * of them is the network's input. */
+#define WINDOWS_MOST 8
+static bool read_windows(struct command_line *c, struct verify *v) {
+  static const enum store_split splits[] = {STORE_TEST, STORE_VALIDATION, STORE_TRAIN};
+  const struct bundle_model *m = &v->model;
+  const struct features_block *f = m->features;
+  const int most = v->inferences ? (int)v->inferences : WINDOWS_MOST;
+  struct project_windows w = {.count = 0};
+  if (v->in.count > 1)
+    return err_set(&c->err, "a project takes one recording, not %d", v->in.count);
+  if (v->in.count && !project_file_windows(m->project, m->trained, v->in.items[0], &w, &c->err))
+    return false;
+  for (int i = 0; i < 3 && !w.count && !v->in.count; i++)
+    if (!project_split_windows(m->project, m->trained, splits[i], NULL, most, &w, &c->err))
+      return false;
+  if (!w.count)
+    return err_set(&c->err, "the project has no windows to try: name a recording by -i");
+  v->inferences = w.count < most ? w.count : most;
+  v->windows = w.samples;
+  v->inputs = ARENA_ARRAY(c->arena, uint8_t, f->out_bytes * (size_t)v->inferences);
+  void *scratch = ARENA_ARRAY(c->arena, uint8_t, f->scratch_bytes + 4);
+  for (int64_t i = 0; i < v->inferences; i++)
+    features_run(f, w.samples + (size_t)i * (w.window_bytes / 2), scratch,
+                 (int8_t *)v->inputs + (size_t)i * f->out_bytes);
+  return true;
 }
 
 /* Where none were asked for: one inference, three of a model with variables, of a streamed one enough to fill its window. */
 #define STREAM_CALLS_MOST 40
 static bool read_inputs(struct command_line *c, struct verify *v) {
   const struct graph *g = v->model.graph;
+  if (v->model.features) return read_windows(c, v);
   if (v->model.whole && !v->inferences && !v->in.count) {
     const int fill = bundle_stream_calls(&v->model);
     v->inferences = fill < STREAM_CALLS_MOST ? fill + 2 : STREAM_CALLS_MOST;
@@ -289,6 +368,7 @@ static bool is_witness(struct command_line *c, const struct verify *v, const cha
   const struct emulate_target *target;
   struct err ignored = {0};
   struct compiled plan;
+  if (!strcmp(name, "avr") && v->windows) return false; /* features are for cores of 32 bits */
   if (!strcmp(name, "wasm32"))
     return emulate_find_target(c->arena, name, &target, &ignored) && emulate_can_build(target) &&
            emulate_can_run(target);
@@ -336,11 +416,13 @@ int cmd_verify(int argc, char **argv) {
   const struct option_spec options[] = {
       {0, "target", OPTION_LIST, "T", "a chip; repeatable; default: host and every chip",
        &v.targets},
-      {'i', "input", OPTION_LIST, "FILE", "raw input tensors; default: a pattern", &v.in},
+      {'i', "input", OPTION_LIST, "FILE",
+       "raw input tensors, or a recording where no MODEL is; default: a pattern, or test windows",
+       &v.in},
       {0, "stream", OPTION_TEXT, "ROWS",
        "give only the newest rows of the window; least: as few as strides allow", &v.stream},
-      {0, "inferences", OPTION_COUNT, "N", "one after the other; -i holds N of each tensor",
-       &v.inferences},
+      {0, "inferences", OPTION_COUNT, "N",
+       "one after the other; -i holds N of each tensor, or windows", &v.inferences},
       {0},
   };
   const struct command_spec spec = {
@@ -350,7 +432,9 @@ int cmd_verify(int argc, char **argv) {
                "emulated chips,\n"
                "and compares every layer. Prints one hash, or where the first difference is (exit "
                "code 1).\n"
-               "Without MODEL: the network of the project's trained model.",
+               "Without MODEL: the project's trained model with its features in front, on windows "
+               "of samples "
+               "that training never saw.",
       .options = options,
       .examples = "  mote verify kws.tflite --target cortex-m0plus",
       .least = 0,

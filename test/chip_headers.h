@@ -30,11 +30,13 @@ static int chip_headers(struct arena *a, const char **files, int n, int room) {
     (void)state, same("cortex-m0plus");                                                            \
   }                                                                                                \
   static void test_same_bits_on_cortex_m55(void **state) { (void)state, same("cortex-m55"); }      \
-  static void test_same_bits_on_rv32(void **state) { (void)state, same("rv32imc"); }
+  static void test_same_bits_on_rv32(void **state) { (void)state, same("rv32imc"); }               \
+  static void test_same_bits_in_a_browser(void **state) { (void)state, same("wasm32"); }
 #define CHIP_TEST_LIST                                                                             \
   cmocka_unit_test(test_same_bits_without_optimisation),                                           \
       cmocka_unit_test(test_same_bits_on_cortex_m4),                                               \
       cmocka_unit_test(test_same_bits_on_cortex_m0plus),                                           \
-      cmocka_unit_test(test_same_bits_on_cortex_m55), cmocka_unit_test(test_same_bits_on_rv32)
+      cmocka_unit_test(test_same_bits_on_cortex_m55), cmocka_unit_test(test_same_bits_on_rv32),    \
+      cmocka_unit_test(test_same_bits_in_a_browser)
 
 #endif

@@ -54,7 +54,10 @@ done
 targets="--target host"
 command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && targets="$targets --target cortex-m0plus"
 "$MOTE" verify -q $targets >verify; is "verify" $? 0
-grep -q "one hash" verify; is "one hash" $? 0
+grep -q "one hash.*from the samples on" verify; is "one hash, features included" $? 0
+"$MOTE" verify -q $targets -i ../loose_3.csv --json >verify; is "verify a recording" $? 0
+[ "$(key verify features_bytes)" -gt 0 ]; is "its features are compared" $? 0
+"$MOTE" verify -q -i ../loose_3.csv -i ../loose_4.csv >out 2>err; is "two recordings are refused" $? 1
 
 # A forest's .mote file runs as the project does; a damaged one does not.
 "$MOTE" train -q --learner forest >/dev/null && "$MOTE" build -q --target host --no-compile -o forest >/dev/null
