@@ -36,6 +36,8 @@ struct yaml_features {
   int *order, *decimate, *peaks, *moving, *levels;
   double *pre_emphasis, *noise_floor_db; /* mfe, spectrogram, mfcc */
   int *sliding, *lifter;
+  char *signal; /* heart */
+  int *irregular;
   bool *overlap, *log, *extra_low;
   unsigned values_count, edges_hz_count;
 };
@@ -135,6 +137,8 @@ static const cyaml_schema_field_t features_fields[] = {
     REAL(yaml_features, noise_floor_db),
     INT(yaml_features, sliding),
     INT(yaml_features, lifter),
+    TEXT(yaml_features, signal),
+    INT(yaml_features, irregular),
     BOOL(yaml_features, overlap),
     BOOL(yaml_features, log),
     BOOL(yaml_features, extra_low),
@@ -571,6 +575,19 @@ static bool read_compat(const struct reader *r, const char *key, const struct ya
                  features_kind_name(o->kind));
 }
 
+/* What a heart was measured by decides the band that its beats lie in. */
+static bool read_signal(const struct reader *r, const char *key, const struct yaml_features *f,
+                        struct features_config *o) {
+  if (!f->signal) return true;
+  if (o->kind != FEATURES_HEART)
+    return err_set(at_key(r, key, "signal"), "%s features have no signal to choose; heart has",
+                   features_kind_name(o->kind));
+  if (strcmp(f->signal, "ecg") != 0 && strcmp(f->signal, "ppg") != 0)
+    return err_set(at_key(r, key, "signal"), "\"%s\" is not known; ecg and ppg are", f->signal);
+  features_heart_signal(o, strcmp(f->signal, "ppg") == 0);
+  return true;
+}
+
 /* One part; key: where it stands in the file. */
 static bool read_part(const struct reader *r, const char *key, const struct yaml_features *f,
                       const struct project_config *c, struct features_config *o) {
@@ -585,7 +602,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
   o->stride = all.stride;
   memcpy(o->select, all.select, sizeof o->select);
-  if (!read_compat(r, key, f, o)) return false;
+  if (!read_compat(r, key, f, o) || !read_signal(r, key, f, o)) return false;
   o->frame_ms = real_or(f->frame_ms, o->frame_ms);
   o->hop_ms = real_or(f->hop_ms, o->hop_ms);
   o->low_hz = real_or(f->low_hz, o->low_hz);
@@ -602,6 +619,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   o->noise_floor_db = real_or(f->noise_floor_db, o->noise_floor_db);
   o->sliding = int_or(f->sliding, o->sliding);
   o->lifter = int_or(f->lifter, o->lifter);
+  o->irregular = int_or(f->irregular, o->irregular);
   if (!read_values(r, key, f, o) || !read_filter(r, key, f, o)) return false;
   if (features_check(o, &inner)) return true;
   return err_set(at_key(r, key, inner.node[0] ? inner.node : "kind"), "%s", inner.text);

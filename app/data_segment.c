@@ -2,6 +2,7 @@
  * group and the split of what it was cut from (so no cut can leak into the test), and the label spans within it. */
 #include "app/data.h"
 #include "app/dataset.h"
+#include "host/features/features.h"
 #include "host/inspect/inspect.h"
 
 #include <inttypes.h>
@@ -16,7 +17,9 @@ struct cutting {
   double from_s, to_s;
   struct option_list at, add;
   bool keep, dry, extract, clear;
-  const char *find;
+  const char *find, *signal;
+  int channel;
+  int64_t outside;
   struct inspect_event_rule rule;
   double length_ms, stride_ms;
   /* What was done: */
@@ -167,6 +170,7 @@ static int finish(struct cutting *t, bool ok, bool pieces) {
     json_put_int(&t->out.j, "cut", t->cut);
     if (pieces) json_put_int(&t->out.j, "made", t->made);
     if (pieces) json_put_int(&t->out.j, "duplicates", t->duplicates);
+    if (pieces) json_put_int(&t->out.j, "outside", t->outside);
     json_put_int(&t->out.j, "unchanged", t->nothing);
     json_put_bool(&t->out.j, "dry_run", t->dry);
     data_json_close(&t->out);
@@ -174,6 +178,7 @@ static int finish(struct cutting *t, bool ok, bool pieces) {
     printf("%s%" PRId64 " pieces of %" PRId64 " samples", t->dry ? "nothing written: " : "",
            t->made, t->cut);
     if (t->duplicates) printf(", %" PRId64 " were there already", t->duplicates);
+    if (t->outside) printf(", %" PRId64 " too near to an end left out", t->outside);
     if (t->nothing) printf("; %" PRId64 " without any stay as they are", t->nothing);
     printf("%s\n", t->dry || t->keep || !t->cut ? "" : "; the whole ones are out (mote data undo)");
   } else if (ok) {
@@ -324,6 +329,99 @@ int data_split_at(int argc, char **argv) {
   return finish(&t, cut_all(&t, "split", true, split_one), true);
 }
 
+/* ---- pieces about a place --------------------------------------------------------------------------- */
+/* Pieces of one length, each with its place in the middle. Those that would leave the recording are left out. */
+struct places {
+  struct inspect_stretch *stretches;
+  const char **labels;
+  int n;
+};
+
+static bool places_begin(struct arena *a, struct places *p, int64_t most, struct err *e) {
+  if (most > INT32_MAX / 2 ||
+      (size_t)most * (sizeof *p->stretches + sizeof *p->labels) + 256 > arena_left(a))
+    return err_set(e, "%lld pieces do not fit into memory", (long long)most);
+  p->stretches = ARENA_ARRAY(a, struct inspect_stretch, most + 1);
+  p->labels = ARENA_ARRAY(a, const char *, most + 1);
+  p->n = 0;
+  return true;
+}
+
+static void add_place(struct cutting *t, const struct store_sample *s, struct places *p, int64_t at,
+                      const char *label) {
+  int64_t length = llround(t->rule.length_s * s->rate_hz);
+  if (length < 1) length = 1;
+  const int64_t first = at - length / 2;
+  if (first < 0 || first + length > s->length) {
+    t->outside++;
+    return;
+  }
+  p->stretches[p->n] = (struct inspect_stretch){first, first + length - 1};
+  p->labels[p->n++] = label;
+}
+
+static bool make_places(struct cutting *t, struct arena *a, const struct store_sample *s,
+                        const struct places *p) {
+  if (p->n) return make_pieces(t, a, s, p->stretches, p->labels, p->n);
+  t->nothing++;
+  return true;
+}
+
+/* About the middle of every labelled stretch. */
+static bool segment_labels(struct cutting *t, struct arena *a, struct store_sample *s) {
+  struct places p;
+  if (!places_begin(a, &p, s->n_spans, &t->c->err)) return false;
+  for (int i = 0; i < s->n_spans; i++)
+    add_place(t, s, &p, (s->spans[i].first + s->spans[i].last + 1) / 2, s->spans[i].label);
+  return make_places(t, a, s, &p);
+}
+
+/* The label of the stretch that holds a frame: the one whose middle is nearest; the recording's where none does. */
+static const char *label_at(const struct store_sample *s, int64_t at) {
+  const char *label = s->label;
+  int64_t nearest = INT64_MAX;
+  for (int i = 0; i < s->n_spans; i++) {
+    const struct store_span *one = &s->spans[i];
+    const int64_t off = llabs(2 * at - one->first - one->last);
+    if (at >= one->first && at <= one->last && off < nearest) nearest = off, label = one->label;
+  }
+  return label;
+}
+
+/* The detector that a device would run, over one channel. Sensors of any unit: the largest number fills 15 bits. */
+static bool segment_beats(struct cutting *t, struct arena *a, struct store_sample *s) {
+  struct features_config c;
+  struct mote_beats beats;
+  struct places p;
+  const struct inspect_signal signal = signal_of(a, s);
+  features_defaults(FEATURES_HEART, s->rate_hz, 1, 10000, &c, NULL);
+  features_heart_signal(&c, t->signal && strcmp(t->signal, "ppg") == 0);
+  err_node(&t->c->err, "sample %lld", (long long)s->id);
+  if (t->channel > s->channels)
+    return err_set(&t->c->err, "channel %d; 1 to %d are there", t->channel, s->channels);
+  if (!features_heart_beats(&c, &beats, &t->c->err) ||
+      !places_begin(a, &p, s->length / beats.apart + 2, &t->c->err))
+    return false;
+  struct mote_beats_state *state = arena_alloc(a, mote_beats_state_bytes(&beats), 8);
+  const float *x = signal.values + t->channel - 1;
+  double most = 0;
+  for (int64_t i = 0; i < s->length; i++) most = fmax(most, fabs((double)x[i * s->channels]));
+  const double scale = most > 0 ? 32767 / most : 0;
+  const int64_t late = beats.slow + beats.apart + (beats.delay >> 8) + 1;
+  mote_beats_begin(&beats, state);
+  for (int64_t i = 0; i < s->length + late; i++) {
+    int32_t ago = 0;
+    const bool beat =
+        i < s->length ? mote_beats_push(&beats, state,
+                                        (int32_t)lrint((double)x[i * s->channels] * scale), &ago)
+                      : mote_beats_flush(&beats, state, &ago);
+    const int64_t at = i - ((ago + 128) >> 8);
+    if (beat && at >= 0 && at < s->length) add_place(t, s, &p, at, label_at(s, at));
+  }
+  t->c->err.node[0] = 0;
+  return make_places(t, a, s, &p);
+}
+
 /* ---- segment --------------------------------------------------------------------------------------- */
 static bool segment_one(struct cutting *t, struct arena *a, struct store_sample *s) {
   const struct inspect_signal signal = signal_of(a, s);
@@ -336,13 +434,17 @@ static bool segment_one(struct cutting *t, struct arena *a, struct store_sample 
 }
 
 int data_segment(int argc, char **argv) {
-  struct cutting t = {.rule = {.padding_s = 0.1}};
+  struct cutting t = {.rule = {.padding_s = 0.1}, .channel = 1};
   const struct option_spec options[] = {
       {0, "events", OPTION_TEXT, "KIND",
-       "energy (audio: where it rises over the quiet) or peak (motion: the largest swings)",
+       "energy (audio: where it rises over the quiet), peak (motion: the largest swings), labels "
+       "(the middle of each labelled stretch) or beats (of a heart)",
        &t.find},
-      {0, "length", OPTION_REAL, "S", "of each piece (default: energy: the event; peak: 1)",
-       &t.rule.length_s},
+      {0, "signal", OPTION_TEXT, "KIND", "beats: ecg (default) or ppg", &t.signal},
+      {0, "channel", OPTION_INT, "N", "beats: the channel that is looked at (default: 1)",
+       &t.channel},
+      {0, "length", OPTION_REAL, "S",
+       "of each piece (default: energy: the event; peak, labels, beats: 1)", &t.rule.length_s},
       {0, "threshold-db", OPTION_REAL, "DB", "energy: above the quiet (default: 12)",
        &t.rule.threshold_db},
       {0, "threshold", OPTION_REAL, "N", "peak: in standard deviations (default: 3)",
@@ -358,18 +460,26 @@ int data_segment(int argc, char **argv) {
       DATA_PICK_OPTIONS(t.pick),
       {0}};
   const struct command_spec spec = {
-      .usage = "mote data segment ID... [--events energy|peak] [--length S] [--dry-run]",
+      .usage = "mote data segment ID... [--events energy|peak|labels|beats] [--length S]",
       .about =
-          "Finds events, and makes a sample of each. They keep label, group, split and metadata.",
+          "Finds events, and makes a sample of each. They keep label, group, split and metadata. "
+          "About labels and\nbeats the pieces may overlap, and have the label of the stretch that "
+          "they are about.",
       .options = options,
       .examples = "  mote data segment 3 --dry-run\n"
-                  "  mote data segment --label knock --events peak --length 0.8",
+                  "  mote data segment --label knock --events peak --length 0.8\n"
+                  "  mote data segment --all --events labels --length 5",
       .most = -1};
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (t.find && strcmp(t.find, "energy") != 0 && strcmp(t.find, "peak") != 0)
-    return command_usage(&c, "no events '%s'; energy and peak are", t.find);
+  const bool labels = t.find && strcmp(t.find, "labels") == 0,
+             beats = t.find && strcmp(t.find, "beats") == 0;
+  if (t.find && strcmp(t.find, "energy") != 0 && strcmp(t.find, "peak") != 0 && !labels && !beats)
+    return command_usage(&c, "no events '%s'; energy, peak, labels and beats are", t.find);
+  if (t.signal && strcmp(t.signal, "ecg") != 0 && strcmp(t.signal, "ppg") != 0)
+    return command_usage(&c, "no signal '%s'; ecg and ppg are", t.signal);
+  if (t.channel < 1) return command_usage(&c, "--channel counts from 1");
   const struct inspect_event_rule *r = &t.rule;
   if (!(r->length_s >= 0) || !(r->threshold_db >= 0) || !(r->threshold >= 0) ||
       !(r->padding_s >= 0) || !(r->apart_s >= 0) || !(r->least_s >= 0) ||
@@ -387,8 +497,14 @@ int data_segment(int argc, char **argv) {
   memset(&c.err, 0, sizeof c.err); /* told again, and better, by opening the project */
   const bool energy = t.find ? strcmp(t.find, "energy") == 0 : sound;
   t.rule.kind = energy ? INSPECT_ENERGY : INSPECT_PEAK;
+  if ((labels || beats) && !(t.rule.length_s > 0)) t.rule.length_s = 1;
   begin_json(&t, true);
-  return finish(&t, cut_all(&t, "segment", true, segment_one), true);
+  return finish(&t,
+                cut_all(&t, "segment", true,
+                        labels  ? segment_labels
+                        : beats ? segment_beats
+                                : segment_one),
+                true);
 }
 
 /* ---- spans ------------------------------------------------------------------------------------------ */

@@ -231,6 +231,8 @@ static bool search_all(struct search *s, struct err *e) {
   const struct project_config *const p = &s->look->project->config;
   for (int k = 0; k < FEATURES_KIND_COUNT; k++) {
     struct features_config c;
+    if (k == FEATURES_HEART && p->features[0].kind != FEATURES_HEART)
+      continue; /* who has one says so */
     features_defaults((enum features_kind)k, p->rate_hz, p->channels, p->length_ms, &c, NULL);
     if (!try_config(s, &c, "defaults", e)) return false;
   }

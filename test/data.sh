@@ -120,6 +120,11 @@ is "dry run: nothing changed" 1 "$("$MOTE" data list --label knock --json | grep
 out=$("$MOTE" data segment "$id" --events energy --length 0.8 --json); is "three rises" 3 "$(number "$out" made)"
 is "of the length that was asked for" "0.80 0.80 0.80" "$("$MOTE" data list --label knock | awk 'NR > 1 { printf "%s%s", s, $5; s = " " }')"
 "$MOTE" data undo >/dev/null
+"$MOTE" data spans "$id" --add 0-0.4:edge --add 2-2.4:first --add 6-6.5:second >/dev/null
+out=$("$MOTE" data segment "$id" --events labels --length 1 --json); is "pieces about labels" 2 "$(number "$out" made)"
+is "what leaves the recording is left out" 1 "$(number "$out" outside)"
+is "labels have their stretch in the middle" 5.75 "$(printf '%s' "$out" | sed -n 's/.*"from_s": \([0-9.]*\).*/\1/p' | tail -n 1)"
+"$MOTE" data undo >/dev/null; "$MOTE" data undo >/dev/null
 out=$("$MOTE" data trim "$id" --padding 0.2); has "trim" "1.800 s to 10.520 s" "$out"
 has "windows" "too short" "$("$MOTE" data windows --length-ms 1000 --stride-ms 500)"
 is "windows of 4 s, one each second" 1 "$("$MOTE" data windows 5 --length-ms 4000 --stride-ms 1000 --json | sed -n 's/.*"\(train\|test\|validation\)": \([1-9][0-9]*\).*/\2/p')"

@@ -88,8 +88,11 @@ static void test_defaults_build(void **state) {
                        : kind == FEATURES_WAVELET  ? 2
                                                    : 1))
           continue;
-        if ((kind <= FEATURES_MFCC || kind >= FEATURES_MFE) && rates[i] < 4000)
+        if ((kind <= FEATURES_MFCC || kind == FEATURES_MFE || kind == FEATURES_SPECTROGRAM) &&
+            rates[i] < 4000)
           continue; /* no speech there */
+        if (kind == FEATURES_HEART && (rates[i] < 30 || rates[i] > 5000 || seconds[s] < 2))
+          continue; /* no beats there */
         if (samples > (kind == FEATURES_RAW ? 65535 : 500000)) continue;
         struct arena *a = arena_new(0);
         struct features_config c;

@@ -66,6 +66,8 @@ ends 2 "what stays" data crop 1
 ends 2 "behind the first" data crop 1 --from 2 --to 1
 ends 2 "where to cut" data split-at 1
 ends 2 "no events" data segment 1 --events many
+ends 2 "no signal" data segment 1 --events beats --signal emg
+ends 2 "counts from 1" data segment 1 --events beats --channel 0
 ends 2 "above 0" data segment 1 --length -1
 ends 2 "above 0" data trim 1 --threshold-db 0
 ends 2 "stands alone" data spans 1 --extract --clear

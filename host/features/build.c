@@ -18,7 +18,8 @@ struct layout {
 
 /* A kind's own structure and tables, and their size. */
 static size_t params_of(const struct features_config *c, uint8_t *out) {
-  return c->kind == FEATURES_WAVELET    ? features_wavelet_params(c, out)
+  return c->kind == FEATURES_HEART      ? features_heart_params(c, out)
+         : c->kind == FEATURES_WAVELET  ? features_wavelet_params(c, out)
          : c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
                                         : features_flatten_params(c, out);
 }
@@ -125,6 +126,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_SPECTRAL    ? MOTE_FEATURES_SPECTRAL
             : c->kind == FEATURES_FLATTEN     ? MOTE_FEATURES_FLATTEN
             : c->kind == FEATURES_WAVELET     ? MOTE_FEATURES_WAVELET
+            : c->kind == FEATURES_HEART       ? MOTE_FEATURES_HEART
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC

@@ -28,7 +28,8 @@
   X(FLATTEN, "flatten", "moments, extremes and crossings of each channel over the window")         \
   X(MFE, "mfe", "mel energies of the emphasised samples between a noise floor and 12 dB")          \
   X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")     \
-  X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")
+  X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")   \
+  X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -89,9 +90,11 @@ struct features_config {
   int peaks;
   double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
   int n_edges;
-  int taps;   /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
-  int levels; /* wavelet: 1 to 8 */
-  int moving; /* rows that the moving average takes in */
+  int taps;      /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
+  int levels;    /* wavelet: 1 to 8 */
+  int moving;    /* rows that the moving average takes in */
+  bool pulse;    /* heart: light through blood (PPG), not an electrocardiogram */
+  int irregular; /* heart: percent from the median beyond which an interval is left out; 0: none */
   /* mfe, spectrogram, and mfcc that is compatible or slides: */
   double pre_emphasis;   /* of the sample before; 0 to below 1 */
   double noise_floor_db; /* mfe, spectrogram: the power of which the value is 0 */
@@ -128,6 +131,11 @@ bool features_normalise_from(const char *word, enum features_normalise *normalis
 
 /* "haar", "db2" to "db6" as a number of taps. */
 bool features_wavelet_from(const char *word, int *taps);
+/* kind heart: an electrocardiogram, or light through blood (PPG): sets the band that its beats lie in. */
+void features_heart_signal(struct features_config *c, bool pulse);
+/* The detector that a configuration of heart builds, for programs that follow beats as they come (mote/dsp/beats.h).
+ * errors: those of features_check. */
+bool features_heart_beats(const struct features_config *c, struct mote_beats *out, struct err *e);
 /* One of the values that a kind can give ("rms" ...); false: unknown, and known lists what is. */
 bool features_value_from(enum features_kind kind, const char *word, uint32_t *bit,
                          const char **known);

@@ -47,6 +47,19 @@ size_t features_wavelet_params(const struct features_config *c, uint8_t *out);
 bool features_check_spectral(const struct features_config *c, struct err *e);
 bool features_check_flatten(const struct features_config *c, struct err *e);
 bool features_check_wavelet(const struct features_config *c, struct err *e);
+size_t features_heart_params(const struct features_config *c, uint8_t *out);
+bool features_check_heart(const struct features_config *c, struct err *e);
+void features_heart_defaults(struct features_config *c, struct text *why);
+/* What a word stands for; the last one's is NULL. */
+struct features_word {
+  const char *word;
+  uint32_t bit;
+};
+extern const struct features_word features_heart_words[];
+/* A channel's values as real numbers; returns how many. */
+size_t features_heart_values(const struct mote_heart *p, const int32_t *v, double *out);
+/* The name of value k. */
+const char *features_heart_name(const struct mote_heart *p, int k);
 bool features_has_params(const struct features_config *c);
 void features_wavelet_defaults(struct features_config *c, struct text *why);
 /* Columns of all channels together. */

@@ -6,45 +6,52 @@
 
 #define PI 3.14159265358979323846
 
-static const struct {
-  const char *word;
-  uint32_t bit;
-} spectral_words[] = {{"rms", MOTE_SPECTRAL_RMS},
-                      {"skewness", MOTE_SPECTRAL_SKEWNESS},
-                      {"kurtosis", MOTE_SPECTRAL_KURTOSIS},
-                      {"shape", MOTE_SPECTRAL_SHAPE},
-                      {"powers", MOTE_SPECTRAL_POWERS},
-                      {"bands", MOTE_SPECTRAL_BANDS},
-                      {"centroid", MOTE_SPECTRAL_CENTROID},
-                      {"rolloff", MOTE_SPECTRAL_ROLLOFF},
-                      {"flatness", MOTE_SPECTRAL_FLATNESS},
-                      {"peaks", MOTE_SPECTRAL_PEAKS},
-                      {0}},
-  flatten_words[] = {{"average", MOTE_FLATTEN_AVERAGE},
-                     {"minimum", MOTE_FLATTEN_MINIMUM},
-                     {"maximum", MOTE_FLATTEN_MAXIMUM},
-                     {"rms", MOTE_FLATTEN_RMS},
-                     {"deviation", MOTE_FLATTEN_DEVIATION},
-                     {"skewness", MOTE_FLATTEN_SKEWNESS},
-                     {"kurtosis", MOTE_FLATTEN_KURTOSIS},
-                     {"crossings", MOTE_FLATTEN_CROSSINGS},
-                     {"zero_crossings", MOTE_FLATTEN_ZEROS},
-                     {"moving_average", MOTE_FLATTEN_MOVING},
-                     {0}};
+static const struct features_word spectral_words[] = {{"rms", MOTE_SPECTRAL_RMS},
+                                                      {"skewness", MOTE_SPECTRAL_SKEWNESS},
+                                                      {"kurtosis", MOTE_SPECTRAL_KURTOSIS},
+                                                      {"shape", MOTE_SPECTRAL_SHAPE},
+                                                      {"powers", MOTE_SPECTRAL_POWERS},
+                                                      {"bands", MOTE_SPECTRAL_BANDS},
+                                                      {"centroid", MOTE_SPECTRAL_CENTROID},
+                                                      {"rolloff", MOTE_SPECTRAL_ROLLOFF},
+                                                      {"flatness", MOTE_SPECTRAL_FLATNESS},
+                                                      {"peaks", MOTE_SPECTRAL_PEAKS},
+                                                      {0}};
+static const struct features_word flatten_words[] = {{"average", MOTE_FLATTEN_AVERAGE},
+                                                     {"minimum", MOTE_FLATTEN_MINIMUM},
+                                                     {"maximum", MOTE_FLATTEN_MAXIMUM},
+                                                     {"rms", MOTE_FLATTEN_RMS},
+                                                     {"deviation", MOTE_FLATTEN_DEVIATION},
+                                                     {"skewness", MOTE_FLATTEN_SKEWNESS},
+                                                     {"kurtosis", MOTE_FLATTEN_KURTOSIS},
+                                                     {"crossings", MOTE_FLATTEN_CROSSINGS},
+                                                     {"zero_crossings", MOTE_FLATTEN_ZEROS},
+                                                     {"moving_average", MOTE_FLATTEN_MOVING},
+                                                     {0}};
+
+static const struct features_word *words_of(enum features_kind kind) {
+  return kind == FEATURES_SPECTRAL  ? spectral_words
+         : kind == FEATURES_FLATTEN ? flatten_words
+         : kind == FEATURES_HEART   ? features_heart_words
+                                    : NULL;
+}
 
 bool features_value_from(enum features_kind kind, const char *word, uint32_t *bit,
                          const char **known) {
+  const struct features_word *w = words_of(kind);
   *known =
       kind == FEATURES_SPECTRAL
           ? "rms, skewness, kurtosis, shape, powers, bands, centroid, rolloff, flatness and peaks"
       : kind == FEATURES_FLATTEN
           ? "average, minimum, maximum, rms, deviation, skewness, kurtosis, crossings, "
             "zero_crossings and moving_average"
+      : kind == FEATURES_HEART
+          ? "rate, sdnn, rmssd, pnn50, shortest, longest, lf, hf, lf_hf, beats, irregular, before, "
+            "behind, interval and offset"
           : "";
-  if (kind != FEATURES_SPECTRAL && kind != FEATURES_FLATTEN) return false;
-  for (int i = 0; (kind == FEATURES_SPECTRAL ? spectral_words : flatten_words)[i].word; i++)
-    if (!strcmp((kind == FEATURES_SPECTRAL ? spectral_words : flatten_words)[i].word, word)) {
-      *bit = (kind == FEATURES_SPECTRAL ? spectral_words : flatten_words)[i].bit;
+  for (; w && w->word; w++)
+    if (strcmp(w->word, word) == 0) {
+      *bit = w->bit;
       return true;
     }
   return false;
@@ -55,7 +62,7 @@ bool features_compatible(struct features_config *c) {
     c->compatible = true;
     return features_defaults_audio(c);
   }
-  if (!features_has_params(c)) return false;
+  if (!features_has_params(c) || c->kind == FEATURES_HEART) return false;
   c->compatible = true;
   if (c->kind != FEATURES_SPECTRAL) return true;
   c->fft_size = 16;
@@ -64,7 +71,8 @@ bool features_compatible(struct features_config *c) {
 }
 
 bool features_has_params(const struct features_config *c) {
-  return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN || c->kind == FEATURES_WAVELET;
+  return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN ||
+         c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART;
 }
 
 /* ---- spectral ---------------------------------------------------------------------- */
@@ -259,6 +267,10 @@ bool features_check_flatten(const struct features_config *c, struct err *e) {
 
 int features_columns(const struct features_config *c) {
   if (c->kind == FEATURES_WAVELET) return c->channels * MOTE_WAVELET_VALUES * (c->levels + 1);
+  if (c->kind == FEATURES_HEART) {
+    const struct mote_heart p = {.values = (uint16_t)c->values};
+    return c->channels * (int)mote_heart_values(&p);
+  }
   if (c->kind == FEATURES_FLATTEN) {
     const struct mote_flatten p = {.values = (uint16_t)c->values};
     return c->channels * (int)mote_flatten_values(&p);

@@ -104,6 +104,9 @@ void features_values(const struct features_block *block, const double *unit, con
         spectral_values(f, unit, row, out);
       else if (f->kind == MOTE_FEATURES_FLATTEN)
         flatten_values(f, unit, row, out);
+      else if (f->kind == MOTE_FEATURES_HEART)
+        for (int c = 0, n = 0; c < f->channels; c++)
+          n += (int)features_heart_values(mote_at(f, f->params_at), row + n, out + n);
       else if (f->kind == MOTE_FEATURES_WAVELET)
         wavelet_values(f, unit, row, out);
       else

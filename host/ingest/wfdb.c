@@ -1,9 +1,8 @@
 /* WFDB records, as PhysioNet publishes them: a header .hea, its signals .dat, and beats .atr.
  *
  * Signal formats 16, 24, 32, 61, 80 and 212; all signals of a record lie in one file. Numbers are physical units
- * ((value - baseline) / gain). With an .atr file beside it every beat is a labelled stretch, from the middle between
- * the beat before and it to the middle between it and the next, at most MAX_HALF_S on each side; the label is the
- * beat's letter (N normal, V premature ventricular ...), P for paced.
+ * ((value - baseline) / gain). With an .atr file beside it every beat is a labelled stretch with the beat in its middle,
+ * as far as half way to the nearer of the beats about it, at most MAX_HALF_S on each side; the label is the beat's letter (N normal, V premature ventricular ...), P for paced.
  *
  * source: signal(5), header(5) and annot(5) of the WFDB applications guide. */
 #include "host/ingest/bytes.h"
@@ -256,20 +255,22 @@ static bool read_beats(const uint8_t *p, size_t size, struct beat *beats, int64_
   return err_set(e, "the annotations are damaged or cut short: no end mark");
 }
 
-/* Stretches from middle to middle. */
+/* Stretches with the beat in the middle, which reach as far as half way to the nearer neighbour. */
 static void make_spans(struct ingest_reader *r, struct wfdb *s, const struct beat *beats,
                        int64_t n) {
-  const int64_t half = (int64_t)(MAX_HALF_S * s->rate_hz);
+  const int64_t most = (int64_t)(MAX_HALF_S * s->rate_hz);
   s->beats = ARENA_ARRAY(r->arena, struct ingest_span, n);
   for (int64_t i = 0; i < n; i++) {
-    int64_t before = i > 0 ? (beats[i].at - beats[i - 1].at) / 2 : half,
-            behind = i + 1 < n ? (beats[i + 1].at - beats[i].at) / 2 : half;
-    if (before > half || before < 0) before = half;
-    if (behind > half || behind < 0) behind = half;
+    int64_t half = most;
+    const int64_t before = i > 0 ? (beats[i].at - beats[i - 1].at) / 2 : half,
+                  behind = i + 1 < n ? (beats[i + 1].at - beats[i].at) / 2 : half;
+    if (before > 0 && before < half) half = before;
+    if (behind > 0 && behind < half) half = behind;
+    if (half > beats[i].at && beats[i].at > 0) half = beats[i].at;
     char *letter = arena_alloc(r->arena, 2, 1);
     letter[0] = beats[i].letter;
-    s->beats[s->n_beats++] = (struct ingest_span){beats[i].at > before ? beats[i].at - before : 0,
-                                                  beats[i].at + behind, letter};
+    s->beats[s->n_beats++] = (struct ingest_span){beats[i].at > half ? beats[i].at - half : 0,
+                                                  beats[i].at + half, letter};
   }
   ingest_set_spans(r, s->beats, (int)s->n_beats);
 }

@@ -12,6 +12,7 @@
  *   spectral    filters, then moments and the powers of a spectrum over the window (spectral.h)
  *   flatten     moments, extremes and crossings of each channel (flatten.h)
  *   wavelet     what the coefficients of each level of a wavelet transform are like (wavelet.h)
+ *   heart       beats of the heart, and what the intervals between them are like (heart.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
  * the op, so a program links only the kinds that it names.
@@ -49,6 +50,7 @@ enum mote_features_kind {
   MOTE_FEATURES_SPECTRAL,
   MOTE_FEATURES_FLATTEN,
   MOTE_FEATURES_WAVELET,
+  MOTE_FEATURES_HEART,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -224,6 +226,7 @@ int32_t mote_log2_q8(uint64_t x);
 
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
+#include "mote/dsp/heart.h"
 #include "mote/dsp/spectral.h"
 #include "mote/dsp/wavelet.h"
 

@@ -57,5 +57,6 @@ void mote_features_finish_sliding(const struct mote_features *f, const void *val
 enum mote_status mote_features_check_spectral(const struct mote_features *f);
 enum mote_status mote_features_check_flatten(const struct mote_features *f);
 enum mote_status mote_features_check_wavelet(const struct mote_features *f);
+enum mote_status mote_features_check_heart(const struct mote_features *f);
 
 #endif

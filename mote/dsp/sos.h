@@ -2,7 +2,7 @@
 #ifndef MOTE_DSP_SOS_H
 #define MOTE_DSP_SOS_H
 
-#include "mote/dsp/dsp.h"
+#include "mote/base/base.h"
 
 /* y(t) = b0 x(t) + b1 x(t-1) + b2 x(t-2) - a1 y(t-1) - a2 y(t-2), in Q29. */
 struct mote_section {

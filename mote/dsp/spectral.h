@@ -2,6 +2,7 @@
 #ifndef MOTE_DSP_SPECTRAL_H
 #define MOTE_DSP_SPECTRAL_H
 
+#include "mote/dsp/dsp.h"
 #include "mote/dsp/sos.h"
 
 #ifdef __cplusplus
