@@ -170,7 +170,9 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     g->values[i + 1] = (struct value){
         .h = u->d.out_h, .w = u->d.out_w, .c = u->d.out_c, .cs = lanes_pad(u->d.out_c)};
     unit_sizes(g, u);
-    const size_t scratch = 3 * (size_t)u->tile * (size_t)(u->kk + u->np) + 256;
+    size_t scratch = 3 * (size_t)u->tile * (size_t)(u->kk + u->np) + 256;
+    const size_t windowed = u->windowed ? window_scratch(g, u) + 256 : 0;
+    if (windowed > scratch) scratch = windowed;
     if (scratch > g->scratch_floats) g->scratch_floats = scratch;
   }
   const double need = engine_bytes(g, backward);

@@ -43,6 +43,7 @@ struct unit {
   int in, also, out;     /* values */
   bool linear;           /* conv, depthwise, dense: has weights */
   bool batch_norm;       /* until folded */
+  bool windowed;         /* window.c goes over the map itself */
   bool direct;           /* rows of the input are the rows of the product: no window to gather */
   int k, kk, np, pixels; /* rows of the weights, padded; padded channels; output pixels */
   int tile;              /* output pixels gathered at a time */
@@ -53,7 +54,7 @@ struct unit {
   bool add_in, add_also;   /* gradients add to what a later reader wrote */
   bool add_more[TRAIN_MAX_MORE];
   float *z;  /* before normalisation */
-  float *wt; /* weights [n][kk], transposed for the gradient of the input */
+  float *wt; /* weights transposed for the gradient of the input: [n][kk]; windowed: [tap][n][cs of the input] */
   float *scale, *shift, *mean, *inverse, *back_k, *back_a, *back_b; /* [np] */
   float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
@@ -175,6 +176,16 @@ const struct family *family_of(enum train_kind kind);
 void linear_sizes(struct engine *g, struct unit *u);
 void linear_memory(struct engine *g, struct unit *u, bool backward);
 void linear_prepare_scales(struct engine *g);
+/* window.c: of one sample; scratch holds window_scratch floats. */
+bool window_takes(const struct unit *u);
+size_t window_scratch(const struct engine *g, const struct unit *u);
+void window_forward(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
+                    float *y);
+/* Of integers: sums of at most `most` products in y, those before them in what it returns; NULL: all are in y. */
+int32_t *window_forward_slices(struct engine *g, const struct unit *u, int s, int most,
+                               float *scratch, float *y);
+void window_back(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
+                 float *dw, bool accumulate);
 void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
 void linear_combine(struct engine *g, struct unit *u); /* of the chunks' moments */
 void linear_finish(struct engine *g, struct unit *u, int s0, int s1);

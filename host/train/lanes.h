@@ -1,8 +1,10 @@
-/* train/lanes: the inner loops of training, written once (lanes.inc) and compiled for three vector widths.
+/* train/lanes: the inner loops of training, written once (lanes.inc, products.inc) and compiled for three levels of
+ * instructions: 16 and 8 floats with fused multiply-add (AVX-512, AVX2 with FMA), 4 without.
  *
  * Channels lie innermost and every channel count is padded to LANES with zeros, so no loop has a tail. Each
- * lane is one output element and sums in one fixed order (over k, over rows), multiplication and addition
- * apart: the width of a vector cannot change a bit. */
+ * lane is one output element and sums in one fixed order (over k, over rows): on one level of instructions the bits
+ * depend on nothing else. Fusing rounds once where the plain loops round twice, so levels differ in last bits; sums of
+ * integers below 2^24 are exact either way. */
 #ifndef HOST_TRAIN_LANES_H
 #define HOST_TRAIN_LANES_H
 
@@ -31,8 +33,27 @@ struct lanes_adam {
   float rate, decay, correct_1, correct_2;
 };
 
+/* c[line][m][n] = sums over outer, inner and k of a * b; distances in floats, those of a and c between lines and m, those of
+ * b between outer, inner and k; n lies together. One of a_row (between m) and a_k is 1. A convolution's lines are rows of its
+ * output; outer, inner and k run through the window; for the gradient of weights, m runs through a part of the window, outer,
+ * inner and k through samples, rows and pixels. */
+struct lanes_product {
+  int lines, m, n, outer, inner, k;
+  ptrdiff_t a_line, a_row, a_outer, a_inner, a_k, b_outer, b_inner, b_k, c_line, c_row;
+};
+
+/* What batch normalisation and activation made of z: max(0, min(most, z * scale + shift)) if relu. */
+struct lanes_normalised {
+  const float *scale, *shift, *mean, *inverse;
+  bool relu;
+  float most;
+};
+
 struct lanes {
   const char *name;
+  /* needs: n a multiple of LANES; b, c and their distances aligned to LANES. */
+  void (*product)(const struct lanes_product *p, const float *a, const float *b, float *c,
+                  bool accumulate);
   /* c[m][n] (+)= sum over k of a[i*a_row + k*a_k] * b[k][n]. needs: n a multiple of LANES; b, c aligned. */
   void (*gemm)(int m, int n, int k, const float *a, size_t a_row, size_t a_k, const float *b,
                size_t b_row, float *c, size_t c_row, bool accumulate);
@@ -49,18 +70,20 @@ struct lanes {
   void (*mask)(size_t n, const float *y, float low, float high, float *dy);
   /* sum[np] = column sums of dy. */
   void (*sums)(int rows, int np, const float *dy, float *sum);
-  /* sum = column sums of dy, sum_x = of dy * (z - mean) * inverse. */
-  void (*sums_x)(int rows, int np, const float *dy, const float *z, const float *mean,
-                 const float *inverse, float *sum, float *sum_x);
-  /* dy = k * (dy - a - (z - mean) * b): the gradient of batch normalisation. */
-  void (*normalise_back)(int rows, int np, float *dy, const float *z, const float *mean,
+  /* Of g, the part of dy that came through the activation: sum = column sums of g, sum_x = of g * (z - mean) * inverse. */
+  void (*normalise_sums)(const struct lanes_normalised *p, int rows, int np, const float *dy, const float *z,
+                         float *sum, float *sum_x);
+  /* dy = k * (g - a - (z - mean) * b): the gradient of activation and batch normalisation. */
+  void (*normalise_back)(const struct lanes_normalised *p, int rows, int np, float *dy, const float *z,
                          const float *k, const float *a, const float *b);
-  /* y[out] = bias + sum of taps; bias may be NULL. */
-  void (*depthwise)(const struct lanes_window *p, const float *x, const float *w, const float *bias,
-                    float *y);
-  /* dx += taps of dy; dw += x * dy. dx or dw may be NULL. */
-  void (*depthwise_back)(const struct lanes_window *p, const float *x, const float *w,
-                         const float *dy, float *dx, float *dw);
+  /* As `product`, each channel with its own weight: n channels, k is not looked at. */
+  void (*depthwise)(const struct lanes_product *p, const float *x, const float *w, float *y,
+                    bool accumulate);
+  /* dw at (b_outer, b_inner) (+)= sum over lines and m of x * dy; dy lies as c would. */
+  void (*depthwise_sums)(const struct lanes_product *p, const float *x, const float *dy, float *dw,
+                         bool accumulate);
+  /* y (+)= x / (1 - rate), or 0 by chance; the same elements for the same seed. */
+  void (*dropout)(size_t n, uint32_t seed, float rate, const float *x, float *y, bool accumulate);
   /* y = a + b, not below 0 if relu. */
   void (*add)(size_t n, const float *a, const float *b, bool relu, float *y);
   /* y += x * k. */

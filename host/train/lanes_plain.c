@@ -5,7 +5,9 @@
 
 #define WIDTH       4
 #define ROOT(x)     root(x)
-#define COLUMNS     2
+#define REGISTERS   16
+#define SPLAT(x)    ((vec){x, x, x, x})
+#define MADD(a, b, c) ((a) * (b) + (c))
 #define LANES_NAME  "plain"
 #define LANES_TABLE lanes_plain
 typedef float root_vec __attribute__((vector_size(16)));
@@ -23,7 +25,7 @@ const struct lanes *lanes_best(void) {
   if (strcmp(most, "avx2") != 0 && __builtin_cpu_supports("avx512f") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     return &lanes_avx512;
-  if (__builtin_cpu_supports("avx2")) return &lanes_avx2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &lanes_avx2;
 #endif
   return &lanes_plain;
 }

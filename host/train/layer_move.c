@@ -5,19 +5,11 @@
 #include <string.h>
 
 /* ---- dropout -------------------------------------------------------------------------- */
-static float dropout_factor(struct rng *r, float rate) {
-  return rng_unit(r) < rate ? 0.0f : 1.0f / (1.0f - rate);
-}
-
 static void dropout(struct engine *g, const struct unit *u, int s, const float *x, float *y,
                     bool add) {
-  const size_t n = (size_t)u->pixels * (size_t)u->np;
-  struct rng r;
-  rng_seed(&r, train_mix(g->dropout_seed, (uint64_t)u->out, (uint64_t)s));
-  for (size_t i = 0; i < n; i++) {
-    const float d = x[i] * (g->mode == ENGINE_TRAIN ? dropout_factor(&r, u->d.rate) : 1.0f);
-    y[i] = add ? y[i] + d : d;
-  }
+  const uint64_t seed = train_mix(g->dropout_seed, (uint64_t)u->out, (uint64_t)s);
+  g->lanes->dropout((size_t)u->pixels * (size_t)u->np, (uint32_t)(seed >> 32),
+                    g->mode == ENGINE_TRAIN ? u->d.rate : 0.0f, x, y, add);
 }
 
 /* ---- elements elsewhere ------------------------------------------------------------------ */

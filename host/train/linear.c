@@ -1,7 +1,7 @@
 /* train/linear: layers with weights: convolutions, depthwise convolutions, dense layers, with batch normalisation.
  *
- * A window's elements are gathered into rows of a matrix, in tiles that stay in the cache, and multiplied with the
- * weights [k][np]; depthwise layers have a loop of their own. In the float pass of training a layer has two halves,
+ * Rows of the input, or windows over it (window.c), are multiplied with the weights [k][np]. Where neither can be had in
+ * place, windows are gathered into rows of a matrix, in tiles that stay in the cache. In the float pass of training a layer has two halves,
  * since the moments of a batch are known only when every chunk is through its products. */
 #include "host/train/engine.h"
 
@@ -27,6 +27,7 @@ void linear_sizes(struct engine *g, struct unit *u) {
     u->direct = true;
     u->a_row = (size_t)taps * (size_t)in->cs;
   }
+  u->windowed = window_takes(u);
   const int rows = TILE_FLOATS / u->kk;
   u->tile = rows < 6 ? 6 : rows > 96 ? 96 : rows / 6 * 6;
   u->w_at = g->n_params;
@@ -51,8 +52,10 @@ void linear_memory(struct engine *g, struct unit *u, bool backward) {
   u->part_mean = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
   u->part_m2 = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
   if (u->batch_norm) u->z = ARENA_ARRAY(a, float, (size_t)g->capacity *(size_t)u->pixels *np);
-  if (u->d.kind != TRAIN_DEPTHWISE && u->in > 0)
-    u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c *(size_t)u->kk);
+  if (u->d.kind == TRAIN_DEPTHWISE || u->in == 0) return;
+  const size_t row = u->windowed ? (size_t)(u->d.kernel_h * u->d.kernel_w * g->values[u->in].cs)
+                                 : (size_t)u->kk;
+  u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c *row);
 }
 
 /* ---- windows ------------------------------------------------------------------------ */
@@ -126,13 +129,18 @@ static void linear_products(struct engine *g, struct unit *u, int s0, int s1, in
   const struct value *in = &g->values[u->in];
   const float *w = g->params + u->w_at;
   const size_t out_row = (size_t)u->np;
-  if (u->d.kind == TRAIN_DEPTHWISE) {
+  if (u->windowed) {
     for (int s = s0; s < s1; s++)
-      g->lanes->depthwise(&u->window, value_at(in, in->y, s), w, NULL,
-                          to + (size_t)(s - s0) * (size_t)u->pixels * out_row);
+      window_forward(g, u, s, w, g->scratch[worker],
+                     to + (size_t)(s - s0) * (size_t)u->pixels * out_row);
     return;
   }
   const int rows = (s1 - s0) * u->pixels;
+  if (u->direct) {
+    g->lanes->gemm(rows, u->np, u->k, value_at(in, in->y, s0), u->a_row, 1, w, out_row, to, out_row,
+                   false);
+    return;
+  }
   for (int m0 = 0; m0 < rows; m0 += u->tile) {
     const int n = rows - m0 < u->tile ? rows - m0 : u->tile;
     size_t a_row;
@@ -214,26 +222,37 @@ bool linear_normalises(const struct engine *g, const struct unit *u) {
   return u->batch_norm && g->mode == ENGINE_TRAIN;
 }
 
-/* First half of a linear layer backwards: through the activation, and the sums over the rows. */
+static struct lanes_normalised normalised_of(const struct unit *u) {
+  return (struct lanes_normalised){u->scale,
+                                   u->shift,
+                                   u->mean,
+                                   u->inverse,
+                                   u->d.activation != TRAIN_LINEAR,
+                                   u->d.activation == TRAIN_RELU6 ? 6.0f : INFINITY};
+}
+
+/* First half of a linear layer backwards: through the activation, and the sums over the rows. Where it normalises, dy stays
+ * as it is until the second half. */
 void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
   struct value *out = &g->values[u->out];
   const int rows = (s1 - s0) * u->pixels;
   float *dy = value_at(out, out->dy, s0), *gradient = g->gradients + (size_t)chunk * g->n_params;
   const float *y = value_at(out, out->y, s0);
   const size_t n = (size_t)rows * (size_t)u->np;
+  if (linear_normalises(g, u)) {
+    const struct lanes_normalised how = normalised_of(u);
+    float *sum = u->part_mean + chunk * u->np, *sum_x = u->part_m2 + chunk * u->np;
+    g->lanes->normalise_sums(&how, rows, u->np, dy,
+                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, sum, sum_x);
+    memcpy(gradient + u->b_at, sum, (size_t)u->np * sizeof *sum);
+    memcpy(gradient + u->g_at, sum_x, (size_t)u->np * sizeof *sum);
+    return;
+  }
   if (g->mode == ENGINE_INT8)
     g->lanes->mask(n, y, (float)(u->low - out->zp), (float)(u->high - out->zp), dy);
   else if (u->d.activation != TRAIN_LINEAR)
     g->lanes->mask(n, y, 0.0f, u->d.activation == TRAIN_RELU6 ? 6.0f : INFINITY, dy);
-  if (!linear_normalises(g, u)) {
-    g->lanes->sums(rows, u->np, dy, gradient + u->b_at);
-    return;
-  }
-  float *sum = u->part_mean + chunk * u->np, *sum_x = u->part_m2 + chunk * u->np;
-  g->lanes->sums_x(rows, u->np, dy, u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean,
-                   u->inverse, sum, sum_x);
-  memcpy(gradient + u->b_at, sum, (size_t)u->np * sizeof *sum);
-  memcpy(gradient + u->g_at, sum_x, (size_t)u->np * sizeof *sum);
+  g->lanes->sums(rows, u->np, dy, gradient + u->b_at);
 }
 
 void linear_back_combine(struct engine *g, struct unit *u) {
@@ -250,27 +269,14 @@ void linear_back_combine(struct engine *g, struct unit *u) {
   }
 }
 
-static void depthwise_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw,
-                                const float *w) {
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  memset(dw, 0, (size_t)u->k * (size_t)u->np * sizeof *dw);
-  for (int s = s0; s < s1; s++) {
-    float *dx = u->in > 0 ? value_at(in, in->dy, s) : NULL;
-    if (dx && !u->add_in)
-      memset(dx, 0, (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof *dx);
-    g->lanes->depthwise_back(&u->window, value_at(in, in->y, s), w, value_at(out, out->dy, s), dx,
-                             dw);
-  }
-}
-
-static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker,
-                              float *dw) {
+/* Windows gathered, and their gradients added back to the map. */
+static void gathered_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker,
+                               float *dw) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
   const size_t np = (size_t)u->np, kk = (size_t)u->kk;
   const int rows = (s1 - s0) * u->pixels;
   float *tile = g->scratch[worker], *dtile = tile + (size_t)u->tile * kk;
-  const bool want_dx = u->in > 0;
-  if (want_dx && !u->direct && !u->add_in)
+  if (u->in > 0 && !u->add_in)
     memset(value_at(in, in->dy, s0), 0,
            (size_t)(s1 - s0) * (size_t)in->h * (size_t)in->w * (size_t)in->cs * sizeof(float));
   for (int m0 = 0; m0 < rows; m0 += u->tile) {
@@ -279,12 +285,7 @@ static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, 
     size_t a_row;
     const float *a = engine_gather(g, u, s0, m0, n, tile, &a_row);
     g->lanes->gemm(u->k, u->np, n, a, 1, a_row, dy, np, dw, np, m0 > 0);
-    if (!want_dx) continue;
-    if (u->direct) {
-      float *dx = value_at(in, in->dy, s0) + (size_t)m0 * u->a_row;
-      g->lanes->gemm(n, u->kk, u->d.out_c, dy, np, 1, u->wt, kk, dx, u->a_row, u->add_in);
-      continue;
-    }
+    if (u->in == 0) continue;
     g->lanes->gemm(n, u->kk, u->d.out_c, dy, np, 1, u->wt, kk, dtile, kk, false);
     for (int i = 0; i < n; i++)
       scatter_row(g->lanes, u, in, value_at(in, in->dy, s0 + (m0 + i) / u->pixels),
@@ -292,29 +293,63 @@ static void product_gradients(struct engine *g, struct unit *u, int s0, int s1, 
   }
 }
 
+static void direct_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw) {
+  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
+  const size_t np = (size_t)u->np;
+  const int rows = (s1 - s0) * u->pixels;
+  const float *dy = value_at(out, out->dy, s0);
+  g->lanes->gemm(u->k, u->np, rows, value_at(in, in->y, s0), 1, u->a_row, dy, np, dw, np, false);
+  if (u->in > 0)
+    g->lanes->gemm(rows, u->kk, u->d.out_c, dy, np, 1, u->wt, (size_t)u->kk,
+                   value_at(in, in->dy, s0), u->a_row, u->add_in);
+}
+
 void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
   struct value *out = &g->values[u->out];
   float *dw = g->gradients + (size_t)chunk * g->n_params + u->w_at;
-  if (linear_normalises(g, u))
-    g->lanes->normalise_back((s1 - s0) * u->pixels, u->np, value_at(out, out->dy, s0),
-                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, u->mean,
-                             u->back_k, u->back_a, u->back_b);
-  if (u->d.kind == TRAIN_DEPTHWISE)
-    depthwise_gradients(g, u, s0, s1, dw, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at);
-  else
-    product_gradients(g, u, s0, s1, worker, dw);
+  const bool normalises = linear_normalises(g, u);
+  const struct lanes_normalised how = normalised_of(u);
+  const int at_once = u->windowed ? 1 : s1 - s0; /* samples, while they are in the cache */
+  for (int s = s0; s < s1; s += at_once) {
+    if (normalises)
+      g->lanes->normalise_back(&how, at_once * u->pixels, u->np, value_at(out, out->dy, s),
+                               u->z + (size_t)s * (size_t)u->pixels * (size_t)u->np, u->back_k,
+                               u->back_a, u->back_b);
+    if (u->windowed)
+      window_back(g, u, s, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at,
+                  g->scratch[worker], dw, s > s0);
+    else if (u->direct)
+      direct_gradients(g, u, s0, s1, dw);
+    else
+      gathered_gradients(g, u, s0, s1, worker, dw);
+  }
   if (g->mode == ENGINE_INT8) { /* the input was in steps of its scale */
     const float unit = g->values[u->in].scale;
     for (size_t i = 0; i < (size_t)u->k * (size_t)u->np; i++) dw[i] *= unit;
   }
 }
 
+/* The transpose of w [k][np], to rows of `row`; 16 columns at a time, whose lines then stay in the cache. */
+static void transpose(const float *w, int k, int np, int n, float *wt, size_t row) {
+  for (int k0 = 0; k0 < k; k0 += 256)
+    for (int n0 = 0; n0 < n; n0 += LANES)
+      for (int j = n0; j < n && j < n0 + LANES; j++)
+        for (int i = k0; i < k && i < k0 + 256; i++)
+          wt[(size_t)j * row + (size_t)i] = w[(size_t)i * (size_t)np + (size_t)j];
+}
+
 void linear_transpose(struct engine *g, struct unit *u) {
   if (!u->wt) return;
   const float *w = g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at;
-  for (int k = 0; k < u->k; k++)
-    for (int n = 0; n < u->d.out_c; n++)
-      u->wt[(size_t)n * (size_t)u->kk + (size_t)k] = w[(size_t)k * (size_t)u->np + (size_t)n];
+  if (!u->windowed) {
+    transpose(w, u->k, u->np, u->d.out_c, u->wt, (size_t)u->kk);
+    return;
+  }
+  const struct value *in = &g->values[u->in];
+  const size_t cs = (size_t)in->cs;
+  for (int t = 0; t < u->d.kernel_h * u->d.kernel_w; t++)
+    transpose(w + (size_t)t * (size_t)in->c * (size_t)u->np, in->c, u->np, u->d.out_c,
+              u->wt + (size_t)t * (size_t)u->d.out_c * cs, cs);
 }
 
 /* ---- integers -------------------------------------------------------------------------------- */
@@ -346,19 +381,23 @@ static void products_int8(struct engine *g, struct unit *u, int s0, int s1, int 
   }
 }
 
-static void depthwise_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
+static void windows_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
+  const struct value *out = &g->values[u->out];
   const struct lanes_requantise how = requantise_of(g, u);
   for (int s = s0; s < s1; s++) {
     float *y = value_at(out, out->y, s);
-    g->lanes->depthwise(&u->window, value_at(in, in->y, s), u->wq, NULL, y);
-    g->lanes->requantise(u->pixels, u->np, &how, y, NULL, y, u->seen[chunk]);
+    const int32_t *sum = NULL;
+    if (u->d.kind == TRAIN_DEPTHWISE)
+      window_forward(g, u, s, u->wq, g->scratch[worker], y);
+    else
+      sum = window_forward_slices(g, u, s, SLICE, g->scratch[worker], y);
+    g->lanes->requantise(u->pixels, u->np, &how, y, sum, y, u->seen[chunk]);
   }
 }
 
 void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
-  if (u->d.kind == TRAIN_DEPTHWISE)
-    depthwise_int8(g, u, s0, s1, chunk);
+  if (u->windowed && u->window.kernel_w * g->values[u->in].c <= SLICE)
+    windows_int8(g, u, s0, s1, chunk, worker);
   else
     products_int8(g, u, s0, s1, chunk, worker);
 }
