@@ -413,7 +413,8 @@ static void same_bits_whatever_happens(void **state) {
   const struct train_hooks hooks = {.checkpoint = keep, .context = &saved};
   uint8_t first[32], other[32];
   static const char *const vectors[] = {"plain", "avx2", "avx512"};
-  for (int i = 0; i < 3; i++) { /* on each level of instructions, the bits are those of one thread */
+  for (int i = 0; i < 3;
+       i++) { /* on each level of instructions, the bits are those of one thread */
     setenv("MOTE_VECTOR", vectors[i], 1);
     c.threads = 1;
     digest_of(a, train(a, &net, t, t, &c, NULL).graph, first);

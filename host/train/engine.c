@@ -108,7 +108,7 @@ static void unit_sizes(struct engine *g, struct unit *u) {
 
 /* Bytes of everything that grows with the batch or the weights, before any of it is taken. */
 static double engine_bytes(const struct engine *g, bool backward) {
-  double floats = (double)g->n_params * (backward ? 3.0 * ENGINE_CHUNKS : 4.0);
+  double floats = (double)g->n_params * (backward ? 3.0 * g->most_chunks : 4.0);
   for (int i = 0; i < g->n_values; i++) {
     const struct value *v = &g->values[i];
     const bool has_z = i > 0 && g->units[i - 1].batch_norm;
@@ -129,6 +129,29 @@ static void find_first_writers(struct engine *g) {
       written[unit_input(u, k)] = true;
     }
   }
+}
+
+/* Values that batch normalisation makes and only windows and rows of windows read. */
+static void find_passing(struct engine *g) {
+  for (int i = 0; i < g->n_units; i++) g->values[i + 1].passing = g->units[i].batch_norm;
+  for (int i = 0; i < g->n_units; i++) {
+    struct unit *u = &g->units[i];
+    const bool takes = u->linear && (u->windowed || u->direct);
+    for (int k = 0; k < unit_inputs(u) && !takes; k++) g->values[unit_input(u, k)].passing = false;
+  }
+  for (int i = 0; i < g->net.n_heads; i++) g->values[g->net.heads[i].layer + 1].passing = false;
+}
+
+/* Batches that are little work are cut into fewer chunks, each of at least 2^21 multiplications: each brings sums of
+ * its own for all weights. Four at least, so that threads have something. */
+static int chunks_for(const struct engine *g) {
+  double products = 0;
+  for (int i = 0; i < g->n_units; i++) {
+    const struct unit *u = &g->units[i];
+    if (u->linear || u->d.kind == TRAIN_LSTM) products += (double)u->k * u->np * u->pixels;
+  }
+  const double chunks = products * g->capacity / 2097152.0;
+  return chunks < 4.0 ? 4 : chunks > ENGINE_CHUNKS ? ENGINE_CHUNKS : (int)chunks;
 }
 
 static void decays_of(struct engine *g) {
@@ -171,10 +194,11 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
         .h = u->d.out_h, .w = u->d.out_w, .c = u->d.out_c, .cs = lanes_pad(u->d.out_c)};
     unit_sizes(g, u);
     size_t scratch = 3 * (size_t)u->tile * (size_t)(u->kk + u->np) + 256;
-    const size_t windowed = u->windowed ? window_scratch(g, u) + 256 : 0;
+    const size_t windowed = u->linear ? window_scratch(g, u) + 256 : 0;
     if (windowed > scratch) scratch = windowed;
     if (scratch > g->scratch_floats) g->scratch_floats = scratch;
   }
+  g->most_chunks = chunks_for(g);
   const double need = engine_bytes(g, backward);
   if (need > (double)arena_left(a) * 0.9) {
     err_set(e,
@@ -195,8 +219,9 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     if (g->units[i].linear) linear_memory(g, &g->units[i], backward);
     if (g->units[i].d.kind == TRAIN_LSTM) lstm_memory(g, &g->units[i], backward);
   }
-  if (backward) g->gradients = ARENA_ARRAY(a, float, ENGINE_CHUNKS * g->n_params);
+  if (backward) g->gradients = ARENA_ARRAY(a, float, (size_t)g->most_chunks * g->n_params);
   find_first_writers(g);
+  find_passing(g);
   decays_of(g);
   return g;
 }
@@ -268,7 +293,7 @@ void engine_forward(struct engine *g, int count, enum engine_mode mode) {
     if (!g->scratch[i]) g->scratch[i] = ARENA_ARRAY(g->arena, float, g->scratch_floats);
   g->count = count;
   g->mode = mode;
-  g->chunks = count < ENGINE_CHUNKS ? count : ENGINE_CHUNKS;
+  g->chunks = count < g->most_chunks ? count : g->most_chunks;
   if (mode != ENGINE_INT8) linear_prepare_scales(g);
   struct segment s = {g, -1, 0, 0};
   while (s.first < g->n_units || s.finish >= 0) {

@@ -28,6 +28,8 @@ enum engine_mode {
 struct value {
   int h, w, c, cs; /* cs: distance between pixels, c padded; the input may be unpadded */
   float *y, *dy;   /* [capacity][h][w][cs]; no dy for the input */
+  bool
+      passing; /* only layers with weights read it: in training they make it from z, and no y is written */
   /* Quantisation; range_of: the value whose range this one shares (pools, dropout). */
   int range_of;
   bool moved;      /* makes no values of its own: no part in the range */
@@ -53,8 +55,9 @@ struct unit {
   size_t run_at;           /* in the running statistics: mean, variance */
   bool add_in, add_also;   /* gradients add to what a later reader wrote */
   bool add_more[TRAIN_MAX_MORE];
-  float *z;  /* before normalisation */
-  float *wt; /* weights transposed for the gradient of the input: [n][kk]; windowed: [tap][n][cs of the input] */
+  float *z; /* before normalisation */
+  float *
+      wt; /* weights transposed for the gradient of the input: [n][kk]; windowed: [tap][n][cs of the input] */
   float *scale, *shift, *mean, *inverse, *back_k, *back_a, *back_b; /* [np] */
   float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
@@ -99,7 +102,7 @@ struct engine {
   float *ranges;       /* [values][2]; not owned */
   /* The batch in work. */
   enum engine_mode mode;
-  int count, chunks;
+  int most_chunks, count, chunks;
   const int32_t *labels;
   const float *sample_weights;  /* [count]; NULL: 1 */
   const int32_t *second_labels; /* [count]; NULL: none mixed in */
@@ -176,6 +179,9 @@ const struct family *family_of(enum train_kind kind);
 void linear_sizes(struct engine *g, struct unit *u);
 void linear_memory(struct engine *g, struct unit *u, bool backward);
 void linear_prepare_scales(struct engine *g);
+struct lanes_normalised linear_normalised(const struct unit *u);
+/* Samples that a layer without windows takes at once. */
+int linear_at_once(const struct unit *u);
 /* window.c: of one sample; scratch holds window_scratch floats. */
 bool window_takes(const struct unit *u);
 size_t window_scratch(const struct engine *g, const struct unit *u);
@@ -186,6 +192,11 @@ int32_t *window_forward_slices(struct engine *g, const struct unit *u, int s, in
                                float *scratch, float *y);
 void window_back(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
                  float *dw, bool accumulate);
+/* The input of n samples from s on, and the gradient of a unit's sums; made in scratch where they do not lie anywhere. */
+const float *window_input(const struct engine *g, const struct unit *u, int s, int n,
+                          float *scratch);
+const float *window_gradient(const struct engine *g, const struct unit *u, int s, int n,
+                             float *scratch);
 void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker);
 void linear_combine(struct engine *g, struct unit *u); /* of the chunks' moments */
 void linear_finish(struct engine *g, struct unit *u, int s0, int s1);

@@ -45,6 +45,7 @@ struct lanes_product {
 /* What batch normalisation and activation made of z: max(0, min(most, z * scale + shift)) if relu. */
 struct lanes_normalised {
   const float *scale, *shift, *mean, *inverse;
+  const float *k, *a, *b; /* of normalise_back */
   bool relu;
   float most;
 };
@@ -59,9 +60,8 @@ struct lanes {
                size_t b_row, float *c, size_t c_row, bool accumulate);
   /* mean[np] and m2[np] (sum of squared differences from it) of rows x np. */
   void (*moments)(int rows, int np, const float *z, float *mean, float *m2);
-  /* y = z * scale + shift, not below 0 if relu. */
-  void (*normalise)(int rows, int np, const float *z, const float *scale, const float *shift,
-                    bool relu, float *y);
+  /* y of rows x np of z. */
+  void (*normalise)(const struct lanes_normalised *p, int rows, int np, const float *z, float *y);
   /* y = at most `most`. */
   void (*limit)(size_t n, float most, float *y);
   /* y = 1 / (1 + exp(-x)); its error is below 2e-7. alias: y may be x. */
@@ -71,11 +71,11 @@ struct lanes {
   /* sum[np] = column sums of dy. */
   void (*sums)(int rows, int np, const float *dy, float *sum);
   /* Of g, the part of dy that came through the activation: sum = column sums of g, sum_x = of g * (z - mean) * inverse. */
-  void (*normalise_sums)(const struct lanes_normalised *p, int rows, int np, const float *dy, const float *z,
-                         float *sum, float *sum_x);
-  /* dy = k * (g - a - (z - mean) * b): the gradient of activation and batch normalisation. */
-  void (*normalise_back)(const struct lanes_normalised *p, int rows, int np, float *dy, const float *z,
-                         const float *k, const float *a, const float *b);
+  void (*normalise_sums)(const struct lanes_normalised *p, int rows, int np, const float *dy,
+                         const float *z, float *sum, float *sum_x);
+  /* dz = k * (g - a - (z - mean) * b): the gradient of activation and batch normalisation. alias: dz may be dy. */
+  void (*normalise_back)(const struct lanes_normalised *p, int rows, int np, const float *dy,
+                         const float *z, float *dz);
   /* As `product`, each channel with its own weight: n channels, k is not looked at. */
   void (*depthwise)(const struct lanes_product *p, const float *x, const float *w, float *y,
                     bool accumulate);

@@ -53,8 +53,8 @@ void linear_memory(struct engine *g, struct unit *u, bool backward) {
   u->part_m2 = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
   if (u->batch_norm) u->z = ARENA_ARRAY(a, float, (size_t)g->capacity *(size_t)u->pixels *np);
   if (u->d.kind == TRAIN_DEPTHWISE || u->in == 0) return;
-  const size_t row = u->windowed ? (size_t)(u->d.kernel_h * u->d.kernel_w * g->values[u->in].cs)
-                                 : (size_t)u->kk;
+  const size_t row =
+      u->windowed ? (size_t)(u->d.kernel_h * u->d.kernel_w * g->values[u->in].cs) : (size_t)u->kk;
   u->wt = ARENA_ARRAY(a, float, (size_t)u->d.out_c *row);
 }
 
@@ -126,7 +126,6 @@ static void scatter_row(const struct lanes *lanes, const struct unit *u, const s
 
 static void linear_products(struct engine *g, struct unit *u, int s0, int s1, int worker,
                             float *to) {
-  const struct value *in = &g->values[u->in];
   const float *w = g->params + u->w_at;
   const size_t out_row = (size_t)u->np;
   if (u->windowed) {
@@ -137,8 +136,13 @@ static void linear_products(struct engine *g, struct unit *u, int s0, int s1, in
   }
   const int rows = (s1 - s0) * u->pixels;
   if (u->direct) {
-    g->lanes->gemm(rows, u->np, u->k, value_at(in, in->y, s0), u->a_row, 1, w, out_row, to, out_row,
-                   false);
+    const int most = linear_at_once(u);
+    for (int s = s0; s < s1; s += most) {
+      const int n = s1 - s < most ? s1 - s : most;
+      const float *x = window_input(g, u, s, n, g->scratch[worker]);
+      g->lanes->gemm(n * u->pixels, u->np, u->k, x, u->a_row, 1, w, out_row,
+                     to + (size_t)(s - s0) * (size_t)u->pixels * out_row, out_row, false);
+    }
     return;
   }
   for (int m0 = 0; m0 < rows; m0 += u->tile) {
@@ -150,11 +154,21 @@ static void linear_products(struct engine *g, struct unit *u, int s0, int s1, in
   }
 }
 
-/* Normalised and through the activation. */
-static void activate(const struct engine *g, const struct unit *u, int rows, const float *z,
-                     float *y) {
-  g->lanes->normalise(rows, u->np, z, u->scale, u->shift, u->d.activation != TRAIN_LINEAR, y);
-  if (u->d.activation == TRAIN_RELU6) g->lanes->limit((size_t)rows * (size_t)u->np, 6.0f, y);
+/* Of the forward pass and, where g->mode has statistics of a batch, the way back. */
+struct lanes_normalised linear_normalised(const struct unit *u) {
+  return (struct lanes_normalised){u->scale,
+                                   u->shift,
+                                   u->mean,
+                                   u->inverse,
+                                   u->back_k,
+                                   u->back_a,
+                                   u->back_b,
+                                   u->d.activation != TRAIN_LINEAR,
+                                   u->d.activation == TRAIN_RELU6 ? 6.0f : INFINITY};
+}
+
+int linear_at_once(const struct unit *u) {
+  return (48 + u->pixels - 1) / u->pixels; /* eight tiles of six rows */
 }
 
 /* First half of a linear layer: the products, and what normalisation needs of them. */
@@ -162,19 +176,21 @@ void linear_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk, i
   struct value *out = &g->values[u->out];
   const int rows = (s1 - s0) * u->pixels;
   const bool batch = u->batch_norm && g->mode == ENGINE_TRAIN;
-  float *to =
-      batch ? u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np : value_at(out, out->y, s0);
+  float *to = batch ? value_at(out, u->z, s0) : value_at(out, out->y, s0);
+  const struct lanes_normalised how = linear_normalised(u);
   linear_products(g, u, s0, s1, worker, to);
   if (batch)
     g->lanes->moments(rows, u->np, to, u->part_mean + chunk * u->np, u->part_m2 + chunk * u->np);
   else
-    activate(g, u, rows, to, to);
+    g->lanes->normalise(&how, rows, u->np, to, to);
 }
 
 void linear_finish(struct engine *g, struct unit *u, int s0, int s1) {
   struct value *out = &g->values[u->out];
-  activate(g, u, (s1 - s0) * u->pixels, u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np,
-           value_at(out, out->y, s0));
+  const struct lanes_normalised how = linear_normalised(u);
+  if (!out->passing)
+    g->lanes->normalise(&how, (s1 - s0) * u->pixels, u->np, value_at(out, u->z, s0),
+                        value_at(out, out->y, s0));
 }
 
 /* Mean and variance of the batch from those of the chunks (Chan et al. 1979), in the chunks' order. */
@@ -222,15 +238,6 @@ bool linear_normalises(const struct engine *g, const struct unit *u) {
   return u->batch_norm && g->mode == ENGINE_TRAIN;
 }
 
-static struct lanes_normalised normalised_of(const struct unit *u) {
-  return (struct lanes_normalised){u->scale,
-                                   u->shift,
-                                   u->mean,
-                                   u->inverse,
-                                   u->d.activation != TRAIN_LINEAR,
-                                   u->d.activation == TRAIN_RELU6 ? 6.0f : INFINITY};
-}
-
 /* First half of a linear layer backwards: through the activation, and the sums over the rows. Where it normalises, dy stays
  * as it is until the second half. */
 void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
@@ -240,10 +247,9 @@ void linear_back_begin(struct engine *g, struct unit *u, int s0, int s1, int chu
   const float *y = value_at(out, out->y, s0);
   const size_t n = (size_t)rows * (size_t)u->np;
   if (linear_normalises(g, u)) {
-    const struct lanes_normalised how = normalised_of(u);
+    const struct lanes_normalised how = linear_normalised(u);
     float *sum = u->part_mean + chunk * u->np, *sum_x = u->part_m2 + chunk * u->np;
-    g->lanes->normalise_sums(&how, rows, u->np, dy,
-                             u->z + (size_t)s0 * (size_t)u->pixels * (size_t)u->np, sum, sum_x);
+    g->lanes->normalise_sums(&how, rows, u->np, dy, value_at(out, u->z, s0), sum, sum_x);
     memcpy(gradient + u->b_at, sum, (size_t)u->np * sizeof *sum);
     memcpy(gradient + u->g_at, sum_x, (size_t)u->np * sizeof *sum);
     return;
@@ -293,35 +299,38 @@ static void gathered_gradients(struct engine *g, struct unit *u, int s0, int s1,
   }
 }
 
-static void direct_gradients(struct engine *g, struct unit *u, int s0, int s1, float *dw) {
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
+static void direct_gradients(struct engine *g, struct unit *u, int s0, int s1, int worker,
+                             float *dw) {
+  const struct value *in = &g->values[u->in];
   const size_t np = (size_t)u->np;
-  const int rows = (s1 - s0) * u->pixels;
-  const float *dy = value_at(out, out->dy, s0);
-  g->lanes->gemm(u->k, u->np, rows, value_at(in, in->y, s0), 1, u->a_row, dy, np, dw, np, false);
-  if (u->in > 0)
-    g->lanes->gemm(rows, u->kk, u->d.out_c, dy, np, 1, u->wt, (size_t)u->kk,
-                   value_at(in, in->dy, s0), u->a_row, u->add_in);
+  const int most = linear_at_once(u);
+  for (int s = s0; s < s1; s += most) {
+    const int n = s1 - s < most ? s1 - s : most, rows = n * u->pixels;
+    float *scratch = g->scratch[worker];
+    const float *dy = window_gradient(g, u, s, n, scratch);
+    const float *x = window_input(g, u, s, n, scratch + (size_t)most * (size_t)u->pixels * np);
+    g->lanes->gemm(u->k, u->np, rows, x, 1, u->a_row, dy, np, dw, np, s > s0);
+    if (u->in > 0)
+      g->lanes->gemm(rows, u->kk, u->d.out_c, dy, np, 1, u->wt, (size_t)u->kk,
+                     value_at(in, in->dy, s), u->a_row, u->add_in);
+  }
 }
 
 void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
   struct value *out = &g->values[u->out];
   float *dw = g->gradients + (size_t)chunk * g->n_params + u->w_at;
-  const bool normalises = linear_normalises(g, u);
-  const struct lanes_normalised how = normalised_of(u);
-  const int at_once = u->windowed ? 1 : s1 - s0; /* samples, while they are in the cache */
-  for (int s = s0; s < s1; s += at_once) {
-    if (normalises)
-      g->lanes->normalise_back(&how, at_once * u->pixels, u->np, value_at(out, out->dy, s),
-                               u->z + (size_t)s * (size_t)u->pixels * (size_t)u->np, u->back_k,
-                               u->back_a, u->back_b);
-    if (u->windowed)
-      window_back(g, u, s, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at,
-                  g->scratch[worker], dw, s > s0);
-    else if (u->direct)
-      direct_gradients(g, u, s0, s1, dw);
-    else
-      gathered_gradients(g, u, s0, s1, worker, dw);
+  if (u->windowed) {
+    for (int s = s0; s < s1; s++)
+      window_back(g, u, s, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at, g->scratch[worker],
+                  dw, s > s0);
+  } else if (u->direct) {
+    direct_gradients(g, u, s0, s1, worker, dw);
+  } else {
+    const struct lanes_normalised how = linear_normalised(u);
+    float *dy = value_at(out, out->dy, s0);
+    if (linear_normalises(g, u))
+      g->lanes->normalise_back(&how, (s1 - s0) * u->pixels, u->np, dy, value_at(out, u->z, s0), dy);
+    gathered_gradients(g, u, s0, s1, worker, dw);
   }
   if (g->mode == ENGINE_INT8) { /* the input was in steps of its scale */
     const float unit = g->values[u->in].scale;

@@ -40,29 +40,85 @@ static struct room output_room(const struct unit *u) {
   return r;
 }
 
-static size_t room_floats(const struct room *r, int c) {
-  return ((size_t)r->h * (size_t)r->w * (size_t)c + LANES - 1) / LANES * LANES;
+/* At least the map's own. */
+static size_t room_floats(const struct room *r, int h, int w, int c) {
+  const size_t most_h = (size_t)(r->h > h ? r->h : h), most_w = (size_t)(r->w > w ? r->w : w);
+  return (most_h * most_w * (size_t)c + LANES - 1) / LANES * LANES;
 }
 
-/* The map [h][w][c] in its room; itself where it needs none. *row: from one row to the next. */
-static const float *with_room(const struct room *r, int h, int w, int c, const float *x,
-                              float *scratch, ptrdiff_t *row) {
+/* Where the pixels of a map come from: they lie there, or batch normalisation makes them. */
+struct source {
+  const float *x; /* pixels, or gradients of y */
+  const float *z; /* NULL: x is what is wanted */
+  bool back;
+  struct lanes_normalised how;
+};
+
+static struct source input_of(const struct engine *g, const struct unit *u, int s) {
+  const struct value *in = &g->values[u->in];
+  if (g->mode != ENGINE_TRAIN || !in->passing) return (struct source){.x = value_at(in, in->y, s)};
+  const struct unit *maker = &g->units[u->in - 1];
+  return (struct source){.z = value_at(in, maker->z, s), .how = linear_normalised(maker)};
+}
+
+static struct source gradient_of(const struct engine *g, const struct unit *u, int s) {
+  const struct value *out = &g->values[u->out];
+  if (!linear_normalises(g, u)) return (struct source){.x = value_at(out, out->dy, s)};
+  return (struct source){.x = value_at(out, out->dy, s),
+                         .z = value_at(out, u->z, s),
+                         .back = true,
+                         .how = linear_normalised(u)};
+}
+
+static void make_pixels(const struct engine *g, const struct source *from, ptrdiff_t at, int pixels,
+                        int c, float *to) {
+  if (!from->z)
+    memcpy(to, from->x + at, (size_t)pixels * (size_t)c * sizeof *to);
+  else if (from->back)
+    g->lanes->normalise_back(&from->how, pixels, c, from->x + at, from->z + at, to);
+  else
+    g->lanes->normalise(&from->how, pixels, c, from->z + at, to);
+}
+
+/* The map [h][w][c] in its room; where it lies if that will do. *row: from one row to the next. */
+static const float *with_room(const struct engine *g, const struct room *r, int h, int w, int c,
+                              const struct source *from, float *scratch, ptrdiff_t *row) {
   *row = (ptrdiff_t)w * c;
-  if (r->top == 0 && r->left == 0 && r->h <= h && r->w <= w) return x;
+  if (r->top == 0 && r->left == 0 && r->h <= h && r->w <= w) {
+    if (!from->z) return from->x;
+    make_pixels(g, from, 0, r->h * w, c, scratch);
+    return scratch;
+  }
   *row = (ptrdiff_t)r->w * c;
   const int within = r->w - r->left < w ? r->w - r->left : w, behind = r->w - r->left - within;
   float *to = scratch;
   for (int y = 0; y < r->h; y++, to += *row) {
-    const int from = y - r->top;
-    if (from < 0 || from >= h) {
+    const int at = y - r->top;
+    if (at < 0 || at >= h) {
       memset(to, 0, (size_t)*row * sizeof *to);
       continue;
     }
     memset(to, 0, (size_t)r->left * (size_t)c * sizeof *to);
-    memcpy(to + (ptrdiff_t)r->left * c, x + (ptrdiff_t)from * w * c,
-           (size_t)within * (size_t)c * sizeof *to);
+    make_pixels(g, from, (ptrdiff_t)at * w * c, within, c, to + (ptrdiff_t)r->left * c);
     memset(to + (ptrdiff_t)(r->left + within) * c, 0, (size_t)behind * (size_t)c * sizeof *to);
   }
+  return scratch;
+}
+
+const float *window_input(const struct engine *g, const struct unit *u, int s, int n,
+                          float *scratch) {
+  const struct value *in = &g->values[u->in];
+  const struct source from = input_of(g, u, s);
+  if (!from.z) return from.x;
+  make_pixels(g, &from, 0, n * in->h * in->w, in->cs, scratch);
+  return scratch;
+}
+
+const float *window_gradient(const struct engine *g, const struct unit *u, int s, int n,
+                             float *scratch) {
+  const struct source from = gradient_of(g, u, s);
+  if (!from.z) return from.x;
+  make_pixels(g, &from, 0, n * u->pixels, u->np, scratch);
   return scratch;
 }
 
@@ -86,9 +142,13 @@ bool window_takes(const struct unit *u) {
 }
 
 size_t window_scratch(const struct engine *g, const struct unit *u) {
-  const struct room in = input_room(u), out = output_room(u);
-  return room_floats(&in, g->values[u->in].cs) + room_floats(&out, u->np) +
-         2 * (size_t)u->pixels * (size_t)u->np;
+  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
+  const struct room around = input_room(u), beyond = output_room(u);
+  const size_t pixels = (size_t)u->pixels * (size_t)u->np;
+  if (!u->windowed)
+    return (size_t)linear_at_once(u) * ((size_t)in->h * (size_t)in->w * (size_t)in->cs + pixels);
+  return room_floats(&around, in->h, in->w, in->cs) + room_floats(&beyond, out->h, out->w, u->np) +
+         2 * pixels;
 }
 
 /* ---- forward -------------------------------------------------------------------------- */
@@ -127,8 +187,8 @@ void window_forward(struct engine *g, const struct unit *u, int s, const float *
   const struct value *in = &g->values[u->in];
   const struct room room = input_room(u);
   ptrdiff_t row;
-  const float *x =
-      with_room(&room, in->h, in->w, in->cs, value_at(in, in->y, s), scratch, &row);
+  const struct source from = input_of(g, u, s);
+  const float *x = with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
   const struct lanes_product p = forward_product(u, in, row);
   if (u->d.kind == TRAIN_DEPTHWISE)
     g->lanes->depthwise(&p, x, w, y, false);
@@ -142,22 +202,22 @@ int32_t *window_forward_slices(struct engine *g, const struct unit *u, int s, in
   const struct room room = input_room(u);
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   ptrdiff_t row;
-  const float *x =
-      with_room(&room, in->h, in->w, in->cs, value_at(in, in->y, s), scratch, &row);
+  const struct source from = input_of(g, u, s);
+  const float *x = with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
   struct lanes_product p = forward_product(u, in, row);
   const int line = u->window.kernel_w * in->c, rows = most / line;
-  int32_t *sum = (int32_t *)(void *)(scratch + room_floats(&room, in->cs));
-  for (int from = 0; from < u->window.kernel_h; from += rows) {
-    for (size_t i = 0; from > 0 && i < n; i++) sum[i] = (from > rows ? sum[i] : 0) + (int32_t)y[i];
-    p.outer = u->window.kernel_h - from < rows ? u->window.kernel_h - from : rows;
-    g->lanes->product(&p, x + from * p.a_outer, u->wq + from * p.b_outer, y, false);
+  int32_t *sum = (int32_t *)(void *)(scratch + room_floats(&room, in->h, in->w, in->cs));
+  for (int k = 0; k < u->window.kernel_h; k += rows) {
+    for (size_t i = 0; k > 0 && i < n; i++) sum[i] = (k > rows ? sum[i] : 0) + (int32_t)y[i];
+    p.outer = u->window.kernel_h - k < rows ? u->window.kernel_h - k : rows;
+    g->lanes->product(&p, x + k * p.a_outer, u->wq + k * p.b_outer, y, false);
   }
   return u->window.kernel_h > rows ? sum : NULL;
 }
 
 /* ---- gradient of the weights ------------------------------------------------------------ */
 static void weights_back(struct engine *g, const struct unit *u, const float *x, ptrdiff_t row,
-                         const float *dy, float *dw, bool accumulate) {
+                         const float *dy, ptrdiff_t dy_row, float *dw, bool accumulate) {
   const struct value *in = &g->values[u->in];
   const struct lanes_window *w = &u->window;
   const bool together = in->cs == in->c && w->dilation_w == 1;
@@ -172,7 +232,7 @@ static void weights_back(struct engine *g, const struct unit *u, const float *x,
                             .a_row = 1,
                             .a_inner = w->stride_h * row,
                             .a_k = w->stride_w * cs,
-                            .b_inner = w->out_w * np,
+                            .b_inner = dy_row,
                             .b_k = np,
                             .c_line = in->c * np,
                             .c_row = np};
@@ -193,14 +253,16 @@ struct remainder {
   int first, count, tap, taps, tap_step, from, from_step; /* from: of the output with room */
 };
 
-static struct remainder remainder_of(int rest, int in, int kernel, int stride, int dilation, int pad,
-                                     int before) {
+static struct remainder remainder_of(int rest, int in, int kernel, int stride, int dilation,
+                                     int pad, int before) {
   struct remainder r = {.first = ((rest - pad) % stride + stride) % stride, .tap = -1};
   r.count = r.first < in ? (in - r.first + stride - 1) / stride : 0;
   for (int k = 0; k < kernel; k++)
     if ((r.first + pad - k * dilation) % stride == 0) {
-      if (r.taps++ == 0) r.tap = k;
-      else if (r.taps == 2) r.tap_step = k - r.tap;
+      if (r.taps++ == 0)
+        r.tap = k;
+      else if (r.taps == 2)
+        r.tap_step = k - r.tap;
     }
   if (r.taps == 0) return r;
   r.from = (r.first + pad - r.tap * dilation) / stride + before;
@@ -262,19 +324,23 @@ static void input_back(struct engine *g, const struct unit *u, const struct room
 void window_back(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
                  float *dw, bool accumulate) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  const struct room around = input_room(u), beyond = output_room(u);
-  const float *dy = value_at(out, out->dy, s);
-  ptrdiff_t row;
-  const float *x =
-      with_room(&around, in->h, in->w, in->cs, value_at(in, in->y, s), scratch, &row);
+  const struct room around = input_room(u), whole = {0, 0, out->h, out->w},
+                    beyond = u->in > 0 ? output_room(u) : whole;
+  const struct source from = input_of(g, u, s), gradient = gradient_of(g, u, s);
+  ptrdiff_t row, dy_row;
+  const float *x = with_room(g, &around, in->h, in->w, in->cs, &from, scratch, &row);
+  const float *dz = with_room(g, &beyond, out->h, out->w, u->np, &gradient,
+                              scratch + room_floats(&around, in->h, in->w, in->cs), &dy_row);
+  const float *dy = dz + beyond.top * dy_row + (ptrdiff_t)beyond.left * u->np;
   if (u->d.kind == TRAIN_DEPTHWISE) {
-    const struct lanes_product p = forward_product(u, in, row);
+    struct lanes_product p = forward_product(u, in, row);
+    if (u->window.out_w == 1) p.c_row = dy_row;
+    p.c_line = dy_row;
     g->lanes->depthwise_sums(&p, x, dy, dw, accumulate);
   } else {
-    weights_back(g, u, x, row, dy, dw, accumulate);
+    weights_back(g, u, x, row, dy, dy_row, dw, accumulate);
   }
-  if (u->in == 0) return;
-  dy = with_room(&beyond, out->h, out->w, out->cs, dy, scratch + room_floats(&around, in->cs), &row);
-  input_back(g, u, &beyond, dy, row, u->d.kind == TRAIN_DEPTHWISE ? w : u->wt,
-             value_at(in, in->dy, s));
+  if (u->in > 0)
+    input_back(g, u, &beyond, dz, dy_row, u->d.kind == TRAIN_DEPTHWISE ? w : u->wt,
+               value_at(in, in->dy, s));
 }
