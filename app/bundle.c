@@ -335,6 +335,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          write_text(a, dir, arena_printf(a, "%s_arena.c", name), own.data, e) &&
          compile_write_mote(&b->compiled, arena_printf(a, "%s/%s.mote", dir, name), e) &&
          (!request->features || write_features(a, b, e)) &&
+         (!request->sensor || write_text(a, dir, "sensor.h", request->sensor, e)) &&
          (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
          write_text(a, dir, "program.c", program_text(a, b), e);
 }

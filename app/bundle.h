@@ -60,6 +60,7 @@ struct bundle_request {
   size_t ram_bytes;     /* most arena bytes; 0: no limit */
   bool curve;           /* tell what less memory costs */
   const char *detector; /* text of detector.h; NULL: none */
+  const char *sensor;   /* text of sensor.h; NULL: none */
   bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
   bool keep_features; /* the program also tells what the features were: bundle.features */
 };

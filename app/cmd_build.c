@@ -3,6 +3,7 @@
 
 #include "app/bundle.h"
 #include "app/continuous.h"
+#include "app/sensor.h"
 
 struct arguments {
   const char *target, *board, *out, *name;
@@ -104,6 +105,15 @@ static bool detectors(struct arena *a, const struct bundle_model *m, struct bund
   return true;
 }
 
+/* How the sensor's values become samples; sound is samples already. */
+static const char *sensor_text(struct arena *a, const struct bundle_model *m) {
+  struct text t;
+  if (!m->project || !m->trained->range) return NULL;
+  text_init(&t, a);
+  sensor_emit(&m->project->config, m->trained->range, &t);
+  return t.data;
+}
+
 static bool run(struct command_line *c, const struct arguments *o, struct bundle_model *m) {
   struct bundle_request r = {.fast = o->fast,
                              .small = o->small,
@@ -122,6 +132,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.name = o->name;
   r.graph = m->graph;
   r.features = m->features;
+  r.sensor = sensor_text(c->arena, m);
   if (m->project && m->project->config.n_detect && !detectors(c->arena, m, &r, &c->err))
     return false;
   progress_update(c->progress, "build", 0, 3, "compiling %s", m->title);

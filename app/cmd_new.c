@@ -143,7 +143,8 @@ static const char *render(struct arena *a, const struct template *t, const char 
 /* The template with what the command line changes; windows half over each other where their length is given. */
 static bool change(struct arena *a, struct template *t, int64_t channels, double length_ms,
                    double rate_hz, struct err *e) {
-  if (channels > 64) return err_set(e, "--channels %lld; 1 to 64 work", (long long)channels);
+  if (channels > FEATURES_MAX_CHANNELS)
+    return err_set(e, "--channels %lld; 1 to %d work", (long long)channels, FEATURES_MAX_CHANNELS);
   if (channels && strcmp(t->kind, "audio") == 0 && channels != 1)
     return err_set(e, "--channels %lld; audio is mixed down to 1 channel", (long long)channels);
   if (channels) t->channels = arena_printf(a, "%lld", (long long)channels);

@@ -18,7 +18,8 @@ struct yaml_sensor {
   double *rate_hz;
   int *channels;
   double *range;
-  unsigned range_count;
+  char **scale;
+  unsigned range_count, scale_count;
 };
 struct yaml_window {
   double *length_ms, *stride_ms;
@@ -58,6 +59,11 @@ struct yaml_detect {
   int *average;
   double *threshold, *suppress_ms;
 };
+struct yaml_calibrate {
+  char *by, **labels;
+  unsigned labels_count;
+  bool *deviation;
+};
 struct yaml_data {
   char **background, **unknown, **ignore;
   unsigned background_count, unknown_count, ignore_count;
@@ -82,6 +88,7 @@ struct project_yaml {
   struct yaml_training *training;
   struct yaml_augmentation *augmentation;
   struct yaml_data *data;
+  struct yaml_calibrate *calibrate;
   struct yaml_detect *detect;
   unsigned detect_count;
 };
@@ -104,7 +111,10 @@ static const cyaml_schema_field_t sensor_fields[] = {
     TEXT(yaml_sensor, unit),
     REAL(yaml_sensor, rate_hz),
     INT(yaml_sensor, channels),
-    CYAML_FIELD_SEQUENCE("range", OPTIONAL, struct yaml_sensor, range, &real_entry, 0, 64),
+    CYAML_FIELD_SEQUENCE("range", OPTIONAL, struct yaml_sensor, range, &real_entry, 0,
+                         FEATURES_MAX_CHANNELS),
+    CYAML_FIELD_SEQUENCE("scale", OPTIONAL, struct yaml_sensor, scale, &text_entry, 0,
+                         FEATURES_MAX_CHANNELS),
     CYAML_FIELD_END};
 static const cyaml_schema_field_t window_fields[] = {REAL(yaml_window, length_ms),
                                                      REAL(yaml_window, stride_ms),
@@ -182,6 +192,10 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, floor_db_min),
     REAL(yaml_augmentation, floor_db_max),
     CYAML_FIELD_END};
+static const cyaml_schema_field_t calibrate_fields[] = {
+    TEXT(yaml_calibrate, by), BOOL(yaml_calibrate, deviation),
+    CYAML_FIELD_SEQUENCE("labels", OPTIONAL, struct yaml_calibrate, labels, &text_entry, 0, 1000),
+    CYAML_FIELD_END};
 #define LABELS(m) CYAML_FIELD_SEQUENCE(#m, OPTIONAL, struct yaml_data, m, &text_entry, 0, 1000)
 static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(unknown),
                                                    LABELS(ignore), CYAML_FIELD_END};
@@ -221,6 +235,7 @@ static const cyaml_schema_field_t top_fields[] = {
     SECTION(training),
     SECTION(augmentation),
     SECTION(data),
+    SECTION(calibrate),
     CYAML_FIELD_SEQUENCE("detect", OPTIONAL, struct project_yaml, detect, &detect_entry, 0, 1000),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {
@@ -423,8 +438,9 @@ static bool read_sensor(const struct reader *r, const struct project_yaml *y,
     return err_set(at_key(r, "sensor", "rate_hz"),
                    "a rate between 0 and 1,000,000 Hz is needed (16000 for speech)");
   c->channels = int_or(s->channels, 1);
-  if (c->channels < 1 || c->channels > 64)
-    return err_set(at_key(r, "sensor", "channels"), "%d channels; 1 to 64 work", c->channels);
+  if (c->channels < 1 || c->channels > FEATURES_MAX_CHANNELS)
+    return err_set(at_key(r, "sensor", "channels"), "%d channels; 1 to %d work", c->channels,
+                   FEATURES_MAX_CHANNELS);
   if (kind == PROJECT_AUDIO && c->channels != 1)
     return err_set(at_key(r, "sensor", "channels"), "%d channels; audio is mixed down to 1 channel",
                    c->channels);
@@ -440,6 +456,48 @@ static bool read_sensor(const struct reader *r, const struct project_yaml *y,
   for (int i = 0; i < c->n_range; i++)
     if (!(c->range[i] > 0 && isfinite(c->range[i])))
       return err_set(at_key(r, "sensor", "range"), "%g; a range is above 0", c->range[i]);
+  return true;
+}
+
+/* Which channels are logarithms: one word for all of them, or one for each. */
+static bool read_scale(const struct reader *r, const struct project_yaml *y,
+                       struct project_config *c) {
+  const unsigned n = y->sensor ? y->sensor->scale_count : 0;
+  if (n > 1 && (int)n != c->channels)
+    return err_set(at_key(r, "sensor", "scale"),
+                   "%u words for %d channels; give one for all, or one for each", n, c->channels);
+  bool *log = ARENA_ARRAY(r->a, bool, c->channels);
+  for (int k = 0; n && k < c->channels; k++) {
+    const char *word = y->sensor->scale[n == 1 ? 0 : k];
+    log[k] = strcmp(word, "log") == 0;
+    if (log[k] && c->kind != PROJECT_AUDIO) c->log = log;
+    if (!log[k] && strcmp(word, "linear") != 0)
+      return err_set(at_key(r, "sensor", "scale"), "\"%s\" is not known; linear and log are", word);
+    if (log[k] && c->kind == PROJECT_AUDIO)
+      return err_set(at_key(r, "sensor", "scale"), "sound is linear; its features take logarithms");
+  }
+  return true;
+}
+
+static bool read_calibrate(const struct reader *r, const struct project_yaml *y,
+                           struct project_config *c) {
+  const struct yaml_calibrate *o = y->calibrate;
+  struct project_calibrate *to = &c->calibrate;
+  *to = (struct project_calibrate){.by = PROJECT_CALIBRATE_NONE, .deviation = true};
+  if (!o || !o->by || strcmp(o->by, "none") == 0) return true;
+  if (strcmp(o->by, "group") == 0)
+    to->by = PROJECT_CALIBRATE_GROUP;
+  else if (strcmp(o->by, "file") == 0)
+    to->by = PROJECT_CALIBRATE_FILE;
+  else
+    return err_set(at_key(r, "calibrate", "by"), "\"%s\" is not known; group, file and none are",
+                   o->by);
+  if (c->kind == PROJECT_AUDIO)
+    return err_set(at_key(r, "calibrate", "by"),
+                   "sound is not calibrated; features.normalise takes off what a microphone adds");
+  if (o->deviation) to->deviation = *o->deviation;
+  to->labels = (const char *const *)o->labels;
+  to->n_labels = (int)o->labels_count;
   return true;
 }
 
@@ -883,7 +941,9 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
     c->n_unknown = (int)y->data->unknown_count;
     c->n_ignore = (int)y->data->ignore_count;
   }
-  if (!read_sensor(&r, y, c) || !read_window(&r, y, c) || !read_features(&r, y, c)) return false;
+  if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
+      !read_window(&r, y, c) || !read_features(&r, y, c))
+    return false;
   read_augmentation(y, c);
   return check_augmentation(&r, c) && check_training(&r, c) && read_learners(&r, c) &&
          read_detect(&r, y, c);

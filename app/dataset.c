@@ -1,6 +1,7 @@
 /* dataset: see the header. */
 #include "app/dataset.h"
 #include "host/ingest/ingest.h"
+#include "mote/dsp/calibrate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -74,6 +75,11 @@ bool dataset_classes(struct project *p, const struct dataset_pick *pick,
 }
 
 /* ---- numbers ----------------------------------------------------------------------- */
+/* A physical value as its channel counts it: itself, or its logarithm. */
+static double on_scale(const struct project_config *c, int64_t channel, float v) {
+  return c->log && c->log[channel] ? (double)mote_calibrate_log(v) : (double)v;
+}
+
 /* The steps that a decimal number of up to 6 places or a power of two may have; 0 ends them. */
 static const double lattices[] = {1,
                                   0.5,
@@ -143,7 +149,7 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
     bool ok = store_get(p->store, a, list[i].id, &s, e);
     const float *values = ok ? s.data : NULL;
     for (int64_t k = 0; ok && k < s.length * s.channels; k++) {
-      double v = fabs((double)values[k]);
+      double v = fabs(on_scale(c, k % s.channels, values[k]));
       if (v > most[k % s.channels] && isfinite(v)) most[k % s.channels] = v;
       if (open[k % s.channels] && isfinite(v))
         open[k % s.channels] = keep_lattices(open[k % s.channels], v);
@@ -156,12 +162,12 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
 }
 
 /* round(value / range * 32767), limited to int16. */
-static int16_t *to_int16(struct arena *a, const float *values, int64_t length, int channels,
-                         const double *range) {
+static int16_t *to_int16(struct arena *a, const struct project_config *c, const float *values,
+                         int64_t length, int channels, const double *range) {
   int64_t n = length * channels;
   int16_t *out = ARENA_ARRAY(a, int16_t, n);
   for (int64_t i = 0; i < n; i++) {
-    double q = nearbyint((double)values[i] / range[i % channels] * 32767.0);
+    double q = nearbyint(on_scale(c, i % channels, values[i]) / range[i % channels] * 32767.0);
     out[i] = (int16_t)(q > 32767 ? 32767 : q < -32768 ? -32768 : q);
   }
   return out;
@@ -175,7 +181,7 @@ static const float *pixels(struct arena *a, const uint8_t *data, int64_t n) {
 }
 
 /* The numbers of a sample or recording at the project's rate, as int16. */
-static bool adapt(struct project *p, enum store_type type, double rate_hz, int channels,
+static bool adapt(const struct project *p, enum store_type type, double rate_hz, int channels,
                   const void *data, int64_t length, const double *range, struct dataset_sample *out,
                   struct err *e) {
   const struct project_config *c = &p->config;
@@ -203,10 +209,120 @@ static bool adapt(struct project *p, enum store_type type, double rate_hz, int c
   if (type == STORE_FLOAT32) {
     if ((size_t)length * (size_t)channels * 2 + 64 > arena_left(p->arena))
       return err_set(e, "the samples do not fit into memory");
-    data = to_int16(p->arena, data, length, channels, range);
+    data = to_int16(p->arena, c, data, length, channels, range);
   }
   out->data = data;
   out->length = length;
+  return true;
+}
+
+/* ---- calibration ------------------------------------------------------------------- */
+/* The map of every group (or file) that was met. */
+struct calibrations {
+  int n;
+  const char **keys;
+  struct mote_features_column **maps;
+};
+
+static const char *calibration_key(const struct project_config *c, const struct store_sample *s) {
+  return c->calibrate.by == PROJECT_CALIBRATE_GROUP ? s->group : s->source;
+}
+
+/* Adds one stored sample to the sums; its numbers lie in an arena of their own. */
+static bool calibrate_add(const struct project *p, int64_t id, const double *range,
+                          struct mote_calibrate_sum *sums, struct err *e) {
+  struct project own = *p;
+  struct store_sample s;
+  struct dataset_sample x = {0};
+  own.arena = arena_new(4 * STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
+  if (!own.arena) return err_set(e, "no memory left");
+  const bool ok = store_get(p->store, own.arena, id, &s, e) &&
+                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, range, &x, e);
+  if (ok) mote_calibrate_add(sums, (uint32_t)p->config.channels, x.data, (uint32_t)x.length);
+  arena_free(own.arena);
+  return ok;
+}
+
+/* The map of a sample's group: from all its enabled samples (of the labels that are named), whatever their split, since
+ * a device listens to its own place, too. */
+static bool calibrate_make(const struct project *p, const struct store_sample *list, int n,
+                           const struct store_sample *of, const double *range,
+                           struct mote_features_column *map, struct err *e) {
+  const struct project_config *c = &p->config;
+  const char *key = calibration_key(c, of);
+  struct mote_calibrate_sum *sums = ARENA_ARRAY(p->arena, struct mote_calibrate_sum, c->channels);
+  mote_calibrate_begin(sums, (uint32_t)c->channels);
+  for (int i = 0; i < n; i++) {
+    if (list[i].disabled || strcmp(calibration_key(c, &list[i]), key) != 0) continue;
+    if (c->calibrate.n_labels &&
+        !in_list(list[i].label, c->calibrate.labels, c->calibrate.n_labels))
+      continue;
+    if (!calibrate_add(p, list[i].id, range, sums, e)) return false;
+  }
+  if (!sums->n) {
+    err_file(e, p->db_path);
+    err_node(e, "sample %lld", (long long)of->id);
+    return err_set(e,
+                   "%s \"%s\" has no recording labelled %s%s, from which `calibrate` in mote.yaml "
+                   "takes its zero; add one (`mote add --label %s --group ...`)",
+                   c->calibrate.by == PROJECT_CALIBRATE_GROUP ? "the group" : "the file", key,
+                   c->calibrate.labels[0], c->calibrate.n_labels > 1 ? " or another reference" : "",
+                   c->calibrate.labels[0]);
+  }
+  mote_calibrate_end(sums, (uint32_t)c->channels, c->calibrate.deviation, map);
+  return true;
+}
+
+/* Measures a sample's numbers from the zero of its group. */
+static bool calibrate_sample(const struct project *p, struct calibrations *all,
+                             const struct store_sample *list, int n, const struct store_sample *s,
+                             const double *range, struct dataset_sample *out, struct err *e) {
+  const struct project_config *c = &p->config;
+  int k = 0;
+  if (c->calibrate.by == PROJECT_CALIBRATE_NONE) return true;
+  if (!all->keys) {
+    all->keys = ARENA_ARRAY(p->arena, const char *, n + 1);
+    all->maps = ARENA_ARRAY(p->arena, struct mote_features_column *, n + 1);
+  }
+  /* Samples of a group mostly follow each other. */
+  for (k = all->n - 1; k >= 0 && strcmp(all->keys[k], calibration_key(c, s)) != 0;) k--;
+  if (k < 0) {
+    k = all->n++;
+    all->keys[k] = calibration_key(c, s);
+    all->maps[k] = ARENA_ARRAY(p->arena, struct mote_features_column, c->channels);
+    if (!calibrate_make(p, list, n, s, range, all->maps[k], e)) return false;
+  }
+  int16_t *own = ARENA_ARRAY(p->arena, int16_t, out->length * c->channels);
+  mote_calibrate_apply(all->maps[k], (uint32_t)c->channels, out->data, (uint32_t)out->length, own);
+  out->data = own;
+  return true;
+}
+
+/* A file alone is its own reference. */
+static bool calibrate_file(const struct project *p, struct dataset *d, struct err *e) {
+  const struct project_config *c = &p->config;
+  if (c->calibrate.by == PROJECT_CALIBRATE_NONE) return true;
+  if (c->calibrate.n_labels)
+    return err_set(
+        e,
+        "`calibrate` in mote.yaml measures from recordings labelled %s of the same place, "
+        "which a file alone does not have; `mote add` it with its group, and `mote test` or "
+        "`mote features` take it from there",
+        c->calibrate.labels[0]);
+  struct mote_calibrate_sum *sums = ARENA_ARRAY(p->arena, struct mote_calibrate_sum, c->channels);
+  struct mote_features_column *map =
+      ARENA_ARRAY(p->arena, struct mote_features_column, c->channels);
+  mote_calibrate_begin(sums, (uint32_t)c->channels);
+  for (int i = 0; i < d->n_samples; i++)
+    mote_calibrate_add(sums, (uint32_t)c->channels, d->samples[i].data,
+                       (uint32_t)d->samples[i].length);
+  mote_calibrate_end(sums, (uint32_t)c->channels, c->calibrate.deviation, map);
+  for (int i = 0; i < d->n_samples; i++) {
+    struct dataset_sample *s = &d->samples[i];
+    int16_t *own = ARENA_ARRAY(p->arena, int16_t, s->length * c->channels);
+    mote_calibrate_apply(map, (uint32_t)c->channels, s->data, (uint32_t)s->length, own);
+    s->data = own;
+  }
   return true;
 }
 
@@ -281,6 +397,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   begin(d, c);
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n + 1);
+  struct calibrations calibrations = {0};
   for (int i = 0; i < n; i++) {
     struct store_sample s;
     const char *name = picked(pick, &list[i]) ? dataset_class_of_label(c, list[i].label) : NULL;
@@ -303,6 +420,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
       err_node(e, "sample %lld", (long long)s.id);
       return false;
     }
+    if (!calibrate_sample(p, &calibrations, list, n, &list[i], range, out, e)) return false;
     d->n_samples++;
   }
   return lay_all(d, p->arena, e);
@@ -327,7 +445,7 @@ bool dataset_load_file(struct project *p, const char *path, const double *range,
       return false;
     d->n_samples++;
   }
-  return lay_all(d, p->arena, e);
+  return calibrate_file(p, d, e) && lay_all(d, p->arena, e);
 }
 
 void dataset_window(const struct dataset *d, int window, int16_t *out) {

@@ -28,6 +28,18 @@
 #define PROJECT_DATABASE "project.db"
 
 enum project_kind { PROJECT_AUDIO, PROJECT_MOTION, PROJECT_VIBRATION, PROJECT_SENSOR };
+/* Whose mean and deviation the samples of a channel are measured in. */
+enum project_calibration {
+  PROJECT_CALIBRATE_NONE,
+  PROJECT_CALIBRATE_GROUP,
+  PROJECT_CALIBRATE_FILE
+};
+struct project_calibrate {
+  enum project_calibration by;
+  const char *const *labels; /* of the recordings that are the reference; n_labels 0: all */
+  int n_labels;
+  bool deviation; /* false: only the mean is taken off */
+};
 enum project_place { PROJECT_EVENT, PROJECT_SLIDE };
 
 /* A classical learner: of the model itself, or of the anomaly score beside it. */
@@ -57,6 +69,8 @@ struct project_config {
   const char *unit;
   const double *range; /* [n_range]: physical value that fills int16; 0: largest seen in training */
   int n_range;         /* 0, 1 (of every channel) or channels */
+  const bool *log;     /* [channels]: which are logarithms (`sensor.scale`); NULL: none */
+  struct project_calibrate calibrate;
   double length_ms, stride_ms;
   enum project_place place;
   struct features_config features[FEATURES_MAX_PARTS];

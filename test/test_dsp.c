@@ -8,6 +8,7 @@
 
 #include "host/features/features.h"
 #include "host/kit/kit.h"
+#include "mote/dsp/calibrate.h"
 #include "mote/dsp/dsp.h"
 
 #define PI 3.14159265358979323846
@@ -325,6 +326,66 @@ static void test_loudness_is_taken_off(void **state) {
   arena_free(a);
 }
 
+/* Calibration against double: mean and deviation of what comes out, whatever offset and spread went in. */
+static void test_calibration(void **state) {
+  (void)state;
+  struct rng r;
+  rng_seed(&r, 7);
+  enum { N = 3000, CHANNELS = 3 };
+  static int16_t x[N * CHANNELS], y[N * CHANNELS];
+  static const int32_t offset[CHANNELS] = {20000, -31000, 7}, spread[CHANNELS] = {9000, 40, 12};
+  struct mote_calibrate_sum sums[CHANNELS];
+  struct mote_features_column map[CHANNELS];
+  for (int i = 0; i < N * CHANNELS; i++)
+    x[i] = (int16_t)(offset[i % CHANNELS] - spread[i % CHANNELS] +
+                     (int32_t)rng_below(&r, (uint32_t)(2 * spread[i % CHANNELS] + 1)));
+  mote_calibrate_begin(sums, CHANNELS);
+  mote_calibrate_add(sums, CHANNELS, x, 1000);
+  mote_calibrate_add(sums, CHANNELS, x + 1000 * CHANNELS, N - 1000);
+  for (int deviation = 0; deviation < 2; deviation++) {
+    mote_calibrate_end(sums, CHANNELS, deviation, map);
+    mote_calibrate_apply(map, CHANNELS, x, N, y);
+    for (int c = 0; c < CHANNELS; c++) {
+      double before = 0, sum = 0, squares = 0, in = 0;
+      for (int t = 0; t < N; t++) before += x[t * CHANNELS + c], sum += y[t * CHANNELS + c];
+      for (int t = 0; t < N; t++) {
+        const double d = y[t * CHANNELS + c] - sum / N, b = x[t * CHANNELS + c] - before / N;
+        squares += d * d, in += b * b;
+      }
+      if (deviation) {
+        assert_true(fabs(sum / N) < 4096 / sqrt(in / N) / 2 + 1); /* the mean is whole counts */
+        assert_true(fabs(sqrt(squares / N) - 4096) < 4096 * 0.01);
+      } else {
+        assert_true(fabs(sum / N) <= 0.5 && fabs(squares - in) < 1e-6 * in + 1e-3);
+      }
+    }
+  }
+}
+
+/* A channel that never moves, no frame at all, the largest and smallest counts. */
+static void test_calibration_at_its_limits(void **state) {
+  (void)state;
+  struct mote_calibrate_sum sums[2];
+  struct mote_features_column map[2];
+  static const int16_t ends[4] = {INT16_MAX, 5, INT16_MIN, 5}, one[2] = {INT16_MIN, 6};
+  int16_t out[4];
+  mote_calibrate_begin(sums, 2);
+  mote_calibrate_end(sums, 2, 1, map);
+  mote_calibrate_apply(map, 2, one, 1, out);
+  assert_int_equal(out[0], INT16_MIN);
+  assert_int_equal(out[1], 6 * 4096);
+  mote_calibrate_add(sums, 2, ends, 2);
+  mote_calibrate_end(sums, 2, 1, map);
+  mote_calibrate_apply(map, 2, ends, 2, out);
+  assert_in_range(out[0], 4090, 4100);
+  assert_in_range(-out[2], 4090, 4100);
+  assert_int_equal(out[1], 0);
+  mote_calibrate_apply(map, 2, one, 1, out);
+  assert_int_equal(out[1], 4096);
+  assert_true(mote_calibrate_log(0) == 0 && mote_calibrate_log(-7) == -mote_calibrate_log(7));
+  assert_true(fabs((double)mote_calibrate_log(1e6f) - log(1e6 + 1)) < 1e-5);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_fft_against_definition),
@@ -334,6 +395,8 @@ int main(void) {
       cmocka_unit_test(test_statistics_against_double),
       cmocka_unit_test(test_extreme_samples),
       cmocka_unit_test(test_loudness_is_taken_off),
+      cmocka_unit_test(test_calibration),
+      cmocka_unit_test(test_calibration_at_its_limits),
   };
   return cmocka_run_group_tests_name("dsp", tests, NULL, NULL);
 }

@@ -1,0 +1,68 @@
+/* sensor: see the header. */
+#include "app/sensor.h"
+
+static void emit_counts(const struct project_config *c, const double *range, struct text *out) {
+  text_printf(out,
+              "#define SENSOR_CHANNELS %d\n\n"
+              "/* The value that is 32,767 counts%s */\n"
+              "static const float sensor_range[SENSOR_CHANNELS] = {",
+              c->channels, c->log ? ", behind the logarithm where a channel has one." : ".");
+  for (int k = 0; k < c->channels; k++)
+    text_printf(out, "%s%.9gf",
+                k == 0  ? "\n    "
+                : k % 6 ? ", "
+                        : ",\n    ",
+                (double)(float)range[k]);
+  text_add(out, "};\n");
+  if (c->log) {
+    text_add(out, "static const unsigned char sensor_log[SENSOR_CHANNELS] = {");
+    for (int k = 0; k < c->channels; k++)
+      text_printf(out, "%s%d", k == 0 ? "\n    " : k % 24 ? ", " : ",\n    ", c->log[k]);
+    text_add(out, "};\n");
+  }
+  text_printf(out,
+              "\n/* A value in its own unit -> a count. */\n"
+              "static inline int16_t sensor_count(float value, unsigned channel) {\n"
+              "%s"
+              "  const float x = value / sensor_range[channel] * 32767.0f;\n"
+              "  return (int16_t)mote_real_round(mote_real_clamp(x, -32768.0f, 32767.0f));\n"
+              "}\n",
+              c->log ? "  if (sensor_log[channel]) value = mote_calibrate_log(value);\n" : "");
+}
+
+void sensor_emit(const struct project_config *c, const double *range, struct text *out) {
+  const bool calibrated = c->calibrate.by != PROJECT_CALIBRATE_NONE;
+  text_printf(
+      out,
+      "/* From a sensor's values to the samples that this model was trained with, written by Mote: "
+      "the section `sensor`\n"
+      " * of mote.yaml.\n");
+  if (calibrated) {
+    text_add(out, " *\n * The model is calibrated: every sample is measured from where this sensor "
+                  "stands");
+    for (int k = 0; k < c->calibrate.n_labels; k++) {
+      /* A label is a stranger's: what would end the comment is left out. */
+      text_add(out, k ? ", " : ",\n * while it sees: ");
+      for (const char *p = c->calibrate.labels[k]; *p; p++)
+        if (*p != '*' && *p != '/' && *p >= ' ') text_addn(out, p, 1);
+    }
+    text_printf(
+        out,
+        ".\n *\n"
+        " *   static struct mote_calibrate_sum sums[SENSOR_CHANNELS];\n"
+        " *   static struct mote_features_column map[SENSOR_CHANNELS];       keep it: it is all "
+        "that is learned\n"
+        " *   mote_calibrate_begin(sums, SENSOR_CHANNELS);\n"
+        " *   mote_calibrate_add(sums, SENSOR_CHANNELS, frames, n);          for the first "
+        "minutes, as they come\n"
+        " *   mote_calibrate_end(sums, SENSOR_CHANNELS, %d, map);\n"
+        " *   mote_calibrate_apply(map, SENSOR_CHANNELS, window, n, window); every window, "
+        "before the model\n",
+        c->calibrate.deviation);
+  }
+  text_add(out, " */\n#ifndef SENSOR_H\n#define SENSOR_H\n\n#include \"mote/base/real.h\"\n");
+  if (calibrated || c->log) text_add(out, "#include \"mote/dsp/calibrate.h\"\n");
+  text_add(out, "\n");
+  emit_counts(c, range, out);
+  text_add(out, "\n#endif\n");
+}

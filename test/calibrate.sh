@@ -1,0 +1,75 @@
+#!/bin/bash
+# A sensor in another place: calibrate and scale of mote.yaml, from recordings that awk makes to the emitted program. The same three
+# gases in two places, whose sensors differ by a factor and an offset. Prints TAP lines.
+# usage: test/calibrate.sh [PROGRAM]
+cd "$(dirname "$0")/.." || exit 1
+MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+n=0
+pass() { n=$((n + 1)); echo "ok $n - $1"; }
+fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'; }
+is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
+has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
+accuracy() { "$MOTE" test --json --quiet 2>/dev/null | sed -n 's/.*"accuracy_int8": \([0-9.e-]*\).*/\1/p' | head -n 1; }
+
+# gas FILE FACTOR LABEL SEED: three resistances over 6 s
+gas() {
+  awk -v factor="$2" -v label="$3" -v seed="$4" 'BEGIN { srand(seed); a = label == "air" ? 1 : label == "smoke" ? 8 : 3; b = label == "beer" ? 9 : 1
+    print "time,a,b,c"; for (t = 0; t < 6; t++) printf "%d,%.3f,%.3f,%.3f\n", t, 100 * factor * a * (1 + rand() / 5),
+      40 * factor * b * (1 + rand() / 5), 7000 * factor * (a + b) * (1 + rand() / 5) }' >"$1"
+}
+for place in near far; do
+  mkdir -p "$T/$place"
+  for label in air smoke beer; do
+    for i in $(seq 1 10); do gas "$T/$place/$label.$i.csv" $([ $place = near ] && echo 1 || echo 0.1) $label "$i${#label}"; done
+  done
+done
+cd "$T" || exit 1
+"$MOTE" new p --template sensor --channels 3 --length-ms 2000 --quiet >/dev/null; cd p || exit 1
+"$MOTE" add ../near --label-from name --group near --split train --quiet >/dev/null; is "add one place" 0 $?
+"$MOTE" add ../far --label-from name --group far --split test --quiet >/dev/null; is "and another" 0 $?
+printf 'learner: logistic\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; is "train" 0 $?
+before=$(accuracy)
+sed -i 's/^  unit: .*/  scale: [log]/' mote.yaml
+printf 'calibrate:\n  by: group\n  labels: [air]\n  deviation: false\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; is "train from clean air" 0 $?
+after=$(accuracy)
+is "another place is read right" 1 "$after"
+if awk "BEGIN { exit !($before < 0.8) }"; then pass "and was not before"; else fail "and was not before" "$before"; fi
+out=$("$MOTE" predict ../far/smoke.1.csv 2>&1); is "a file alone has no clean air" 1 $?
+has "and that is said" "labelled air" "$out"
+sed -i '/labels:/d; s/deviation: false/deviation: true/' mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; is "all recordings are the reference" 0 $?
+is "right, too" 1 "$(accuracy)"
+"$MOTE" predict ../far/smoke.1.csv >/dev/null 2>&1; is "a file is its own reference" 0 $?
+"$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1; is "build" 0 $?
+cat >use.c <<'E'
+#include "sensor.h"
+int main(void) {
+  static struct mote_calibrate_sum sums[SENSOR_CHANNELS];
+  static struct mote_features_column map[SENSOR_CHANNELS];
+  int16_t window[2 * SENSOR_CHANNELS];
+  for (unsigned c = 0; c < 2 * SENSOR_CHANNELS; c++) window[c] = sensor_count(c < 3 ? 100.0f : 200.0f, c % 3);
+  mote_calibrate_begin(sums, SENSOR_CHANNELS);
+  mote_calibrate_add(sums, SENSOR_CHANNELS, window, 2);
+  mote_calibrate_end(sums, SENSOR_CHANNELS, 1, map);
+  mote_calibrate_apply(map, SENSOR_CHANNELS, window, 2, window);
+  return window[0] + window[3] > 40 || window[0] > -4000 || window[3] < 4000;
+}
+E
+${CC:-cc} -std=c99 -Wall -Wextra -Werror -ffp-contract=off -Iout use.c out/mote/dsp/calibrate.c out/mote/dsp/scaled.c \
+  out/mote/base/*.c -o use >use.log 2>&1 && ./use; is "sensor.h is what a firmware needs" 0 $?
+cp mote.yaml keep.yaml
+for bad in 'by: weekday|group, file and none' 'by: group, labels: [gold]|no recording labelled gold'; do
+  { sed '/^calibrate:/,$d' keep.yaml; printf 'calibrate: {%s}\n' "${bad%|*}"; } >mote.yaml
+  out=$("$MOTE" train --learner logistic 2>&1); is "calibrate: {${bad%|*}} is refused" 1 $?
+  has "and says so" "${bad#*|}" "$out"
+done
+sed 's/scale: \[log\]/scale: [log, cubic, log]/' keep.yaml >mote.yaml
+out=$("$MOTE" train 2>&1); is "an unknown scale" 1 $?
+has "names what works" "linear and log" "$out"
+[ ! -s use.log ] || sed 's/^/# /' use.log
+echo "1..$n"
