@@ -122,6 +122,16 @@ static int64_t triples_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
          p->out_c * pixels * 17 + columns * p->kernel_h * (12 * (int64_t)p->in_c + 40) + 100;
 }
 
+/* And by stairs (mote/isa/rv32_stairs.c): 41 and 23 for each weight, and outputs. */
+static int64_t rv32_stairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, fours = (p->out_c + 3) / 4;
+  const int64_t triples = (pixels + 2) / 3;
+  const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
+  return triples / 2 * (fours * (41 * k + 370) + 110) +
+         triples % 2 * (fours * (23 * k + 210) + 90) +
+         p->kernel_h * (columns * (15 * (int64_t)p->in_c + 8) + 60) + 150;
+}
+
 /* The same on the Cortex-M0+ (mote/isa/v6m_conv.c): blocks of up to three triples, 21 for four weights of each. */
 static int64_t short_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, quads = (k + 3) / 4;
@@ -184,7 +194,7 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
   int64_t (*cost)(const struct mote_conv2d_s8 *, int64_t) = pairs_cost;
   if (!by_pairs(w))
     cost = !by_triples(w)             ? plain_cost
-           : core != COMPILE_CORE_V6M ? triples_cost
+           : core != COMPILE_CORE_V6M ? by_stairs(w) ? rv32_stairs_cost : triples_cost
            : by_stairs(w)             ? stairs_cost
                                       : short_cost;
   const int64_t rest = pixels % strip;
@@ -267,7 +277,7 @@ static struct form rows_joined(const struct work *w, int joined) {
  * behind it those of less and less state. */
 static void group(struct work *w, struct arena *a) {
   const int rows = w->row.calls, width = w->row.params.conv2d_s8.out_w;
-  const int most = by_triples(w) ? 24 : by_pairs(w) ? 4 * PAIRS : 2 * MOTE_CONV_BLOCK;
+  const int most = by_triples(w) ? 30 : by_pairs(w) ? 4 * PAIRS : 2 * MOTE_CONV_BLOCK;
   const struct form *last = NULL;
   struct form *to = &w->grouped;
   for (;;) {

@@ -61,9 +61,8 @@ struct slide {
   const int8_t *weights;        /* 24 */
   int32_t zp;                   /* 28 */
   uint32_t left, inside, right; /* 32: columns outside of the row, within it, outside again */
-  uint32_t folded; /* 44: all ones where what the zero point adds is taken off the bias */
 };
-typedef char slide_layout[sizeof(struct slide) == 48 ? 1 : -1];
+typedef char slide_layout[sizeof(struct slide) == 44 ? 1 : -1];
 
 /* A column is three loads, nine multiplications and additions: it is the last of the window whose sum is in t0, the middle
  * of that in t1, the first of that in t2, and the three change places from column to column. The sums of the first two
@@ -153,10 +152,8 @@ __asm__(".macro mote_column a, b, c, at\n"
         "  add t3, s6, s7\n"
         "  add t3, t3, s8\n"
         "  mul s11, t3, t6\n"
-        "  lw t4, 44(a7)\n"
         "  add t3, s9, s10\n"
         "  add t3, t3, s11\n"
-        "  and t3, t3, t4\n"
         "  sub a5, a5, t3\n"
         "  li t0, 0\n"
         "  li t1, 0\n"
@@ -295,7 +292,6 @@ static void set_slide(const struct mote_depthwise_conv2d_s8 *p, const struct nin
   s->third = w->third;
   s->step = p->in_c;
   s->zp = p->output.in_zp;
-  s->folded = ~(uint32_t)0;
   s->left = (uint32_t)left;
   s->inside = (uint32_t)inside;
   s->right = (uint32_t)(n + 2 - left - inside);
@@ -340,71 +336,6 @@ static void nine_strip(const struct mote_depthwise_conv2d_s8 *p, const void *con
       if (any) w.at++, s.at++;
     }
   }
-}
-
-/* ---- the same by stairs ---- */
-
-static __attribute__((noinline)) void put_stair(const struct mote_stair *stair,
-                                                const struct mote_output *o, const uint32_t *sums,
-                                                uint32_t n, int8_t *out, uint32_t step) {
-  const struct rv32_stair s = rv32_stair_of(stair);
-  const int32_t low = o->low, high = o->high;
-  for (const uint32_t *const end = sums + n; sums != end; out += step)
-    rv32_put_stair(&s, (int32_t)*sums++, low, high, out);
-}
-
-/* What taps in missing rows add to the sums, which is in the stairs. */
-static uint32_t missing(const void *const *rows, const int8_t *k, int32_t zp) {
-  int32_t sum = 0; /* at most 9 * 2^7, times 2^7 */
-  for (uint32_t i = 0; i < 9; i++) sum += rows[i % 3] ? 0 : k[i];
-  return (uint32_t)(zp * sum);
-}
-
-static void stair_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
-                        int32_t x, int32_t n, uint32_t *sums, int8_t *out) {
-  const int8_t *k = (const int8_t *)mote_at(p, p->weights_at);
-  const struct mote_stair *stair = mote_stairs_of(&p->output);
-  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
-  const int32_t zp = p->output.in_zp;
-  const int whole = rows[0] && rows[1] && rows[2];
-  struct slide s;
-  struct nine w;
-  int8_t copy[9];
-  const int any = nine_rows(&w, rows);
-  set_slide(p, &w, x, any ? n : 0, &s);
-  s.sums = sums;
-  s.folded = 0;
-  for (uint32_t oc = 0, m = 0; oc < out_c; oc++, k += 9, stair++) {
-    const uint32_t bias = whole ? 0 : missing(rows, k, zp), *from = sums;
-    if (!any) {
-      for (int32_t i = 0; i < n; i++) sums[i] = bias;
-    } else if (p->stride_w == 1) {
-      s.weights = present(rows, k, copy);
-      s.bias = bias;
-      mote_rv32_slide(&s);
-      from += 2;
-    } else {
-      nine_weights(&w, k, rows, zp, 0);
-      nine_apart(p, &w, bias, x, n, sums);
-    }
-    put_stair(stair, &p->output, from, (uint32_t)n, out + oc, out_c);
-    if (++m == p->multiplier) {
-      m = 0;
-      if (any) w.at++, s.at++;
-    }
-  }
-}
-
-void mote_isa_depthwise_stairs__rv32(const void *params, const void *const *rows, void *state,
-                                     void *out) {
-  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  int8_t *to = (int8_t *)out;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
-    for (int32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      stair_strip(p, rows, x, n, (uint32_t *)state, to);
-      to += (size_t)n * p->in_c * p->multiplier;
-    }
 }
 
 void mote_isa_depthwise_3x3__rv32(const void *params, const void *const *rows, void *state,

@@ -7,25 +7,43 @@ static inline void put(uint32_t *to, int32_t a, int32_t b, int32_t c) {
   to[1] = (uint32_t)c + ((uint32_t)b << 10);
 }
 
-/* Four values at a time, `step` words apart; what is missing behind them is not written. */
-static void widen_fours(uint32_t *to, uint32_t step, const int8_t *a, const int8_t *b,
-                        const int8_t *c, uint32_t n, int32_t zp) {
-  for (; n; n -= 4, to += step, a += 4, b += 4, c += 4) {
-    put(to, a[0] - zp, b[0] - zp, c[0] - zp);
-    put(to + 2, a[1] - zp, b[1] - zp, c[1] - zp);
-    put(to + 4, a[2] - zp, b[2] - zp, c[2] - zp);
-    put(to + 6, a[3] - zp, b[3] - zp, c[3] - zp);
-  }
-}
-
 void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, const int8_t *b,
                            const int8_t *c, uint32_t n, int32_t zp) {
-  if (a && b && c && n % 4 == 0) {
-    widen_fours(to, quad_step, a, b, c, n, zp);
-    return;
-  }
   for (uint32_t i = 0; i < n; i++, to += i % 4 ? 2 : quad_step - 6)
     put(to, a ? a[i] - zp : 0, b ? b[i] - zp : 0, c ? c[i] - zp : 0);
+}
+
+/* The zero point is taken from the words: that of a lane counts as often as the lane. */
+static inline __attribute__((always_inline)) void put_raw(uint32_t *to, const int8_t *a,
+                                                          const int8_t *b, const int8_t *c,
+                                                          uint32_t first, uint32_t second) {
+  const uint32_t middle = (uint32_t)(int32_t)*b;
+  to[0] = (uint32_t)(int32_t)*a + (middle << 21) - first;
+  to[1] = (uint32_t)(int32_t)*c + (middle << 10) - second;
+}
+
+void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a,
+                            const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
+                            int32_t zp) {
+  const uint32_t first = (uint32_t)zp * (1 + (1u << 21)), second = (uint32_t)zp * (1 + (1u << 10));
+  if (n == 3) { /* colours */
+    for (; columns; columns--, to += column_step, a += 3, b += 3, c += 3) {
+      put_raw(to, a, b, c, first, second);
+      put_raw(to + 2, a + 1, b + 1, c + 1, first, second);
+      put_raw(to + 4, a + 2, b + 2, c + 2, first, second);
+    }
+    return;
+  }
+  for (; columns; columns--, to += column_step) {
+    uint32_t *at = to, left = n;
+    for (; left >= 4; left -= 4, at += quad_step, a += 4, b += 4, c += 4) {
+      put_raw(at, a, b, c, first, second);
+      put_raw(at + 2, a + 1, b + 1, c + 1, first, second);
+      put_raw(at + 4, a + 2, b + 2, c + 2, first, second);
+      put_raw(at + 6, a + 3, b + 3, c + 3, first, second);
+    }
+    for (; left; left--, at += 2) put_raw(at, a++, b++, c++, first, second);
+  }
 }
 
 /* Adds one run of `columns` pieces of n values, from value `at` of a column on, to the sums. */

@@ -27,23 +27,38 @@ static int is_apart(const struct mote_conv2d_s8 *p) {
   return MOTE_ISA_TRIPLES_APART && p->in_c % 4 == 0;
 }
 
+/* One kernel row: its columns from `column` on, beside those `apart` and 2 `apart` further right. Where all three are in the
+ * row they are widened as one run. */
+static void fill_row(const struct mote_conv2d_s8 *p, const void *row, uint32_t column,
+                     uint32_t columns, uint32_t apart, uint32_t step, uint32_t quad_step,
+                     uint32_t *to) {
+  const uint32_t n = p->in_c;
+  const int32_t zp = p->output.in_zp;
+  for (uint32_t c = 0, some; c < columns; c += some, column += some, to += some * step) {
+    const int8_t *const third = column_of(p, row, column + 2 * apart);
+    some = 1;
+    if (third && column < p->in_w) {
+      some = least(columns - c, p->in_w - (column + 2 * apart));
+      mote_isa_widen_triples(to, quad_step, step, third - 2 * (size_t)apart * n,
+                             third - (size_t)apart * n, third, n, some, zp);
+    } else {
+      mote_isa_widen_triple(to, quad_step, column_of(p, row, column),
+                            column_of(p, row, column + apart), third, n, zp);
+    }
+  }
+}
+
 /* Widens what d's triples from pixel x on see, and sets d's steps. */
 static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
                  struct mote_triples_job *d, uint32_t *to) {
   const uint32_t m = d->triples, columns = (uint32_t)columns_of(p, m), apart = m * p->stride_w;
-  const uint32_t n = p->in_c, whole = 2 * mote_conv_column(p), step = is_apart(p) ? 8 : whole;
-  uint32_t column = x * p->stride_w - p->pad_left;
+  const uint32_t n = p->in_c, step = is_apart(p) ? 8 : 2 * mote_conv_column(p);
   d->pixel_step = p->stride_w * step;
   d->column_step = p->dilation_w * step;
   d->quad_step = is_apart(p) ? 8 * columns : 8;
   const uint32_t row_step = is_apart(p) ? n / 4 * d->quad_step : 2 * n;
-  for (uint32_t c = columns; c; c--, column++, to += step) {
-    uint32_t *at = to;
-    for (uint32_t i = 0; i < p->kernel_h; i++, at += row_step)
-      mote_isa_widen_triple(at, d->quad_step, column_of(p, rows[i], column),
-                            column_of(p, rows[i], column + apart),
-                            column_of(p, rows[i], column + 2 * apart), n, p->output.in_zp);
-  }
+  for (uint32_t i = 0; i < p->kernel_h; i++, to += row_step)
+    fill_row(p, rows[i], x * p->stride_w - p->pad_left, columns, apart, step, d->quad_step, to);
 }
 
 static inline __attribute__((always_inline)) void
