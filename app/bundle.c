@@ -242,7 +242,10 @@ static const char *program_text(struct arena *a, struct bundle *b) {
                 g->n_inputs, b->request.input_rows ? "i == 0 ? frame : " : "", name);
   add_network(&t, b);
   add_outputs(&t, b);
-  text_printf(&t, "struct mote_model *program_model(void) { return &%s_model; }\n", name);
+  text_printf(&t,
+              "struct mote_model *program_model(void) { return &%s_model; }\n\n"
+              "const struct mote_plan MOTE_ROM *program_plan(void) { return %s_plan; }\n",
+              name, name);
   return t.data;
 }
 

@@ -29,7 +29,8 @@ static bool chip_blocks_project(struct arena *a, const char *dir,
   text_add(&program, "#include \"firmware/harness/program.h\"\n#include \"mote/dsp/dsp.h\"\n"
                      "static struct mote_model m;\nstatic struct mote_plan p;\n"
                      "int program_open(void) { m.plan = &p; return 0; }\n"
-                     "struct mote_model *program_model(void) { return &m; }\n");
+                     "struct mote_model *program_model(void) { return &m; }\n"
+                     "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n");
   size_t scratch = 4;
   for (int i = 0; i < n; i++) {
     features_emit_c(&blocks[i], arena_printf(a, "block%d", i), &model);

@@ -244,6 +244,7 @@ static void test_stream_on_cortex_m4(void **state) {
       "static struct mote_model m;\nstatic struct mote_plan p;\n"
       "int program_open(void) { m.plan = &p; return 0; }\n"
       "struct mote_model *program_model(void) { return &m; }\n"
+      "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n"
       "void program_network(void) {}\n"
       "void program_features(void) {\n  ears_begin(memory);\n"
       "  for (int h = 0; h < %d; h++)\n"

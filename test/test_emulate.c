@@ -57,7 +57,8 @@ static const char program[] =
     "void program_features(void) {}\n"
     "void program_network(void) { %s out = work_sum(in, sizeof in);\n"
     "  if (m.hook) m.hook(m.hook_context, m.plan, 0, 0, 1, &out); }\n"
-    "struct mote_model *program_model(void) { return &m; }\n";
+    "struct mote_model *program_model(void) { return &m; }\n"
+    "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n";
 
 struct fixture {
   struct arena *arena;
@@ -155,7 +156,8 @@ static void avr_runs_and_counts(void **state) {
       "const void *program_output(unsigned i, uint32_t *n) { *n = 2; return i ? 0 : &out; }\n"
       "void program_features(void) {}\n"
       "void program_network(void) { out = work_sum(in, sizeof in); }\n"
-      "struct mote_model *program_model(void) { return &m; }\n";
+      "struct mote_model *program_model(void) { return &m; }\n"
+      "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n";
   struct fixture f;
   struct emulate_result r;
   const struct emulate_function *sum = NULL;

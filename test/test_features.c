@@ -433,7 +433,8 @@ static bool chip_project(struct arena *a, const char *dir, const struct emulate_
   text_add(&program, "#include \"firmware/harness/program.h\"\n#include \"mote/dsp/dsp.h\"\n"
                      "static struct mote_model m;\nstatic struct mote_plan p;\n"
                      "int program_open(void) { m.plan = &p; return 0; }\n"
-                     "struct mote_model *program_model(void) { return &m; }\n");
+                     "struct mote_model *program_model(void) { return &m; }\n"
+                     "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n");
   size_t scratch = 0;
   for (int i = 0; i < 5; i++) {
     const struct features_block block = build(a, i);

@@ -233,6 +233,7 @@ static const char program[] =
     "static int32_t out[OUT / 4];\n"
     "static uint32_t head[3][128], scratch[256], saved[128];\n"
     "struct mote_model *program_model(void) { return &m; }\n"
+    "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n"
     "int program_open(void) {\n"
     "  m.plan = &p;\n"
     "  for (int i = 0; i < MODELS; i++)\n"
@@ -269,11 +270,11 @@ static const char program[] =
 
 static bool write_project(struct all *all, const char *dir, const struct emulate_target *t,
                           struct err *e) {
-  const char *sources[64] = {"mote/ml/check.c",  "mote/ml/gaussian.c", "mote/ml/kmeans.c",
-                             "mote/ml/knn.c",    "mote/ml/linear.c",   "mote/ml/online.c",
-                             "mote/ml/pca.c",    "mote/ml/run.c",      "mote/ml/score.c",
-                             "mote/ml/trees.c",  "mote/base/base.c",   "mote/base/fixed.c",
-                             "mote/ml/private.h",  "mote/ml/ml.h"};
+  const char *sources[64] = {"mote/ml/check.c",   "mote/ml/gaussian.c", "mote/ml/kmeans.c",
+                             "mote/ml/knn.c",     "mote/ml/linear.c",   "mote/ml/online.c",
+                             "mote/ml/pca.c",     "mote/ml/run.c",      "mote/ml/score.c",
+                             "mote/ml/trees.c",   "mote/base/base.c",   "mote/base/fixed.c",
+                             "mote/ml/private.h", "mote/ml/ml.h"};
   const int n = chip_headers(all->a, sources, 14, 64);
   struct text models;
   text_init(&models, all->a);

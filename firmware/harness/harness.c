@@ -41,8 +41,8 @@ static void write_rows(const struct harness_rows *head, const void *rows) {
 }
 
 /* The rows that were made; with the last of them the step's further outputs, each a tensor of the arena. */
-static void write_step(const struct mote_plan MOTE_ROM *plan, unsigned step, unsigned first,
-                       unsigned made, const void *rows) {
+static void write_step(unsigned step, unsigned first, unsigned made, const void *rows) {
+  const struct mote_plan MOTE_ROM *plan = program_plan();
   const uint8_t MOTE_ROM *base = (const uint8_t MOTE_ROM *)plan;
   const struct mote_step MOTE_ROM *s =
       (const struct mote_step MOTE_ROM *)(base + plan->steps) + step;
@@ -51,6 +51,7 @@ static void write_step(const struct mote_plan MOTE_ROM *plan, unsigned step, uns
   const struct mote_tensor MOTE_ROM *tensors =
       (const struct mote_tensor MOTE_ROM *)(base + plan->tensors);
   const struct mote_tensor MOTE_ROM *t = &tensors[s->output];
+  if (made == MOTE_ALL_ROWS) made = t->rows;
   write_rows(&(const struct harness_rows){step, 0, first, made, made * t->row_bytes}, rows);
   if (first + made < t->rows) return;
   for (uint32_t i = 1; i < s->n_out; i++) {
@@ -64,10 +65,11 @@ static void tap(void *context, const struct mote_plan MOTE_ROM *plan, unsigned s
                 unsigned made, const void *rows) {
   mark(MARK_STEP + step);
   if (rows_file >= 0) {
-    if (made) write_step(plan, step, first, made, rows);
+    if (made) write_step(step, first, made, rows);
     mark(MARK_HARNESS);
   }
   (void)context;
+  (void)plan;
 }
 
 static void read_input(int file) {

@@ -15,7 +15,8 @@ void program_features(void);
 void program_network(void);
 /* Piece i of the output; NULL after the last. */
 const void *program_output(unsigned i, uint32_t *bytes);
-/* The open model, for the tap. */
+/* The open model and its plan, for the tap. */
 struct mote_model *program_model(void);
+const struct mote_plan MOTE_ROM *program_plan(void);
 
 #endif

@@ -1,10 +1,12 @@
 /* emit: the plan as a program that a person can read, in what C99 and C++11 have in common.
  *
- * One constant object holds what the .mote image holds, member for member, so it has the same bytes: offsets
- * are written as offsetof and sizeof, and the program refuses to compile where a compiler lays the members out
- * otherwise. C++11 has neither designated initialisers nor hexadecimal floats: members stand in their order, with
- * their names in comments. The kernel table names only the kernels that are used and ends behind the last of
- * them, so a linker drops all others. */
+ * One constant object holds what the .mote image holds, member for member: offsets are written as offsetof and sizeof,
+ * and the program refuses to compile where a compiler lays the members out otherwise. Its bytes are the image's but
+ * for the steps' kernels, which are places in a table of the few that are used, so a linker drops all others. C++11 has
+ * neither designated initialisers nor hexadecimal floats: members stand in their order, with their names in comments.
+ *
+ * A plan whose steps stand in a line (struct mote_line) needs none of its tables: the object then holds the steps'
+ * blocks alone, and the tables become an object of their own that a linker keeps for profilers only. */
 #include "host/compile/private.h"
 
 #include <ctype.h>
@@ -22,6 +24,8 @@ struct emitter {
   const struct mote_segment *segments;
   const struct mote_variable *variables;
   const struct mote_port *inputs, *outputs;
+  bool line;          /* the steps stand in a line */
+  const char *tables; /* NAME of the structure that holds the plan's tables */
 };
 
 static void open_plan(struct emitter *m) {
@@ -33,6 +37,39 @@ static void open_plan(struct emitter *m) {
   m->segments = (const void *)(m->c->plan + m->plan->segments);
   m->inputs = (const void *)(m->c->plan + m->plan->inputs);
   m->outputs = (const void *)(m->c->plan + m->plan->outputs);
+}
+
+/* Whether a tensor is in the arena, whole, where 16 bits of words reach. */
+static bool is_near(uint32_t tensor, const struct emitter *m) {
+  const struct mote_tensor *t = &m->tensors[tensor];
+  return (t->offset & MOTE_CONSTANT) == 0 && t->shift == 0 && t->offset / 4 <= UINT16_MAX;
+}
+
+static bool step_in_line(const struct emitter *m, const struct mote_step *s) {
+  const int n = s->n_in + s->n_out - 1;
+  if (s->calls != 1 || n > MOTE_LINE_EDGES || !is_near(s->output, m) || s->state % 4 != 0 ||
+      s->state / 4 > UINT16_MAX)
+    return false;
+  for (int k = 0; k < n; k++) {
+    const struct mote_edge *e = &m->edges[s->edges + k];
+    if (e->first != 0 || e->rows != 1 || !is_near(e->tensor, m)) return false;
+  }
+  return true;
+}
+
+static bool has_holes(const struct emitter *m);
+
+/* Whether each step is a segment of its own and a call. Weights that lie in lines of a cache, constants behind the
+ * blocks and variables keep the image. */
+static bool is_line(const struct emitter *m) {
+  const struct mote_plan *p = m->plan;
+  bool line = p->n_steps > 0 && p->n_steps == p->n_segments && p->n_variables == 0 &&
+              p->fed_rows == 0 && m->c->n_constants == 0 && !has_holes(m) &&
+              m->steps[p->n_steps - 1].params + m->steps[p->n_steps - 1].params_bytes == p->bytes;
+  for (int i = 0; line && i < p->n_steps; i++)
+    line = m->segments[i].jump == MOTE_GO_ON && m->segments[i].steps == 1 &&
+           step_in_line(m, &m->steps[i]);
+  return line;
 }
 
 /* ---- comments -------------------------------------------------------------------- */
@@ -412,7 +449,7 @@ static void emit_types(struct emitter *m) {
   const struct mote_plan *p = m->plan;
   const struct compile_part tail = tail_of(m);
   for (int i = 0; i < p->n_steps; i++) emit_block_type(m, i);
-  text_printf(t, "struct %s_constants {\n  struct mote_plan plan;\n", m->name);
+  text_printf(t, "struct %s_%s {\n  struct mote_plan plan;\n", m->name, m->tables);
   member(t, "struct mote_tensor", "tensors", p->n_tensors);
   member(t, "struct mote_edge", "edges", p->n_edges);
   member(t, "struct mote_step", "steps", p->n_steps);
@@ -420,6 +457,7 @@ static void emit_types(struct emitter *m) {
   member(t, "struct mote_variable", "variables", p->n_variables);
   member(t, "struct mote_port", "inputs", p->n_inputs);
   member(t, "struct mote_port", "outputs", p->n_outputs);
+  if (m->line) text_printf(t, "};\n\nstruct %s_constants {\n", m->name);
   for (int i = 0; i < p->n_steps; i++) {
     member(t, "uint32_t", arena_printf(t->arena, "hole%d", i), (unsigned)(hole_before(m, i) / 4));
     text_printf(t, "  struct %s_%s %s;\n", m->name, m->c->steps[i].name, m->c->steps[i].name);
@@ -436,6 +474,13 @@ static void emit_types(struct emitter *m) {
 
 static void emit_asserts(struct emitter *m) {
   struct text *t = m->out;
+  const char *const version = "typedef char %s_version[MOTE_PLAN_VERSION == %u ? 1 : -1]; "
+                              "/* else: emit it again */\n";
+  if (m->line) {
+    text_printf(t, version, m->name, m->plan->version);
+    text_add(t, "\n");
+    return;
+  }
   text_printf(
       t,
       "/* The members lie as in the image that was proven: no compiler may pad them otherwise. */\n"
@@ -452,9 +497,7 @@ static void emit_asserts(struct emitter *m) {
     text_printf(t, "AT(%s, %u);\n", m->c->steps[i].name, m->steps[i].params);
   for (int i = 0; i < m->c->n_constants; i++)
     text_printf(t, "AT(%s, %zu);\n", m->c->constants[i].name, m->c->constants[i].offset);
-  text_printf(
-      t, "typedef char %s_version[MOTE_PLAN_VERSION == %u ? 1 : -1]; /* else: emit it again */\n",
-      m->name, m->plan->version);
+  text_printf(t, version, m->name, m->plan->version);
   text_printf(t, "#undef AT\ntypedef char %s_size[sizeof(struct %s_constants) == %u ? 1 : -1];\n\n",
               m->name, m->name, m->plan->bytes);
 }
@@ -463,9 +506,10 @@ static void emit_asserts(struct emitter *m) {
 static void table_field(struct emitter *m, const char *name, unsigned n, uint32_t at) {
   line(m);
   if (n > 0)
-    named(m, name, arena_printf(m->out->arena, "offsetof(struct %s_constants, %s)", m->name, name));
+    named(m, name,
+          arena_printf(m->out->arena, "offsetof(struct %s_%s, %s)", m->name, m->tables, name));
   else
-    field(m, name, at);
+    field(m, name, m->line ? 0 : at);
   text_add(m->out, "\n");
 }
 
@@ -474,9 +518,9 @@ static void emit_plan(struct emitter *m) {
   const struct mote_plan *p = m->plan;
   text_add(t, "    { /* plan */\n");
   LINE(named(m, "magic", "MOTE_PLAN_MAGIC"), FIELD(version), FIELD(zero), FIELD(pointer_bytes));
-  LINE(named(m, "bytes", arena_printf(t->arena, "sizeof(struct %s_constants)", m->name)));
-  LINE(named(m, "crc32", arena_printf(t->arena, "0x%08Xu", p->crc32)), FIELD(arena_bytes),
-       FIELD(scratch));
+  LINE(named(m, "bytes", arena_printf(t->arena, "sizeof(struct %s_%s)", m->name, m->tables)));
+  LINE(named(m, "crc32", arena_printf(t->arena, "0x%08Xu", m->line ? 0 : p->crc32)),
+       FIELD(arena_bytes), FIELD(scratch));
   table_field(m, "tensors", p->n_tensors, p->tensors);
   table_field(m, "edges", p->n_edges, p->edges);
   table_field(m, "steps", p->n_steps, p->steps);
@@ -531,6 +575,19 @@ static void emit_edges(struct emitter *m) {
   text_add(t, "    },\n");
 }
 
+static bool uses(const struct emitter *m, unsigned kernel) {
+  int i = 0;
+  while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
+  return i < m->plan->n_steps;
+}
+
+/* Its place in the table of the kernels that are used. */
+static unsigned place_of_kernel(const struct emitter *m, unsigned kernel) {
+  unsigned place = 0;
+  for (unsigned k = 0; k < kernel; k++) place += uses(m, k);
+  return place;
+}
+
 static void emit_steps(struct emitter *m) {
   struct text *t = m->out;
   text_add(t, "    { /* steps */\n");
@@ -538,11 +595,15 @@ static void emit_steps(struct emitter *m) {
     const struct mote_step *p = &m->steps[i];
     const char *name = m->c->steps[i].name;
     text_add(t, "        {\n");
-    LINE(named(m, "kernel", arena_printf(t->arena, "MOTE_KERNEL_%s", kernel_stem(p->kernel))),
+    LINE(named(m, arena_printf(t->arena, "kernel %s", kernel_stem(p->kernel)),
+               arena_printf(t->arena, "%u", place_of_kernel(m, p->kernel))),
          FIELD(source_op));
     LINE(named(m, "params",
-               arena_printf(t->arena, "offsetof(struct %s_constants, %s)", m->name, name)));
-    LINE(named(m, "params_bytes", arena_printf(t->arena, "sizeof(struct %s_%s)", m->name, name)));
+               m->line
+                   ? "0"
+                   : arena_printf(t->arena, "offsetof(struct %s_constants, %s)", m->name, name)));
+    LINE(named(m, "params_bytes",
+               m->line ? "0" : arena_printf(t->arena, "sizeof(struct %s_%s)", m->name, name)));
     LINE(FIELD(state), FIELD(state_bytes), FIELD(calls), FIELD(rows_out));
     LINE(FIELD(output), FIELD(edges), FIELD(reader), FIELD(n_in), FIELD(n_out));
     text_add(t, "        },\n");
@@ -645,38 +706,47 @@ static const char *form_of(const struct emitter *m, unsigned kernel) {
   return name;
 }
 
-static bool uses(const struct emitter *m, unsigned kernel) {
-  int i = 0;
-  while (i < m->plan->n_steps && m->steps[i].kernel != kernel) i++;
-  return i < m->plan->n_steps;
-}
-
 static void emit_kernels(struct emitter *m) {
   struct text *t = m->out;
-  unsigned end = MOTE_KERNEL_COUNT;
-  while (end > 0 && !uses(m, end - 1)) end--;
   text_printf(t, "/* Only what this model uses: the linker drops all else. */\n"
                  "static const struct mote_kernel *const mote_kernels[] = {\n");
-  for (unsigned kernel = 0; kernel < end; kernel++) {
+  for (unsigned kernel = 0; kernel < MOTE_KERNEL_COUNT; kernel++)
     if (uses(m, kernel))
       text_printf(t, "    &mote_kernel_%s%s,\n", kernel_stem(kernel), form_of(m, kernel));
-    else
-      text_add(t, "    0,\n");
+  if (m->plan->n_steps == 0) text_add(t, "    0,\n");
+  text_add(t, "};\n\n");
+}
+
+static void emit_line(struct emitter *m) {
+  struct text *t = m->out;
+  text_add(
+      t,
+      "/* kernel, parameters, their bytes, words of the arena: state, output, inputs or a further "
+      "output */\nstatic const struct mote_line MOTE_ROM mote_line[] = {\n");
+  for (int i = 0; i < m->plan->n_steps; i++) {
+    const struct mote_step *s = &m->steps[i];
+    const struct mote_edge *e = &m->edges[s->edges];
+    const int n = s->n_in + s->n_out - 1;
+    uint32_t edges[MOTE_LINE_EDGES] = {0};
+    for (int k = 0; k < n; k++) edges[k] = m->tensors[e[k].tensor].offset / 4;
+    text_printf(t,
+                "    MOTE_LINE(&mote_kernel_%s%s, &mote_constants.%s,\n"
+                "              sizeof(struct %s_%s), %u, %u, %u, %u),\n",
+                kernel_stem(s->kernel), form_of(m, s->kernel), m->c->steps[i].name, m->name,
+                m->c->steps[i].name, s->state / 4, m->tensors[s->output].offset / 4, edges[0],
+                edges[1]);
   }
-  if (end == 0) text_add(t, "    0,\n");
-  text_add(t, "};\n");
-  for (unsigned kernel = 0; kernel < end; kernel++)
-    if (uses(m, kernel))
-      text_printf(t, "typedef char %s_%s_number[MOTE_KERNEL_%s == %u ? 1 : -1];\n", m->name,
-                  kernel_stem(kernel), kernel_stem(kernel), kernel);
-  text_add(t, "\n");
+  text_add(t, "};\n\n");
 }
 
 /* Declares what runs the model, or defines it. */
 static void emit_run(struct emitter *m, bool define) {
   struct text *t = m->out;
   if (m->plan->fed_rows == 0) {
-    if (define)
+    if (define && m->line)
+      text_printf(t, "void %s_run(void) { mote_run_line(&%s_model, mote_line, %u); }\n", m->name,
+                  m->name, m->plan->n_steps);
+    else if (define)
       text_printf(t, "void %s_run(void) { mote_run(&%s_model); }\n", m->name, m->name);
     else
       text_printf(t, "/* One inference. */\nvoid %s_run(void);\n\n", m->name);
@@ -704,16 +774,8 @@ static void emit_head(struct emitter *m, const char *what) {
               text_thousands((int64_t)m->c->arena_bytes));
 }
 
-static void emit_source(struct emitter *m, const char *header_file) {
-  struct text *t = m->out;
-  emit_head(m, "the plan and constants of a neural network");
-  text_printf(t, "#include \"%s\"\n\n#include <stddef.h>\n\n", header_file);
-  emit_types(m);
-  emit_asserts(m);
-  text_printf(t,
-              "static const struct %s_constants MOTE_ROM mote_constants "
-              "__attribute__((aligned(%d))) = {\n",
-              m->name, has_holes(m) ? 64 : 8);
+/* The plan's tables. */
+static void emit_tables(struct emitter *m) {
   emit_plan(m);
   emit_tensors(m);
   if (m->plan->n_edges > 0) emit_edges(m);
@@ -722,21 +784,93 @@ static void emit_source(struct emitter *m, const char *header_file) {
   if (m->plan->n_variables > 0) emit_variables(m);
   emit_ports(m, "inputs", m->inputs, m->plan->n_inputs);
   emit_ports(m, "outputs", m->outputs, m->plan->n_outputs);
+}
+
+static void emit_blocks(struct emitter *m) {
   for (int i = 0; i < m->plan->n_steps; i++) {
-    if (hole_before(m, i) > 0) text_add(t, "    {0}, /* hole */\n");
+    if (hole_before(m, i) > 0) text_add(m->out, "    {0}, /* hole */\n");
     emit_block(m, i);
   }
-  emit_constants(m);
-  text_add(t, "};\n\n");
-  emit_kernels(m);
+}
+
+static void emit_objects(struct emitter *m) {
+  struct text *t = m->out;
   text_printf(t,
-              "const struct mote_plan MOTE_ROM *const %s_plan = &mote_constants.plan;\n"
-              "struct mote_model %s_model;\n\n"
-              "int %s_init(void *arena, size_t n) {\n"
-              "  return mote_init(&%s_model, &mote_constants.plan, mote_kernels, arena, n);\n}\n\n"
-              "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n"
-              "const void *%s_output(unsigned i) { return mote_output(&%s_model, i); }\n\n",
-              m->name, m->name, m->name, m->name, m->name, m->name, m->name, m->name);
+              "static const struct %s_constants MOTE_ROM mote_constants "
+              "__attribute__((aligned(%d))) = {\n",
+              m->name, has_holes(m) ? 64 : 8);
+  if (!m->line) emit_tables(m);
+  emit_blocks(m);
+  if (!m->line) emit_constants(m);
+  text_add(t, "};\n\n");
+  if (!m->line) {
+    emit_kernels(m);
+    return;
+  }
+  emit_line(m);
+  text_printf(t,
+              "/* What a profiler may want to know; nothing else reads it, so the linker drops it "
+              "elsewhere. Kernels are\n * numbered as this program has them, and blocks stand "
+              "above. */\nstatic const struct %s_%s MOTE_ROM mote_profile = {\n",
+              m->name, m->tables);
+  emit_tables(m);
+  text_add(t, "};\n\n");
+}
+
+/* Where the inputs or outputs lie, as a function of their number. */
+static void emit_place(struct emitter *m, const char *what, const struct mote_port *ports,
+                       unsigned n) {
+  struct text *t = m->out;
+  const char *const constant = what[0] == 'o' ? "const " : "";
+  if (what[0] == 'i' && m->plan->fed_rows != 0) {
+    text_printf(t, "void *%s_input(unsigned i) { return mote_input(&%s_model, i); }\n\n", m->name,
+                m->name);
+    return;
+  }
+  if (n == 1) {
+    text_printf(t, "%svoid *%s_%s(unsigned i) {\n  (void)i;\n  return %s_model.arena + %u;\n}\n\n",
+                constant, m->name, what, m->name, m->tensors[ports[0].tensor].offset & ~3u);
+    return;
+  }
+  text_printf(t, "static const uint32_t MOTE_ROM mote_%ss[] = {", what);
+  for (unsigned i = 0; i < n; i++)
+    text_printf(t, "%s%u", i > 0 ? ", " : "", m->tensors[ports[i].tensor].offset & ~3u);
+  if (n == 0) text_add(t, "0");
+  text_printf(t, "};\n%svoid *%s_%s(unsigned i) { return %s_model.arena + mote_%ss[i]; }\n\n",
+              constant, m->name, what, m->name, what);
+}
+
+static void emit_open(struct emitter *m) {
+  struct text *t = m->out;
+  text_printf(t, "int %s_init(void *arena, size_t n) {\n  return ", m->name);
+  if (m->line)
+    text_printf(t, "mote_bind(&%s_model, NULL, NULL, arena, n, %s_ARENA_BYTES);\n", m->name,
+                m->upper);
+  else if (m->plan->n_variables == 0)
+    text_printf(t,
+                "mote_bind(&%s_model, &mote_constants.plan, mote_kernels, arena, n,\n"
+                "                   mote_arena_bytes(&mote_constants.plan));\n",
+                m->name);
+  else
+    text_printf(t, "mote_init(&%s_model, &mote_constants.plan, mote_kernels, arena, n);\n",
+                m->name);
+  text_add(t, "}\n\n");
+}
+
+static void emit_source(struct emitter *m, const char *header_file) {
+  struct text *t = m->out;
+  emit_head(m, "the plan and constants of a neural network");
+  text_printf(t, "#include \"%s\"\n\n#include <stddef.h>\n\n", header_file);
+  emit_types(m);
+  emit_asserts(m);
+  emit_objects(m);
+  text_printf(t,
+              "const struct mote_plan MOTE_ROM *const MOTE_ROM %s_plan = &mote_%s.plan;\n"
+              "struct mote_model %s_model;\n\n",
+              m->name, m->line ? "profile" : "constants", m->name);
+  emit_open(m);
+  emit_place(m, "input", m->inputs, m->plan->n_inputs);
+  emit_place(m, "output", m->outputs, m->plan->n_outputs);
   emit_run(m, true);
 }
 
@@ -777,7 +911,7 @@ static void emit_header(struct emitter *m) {
   text_printf(
       t,
       "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
-      "extern const struct mote_plan MOTE_ROM *const %s_plan;\nextern struct mote_model "
+      "extern const struct mote_plan MOTE_ROM *const MOTE_ROM %s_plan;\nextern struct mote_model "
       "%s_model;\n\n"
       "#ifdef __cplusplus\n}\n#endif\n#endif\n",
       m->name, m->name, m->name);
@@ -810,6 +944,8 @@ bool compile_emit_c(const struct compiled *c, const char *name, const char *head
   struct emitter m = {.c = c, .name = name};
   if (!check_name(name, e)) return false;
   open_plan(&m);
+  m.line = is_line(&m);
+  m.tables = m.line ? "profile" : "constants";
   m.upper = upper_of(header->arena, name);
   m.out = header;
   emit_header(&m);

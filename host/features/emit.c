@@ -204,8 +204,13 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
-    text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
-                op_of(f), at);
+    if (mote_features_is_once(f, block->parts[i].op))
+      text_printf(out,
+                  "  mote_features_run_once(&%s.head, &%s, %zu, samples, scratch, out + %zu);\n",
+                  name, op_of(f), mote_features_rows_bytes(f), at);
+    else
+      text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
+                  op_of(f), at);
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");

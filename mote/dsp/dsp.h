@@ -191,6 +191,18 @@ void mote_features_finish(const struct mote_features *f, const struct mote_featu
 void mote_features_run(const struct mote_features *f, const struct mote_features_op *op,
                        const int16_t *samples, void *scratch, int8_t *out);
 
+/* The same where the window is one row and nothing is kept from one to the next (mote_features_is_once): without the code for
+ * frames. rows_bytes: mote_features_rows_bytes(f). */
+static inline void mote_features_run_once(const struct mote_features *f,
+                                          const struct mote_features_op *op, size_t rows_bytes,
+                                          const int16_t *samples, void *scratch, int8_t *out) {
+  op->row(f, samples, NULL, (uint8_t *)scratch + rows_bytes, scratch);
+  op->finish(f, scratch, out);
+}
+int mote_features_is_once(const struct mote_features *f, const struct mote_features_op *op);
+/* Of a window's rows in the scratch; 0 where the samples themselves are the rows. */
+size_t mote_features_rows_bytes(const struct mote_features *f);
+
 /* ---- a stream: one row for each hop of samples ------------------------------- *
  * The rows of the last window are kept, its samples are not. Rows are those that mote_features_run would make of the same
  * samples, bit for bit, but for the first row of a kind with `prime`, and for moving averages, which a stream carries on. A row is made once its frame is there, in whole hops.

@@ -32,13 +32,17 @@ static int rows_are_samples(const struct mote_features *f) {
   return 1;
 }
 
-static size_t rows_bytes(const struct mote_features *f) {
+size_t mote_features_rows_bytes(const struct mote_features *f) {
   return rows_are_samples(f) ? 0 : align4((size_t)f->cell_bytes * f->rows * f->columns);
 }
 
 size_t mote_features_scratch_bytes(const struct mote_features *f,
                                    const struct mote_features_op *op) {
-  return rows_bytes(f) + mote_features_row_scratch_bytes(f, op);
+  return mote_features_rows_bytes(f) + mote_features_row_scratch_bytes(f, op);
+}
+
+int mote_features_is_once(const struct mote_features *f, const struct mote_features_op *op) {
+  return f->rows == 1 && !op->state_bytes && !op->begin && !op->prime && !rows_are_samples(f);
 }
 
 int mote_features_table_fits(const struct mote_features *f, int32_t at, size_t n) {
@@ -129,7 +133,7 @@ void mote_features_run(const struct mote_features *f, const struct mote_features
     mote_features_finish(f, op, samples, out);
     return;
   }
-  uint8_t *const frame = (uint8_t *)scratch + rows_bytes(f);
+  uint8_t *const frame = (uint8_t *)scratch + mote_features_rows_bytes(f);
   uint8_t *row = scratch;
   mote_features_begin(f, op, frame);
   if (op->prime) op->prime(f, samples, frame);

@@ -1,5 +1,5 @@
 /* The kind "spectral" with all that it can do: filters, means, and what the powers look like. See spectral.c. */
-#include "mote/dsp/spectral_work.h"
+#include "mote/dsp/spectral_row.h"
 
 static uint32_t filtered(struct mote_spectral_work *w, uint32_t n, uint32_t filters) {
   const struct mote_filter *filter = mote_at(w->p, w->p->filter_at);
@@ -110,7 +110,7 @@ static void full_row(const struct mote_features *f, const int16_t *samples, void
                      void *scratch, void *row) {
   static const struct mote_spectral_more more = {filtered, mean_powers, put_shape, put_more};
   (void)state;
-  mote_spectral_row(f, &more, samples, scratch, row);
+  spectral_row_of(f, &more, samples, scratch, row);
 }
 
 const struct mote_features_op mote_features_spectral_full = {

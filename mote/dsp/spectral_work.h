@@ -38,8 +38,5 @@ static inline uint64_t mote_power_at(const struct mote_spectral_work *w, uint32_
 int32_t mote_spectral_level(const struct mote_spectral_work *w, struct mote_scaled power);
 
 size_t mote_spectral_scratch_bytes(const struct mote_features *f);
-/* more NULL: the plain op. */
-void mote_spectral_row(const struct mote_features *f, const struct mote_spectral_more *more,
-                       const int16_t *samples, void *scratch, void *row);
 
 #endif

@@ -466,6 +466,8 @@ void mote_isa_dense__plain(const struct mote_fully_connected_s8 *p, const int8_t
 void mote_isa_dense__rv32(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
 void mote_isa_dense__mve(const struct mote_fully_connected_s8 *p, const int8_t *in, int8_t *out);
+void mote_isa_dense_few__plain(const struct mote_fully_connected_s8 *p, const int8_t *in,
+                               int8_t *out);
 void mote_isa_dense_few__dsp(const struct mote_fully_connected_s8 *p, const int8_t *in,
                              int8_t *out); /* short rather than fast */
 
@@ -689,7 +691,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv_patch  mote_isa_conv_patch__plain
 #define mote_isa_conv_column mote_isa_conv_column__plain
 #endif
-#define mote_isa_dense_few mote_isa_dense__plain
+#define mote_isa_dense_few mote_isa_dense_few__plain
 #if MOTE_ISA_RV32
 #define mote_isa_dense          mote_isa_dense__rv32
 #define mote_isa_depthwise      mote_isa_depthwise__rv32

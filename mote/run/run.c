@@ -71,14 +71,10 @@ void mote_reset(struct mote_model *model) {
 
 enum mote_status mote_init(struct mote_model *model, const struct mote_plan MOTE_ROM *plan,
                            const struct mote_kernel *const *kernels, void *arena, size_t n_arena) {
-  if (((uintptr_t)arena & 7u) != 0 || n_arena < mote_arena_bytes(plan)) return MOTE_ERR_ARENA;
-  model->plan = plan;
-  model->kernels = kernels;
-  model->arena = arena;
-  model->hook = NULL;
-  model->hook_context = NULL;
-  mote_reset(model);
-  return MOTE_OK;
+  const enum mote_status status =
+      mote_bind(model, plan, kernels, arena, n_arena, mote_arena_bytes(plan));
+  if (status == MOTE_OK) mote_reset(model);
+  return status;
 }
 
 void *mote_input(const struct mote_model *model, unsigned i) {
@@ -175,20 +171,27 @@ static uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
   return row_at(bytes_of(r->model, t), t, call * step->rows_out);
 }
 
-/* A step's parameters where kernels can read them (MOTE_ROM, mote/base/base.h). */
+/* Parameters where kernels can read them (MOTE_ROM, mote/base/base.h). */
 #if MOTE_ROM_APART
 struct near {
   const uint8_t MOTE_ROM *home; /* right in front of the copy: mote_at */
   uint32_t words[MOTE_PARAMS_MOST / 4];
 };
-APART const void *params_of(const struct run *r, const struct mote_step MOTE_ROM *step,
-                            struct near *near) {
-  const uint32_t MOTE_ROM *from = table(r->model->plan, step->params);
-  const unsigned n =
-      step->params_bytes < MOTE_PARAMS_MOST ? (unsigned)step->params_bytes : MOTE_PARAMS_MOST;
+APART const void *copy_near(const void MOTE_ROM *params, unsigned bytes, struct near *near) {
+  const uint32_t MOTE_ROM *from = params;
+  const unsigned n = bytes < MOTE_PARAMS_MOST ? bytes : MOTE_PARAMS_MOST;
   near->home = (const uint8_t MOTE_ROM *)from;
   for (unsigned i = 0; i < n / 4; i++) near->words[i] = from[i];
   return near->words;
+}
+static inline const void *params_of(const struct run *r, const struct mote_step MOTE_ROM *step,
+                                    struct near *near) {
+  const uint32_t bytes = step->params_bytes;
+  return copy_near(table(r->model->plan, step->params), bytes < 65535u ? (unsigned)bytes : 65535u,
+                   near);
+}
+static inline const void *params_in_line(const struct mote_line MOTE_ROM *step, struct near *near) {
+  return copy_near(step->params, step->params_bytes, near);
 }
 #else
 struct near {
@@ -198,6 +201,10 @@ static inline const void *params_of(const struct run *r, const struct mote_step 
                                     struct near *near) {
   (void)near;
   return table(r->model->plan, step->params);
+}
+static inline const void *params_in_line(const struct mote_line *step, struct near *near) {
+  (void)near;
+  return step->params;
 }
 #endif
 
@@ -317,6 +324,24 @@ static int run(const struct mote_model *model) {
 }
 
 void mote_run(const struct mote_model *model) { run(model); }
+
+void mote_run_line(const struct mote_model *model, const struct mote_line MOTE_ROM *line,
+                   unsigned n) {
+  for (unsigned s = 0; s < n; s++, line++) {
+    const struct mote_kernel *const kernel = line->kernel;
+    struct near near;
+    const void *const params = params_in_line(line, &near);
+    uint8_t *const arena = model->arena, *const state = arena + 4 * (size_t)line->state;
+    uint8_t *const out = arena + 4 * (size_t)line->out;
+    const void *rows[MOTE_LINE_EDGES];
+    for (unsigned k = 0; k < MOTE_LINE_EDGES; k++) rows[k] = arena + 4 * (size_t)line->edges[k];
+    if (kernel->begin != NULL) kernel->begin(params, state);
+    kernel->row(params, rows, state, out);
+    if (kernel->end != NULL) kernel->end(params, state, out);
+    if (model->hook != NULL)
+      model->hook(model->hook_context, model->plan, s, 0, MOTE_ALL_ROWS, out);
+  }
+}
 
 /* Copies a row to its place and counts it; after the last row of an inference the next is the first. */
 APART void take_row(struct mote_model *model, const uint8_t *from) {

@@ -126,18 +126,46 @@ struct mote_plan {
 };
 
 /* A model that is open: the caller's, a few words, no ownership. */
+#define MOTE_ALL_ROWS UINT16_MAX
 struct mote_model {
-  const struct mote_plan MOTE_ROM *plan;
+  const struct mote_plan MOTE_ROM *plan; /* NULL: steps in a line */
   const struct mote_kernel *const *kernels;
   uint8_t *arena;
   /* Called after each row() and end() when not NULL: the tap of layer hashes and the profiler's mark.
-   * made: output rows now at `rows`, contiguous; first: index of the first; 0 made for accumulation. */
+   * made: output rows now at `rows`, contiguous; first: index of the first; 0 made for accumulation. Steps in a line
+   * tell once, with MOTE_ALL_ROWS made and no plan. */
   void (*hook)(void *context, const struct mote_plan MOTE_ROM *plan, unsigned step, unsigned first,
                unsigned made, const void *rows);
   void *hook_context;
   uint16_t
       fed; /* rows of this inference that mote_feed_row has taken; after the last, all of them */
 };
+
+/* A plan in which each step is a segment and makes all of its output in one call, from whole tensors of one row to the
+ * call, needs no executor: its steps stand in a line. An emitted program then has these in the place of the plan's
+ * tables. Offsets in the arena, divided by 4. */
+#define MOTE_LINE_EDGES 2
+#define MOTE_LINE_STEP                                                                             \
+  const struct mote_kernel *kernel;                                                                \
+  const void MOTE_ROM *params;                                                                     \
+  uint16_t state, out;                                                                             \
+  uint16_t edges[MOTE_LINE_EDGES] /* inputs, then a further output */
+#if MOTE_ROM_APART
+struct mote_line {
+  MOTE_LINE_STEP;
+  uint16_t params_bytes;
+};
+#define MOTE_LINE(kernel, params, bytes, state, out, a, b)                                         \
+  { kernel, params, state, out, {a, b}, (uint16_t)((bytes) < 65535u ? (bytes) : 65535u) }
+#else
+struct mote_line {
+  MOTE_LINE_STEP;
+};
+#define MOTE_LINE(kernel, params, bytes, state, out, a, b)                                         \
+  {                                                                                                \
+    kernel, params, state, out, { a, b }                                                           \
+  }
+#endif
 
 /* Need of the arena on this machine: that of the plan, or a little more where pointers are wider here than on
  * the machine it was planned for (the host proves a chip's plan). */
@@ -162,6 +190,22 @@ enum mote_status mote_open(struct mote_model *model, const void *bytes, size_t n
 enum mote_status mote_init(struct mote_model *model, const struct mote_plan MOTE_ROM *plan,
                            const struct mote_kernel *const *kernels, void *arena, size_t n_arena);
 
+/* The same without mote_reset: for a plan without variables, in a program that would link that for nothing. n: no less
+ * than need. */
+static inline enum mote_status mote_bind(struct mote_model *model,
+                                         const struct mote_plan MOTE_ROM *plan,
+                                         const struct mote_kernel *const *kernels, void *arena,
+                                         size_t n_arena, size_t need) {
+  if (((uintptr_t)arena & 7u) != 0 || n_arena < need) return MOTE_ERR_ARENA;
+  model->plan = plan;
+  model->kernels = kernels;
+  model->arena = (uint8_t *)arena;
+  model->hook = NULL;
+  model->hook_context = NULL;
+  model->fed = 0;
+  return MOTE_OK;
+}
+
 /* Gives the model's variables the values that they begin with, and forgets rows that were fed. */
 void mote_reset(struct mote_model *model);
 
@@ -172,6 +216,10 @@ const void *mote_output(const struct mote_model *model, unsigned i);
 
 /* One inference. needs: no input is fed. errors: none, see the invariant. */
 void mote_run(const struct mote_model *model);
+
+/* One inference of n steps in a line. */
+void mote_run_line(const struct mote_model *model, const struct mote_line MOTE_ROM *line,
+                   unsigned n);
 
 /* Takes the next row of input 0 and computes what has become possible. Returns 1 with the last row of an
  * inference: the outputs stand then, until the next row is fed. needs: a plan whose input is fed
