@@ -40,6 +40,9 @@ struct testing {
   bool by_group, by_fold;
   struct cross_plan plan; /* n 0: the project's model */
   struct figures *trials; /* [n_seeds][plan.n] */
+  /* --continuous over these models: what they heard, each seed's for itself. */
+  struct continuous_request *listening; /* NULL: windows are tested */
+  struct continuous_heard *heard;       /* [n_seeds] */
   int64_t first_seed;
   int n_seeds; /* 0: not asked, so one */
 };
@@ -211,6 +214,16 @@ static bool train_part(struct testing *t, struct project *p, struct training_job
   return training_run(t->c, p, job, o, e);
 }
 
+/* A label that no other part has would shift the class numbers from part to part. */
+static bool same_classes(const struct testing *t, const struct cross_part *part,
+                         const struct training_outcome *o, struct err *e) {
+  if (o->n_classes == t->n_classes) return true;
+  return err_set(e,
+                 "without %s there are %d classes instead of %d: some labels were recorded by this "
+                 "group alone",
+                 part->name, o->n_classes, t->n_classes);
+}
+
 static bool test_part(struct testing *t, int seed, int index, const struct training_job *base,
                       struct err *e) {
   const struct cross_part *part = &t->plan.parts[index];
@@ -229,14 +242,16 @@ static bool test_part(struct testing *t, int seed, int index, const struct train
     if (t->n_seeds) fprintf(stderr, ", seed %d of %d", seed + 1, t->n_seeds);
     fprintf(stderr, ")\n");
   }
-  bool ok = train_part(t, &p, &job, &o, e) &&
-            dataset_load(&p, &part->test, o.classes, o.n_classes, o.range, &d, e);
-  /* A label that no other part has would shift the class numbers from part to part. */
-  if (ok && o.n_classes != t->n_classes)
-    ok = err_set(e,
-                 "without %s there are %d classes instead of %d: some labels were recorded by this "
-                 "group alone",
-                 part->name, o.n_classes, t->n_classes);
+  bool ok = train_part(t, &p, &job, &o, e);
+  if (ok && t->listening) {
+    ok = same_classes(t, part, &o, e) &&
+         continuous_listen(&p, o.graph, &o.features, o.range, t->classes, t->n_classes, &part->test,
+                           t->listening->hop_ms, t->p.arena, &t->heard[seed], t->c->progress, e);
+    arena_free(p.arena);
+    return ok;
+  }
+  ok = ok && dataset_load(&p, &part->test, o.classes, o.n_classes, o.range, &d, e);
+  ok = ok && same_classes(t, part, &o, e);
   if (ok && d.n_windows == 0) {
     err_file(e, t->p.db_path);
     ok = err_set(e, "no samples to test in %s; `mote data` shows what there is", part->name);
@@ -305,19 +320,22 @@ static bool test_parts(struct testing *t, const struct training_job *base, int f
   if (!dataset_classes(&t->p, whole ? &all : &train, &t->classes, &t->n_classes, e)) return false;
   t->trials = ARENA_ARRAY(t->p.arena, struct figures, (size_t)seeds_of(t) * (size_t)t->plan.n);
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)t->n_classes * (size_t)t->n_classes);
+  if (t->listening) t->heard = ARENA_ARRAY(t->p.arena, struct continuous_heard, seeds_of(t));
   for (int s = 0; s < seeds_of(t); s++) {
     if (t->n_seeds) job.seed = t->first_seed + s;
-    if (t->n_seeds && whole && !t->c->json) printf("seed %lld\n", (long long)job.seed);
+    if (t->n_seeds && whole && !t->c->json && !t->listening)
+      printf("seed %lld\n", (long long)job.seed);
     for (int i = 0; i < t->plan.n; i++)
       if (!test_part(t, s, i, &job, e)) return false;
-    if (whole && !t->c->json) {
+    if (whole && !t->c->json && !t->listening) {
       double mean[4];
       mean_of_seed(t, s, mean);
       printf("%-16s %6s        ", "mean", "");
       print_shares(mean, has_recordings(t), t->chip && s == 0);
     }
   }
-  return dataset_range(&t->p, whole ? &all : &train, &t->range, e) && finish(t, e);
+  return t->listening ||
+         (dataset_range(&t->p, whole ? &all : &train, &t->range, e) && finish(t, e));
 }
 
 /* ---- output ---------------------------------------------------------------------------- */
@@ -510,9 +528,17 @@ static void print_text(const struct testing *t) {
   }
 }
 
-/* The model listening without end, in place of windows. */
+/* ---- listening without end, in place of windows ------------------------------------------- */
+static void json_start_object(struct testing *t, struct text *text, struct json *j) {
+  text_init(text, t->c->arena);
+  json_start(j, text);
+  json_open_object(j, NULL);
+}
+
 static bool test_continuous(struct testing *t, struct continuous_request *r, struct err *e) {
   struct continuous c;
+  struct text text;
+  struct json j;
   r->pick = (struct dataset_pick){.splits = 1u << t->split, .group = t->group};
   r->html = t->html;
   if (!continuous_run(&t->p, r, t->c->progress, &c, e)) return false;
@@ -524,16 +550,47 @@ static bool test_continuous(struct testing *t, struct continuous_request *r, str
     if (t->html) printf("\n%s\n", t->html);
     return true;
   }
-  struct text text;
-  struct json j;
-  text_init(&text, t->c->arena);
-  json_start(&j, &text);
-  json_open_object(&j, NULL);
-  continuous_json(&c, &j);
+  json_start_object(t, &text, &j);
+  continuous_json(&c, "continuous", &j);
   json_put_string(&j, "output", t->html);
   json_put_bool(&j, "written", t->write);
   json_close_object(&j);
   fputs(text.data, stdout);
+  return true;
+}
+
+/* The same by models that never heard what they listen to: one detector for all of a seed's, found on all they heard. */
+static bool test_continuous_parts(struct testing *t, struct continuous_request *r,
+                                  const struct training_job *job, int folds, struct err *e) {
+  struct text text;
+  struct json j;
+  struct continuous first = {0};
+  t->listening = r;
+  r->html = t->html;
+  if (!test_parts(t, job, folds, e)) return false;
+  json_start_object(t, &text, &j);
+  if (t->n_seeds) json_open_array(&j, "seeds");
+  for (int s = 0; s < seeds_of(t); s++) {
+    struct continuous c;
+    continuous_find(&t->p, r, &t->heard[s], t->c->progress, &c);
+    if (s == 0) first = c;
+    if (t->n_seeds) {
+      json_open_object(&j, NULL);
+      json_put_int(&j, "seed", t->first_seed + s);
+      continuous_json(&c, "continuous", &j);
+      json_close_object(&j);
+    }
+    if (t->c->json) continue;
+    if (t->n_seeds) printf("%sseed %lld\n", s ? "\n" : "", (long long)(t->first_seed + s));
+    continuous_print(&c, r);
+  }
+  if (t->html && !continuous_page(&first, &t->p, r, e)) return false;
+  if (t->n_seeds) json_close_array(&j);
+  continuous_json(&first, "continuous", &j);
+  json_put_string(&j, "output", t->html);
+  json_close_object(&j);
+  if (t->c->json) fputs(text.data, stdout);
+  if (!t->c->json && t->html) printf("\n%s\n", t->html);
   return true;
 }
 
@@ -579,7 +636,8 @@ int cmd_test(int argc, char **argv) {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--robust] [--html FILE]\n"
                "mote test [--leave-one-group-out | --folds N] [--seeds N] [--chip TARGET] [--html "
                "FILE]\n"
-               "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]",
+               "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]\n"
+               "          [--leave-one-group-out | --folds N] [--seeds N]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
                "takes for what.",
       .options = options,
@@ -615,12 +673,16 @@ int cmd_test(int argc, char **argv) {
   if (trains && t.robust)
     return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out, "
                              "--folds and --seeds out");
-  if (continuous && (trains || t.robust || t.chip))
-    return command_usage(&c, "--continuous stands without --robust, --chip, --folds, --seeds and "
-                             "--leave-one-group-out");
+  if (continuous && (t.robust || t.chip))
+    return command_usage(&c, "--continuous stands without --robust and --chip");
+  if (continuous && seeds && !whole)
+    return command_usage(&c, "--continuous with --seeds needs --folds or --leave-one-group-out");
   if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
     return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
   if (t.write && !continuous) return command_usage(&c, "--write belongs to --continuous");
+  if (t.write && whole)
+    return command_usage(&c, "--write is for the project's own model: leave --folds and "
+                             "--leave-one-group-out out");
   if (t.write && listening.hop_ms > 0)
     return command_usage(&c,
                          "thresholds are for answers every window.stride_ms: leave --hop-ms out");
@@ -636,9 +698,10 @@ int cmd_test(int argc, char **argv) {
                              .flash_bytes = flash,
                              .threads = (int)threads};
   bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
-            (continuous ? test_continuous(&t, &listening, &c.err)
-             : trains   ? test_parts(&t, &job, (int)folds, &c.err)
-                        : test_model(&t, &c.err));
+            (continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
+             : continuous        ? test_continuous(&t, &listening, &c.err)
+             : trains            ? test_parts(&t, &job, (int)folds, &c.err)
+                                 : test_model(&t, &c.err));
   if (ok && c.json && !continuous) print_json(&t);
   if (ok && !c.json && !continuous) print_text(&t);
   project_close(&t.p);

@@ -45,7 +45,8 @@ struct yaml_features {
 struct yaml_training {
   int *epochs, *qat_epochs, *batch, *patience, *time_masks, *time_mask_max, *band_masks,
       *band_mask_max;
-  double *learning_rate, *qat_learning_rate, *weight_decay, *label_smoothing, *mixup, *focal;
+  double *learning_rate, *qat_learning_rate, *weight_decay, *label_smoothing, *mixup, *focal,
+      *average;
   bool *class_weights;
   int *seed;
 };
@@ -158,23 +159,16 @@ static const cyaml_schema_field_t features_fields[] = {
     CYAML_FIELD_END};
 static const cyaml_schema_value_t features_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_features, features_fields)};
-static const cyaml_schema_field_t training_fields[] = {INT(yaml_training, epochs),
-                                                       INT(yaml_training, qat_epochs),
-                                                       INT(yaml_training, batch),
-                                                       INT(yaml_training, patience),
-                                                       INT(yaml_training, time_masks),
-                                                       INT(yaml_training, time_mask_max),
-                                                       INT(yaml_training, band_masks),
-                                                       INT(yaml_training, band_mask_max),
-                                                       REAL(yaml_training, learning_rate),
-                                                       REAL(yaml_training, qat_learning_rate),
-                                                       REAL(yaml_training, weight_decay),
-                                                       REAL(yaml_training, label_smoothing),
-                                                       REAL(yaml_training, mixup),
-                                                       REAL(yaml_training, focal),
-                                                       BOOL(yaml_training, class_weights),
-                                                       INT(yaml_training, seed),
-                                                       CYAML_FIELD_END};
+static const cyaml_schema_field_t training_fields[] = {
+    INT(yaml_training, epochs),         INT(yaml_training, qat_epochs),
+    INT(yaml_training, batch),          INT(yaml_training, patience),
+    INT(yaml_training, time_masks),     INT(yaml_training, time_mask_max),
+    INT(yaml_training, band_masks),     INT(yaml_training, band_mask_max),
+    REAL(yaml_training, learning_rate), REAL(yaml_training, qat_learning_rate),
+    REAL(yaml_training, weight_decay),  REAL(yaml_training, label_smoothing),
+    REAL(yaml_training, mixup),         REAL(yaml_training, focal),
+    REAL(yaml_training, average),       BOOL(yaml_training, class_weights),
+    INT(yaml_training, seed),           CYAML_FIELD_END};
 static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, shift_ms),
     REAL(yaml_augmentation, gain_db),
@@ -781,6 +775,7 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   o.label_smoothing = (float)real_or(t->label_smoothing, (double)o.label_smoothing);
   o.mixup = (float)real_or(t->mixup, (double)o.mixup);
   o.focal = (float)real_or(t->focal, (double)o.focal);
+  o.average = (float)real_or(t->average, (double)o.average);
   if (t->class_weights) o.class_weights = *t->class_weights;
   if (t->seed) o.seed = (uint64_t)(int64_t)*t->seed;
   *out = o;

@@ -29,24 +29,23 @@ static int64_t pad(struct arena *a, const struct dataset *d, struct dataset_samp
   return window;
 }
 
-static int class_at(const struct project_model *m, const char *label) {
-  for (int c = 0; c < m->n_classes; c++)
-    if (strcmp(m->classes[c], label) == 0) return c;
+static int class_at(const struct continuous_heard *h, const char *label) {
+  for (int c = 0; c < h->n_classes; c++)
+    if (strcmp(h->classes[c], label) == 0) return c;
   return -1;
 }
 
 /* What is to be found in a sample. length: of the recording without padding, in time steps. */
-static bool spans_of(struct project *p, const struct project_model *m,
+static bool spans_of(struct project *p, struct arena *keep, const struct continuous_heard *h,
                      const struct dataset_sample *s, int64_t length, struct evaluate_stream *out,
                      struct err *e) {
   struct store_sample stored;
   const double rate = p->config.rate_hz;
   if (!store_describe(p->store, p->arena, s->id, &stored, e)) return false;
-  struct evaluate_span *const spans =
-      ARENA_ARRAY(p->arena, struct evaluate_span, stored.n_spans + 1);
+  struct evaluate_span *const spans = ARENA_ARRAY(keep, struct evaluate_span, stored.n_spans + 1);
   out->spans = spans;
   for (int i = 0; i < stored.n_spans; i++) {
-    const int c = class_at(m, stored.spans[i].label);
+    const int c = class_at(h, stored.spans[i].label);
     if (c >= 0)
       spans[out->n_spans++] =
           (struct evaluate_span){(double)stored.spans[i].first / stored.rate_hz,
@@ -58,8 +57,9 @@ static bool spans_of(struct project *p, const struct project_model *m,
 }
 
 /* Recordings become one data set of sliding windows, and what is to be found in each. */
-static bool lay_streams(struct project *p, const struct project_model *m, struct dataset *d,
-                        int64_t hop, struct evaluate_stream *streams, struct err *e) {
+static bool lay_streams(struct project *p, struct arena *keep, const struct continuous_heard *h,
+                        struct dataset *d, int64_t hop, struct evaluate_stream *streams,
+                        struct err *e) {
   struct arena *const a = p->arena;
   int64_t total = 0, at = 0;
   const double rate = p->config.rate_hz;
@@ -70,7 +70,7 @@ static bool lay_streams(struct project *p, const struct project_model *m, struct
                                           .first_s = (double)(d->window_samples - before) / rate,
                                           .hop_s = (double)hop / rate};
     total += streams[i].rows;
-    if (!spans_of(p, m, s, length, &streams[i], e)) return false;
+    if (!spans_of(p, keep, h, s, length, &streams[i], e)) return false;
   }
   if (total > 20000000)
     return err_set(e, "%lld windows are too many; a larger --hop-ms gives fewer", (long long)total);
@@ -123,52 +123,80 @@ static bool is_background(const struct project_config *c, const char *name) {
   return strcmp(name, "unknown") == 0;
 }
 
-bool continuous_run(struct project *p, const struct continuous_request *r,
-                    struct progress *progress, struct continuous *out, struct err *e) {
-  struct arena *const a = p->arena;
-  struct project_model m;
+/* Room for n more streams, in keep. */
+static struct evaluate_stream *more_streams(struct continuous_heard *h, struct arena *keep, int n) {
+  if (h->n + n > h->room) {
+    struct evaluate_stream *wider = ARENA_ARRAY(keep, struct evaluate_stream, 2 * (h->n + n));
+    if (h->n) memcpy(wider, h->streams, (size_t)h->n * sizeof *wider);
+    h->streams = wider;
+    h->room = 2 * (h->n + n);
+  }
+  return h->streams + h->n;
+}
+
+bool continuous_listen(struct project *p, const struct graph *g, const struct features_block *block,
+                       const double *range, const char *const *classes, int n_classes,
+                       const struct dataset_pick *pick, double hop_ms, struct arena *keep,
+                       struct continuous_heard *heard, struct progress *progress, struct err *e) {
   struct dataset d;
-  struct dataset_pick pick = r->pick;
+  struct dataset_pick all = *pick;
   int8_t *scores = NULL;
-  pick.others = true;
-  *out = (struct continuous){0};
-  if (!project_load_model(p, 0, &m, e)) return false;
-  if (project_only_scores(&m))
-    return err_set(e, "the model tells anomalies, not classes; --continuous is for classes");
-  if (!dataset_load(p, &pick, m.classes, m.n_classes, m.range, &d, e)) return false;
+  all.others = true;
+  heard->classes = classes;
+  heard->n_classes = n_classes;
+  if (!dataset_load(p, &all, classes, n_classes, range, &d, e)) return false;
   if (d.n_samples == 0) return err_set(e, "no such samples; `mote data` shows what there is");
-  const double hop_ms = r->hop_ms > 0 ? r->hop_ms : p->config.stride_ms;
-  int64_t hop = llround(hop_ms * p->config.rate_hz / 1000);
+  int64_t hop = llround((hop_ms > 0 ? hop_ms : p->config.stride_ms) * p->config.rate_hz / 1000);
   if (hop < 1) hop = 1;
-  struct evaluate_stream *const streams = ARENA_ARRAY(a, struct evaluate_stream, d.n_samples);
-  if (!lay_streams(p, &m, &d, hop, streams, e)) return false;
+  struct evaluate_stream *const streams = more_streams(heard, keep, d.n_samples);
+  if (!lay_streams(p, keep, heard, &d, hop, streams, e)) return false;
   progress_update(progress, "listening", 0, 1, "%s windows", text_thousands(d.n_windows));
-  if (!decide_here(a, m.graph, &m.features, &d, &scores, e)) return false;
+  if (!decide_here(p->arena, g, block, &d, &scores, e)) return false;
   progress_update(progress, "listening", 1, 1, "%s windows", text_thousands(d.n_windows));
-  const size_t classes = (size_t)m.n_classes, cells = (size_t)d.n_windows * classes;
-  float *const values = ARENA_ARRAY(a, float, cells + 1);
+  const size_t cells = (size_t)d.n_windows * (size_t)n_classes;
+  float *const values = ARENA_ARRAY(keep, float, cells + 1);
   for (size_t i = 0; i < cells; i++) values[i] = (float)(scores[i] + 128) / 256;
   const float *next = values;
   for (int i = 0; i < d.n_samples; i++) {
     streams[i].scores = next;
-    next += (size_t)streams[i].rows * classes;
+    next += (size_t)streams[i].rows * (size_t)n_classes;
   }
-  out->streams = d.n_samples;
-  out->hop_s = (double)hop / p->config.rate_hz;
-  out->classes = ARENA_ARRAY(a, struct continuous_class, m.n_classes);
+  heard->n += d.n_samples;
+  return true;
+}
+
+void continuous_find(struct project *p, const struct continuous_request *r,
+                     const struct continuous_heard *h, struct progress *progress,
+                     struct continuous *out) {
+  struct arena *const a = p->arena;
   const double window_s = p->config.length_ms / 1000;
-  for (int c = 0; c < m.n_classes; c++) {
-    if (is_background(&p->config, m.classes[c])) continue;
+  *out = (struct continuous){.streams = h->n, .hop_s = h->n ? h->streams[0].hop_s : 0};
+  out->classes = ARENA_ARRAY(a, struct continuous_class, h->n_classes);
+  for (int c = 0; c < h->n_classes; c++) {
+    if (is_background(&p->config, h->classes[c])) continue;
     struct continuous_class *const x = &out->classes[out->n_classes++];
-    x->name = m.classes[c];
+    x->name = h->classes[c];
     x->curve = ARENA_ARRAY(a, struct evaluate_alarms, 257);
-    x->kept = evaluate_tune(streams, d.n_samples, m.n_classes, c, averages, AVERAGES, window_s,
+    x->kept = evaluate_tune(h->streams, h->n, h->n_classes, c, averages, AVERAGES, window_s,
                             window_s, r->false_alarms_per_hour, &x->best, x->curve);
-    x->alarms = evaluate_detect(streams, d.n_samples, m.n_classes, c, &x->best, window_s);
+    x->alarms = evaluate_detect(h->streams, h->n, h->n_classes, c, &x->best, window_s);
     interval_of(x);
     out->hours = x->alarms.hours;
-    progress_update(progress, "thresholds", (uint64_t)c + 1, (uint64_t)m.n_classes, "%s", x->name);
+    progress_update(progress, "thresholds", (uint64_t)c + 1, (uint64_t)h->n_classes, "%s", x->name);
   }
+}
+
+bool continuous_run(struct project *p, const struct continuous_request *r,
+                    struct progress *progress, struct continuous *out, struct err *e) {
+  struct project_model m;
+  struct continuous_heard heard = {0};
+  if (!project_load_model(p, 0, &m, e)) return false;
+  if (project_only_scores(&m))
+    return err_set(e, "the model tells anomalies, not classes; --continuous is for classes");
+  if (!continuous_listen(p, m.graph, &m.features, m.range, m.classes, m.n_classes, &r->pick,
+                         r->hop_ms, p->arena, &heard, progress, e))
+    return false;
+  continuous_find(p, r, &heard, progress, out);
   return true;
 }
 
@@ -195,8 +223,8 @@ void continuous_print(const struct continuous *c, const struct continuous_reques
          c->n_classes ? c->classes[0].best.suppress_s : 0);
 }
 
-void continuous_json(const struct continuous *c, struct json *j) {
-  json_open_object(j, "continuous");
+void continuous_json(const struct continuous *c, const char *key, struct json *j) {
+  json_open_object(j, key);
   json_put_int(j, "recordings", c->streams);
   json_put_real(j, "hours", c->hours);
   json_put_real(j, "hop_s", c->hop_s);

@@ -28,13 +28,31 @@ struct continuous {
   double hours, hop_s;
 };
 
-/* Runs the latest model with a window every hop over each recording. A recording shorter than two windows is laid
- * between silence, so that it passes through as in the field. Events are the label spans of a sample, else the whole
- * recording; samples of background and of labels that are no class are without events. */
+/* Answers of one model or of several over recordings that none of them was trained with. */
+struct continuous_heard {
+  struct evaluate_stream *streams;
+  int n, room;
+  const char *const *classes;
+  int n_classes;
+};
+/* Runs a model with a window every hop over each recording that `pick` names, and adds the answers to `heard`, in `keep`.
+ * A recording shorter than two windows is laid between silence, so that it passes through as in the field. Events are the
+ * label spans of a sample, else the whole recording; samples of background and of labels that are no class are without
+ * events. errors: no such samples. */
+bool continuous_listen(struct project *p, const struct graph *g, const struct features_block *block,
+                       const double *range, const char *const *classes, int n_classes,
+                       const struct dataset_pick *pick, double hop_ms, struct arena *keep,
+                       struct continuous_heard *heard, struct progress *progress, struct err *e);
+/* The detectors that do best on what was heard. */
+void continuous_find(struct project *p, const struct continuous_request *r,
+                     const struct continuous_heard *heard, struct progress *progress,
+                     struct continuous *out);
+/* Both, of the latest model and the samples of r->pick. */
 bool continuous_run(struct project *p, const struct continuous_request *r,
                     struct progress *progress, struct continuous *out, struct err *e);
 void continuous_print(const struct continuous *c, const struct continuous_request *r);
-void continuous_json(const struct continuous *c, struct json *j);
+/* As the member `key`. */
+void continuous_json(const struct continuous *c, const char *key, struct json *j);
 /* The section `detect` of mote.yaml that has these detectors. */
 bool continuous_write(const struct continuous *c, struct project *p, struct err *e);
 /* detector.h of a built project: the rules of mote.yaml for the model's classes (mote/ml/ml.h). Silences count

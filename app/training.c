@@ -268,6 +268,7 @@ static void describe_settings(struct training *t) {
   text_printf(&s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
+  if (c->average > 0.0f) text_printf(&s, "average %g\n", (double)c->average);
   if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
   if (c->flash_bytes > 0) text_printf(&s, "flash %lld\n", (long long)c->flash_bytes);
   if (t->job->teacher) text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);

@@ -34,21 +34,25 @@ static float between(struct rng *r, float low, float high) {
 /* 10^(db / 20). */
 static float factor_of_db(float db) { return (float)train_exp((double)db * 0.11512925464970229); }
 
-/* The recording at a fractional place: Catmull-Rom through four samples; silence outside. */
-static float sample_at(const int16_t *in, uint32_t n, double place) {
-  const double base = floor(place);
-  if (base < -2.0 || base > (double)n + 1.0) return 0.0f;
-  const int64_t i = (int64_t)base;
-  float p[4];
-  for (int k = 0; k < 4; k++) {
-    const int64_t at = i - 1 + k;
-    p[k] = at < 0 || at >= (int64_t)n ? 0.0f : (float)in[at];
-  }
-  const float t = (float)(place - base);
+/* Catmull-Rom through four samples, t of the way from the second to the third. */
+static inline float between_four(const float p[4], float t) {
   const float a = p[1], b = 0.5f * (p[2] - p[0]);
   const float c = p[0] - 2.5f * p[1] + 2.0f * p[2] - 0.5f * p[3];
   const float d = 0.5f * (p[3] - p[0]) + 1.5f * (p[1] - p[2]);
   return a + t * (b + t * (c + t * d));
+}
+
+/* The recording at a place in steps of 2^-32; silence outside. */
+static float sample_at(const int16_t *in, uint32_t n, int64_t place) {
+  const int64_t i = (place >> 32) - 1;
+  float p[4];
+  if (i >= 0 && i + 3 < (int64_t)n) {
+    for (int k = 0; k < 4; k++) p[k] = (float)in[i + k];
+  } else {
+    if (i < -4 || i > (int64_t)n) return 0.0f;
+    for (int k = 0; k < 4; k++) p[k] = i + k < 0 || i + k >= (int64_t)n ? 0.0f : (float)in[i + k];
+  }
+  return between_four(p, (float)(uint32_t)place * 0x1p-32f);
 }
 
 /* y[i] = b0 x[i] + b1 x[i-1] + b2 x[i-2] - a1 y[i-1] - a2 y[i-2], in place. */
@@ -83,9 +87,9 @@ static struct biquad peak_of(float place, float db) {
 
 /* Mean square of n samples of x, at least one step of an int16. */
 static double power_of(const float *x, uint32_t n) {
-  double sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-  const double power = n ? sum / n : 0.0;
+  double sums[4] = {0}; /* lanes that do not wait for each other */
+  for (uint32_t i = 0; i < n; i++) sums[i & 3] += (double)x[i] * (double)x[i];
+  const double power = n ? ((sums[0] + sums[1]) + (sums[2] + sums[3])) / n : 0.0;
   return power > 1.0 ? power : 1.0;
 }
 
@@ -133,8 +137,10 @@ static void augment(const struct train_augment *how, const struct train_backgrou
   const float gain = seed ? factor_of_db(between(&r, -how->gain_db, how->gain_db)) : 1.0f;
   const double middle = seed ? (double)n_in / 2.0 + (double)shift : floor((double)n_in / 2.0);
   const double from = seed ? (double)n / 2.0 : floor((double)n / 2.0);
-  for (uint32_t i = 0; i < n; i++)
-    x[i] = gain * sample_at(in, n_in, middle + ((double)i - from) * (double)speed);
+  /* Places fit 64 bits: at most 2^31 samples, 2^32 steps each. */
+  int64_t at = (int64_t)floor((middle - from * (double)speed) * 0x1p32);
+  const int64_t step = (int64_t)((double)speed * 0x1p32);
+  for (uint32_t i = 0; i < n; i++, at += step) x[i] = gain * sample_at(in, n_in, at);
   if (!seed) return;
   if (how->tone_db > 0.0f) {
     const struct biquad tilt = tilt_of(between(&r, -how->tone_db, how->tone_db));

@@ -38,20 +38,20 @@ struct fit {
   struct head head;
   struct train_epoch *history;
   float *floats, *params, *m, *v, *running, *best, *best_running, *folded, *ranges, *best_ranges,
-      *bits;
+      *bits, *mean, *mean_running; /* the last two with config->average alone */
   size_t features;
   int steps; /* of an epoch */
   uint32_t *order;
   float class_weight[1000];
-  int8_t *drawn; /* [workers][3][features] */
+  int8_t *drawn; /* [capacity][features] */
   int32_t *labels, *second;
   float *weights, *mix;
   float *targets;       /* [capacity][n_targets] */
-  float *other_targets; /* [threads][n_targets] of the example mixed in */
+  float *drawn_targets; /* the same before mixing */
   float *opinions;      /* [capacity][classes] of the teacher */
   /* The batch being filled. */
   uint32_t first;
-  int batch_epoch;
+  int batch_epoch, count;
 };
 
 struct train_model {
@@ -80,6 +80,7 @@ bool train_config_check(const struct train_config *c, struct err *e) {
          within(e, "distil", (double)c->distil, 0, 1) &&
          within(e, "temperature", (double)c->temperature, 0, 100) &&
          within(e, "flash_bytes", (double)c->flash_bytes, 0, 1e12) &&
+         within(e, "average", (double)c->average, 0, 1000) &&
          within(e, "patience", c->patience, 0, 100000) &&
          within(e, "time_masks", c->time_masks, 0, 100) &&
          within(e, "time_mask_max", c->time_mask_max, 0, 4096) &&
@@ -196,6 +197,7 @@ static void fingerprint(const struct train_network *net, const struct train_conf
   sha256_add(&s, reals, sizeof reals);
   if (c->focal > 0.0f || c->distil > 0.0f) sha256_add(&s, later, sizeof later);
   if (c->flash_bytes > 0) sha256_add(&s, &c->flash_bytes, sizeof c->flash_bytes);
+  if (c->average > 0.0f) sha256_add(&s, &c->average, sizeof c->average);
   sha256_add(&s, whole, sizeof whole);
   sha256_add(&s, &c->seed, sizeof c->seed);
   if (x->labels) sha256_add(&s, x->labels, x->n * sizeof *x->labels);
@@ -247,15 +249,18 @@ static float *section(float **next, size_t n) {
 static void lay_out(struct fit *f) {
   const size_t p = f->g->n_params, r = f->g->n_running + LANES, v = 2 * (size_t)f->g->n_values;
   const size_t b = f->config->flash_bytes > 0 ? (size_t)f->g->n_units : 0;
-  f->head.n_floats = 5 * p + 2 * r + 2 * v + b;
+  const bool average = f->config->average > 0.0f;
+  f->head.n_floats = 5 * p + 2 * r + 2 * v + b + (average ? p + r : 0);
   float *next = f->floats = ARENA_ARRAY(f->arena, float, f->head.n_floats);
   f->params = section(&next, p); /* sections of whole vectors first: they stay aligned */
   f->m = section(&next, p);
   f->v = section(&next, p);
   f->best = section(&next, p);
   f->folded = section(&next, p);
+  f->mean = average ? section(&next, p) : NULL;
   f->running = section(&next, r);
   f->best_running = section(&next, r);
+  f->mean_running = average ? section(&next, r) : NULL;
   f->ranges = section(&next, v);
   f->best_ranges = section(&next, v);
   f->bits = section(&next, b);
@@ -287,10 +292,9 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   const int capacity = (int)((n + (uint32_t)f->steps - 1) / (uint32_t)f->steps);
   f->g = engine_new(f->arena, net, capacity, true, f->e);
   if (!f->g || (c->flash_bytes > 0 && !engine_bits_fit(f->g, c->flash_bytes, f->e))) return false;
-  const int threads = threads_of(c->threads);
   f->history = ARENA_ARRAY(f->arena, struct train_epoch, c->epochs + c->qat_epochs + 1);
   f->order = ARENA_ARRAY(f->arena, uint32_t, n);
-  f->drawn = ARENA_ARRAY(f->arena, int8_t, 2 * f->features * (size_t)threads);
+  f->drawn = ARENA_ARRAY(f->arena, int8_t, f->features * (size_t)capacity);
   f->labels = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->second = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->weights = ARENA_ARRAY(f->arena, float, capacity);
@@ -298,7 +302,7 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   const size_t targets = (size_t)f->g->n_targets;
   if (targets > 0) {
     f->targets = ARENA_ARRAY(f->arena, float, targets *(size_t)capacity);
-    f->other_targets = ARENA_ARRAY(f->arena, float, targets *(size_t)threads);
+    f->drawn_targets = ARENA_ARRAY(f->arena, float, targets *(size_t)capacity);
   }
   if (c->distil > 0.0f && f->hooks->teacher->g->capacity < capacity)
     return err_set(f->e, "the teacher was trained with batches of %d, these have %d examples",
@@ -320,6 +324,19 @@ static void use_input_scale(struct fit *f) {
 }
 
 /* ---- batches ------------------------------------------------------------------------- */
+/* share of x and the rest of y, rounded to the steps of the features. */
+static void put_mixed(struct engine *g, int sample, const int8_t *x, const int8_t *y, float share) {
+  const struct value *v = &g->values[0];
+  const float scale = g->folded && g->mode == ENGINE_INT8 ? 1.0f : v->scale;
+  float *to = value_at(v, v->y, sample);
+  for (int p = 0; p < v->h * v->w; p++)
+    for (int c = 0; c < v->c; c++, x++, y++) {
+      const float q =
+          share < 1.0f ? rintf(share * (float)*x + (1.0f - share) * (float)*y) : (float)*x;
+      to[p * v->cs + c] = (q - (float)v->zp) * scale;
+    }
+}
+
 static void put_features(struct engine *g, int sample, const int8_t *features) {
   const struct value *v = &g->values[0];
   const float scale = g->folded && g->mode == ENGINE_INT8 ? 1.0f : v->scale;
@@ -348,40 +365,45 @@ static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to) {
                        c->band_mask_max, (int8_t)f->head.input_zp, train_mix(seed, 0x6d61736b, 0));
 }
 
-static void fill_sample(void *context, int item, int worker) {
+/* Draws an example of the batch. */
+static void draw_item(void *context, int item, int worker) {
   struct fit *f = context;
-  const uint32_t at = f->first + (uint32_t)item, index = f->order[at];
+  const uint32_t index = f->order[f->first + (uint32_t)item];
   const uint64_t seed = train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) | 1;
-  int8_t *x = f->drawn + (size_t)worker * 2 * f->features, *y = x + f->features;
-  const bool labels = f->g->labels_at >= 0;
   const size_t targets = (size_t)f->g->n_targets;
-  float *wanted = f->targets + (size_t)item * targets;
-  f->labels[item] = f->second[item] = labels ? f->examples->labels[index] : 0;
+  (void)worker;
+  draw(f, index, seed, f->drawn + (size_t)item * f->features);
+  if (targets > 0)
+    f->examples->targets(f->examples->context, index, seed,
+                         f->drawn_targets + (size_t)item * targets);
+}
+
+/* Puts it into the network, mixed with the next one of the batch, which is drawn already: mixing costs no draw. */
+static void fill_item(void *context, int item, int worker) {
+  struct fit *f = context;
+  const uint32_t index = f->order[f->first + (uint32_t)item];
+  const int next = (item + 1) % f->count;
+  const bool labels = f->g->labels_at >= 0;
+  const size_t targets = (size_t)f->g->n_targets, n = f->features;
+  const int8_t *x = f->drawn + (size_t)item * n, *y = f->drawn + (size_t)next * n;
+  float share = 1.0f;
+  (void)worker;
+  f->labels[item] = labels ? f->examples->labels[index] : 0;
+  f->second[item] = labels ? f->examples->labels[f->order[f->first + (uint32_t)next]] : 0;
   f->weights[item] = labels ? f->class_weight[f->labels[item]] : 1.0f;
-  f->mix[item] = 1.0f;
-  draw(f, index, seed, x);
-  if (targets > 0) f->examples->targets(f->examples->context, index, seed, wanted);
   if (f->config->mixup > 0.0f) {
     struct rng r;
-    rng_seed(&r, train_mix(seed, 0x6d6978, 0));
-    float share = draw_beta(&r, f->config->mixup);
+    rng_seed(&r, train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) ^ 0x6d6978);
+    share = draw_beta(&r, f->config->mixup);
     if (share < 0.5f) share = 1.0f - share;
-    const uint32_t other = f->order[(at + 1) % f->examples->n];
-    const uint64_t other_seed = train_mix(seed, 0x6f74686572, 0) | 1;
-    draw(f, other, other_seed, y);
-    f->second[item] = labels ? f->examples->labels[other] : 0;
-    if (targets > 0) {
-      float *theirs = f->other_targets + (size_t)worker * targets;
-      f->examples->targets(f->examples->context, other, other_seed, theirs);
-      for (size_t i = 0; i < targets; i++)
-        wanted[i] = share * wanted[i] + (1.0f - share) * theirs[i];
-    }
-    f->mix[item] = share;
-    for (size_t i = 0; i < f->features; i++)
-      x[i] = (int8_t)lrintf(share * (float)x[i] + (1.0f - share) * (float)y[i]);
   }
-  put_features(f->g, item, x);
-  if (f->opinions) put_features(f->hooks->teacher->g, item, x);
+  f->mix[item] = share;
+  for (size_t i = 0; i < targets; i++)
+    f->targets[(size_t)item * targets + i] =
+        share * f->drawn_targets[(size_t)item * targets + i] +
+        (1.0f - share) * f->drawn_targets[(size_t)next * targets + i];
+  put_mixed(f->g, item, x, y, share);
+  if (f->opinions) put_mixed(f->hooks->teacher->g, item, x, y, share);
 }
 
 /* The teacher's logits of the batch, which lies in its input already; a float pass with its own statistics. */
@@ -407,11 +429,14 @@ static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode)
   f->batch_epoch = epoch;
   f->g->mode = mode;
   if (f->opinions) f->hooks->teacher->g->mode = ENGINE_EVAL;
-  const int count = (int)(end - f->first);
-  if (f->g->pool)
-    pool_run(f->g->pool, count, fill_sample, f);
-  else
-    for (int i = 0; i < count; i++) fill_sample(f, i, 0);
+  const int count = f->count = (int)(end - f->first);
+  if (f->g->pool) {
+    pool_run(f->g->pool, count, draw_item, f);
+    pool_run(f->g->pool, count, fill_item, f);
+  } else {
+    for (int i = 0; i < count; i++) draw_item(f, i, 0);
+    for (int i = 0; i < count; i++) fill_item(f, i, 0);
+  }
   f->g->labels = f->labels;
   f->g->sample_weights = f->weights;
   f->g->second_labels = f->config->mixup > 0.0f ? f->second : NULL;
@@ -492,6 +517,19 @@ static void adam_step(struct fit *f, float rate) {
                            (float)(1.0 / (1.0 - f->head.power_2))};
   engine_adam(f->g, &how, f->m, f->v);
   f->head.phase_step++;
+  if (!f->mean) return;
+  /* A plain mean at first, then one that forgets. */
+  const float span = f->config->average * (float)f->steps, so_far = (float)f->head.phase_step;
+  const float k = 1.0f / (so_far < span || span < 1.0f ? so_far : span);
+  for (size_t i = 0; i < f->g->n_params; i++) f->mean[i] += k * (f->params[i] - f->mean[i]);
+  for (size_t i = 0; i < f->g->n_running; i++)
+    f->mean_running[i] += k * (f->running[i] - f->mean_running[i]);
+}
+
+/* The network looks at the averaged weights, which are what is judged and kept, or at those that learn. */
+static void look_at_mean(struct fit *f, bool mean) {
+  f->g->params = mean && f->mean ? f->mean : f->params;
+  f->g->running = mean && f->mean ? f->mean_running : f->running;
 }
 
 static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x) {
@@ -527,8 +565,10 @@ static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x)
   x->quantised = qat;
   x->loss = (float)(loss / (double)seen);
   x->accuracy = (float)((double)right / (double)seen);
+  look_at_mean(f, true);
   if (qat) engine_quantise(f->g);
   evaluate(f, qat ? ENGINE_INT8 : ENGINE_EVAL, x);
+  look_at_mean(f, false);
   return true;
 }
 
@@ -591,18 +631,19 @@ static bool load_checkpoint(struct fit *f) {
 /* ---- phases ------------------------------------------------------------------------------------ */
 static size_t bytes_of(size_t floats) { return floats * sizeof(float); }
 
-static void keep_best(struct fit *f, const struct train_epoch *x, bool qat) {
+static void keep_best(struct fit *f, const struct train_epoch *x, bool qat, bool mean) {
   struct head *h = &f->head;
+  mean = mean && f->mean;
   h->best_accuracy = x->validation_accuracy;
   h->best_loss = x->validation_loss;
   h->stale = 0;
-  memcpy(f->best, f->params, bytes_of(f->g->n_params));
+  memcpy(f->best, mean ? f->mean : f->params, bytes_of(f->g->n_params));
   if (qat) {
     h->best_qat_epoch = x->epoch;
     memcpy(f->best_ranges, f->ranges, bytes_of(2 * (size_t)f->g->n_values));
   } else {
     h->best_epoch = x->epoch;
-    memcpy(f->best_running, f->running, bytes_of(f->g->n_running));
+    memcpy(f->best_running, mean ? f->mean_running : f->running, bytes_of(f->g->n_running));
   }
 }
 
@@ -617,7 +658,7 @@ static void start_phase(struct fit *f, enum phase phase) {
 
 static bool end_epoch(struct fit *f, const struct train_epoch *x, bool qat) {
   if (is_better(f, x))
-    keep_best(f, x, qat);
+    keep_best(f, x, qat, true);
   else
     f->head.stale++;
   f->history[f->head.n_history++] = *x;
@@ -677,7 +718,7 @@ static void calibrate(struct fit *f) {
   struct train_epoch x = {0};
   evaluate(f, ENGINE_INT8, &x);
   f->head.best_accuracy = -1.0f;
-  keep_best(f, &x, true);
+  keep_best(f, &x, true, false);
   f->head.best_qat_epoch = 0;
 }
 

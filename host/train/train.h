@@ -197,6 +197,9 @@ struct train_config {
   float temperature; /* at which both are compared; 0: 4 */
   /* Most bytes of weights and biases: layers take weights of 4 bits until they fit; 0: all have 8 bits. */
   int64_t flash_bytes;
+  /* The weights that are judged and kept are a running mean of those that learn, over about so many epochs (Izmailov
+   * et al. 2018, Tarvainen and Valpola 2017); 0: they are the latest. */
+  float average;
   int patience; /* stop after so many epochs without a better validation; 0: never */
   /* Masks on the features of each draw: `time_masks` of up to time_mask_max frames ... 0: off. */
   int time_masks, time_mask_max, band_masks, band_mask_max;
