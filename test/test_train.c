@@ -227,6 +227,8 @@ static void resuming_is_as_if_never_stopped(void **state) {
   struct arena *a = arena_new(0);
   struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "mean", "dropout 0.1");
   struct train_config c = quick_config(4, 3);
+  c.average = 1.5f;
+  c.mixup = 0.2f;
   struct toy *t = bars(a, 200, 12, 12, 4, 1), *v = bars(a, 60, 12, 12, 4, 2);
   struct saved all = {0};
   struct train_hooks hooks = {.checkpoint = keep, .context = &all};
@@ -302,6 +304,27 @@ static void stops_early_and_keeps_the_best(void **state) {
   const struct train_set s = set_of(v);
   assert_true(train_accuracy_float(r.model, &s, NULL) >=
               r.history[r.best_epoch - 1].validation_accuracy);
+  arena_free(a);
+}
+
+/* With labels of which a third is wrong the latest weights jump about; their mean stands still and is what is judged. */
+static void averaged_weights_are_steadier(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(1, 1, 2, 2, "dense 16");
+  struct train_config c = quick_config(24, 2);
+  struct toy *t = xor_points(a, 300, 1), *v = xor_points(a, 200, 2);
+  double moved[2] = {0};
+  for (uint32_t i = 0; i < 300; i += 3) t->labels[i] ^= 1;
+  c.learning_rate = 0.1f;
+  for (int k = 0; k < 2; k++) {
+    c.average = k ? 4.0f : 0.0f;
+    const struct train_result r = train(a, &net, t, v, &c, NULL);
+    for (int i = 8; i < 20; i++)
+      moved[k] +=
+          fabs((double)r.history[i].validation_loss - (double)r.history[i - 1].validation_loss);
+  }
+  assert_true(moved[1] < 0.5 * moved[0]);
   arena_free(a);
 }
 
@@ -660,6 +683,7 @@ int main(void) {
       cmocka_unit_test(resuming_is_as_if_never_stopped),
       cmocka_unit_test(class_weights_help_the_rare),
       cmocka_unit_test(stops_early_and_keeps_the_best),
+      cmocka_unit_test(averaged_weights_are_steadier),
       cmocka_unit_test(cancel_and_wrong_input_are_errors),
       cmocka_unit_test(texts_come_back),
       cmocka_unit_test(wrong_texts_are_explained),
