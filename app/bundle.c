@@ -87,7 +87,9 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
   const bool learner = has_learner(&b->compiled);
   return add_room(a, home, "mote/dsp", b->request.features ? &b->compiled : NULL, s, e) &&
          add_room(a, home, "mote/ml", learner ? &b->compiled : NULL, s, e) &&
-         (learner || !b->request.detector || add_source(s, "mote/ml/detector.c", e));
+         (learner || !b->request.detector || add_source(s, "mote/ml/detector.c", e)) &&
+         (learner || !b->request.online ||
+          (add_source(s, "mote/ml/online.c", e) && add_source(s, "mote/ml/score.c", e)));
 }
 
 /* ---- program.c --------------------------------------------------------------------- */
@@ -338,6 +340,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          write_text(a, dir, arena_printf(a, "%s_arena.c", name), own.data, e) &&
          compile_write_mote(&b->compiled, arena_printf(a, "%s/%s.mote", dir, name), e) &&
          (!request->features || write_features(a, b, e)) &&
+         (!request->online || write_text(a, dir, "online.h", request->online, e)) &&
          (!request->sensor || write_text(a, dir, "sensor.h", request->sensor, e)) &&
          (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
          write_text(a, dir, "program.c", program_text(a, b), e);

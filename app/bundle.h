@@ -60,6 +60,7 @@ struct bundle_request {
   size_t ram_bytes;     /* most arena bytes; 0: no limit */
   bool curve;           /* tell what less memory costs */
   const char *detector; /* text of detector.h; NULL: none */
+  const char *online;   /* text of online.h; NULL: none */
   const char *sensor;   /* text of sensor.h; NULL: none */
   bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
   bool keep_features; /* the program also tells what the features were: bundle.features */
@@ -76,7 +77,8 @@ struct bundle {
   size_t window_bytes; /* samples of one window, 0 without features */
   bool built;
   struct emulate_program program;
-  const uint8_t *features; /* with keep_features, after a run: the network's input, an inference each */
+  const uint8_t
+      *features; /* with keep_features, after a run: the network's input, an inference each */
 };
 
 /* Compiles the graph for the target and writes the C project to dir, which is made: NAME.c, NAME.h, NAME_arena.c,

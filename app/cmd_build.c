@@ -3,10 +3,11 @@
 
 #include "app/bundle.h"
 #include "app/continuous.h"
+#include "app/few.h"
 #include "app/sensor.h"
 
 struct arguments {
-  const char *target, *board, *out, *name;
+  const char *learn, *target, *board, *out, *name;
   int64_t ram;
   const char *input; /* "rows" */
   const char *stream;
@@ -105,6 +106,29 @@ static bool detectors(struct arena *a, const struct bundle_model *m, struct bund
   return true;
 }
 
+/* online.h: a head that goes on learning on the device. */
+static bool online_head(struct command_line *c, const struct bundle_model *m, const char *word,
+                        struct bundle_request *r) {
+  struct text t;
+  struct few_head head;
+  unsigned kind = 0;
+  if (!few_head_from(word, &kind))
+    return err_set(&c->err, "no head '%s'; softmax, means and nearest are", word);
+  if (!m->project)
+    return err_set(&c->err,
+                   "a head that learns on the device reads a project's features: leave MODEL "
+                   "out, in the project's folder");
+  if (project_only_scores(m->trained))
+    return err_set(&c->err, "the model tells anomalies: there are no classes to learn");
+  const int room =
+      kind == MOTE_ML_ONLINE_NEAREST ? 8 * m->trained->n_classes : m->trained->n_classes;
+  if (!few_factory(m->project, m->trained, kind, room, &head, &c->err)) return false;
+  text_init(&t, c->arena);
+  few_emit(m->trained, &head, &t);
+  r->online = t.data;
+  return true;
+}
+
 /* How the sensor's values become samples; sound is samples already. */
 static const char *sensor_text(struct arena *a, const struct bundle_model *m) {
   struct text t;
@@ -133,6 +157,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.graph = m->graph;
   r.features = m->features;
   r.sensor = sensor_text(c->arena, m);
+  if (o->learn && !online_head(c, m, o->learn, &r)) return false;
   if (m->project && m->project->config.n_detect && !detectors(c->arena, m, &r, &c->err))
     return false;
   progress_update(c->progress, "build", 0, 3, "compiling %s", m->title);
@@ -169,6 +194,8 @@ int cmd_build(int argc, char **argv) {
       {0, "small", OPTION_FLAG, NULL, "the least flash", &o.small},
       {0, "stream", OPTION_TEXT, "ROWS",
        "give only the newest rows of the window; least: as few as strides allow", &o.stream},
+      {0, "learn", OPTION_TEXT, "HEAD",
+       "online.h: a head that goes on learning on the device; softmax, means or nearest", &o.learn},
       {0, "no-compile", OPTION_FLAG, NULL, "write the C only", &o.no_compile},
       {0},
   };

@@ -8,6 +8,7 @@
 #include "app/continuous.h"
 #include "app/cross.h"
 #include "app/evaluation.h"
+#include "app/few.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -594,12 +595,37 @@ static bool test_continuous_parts(struct testing *t, struct continuous_request *
   return true;
 }
 
+/* A head that learns each group's own examples, in place of the model. */
+static bool test_few(struct testing *t, const struct few_request *r, struct err *e) {
+  const struct dataset_pick pick = {.splits = 1u << t->split, .group = t->group};
+  struct project_model m;
+  struct few_figures f;
+  if (!project_load_model(&t->p, 0, &m, e) || !few_measure(&t->p, &m, r, &pick, &f, e))
+    return false;
+  if (!t->c->json) {
+    few_print(&f);
+    return true;
+  }
+  struct text text;
+  struct json j;
+  text_init(&text, t->c->arena);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  few_json(&f, &j);
+  json_close_object(&j);
+  fputs(text.data, stdout);
+  return true;
+}
+
 int cmd_test(int argc, char **argv) {
   struct testing t = {.split = STORE_TEST};
   const char *dir = NULL, *split = "test", *network = NULL, *learner = NULL, *prune = NULL,
              *teacher = NULL;
   int64_t epochs = 0, seed = -1, threads = 0, folds = 0, seeds = 0, flash = 0;
   bool continuous = false;
+  const char *head = NULL;
+  int64_t examples = 0;
+  struct few_request few = {.kind = MOTE_ML_ONLINE_SOFTMAX};
   struct continuous_request listening = {.false_alarms_per_hour = -1};
   const struct option_spec options[] = {
       {'c', "chip", OPTION_TEXT, "TARGET",
@@ -629,6 +655,10 @@ int cmd_test(int argc, char **argv) {
       {0, "hop-ms", OPTION_REAL, "MS", "--continuous: from answer to answer (window.stride_ms)",
        &listening.hop_ms},
       {0, "write", OPTION_FLAG, NULL, "--continuous: put the thresholds in mote.yaml", &t.write},
+      {0, "learn", OPTION_COUNT, "N",
+       "what a head is worth that learns N examples of each class of a group on the device",
+       &examples},
+      {0, "head", OPTION_TEXT, "KIND", "--learn: softmax (default), means or nearest", &head},
       {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
@@ -636,6 +666,7 @@ int cmd_test(int argc, char **argv) {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--robust] [--html FILE]\n"
                "mote test [--leave-one-group-out | --folds N] [--seeds N] [--chip TARGET] [--html "
                "FILE]\n"
+               "mote test --learn N [--head KIND] [--group G] [--seeds N]\n"
                "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]\n"
                "          [--leave-one-group-out | --folds N] [--seeds N]",
       .about = "Accuracy of the trained model on samples that training never saw, and what it "
@@ -650,7 +681,7 @@ int cmd_test(int argc, char **argv) {
     return command_usage(&c, "no split '%s'; train, validation and test are", split);
   t.by_fold = folds > 0;
   t.n_seeds = (int)seeds;
-  const bool whole = t.by_group || t.by_fold, trains = whole || seeds;
+  const bool whole = t.by_group || t.by_fold, trains = whole || (seeds && !examples);
   if (t.by_group && t.by_fold)
     return command_usage(&c, "--folds and --leave-one-group-out are two ways to leave samples out: "
                              "one of them");
@@ -660,6 +691,16 @@ int cmd_test(int argc, char **argv) {
   if (whole && t.group)
     return command_usage(&c,
                          "--leave-one-group-out and --folds test every group: leave --group out");
+  if (examples > 255) return command_usage(&c, "--learn takes 1 to 255 examples");
+  if (head && !examples) return command_usage(&c, "--head belongs to --learn");
+  if (head && !few_head_from(head, &few.kind))
+    return command_usage(&c, "no head '%s'; softmax, means and nearest are", head);
+  if (examples && (whole || continuous || t.robust || t.chip || t.html))
+    return command_usage(&c, "--learn stands with --head, --group, --split, --seeds and --seed");
+  few.examples = (int)examples;
+  few.seeds = seeds ? (int)seeds : 1;
+  few.seed = seed < 0 ? 1 : seed;
+  if (examples) seed = -1;
   enum learn_kind kind;
   const bool classical = learner && strcmp(learner, "network") != 0;
   if (classical && !learn_kind_from(learner, &kind))
@@ -698,12 +739,13 @@ int cmd_test(int argc, char **argv) {
                              .flash_bytes = flash,
                              .threads = (int)threads};
   bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
-            (continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
-             : continuous        ? test_continuous(&t, &listening, &c.err)
-             : trains            ? test_parts(&t, &job, (int)folds, &c.err)
-                                 : test_model(&t, &c.err));
-  if (ok && c.json && !continuous) print_json(&t);
-  if (ok && !c.json && !continuous) print_text(&t);
+            (examples              ? test_few(&t, &few, &c.err)
+             : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
+             : continuous          ? test_continuous(&t, &listening, &c.err)
+             : trains              ? test_parts(&t, &job, (int)folds, &c.err)
+                                   : test_model(&t, &c.err));
+  if (ok && c.json && !continuous && !examples) print_json(&t);
+  if (ok && !c.json && !continuous && !examples) print_text(&t);
   project_close(&t.p);
   return command_end(&c, ok);
 }

@@ -38,13 +38,19 @@ ends 2 "wants a number" new x --template motion --rate-hz fast
 ends 1 "no board" new x --template motion --board abacus
 ends 1 "a directory is needed" new empty --template motion
 ends 2 "something is missing" add
+ends 2 "1 to 255" test --learn 256
+ends 2 "belongs to --learn" test --head means
+ends 2 "no head" test --learn 3 --head tail
+ends 2 "stands with" test --learn 3 --folds 2
+ends 1 "mote.yaml" test --learn 3 --head nearest --seeds 2
 ends 2 "exclude each other" add f --label a --label-from folder
 ends 2 "no split" add f --split sometimes
 ends 2 "exclude each other" add f --split test --split-from folder
 ends 2 "needs --index" add f --index-columns path,label
 ends 2 "wants a rate" add f --rate -5
 ends 1 "mote.yaml" add f --whole --each-row --skip-bad-rows --dry-run --raw int8 --hmac-key k --separator tab
-ends 1 "1 to 64 work" new x --template motion --channels 65
+ends 1 "trained model" build --target host --learn softmax -o o
+ends 1 "1 to 256 work" new x --template motion --channels 257
 ends 1 "mixed down" new x --template keyword --channels 2
 ends 1 "above 0 works" new x --template motion --length-ms 0
 ends 1 "mote.yaml" add f
