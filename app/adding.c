@@ -1,5 +1,6 @@
 /* What `mote add` does: see adding.h. */
 #include "app/adding.h"
+#include "app/pictures.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,20 +72,20 @@ static bool make_rules(struct adding *d, struct err *e) {
     return false;
   enum store_split split;
   r->fixed_split = o->split && store_split_parse(o->split, &split) ? (int)split : -1;
-  r->ingest =
-      (struct ingest_options){.type = config->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
-                              .rate_hz = config->rate_hz,
-                              .channels = config->channels,
-                              .source_rate_hz = o->rate_hz,
-                              .hmac_key = o->hmac_key,
-                              .raw = o->raw,
-                              .cut = !o->whole,
-                              .time_column = o->time_column,
-                              .label_column = o->label_column,
-                              .group_column = o->group_column,
-                              .columns = o->columns,
-                              .each_row = o->each_row,
-                              .skip_bad_rows = o->skip_bad_rows};
+  r->ingest = (struct ingest_options){
+      .type = config->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
+      .rate_hz = config->kind == PROJECT_IMAGE ? 1 : config->rate_hz,
+      .channels = config->kind == PROJECT_IMAGE ? pictures_colours(config) : config->channels,
+      .source_rate_hz = o->rate_hz,
+      .hmac_key = o->hmac_key,
+      .raw = o->raw,
+      .cut = !o->whole,
+      .time_column = o->time_column,
+      .label_column = o->label_column,
+      .group_column = o->group_column,
+      .columns = o->columns,
+      .each_row = o->each_row,
+      .skip_bad_rows = o->skip_bad_rows};
   return parse_unit(o->time_unit, &r->ingest.time_unit_s, e) &&
          parse_separator(o->separator, &r->ingest.separator, e);
 }

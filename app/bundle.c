@@ -85,7 +85,8 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
   for (int i = 0; i < 4; i++)
     if (!add_room(a, home, rooms[i], &b->compiled, s, e)) return false;
   const bool learner = has_learner(&b->compiled);
-  return add_room(a, home, "mote/dsp", b->request.features ? &b->compiled : NULL, s, e) &&
+  const bool dsp = b->request.features && !features_are_bytes(b->request.features);
+  return add_room(a, home, "mote/dsp", dsp ? &b->compiled : NULL, s, e) &&
          add_room(a, home, "mote/ml", learner ? &b->compiled : NULL, s, e) &&
          (learner || !b->request.detector || add_source(s, "mote/ml/detector.c", e)) &&
          (learner || !b->request.online ||
@@ -152,8 +153,24 @@ static void add_frame(struct text *t, const struct bundle *b) {
               tensor_bytes(g, g->inputs[0]));
 }
 
+/* Rows of a picture, each made when the model takes it. */
+static void add_lines(struct text *t, const struct bundle *b) {
+  const struct features_block *const f = b->request.features;
+  const unsigned columns = f->parts[0].params->columns;
+  text_printf(t,
+              "void program_network(void) {\n"
+              "  static int8_t line[%u] __attribute__((aligned(8)));\n"
+              "  static uint8_t scratch[%zu] __attribute__((aligned(4)));\n"
+              "  for (unsigned y = 0; y < %u; y++) {\n"
+              "    features_line(samples, y, scratch, line);\n    %s_feed_row(line);\n  }\n}\n\n",
+              columns, features_are_bytes(f) ? (size_t)1 : f->scratch_bytes,
+              f->parts[0].params->rows, b->request.name);
+}
+
 static void add_network(struct text *t, const struct bundle *b) {
-  if (b->request.input_rows)
+  if (b->request.input_rows && b->request.features)
+    add_lines(t, b);
+  else if (b->request.input_rows)
     text_printf(t,
                 "void program_network(void) {\n"
                 "  const uint32_t row_bytes = sizeof frame / %u;\n"
@@ -214,7 +231,8 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   struct text t;
   text_init(&t, a);
   b->arena_bytes = b->compiled.arena_bytes;
-  if (features) scratch = place_scratch(b, &b->arena_bytes);
+  const bool lines = features && b->request.input_rows;
+  if (features && !lines) scratch = place_scratch(b, &b->arena_bytes);
   text_printf(&t, "/* program: what the harness runs: %s. */\n", b->request.title);
   text_printf(&t, "#include \"firmware/harness/program.h\"\n#include \"%s.h\"\n", name);
   if (features) text_printf(&t, "#include \"%s_features.h\"\n", name);
@@ -225,16 +243,21 @@ static const char *program_text(struct arena *a, struct bundle *b) {
       b->arena_bytes ? b->arena_bytes : 1);
   if (features)
     text_printf(&t,
-                "/* One window of samples, as a microphone or sensor leaves it. */\n"
+                "/* One window of samples, as a microphone, sensor or camera leaves it. */\n"
                 "static int16_t samples[%zu];\n\n",
                 b->window_bytes / 2);
   else
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
-  if (b->request.input_rows) add_frame(&t, b);
+  if (b->request.input_rows && !features) add_frame(&t, b);
   if (kept_bytes(b)) add_kept(&t, b);
   add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
   text_printf(&t, "\nint program_open(void) { return %s_init(arena, sizeof arena); }\n\n", name);
-  if (features)
+  if (lines)
+    text_add(&t, "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
+                 "  return i ? 0 : samples;\n}\n\n"
+                 "/* A row of features is made when the network takes it. */\n"
+                 "void program_features(void) {}\n\n");
+  else if (features)
     add_features(&t, b, scratch);
   else
     text_printf(&t,
@@ -309,11 +332,16 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};
   if (request->name == NULL) b->request.name = "model";
   const char *name = b->request.name, *header_file = arena_printf(a, "%s.h", name);
-  if (request->input_rows && request->features)
-    return err_set(e, "features make the network's whole input: --input rows is for a model alone");
+  if (request->input_rows && request->features && !features_are_lines(request->features))
+    return err_set(
+        e, "these features make the network's whole input: --input rows is for a model alone, "
+           "and for pictures without normalisation");
   if (!core_of(request->target, &options.core, e)) return false;
-  if (request->features && options.core == COMPILE_CORE_AVR)
-    return err_set(e, "an AVR takes a model alone: features are for cores of 32 bits");
+  if (request->features && options.core == COMPILE_CORE_AVR &&
+      !features_are_bytes(request->features))
+    return err_set(
+        e, "an AVR takes a model alone, or grey pictures of the network's own size: other features "
+           "are for cores of 32 bits");
   if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
   b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);
   b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);

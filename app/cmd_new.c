@@ -24,7 +24,58 @@ static const struct template templates[] = {
      "1000", "500", "slide", "[]"},
     {"sensor", "sensor", "slow sensors: temperature, gas, light", "1", "4", "", "[]", "30000",
      "10000", "slide", "[]"},
+    {"image", "image", "pictures of a camera, one decision a picture", "1", "1", "", "[]", "1000",
+     "1000", "slide", "[]"},
 };
+
+/* Pictures have neither rate, range nor windows. */
+static const char image_yaml_text[] =
+    "# Mote project: %s.\n"
+    "# Every line but the camera's may be left out; what stands behind # is a comment. `mote "
+    "train` says "
+    "what it chose.\n"
+    "\n"
+    "name: %s\n"
+    "\n"
+    "sensor:               # what the camera hands over; pictures of another size are brought to "
+    "this\n"
+    "  kind: image\n"
+    "  width: %lld           # pixels\n"
+    "  height: %lld\n"
+    "  format: %s        # grey, rgb, rgb565 or rgb565-swapped (most significant byte first)\n"
+    "\n"
+    "features:\n"
+    "  kind: image\n"
+    "  #width: %lld          # what the network sees, where it is less than the frame\n"
+    "  #height: %lld\n"
+    "  #colour: true       # false: colours become grey on the device\n"
+    "  resize: %s        # squash: each side by itself; crop: the middle; fit: all of it, black "
+    "beside it\n"
+    "  #normalise: none    # level: the picture's mean is taken off\n"
+    "\n"
+    "network: auto         # or your own layers, one a line:\n"
+    "# network: |\n"
+    "#   conv 16 3x3 s2\n"
+    "#   dsconv 32 3x3\n"
+    "#   mean\n"
+    "\n"
+    "training: {}          # epochs, batch, learning_rate, patience, seed, mixup ... "
+    "(docs/spec/cli.md)\n"
+    "\n"
+    "augmentation:         # each the most that is drawn, anew each time a picture is seen\n"
+    "  flip: none          # across, down, both: only where a mirrored thing keeps its name\n"
+    "  #shift: %g        # of its sides\n"
+    "  #rotate_deg: %g\n"
+    "  #zoom: %g          # times 1 - zoom to 1 + zoom\n"
+    "  #brightness: %g   # of the whole range\n"
+    "  #contrast: %g\n"
+    "  #cutout: %g       # the side of a square that is covered\n"
+    "\n"
+    "data:\n"
+    "  unknown: []         # labels that together make the class `unknown`\n"
+    "  ignore: []          # labels left out\n"
+    "\n"
+    "board: %s\n";
 
 static const char yaml_text[] =
     "# Mote project: %s.\n"
@@ -140,6 +191,47 @@ static const char *render(struct arena *a, const struct template *t, const char 
   return align_comments(a, text.data);
 }
 
+/* What the command line says of a camera. */
+struct camera {
+  int64_t width, height;
+  const char *format, *resize;
+};
+
+static const char *render_image(struct arena *a, const struct template *t, const char *name,
+                                const char *board, const struct camera *camera) {
+  const struct train_augment g = train_augment_default(TRAIN_INPUT_IMAGE);
+  struct text text;
+  text_init(&text, a);
+  text_printf(&text, image_yaml_text, t->about, name, (long long)camera->width,
+              (long long)camera->height, camera->format, (long long)camera->width,
+              (long long)camera->height, camera->resize, (double)g.shift, (double)g.rotate_deg,
+              (double)g.zoom, (double)g.brightness, (double)g.contrast, (double)g.cutout, board);
+  return align_comments(a, text.data);
+}
+
+static bool check_camera(const struct template *t, struct camera *camera, bool rate,
+                         struct err *e) {
+  int format;
+  enum features_resize resize;
+  if (strcmp(t->kind, "image") != 0) {
+    if (!camera->width && !camera->height && !camera->format && !camera->resize) return true;
+    return err_set(e, "--width, --height, --format and --resize are for --template image");
+  }
+  if (rate) return err_set(e, "pictures have no --rate-hz, --channels or --length-ms");
+  if (!camera->width) camera->width = camera->height ? camera->height : 96;
+  if (!camera->height) camera->height = camera->width;
+  if (camera->width > 1024 || camera->height > 1024)
+    return err_set(e, "frames of %lld x %lld pixels; up to 1,024 each work",
+                   (long long)camera->width, (long long)camera->height);
+  if (!camera->format) camera->format = "grey";
+  if (!camera->resize) camera->resize = "squash";
+  if (!features_format_from(camera->format, &format) || format == MOTE_IMAGE_NUMBERS)
+    return err_set(e, "--format \"%s\" is not known; grey, rgb, rgb565 and rgb565-swapped are",
+                   camera->format);
+  return features_resize_from(camera->resize, &resize) ||
+         err_set(e, "--resize \"%s\" is not known; squash, crop and fit are", camera->resize);
+}
+
 /* The template with what the command line changes; windows half over each other where their length is given. */
 static bool change(struct arena *a, struct template *t, int64_t channels, double length_ms,
                    double rate_hz, struct err *e) {
@@ -158,7 +250,7 @@ static bool change(struct arena *a, struct template *t, int64_t channels, double
 }
 
 static bool make(struct command_line *c, const char *dir, const struct template *t,
-                 const char *board, double rate_hz) {
+                 const char *board, double rate_hz, const struct camera *camera) {
   struct err *e = &c->err;
   const struct emulate_board *known;
   struct store *st = NULL;
@@ -175,7 +267,9 @@ static bool make(struct command_line *c, const char *dir, const struct template 
   }
   if (!dir_make(dir, e) || !store_open(c->arena, db, STORE_CREATE, &st, e)) return false;
   store_close(st);
-  const char *text = render(c->arena, t, project_name(c->arena, dir), board, rate_hz);
+  const char *name = project_name(c->arena, dir);
+  const char *text = camera->width ? render_image(c->arena, t, name, board, camera)
+                                   : render(c->arena, t, name, board, rate_hz);
   return file_write(yaml, text, strlen(text), e);
 }
 
@@ -183,8 +277,9 @@ int cmd_new(int argc, char **argv) {
   const char *name = NULL, *board = "wio-terminal";
   double rate_hz = NAN, length_ms = NAN;
   int64_t channels = 0;
+  struct camera camera = {0};
   const struct option_spec options[] = {
-      {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration or sensor", &name},
+      {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration, sensor or image", &name},
       {'b', "board", OPTION_TEXT, "NAME", "the board it is for (wio-terminal); \"\" for none",
        &board},
       {'r', "rate-hz", OPTION_REAL, "N", "the sensor's rate (default: the template's)", &rate_hz},
@@ -192,14 +287,21 @@ int cmd_new(int argc, char **argv) {
        &channels},
       {0, "length-ms", OPTION_REAL, "N", "what one decision sees (default: the template's)",
        &length_ms},
+      {0, "width", OPTION_COUNT, "N", "image: pixels of the camera's frame (96)", &camera.width},
+      {0, "height", OPTION_COUNT, "N", "image: the same downwards (the width)", &camera.height},
+      {0, "format", OPTION_TEXT, "F", "image: grey, rgb, rgb565 or rgb565-swapped (grey)",
+       &camera.format},
+      {0, "resize", OPTION_TEXT, "R", "image: squash, crop or fit to the frame (squash)",
+       &camera.resize},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote new FOLDER --template keyword|motion|vibration|sensor [--board NAME]",
+      .usage = "mote new FOLDER --template keyword|motion|vibration|sensor|image [--board NAME]",
       .about = "Starts a project: FOLDER gets a commented mote.yaml and an empty project.db. `.` "
                "is this folder.",
       .options = options,
       .examples =
-          "  mote new wake --template keyword\n  mote new pump --template vibration --board xiao",
+          "  mote new wake --template keyword\n  mote new pump --template vibration --board xiao\n"
+          "  mote new digits --template image --width 28 --board xiao",
       .least = 1,
       .most = 1};
   struct command_line c;
@@ -215,9 +317,11 @@ int cmd_new(int argc, char **argv) {
                          name ? "no template " : "which template?", name ? name : "", known.data);
   }
   struct template own = *t;
+  const bool timed = !isnan(rate_hz) || !isnan(length_ms) || channels;
   if (isnan(rate_hz)) rate_hz = strtod(t->rate_hz, NULL);
-  bool ok = change(c.arena, &own, channels, length_ms, rate_hz, &c.err) &&
-            make(&c, c.words[0], &own, board, rate_hz);
+  bool ok = check_camera(t, &camera, timed, &c.err) &&
+            change(c.arena, &own, channels, length_ms, rate_hz, &c.err) &&
+            make(&c, c.words[0], &own, board, rate_hz, &camera);
   if (ok && c.json) {
     struct text text;
     struct json j;

@@ -16,7 +16,8 @@
 struct yaml_sensor {
   char *kind, *unit;
   double *rate_hz;
-  int *channels;
+  int *channels, *width, *height; /* of a camera's frame */
+  char *format;
   double *range;
   char **scale;
   unsigned range_count, scale_count;
@@ -26,7 +27,9 @@ struct yaml_window {
   char *place;
 };
 struct yaml_features {
-  char *kind, *normalise;
+  char *kind, *normalise, *resize;
+  int *width, *height; /* image */
+  bool *colour;
   double *frame_ms, *hop_ms, *low_hz, *high_hz, *range_db, *floor_db;
   int *fft_size, *bands, *coefficients;
   int *channels; /* those that are read, from 1; none: all */
@@ -53,7 +56,9 @@ struct yaml_training {
 struct yaml_augmentation {
   double *shift_ms, *gain_db, *speed, *tone_db, *background_chance, *background_snr_db_min,
       *background_snr_db_max, *noise_chance, *noise_snr_db_min, *time_stretch, *band_warp,
-      *slope_db, *floor_chance, *floor_db_min, *floor_db_max;
+      *slope_db, *floor_chance, *floor_db_min, *floor_db_max, *shift, *rotate_deg, *zoom, *shear,
+      *brightness, *contrast, *cutout;
+  char *flip;
 };
 struct yaml_detect {
   char *class_name;
@@ -112,6 +117,9 @@ static const cyaml_schema_field_t sensor_fields[] = {
     TEXT(yaml_sensor, unit),
     REAL(yaml_sensor, rate_hz),
     INT(yaml_sensor, channels),
+    INT(yaml_sensor, width),
+    INT(yaml_sensor, height),
+    TEXT(yaml_sensor, format),
     CYAML_FIELD_SEQUENCE("range", OPTIONAL, struct yaml_sensor, range, &real_entry, 0,
                          FEATURES_MAX_CHANNELS),
     CYAML_FIELD_SEQUENCE("scale", OPTIONAL, struct yaml_sensor, scale, &text_entry, 0,
@@ -123,6 +131,10 @@ static const cyaml_schema_field_t window_fields[] = {REAL(yaml_window, length_ms
 static const cyaml_schema_field_t features_fields[] = {
     TEXT(yaml_features, kind),
     TEXT(yaml_features, normalise),
+    TEXT(yaml_features, resize),
+    INT(yaml_features, width),
+    INT(yaml_features, height),
+    BOOL(yaml_features, colour),
     REAL(yaml_features, frame_ms),
     REAL(yaml_features, hop_ms),
     REAL(yaml_features, low_hz),
@@ -185,6 +197,14 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, floor_chance),
     REAL(yaml_augmentation, floor_db_min),
     REAL(yaml_augmentation, floor_db_max),
+    REAL(yaml_augmentation, shift),
+    REAL(yaml_augmentation, rotate_deg),
+    REAL(yaml_augmentation, zoom),
+    REAL(yaml_augmentation, shear),
+    REAL(yaml_augmentation, brightness),
+    REAL(yaml_augmentation, contrast),
+    REAL(yaml_augmentation, cutout),
+    TEXT(yaml_augmentation, flip),
     CYAML_FIELD_END};
 static const cyaml_schema_field_t calibrate_fields[] = {
     TEXT(yaml_calibrate, by), BOOL(yaml_calibrate, deviation),
@@ -411,7 +431,28 @@ static bool check_numbers(const struct reader *r, const char *section,
 static double real_or(const double *value, double otherwise) { return value ? *value : otherwise; }
 static int int_or(const int *value, int otherwise) { return value ? *value : otherwise; }
 
-static const char *const kind_names[] = {"audio", "motion", "vibration", "sensor"};
+static const char *const kind_names[] = {"audio", "motion", "vibration", "sensor", "image"};
+enum { KINDS = 5 };
+
+/* The frame of a camera. Its window is as many samples of int16 as hold its bytes, one channel, a window a second. */
+static bool read_camera(const struct reader *r, const struct yaml_sensor *s,
+                        struct project_config *c) {
+  c->frame_format = MOTE_IMAGE_GREY;
+  if (s->format &&
+      (!features_format_from(s->format, &c->frame_format) || c->frame_format == MOTE_IMAGE_NUMBERS))
+    return err_set(at_key(r, "sensor", "format"),
+                   "\"%s\" is not known; grey, rgb, rgb565 and rgb565-swapped are", s->format);
+  c->frame_width = int_or(s->width, 0);
+  c->frame_height = int_or(s->height, c->frame_width);
+  if (c->frame_width < 1 || c->frame_height < 1 || c->frame_width > 1024 || c->frame_height > 1024)
+    return err_set(at_key(r, "sensor", "width"),
+                   "frames of %d x %d pixels; a width and height of 1 to 1,024 are needed",
+                   c->frame_width, c->frame_height);
+  if (s->range_count) return err_set(at_key(r, "sensor", "range"), "pixels have none: 0 to 255");
+  c->rate_hz = features_frame_words(c->frame_format, c->frame_width, c->frame_height);
+  c->channels = 1;
+  return true;
+}
 
 static bool read_sensor(const struct reader *r, const struct project_yaml *y,
                         struct project_config *c) {
@@ -419,14 +460,16 @@ static bool read_sensor(const struct reader *r, const struct project_yaml *y,
   const struct yaml_sensor *s = y->sensor ? y->sensor : &none;
   if (!s->kind)
     return err_set(at_key(r, "sensor", "kind"),
-                   "say what the sensor is: audio, motion, vibration or sensor");
+                   "say what the sensor is: audio, motion, vibration, sensor or image");
   int kind = -1;
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < KINDS; i++)
     if (strcmp(s->kind, kind_names[i]) == 0) kind = i;
   if (kind < 0)
     return err_set(at_key(r, "sensor", "kind"),
-                   "\"%s\" is not known; audio, motion, vibration and sensor are", s->kind);
+                   "\"%s\" is not known; audio, motion, vibration, sensor and image are", s->kind);
   c->kind = (enum project_kind)kind;
+  c->unit = s->unit ? s->unit : "";
+  if (c->kind == PROJECT_IMAGE) return read_camera(r, s, c);
   c->rate_hz = real_or(s->rate_hz, 0);
   if (!(c->rate_hz > 0 && c->rate_hz <= 1e6))
     return err_set(at_key(r, "sensor", "rate_hz"),
@@ -499,6 +542,11 @@ static bool read_window(const struct reader *r, const struct project_yaml *y,
                         struct project_config *c) {
   static const struct yaml_window none;
   const struct yaml_window *w = y->window ? y->window : &none;
+  if (c->kind == PROJECT_IMAGE) { /* one frame */
+    c->length_ms = c->stride_ms = 1000;
+    c->place = PROJECT_SLIDE;
+    return !y->window || err_set(at_key(r, "", "window"), "a picture is a window by itself");
+  }
   c->length_ms = real_or(w->length_ms, 1000);
   if (!(c->length_ms > 0 && c->length_ms * c->rate_hz / 1000 >= 1 &&
         c->length_ms * c->rate_hz / 1000 <= 65535 * 64.0))
@@ -530,13 +578,14 @@ static enum features_kind automatic_kind(enum project_kind kind) {
   case PROJECT_AUDIO: return FEATURES_LOGMEL;
   case PROJECT_MOTION: return FEATURES_RAW;
   case PROJECT_VIBRATION: return FEATURES_SPECTRUM;
+  case PROJECT_IMAGE: return FEATURES_IMAGE;
   case PROJECT_SENSOR: break;
   }
   return FEATURES_STATISTICS;
 }
 
 enum features_kind project_automatic_features(const char *kind) {
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < KINDS; i++)
     if (strcmp(kind, kind_names[i]) == 0) return automatic_kind((enum project_kind)i);
   return FEATURES_STATISTICS;
 }
@@ -640,6 +689,37 @@ static bool read_signal(const struct reader *r, const char *key, const struct ya
   return true;
 }
 
+/* What a network sees of frames. */
+static bool read_image(const struct reader *r, const char *key, const struct yaml_features *f,
+                       const struct project_config *c, struct features_config *o) {
+  const bool camera = c->kind == PROJECT_IMAGE;
+  if (o->kind != FEATURES_IMAGE) {
+    if (camera)
+      return err_set(at_key(r, key, "kind"), "%s features are not of pictures; image is",
+                     features_kind_name(o->kind));
+    return !(f->width || f->height || f->resize || f->colour) ||
+           err_set(at_key(r, key, "width"), "%s features are no pictures; image features are",
+                   features_kind_name(o->kind));
+  }
+  if (camera && c->n_features > 1)
+    return err_set(at_key(r, "more_features", "kind"), "a picture has one part");
+  if (camera) {
+    o->format = c->frame_format;
+    o->source_width = c->frame_width, o->source_height = c->frame_height;
+    o->colour = c->frame_format != MOTE_IMAGE_GREY;
+  } else { /* rows of a sensor: a frame each */
+    o->source_width = int_or(f->width, o->source_width);
+    o->source_height = int_or(f->height, o->source_height);
+  }
+  o->width = int_or(f->width, o->source_width);
+  o->height = int_or(f->height, f->width && camera ? o->width : o->source_height);
+  if (f->colour) o->colour = *f->colour;
+  if (f->resize && !features_resize_from(f->resize, &o->resize))
+    return err_set(at_key(r, key, "resize"), "\"%s\" is not known; squash, crop and fit are",
+                   f->resize);
+  return true;
+}
+
 /* One part; key: where it stands in the file. */
 static bool read_part(const struct reader *r, const char *key, const struct yaml_features *f,
                       const struct project_config *c, struct features_config *o) {
@@ -654,7 +734,8 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
   o->stride = all.stride;
   memcpy(o->select, all.select, sizeof o->select);
-  if (!read_compat(r, key, f, o) || !read_signal(r, key, f, o)) return false;
+  if (!read_image(r, key, f, c, o) || !read_compat(r, key, f, o) || !read_signal(r, key, f, o))
+    return false;
   o->frame_ms = real_or(f->frame_ms, o->frame_ms);
   o->hop_ms = real_or(f->hop_ms, o->hop_ms);
   o->low_hz = real_or(f->low_hz, o->low_hz);
@@ -695,7 +776,19 @@ const char *project_features_name(struct arena *a, const struct project_config *
   return name;
 }
 
-static void read_augmentation(const struct project_yaml *y, struct project_config *c) {
+static bool read_flip(const struct reader *r, const char *word, struct train_augment *o) {
+  static const char *const words[] = {"none", "across", "down", "both"};
+  for (int i = 0; i < 4; i++)
+    if (strcmp(word, words[i]) == 0) {
+      o->flip_across = i & 1, o->flip_down = i >> 1;
+      return true;
+    }
+  return err_set(at_key(r, "augmentation", "flip"),
+                 "\"%s\" is not known; none, across, down and both are", word);
+}
+
+static bool read_augmentation(const struct reader *r, const struct project_yaml *y,
+                              struct project_config *c) {
   static const struct yaml_augmentation none;
   const struct yaml_augmentation *g = y->augmentation ? y->augmentation : &none;
   struct train_augment *o = &c->augmentation;
@@ -717,6 +810,14 @@ static void read_augmentation(const struct project_yaml *y, struct project_confi
   o->floor_chance = (float)real_or(g->floor_chance, (double)o->floor_chance);
   o->floor_db_min = (float)real_or(g->floor_db_min, (double)o->floor_db_min);
   o->floor_db_max = (float)real_or(g->floor_db_max, (double)o->floor_db_max);
+  o->shift = (float)real_or(g->shift, (double)o->shift);
+  o->rotate_deg = (float)real_or(g->rotate_deg, (double)o->rotate_deg);
+  o->zoom = (float)real_or(g->zoom, (double)o->zoom);
+  o->shear = (float)real_or(g->shear, (double)o->shear);
+  o->brightness = (float)real_or(g->brightness, (double)o->brightness);
+  o->contrast = (float)real_or(g->contrast, (double)o->contrast);
+  o->cutout = (float)real_or(g->cutout, (double)o->cutout);
+  return !g->flip || read_flip(r, g->flip, o);
 }
 
 static bool check_augmentation(const struct reader *r, const struct project_config *c) {
@@ -738,7 +839,14 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
              {"slope_db", (double)g->slope_db, 0, 40},
              {"floor_chance", (double)g->floor_chance, 0, 1},
              {"floor_db_min", (double)g->floor_db_min, 0, 200},
-             {"floor_db_max", (double)g->floor_db_max, 0, 200}};
+             {"floor_db_max", (double)g->floor_db_max, 0, 200},
+             {"shift", (double)g->shift, 0, 0.5},
+             {"rotate_deg", (double)g->rotate_deg, 0, 180},
+             {"zoom", (double)g->zoom, 0, 0.9},
+             {"shear", (double)g->shear, 0, 1},
+             {"brightness", (double)g->brightness, 0, 1},
+             {"contrast", (double)g->contrast, 0, 1},
+             {"cutout", (double)g->cutout, 0, 0.9}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     if (!(all[i].value >= all[i].low && all[i].value <= all[i].high))
       return err_set(at_key(r, "augmentation", all[i].key), "%g; %g to %g works", all[i].value,
@@ -749,6 +857,7 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
 enum train_input project_input(const struct project_config *c) {
   if (c->kind == PROJECT_AUDIO) return TRAIN_INPUT_AUDIO;
   const struct features_config *f = &c->features[0];
+  if (c->n_features == 1 && f->kind == FEATURES_IMAGE) return TRAIN_INPUT_IMAGE;
   if (c->n_features > 1 || ((f->kind == FEATURES_STATISTICS || f->kind == FEATURES_SPECTRAL ||
                              f->kind == FEATURES_FLATTEN || f->kind == FEATURES_WAVELET) &&
                             f->frame_ms <= 0))
@@ -939,7 +1048,6 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
   if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
       !read_window(&r, y, c) || !read_features(&r, y, c))
     return false;
-  read_augmentation(y, c);
-  return check_augmentation(&r, c) && check_training(&r, c) && read_learners(&r, c) &&
-         read_detect(&r, y, c);
+  return read_augmentation(&r, y, c) && check_augmentation(&r, c) && check_training(&r, c) &&
+         read_learners(&r, c) && read_detect(&r, y, c);
 }

@@ -161,7 +161,8 @@ static void check_shape(struct checking *k, const struct store_sample *s) {
   const struct project_config *c = &k->p.config;
   const bool picture = s->type == STORE_UINT8;
   const enum store_type wanted = c->kind == PROJECT_AUDIO ? STORE_INT16 : STORE_FLOAT32;
-  if (picture) return;
+  if (picture && c->kind == PROJECT_IMAGE) return;
+  if (picture && c->kind == PROJECT_SENSOR) return;
   if (s->type != wanted || s->channels != c->channels) {
     add_id(k, OTHER_SHAPE, s->id);
     return;

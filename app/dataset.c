@@ -1,5 +1,6 @@
 /* dataset: see the header. */
 #include "app/dataset.h"
+#include "app/pictures.h"
 #include "host/ingest/ingest.h"
 #include "mote/dsp/calibrate.h"
 
@@ -130,7 +131,7 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
                    struct err *e) {
   const struct project_config *c = &p->config;
   *range = NULL;
-  if (c->kind == PROJECT_AUDIO) return true;
+  if (!project_has_range(c)) return true;
   double *most = ARENA_ARRAY(p->arena, double, c->channels);
   *range = most;
   for (int k = 0; k < c->channels && c->n_range; k++) most[k] = c->range[c->n_range == 1 ? 0 : k];
@@ -326,6 +327,20 @@ static bool calibrate_file(const struct project *p, struct dataset *d, struct er
   return true;
 }
 
+/* A picture as the frame that the camera would have given. */
+static bool adapt_picture(struct project *p, struct picture_maker *m, bool bytes, int width,
+                          int height, int channels, const void *data, struct dataset_sample *out,
+                          struct err *e) {
+  int16_t *frame;
+  if (!bytes || width < 1 || height < 1)
+    return err_set(e, "is no picture, and the project is of pictures (sensor.kind: image)");
+  if (!pictures_frame(p, m, data, width, height, channels, &frame, e)) return false;
+  const struct project_config *c = &p->config;
+  out->data = frame;
+  out->length = features_frame_words(c->frame_format, c->frame_width, c->frame_height);
+  return true;
+}
+
 /* ---- windows ----------------------------------------------------------------------- */
 /* Windows of one recording; out NULL only counts. A last piece of at least half a stride gets a window of its
  * own that ends with the recording. */
@@ -396,6 +411,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   int n = 0;
   begin(d, c);
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
+  struct picture_maker pictures = {.row = NULL};
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n + 1);
   struct calibrations calibrations = {0};
   for (int i = 0; i < n; i++) {
@@ -415,7 +431,12 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
                                    .name = arena_strdup(p->arena, name),
                                    .sha256 = arena_strdup(p->arena, s.sha256),
                                    .background = in_list(s.label, c->background, c->n_background)};
-    if (!adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e)) {
+    const bool fits =
+        c->kind == PROJECT_IMAGE
+            ? adapt_picture(p, &pictures, s.type == STORE_UINT8, s.width, s.height, s.channels,
+                            s.data, out, e)
+            : adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e);
+    if (!fits) {
       err_file(e, p->db_path);
       err_node(e, "sample %lld", (long long)s.id);
       return false;
@@ -431,18 +452,24 @@ bool dataset_load_file(struct project *p, const char *path, const double *range,
   const struct project_config *c = &p->config;
   struct ingest_recording *r = NULL;
   int n = 0;
+  const bool picture = c->kind == PROJECT_IMAGE;
+  struct picture_maker pictures = {.row = NULL};
   struct ingest_options o = {.type = c->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
                              .rate_hz = c->rate_hz,
-                             .channels = c->channels};
+                             .channels = picture ? pictures_colours(c) : c->channels};
   begin(d, c);
   if (!ingest_read(p->arena, path, &o, &r, &n, e)) return false;
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n);
   for (int i = 0; i < n; i++) {
     struct dataset_sample *out = &d->samples[i];
     *out = (struct dataset_sample){.source = path, .group = "", .sha256 = "", .label = -1};
-    if (!adapt(p, o.type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz, r[i].channels,
-               ingest_numbers(p->arena, &r[i], o.type), r[i].length, range, out, e))
-      return false;
+    const bool fits =
+        picture ? adapt_picture(p, &pictures, r[i].type == INGEST_UINT8, r[i].width, r[i].height,
+                                r[i].channels, r[i].data, out, e)
+                : adapt(p, o.type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz,
+                        r[i].channels, ingest_numbers(p->arena, &r[i], o.type), r[i].length, range,
+                        out, e);
+    if (!fits) return false;
     d->n_samples++;
   }
   return calibrate_file(p, d, e) && lay_all(d, p->arena, e);

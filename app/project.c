@@ -58,7 +58,7 @@ static bool read_card(struct project *p, const char *text, struct project_model 
     ok = values[n_range] > 0 && isfinite(values[n_range]);
     n_range++;
   }
-  if (p->config.kind != PROJECT_AUDIO) ok = ok && n_range == p->config.channels;
+  if (project_has_range(&p->config)) ok = ok && n_range == p->config.channels;
   if (!ok || n < 1)
     return err_set(
         e,

@@ -27,7 +27,13 @@
 #define PROJECT_FILE     "mote.yaml"
 #define PROJECT_DATABASE "project.db"
 
-enum project_kind { PROJECT_AUDIO, PROJECT_MOTION, PROJECT_VIBRATION, PROJECT_SENSOR };
+enum project_kind {
+  PROJECT_AUDIO,
+  PROJECT_MOTION,
+  PROJECT_VIBRATION,
+  PROJECT_SENSOR,
+  PROJECT_IMAGE
+};
 /* Whose mean and deviation the samples of a channel are measured in. */
 enum project_calibration {
   PROJECT_CALIBRATE_NONE,
@@ -66,6 +72,9 @@ struct project_config {
   enum project_kind kind;
   double rate_hz;
   int channels;
+  /* Of PROJECT_IMAGE: what the camera hands over, an enum mote_image_format and its size; a window is one frame, rate_hz its
+   * samples in a second of which a window is one. */
+  int frame_format, frame_width, frame_height;
   const char *unit;
   const double *range; /* [n_range]: physical value that fills int16; 0: largest seen in training */
   int n_range;         /* 0, 1 (of every channel) or channels */
@@ -89,6 +98,10 @@ struct project_config {
   int n_detect;
 };
 
+/* Whether its samples are numbers of a sensor, with a range for each channel. */
+static inline bool project_has_range(const struct project_config *c) {
+  return c->kind != PROJECT_AUDIO && c->kind != PROJECT_IMAGE;
+}
 /* The trainer's defaults for the task and number of examples, and what mote.yaml says over them. */
 void project_training(const struct project_config *c, uint32_t examples, struct train_config *out);
 /* The learner that a word names (NULL: what mote.yaml says) with the settings of `learning`. errors: no such learner. */

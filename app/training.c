@@ -1,5 +1,6 @@
 /* training: see the header. */
 #include "app/learning.h"
+#include "app/pictures.h"
 #include "app/stages.h"
 #include "host/emulate/emulate.h"
 
@@ -66,7 +67,10 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
     memcpy(out, s->data + jitter(d, s, w->start, seed) * d->channels, n * sizeof *out);
   else
     dataset_window(d, window, out);
-  train_augment_sensor(&d->config->augmentation, out, n, seed);
+  if (pictures_are_windows(d->config))
+    pictures_augment(d->config, &d->config->augmentation, seed, out);
+  if (d->config->kind != PROJECT_IMAGE)
+    train_augment_sensor(&d->config->augmentation, out, n, seed);
 }
 
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
@@ -269,6 +273,10 @@ static void describe_settings(struct training *t) {
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
   if (c->average > 0.0f) text_printf(&s, "average %g\n", (double)c->average);
+  if (pictures_are_windows(&t->p->config))
+    text_printf(&s, "pictures %g %g %g %g %g %g %g %d\n", (double)g->shift, (double)g->rotate_deg,
+                (double)g->zoom, (double)g->shear, (double)g->brightness, (double)g->contrast,
+                (double)g->cutout, g->flip_across + 2 * g->flip_down);
   if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
   if (c->flash_bytes > 0) text_printf(&s, "flash %lld\n", (long long)c->flash_bytes);
   if (t->job->teacher) text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);

@@ -26,6 +26,7 @@ int features_samples_up(double ms, double rate_hz) {
 }
 
 int features_rows(const struct features_config *c) {
+  if (c->kind == FEATURES_IMAGE) return c->height;
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   const int frame = features_is_emphasised(c) ? features_samples_up(c->frame_ms, c->rate_hz)
                                               : features_frame_samples(c);

@@ -29,7 +29,7 @@ double features_high_hz(const struct features_config *c) {
 }
 
 bool features_has_spectrum(const struct features_config *c) {
-  if (features_has_params(c)) return false;
+  if (features_has_params(c) || c->kind == FEATURES_IMAGE) return false;
   return c->kind == FEATURES_STATISTICS ? c->fft_size != 0 : c->kind != FEATURES_RAW;
 }
 

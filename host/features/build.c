@@ -45,12 +45,13 @@ static struct layout layout_of(const struct features_config *c) {
     if (c->kind == FEATURES_MFCC)
       l.cosine = place(&end, (size_t)c->coefficients * (size_t)c->bands * 2);
   }
-  const size_t columns = (size_t)features_columns(c);
+  const size_t columns = c->kind == FEATURES_IMAGE ? 1 : (size_t)features_columns(c);
   l.column =
       place(&end, columns * (features_has_params(c) ? sizeof(struct mote_features_wide_column)
                                                     : sizeof(struct mote_features_column)));
   l.channel = place(&end, (size_t)c->channels);
   if (features_is_emphasised(c)) l.params = place(&end, sizeof(struct mote_features_emphasis));
+  if (c->kind == FEATURES_IMAGE) l.params = place(&end, features_image_bytes(c));
   if (features_has_params(c)) {
     uint32_t params[FEATURES_MAX_PARAMS / 4];
     l.params = place(&end, params_of(c, (uint8_t *)params));
@@ -116,6 +117,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
                       struct mote_features *f) {
   const int frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
+  const bool picture = c->kind == FEATURES_IMAGE;
   const int columns = features_columns(c), each = columns / c->channels;
   const bool image = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC ||
                      c->kind == FEATURES_SPECTRUM || features_is_emphasised(c);
@@ -127,6 +129,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_FLATTEN     ? MOTE_FEATURES_FLATTEN
             : c->kind == FEATURES_WAVELET     ? MOTE_FEATURES_WAVELET
             : c->kind == FEATURES_HEART       ? MOTE_FEATURES_HEART
+            : c->kind == FEATURES_IMAGE       ? MOTE_FEATURES_IMAGE
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
@@ -135,11 +138,11 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   f->bytes = (uint32_t)l->bytes;
   f->window = (uint32_t)window;
   f->channels = (uint16_t)c->channels;
-  f->frame = (uint16_t)frame;
-  f->hop = (uint16_t)hop;
+  f->frame = (uint16_t)(picture ? 0 : frame);
+  f->hop = (uint16_t)(picture ? 0 : hop);
   f->rows = (uint16_t)features_rows(c);
   f->columns = (uint16_t)columns;
-  f->width = (uint16_t)(image ? each : 1);
+  f->width = (uint16_t)(picture ? c->width : image ? each : 1);
   f->depth = (uint16_t)(f->columns / f->width);
   f->range = (int16_t)floor(256 * c->range_db / (10 * log10(2)) + 0.5);
   f->cell_bytes = features_has_params(c) ? 4 : 2;
@@ -196,6 +199,12 @@ static void fill_columns(const struct features_config *c, struct mote_features *
   struct mote_features_column *const column =
       (struct mote_features_column *)((uint8_t *)f + f->column_at);
   const int each = features_columns_each(c);
+  /* Bytes times 128 as -128 to 127; numbers until they are fitted: the whole range of 16 bits. */
+  if (c->kind == FEATURES_IMAGE) {
+    features_column_set(column, 0, c->format == MOTE_IMAGE_NUMBERS ? 1.0 / 256 : 1.0 / 128);
+    if (c->format != MOTE_IMAGE_NUMBERS) column->multiplier = 16384, column->shift = 21;
+    return;
+  }
   for (int i = 0; i < f->columns; i++) {
     const bool log = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM ||
                      (c->kind == FEATURES_STATISTICS && i % each >= MOTE_FEATURES_STATS);
@@ -275,6 +284,10 @@ static void build_part(const struct features_config *c, const struct layout *l, 
   }
   f->scale = 1.0f / 32;
   f->zp = 0;
+  if (c->kind == FEATURES_IMAGE) {
+    features_image_params(c, bytes + l->params);
+    if (c->format != MOTE_IMAGE_NUMBERS) f->scale = 1.0f / 255, f->zp = -128;
+  }
   if (features_is_emphasised(c)) features_audio_columns(c, f, alone);
 }
 

@@ -208,6 +208,7 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
   case FEATURES_FLATTEN: defaults_flatten(c, why); break;
   case FEATURES_WAVELET: features_wavelet_defaults(c, why); break;
   case FEATURES_HEART: features_heart_defaults(c, why); break;
+  case FEATURES_IMAGE: features_image_defaults(c, why); break;
   case FEATURES_RAW:
   case FEATURES_KIND_COUNT:
     c->frame_ms = c->hop_ms = 1000 / rate_hz;
@@ -334,7 +335,9 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
 }
 
 bool features_check(const struct features_config *c, struct err *e) {
-  if (!check_numbers(c, e) || !check_frames(c, e)) return false;
+  if (!check_numbers(c, e)) return false;
+  if (c->kind == FEATURES_IMAGE) return features_check_image(c, e);
+  if (!check_frames(c, e)) return false;
   const bool spectrum = features_has_spectrum(c);
   if (c->range_db < 0 || c->range_db > 120)
     return features_refuse(e, "range_db", "%g dB; 0 (off) to 120 works", c->range_db);

@@ -56,7 +56,9 @@ static int tables_of(const struct mote_features *f, struct table tables[8]) {
                                    (size_t)f->coefficients * f->bands, -16};
   }
   if (f->cell_bytes == 2)
-    tables[n++] = (struct table){"column", "int16_t", f->column_at, (size_t)f->columns * 3, -16};
+    tables[n++] =
+        (struct table){"column", "int16_t", f->column_at,
+                       (f->kind == MOTE_FEATURES_IMAGE ? 1 : (size_t)f->columns) * 3, -16};
   else
     tables[n++] = (struct table){"column", "int32_t", f->column_at, (size_t)f->columns * 3, -32};
   tables[n++] = (struct table){"channel", "uint8_t", f->channel_at, f->channels, 8};
@@ -117,7 +119,7 @@ static const char *op_of(const struct mote_features *f) {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
       "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
       "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet",
-      "mote_features_heart"};
+      "mote_features_heart",    "mote_features_image"};
   if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
     return "mote_features_spectral_full";
   return ops[f->kind];
@@ -134,9 +136,10 @@ static void emit_stream(const struct features_block *b, const char *prefix, cons
   size_t bytes = 0, at = 0;
   const struct mote_features *const one = b->parts[0].params;
   const uint32_t hop = one->hop;
+  if (hop == 0) return;
   for (int i = 0; i < b->n_parts; i++) {
     const struct mote_features *const f = b->parts[i].params;
-    if (f->hop != hop || pushes_of(f) != pushes_of(one)) return;
+    if (f->hop != hop || f->kind == MOTE_FEATURES_IMAGE || pushes_of(f) != pushes_of(one)) return;
     bytes += mote_features_stream_bytes(b->parts[i].params, b->parts[i].op);
   }
   text_printf(
@@ -176,6 +179,37 @@ static void emit_stream(const struct features_block *b, const char *prefix, cons
   }
 }
 
+bool features_are_lines(const struct features_block *block) {
+  const struct mote_features *const f = block->parts[0].params;
+  return block->n_parts == 1 && f->kind == MOTE_FEATURES_IMAGE &&
+         f->normalise == MOTE_FEATURES_NORMALISE_NONE;
+}
+
+bool features_are_bytes(const struct features_block *block) {
+  return block->n_parts == 1 && block->parts[0].params->kind == MOTE_FEATURES_IMAGE &&
+         mote_image_is_plain(block->parts[0].params);
+}
+
+/* Loops in place of a block, for frames that are taken as they are. */
+static void emit_bytes(const struct features_block *b, const char *prefix, struct text *out) {
+  const struct mote_features *const f = b->parts[0].params;
+  text_printf(
+      out,
+      "/* The features of a frame: its bytes, 0 to 255 as -128 to 127. scratch: not used. */\n"
+      "static inline void %s_some(const uint8_t *pixels, size_t n, int8_t *out) {\n"
+      "  for (size_t i = 0; i < n; i++) out[i] = (int8_t)(pixels[i] ^ 0x80);\n}\n"
+      "static inline void %s_run(const int16_t *samples, void *scratch, int8_t *out) {\n"
+      "  (void)scratch;\n"
+      "  %s_some((const uint8_t *)samples, %u, out);\n}\n"
+      "/* Row y alone. */\n"
+      "static inline void %s_line(const int16_t *samples, unsigned y, void *scratch, int8_t *out) "
+      "{\n"
+      "  (void)scratch;\n"
+      "  %s_some((const uint8_t *)samples + (size_t)y * %u, %u, out);\n}\n",
+      prefix, prefix, prefix, f->rows * (unsigned)f->columns, prefix, prefix, f->columns,
+      f->columns);
+}
+
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
   char upper[64] = "", name[96];
   size_t at = 0;
@@ -185,13 +219,18 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
                 "C file, not for C++.\n");
   features_describe(block, out);
   text_printf(out,
-              " */\n#include <stddef.h>\n\n#include \"mote/dsp/dsp.h\"\n\n"
+              " */\n#include <stddef.h>\n\n%s\n\n"
               "#define %s_WINDOW        %d /* samples of each channel */\n"
               "#define %s_CHANNELS      %d\n"
               "#define %s_SCRATCH_BYTES %zu\n"
               "#define %s_OUT_BYTES     %zu\n\n",
+              features_are_bytes(block) ? "#include <stdint.h>" : "#include \"mote/dsp/dsp.h\"",
               upper, block->window_samples, upper, block->channels, upper, block->scratch_bytes,
               upper, block->out_bytes);
+  if (features_are_bytes(block)) {
+    emit_bytes(block, prefix, out);
+    return;
+  }
   for (int i = 0; i < block->n_parts; i++) {
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
     emit_part(block->parts[i].params, name, out);
@@ -214,12 +253,20 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");
+  if (features_are_lines(block))
+    text_printf(out,
+                "\n/* Row y alone, for a network that is fed by rows. */\n"
+                "static inline void %s_line(const int16_t *samples, unsigned y, void *scratch, "
+                "int8_t *out) {\n"
+                "  mote_image_line(&%s.head, samples, y, scratch, out);\n}\n",
+                prefix, prefix);
   emit_stream(block, prefix, upper, out);
 }
 
 /* What of a row or of the last step waits for more than its own frame. */
 static void describe_stream(const struct mote_features *f, const struct mote_features_op *op,
                             struct text *out) {
+  if (f->kind == MOTE_FEATURES_IMAGE) return;
   if (f->rows == 1)
     text_add(out,
              " * the whole window is one frame: a stream keeps its samples and makes all of it "
@@ -234,11 +281,27 @@ static void describe_stream(const struct mote_features *f, const struct mote_fea
              " * in front of the first frame stands the window's last sample; in a stream 0\n");
 }
 
+static void describe_image(const struct mote_features *f, struct text *out) {
+  static const char *const formats[MOTE_IMAGE_FORMAT_COUNT] = {
+      "a byte a pixel, grey", "three bytes a pixel: red, green, blue", "RGB565",
+      "RGB565, its bytes swapped", "numbers, int16"};
+  const struct mote_image *const p = mote_at(f, f->params_at);
+  text_printf(out, " * frame of %u x %u pixels (%s)", p->width, p->height, formats[p->format]);
+  if (p->frames > 1) text_printf(out, ", %u of them", p->frames);
+  text_printf(out, " -> [%u, %u, %u]%s\n", f->rows, f->width, f->depth,
+              mote_image_is_plain(f) ? ": as it is, the upper bit of each byte turned" : "");
+  if (f->normalise) text_add(out, " * minus the window's mean\n");
+}
+
 static void describe_part(const struct mote_features *f, struct text *out) {
   static const char *const normalise[MOTE_FEATURES_NORMALISE_COUNT] = {
       "nothing taken off", "minus the window's mean", "minus each column's mean",
       "minus a straight line through the columns' means",
       "minus the mean and over the deviation of the rows about each"};
+  if (f->kind == MOTE_FEATURES_IMAGE) {
+    describe_image(f, out);
+    return;
+  }
   text_printf(out, " * %u channel%s -> [%u, %u, %u]: %u frame%s of %u, one every %u\n", f->channels,
               f->channels == 1 ? "" : "s", f->rows, f->width, f->depth, f->rows,
               f->rows == 1 ? "" : "s", f->frame, f->hop);

@@ -29,7 +29,8 @@
   X(MFE, "mfe", "mel energies of the emphasised samples between a noise floor and 12 dB")          \
   X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")     \
   X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")   \
-  X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")
+  X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")        \
+  X(IMAGE, "image", "the pixels of a picture, cut and shrunk to the network's size")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -55,6 +56,13 @@ enum features_normalise {
 
 #define FEATURES_MAX_CHANNELS 256
 #define FEATURES_MAX_EDGES    33
+
+/* How a frame comes to another shape of its sides. */
+enum features_resize {
+  FEATURES_RESIZE_SQUASH, /* each side by itself */
+  FEATURES_RESIZE_CROP,   /* the largest piece from the middle that has the shape */
+  FEATURES_RESIZE_FIT     /* all of it, black beside it */
+};
 
 enum features_filter { FEATURES_FILTER_NONE, FEATURES_FILTER_LOW, FEATURES_FILTER_HIGH };
 
@@ -99,6 +107,11 @@ struct features_config {
   double pre_emphasis;   /* of the sample before; 0 to below 1 */
   double noise_floor_db; /* mfe, spectrogram: the power of which the value is 0 */
   int sliding;           /* rows that NORMALISE_SLIDING takes in: 1, 3 .. 1001 */
+  /* image: the frame as it lies in the window (enum mote_image_format), and what the network sees; rate_hz and window_ms give its
+   * samples: bytes / 2, rounded up. Numbers: each time step is a frame, channels its pixels. */
+  int format, source_width, source_height, width, height;
+  bool colour;
+  enum features_resize resize;
   int lifter; /* mfcc: coefficient k counts 1 + lifter / 2 sin(pi k / lifter); 0: off, to 255 */
 };
 
@@ -136,6 +149,11 @@ void features_heart_signal(struct features_config *c, bool pulse);
 /* The detector that a configuration of heart builds, for programs that follow beats as they come (mote/dsp/beats.h).
  * errors: those of features_check. */
 bool features_heart_beats(const struct features_config *c, struct mote_beats *out, struct err *e);
+/* "squash", "crop", "fit"; "grey", "rgb", "rgb565", "rgb565-swapped", "numbers". */
+bool features_resize_from(const char *word, enum features_resize *resize);
+bool features_format_from(const char *word, int *format);
+/* Samples (int16) that hold one frame of a format. */
+int features_frame_words(int format, int width, int height);
 /* One of the values that a kind can give ("rms" ...); false: unknown, and known lists what is. */
 bool features_value_from(enum features_kind kind, const char *word, uint32_t *bit,
                          const char **known);
@@ -186,6 +204,12 @@ void features_values(const struct features_block *block, const double *unit, con
  * around it. alias: out must not overlap samples. shape: out [window_samples, channels]. */
 void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
                     int16_t *out);
+
+/* Whether the block is of pictures, row y of whose features can be made without the others: what a network that is fed by rows
+ * needs. The emitted source then also has `void <prefix>_line(const int16_t *samples, unsigned y, void *scratch, int8_t *out)`. */
+bool features_are_lines(const struct features_block *block);
+/* Whether they are the frame's own bytes with their upper bit turned: the emitted source then needs nothing of mote/dsp. */
+bool features_are_bytes(const struct features_block *block);
 
 /* A C99 source text: `const struct <prefix>_bytes <prefix>` (of further parts <prefix>2 ...) equal to the
  * parts' bytes, readable, with compile-time asserts; `void <prefix>_run(const int16_t *samples, void *scratch,

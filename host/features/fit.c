@@ -81,6 +81,12 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
   }
   const double n = (double)count * f->rows;
   double variance = 0;
+  if (f->kind == MOTE_FEATURES_IMAGE) { /* one map for all pixels */
+    double sum = 0, squares = 0;
+    for (size_t c = 0; c < f->columns; c++) sum += t->offset[c], squares += t->deviation[c];
+    for (size_t c = 0; c < f->columns; c++)
+      t->offset[c] = sum / f->columns, t->deviation[c] = squares / f->columns;
+  }
   for (size_t c = 0; c < f->columns; c++) {
     const double mean = t->offset[c] / n;
     t->offset[c] = floor(mean + 0.5);
@@ -127,7 +133,7 @@ static void fit_columns(const struct fit *t, struct mote_features *fresh, double
   void *const columns = (uint8_t *)fresh + fresh->column_at;
   fresh->scale = (float)scale;
   fresh->zp = (int16_t)floor(-128 - low / scale + 0.5);
-  for (int c = 0; c < fresh->columns; c++)
+  for (int c = 0; c < (fresh->kind == MOTE_FEATURES_IMAGE ? 1 : fresh->columns); c++)
     if (fresh->cell_bytes == 2)
       features_column_set((struct mote_features_column *)columns + c, t->offset[c],
                           1 / (t->deviation[c] * scale));
@@ -136,12 +142,20 @@ static void fit_columns(const struct fit *t, struct mote_features *fresh, double
                                1 / (t->deviation[c] * scale));
 }
 
+/* The values of bytes are known: 0 to 255. */
+static bool features_are_pixels(const struct features_block *block) {
+  const struct mote_features *const f = block->parts[0].params;
+  return f->kind == MOTE_FEATURES_IMAGE &&
+         ((const struct mote_image *)mote_at(f, f->params_at))->format != MOTE_IMAGE_NUMBERS;
+}
+
 bool features_fit(struct features_block *block, struct arena *a, const int16_t *const *windows,
                   size_t count, struct err *e) {
   struct fit fits[FEATURES_MAX_PARTS];
   uint64_t histogram[STEPS] = {0};
   double low, high;
   if (count == 0) return err_set(e, "no training windows to fit the features to; add samples");
+  if (features_are_pixels(block)) return true;
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     const struct mote_features_op *const op = block->parts[i].op;

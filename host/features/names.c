@@ -47,6 +47,11 @@ void features_value_name(const struct features_block *block, const struct featur
     index -= values;
   }
   const struct mote_features *const f = block->parts[part].params;
+  if (f->kind == MOTE_FEATURES_IMAGE) {
+    text_printf(out, "pixel %d, %d", index % f->columns / f->depth + 1, index / f->columns + 1);
+    if (f->depth > 1) text_printf(out, ", plane %d", index % f->depth + 1);
+    return;
+  }
   const int at = index % f->columns; /* [width][depth] */
   if (f->rows > 1) text_printf(out, "frame %d, ", index / f->columns + 1);
   name_column(f, &c[part], at % f->depth * f->width + at / f->depth, out);

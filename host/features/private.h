@@ -87,6 +87,15 @@ void features_audio_values(const struct mote_features *f, double *rows);
 /* The weight of a column of mfcc that is liftered. */
 double features_lift(const struct mote_features *f, int column);
 
+/* ---- image (image.c) ----------------------------------------------------------------- */
+void features_image_defaults(struct features_config *c, struct text *why);
+bool features_check_image(const struct features_config *c, struct err *e);
+/* Of numbers, the frames of a window; else 1. */
+int features_image_frames(const struct features_config *c);
+int features_image_columns(const struct features_config *c);
+size_t features_image_bytes(const struct features_config *c);
+void features_image_params(const struct features_config *c, uint8_t *out);
+
 /* The real number m of one column as multiplier / 2^shift. */
 void features_column_set(struct mote_features_column *column, double offset, double m);
 void features_wide_column_set(struct mote_features_wide_column *column, double offset, double m);

@@ -62,6 +62,7 @@ bool features_compatible(struct features_config *c) {
     c->compatible = true;
     return features_defaults_audio(c);
   }
+  if (c->kind == FEATURES_IMAGE) return c->compatible = true;
   if (!features_has_params(c) || c->kind == FEATURES_HEART) return false;
   c->compatible = true;
   if (c->kind != FEATURES_SPECTRAL) return true;
@@ -266,6 +267,7 @@ bool features_check_flatten(const struct features_config *c, struct err *e) {
 /* ---- both --------------------------------------------------------------------------- */
 
 int features_columns(const struct features_config *c) {
+  if (c->kind == FEATURES_IMAGE) return features_image_columns(c);
   if (c->kind == FEATURES_WAVELET) return c->channels * MOTE_WAVELET_VALUES * (c->levels + 1);
   if (c->kind == FEATURES_HEART) {
     const struct mote_heart p = {.values = (uint16_t)c->values};

@@ -78,9 +78,13 @@ static void wavelet_values(const struct mote_features *f, const double *unit, co
 /* Statistics in counts are the samples' unit too, but for the crossings; the span is halved. */
 static double plain_value(const struct mote_features *f, const double *unit, int column, double v) {
   const uint8_t *const channel = mote_at(f, f->channel_at);
-  const int each = f->columns / f->channels;
+  const int each = f->kind == MOTE_FEATURES_IMAGE ? f->columns : f->columns / f->channels;
   const double scale = unit[channel[column / each]];
   if (f->kind == MOTE_FEATURES_RAW) return v * scale;
+  if (f->kind == MOTE_FEATURES_IMAGE) {
+    const struct mote_image *const p = mote_at(f, f->params_at);
+    return p->format == MOTE_IMAGE_NUMBERS ? v * unit[0] : v / (128.0 * 255);
+  }
   /* Logarithms of power in dB, as cosines of them are. */
   if (f->kind == MOTE_FEATURES_BANDS)
     return v * 10 * log10(2) / (f->coefficients ? 64 : 256) * features_lift(f, column);

@@ -9,6 +9,10 @@
 
 struct train_augment train_augment_default(enum train_input input) {
   struct train_augment a = {0};
+  if (input == TRAIN_INPUT_IMAGE) {
+    a.shift = 0.08f, a.rotate_deg = 10.0f, a.zoom = 0.1f;
+    a.brightness = 0.08f, a.contrast = 0.2f, a.cutout = 0.25f;
+  }
   if (input != TRAIN_INPUT_AUDIO) return a;
   a.shift_ms = 100.0f;
   a.gain_db = 6.0f;

@@ -326,6 +326,16 @@ struct train_augment {
   float slope_db;     /* another microphone: tilted by up to so much at either end of the bands */
   float floor_chance; /* share of draws over a floor of noise ... */
   float floor_db_min, floor_db_max; /* ... so far below the loudest band */
+  /* Of pictures, see train_augment_image. */
+  float shift;      /* 0.08: moved by up to so much of its sides */
+  float rotate_deg; /* turned, to either side */
+  float zoom;       /* 0.1: times [0.9, 1.1] */
+  float shear;      /* 0.1: rows lean by up to so much of their distance */
+  float brightness; /* 0.1: of the whole range, to either side */
+  float contrast;   /* 0.2: about the picture's mean, times [0.8, 1.2] */
+  float cutout;     /* a square of up to this share of the shorter side becomes the mean */
+  bool flip_across,
+      flip_down; /* half of the draws are mirrored: only where a mirrored thing keeps its label */
 };
 struct train_augment train_augment_default(enum train_input input);
 
@@ -350,6 +360,16 @@ void train_augment_sensor(const struct train_augment *how, int16_t *x, size_t n,
  * alias: out overlaps nothing. Deterministic; safe from several threads. */
 void train_augment_bands(const struct train_augment *how, const int16_t *in, int h, int w,
                          float per_db, uint64_t seed, int16_t *out);
+/* How the values of a picture lie: of pixel (x, y) in plane k at y * down + x * across + k * apart; low and high are the least and
+ * largest value. */
+struct train_picture {
+  int width, height, planes;
+  int across, down, apart;
+  int low, high;
+};
+/* In place; beyond the edge the nearest pixel stands. Deterministic; safe from several threads. */
+void train_augment_image(const struct train_augment *how, const struct train_picture *p,
+                         int16_t *values, uint64_t seed);
 /* Masks up to `time_masks` runs of rows and `band_masks` runs of columns of features [h, w, c] with
  * `fill`. source: Park et al. 2019, SpecAugment. */
 void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, int time_mask_max,

@@ -13,6 +13,7 @@
  *   flatten     moments, extremes and crossings of each channel (flatten.h)
  *   wavelet     what the coefficients of each level of a wavelet transform are like (wavelet.h)
  *   heart       beats of the heart, and what the intervals between them are like (heart.h)
+ *   image       a frame cut and shrunk to a network's size, grey or colours (image.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
  * the op, so a program links only the kinds that it names.
@@ -51,6 +52,7 @@ enum mote_features_kind {
   MOTE_FEATURES_FLATTEN,
   MOTE_FEATURES_WAVELET,
   MOTE_FEATURES_HEART,
+  MOTE_FEATURES_IMAGE,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -84,15 +86,16 @@ struct mote_features_wide_column {
 struct mote_features {
   uint32_t magic;
   uint16_t version;
-  uint8_t kind;        /* enum mote_features_kind */
-  uint8_t normalise;   /* enum mote_features_normalise */
-  uint32_t bytes;      /* of the structure with its constants */
-  uint32_t window;     /* time steps of a window */
-  uint16_t channels;   /* that are read */
-  uint16_t frame, hop; /* time steps of a frame, and between the starts of two */
-  uint16_t rows;       /* frames in a window */
-  uint16_t columns;    /* values in a row */
-  uint16_t fft_log2;   /* 4..12; 0: no bands */
+  uint8_t kind;      /* enum mote_features_kind */
+  uint8_t normalise; /* enum mote_features_normalise */
+  uint32_t bytes;    /* of the structure with its constants */
+  uint32_t window;   /* time steps of a window */
+  uint16_t channels; /* that are read */
+  uint16_t frame,
+      hop; /* time steps of a frame, and between the starts of two; image: 0, a row sees the window */
+  uint16_t rows;     /* frames in a window */
+  uint16_t columns;  /* values in a row */
+  uint16_t fft_log2; /* 4..12; 0: no bands */
   uint16_t bands;
   uint16_t coefficients; /* of the cosine transform; 0: none */
   uint16_t width, depth; /* of the tensor [rows, width, depth]; width * depth = columns */
@@ -110,7 +113,7 @@ struct mote_features {
   int32_t weight_at;  /* uint8[bins of all segments]: share of the band above, Q8 */
   int32_t cosine_at;  /* int16[coefficients][bands], Q14, orthonormal */
   int32_t
-      column_at; /* struct mote_features_column[columns], or _wide_column for cells of 4 bytes */
+      column_at; /* struct mote_features_column[columns], or _wide_column for cells of 4 bytes; image: one for all */
   int32_t channel_at; /* uint8[channels]: where in a time step each channel stands */
   int32_t params_at;  /* the kind's own parameters, up to the end; 0: none */
 };
@@ -141,6 +144,9 @@ struct mote_features_op {
   void (*row)(const struct mote_features *f, const int16_t *samples, void *state, void *scratch,
               void *row);
   void (*finish)(const struct mote_features *f, const void *rows, int8_t *out);
+  /* The whole window without its rows in memory, with the scratch of a row behind a row's state; the same bits as row and
+   * finish. NULL: the rows are kept. */
+  void (*run)(const struct mote_features *f, const int16_t *samples, void *scratch, int8_t *out);
 };
 extern const struct mote_features_op mote_features_bands, mote_features_statistics,
     mote_features_raw, mote_features_mfe, mote_features_mfcc, mote_features_spectrogram;
@@ -239,6 +245,7 @@ int32_t mote_log2_q8(uint64_t x);
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/heart.h"
+#include "mote/dsp/image.h"
 #include "mote/dsp/spectral.h"
 #include "mote/dsp/wavelet.h"
 

@@ -33,7 +33,9 @@ static int rows_are_samples(const struct mote_features *f) {
 }
 
 size_t mote_features_rows_bytes(const struct mote_features *f) {
-  return rows_are_samples(f) ? 0 : align4((size_t)f->cell_bytes * f->rows * f->columns);
+  return f->kind == MOTE_FEATURES_IMAGE || rows_are_samples(f)
+             ? 0
+             : align4((size_t)f->cell_bytes * f->rows * f->columns);
 }
 
 size_t mote_features_scratch_bytes(const struct mote_features *f,
@@ -61,9 +63,11 @@ static enum mote_status check_shape(const struct mote_features *f) {
     return MOTE_ERR_PARAMS;
   if (f->normalise == MOTE_FEATURES_NORMALISE_SLIDING && f->kind != MOTE_FEATURES_MFCC)
     return MOTE_ERR_PARAMS;
-  if (!f->channels || f->channels > f->stride || f->stride > 256 || !f->frame ||
-      f->frame > INT16_MAX || !f->hop || !f->rows || !f->columns || f->window > MAX_WINDOW ||
-      f->range < 0 || f->zp < -128 || f->zp > 127)
+  if (!f->channels || f->channels > f->stride || f->stride > 256 || f->frame > INT16_MAX ||
+      !f->rows || !f->columns || f->window > MAX_WINDOW || f->range < 0 || f->zp < -128 ||
+      f->zp > 127)
+    return MOTE_ERR_PARAMS;
+  if (f->kind == MOTE_FEATURES_IMAGE ? f->frame || f->hop : !f->frame || !f->hop)
     return MOTE_ERR_PARAMS;
   if ((uint32_t)(f->rows - 1) * f->hop + f->frame > f->window ||
       (uint32_t)f->rows * f->columns > MAX_VALUES || (uint32_t)f->width * f->depth != f->columns)
@@ -81,8 +85,9 @@ static enum mote_status check_columns(const struct mote_features *f) {
   const void *const columns = mote_at(f, f->column_at);
   const size_t each = f->cell_bytes == 2 ? sizeof(struct mote_features_column)
                                          : sizeof(struct mote_features_wide_column);
-  if (!mote_features_table_fits(f, f->column_at, each * f->columns)) return MOTE_ERR_BOUNDS;
-  for (uint32_t c = 0; c < f->columns; c++) {
+  const uint32_t n = f->kind == MOTE_FEATURES_IMAGE ? 1 : f->columns;
+  if (!mote_features_table_fits(f, f->column_at, each * n)) return MOTE_ERR_BOUNDS;
+  for (uint32_t c = 0; c < n; c++) {
     int32_t multiplier, shift;
     if (f->cell_bytes == 2) {
       const struct mote_features_column *const column = columns;
@@ -131,6 +136,10 @@ void mote_features_run(const struct mote_features *f, const struct mote_features
                        const int16_t *samples, void *scratch, int8_t *out) {
   if (rows_are_samples(f)) {
     mote_features_finish(f, op, samples, out);
+    return;
+  }
+  if (op->run) {
+    op->run(f, samples, (uint8_t *)scratch + state_bytes(f, op), out);
     return;
   }
   uint8_t *const frame = (uint8_t *)scratch + mote_features_rows_bytes(f);
