@@ -56,7 +56,9 @@ HOSTED_CFLAGS := -std=c11 -D_GNU_SOURCE -I. $(STRICT) $(EXACT) -fopenmp $(PKG_CF
 LIBS          := $(PKG_LIBS) -lm -fopenmp
 
 BARE_SRC   := $(sort $(wildcard mote/*/*.c))
-HOST_SRC   := $(sort $(wildcard host/*/*.c))
+# What speaks MPI is an object of its own, loaded where an MPI launcher started the program.
+MPI_SRC    := host/ranks/mpi.c
+HOST_SRC   := $(filter-out $(MPI_SRC),$(sort $(wildcard host/*/*.c)))
 APP_SRC    := $(sort $(wildcard app/*.c))
 TEST_SRC   := $(sort $(wildcard test/test_*.c))
 BARE_OBJ   := $(BARE_SRC:%.c=$(B)/%.o)
@@ -72,11 +74,16 @@ endif
 
 .PHONY: all test tests bare clean bench-train bench-host bench-cores bench-features accuracy fuzz-structured fuzz-ingest doors
 .SECONDARY:
-all: $(PROGRAM)
+all: $(PROGRAM) $(if $(shell pkg-config --exists ompi-c 2>/dev/null && echo yes),$(dir $(PROGRAM))mote-mpi.so)
 
 $(PROGRAM): $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(MODE) -o $@ $(APP_OBJ) $(B)/libhost.a $(B)/libmote.a $(LIBS)
+
+$(dir $(PROGRAM))mote-mpi.so: $(MPI_SRC) host/ranks/ranks.h host/kit/kit.h
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -std=c11 -D_GNU_SOURCE -I. $(STRICT) -O2 -g -fPIC -shared $(shell pkg-config --cflags ompi-c) \
+	  -o $@ $< $(shell pkg-config --libs ompi-c)
 
 $(B)/libmote.a: $(BARE_OBJ)
 	@rm -f $@; $(AR) rcs $@ $^

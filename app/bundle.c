@@ -318,8 +318,8 @@ static bool core_of(const struct emulate_target *target, enum compile_core *core
   return true;
 }
 
-bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
-                  struct bundle *b, struct err *e) {
+bool bundle_plan(struct arena *a, const struct bundle_request *request, struct bundle *b,
+                 struct err *e) {
   const struct graph *g = request->graph;
   struct compile_options options = {.pointer_bytes = request->target->pointer_bytes,
                                     .fast = request->fast,
@@ -327,11 +327,8 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
                                     .ram_bytes = request->ram_bytes,
                                     .input_rows = request->input_rows,
                                     .curve = request->curve};
-  struct sources sources = {.n = 0};
-  struct text header, source, own;
-  *b = (struct bundle){.request = *request, .dir = arena_strdup(a, dir)};
+  *b = (struct bundle){.request = *request};
   if (request->name == NULL) b->request.name = "model";
-  const char *name = b->request.name, *header_file = arena_printf(a, "%s.h", name);
   if (request->input_rows && request->features && !features_are_lines(request->features))
     return err_set(
         e, "these features make the network's whole input: --input rows is for a model alone, "
@@ -345,13 +342,24 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
   if (!compile_graph(g, &options, a, &b->compiled, e)) return false;
   b->output_bytes = sum_bytes(g, g->outputs, g->n_outputs);
   b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);
-  if (request->features) {
-    if (g->n_inputs != 1 || b->input_bytes != request->features->out_bytes)
-      return err_internal(e, "features of %zu bytes do not fit an input of %zu",
-                          request->features->out_bytes, b->input_bytes);
-    b->window_bytes = b->input_bytes =
-        (size_t)request->features->window_samples * (size_t)request->features->channels * 2;
-  }
+  b->arena_bytes = b->compiled.arena_bytes;
+  if (!request->features) return true;
+  if (g->n_inputs != 1 || b->input_bytes != request->features->out_bytes)
+    return err_internal(e, "features of %zu bytes do not fit an input of %zu",
+                        request->features->out_bytes, b->input_bytes);
+  if (!request->input_rows) place_scratch(b, &b->arena_bytes);
+  b->window_bytes = b->input_bytes =
+      (size_t)request->features->window_samples * (size_t)request->features->channels * 2;
+  return true;
+}
+
+bool bundle_write(struct arena *a, const struct bundle_request *request, const char *dir,
+                  struct bundle *b, struct err *e) {
+  struct sources sources = {.n = 0};
+  struct text header, source, own;
+  if (!bundle_plan(a, request, b, e)) return false;
+  b->dir = arena_strdup(a, dir);
+  const char *name = b->request.name, *header_file = arena_printf(a, "%s.h", name);
   text_init(&header, a);
   text_init(&source, a);
   text_init(&own, a);

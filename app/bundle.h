@@ -81,6 +81,9 @@ struct bundle {
       *features; /* with keep_features, after a run: the network's input, an inference each */
 };
 
+/* Compiles the graph for the target: b->compiled, arena_bytes, window_bytes and the sizes of inputs and outputs, no files. */
+bool bundle_plan(struct arena *a, const struct bundle_request *request, struct bundle *b,
+                 struct err *e);
 /* Compiles the graph for the target and writes the C project to dir, which is made: NAME.c, NAME.h, NAME_arena.c,
  * NAME.mote, features.c, program.c, mote/, firmware/, Makefile. errors: what compile_graph says; a name that will not
  * do; a full disk. */

@@ -51,7 +51,7 @@ struct yaml_training {
   double *learning_rate, *qat_learning_rate, *weight_decay, *label_smoothing, *mixup, *focal,
       *average;
   bool *class_weights;
-  int *seed;
+  int *seed, *flash_bytes;
 };
 struct yaml_augmentation {
   double *shift_ms, *gain_db, *speed, *tone_db, *background_chance, *background_snr_db_min,
@@ -171,16 +171,25 @@ static const cyaml_schema_field_t features_fields[] = {
     CYAML_FIELD_END};
 static const cyaml_schema_value_t features_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_features, features_fields)};
-static const cyaml_schema_field_t training_fields[] = {
-    INT(yaml_training, epochs),         INT(yaml_training, qat_epochs),
-    INT(yaml_training, batch),          INT(yaml_training, patience),
-    INT(yaml_training, time_masks),     INT(yaml_training, time_mask_max),
-    INT(yaml_training, band_masks),     INT(yaml_training, band_mask_max),
-    REAL(yaml_training, learning_rate), REAL(yaml_training, qat_learning_rate),
-    REAL(yaml_training, weight_decay),  REAL(yaml_training, label_smoothing),
-    REAL(yaml_training, mixup),         REAL(yaml_training, focal),
-    REAL(yaml_training, average),       BOOL(yaml_training, class_weights),
-    INT(yaml_training, seed),           CYAML_FIELD_END};
+static const cyaml_schema_field_t training_fields[] = {INT(yaml_training, epochs),
+                                                       INT(yaml_training, qat_epochs),
+                                                       INT(yaml_training, batch),
+                                                       INT(yaml_training, patience),
+                                                       INT(yaml_training, time_masks),
+                                                       INT(yaml_training, time_mask_max),
+                                                       INT(yaml_training, band_masks),
+                                                       INT(yaml_training, band_mask_max),
+                                                       REAL(yaml_training, learning_rate),
+                                                       REAL(yaml_training, qat_learning_rate),
+                                                       REAL(yaml_training, weight_decay),
+                                                       REAL(yaml_training, label_smoothing),
+                                                       REAL(yaml_training, mixup),
+                                                       REAL(yaml_training, focal),
+                                                       REAL(yaml_training, average),
+                                                       BOOL(yaml_training, class_weights),
+                                                       INT(yaml_training, seed),
+                                                       INT(yaml_training, flash_bytes),
+                                                       CYAML_FIELD_END};
 static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, shift_ms),
     REAL(yaml_augmentation, gain_db),
@@ -887,6 +896,7 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   o.average = (float)real_or(t->average, (double)o.average);
   if (t->class_weights) o.class_weights = *t->class_weights;
   if (t->seed) o.seed = (uint64_t)(int64_t)*t->seed;
+  o.flash_bytes = int_or(t->flash_bytes, 0);
   *out = o;
 }
 
@@ -1012,14 +1022,12 @@ static bool read_detect(const struct reader *r, const struct project_yaml *y,
   return true;
 }
 
-bool project_read_config(struct arena *a, const char *path, struct project_config *c,
-                         struct err *e) {
-  uint8_t *text = NULL;
-  size_t size = 0;
+bool project_parse_config(struct arena *a, const char *path, const char *bytes, size_t size,
+                          struct project_config *c, struct err *e) {
+  const uint8_t *const text = (const uint8_t *)bytes;
   struct report report = {{0}, {0}};
   struct project_yaml *y = NULL;
   memset(c, 0, sizeof *c);
-  if (!file_read(a, path, MAX_YAML_BYTES, &text, &size, e)) return false;
   cyaml_config_t config = {.log_fn = keep_log,
                            .log_ctx = &report,
                            .mem_fn = arena_memory,
@@ -1050,4 +1058,13 @@ bool project_read_config(struct arena *a, const char *path, struct project_confi
     return false;
   return read_augmentation(&r, y, c) && check_augmentation(&r, c) && check_training(&r, c) &&
          read_learners(&r, c) && read_detect(&r, y, c);
+}
+
+bool project_read_config(struct arena *a, const char *path, struct project_config *c,
+                         struct err *e) {
+  uint8_t *text = NULL;
+  size_t size = 0;
+  memset(c, 0, sizeof *c);
+  return file_read(a, path, MAX_YAML_BYTES, &text, &size, e) &&
+         project_parse_config(a, path, (const char *)text, size, c, e);
 }

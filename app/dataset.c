@@ -447,6 +447,14 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   return lay_all(d, p->arena, e);
 }
 
+bool dataset_again(const struct dataset *d, const struct project_config *c, struct arena *a,
+                   struct dataset *out, struct err *e) {
+  begin(out, c);
+  out->samples = d->samples;
+  out->n_samples = d->n_samples;
+  return lay_all(out, a, e);
+}
+
 bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
                        struct err *e) {
   const struct project_config *c = &p->config;

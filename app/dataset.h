@@ -70,6 +70,9 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
 /* Reads samples and lays windows. errors: a sample of another kind or number of channels, memory. */
 bool dataset_load(struct project *p, const struct dataset_pick *pick, const char *const *classes,
                   int n_classes, const double *range, struct dataset *d, struct err *e);
+/* The same samples laid in the windows of another configuration of the same sensor; they are shared. */
+bool dataset_again(const struct dataset *d, const struct project_config *c, struct arena *a,
+                   struct dataset *out, struct err *e);
 /* The same of recordings that ingest read. */
 bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
                        struct err *e);

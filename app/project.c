@@ -177,38 +177,137 @@ bool project_file_windows(struct project *p, const struct project_model *m, cons
   return dataset_load_file(p, path, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
 }
 
-bool project_replace_section(struct project *p, const char *key, const char *section,
-                             struct err *e) {
-  const char *const path = p->yaml_path, *const start = arena_printf(p->arena, "\n%s:", key);
-  uint8_t *bytes;
-  size_t size;
+/* Where a section begins in a text, and where the next begins: comments and empty lines in front of that are its own. */
+static bool find_section(struct arena *a, const char *text, const char *key, size_t *from,
+                         size_t *to) {
+  const char *const start = arena_printf(a, "\n%s:", key);
+  const char *p = text_starts(text, start + 1) ? text : strstr(text, start), *end;
+  if (!p) return false;
+  if (*p == '\n') p++;
+  end = p;
+  for (const char *line = strchr(p, '\n'); line; line = strchr(line + 1, '\n')) {
+    end = line + 1;
+    if (!line[1] || !strchr(" \n#-", line[1])) break;
+  }
+  if (end == p || (*end && end[-1] != '\n')) end = p + strlen(p);
+  while (end > p + 1 && *end) {
+    const char *line = end - 1;
+    while (line > p && line[-1] != '\n') line--;
+    if (line <= p || (*line != '#' && *line != '\n')) break;
+    end = line;
+  }
+  *from = (size_t)(p - text);
+  *to = (size_t)(end - text);
+  return true;
+}
+
+static const char *replaced_section(struct arena *a, const char *text, const char *key,
+                                    const char *section) {
   struct text out;
-  if (!file_read(p->arena, path, 1u << 20, &bytes, &size, e)) return false;
-  const char *const text = (const char *)bytes;
-  const char *from = text_starts(text, start + 1) ? text : strstr(text, start);
-  text_init(&out, p->arena);
-  if (!from) {
+  size_t from = 0, to = 0, size = strlen(text);
+  text_init(&out, a);
+  if (find_section(a, text, key, &from, &to)) {
+    text_addn(&out, text, from);
+    text_add(&out, section);
+    text_add(&out, text + to);
+  } else {
     text_addn(&out, text, size);
     text_add(&out, size && text[size - 1] == '\n' ? "" : "\n");
     text_add(&out, section);
-    return file_write(path, out.data, out.size, e);
   }
-  if (*from == '\n') from++;
-  const char *to = from;
-  for (const char *line = strchr(from, '\n'); line; line = strchr(line + 1, '\n')) {
-    to = line + 1;
-    if (!line[1] || !strchr(" \n#-", line[1])) break;
+  return out.data;
+}
+
+bool project_replace_section(struct project *p, const char *key, const char *section,
+                             struct err *e) {
+  uint8_t *bytes;
+  size_t size;
+  if (!file_read(p->arena, p->yaml_path, 1u << 20, &bytes, &size, e)) return false;
+  const char *const out = replaced_section(p->arena, (const char *)bytes, key, section);
+  return file_write(p->yaml_path, out, strlen(out), e);
+}
+
+/* ---- single keys -------------------------------------------------------------------------- */
+/* A mapping in braces as lines of its own; NULL: it is not all on one line, or has braces within. */
+static const char *unbraced(struct arena *a, const char *key, const char *value, size_t n) {
+  struct text out;
+  text_init(&out, a);
+  const char *end = memchr(value, '}', n), *comment = memchr(value, '#', n);
+  if (!end || (comment && comment < end) || memchr(value + 1, '{', n - 1) ||
+      memchr(value, '[', n) || memchr(value, '"', n) || memchr(value, '\'', n))
+    return NULL;
+  text_printf(&out, "%s:%s%.*s\n", key, comment ? "               " : "",
+              comment ? (int)(n - (size_t)(comment - value)) : 0, comment ? comment : "");
+  for (const char *p = value + 1; p < end;) {
+    p += strspn(p, " ,");
+    size_t part = strcspn(p, ",}");
+    if (part) text_printf(&out, "  %.*s\n", (int)part, p);
+    p += part;
   }
-  if (to == from) to = from + strlen(from);
-  /* Comments and empty lines before the next key belong to it. */
-  while (to > from + 1 && *to) {
-    const char *line = to - 1;
-    while (line > from && line[-1] != '\n') line--;
-    if (line <= from || (*line != '#' && *line != '\n')) break;
-    to = line;
+  return out.data;
+}
+
+/* The line of `key` among the lines of a section behind its first; the indent of its keys. */
+static const char *key_line(const char *section, const char *key, size_t *indent) {
+  const char *found = NULL;
+  *indent = 0;
+  for (const char *line = strchr(section, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+    const char *p = line + 1;
+    const size_t in = strspn(p, " ");
+    if (!in || strchr("#\n-", p[in])) continue;
+    if (!*indent) *indent = in;
+    if (in == *indent && strncmp(p + in, key, strlen(key)) == 0 && p[in + strlen(key)] == ':')
+      found = p;
   }
-  text_addn(&out, text, (size_t)(from - text));
-  text_add(&out, section);
-  text_add(&out, to);
-  return file_write(path, out.data, out.size, e);
+  return found;
+}
+
+const char *project_set_key(struct arena *a, const char *yaml, const char *section, const char *key,
+                            const char *value, struct err *e) {
+  size_t from = 0, to = 0, indent = 0;
+  if (!value && !find_section(a, yaml, section, &from, &to)) return yaml;
+  if (!section[0]) return replaced_section(a, yaml, key, arena_printf(a, "%s: %s\n", key, value));
+  if (!find_section(a, yaml, section, &from, &to))
+    return replaced_section(a, yaml, section,
+                            arena_printf(a, "%s:\n  %s: %s\n", section, key, value));
+  const char *const old = arena_printf(a, "%.*s", (int)(to - from), yaml + from), *text = old;
+  const char *rest = old + strlen(section) + 1;
+  rest += strspn(rest, " ");
+  if (*rest == '{') text = unbraced(a, section, rest, strcspn(rest, "\n"));
+  if (!text || (*rest && !strchr("{#\n", *rest))) {
+    err_set(e, "%s: is written in a form that cannot be changed: give each of its keys a line",
+            section);
+    return NULL;
+  }
+  if (*rest == '{') { /* lines behind the braces are comments */
+    const char *more = strchr(old, '\n');
+    text = arena_printf(a, "%s%s", text, more ? more + 1 : "");
+  }
+  struct text out;
+  text_init(&out, a);
+  const char *line = key_line(text, key, &indent);
+  if (!value && !line) return yaml;
+  if (!value) {
+    text_addn(&out, text, (size_t)(line - text));
+    const char *end = line + strcspn(line, "\n");
+    text_add(&out, *end ? end + 1 : end);
+  } else if (!line) { /* behind the section's first line */
+    const char *first = strchr(text, '\n');
+    text_addn(&out, text, first ? (size_t)(first - text) : strlen(text));
+    text_printf(&out, "\n%*s%s: %s\n", (int)(indent ? indent : 2), "", key, value);
+    if (first) text_add(&out, first + 1);
+  } else {
+    const char *end = line + strcspn(line, "\n"),
+               *comment = memmem(line, (size_t)(end - line), " #", 2);
+    text_addn(&out, text, (size_t)(line - text));
+    text_printf(&out, "%*s%s: %s", (int)indent, "", key, value);
+    if (comment) {
+      const size_t used = indent + strlen(key) + 2 + strlen(value),
+                   column = (size_t)(comment + 1 - line);
+      text_printf(&out, "%*s", used < column ? (int)(column - used) : 1, "");
+      text_addn(&out, comment + 1, (size_t)(end - comment - 1));
+    }
+    text_add(&out, end);
+  }
+  return replaced_section(a, yaml, section, out.data);
 }

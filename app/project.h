@@ -129,10 +129,17 @@ bool project_open(struct arena *a, const char *dir, enum store_mode mode, struct
 /* The YAML file alone. */
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,
                          struct err *e);
+/* The same of a text that is no file yet; path: for messages. */
+bool project_parse_config(struct arena *a, const char *path, const char *bytes, size_t size,
+                          struct project_config *c, struct err *e);
 void project_close(struct project *p);
 /* Replaces a section of mote.yaml, or adds it at the end. text: the section, its key at the left margin first. What
  * stands around it stays, comments before the next key too. */
 bool project_replace_section(struct project *p, const char *key, const char *text, struct err *e);
+/* A text of mote.yaml with `section.key: value` in place of what stood there, or added; section "": at the top, and value
+ * is the rest of the section, further lines indented. value NULL takes the key of a section out. Comments stay. errors: a section in a form that has no lines. */
+const char *project_set_key(struct arena *a, const char *yaml, const char *section, const char *key,
+                            const char *value, struct err *e);
 /* The folder that project_open(NULL) would take; NULL when there is none. */
 const char *project_find(struct arena *a);
 

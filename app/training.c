@@ -298,7 +298,7 @@ static bool prepare(struct training *t, struct err *e) {
   if (t->job->seed >= 0) t->config.seed = (uint64_t)t->job->seed;
   t->config.threads = t->job->threads;
   if (t->job->flash_bytes > 0) t->config.flash_bytes = t->job->flash_bytes;
-  if (t->job->float_only) t->config.qat_epochs = 0;
+  if (t->job->float_only) t->config.qat_epochs = 0, t->config.flash_bytes = 0;
   if (t->job->teacher && t->config.distil <= 0.0f) t->config.distil = 0.5f;
   struct train_config *c = &t->config;
   if (!train_config_check(c, e)) return false;
@@ -475,6 +475,71 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   return train_fit(p->arena, &out->network, &examples, validation, &t->config, &hooks, &result,
                    e) &&
          finish(t, &result, e);
+}
+
+/* ---- trying ------------------------------------------------------------------------------ */
+static int share_of(int epochs, double share, int least) {
+  const int n = (int)lround(epochs * share);
+  return n > least ? n : epochs < least ? epochs : least;
+}
+
+bool training_network(const struct project_config *c, struct arena *a, const int dims[3],
+                      int n_classes, uint32_t examples, struct train_network *net, const char **why,
+                      struct err *e) {
+  const char **lines = NULL;
+  const int n = project_layers(a, c->network, &lines);
+  struct text words;
+  text_init(&words, a);
+  if (n == 0) {
+    const bool ok = train_network_default(project_input(c), dims[0], dims[1], dims[2], n_classes,
+                                          examples, NULL, net, &words, e);
+    if (why) *why = words.data;
+    return ok;
+  }
+  if (why) *why = "the layers that were named";
+  if (n == 1 && train_is_preset(lines[0]))
+    return train_network_preset(a, lines[0], dims[0], dims[1], dims[2], n_classes, net, e) &&
+           answers_classes(net, e);
+  return train_network_parse(lines, n, dims[0], dims[1], dims[2], n_classes, net, e) &&
+         answers_classes(net, e);
+}
+
+bool training_try(const struct training_trial *trial, struct arena *a, struct training_tried *out,
+                  struct err *e) {
+  static const struct training_job job = {.seed = -1};
+  struct project p = {.arena = a, .config = *trial->config, .yaml_path = PROJECT_FILE};
+  struct training *t = ARENA_NEW(a, struct training);
+  struct training_outcome *o = ARENA_NEW(a, struct training_outcome);
+  *t = (struct training){
+      .p = &p, .job = &job, .out = o, .train = *trial->train, .validation = *trial->validation};
+  t->train.config = trial->config; /* the datasets may be shared with trials of other settings */
+  o->features = *trial->features;
+  o->classes = trial->classes;
+  o->n_classes = trial->n_classes;
+  const uint32_t n = (uint32_t)t->train.n_windows, n_validation = (uint32_t)t->validation.n_windows;
+  if (!training_network(&p.config, a, o->features.dims, o->n_classes, n, &o->network, NULL, e))
+    return false;
+  gather_background(t);
+  project_training(&p.config, n, &t->config);
+  t->config.threads = trial->threads;
+  if (trial->share < 1) {
+    t->config.epochs = share_of(t->config.epochs, trial->share, 2);
+    t->config.qat_epochs = share_of(t->config.qat_epochs, trial->share, 1);
+  }
+  if (!train_config_check(&t->config, e)) return false;
+  t->validation_set = (struct train_set){
+      .n = n_validation, .features = trial->validation_features, .labels = t->validation.labels};
+  describe_settings(t);
+  const struct train_examples examples = {
+      .n = n, .labels = t->train.labels, .example = draw, .context = t};
+  const struct train_hooks hooks = {.cancel = trial->cancel};
+  if (!train_fit(a, &o->network, &examples, n_validation ? &t->validation_set : NULL, &t->config,
+                 &hooks, &out->result, e))
+    return false;
+  out->result.graph->name = p.config.name;
+  out->network = o->network;
+  out->settings = t->settings;
+  return true;
 }
 
 bool training_float_scores(const struct training_outcome *t, const struct dataset *d,

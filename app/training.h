@@ -60,6 +60,31 @@ void training_job_of(struct arena *a, const struct store_run *run, struct traini
 bool training_run(struct command_line *c, struct project *p, const struct training_job *job,
                   struct training_outcome *out, struct err *e);
 
+/* A training of the network that a configuration names, of samples at hand; nothing is stored. The same as `mote train` would
+ * make of that configuration where share is 1. Safe from several threads, each with an arena of its own. */
+struct training_trial {
+  const struct project_config *config;
+  const struct dataset *train, *validation; /* in this configuration's windows */
+  const struct features_block *features;    /* fitted to the training windows */
+  const int8_t *validation_features;
+  const char *const *classes;
+  int n_classes;
+  double share; /* of the epochs; at most 1 */
+  int threads;
+  const volatile bool *cancel;
+};
+struct training_tried {
+  struct train_network network;
+  struct train_result result;
+  const char *settings; /* of all that decides the outcome */
+};
+bool training_try(const struct training_trial *trial, struct arena *a, struct training_tried *out,
+                  struct err *e);
+/* The network that a configuration names or is given by itself, for features of this shape; why: of the choice, may be NULL. */
+bool training_network(const struct project_config *c, struct arena *a, const int dims[3],
+                      int n_classes, uint32_t examples, struct train_network *net, const char **why,
+                      struct err *e);
+
 /* The features that the project asks for, their map to int8 fitted to windows of d. */
 bool training_features(struct project *p, const struct dataset *d, struct features_block *block,
                        struct err *e);

@@ -112,6 +112,19 @@ ends 1 "mote.yaml" train --prune macs=50%
 ends 1 "mote.yaml" train --teacher ds-cnn
 ends 2 "kmeans, gmm" train --learner oracle
 ends 2 "excludes" train --learner forest --epochs 3
+ends 2 "at least 1" tune --trials 0
+ends 2 "at least 1" tune --ram 0
+ends 2 "at least 1" tune --flash none
+ends 2 "at least 1" tune --threads 0
+ends 2 "at least 0" tune --seed -1
+ends 2 "above 0" tune --minutes -1
+ends 2 "above 0" tune --ms -1
+ends 2 "wants a number" tune --uj much
+ends 2 "exclude" tune --board xiao --target cortex-m4
+ends 2 "exclude" tune --show --fresh
+ends 2 "nothing to write" tune --write 0
+ends 2 "1 to 10,000" tune --ranks 0
+ends 1 "mote.yaml" tune --no-count --against flash --html x --journal x
 ends 1 "mote.yaml" train --learner forest
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes

@@ -63,6 +63,25 @@ struct report_lines {
 };
 void report_lines(struct report *r, const struct report_lines *chart);
 
+/* Points over two axes, up to 6 groups of them; those of group 0 are joined by a stair where `stair` is set: what is
+ * possible at each x. A text at the pointer tells each. */
+struct report_dot {
+  double x, y;
+  int group;
+  const char *label; /* written beside the point; NULL: nothing */
+  const char *note;  /* at the pointer; or NULL */
+};
+struct report_scatter {
+  const char *caption, *x_label, *y_label;
+  int count, groups;
+  const char *const *group_names;
+  const struct report_dot *dots; /* later ones lie above */
+  bool stair;
+  double limit_x; /* a dashed upright; NAN: none */
+  const char *limit_label;
+};
+void report_scatter(struct report *r, const struct report_scatter *chart);
+
 /* A confusion matrix: rows are truth, columns are answers. counts: [classes * classes]. A cell's shade is its share
  * of its row; share correct (recall, precision) stands at the margins. range: classes in [1, 64]. */
 struct report_confusion {
