@@ -279,12 +279,10 @@ static void forward_segment(void *context, int chunk, int worker) {
   for (int i = s->first; i <= s->last; i++) forward_unit(g, &g->units[i], s0, s1, chunk, worker);
 }
 
-static void run_items(struct engine *g, int n, pool_work work, void *context) {
-  if (g->pool) {
-    pool_run(g->pool, n, work, context);
-    return;
-  }
-  for (int i = 0; i < n; i++) work(context, i, 0);
+/* Chunks in turn forwards and backwards: the last that were touched are still in the cache. */
+static void run_chunks(struct engine *g, pool_work work, void *context) {
+  g->turned = !g->turned;
+  pool_run(g->pool, g->chunks, g->turned, work, context);
 }
 
 void engine_forward(struct engine *g, int count, enum engine_mode mode) {
@@ -300,7 +298,7 @@ void engine_forward(struct engine *g, int count, enum engine_mode mode) {
     int last = s.first;
     while (last < g->n_units && !(g->units[last].batch_norm && mode == ENGINE_TRAIN)) last++;
     s.last = last < g->n_units ? last : g->n_units - 1;
-    run_items(g, g->chunks, forward_segment, &s);
+    run_chunks(g, forward_segment, &s);
     if (last < g->n_units) linear_combine(g, &g->units[last]);
     s.finish = last < g->n_units ? last : -1;
     s.first = last + 1;
@@ -361,13 +359,13 @@ static void transpose_weights(void *context, int item, int worker) {
 
 double engine_backward(struct engine *g, int *right) {
   set_loss_scale(g);
-  run_items(g, g->n_units, transpose_weights, g);
+  pool_run(g->pool, g->n_units, false, transpose_weights, g);
   struct segment s = {g, g->n_units, g->n_units - 1, 0};
   while (s.finish >= 0) {
     int last = s.first;
     while (last >= 0 && !linear_normalises(g, &g->units[last])) last--;
     s.last = last < 0 ? 0 : last;
-    run_items(g, g->chunks, back_segment, &s);
+    run_chunks(g, back_segment, &s);
     if (last >= 0) linear_back_combine(g, &g->units[last]);
     s.finish = last;
     s.first = last - 1;
@@ -406,7 +404,7 @@ static void adam_piece(void *context, int item, int worker) {
 
 void engine_adam(struct engine *g, const struct adam *how, float *m, float *v) {
   struct adam_job job = {g, how, m, v};
-  run_items(g, (int)((g->n_params + ADAM_PIECE - 1) / ADAM_PIECE), adam_piece, &job);
+  pool_run(g->pool, (int)((g->n_params + ADAM_PIECE - 1) / ADAM_PIECE), false, adam_piece, &job);
 }
 
 /* ---- folding ----------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ struct unit {
   float *z; /* before normalisation */
   float *
       wt; /* weights transposed for the gradient of the input: [n][kk]; windowed: [tap][n][cs of the input] */
-  float *scale, *shift, *mean, *inverse, *back_k, *back_a, *back_b; /* [np] */
+  float *scale, *shift, *mean, *inverse, *back_a, *back_b; /* [np] */
   float *part_mean, *part_m2;                                       /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
   float *wq, *wr;
@@ -103,6 +103,7 @@ struct engine {
   /* The batch in work. */
   enum engine_mode mode;
   int most_chunks, count, chunks;
+  bool turned; /* chunks went backwards through the last segment */
   const int32_t *labels;
   const float *sample_weights;  /* [count]; NULL: 1 */
   const int32_t *second_labels; /* [count]; NULL: none mixed in */

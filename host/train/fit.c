@@ -430,13 +430,8 @@ static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode)
   f->g->mode = mode;
   if (f->opinions) f->hooks->teacher->g->mode = ENGINE_EVAL;
   const int count = f->count = (int)(end - f->first);
-  if (f->g->pool) {
-    pool_run(f->g->pool, count, draw_item, f);
-    pool_run(f->g->pool, count, fill_item, f);
-  } else {
-    for (int i = 0; i < count; i++) draw_item(f, i, 0);
-    for (int i = 0; i < count; i++) fill_item(f, i, 0);
-  }
+  pool_run(f->g->pool, count, false, draw_item, f);
+  pool_run(f->g->pool, count, false, fill_item, f);
   f->g->labels = f->labels;
   f->g->sample_weights = f->weights;
   f->g->second_labels = f->config->mixup > 0.0f ? f->second : NULL;

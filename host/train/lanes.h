@@ -45,7 +45,7 @@ struct lanes_product {
 /* What batch normalisation and activation made of z: max(0, min(most, z * scale + shift)) if relu. */
 struct lanes_normalised {
   const float *scale, *shift, *mean, *inverse;
-  const float *k, *a, *b; /* of normalise_back */
+  const float *a, *b; /* of normalise_back */
   bool relu;
   float most;
 };
@@ -73,7 +73,7 @@ struct lanes {
   /* Of g, the part of dy that came through the activation: sum = column sums of g, sum_x = of g * (z - mean) * inverse. */
   void (*normalise_sums)(const struct lanes_normalised *p, int rows, int np, const float *dy,
                          const float *z, float *sum, float *sum_x);
-  /* dz = k * (g - a - (z - mean) * b): the gradient of activation and batch normalisation. alias: dz may be dy. */
+  /* dz = g * scale + z * a + b: the gradient of activation and batch normalisation. alias: dz may be dy. */
   void (*normalise_back)(const struct lanes_normalised *p, int rows, int np, const float *dy,
                          const float *z, float *dz);
   /* As `product`, each channel with its own weight: n channels, k is not looked at. */

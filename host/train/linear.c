@@ -46,7 +46,6 @@ void linear_memory(struct engine *g, struct unit *u, bool backward) {
   u->mean = ARENA_ARRAY(a, float, np);
   u->inverse = ARENA_ARRAY(a, float, np);
   if (!backward) return;
-  u->back_k = ARENA_ARRAY(a, float, np);
   u->back_a = ARENA_ARRAY(a, float, np);
   u->back_b = ARENA_ARRAY(a, float, np);
   u->part_mean = ARENA_ARRAY(a, float, ENGINE_CHUNKS *np);
@@ -160,7 +159,6 @@ struct lanes_normalised linear_normalised(const struct unit *u) {
                                    u->shift,
                                    u->mean,
                                    u->inverse,
-                                   u->back_k,
                                    u->back_a,
                                    u->back_b,
                                    u->d.activation != TRAIN_LINEAR,
@@ -269,9 +267,10 @@ void linear_back_combine(struct engine *g, struct unit *u) {
       sum += (double)u->part_mean[i * u->np + c];
       sum_x += (double)u->part_m2[i * u->np + c];
     }
-    u->back_k[c] = u->scale[c];
-    u->back_a[c] = (float)(sum / n);
-    u->back_b[c] = (float)(sum_x / n * (double)u->inverse[c]);
+    /* scale * (g - sum / n - (z - mean) * slope) */
+    const double slope = sum_x / n * (double)u->inverse[c], scale = (double)u->scale[c];
+    u->back_a[c] = (float)(-scale * slope);
+    u->back_b[c] = (float)(scale * (slope * (double)u->mean[c] - sum / n));
   }
 }
 

@@ -1,5 +1,6 @@
-/* train/pool: see pool.h. One generation counter announces work; items are taken with an atomic counter that
- * carries the generation in its upper half, so that a late worker cannot take an item of the next job. */
+/* train/pool: see pool.h. One generation counter announces work. Items are cut into as many runs as there are threads, each
+ * taken with an atomic counter that carries the generation in its upper half, so that a late worker cannot take an
+ * item of the next job. */
 #include "host/train/pool.h"
 
 #include <pthread.h>
@@ -15,10 +16,11 @@ struct pool {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   _Atomic uint32_t generation;
-  _Atomic uint64_t next; /* generation << 32 | item */
+  _Atomic uint64_t next[POOL_MAX]; /* of each run: generation << 32 | items taken */
   _Atomic int done;
   _Atomic bool stop;
   int n;
+  bool backwards;
   pool_work work;
   void *context;
   int starting;
@@ -30,15 +32,31 @@ static inline void relax(void) {
 #endif
 }
 
-static void take_items(struct pool *p, uint32_t generation, int n, pool_work work, void *context,
-                       int worker) {
-  for (;;) {
-    uint64_t now = atomic_load(&p->next);
-    do {
-      if (now >> 32 != generation || (uint32_t)now >= (uint32_t)n) return;
-    } while (!atomic_compare_exchange_weak(&p->next, &now, now + 1));
-    work(context, (int)(uint32_t)now, worker);
-    atomic_fetch_add(&p->done, 1);
+struct job {
+  uint32_t generation;
+  int n;
+  bool backwards;
+  pool_work work;
+  void *context;
+};
+
+/* A worker's own run first, then what others have left of theirs. */
+static void take_items(struct pool *p, const struct job *j, int worker) {
+  const int runs = p->n_threads + 1;
+  for (int i = 0; i < runs; i++) {
+    const int run = (worker + i) % runs;
+    const int first = (int)((int64_t)j->n * run / runs), end = (int)((int64_t)j->n * (run + 1) / runs);
+    for (;;) {
+      uint64_t now = atomic_load(&p->next[run]);
+      do {
+        if (now >> 32 != j->generation) return;
+        if ((uint32_t)now >= (uint32_t)(end - first)) break;
+      } while (!atomic_compare_exchange_weak(&p->next[run], &now, now + 1));
+      const int taken = (int)(uint32_t)now;
+      if (taken >= end - first) break;
+      j->work(j->context, j->backwards ? end - 1 - taken : first + taken, worker);
+      atomic_fetch_add(&p->done, 1);
+    }
   }
 }
 
@@ -56,12 +74,10 @@ static void *worker_main(void *argument) {
     while (atomic_load(&p->generation) == seen && !atomic_load(&p->stop))
       pthread_cond_wait(&p->wake, &p->lock);
     seen = atomic_load(&p->generation);
-    const int n = p->n;
-    const pool_work work = p->work;
-    void *context = p->context;
+    const struct job job = {seen, p->n, p->backwards, p->work, p->context};
     pthread_mutex_unlock(&p->lock);
     if (atomic_load(&p->stop)) return NULL;
-    take_items(p, seen, n, work, context, worker);
+    take_items(p, &job, worker);
   }
 }
 
@@ -90,22 +106,24 @@ void pool_free(struct pool *p) {
 
 int pool_threads(const struct pool *p) { return p->n_threads + 1; }
 
-void pool_run(struct pool *p, int n, pool_work work, void *context) {
-  if (p->n_threads == 0 || n <= 1) {
-    for (int i = 0; i < n; i++) work(context, i, 0);
+void pool_run(struct pool *p, int n, bool backwards, pool_work work, void *context) {
+  if (!p || p->n_threads == 0 || n <= 1) {
+    for (int i = 0; i < n; i++) work(context, backwards ? n - 1 - i : i, 0);
     return;
   }
   pthread_mutex_lock(&p->lock);
   p->n = n;
+  p->backwards = backwards;
   p->work = work;
   p->context = context;
   atomic_store(&p->done, 0);
   const uint32_t generation = atomic_load(&p->generation) + 1;
-  atomic_store(&p->next, (uint64_t)generation << 32);
+  for (int i = 0; i <= p->n_threads; i++) atomic_store(&p->next[i], (uint64_t)generation << 32);
   atomic_store(&p->generation, generation);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->lock);
-  take_items(p, generation, n, work, context, 0);
+  const struct job job = {generation, n, backwards, work, context};
+  take_items(p, &job, 0);
   for (int spins = 0; atomic_load(&p->done) < n; spins++) {
     relax();
     if (spins > POOL_SPINS) {

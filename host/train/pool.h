@@ -13,7 +13,9 @@ typedef void (*pool_work)(void *context, int item, int worker);
 struct pool *pool_new(struct arena *a, int threads);
 void pool_free(struct pool *p);
 int pool_threads(const struct pool *p);
-/* Calls work for items 0 .. n-1 and returns when all are done. */
-void pool_run(struct pool *p, int n, pool_work work, void *context);
+/* Calls work for items 0 .. n-1 and returns when all are done. Each thread begins with a run of items of its own, the same in
+ * every call, so that it finds in its cache what it made before; backwards: the last of its run first. p NULL: on
+ * the caller's thread. */
+void pool_run(struct pool *p, int n, bool backwards, pool_work work, void *context);
 
 #endif
