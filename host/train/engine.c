@@ -195,7 +195,9 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     unit_sizes(g, u);
     size_t scratch = 3 * (size_t)u->tile * (size_t)(u->kk + u->np) + 256;
     const size_t windowed = u->linear ? window_scratch(g, u) + 256 : 0;
+    const size_t tiled = u->winograd ? winograd_scratch(g, u) + 256 : 0;
     if (windowed > scratch) scratch = windowed;
+    if (tiled > scratch) scratch = tiled;
     if (scratch > g->scratch_floats) g->scratch_floats = scratch;
   }
   g->most_chunks = chunks_for(g);
@@ -285,6 +287,12 @@ static void run_chunks(struct engine *g, pool_work work, void *context) {
   pool_run(g->pool, g->chunks, g->turned, work, context);
 }
 
+static void prepare_weights(void *context, int item, int worker) {
+  struct engine *g = context;
+  (void)worker;
+  if (g->units[item].winograd) winograd_prepare(g, &g->units[item]);
+}
+
 void engine_forward(struct engine *g, int count, enum engine_mode mode) {
   const int workers = g->pool ? pool_threads(g->pool) : 1;
   for (int i = 0; i < workers; i++)
@@ -292,7 +300,10 @@ void engine_forward(struct engine *g, int count, enum engine_mode mode) {
   g->count = count;
   g->mode = mode;
   g->chunks = count < g->most_chunks ? count : g->most_chunks;
-  if (mode != ENGINE_INT8) linear_prepare_scales(g);
+  if (mode != ENGINE_INT8) {
+    linear_prepare_scales(g);
+    pool_run(g->pool, g->n_units, false, prepare_weights, g);
+  }
   struct segment s = {g, -1, 0, 0};
   while (s.first < g->n_units || s.finish >= 0) {
     int last = s.first;

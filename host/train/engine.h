@@ -46,6 +46,8 @@ struct unit {
   bool linear;           /* conv, depthwise, dense: has weights */
   bool batch_norm;       /* until folded */
   bool windowed;         /* window.c goes over the map itself */
+  bool winograd;         /* and, in float, winograd.c */
+  float *places, *places_back; /* its weights */
   bool direct;           /* rows of the input are the rows of the product: no window to gather */
   int k, kk, np, pixels; /* rows of the weights, padded; padded channels; output pixels */
   int tile;              /* output pixels gathered at a time */
@@ -193,6 +195,15 @@ int32_t *window_forward_slices(struct engine *g, const struct unit *u, int s, in
                                float *scratch, float *y);
 void window_back(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
                  float *dw, bool accumulate);
+/* winograd.c: weights are prepared once for each pass; back after linear_transpose. */
+bool winograd_takes(const struct engine *g, const struct unit *u);
+size_t winograd_scratch(const struct engine *g, const struct unit *u);
+void winograd_memory(struct engine *g, struct unit *u, bool backward);
+void winograd_prepare(struct engine *g, struct unit *u);
+void winograd_prepare_back(struct engine *g, struct unit *u);
+void winograd_forward(struct engine *g, const struct unit *u, int s, float *scratch, float *y);
+void winograd_back(struct engine *g, const struct unit *u, int s0, int s1, float *scratch,
+                   float *dw);
 /* The input of n samples from s on, and the gradient of a unit's sums; made in scratch where they do not lie anywhere. */
 const float *window_input(const struct engine *g, const struct unit *u, int s, int n,
                           float *scratch);

@@ -38,6 +38,8 @@ struct lanes_adam {
  * output; outer, inner and k run through the window; for the gradient of weights, m runs through a part of the window, outer,
  * inner and k through samples, rows and pixels. */
 struct lanes_product {
+  int more; /* further products, each with a, b and c moved on by these */
+  ptrdiff_t a_next, b_next, c_next;
   int lines, m, n, outer, inner, k;
   ptrdiff_t a_line, a_row, a_outer, a_inner, a_k, b_outer, b_inner, b_k, c_line, c_row;
 };
@@ -48,6 +50,13 @@ struct lanes_normalised {
   const float *a, *b; /* of normalise_back */
   bool relu;
   float most;
+};
+
+/* Tiles of F(4x4, 3x3) over c channels of a map, h by w of them, and their 36 places, `next` floats apart. */
+struct lanes_tiles {
+  int h, w, c;
+  ptrdiff_t row, next;
+  int out_h, out_w; /* outputs that there are: the last tiles may reach beyond */
 };
 
 struct lanes {
@@ -82,6 +91,13 @@ struct lanes {
   /* dw at (b_outer, b_inner) (+)= sum over lines and m of x * dy; dy lies as c would. */
   void (*depthwise_sums)(const struct lanes_product *p, const float *x, const float *dy, float *dw,
                          bool accumulate);
+  /* winograd.inc: tiles of x into their places, places into (+)= y, tiles of dy into the gradients of places; weights [9][k][n],
+   * turned by half a turn or not, into theirs [36][k][n], and the gradients of these back. */
+  void (*winograd_in)(const struct lanes_tiles *t, const float *x, float *v);
+  void (*winograd_out)(const struct lanes_tiles *t, const float *m, float *y, bool accumulate);
+  void (*winograd_back)(const struct lanes_tiles *t, const float *dy, float *m);
+  void (*winograd_weights)(int k, int n, const float *w, bool turned, float *u);
+  void (*winograd_weights_back)(int k, int n, const float *du, float *dw);
   /* y (+)= x / (1 - rate), or 0 by chance; the same elements for the same seed. */
   void (*dropout)(size_t n, uint32_t seed, float rate, const float *x, float *y, bool accumulate);
   /* y = a + b, not below 0 if relu. */

@@ -28,6 +28,7 @@ void linear_sizes(struct engine *g, struct unit *u) {
     u->a_row = (size_t)taps * (size_t)in->cs;
   }
   u->windowed = window_takes(u);
+  u->winograd = u->windowed && winograd_takes(g, u);
   const int rows = TILE_FLOATS / u->kk;
   u->tile = rows < 6 ? 6 : rows > 96 ? 96 : rows / 6 * 6;
   u->w_at = g->n_params;
@@ -45,6 +46,7 @@ void linear_memory(struct engine *g, struct unit *u, bool backward) {
   u->shift = ARENA_ARRAY(a, float, np);
   u->mean = ARENA_ARRAY(a, float, np);
   u->inverse = ARENA_ARRAY(a, float, np);
+  if (u->winograd) winograd_memory(g, u, backward);
   if (!backward) return;
   u->back_a = ARENA_ARRAY(a, float, np);
   u->back_b = ARENA_ARRAY(a, float, np);
@@ -128,9 +130,11 @@ static void linear_products(struct engine *g, struct unit *u, int s0, int s1, in
   const float *w = g->params + u->w_at;
   const size_t out_row = (size_t)u->np;
   if (u->windowed) {
-    for (int s = s0; s < s1; s++)
-      window_forward(g, u, s, w, g->scratch[worker],
-                     to + (size_t)(s - s0) * (size_t)u->pixels * out_row);
+    for (int s = s0; s < s1; s++, to += (size_t)u->pixels * out_row)
+      if (u->winograd)
+        winograd_forward(g, u, s, g->scratch[worker], to);
+      else
+        window_forward(g, u, s, w, g->scratch[worker], to);
     return;
   }
   const int rows = (s1 - s0) * u->pixels;
@@ -318,7 +322,9 @@ static void direct_gradients(struct engine *g, struct unit *u, int s0, int s1, i
 void linear_back_finish(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
   struct value *out = &g->values[u->out];
   float *dw = g->gradients + (size_t)chunk * g->n_params + u->w_at;
-  if (u->windowed) {
+  if (u->winograd) {
+    winograd_back(g, u, s0, s1, g->scratch[worker], dw);
+  } else if (u->windowed) {
     for (int s = s0; s < s1; s++)
       window_back(g, u, s, g->mode == ENGINE_INT8 ? u->wr : g->params + u->w_at, g->scratch[worker],
                   dw, s > s0);
@@ -358,6 +364,7 @@ void linear_transpose(struct engine *g, struct unit *u) {
   for (int t = 0; t < u->d.kernel_h * u->d.kernel_w; t++)
     transpose(w + (size_t)t * (size_t)in->c * (size_t)u->np, in->c, u->np, u->d.out_c,
               u->wt + (size_t)t * (size_t)u->d.out_c * cs, cs);
+  if (u->winograd) winograd_prepare_back(g, u);
 }
 
 /* ---- integers -------------------------------------------------------------------------------- */

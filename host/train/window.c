@@ -7,17 +7,12 @@
  * its place, so each remainder has a product of its own, over every stride-th pixel, and no product is with a zero.
  *
  * needs: float32, or integers that it holds exactly; the order of a sum is that of the taps. */
-#include "host/train/engine.h"
+#include "host/train/window.h"
 
 #include <string.h>
 
 /* ---- a map with room around ---------------------------------------------------------- */
-/* Rows and columns of zeros before and behind. */
-struct room {
-  int top, left, h, w; /* of the whole */
-};
-
-static struct room input_room(const struct unit *u) {
+struct room window_input_room(const struct unit *u) {
   const struct lanes_window *p = &u->window;
   return (struct room){p->pad_top, p->pad_left,
                        (p->out_h - 1) * p->stride_h + (p->kernel_h - 1) * p->dilation_h + 1,
@@ -32,7 +27,7 @@ static void reach(int in, int out, int kernel, int stride, int dilation, int pad
   *whole = *before + (last > out - 1 ? last + 1 : out);
 }
 
-static struct room output_room(const struct unit *u) {
+struct room window_output_room(const struct unit *u) {
   const struct lanes_window *p = &u->window;
   struct room r;
   reach(p->in_h, p->out_h, p->kernel_h, p->stride_h, p->dilation_h, p->pad_top, &r.top, &r.h);
@@ -41,27 +36,19 @@ static struct room output_room(const struct unit *u) {
 }
 
 /* At least the map's own. */
-static size_t room_floats(const struct room *r, int h, int w, int c) {
+size_t window_room_floats(const struct room *r, int h, int w, int c) {
   const size_t most_h = (size_t)(r->h > h ? r->h : h), most_w = (size_t)(r->w > w ? r->w : w);
   return (most_h * most_w * (size_t)c + LANES - 1) / LANES * LANES;
 }
 
-/* Where the pixels of a map come from: they lie there, or batch normalisation makes them. */
-struct source {
-  const float *x; /* pixels, or gradients of y */
-  const float *z; /* NULL: x is what is wanted */
-  bool back;
-  struct lanes_normalised how;
-};
-
-static struct source input_of(const struct engine *g, const struct unit *u, int s) {
+struct source window_input_of(const struct engine *g, const struct unit *u, int s) {
   const struct value *in = &g->values[u->in];
   if (g->mode != ENGINE_TRAIN || !in->passing) return (struct source){.x = value_at(in, in->y, s)};
   const struct unit *maker = &g->units[u->in - 1];
   return (struct source){.z = value_at(in, maker->z, s), .how = linear_normalised(maker)};
 }
 
-static struct source gradient_of(const struct engine *g, const struct unit *u, int s) {
+struct source window_gradient_of(const struct engine *g, const struct unit *u, int s) {
   const struct value *out = &g->values[u->out];
   if (!linear_normalises(g, u)) return (struct source){.x = value_at(out, out->dy, s)};
   return (struct source){.x = value_at(out, out->dy, s),
@@ -81,7 +68,7 @@ static void make_pixels(const struct engine *g, const struct source *from, ptrdi
 }
 
 /* The map [h][w][c] in its room; where it lies if that will do. *row: from one row to the next. */
-static const float *with_room(const struct engine *g, const struct room *r, int h, int w, int c,
+const float *window_with_room(const struct engine *g, const struct room *r, int h, int w, int c,
                               const struct source *from, float *scratch, ptrdiff_t *row) {
   *row = (ptrdiff_t)w * c;
   if (r->top == 0 && r->left == 0 && r->h <= h && r->w <= w) {
@@ -108,7 +95,7 @@ static const float *with_room(const struct engine *g, const struct room *r, int 
 const float *window_input(const struct engine *g, const struct unit *u, int s, int n,
                           float *scratch) {
   const struct value *in = &g->values[u->in];
-  const struct source from = input_of(g, u, s);
+  const struct source from = window_input_of(g, u, s);
   if (!from.z) return from.x;
   make_pixels(g, &from, 0, n * in->h * in->w, in->cs, scratch);
   return scratch;
@@ -116,7 +103,7 @@ const float *window_input(const struct engine *g, const struct unit *u, int s, i
 
 const float *window_gradient(const struct engine *g, const struct unit *u, int s, int n,
                              float *scratch) {
-  const struct source from = gradient_of(g, u, s);
+  const struct source from = window_gradient_of(g, u, s);
   if (!from.z) return from.x;
   make_pixels(g, &from, 0, n * u->pixels, u->np, scratch);
   return scratch;
@@ -143,11 +130,11 @@ bool window_takes(const struct unit *u) {
 
 size_t window_scratch(const struct engine *g, const struct unit *u) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  const struct room around = input_room(u), beyond = output_room(u);
+  const struct room around = window_input_room(u), beyond = window_output_room(u);
   const size_t pixels = (size_t)u->pixels * (size_t)u->np;
   if (!u->windowed)
     return (size_t)linear_at_once(u) * ((size_t)in->h * (size_t)in->w * (size_t)in->cs + pixels);
-  return room_floats(&around, in->h, in->w, in->cs) + room_floats(&beyond, out->h, out->w, u->np) +
+  return window_room_floats(&around, in->h, in->w, in->cs) + window_room_floats(&beyond, out->h, out->w, u->np) +
          2 * pixels;
 }
 
@@ -185,10 +172,10 @@ static struct lanes_product forward_product(const struct unit *u, const struct v
 void window_forward(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
                     float *y) {
   const struct value *in = &g->values[u->in];
-  const struct room room = input_room(u);
+  const struct room room = window_input_room(u);
   ptrdiff_t row;
-  const struct source from = input_of(g, u, s);
-  const float *x = with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
+  const struct source from = window_input_of(g, u, s);
+  const float *x = window_with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
   const struct lanes_product p = forward_product(u, in, row);
   if (u->d.kind == TRAIN_DEPTHWISE)
     g->lanes->depthwise(&p, x, w, y, false);
@@ -199,14 +186,14 @@ void window_forward(struct engine *g, const struct unit *u, int s, const float *
 int32_t *window_forward_slices(struct engine *g, const struct unit *u, int s, int most,
                                float *scratch, float *y) {
   const struct value *in = &g->values[u->in];
-  const struct room room = input_room(u);
+  const struct room room = window_input_room(u);
   const size_t n = (size_t)u->pixels * (size_t)u->np;
   ptrdiff_t row;
-  const struct source from = input_of(g, u, s);
-  const float *x = with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
+  const struct source from = window_input_of(g, u, s);
+  const float *x = window_with_room(g, &room, in->h, in->w, in->cs, &from, scratch, &row);
   struct lanes_product p = forward_product(u, in, row);
   const int line = u->window.kernel_w * in->c, rows = most / line;
-  int32_t *sum = (int32_t *)(void *)(scratch + room_floats(&room, in->h, in->w, in->cs));
+  int32_t *sum = (int32_t *)(void *)(scratch + window_room_floats(&room, in->h, in->w, in->cs));
   for (int k = 0; k < u->window.kernel_h; k += rows) {
     for (size_t i = 0; k > 0 && i < n; i++) sum[i] = (k > rows ? sum[i] : 0) + (int32_t)y[i];
     p.outer = u->window.kernel_h - k < rows ? u->window.kernel_h - k : rows;
@@ -324,13 +311,13 @@ static void input_back(struct engine *g, const struct unit *u, const struct room
 void window_back(struct engine *g, const struct unit *u, int s, const float *w, float *scratch,
                  float *dw, bool accumulate) {
   const struct value *in = &g->values[u->in], *out = &g->values[u->out];
-  const struct room around = input_room(u), whole = {0, 0, out->h, out->w},
-                    beyond = u->in > 0 ? output_room(u) : whole;
-  const struct source from = input_of(g, u, s), gradient = gradient_of(g, u, s);
+  const struct room around = window_input_room(u), whole = {0, 0, out->h, out->w},
+                    beyond = u->in > 0 ? window_output_room(u) : whole;
+  const struct source from = window_input_of(g, u, s), gradient = window_gradient_of(g, u, s);
   ptrdiff_t row, dy_row;
-  const float *x = with_room(g, &around, in->h, in->w, in->cs, &from, scratch, &row);
-  const float *dz = with_room(g, &beyond, out->h, out->w, u->np, &gradient,
-                              scratch + room_floats(&around, in->h, in->w, in->cs), &dy_row);
+  const float *x = window_with_room(g, &around, in->h, in->w, in->cs, &from, scratch, &row);
+  const float *dz = window_with_room(g, &beyond, out->h, out->w, u->np, &gradient,
+                              scratch + window_room_floats(&around, in->h, in->w, in->cs), &dy_row);
   const float *dy = dz + beyond.top * dy_row + (ptrdiff_t)beyond.left * u->np;
   if (u->d.kind == TRAIN_DEPTHWISE) {
     struct lanes_product p = forward_product(u, in, row);
