@@ -21,6 +21,7 @@ static void gradient_of_each_layer(void **state) {
   net = NETWORK(7, 6, 2, 3, "conv 5 3x2 valid", "conv 20 1x1", "mean"), check_gradients(&net);
   net = NETWORK(7, 6, 3, 3, "dwconv 3x3 s2x1 linear nobn", "dwconv 2x2 linear"),
   check_gradients(&net);
+  net = NETWORK(8, 7, 2, 3, "conv 16 1x1", "conv 16 3x3", "mean"), check_gradients(&net);
   net = NETWORK(7, 6, 17, 3, "dwconv 3x3", "conv 16 1x1", "mean"), check_gradients(&net);
   net = NETWORK(1, 1, 9, 4, "dense 7", "dense 5 linear", "dense 18 nobn"), check_gradients(&net);
   net = NETWORK(6, 6, 2, 3, "conv 4 3x3 linear", "avgpool 2x3", "avgpool 3x2 s1"),
@@ -36,6 +37,56 @@ static void gradient_of_each_layer(void **state) {
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
+/* All gradients of a batch, with Winograd's windows or without. */
+static const float *gradients_with(struct arena *a, const struct train_network *net, bool winograd,
+                                   size_t *n) {
+  struct err e = {0};
+  struct engine *g = engine_new(a, net, BATCH, true, &e);
+  assert_non_null(g);
+  g->params = ARENA_ARRAY(a, float, g->n_params);
+  g->running = ARENA_ARRAY(a, float, g->n_running + LANES);
+  engine_init_params(g, g->params, g->running, 7);
+  int taken = 0;
+  for (int i = 0; i < g->n_units; i++) {
+    taken += g->units[i].winograd;
+    g->units[i].winograd = g->units[i].winograd && winograd;
+  }
+  assert_int_equal(taken, 3);
+  struct rng r;
+  rng_seed(&r, 8);
+  int32_t labels[BATCH];
+  const struct value *in = &g->values[0];
+  for (int i = 0; i < BATCH; i++) labels[i] = (int32_t)rng_below(&r, (uint32_t)net->classes);
+  for (int i = 0; i < BATCH * in->h * in->w * in->cs; i++)
+    in->y[i] = i % in->cs < in->c ? 2.0f * rng_unit(&r) - 1.0f : 0.0f;
+  g->labels = labels;
+  int right;
+  engine_forward(g, BATCH, ENGINE_TRAIN);
+  engine_backward(g, &right);
+  float *gradient = ARENA_ARRAY(a, float, g->n_params);
+  g->lanes->reduce(g->n_params, g->chunks, g->gradients, g->n_params, gradient);
+  *n = g->n_params;
+  return gradient;
+}
+
+/* Same and valid padding, a residual whose gradient is added to, tiles that reach beyond the map. */
+static void winograd_is_the_same_convolution(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net =
+      NETWORK(12, 10, 2, 3, "conv 16 1x1", "branch", "conv 32 3x3", "conv 16 3x3 linear", "join",
+              "conv 32 3x3 valid", "mean");
+  size_t n;
+  const float *x = gradients_with(a, &net, true, &n), *y = gradients_with(a, &net, false, &n);
+  double most = 0, worst = 0;
+  for (size_t i = 0; i < n; i++) {
+    most = fmax(most, fabs((double)y[i]));
+    worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
+  }
+  assert_true(worst > 0 && worst < 2e-5 * most);
+  arena_free(a);
+}
+
 /* Two spirals of a turn and a half, and XOR, as vectors of 2. */
 static struct toy *spirals(struct arena *a, uint32_t n, uint64_t seed) {
   struct toy *t = toy_new(a, n, 2, 0);
@@ -679,6 +730,7 @@ int main(void) {
       cmocka_unit_test(learns_xor_spirals_and_bars),
       cmocka_unit_test(integers_are_the_references),
       cmocka_unit_test(long_sums_stay_exact),
+      cmocka_unit_test(winograd_is_the_same_convolution),
       cmocka_unit_test(same_bits_for_any_threads),
       cmocka_unit_test(resuming_is_as_if_never_stopped),
       cmocka_unit_test(class_weights_help_the_rare),

@@ -154,6 +154,25 @@ static int chunks_for(const struct engine *g) {
   return chunks < 4.0 ? 4 : chunks > ENGINE_CHUNKS ? ENGINE_CHUNKS : (int)chunks;
 }
 
+/* Gradients of values. What an addition hands back unchanged is not copied where only it read the input: the input's gradient
+ * lies in the sum's place, which nobody needs by then. */
+static void gradient_memory(struct engine *g) {
+  int *readers = ARENA_ARRAY(g->arena, int, g->n_values);
+  for (int i = 0; i < g->n_units; i++)
+    for (int k = 0; k < unit_inputs(&g->units[i]); k++) readers[unit_input(&g->units[i], k)]++;
+  for (int i = 0; i < g->net.n_heads; i++) readers[g->net.heads[i].layer + 1]++;
+  for (int i = g->n_units; i > 0; i--) {
+    struct value *v = &g->values[i];
+    const struct unit *u = &g->units[i - 1];
+    const size_t n = (size_t)g->capacity * (size_t)v->h * (size_t)v->w * (size_t)v->cs;
+    if (!v->dy) v->dy = ARENA_ARRAY(g->arena, float, n);
+    struct value *in = &g->values[u->in];
+    if (u->d.kind == TRAIN_ADD && u->in > 0 && readers[u->in] == 1 && in->h == v->h &&
+        in->w == v->w)
+      in->dy = v->dy;
+  }
+}
+
 static void decays_of(struct engine *g) {
   g->decays = ARENA_ARRAY(g->arena, uint8_t, g->n_params / LANES + 1);
   for (int i = 0; i < g->n_units; i++) {
@@ -214,8 +233,8 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
     struct value *v = &g->values[i];
     const size_t n = (size_t)capacity * (size_t)v->h * (size_t)v->w * (size_t)v->cs;
     v->y = ARENA_ARRAY(a, float, n + LANES);
-    if (backward && i > 0) v->dy = ARENA_ARRAY(a, float, n);
   }
+  if (backward) gradient_memory(g);
   for (int i = 0; i < g->n_units; i++) {
     g->units[i].seen = arena_alloc(a, ENGINE_CHUNKS, sizeof *g->units[i].seen);
     if (g->units[i].linear) linear_memory(g, &g->units[i], backward);

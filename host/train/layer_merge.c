@@ -83,7 +83,7 @@ static void forward(struct engine *g, struct unit *u, int s0, int s1) {
 static void give(const struct lanes *lanes, size_t n, const float *dy, float *dx, bool add) {
   if (add)
     lanes->add_scaled(n, dy, 1.0f, dx);
-  else
+  else if (dx != dy)
     memcpy(dx, dy, n * sizeof *dx);
 }
 

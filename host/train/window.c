@@ -134,8 +134,8 @@ size_t window_scratch(const struct engine *g, const struct unit *u) {
   const size_t pixels = (size_t)u->pixels * (size_t)u->np;
   if (!u->windowed)
     return (size_t)linear_at_once(u) * ((size_t)in->h * (size_t)in->w * (size_t)in->cs + pixels);
-  return window_room_floats(&around, in->h, in->w, in->cs) + window_room_floats(&beyond, out->h, out->w, u->np) +
-         2 * pixels;
+  return window_room_floats(&around, in->h, in->w, in->cs) +
+         window_room_floats(&beyond, out->h, out->w, u->np) + 2 * pixels;
 }
 
 /* ---- forward -------------------------------------------------------------------------- */
@@ -316,8 +316,9 @@ void window_back(struct engine *g, const struct unit *u, int s, const float *w, 
   const struct source from = window_input_of(g, u, s), gradient = window_gradient_of(g, u, s);
   ptrdiff_t row, dy_row;
   const float *x = window_with_room(g, &around, in->h, in->w, in->cs, &from, scratch, &row);
-  const float *dz = window_with_room(g, &beyond, out->h, out->w, u->np, &gradient,
-                              scratch + window_room_floats(&around, in->h, in->w, in->cs), &dy_row);
+  const float *dz =
+      window_with_room(g, &beyond, out->h, out->w, u->np, &gradient,
+                       scratch + window_room_floats(&around, in->h, in->w, in->cs), &dy_row);
   const float *dy = dz + beyond.top * dy_row + (ptrdiff_t)beyond.left * u->np;
   if (u->d.kind == TRAIN_DEPTHWISE) {
     struct lanes_product p = forward_product(u, in, row);

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define PLACES       36
-#define TILES        32            /* rows of a product: enough that its call does not count */
-#define MOST_WEIGHTS (1 << 18)     /* floats of transformed weights: half of a second-level cache */
+#define TILES        32        /* rows of a product: enough that its call does not count */
+#define MOST_WEIGHTS (1 << 18) /* floats of transformed weights: half of a second-level cache */
 #define TILED(n)     (((n) + 3) / 4) /* tiles of 4 over n */
 
 /* One way through: [tiles_h][tiles_w] tiles of a sample, `rows` rows of them at a time; from k channels to n. */
@@ -51,8 +51,7 @@ bool winograd_takes(const struct engine *g, const struct unit *u) {
   const int covered = 16 * TILED(p->out_h) * TILED(p->out_w);
   return u->d.kind == TRAIN_CONV && p->kernel_h == 3 && p->kernel_w == 3 && p->stride_h == 1 &&
          p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && in->c == in->cs &&
-         in->cs % LANES == 0 &&
-         u->d.out_c == u->np && 2 * covered <= 3 * p->out_h * p->out_w &&
+         in->cs % LANES == 0 && u->d.out_c == u->np && 2 * covered <= 3 * p->out_h * p->out_w &&
          PLACES * in->cs * u->np <= MOST_WEIGHTS;
 }
 
@@ -62,7 +61,8 @@ size_t winograd_scratch(const struct engine *g, const struct unit *u) {
                    back = way_of(in->h, in->w, u->np, in->cs);
   const struct room around = tiled(window_input_room(u), out->h, out->w),
                     beyond = tiled(window_output_room(u), in->h, in->w);
-  const size_t tiles = way_floats(&there) > way_floats(&back) ? way_floats(&there) : way_floats(&back);
+  const size_t tiles =
+      way_floats(&there) > way_floats(&back) ? way_floats(&there) : way_floats(&back);
   return window_room_floats(&around, in->h, in->w, in->cs) +
          window_room_floats(&beyond, out->h, out->w, u->np) + tiles +
          (size_t)PLACES * (size_t)in->cs * (size_t)u->np;
@@ -90,15 +90,32 @@ static void through(struct engine *g, const struct way *w, const float *x, ptrdi
                     bool accumulate) {
   for (int ty = 0; ty < w->tiles_h; ty += w->rows) {
     const int rows = w->tiles_h - ty < w->rows ? w->tiles_h - ty : w->rows, n = rows * w->tiles_w;
-    const struct lanes_tiles in = {.h = rows, .w = w->tiles_w, .c = w->k, .row = row,
+    const struct lanes_tiles in = {.h = rows,
+                                   .w = w->tiles_w,
+                                   .c = w->k,
+                                   .row = row,
                                    .next = way_next(n, w->k)},
-                             out = {.h = rows, .w = w->tiles_w, .c = w->n,
-                                    .row = (ptrdiff_t)out_w * w->n, .next = way_next(n, w->n),
-                                    .out_h = out_h - 4 * ty, .out_w = out_w};
-    const struct lanes_product p = {.more = PLACES - 1, .a_next = in.next,
-                                    .b_next = (ptrdiff_t)w->k * w->n, .c_next = out.next,
-                                    .lines = 1, .m = n, .n = w->n, .outer = 1, .inner = 1, .k = w->k,
-                                    .a_row = w->k, .a_k = 1, .b_k = w->n, .c_row = w->n};
+                             out = {.h = rows,
+                                    .w = w->tiles_w,
+                                    .c = w->n,
+                                    .row = (ptrdiff_t)out_w * w->n,
+                                    .next = way_next(n, w->n),
+                                    .out_h = out_h - 4 * ty,
+                                    .out_w = out_w};
+    const struct lanes_product p = {.more = PLACES - 1,
+                                    .a_next = in.next,
+                                    .b_next = (ptrdiff_t)w->k * w->n,
+                                    .c_next = out.next,
+                                    .lines = 1,
+                                    .m = n,
+                                    .n = w->n,
+                                    .outer = 1,
+                                    .inner = 1,
+                                    .k = w->k,
+                                    .a_row = w->k,
+                                    .a_k = 1,
+                                    .b_k = w->n,
+                                    .c_row = w->n};
     float *sums = scratch + PLACES * in.next;
     g->lanes->winograd_in(&in, x + 4 * ty * row, scratch);
     g->lanes->product(&p, scratch, places, sums, false);
@@ -124,14 +141,23 @@ static void weights_back(struct engine *g, const struct way *w, const float *x, 
                          bool accumulate) {
   for (int ty = 0; ty < w->tiles_h; ty += w->rows) {
     const int rows = w->tiles_h - ty < w->rows ? w->tiles_h - ty : w->rows, n = rows * w->tiles_w;
-    const struct lanes_tiles in = {.h = rows, .w = w->tiles_w, .c = w->k, .row = row,
-                                   .next = way_next(n, w->k)},
-                             out = {.h = rows, .w = w->tiles_w, .c = w->n, .row = dy_row,
-                                    .next = way_next(n, w->n)};
-    const struct lanes_product p = {.more = PLACES - 1, .a_next = in.next, .b_next = out.next,
-                                    .c_next = (ptrdiff_t)w->k * w->n, .lines = 1, .m = w->k,
-                                    .n = w->n, .outer = 1, .inner = 1, .k = n, .a_row = 1,
-                                    .a_k = w->k, .b_k = w->n, .c_row = w->n};
+    const struct lanes_tiles
+        in = {.h = rows, .w = w->tiles_w, .c = w->k, .row = row, .next = way_next(n, w->k)},
+        out = {.h = rows, .w = w->tiles_w, .c = w->n, .row = dy_row, .next = way_next(n, w->n)};
+    const struct lanes_product p = {.more = PLACES - 1,
+                                    .a_next = in.next,
+                                    .b_next = out.next,
+                                    .c_next = (ptrdiff_t)w->k * w->n,
+                                    .lines = 1,
+                                    .m = w->k,
+                                    .n = w->n,
+                                    .outer = 1,
+                                    .inner = 1,
+                                    .k = n,
+                                    .a_row = 1,
+                                    .a_k = w->k,
+                                    .b_k = w->n,
+                                    .c_row = w->n};
     float *gradients = scratch + PLACES * in.next;
     g->lanes->winograd_in(&in, x + 4 * ty * row, scratch);
     g->lanes->winograd_back(&out, dy + 4 * ty * dy_row, gradients);
