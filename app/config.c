@@ -42,6 +42,7 @@ struct yaml_features {
   int *sliding, *lifter;
   char *signal; /* heart */
   int *irregular;
+  bool *noise_reduction, *pcan; /* micro */
   bool *overlap, *log, *extra_low;
   unsigned values_count, edges_hz_count;
 };
@@ -161,6 +162,8 @@ static const cyaml_schema_field_t features_fields[] = {
     INT(yaml_features, sliding),
     INT(yaml_features, lifter),
     TEXT(yaml_features, signal),
+    BOOL(yaml_features, noise_reduction),
+    BOOL(yaml_features, pcan),
     INT(yaml_features, irregular),
     BOOL(yaml_features, overlap),
     BOOL(yaml_features, log),
@@ -762,6 +765,8 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   o->sliding = int_or(f->sliding, o->sliding);
   o->lifter = int_or(f->lifter, o->lifter);
   o->irregular = int_or(f->irregular, o->irregular);
+  if (f->noise_reduction) o->noise_reduction = *f->noise_reduction;
+  if (f->pcan) o->pcan = *f->pcan;
   if (!read_values(r, key, f, o) || !read_filter(r, key, f, o)) return false;
   if (features_check(o, &inner)) return true;
   return err_set(at_key(r, key, inner.node[0] ? inner.node : "kind"), "%s", inner.text);

@@ -35,6 +35,7 @@ static const struct setting settings[] = {
     {"mfcc-20ms", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0, true},
     {"mfcc-10ms", FEATURES_MFCC, 16000, 1000, 1, 0, 10, 0, 40, 0, true},
     {"spectrogram", FEATURES_SPECTROGRAM, 16000, 1000, 1, 0, 0, 0, 0, 0, true},
+    {"micro", FEATURES_MICRO, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
     {"logmel", FEATURES_LOGMEL, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
     {"mfcc", FEATURES_MFCC, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
     {"spectrum", FEATURES_SPECTRUM, 200, 2000, 3, 0, 0, 0, 0, 0, false},

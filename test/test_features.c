@@ -24,7 +24,7 @@ static const struct setting {
     {FEATURES_RAW, 50, 2000, 6},        {FEATURES_LOGMEL, 44100, 500, 2},
     {FEATURES_STATISTICS, 0.1, 3e5, 4}, {FEATURES_SPECTRUM, 20000, 100, 1},
     {FEATURES_SPECTRAL, 62.5, 2000, 3}, {FEATURES_FLATTEN, 10, 3000, 4},
-    {FEATURES_WAVELET, 50, 2000, 2},
+    {FEATURES_WAVELET, 50, 2000, 2},    {FEATURES_MICRO, 16000, 1000, 1},
 };
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
@@ -88,7 +88,8 @@ static void test_defaults_build(void **state) {
                        : kind == FEATURES_WAVELET  ? 2
                                                    : 1))
           continue;
-        if ((kind <= FEATURES_MFCC || kind == FEATURES_MFE || kind == FEATURES_SPECTROGRAM) &&
+        if ((kind <= FEATURES_MFCC || kind == FEATURES_MFE || kind == FEATURES_SPECTROGRAM ||
+             kind == FEATURES_MICRO) &&
             rates[i] < 4000)
           continue; /* no speech there */
         if (kind == FEATURES_HEART && (rates[i] < 30 || rates[i] > 5000 || seconds[s] < 2))
@@ -282,7 +283,7 @@ static void test_emitted_c_has_the_bytes(void **state) {
       "sh",
       "-c",
       "cc -std=c99 -pedantic -Wall -Wextra -Werror -Wconversion -Wmissing-prototypes -I \"$1\" "
-      "-o \"$2\" \"$3\" \"$1\"/mote/dsp/*.c \"$1\"/mote/isa/fft.c \"$1\"/mote/base/fixed.c",
+      "-o \"$2\" \"$3\" \"$1\"/mote/dsp/*.c \"$1\"/mote/isa/fft.c \"$1\"/mote/base/*.c",
       "sh",
       home,
       program,

@@ -426,13 +426,13 @@ static void test_subtraction(void **state) {
         }
         *(struct mote_spectral_subtraction *)params_begin(
             sizeof(struct mote_spectral_subtraction)) =
-            (struct mote_spectral_subtraction){.smoothing = {409, 983},
-                                               .one_minus_smoothing = {15974, 15400},
-                                               .min_signal_remaining = 819,
-                                               .n = 9,
-                                               .smoothing_bits = (uint8_t)bits,
-                                               .bits = 14,
-                                               .clamping = (uint8_t)clamping};
+            (struct mote_spectral_subtraction){.noise = {.smoothing = {409, 983},
+                                                         .one_minus_smoothing = {15974, 15400},
+                                                         .min_signal_remaining = 819,
+                                                         .smoothing_bits = (uint8_t)bits,
+                                                         .bits = 14,
+                                                         .clamping = (uint8_t)clamping},
+                                               .n = 9};
         const struct edge in[] = {{x, sizeof x, 0}, {noise, sizeof noise, 1}};
         const struct edge out[] = {{y, sizeof y, 0}, {copy, sizeof copy, 1}};
         RUN(spectral_subtraction, in, out);

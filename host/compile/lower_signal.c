@@ -158,14 +158,14 @@ static bool build_subtraction(const struct graph *g, const struct work *w, bool 
   (void)e;
   if (flat) return false;
   set_whole(g, w, f, 60);
-  f->params.spectral_subtraction =
-      (struct mote_spectral_subtraction){.smoothing = {(uint32_t)o[0], (uint32_t)o[2]},
-                                         .one_minus_smoothing = {(uint32_t)o[1], (uint32_t)o[3]},
-                                         .min_signal_remaining = (uint32_t)o[4],
-                                         .n = (uint16_t)graph_elements(in_of(g, w, 0)),
-                                         .smoothing_bits = (uint8_t)(o[5] & 0xFF),
-                                         .bits = (uint8_t)(o[5] >> 8 & 0xFF),
-                                         .clamping = (uint8_t)(o[5] >> 16)};
+  f->params.spectral_subtraction = (struct mote_spectral_subtraction){
+      .noise = {.smoothing = {(uint32_t)o[0], (uint32_t)o[2]},
+                .one_minus_smoothing = {(uint32_t)o[1], (uint32_t)o[3]},
+                .min_signal_remaining = (uint32_t)o[4],
+                .smoothing_bits = (uint8_t)(o[5] & 0xFF),
+                .bits = (uint8_t)(o[5] >> 8 & 0xFF),
+                .clamping = (uint8_t)(o[5] >> 16)},
+      .n = (uint32_t)graph_elements(in_of(g, w, 0))};
   return true;
 }
 

@@ -19,6 +19,7 @@ struct layout {
 /* A kind's own structure and tables, and their size. */
 static size_t params_of(const struct features_config *c, uint8_t *out) {
   return c->kind == FEATURES_HEART      ? features_heart_params(c, out)
+         : c->kind == FEATURES_MICRO    ? features_micro_params(c, out)
          : c->kind == FEATURES_WAVELET  ? features_wavelet_params(c, out)
          : c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
                                         : features_flatten_params(c, out);
@@ -120,7 +121,8 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   const bool picture = c->kind == FEATURES_IMAGE;
   const int columns = features_columns(c), each = columns / c->channels;
   const bool image = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC ||
-                     c->kind == FEATURES_SPECTRUM || features_is_emphasised(c);
+                     c->kind == FEATURES_SPECTRUM || c->kind == FEATURES_MICRO ||
+                     features_is_emphasised(c);
   f->magic = MOTE_FEATURES_MAGIC;
   f->version = MOTE_FEATURES_VERSION;
   f->kind = c->kind == FEATURES_RAW           ? MOTE_FEATURES_RAW
@@ -130,6 +132,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_WAVELET     ? MOTE_FEATURES_WAVELET
             : c->kind == FEATURES_HEART       ? MOTE_FEATURES_HEART
             : c->kind == FEATURES_IMAGE       ? MOTE_FEATURES_IMAGE
+            : c->kind == FEATURES_MICRO       ? MOTE_FEATURES_MICRO
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
@@ -192,6 +195,7 @@ static void fill_wide_columns(const struct features_config *c, struct mote_featu
     features_wide_column_set(&column[i], 0,
                              ldexp(1, c->kind == FEATURES_SPECTRAL  ? -15
                                       : c->kind == FEATURES_WAVELET ? -15
+                                      : c->kind == FEATURES_MICRO   ? -2
                                                                     : -20));
 }
 

@@ -119,7 +119,7 @@ static const char *op_of(const struct mote_features *f) {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
       "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
       "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet",
-      "mote_features_heart",    "mote_features_image"};
+      "mote_features_heart",    "mote_features_image",      "mote_features_micro"};
   if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
     return "mote_features_spectral_full";
   return ops[f->kind];

@@ -30,7 +30,8 @@
   X(SPECTROGRAM, "spectrogram", "the power of every point of the spectrum, frame after frame")     \
   X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")   \
   X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")        \
-  X(IMAGE, "image", "the pixels of a picture, cut and shrunk to the network's size")
+  X(IMAGE, "image", "the pixels of a picture, cut and shrunk to the network's size")               \
+  X(MICRO, "micro", "TensorFlow's micro front end: mel bands without their noise, PCAN, logarithm")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -98,10 +99,11 @@ struct features_config {
   int peaks;
   double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
   int n_edges;
-  int taps;      /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
-  int levels;    /* wavelet: 1 to 8 */
-  int moving;    /* rows that the moving average takes in */
-  bool pulse;    /* heart: light through blood (PPG), not an electrocardiogram */
+  int taps;                   /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
+  int levels;                 /* wavelet: 1 to 8 */
+  int moving;                 /* rows that the moving average takes in */
+  bool noise_reduction, pcan; /* micro: noise taken off; amplitudes normalised by it */
+  bool pulse;                 /* heart: light through blood (PPG), not an electrocardiogram */
   int irregular; /* heart: percent from the median beyond which an interval is left out; 0: none */
   /* mfe, spectrogram, and mfcc that is compatible or slides: */
   double pre_emphasis;   /* of the sample before; 0 to below 1 */

@@ -96,7 +96,7 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
   }
   const bool together = (f->kind == MOTE_FEATURES_BANDS && !f->coefficients) ||
                         f->kind == MOTE_FEATURES_MFE || f->kind == MOTE_FEATURES_SPECTROGRAM ||
-                        f->flags >> 8;
+                        f->kind == MOTE_FEATURES_MICRO || f->flags >> 8;
   for (size_t c = 0; c < f->columns; c++)
     t->deviation[c] = together ? sqrt(variance) / features_lift(f, (int)c) : sqrt(t->deviation[c]);
 }

@@ -32,6 +32,9 @@ static void name_column(const struct mote_features *f, const struct features_con
       name_band(c, k - MOTE_FEATURES_STATS, out);
     break;
   case MOTE_FEATURES_RAW: text_add(out, f->frame > 1 ? "mean of samples" : "sample"); break;
+  case MOTE_FEATURES_MICRO:
+    text_printf(out, "%.4g to %.4g Hz", features_micro_edge(c, k), features_micro_edge(c, k + 2));
+    break;
   case MOTE_FEATURES_HEART: text_add(out, features_heart_name(mote_at(f, f->params_at), k)); break;
   default: text_printf(out, "%s %d", features_kind_name(c->kind), k);
   }

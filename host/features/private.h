@@ -48,8 +48,14 @@ bool features_check_spectral(const struct features_config *c, struct err *e);
 bool features_check_flatten(const struct features_config *c, struct err *e);
 bool features_check_wavelet(const struct features_config *c, struct err *e);
 size_t features_heart_params(const struct features_config *c, uint8_t *out);
+size_t features_micro_params(const struct features_config *c, uint8_t *out);
 bool features_check_heart(const struct features_config *c, struct err *e);
+bool features_check_micro(const struct features_config *c, struct err *e);
 void features_heart_defaults(struct features_config *c, struct text *why);
+#define FEATURES_MICRO_FFT 2048
+void features_micro_defaults(struct features_config *c, struct text *why);
+/* Edge i of the triangles, of bands + 2, in Hz. */
+double features_micro_edge(const struct features_config *c, int i);
 /* What a word stands for; the last one's is NULL. */
 struct features_word {
   const char *word;

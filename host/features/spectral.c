@@ -63,7 +63,8 @@ bool features_compatible(struct features_config *c) {
     return features_defaults_audio(c);
   }
   if (c->kind == FEATURES_IMAGE) return c->compatible = true;
-  if (!features_has_params(c) || c->kind == FEATURES_HEART) return false;
+  if (!features_has_params(c) || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO)
+    return false;
   c->compatible = true;
   if (c->kind != FEATURES_SPECTRAL) return true;
   c->fft_size = 16;
@@ -73,7 +74,7 @@ bool features_compatible(struct features_config *c) {
 
 bool features_has_params(const struct features_config *c) {
   return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN ||
-         c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART;
+         c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO;
 }
 
 /* ---- spectral ---------------------------------------------------------------------- */
@@ -269,6 +270,7 @@ bool features_check_flatten(const struct features_config *c, struct err *e) {
 int features_columns(const struct features_config *c) {
   if (c->kind == FEATURES_IMAGE) return features_image_columns(c);
   if (c->kind == FEATURES_WAVELET) return c->channels * MOTE_WAVELET_VALUES * (c->levels + 1);
+  if (c->kind == FEATURES_MICRO) return c->channels * c->bands;
   if (c->kind == FEATURES_HEART) {
     const struct mote_heart p = {.values = (uint16_t)c->values};
     return c->channels * (int)mote_heart_values(&p);

@@ -85,6 +85,7 @@ static double plain_value(const struct mote_features *f, const double *unit, int
     const struct mote_image *const p = mote_at(f, f->params_at);
     return p->format == MOTE_IMAGE_NUMBERS ? v * unit[0] : v / (128.0 * 255);
   }
+  if (f->kind == MOTE_FEATURES_MICRO) return v / 64; /* natural logarithm */
   /* Logarithms of power in dB, as cosines of them are. */
   if (f->kind == MOTE_FEATURES_BANDS)
     return v * 10 * log10(2) / (f->coefficients ? 64 : 256) * features_lift(f, column);

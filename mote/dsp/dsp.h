@@ -12,6 +12,7 @@
  *   spectral    filters, then moments and the powers of a spectrum over the window (spectral.h)
  *   flatten     moments, extremes and crossings of each channel (flatten.h)
  *   wavelet     what the coefficients of each level of a wavelet transform are like (wavelet.h)
+ *   micro       the audio front end of TensorFlow Lite Micro (micro.h)
  *   heart       beats of the heart, and what the intervals between them are like (heart.h)
  *   image       a frame cut and shrunk to a network's size, grey or colours (image.h)
  *
@@ -53,6 +54,7 @@ enum mote_features_kind {
   MOTE_FEATURES_WAVELET,
   MOTE_FEATURES_HEART,
   MOTE_FEATURES_IMAGE,
+  MOTE_FEATURES_MICRO,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -246,6 +248,7 @@ int32_t mote_log2_q8(uint64_t x);
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/heart.h"
 #include "mote/dsp/image.h"
+#include "mote/dsp/micro.h"
 #include "mote/dsp/spectral.h"
 #include "mote/dsp/wavelet.h"
 

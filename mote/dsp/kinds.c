@@ -6,7 +6,7 @@ const struct mote_features_op *mote_features_op_of(unsigned kind) {
       &mote_features_bands,         &mote_features_statistics, &mote_features_raw,
       &mote_features_mfe,           &mote_features_mfcc,       &mote_features_spectrogram,
       &mote_features_spectral_full, &mote_features_flatten,    &mote_features_wavelet,
-      &mote_features_heart,         &mote_features_image};
+      &mote_features_heart,         &mote_features_image,      &mote_features_micro};
   return kind < MOTE_FEATURES_KIND_COUNT ? ops[kind] : 0;
 }
 
@@ -17,6 +17,7 @@ enum mote_status mote_features_check_of(const struct mote_features *f) {
   case MOTE_FEATURES_WAVELET: return mote_features_check_wavelet(f);
   case MOTE_FEATURES_HEART: return mote_features_check_heart(f);
   case MOTE_FEATURES_IMAGE: return mote_features_check_image(f);
+  case MOTE_FEATURES_MICRO: return mote_features_check_micro(f);
   default: return MOTE_ERR_PARAMS;
   }
 }

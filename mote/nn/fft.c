@@ -1,26 +1,14 @@
-/* fft: SignalRfft and SignalIrfft for int16, int32 and float; the transform itself is fft.inc.
- *
- * exact: rounding is that of kissfft in fixed point, the library behind the reference: products are rounded to
- * the element type one by one (halves up), a division by a radix is a product with 32767 / radix (2147483647 /
- * radix), and sums wrap. */
+/* fft: SignalRfft and SignalIrfft for int16, int32 and float; the transform itself is mote/base/fft.inc. That of int16,
+ * which features need too, lies in mote/base/signal.c. */
+#include "mote/base/signal.h"
 #include "mote/nn/whole.h"
 
 /* ---- the check, for all types -------------------------------------------------- */
 
-static int factors_are_good(const struct mote_fft *p) {
-  uint32_t n = 1;
-  if (p->n_factors < 1 || p->n_factors > MOTE_FFT_FACTORS) return 0;
-  for (unsigned f = 0; f < p->n_factors; f++) {
-    if (p->factors[f] < 2 || p->factors[f] > 5) return 0;
-    n *= p->factors[f]; /* below 5^12 < 2^32 */
-  }
-  return p->length % 2 == 0 && n == p->length / 2u;
-}
-
 static enum mote_status fft_check(const struct mote_fft *p, const struct mote_bounds *b,
                                   size_t bytes) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (!factors_are_good(p) || p->in_n > p->length || p->vectors == 0 || p->inverse > 1)
+  if (!mote_fft_is_good(p) || p->in_n > p->length || p->vectors == 0 || p->inverse > 1)
     return MOTE_ERR_PARAMS;
   const uint64_t real = (uint64_t)(p->inverse ? p->length : p->in_n) * p->vectors * bytes;
   const uint64_t spectrum = (uint64_t)(p->length + 2u) * p->vectors * bytes;
@@ -33,35 +21,24 @@ static enum mote_status fft_check(const struct mote_fft *p, const struct mote_bo
              : MOTE_ERR_BOUNDS;
 }
 
-/* ---- int16 ---------------------------------------------------------------------- */
-/* Sums are made in 32 bits and cut to 16. */
-static int16_t wrap_s16(int32_t x) { return (int16_t)x; }
-static int16_t round_s16(int32_t x) { return wrap_s16((x + (1 << 14)) >> 15); }
-static int16_t add_s16(int16_t a, int16_t b) { return wrap_s16((int32_t)a + b); }
-static int16_t sub_s16(int16_t a, int16_t b) { return wrap_s16((int32_t)a - b); }
-static int16_t negate_s16(int16_t a) { return wrap_s16(-(int32_t)a); }
-static int16_t halve_s16(int16_t a) { return (int16_t)(a >> 1); }
-static int16_t times_s16(int16_t a, int16_t b) { return round_s16((int32_t)a * b); }
-/* The sum of even and odd is halved before it is cut: below 2^16. */
-static int16_t half_sum_s16(int16_t a, int16_t b) { return wrap_s16(((int32_t)a + b) >> 1); }
-static int16_t half_difference_s16(int16_t a, int16_t b) { return wrap_s16(((int32_t)a - b) >> 1); }
-static int16_t divide_s16(int16_t a, unsigned radix) {
-  return round_s16((int32_t)a * (int16_t)(INT16_MAX / radix));
-}
-/* a*b -+ c*d: twiddles stay within -32767 .. 32767, so the sum is at most 2^31 - 2^16. */
-static int16_t cross_s16(int16_t a, int16_t b, int16_t c, int16_t d, int minus) {
-  const uint32_t x = (uint32_t)((int32_t)a * b), y = (uint32_t)((int32_t)c * d);
-  return wrap_s16((int32_t)((minus ? x - y : x + y) + (1u << 14)) >> 15);
-}
-static int16_t normalise_s16(int16_t a, uint32_t length) {
-  (void)length;
-  return a;
-}
+/* ---- kernels ------------------------------------------------------------------- */
+/* Vector after vector. */
+#define FFT_ROW(type, value, transform)                                                            \
+  static void fft_##type##_row(const void *params, const void *const *rows, void *state,           \
+                               void *out) {                                                        \
+    const struct mote_fft *p = (const struct mote_fft *)params;                                    \
+    const uint32_t spectrum = p->length + 2u;                                                      \
+    const value *from = (const value *)rows[0];                                                    \
+    value *to = (value *)out;                                                                      \
+    (void)state;                                                                                   \
+    for (unsigned v = 0; v < p->vectors; v++) {                                                    \
+      transform(p, from, to);                                                                      \
+      from += p->inverse ? spectrum : p->in_n;                                                     \
+      to += p->inverse ? p->length : spectrum;                                                     \
+    }                                                                                              \
+  }
 
-#define VALUE    int16_t
-#define NAME(x)  x##_s16
-#define NAME_ROW fft_s16_row
-#include "mote/nn/fft.inc"
+FFT_ROW(s16, int16_t, mote_fft_s16)
 MOTE_WHOLE_KERNEL(fft_s16, mote_fft)
 enum mote_status mote_fft_s16_check(const struct mote_fft *p, const struct mote_bounds *b) {
   return fft_check(p, b, sizeof(int16_t));
@@ -89,10 +66,10 @@ static int32_t normalise_s32(int32_t a, uint32_t length) {
   return a;
 }
 
-#define VALUE    int32_t
-#define NAME(x)  x##_s32
-#define NAME_ROW fft_s32_row
-#include "mote/nn/fft.inc"
+#define VALUE   int32_t
+#define NAME(x) x##_s32
+#include "mote/base/fft.inc"
+FFT_ROW(s32, int32_t, fft_s32)
 MOTE_WHOLE_KERNEL(fft_s32, mote_fft)
 enum mote_status mote_fft_s32_check(const struct mote_fft *p, const struct mote_bounds *b) {
   return fft_check(p, b, sizeof(int32_t));
@@ -115,10 +92,10 @@ static float cross_f32(float a, float b, float c, float d, int minus) {
 }
 static float normalise_f32(float a, uint32_t length) { return a / (float)length; }
 
-#define VALUE    float
-#define NAME(x)  x##_f32
-#define NAME_ROW fft_f32_row
-#include "mote/nn/fft.inc"
+#define VALUE   float
+#define NAME(x) x##_f32
+#include "mote/base/fft.inc"
+FFT_ROW(f32, float, fft_f32)
 MOTE_WHOLE_KERNEL(fft_f32, mote_fft)
 enum mote_status mote_fft_f32_check(const struct mote_fft *p, const struct mote_bounds *b) {
   return fft_check(p, b, sizeof(float));

@@ -12,6 +12,7 @@
 #define MOTE_NN_SIGNAL_H
 
 #include "mote/base/base.h"
+#include "mote/base/signal.h"
 
 /* SignalWindow: y[i] = saturate((x[i] * w[i mod period]) >> shift), int16. rows: x, w.
  * range: shift 0..31. alias: out may be rows[0]. */
@@ -27,21 +28,9 @@ struct mote_signal_scale {
   uint32_t n;
 };
 
-/* SignalRfft and SignalIrfft over the last axis, int16, int32 (Q15, Q31: each stage divides by its radix) or float.
- * The real transform of `length` values is a complex one of length/2 in radices 4, 2, 3, 5, and a last (first)
- * stage that parts even from odd. Spectra are length/2 + 1 pairs, real part first.
- * in_n: values of a real input vector; zeros are appended up to length. Tables, of the element type, in
- * pairs: twiddle k = exp(-+2 pi i k / (length/2)), length/2 of them; split k-1 = exp(-+pi i (2k / length + 1/2)),
- * k = 1 .. length/4. The inverse of a float is divided by length, those of integers are not.
+/* SignalRfft and SignalIrfft over the last axis: struct mote_fft (mote/base/signal.h), int16, int32 (Q15, Q31: each stage
+ * divides by its radix) or float. The inverse of a float is divided by length, those of integers are not.
  * needs: rows[0] and out apart. No state: the transform runs in the output. */
-#define MOTE_FFT_FACTORS 12
-struct mote_fft {
-  int32_t twiddle_at, split_at;
-  uint16_t length, in_n, vectors;
-  uint8_t n_factors;
-  uint8_t inverse;
-  uint8_t factors[MOTE_FFT_FACTORS]; /* outermost first; their product is length / 2 */
-};
 
 /* SignalEnergy: y[i] = re[i]^2 + im[i]^2 of int16 pairs, uint32, for first <= i < end; else 0. */
 struct mote_signal_energy {
@@ -65,30 +54,22 @@ struct mote_filter_bank_root {
   uint32_t n;
 };
 
-/* SignalFilterBankSpectralSubtraction: a first-order low-pass tracks the noise of each channel, even and odd channels
- * with their own coefficients; y = max(x - noise, x * floor). rows: x uint32[n], state: noise uint32[n];
- * outputs: y uint32[n], a copy of the noise uint32[n]. Coefficients are scaled by 2^bits. */
+/* SignalFilterBankSpectralSubtraction: mote_signal_subtract of each channel. rows: x uint32[n], state: noise uint32[n];
+ * outputs: y uint32[n], a copy of the noise uint32[n]. */
 struct mote_spectral_subtraction {
-  uint32_t smoothing[2], one_minus_smoothing[2]; /* of even channels, of odd ones */
-  uint32_t min_signal_remaining;
-  uint16_t n;
-  uint8_t smoothing_bits, bits; /* 0..31, 0..63 */
-  uint8_t clamping;
-  uint8_t reserved[3];
+  struct mote_signal_noise noise;
+  uint32_t n;
 };
 
-/* SignalFilterBankLog: y = min(ln(x << correction_bits) * output_scale, 32767), int16; 0 where that is below 2.
- * source: the reference's table of 128 segments of log2(1 + f) - f. */
+/* SignalFilterBankLog: y = min(ln(x << correction_bits) * output_scale, 32767), int16; 0 where that is below 2. */
 struct mote_filter_bank_log {
   uint32_t n;
   uint32_t output_scale;
   uint32_t correction_bits; /* 0..31 */
 };
 
-/* SignalPCAN: per-channel amplitude normalisation. gain = a piecewise quadratic function of the noise, then
- * y = shrink((x * gain) >> snr_shift). rows: x uint32[n], noise uint32[n], table int16[MOTE_PCAN_TABLE].
+/* SignalPCAN: mote_signal_pcan of each channel. rows: x uint32[n], noise uint32[n], table int16[MOTE_PCAN_TABLE].
  * alias: out may be rows[0]. */
-#define MOTE_PCAN_TABLE 125
 struct mote_pcan {
   uint32_t n;
   uint32_t snr_shift; /* 0..63 */

@@ -1,6 +1,7 @@
 /* spectrum: SignalWindow, SignalFftAutoScale, SignalEnergy: what stands around a Fourier transform. */
 #include <string.h>
 
+#include "mote/base/signal.h"
 #include "mote/nn/whole.h"
 
 static int16_t saturate_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX); }
@@ -32,31 +33,11 @@ enum mote_status mote_signal_window_check(const struct mote_signal_window *p,
 
 /* ---- SignalFftAutoScale ---------------------------------------------------------- */
 
-/* exact: -32768 has no int16 magnitude; the reference stores it as -32768, below every later one. */
-static int16_t largest_magnitude(const int16_t *x, uint32_t n) {
-  int16_t most = 0;
-  for (uint32_t i = 0; i < n; i++) {
-    if (x[i] > most)
-      most = x[i];
-    else if (-(int32_t)x[i] > most)
-      most = (int16_t)(uint16_t) - (int32_t)x[i];
-  }
-  return most;
-}
-
-/* Bits above the largest magnitude, 0..14: 0 where there is nothing to scale. */
-static unsigned spare_bits(int16_t most) {
-  unsigned bits = 0;
-  if (most <= 0) return 0;
-  while (((int32_t)most << (bits + 1)) <= INT16_MAX) bits++;
-  return bits;
-}
-
 static void signal_scale_row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_signal_scale *p = (const struct mote_signal_scale *)params;
   const int16_t *x = (const int16_t *)rows[0];
   int16_t *y = (int16_t *)out;
-  const unsigned bits = spare_bits(largest_magnitude(x, p->n));
+  const unsigned bits = mote_signal_spare_bits(x, p->n);
   (void)state;
   for (uint32_t i = 0; i < p->n; i++) y[i] = (int16_t)(uint16_t)((uint32_t)(int32_t)x[i] << bits);
   *(int32_t *)mote_written(rows[1]) = (int32_t)bits;
