@@ -26,7 +26,15 @@ struct yaml_window {
   double *length_ms, *stride_ms;
   char *place;
 };
+/* What stands in front of a kind. */
+struct yaml_front {
+  char **derive, *filter, *design, *detrend;
+  double *cutoff_hz, *ripple_db, *gravity_hz, *scale, *middle_ms;
+  int *order, *decimate;
+  unsigned derive_count, cutoff_hz_count;
+};
 struct yaml_features {
+  struct yaml_front *front;
   char *kind, *normalise, *resize;
   int *width, *height; /* image */
   bool *colour;
@@ -129,7 +137,22 @@ static const cyaml_schema_field_t sensor_fields[] = {
 static const cyaml_schema_field_t window_fields[] = {REAL(yaml_window, length_ms),
                                                      REAL(yaml_window, stride_ms),
                                                      TEXT(yaml_window, place), CYAML_FIELD_END};
+static const cyaml_schema_field_t front_fields[] = {
+    CYAML_FIELD_SEQUENCE("derive", OPTIONAL, struct yaml_front, derive, &text_entry, 0,
+                         FEATURES_DERIVE_COUNT),
+    TEXT(yaml_front, filter),
+    TEXT(yaml_front, design),
+    TEXT(yaml_front, detrend),
+    CYAML_FIELD_SEQUENCE("cutoff_hz", OPTIONAL, struct yaml_front, cutoff_hz, &real_entry, 0, 2),
+    REAL(yaml_front, ripple_db),
+    REAL(yaml_front, gravity_hz),
+    REAL(yaml_front, scale),
+    REAL(yaml_front, middle_ms),
+    INT(yaml_front, order),
+    INT(yaml_front, decimate),
+    CYAML_FIELD_END};
 static const cyaml_schema_field_t features_fields[] = {
+    CYAML_FIELD_MAPPING_PTR("front", OPTIONAL, struct yaml_features, front, front_fields),
     TEXT(yaml_features, kind),
     TEXT(yaml_features, normalise),
     TEXT(yaml_features, resize),
@@ -676,6 +699,62 @@ static bool read_filter(const struct reader *r, const char *key, const struct ya
                  f->filter);
 }
 
+/* The place of a word among n; -1: it is none of them. */
+static int word_at(const char *word, const char *const *words, int n) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(word, words[i]) == 0) return i;
+  return -1;
+}
+
+/* What stands in front of a part. channels: those that it reads. */
+static bool read_front(const struct reader *r, const char *key, const struct yaml_front *f,
+                       const struct project_config *c, const struct features_config *channels,
+                       struct features_front *o) {
+  static const char *const filters[] = {"none", "low", "high", "band", "notch"},
+                           *const designs[] = {"butterworth", "chebyshev"},
+                           *const detrends[] = {"none", "mean", "line"};
+  features_front_defaults(c->rate_hz, c->channels, c->length_ms, o);
+  o->n_select = channels->stride ? channels->channels : 0;
+  memcpy(o->select, channels->select, sizeof o->select);
+  for (unsigned i = 0; i < f->derive_count; i++) {
+    enum features_derive derive;
+    if (!features_derive_from(f->derive[i], &derive))
+      return err_set(at_key(r, key, "front"),
+                     "derive: \"%s\" is not known; channels, gravity, dynamic, magnitude, "
+                     "dynamic_magnitude, jerk and tilt are",
+                     f->derive[i]);
+    o->derive[o->n_derive++] = (uint8_t)derive;
+  }
+  const int filter = f->filter ? word_at(f->filter, filters, 5) : 0;
+  const int design = f->design ? word_at(f->design, designs, 2) : 0;
+  const int detrend = f->detrend ? word_at(f->detrend, detrends, 3) : 0;
+  if (filter < 0)
+    return err_set(at_key(r, key, "front"),
+                   "filter: \"%s\" is not known; none, low, high, band and notch are", f->filter);
+  if (design < 0)
+    return err_set(at_key(r, key, "front"),
+                   "design: \"%s\" is not known; butterworth and chebyshev are", f->design);
+  if (detrend < 0)
+    return err_set(at_key(r, key, "front"), "detrend: \"%s\" is not known; none, mean and line are",
+                   f->detrend);
+  o->filter = (enum features_filter)filter;
+  o->detrend = detrend;
+  const unsigned wanted = filter == 0 ? 0 : filter < 3 ? 1 : 2;
+  if (f->cutoff_hz_count != wanted)
+    return err_set(at_key(r, key, "front"), "cutoff_hz: %u numbers; filter %s takes %u",
+                   f->cutoff_hz_count, filters[filter], wanted);
+  for (unsigned i = 0; i < wanted; i++) o->cutoff_hz[i] = f->cutoff_hz[i];
+  o->ripple_db = design ? real_or(f->ripple_db, 0.5) : 0;
+  if (f->ripple_db && !design)
+    return err_set(at_key(r, key, "front"), "ripple_db: a Butterworth filter has none");
+  o->gravity_hz = real_or(f->gravity_hz, o->gravity_hz);
+  o->scale = real_or(f->scale, o->scale);
+  o->middle_ms = real_or(f->middle_ms, o->middle_ms);
+  o->order = int_or(f->order, o->order);
+  o->decimate = int_or(f->decimate, o->decimate);
+  return true;
+}
+
 /* compat sets what the other keys then may change. */
 static bool read_compat(const struct reader *r, const char *key, const struct yaml_features *f,
                         struct features_config *o) {
@@ -743,9 +822,20 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
                    project_features_kinds(r->a));
   if (!read_channels(f, c->channels, &all, &inner))
     return err_set(at_key(r, key, "channels"), "%s", inner.text);
-  features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
-  o->stride = all.stride;
-  memcpy(o->select, all.select, sizeof o->select);
+  if (f->front) {
+    struct features_front front;
+    double rate_hz, window_ms;
+    int channels;
+    if (!read_front(r, key, f->front, c, &all, &front)) return false;
+    if (!features_front_out(&front, &rate_hz, &channels, &window_ms, &inner))
+      return err_set(at_key(r, key, "front"), "%s: %s", inner.node, inner.text);
+    features_defaults(kind, rate_hz, channels, window_ms, o, NULL);
+    o->front = front;
+  } else {
+    features_defaults(kind, c->rate_hz, all.channels, c->length_ms, o, NULL);
+    o->stride = all.stride;
+    memcpy(o->select, all.select, sizeof o->select);
+  }
   if (!read_image(r, key, f, c, o) || !read_compat(r, key, f, o) || !read_signal(r, key, f, o))
     return false;
   o->frame_ms = real_or(f->frame_ms, o->frame_ms);

@@ -620,7 +620,8 @@ static bool windows(struct cutting *t) {
   if (!project_open(t->c->arena, t->pick.dir, STORE_READ, &t->p, &t->c->err) ||
       !data_pick_samples(t->c, &t->p, &t->pick, false, &list, &n))
     return false;
-  if (t->length_ms > 0) c->length_ms = t->length_ms, c->features[0].window_ms = t->length_ms;
+  if (t->length_ms > 0)
+    c->length_ms = c->features[0].window_ms = c->features[0].front.window_ms = t->length_ms;
   if (t->stride_ms > 0) c->stride_ms = t->stride_ms, c->place = PROJECT_SLIDE;
   struct window_row *rows = ARENA_ARRAY(t->c->arena, struct window_row, n + 1);
   for (int i = 0; i < n; i++) {

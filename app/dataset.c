@@ -393,7 +393,9 @@ static void begin(struct dataset *d, const struct project_config *c) {
   memset(d, 0, sizeof *d);
   d->config = c;
   d->channels = c->channels;
-  d->window_samples = (int)llround(c->features[0].window_ms * c->features[0].rate_hz / 1000);
+  const struct features_config *const o = &c->features[0];
+  d->window_samples = (int)llround(o->front.on ? o->front.window_ms * o->front.rate_hz / 1000
+                                               : o->window_ms * o->rate_hz / 1000);
   if (d->window_samples < 1) d->window_samples = 1;
 }
 

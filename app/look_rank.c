@@ -233,7 +233,11 @@ static bool search_all(struct search *s, struct err *e) {
     struct features_config c;
     if (k == FEATURES_HEART && p->features[0].kind != FEATURES_HEART)
       continue; /* who has one says so */
-    features_defaults((enum features_kind)k, p->rate_hz, p->channels, p->length_ms, &c, NULL);
+    const struct features_config *const now =
+        &p->features[0]; /* what stands in front of it stays */
+    features_defaults((enum features_kind)k, now->rate_hz,
+                      now->front.on ? now->channels : p->channels, now->window_ms, &c, NULL);
+    c.front = now->front;
     if (!try_config(s, &c, "defaults", e)) return false;
   }
   if (!s->n)
@@ -263,6 +267,7 @@ static void write_section(const struct features_config *c, struct text *out) {
   if (c->coefficients) text_printf(out, "  coefficients: %d\n", c->coefficients);
   if (c->range_db > 0) text_printf(out, "  range_db: %.6g\n", c->range_db);
   text_printf(out, "  normalise: %s\n", features_normalise_name(c->normalise));
+  features_front_write(&c->front, out);
 }
 
 static void print_trials(const struct search *s) {

@@ -76,8 +76,8 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
 static bool has_bands(const struct features_block *block) {
   const struct mote_features *f = block->parts[0].params;
-  return block->n_parts == 1 && f->kind == MOTE_FEATURES_BANDS && !f->coefficients &&
-         f->channels == 1;
+  return block->n_parts == 1 && !block->parts[0].front && f->kind == MOTE_FEATURES_BANDS &&
+         !f->coefficients && f->channels == 1;
 }
 
 /* A window's features with its bands warped between the spectrum and the normalisation. */

@@ -226,12 +226,29 @@ static bool parts_agree(const struct features_block *b, struct err *e) {
   const struct mote_features *const first = b->parts[0].params;
   for (int i = 1; i < b->n_parts; i++) {
     const struct mote_features *const f = b->parts[i].params;
-    if (f->window != first->window || f->stride != first->stride)
-      return err_set(e, "part %d sees windows of %u x %u samples, part 1 of %u x %u", i + 1,
-                     f->window, f->stride, first->window, first->stride);
+    const struct mote_front *const front = b->parts[i].front;
+    const uint32_t window = front ? front->window : f->window;
+    const int stride = front ? front->stride : f->stride;
+    if ((int)window != b->window_samples || stride != b->channels)
+      return err_set(e, "part %d sees windows of %u x %d samples, part 1 of %d x %d", i + 1, window,
+                     stride, b->window_samples, b->channels);
     if (f->zp != first->zp || f->scale != first->scale)
       return err_set(e, "part %d has another scale than part 1", i + 1);
   }
+  return true;
+}
+
+/* A front at *at, where one stands. errors: it does not fit. */
+static bool front_of(const void *data, size_t n, size_t *at, int part,
+                     const struct mote_front **front, struct err *e) {
+  const struct mote_front *const f = (const void *)((const uint8_t *)data + *at);
+  if (n - *at < sizeof *f || f->magic != MOTE_FRONT_MAGIC) return true;
+  const enum mote_status status = mote_front_check(f, n - *at);
+  if (status != MOTE_OK)
+    return err_set(e, "no feature block: in front of part %d: %s", part + 1,
+                   mote_status_text(status));
+  *front = f;
+  *at += f->bytes;
   return true;
 }
 
@@ -247,6 +264,8 @@ bool features_block_of(const void *data, size_t n, struct features_block *out, s
   if (head->parts < 1 || head->parts > FEATURES_MAX_PARTS)
     return err_set(e, "no feature block: %u parts; 1 to %d work", head->parts, FEATURES_MAX_PARTS);
   for (int i = 0; i < head->parts; i++) {
+    const struct mote_front *front = NULL;
+    if (!front_of(data, n, &at, i, &front, e)) return false;
     const struct mote_features *const f = (const void *)((const uint8_t *)data + at);
     const struct mote_features_op *const op =
         n - at < sizeof *f ? NULL : mote_features_op_of(f->kind);
@@ -256,16 +275,21 @@ bool features_block_of(const void *data, size_t n, struct features_block *out, s
     if (!isfinite(f->scale) || f->scale <= 0 || f->bytes % 4)
       return err_set(e, "no feature block: part %d has the scale %g and %u bytes", i + 1,
                      (double)f->scale, f->bytes);
-    out->parts[out->n_parts++] = (struct features_part){f, op};
+    if (front && (f->window != front->steps || f->stride != front->channels))
+      return err_set(e, "no feature block: part %d does not see what stands in front of it", i + 1);
+    out->parts[out->n_parts++] = (struct features_part){front, f, op};
     out->out_bytes += (size_t)f->rows * f->columns;
-    const size_t scratch = mote_features_scratch_bytes(f, op);
+    size_t scratch = mote_features_scratch_bytes(f, op);
+    if (front && mote_front_state_bytes(front) > scratch) scratch = mote_front_state_bytes(front);
+    scratch += features_front_room(front);
     if (scratch > out->scratch_bytes) out->scratch_bytes = scratch;
     at += f->bytes;
   }
   if (at != n) return err_set(e, "no feature block: %zu bytes behind its parts", n - at);
   const struct mote_features *const f = out->parts[0].params;
-  out->window_samples = (int)f->window;
-  out->channels = f->stride;
+  const struct mote_front *const front = out->parts[0].front;
+  out->window_samples = (int)(front ? front->window : f->window);
+  out->channels = front ? front->stride : f->stride;
   out->scale = f->scale;
   out->zp = f->zp;
   out->dims[0] = out->n_parts > 1 ? 1 : f->rows;
@@ -304,7 +328,7 @@ bool features_build(const struct features_config *c, int n, struct arena *a,
   for (int i = 0; i < n; i++) {
     if (!features_check(&c[i], e)) return false;
     layouts[i] = layout_of(&c[i]);
-    size += layouts[i].bytes;
+    size += layouts[i].bytes + (c[i].front.on ? features_front_bytes(&c[i].front, NULL) : 0);
   }
   if (arena_left(a) < size + 64)
     return err_set(e, "%zu bytes of tables do not fit in memory", size);
@@ -312,8 +336,10 @@ bool features_build(const struct features_config *c, int n, struct arena *a,
   *(struct features_head *)data =
       (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint16_t)n};
   size_t at = sizeof(struct features_head);
-  for (int i = 0; i < n; at += layouts[i++].bytes)
+  for (int i = 0; i < n; at += layouts[i++].bytes) {
+    if (c[i].front.on) at += features_front_bytes(&c[i].front, data + at);
     build_part(&c[i], &layouts[i], data + at, n == 1);
+  }
   return features_block_of(data, size, out, e);
 }
 
@@ -330,7 +356,9 @@ void features_run(const struct features_block *block, const int16_t *samples, vo
                   int8_t *out) {
   for (int i = 0; i < block->n_parts; i++) {
     const struct features_part *const part = &block->parts[i];
-    mote_features_run(part->params, part->op, samples, scratch, out);
+    void *rest = scratch;
+    const int16_t *const seen = features_part_samples(part, samples, &rest);
+    mote_features_run(part->params, part->op, seen, rest, out);
     out += (size_t)part->params->rows * part->params->columns;
   }
 }

@@ -337,8 +337,10 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
 
 bool features_check(const struct features_config *c, struct err *e) {
   if (!check_numbers(c, e)) return false;
+  if (c->kind == FEATURES_IMAGE && c->front.on)
+    return features_refuse(e, "front", "nothing stands in front of pictures");
   if (c->kind == FEATURES_IMAGE) return features_check_image(c, e);
-  if (!check_frames(c, e)) return false;
+  if (!features_check_front(c, e) || !check_frames(c, e)) return false;
   const bool spectrum = features_has_spectrum(c);
   if (c->range_db < 0 || c->range_db > 120)
     return features_refuse(e, "range_db", "%g dB; 0 (off) to 120 works", c->range_db);

@@ -113,6 +113,42 @@ static void emit_part(const struct mote_features *f, const char *name, struct te
   text_add(out, "};\n\n");
 }
 
+/* What stands in front of a part, as an object called NAME_front. */
+static void emit_front(const struct mote_front *f, const char *name, struct text *out) {
+  const struct mote_front_channel *const channel = mote_at(f, f->channel_at);
+  const int32_t *const numbers = mote_at(f, f->section_at), *const gravity =
+                                                                (const int32_t *)(const void *)&f
+                                                                    ->gravity;
+  text_printf(out,
+              "struct %s_front_bytes {\n  struct mote_front head;\n"
+              "  struct mote_front_channel channel[%u];\n",
+              name, f->channels);
+  if (f->sections) text_printf(out, "  struct mote_section section[%u];\n", f->sections);
+  text_printf(
+      out,
+      "};\ntypedef char %s_front_version[MOTE_FRONT_VERSION == %u ? 1 : -1]; /* else: emit "
+      "it again */\n"
+      "typedef char %s_front_size[sizeof(struct %s_front_bytes) == %u ? 1 : -1];\n\n"
+      "static const struct %s_front_bytes %s_front = {\n"
+      "  {.magic = MOTE_FRONT_MAGIC, .version = %u, .channels = %u, .bytes = %u,\n"
+      "   .window = %u, .first = %u, .steps = %u, .stride = %u, .ratio = %u,\n"
+      "   .detrend = %u, .sections = %u, .fraction = %u, .multiplier = %d, .shift = %d,\n"
+      "   .channel_at = %d, .section_at = %d,\n   .gravity = {%d, %d, %d, %d, %d, %d}},\n  {",
+      name, f->version, name, name, f->bytes, name, name, f->version, f->channels, f->bytes,
+      f->window, f->first, f->steps, f->stride, f->ratio, f->detrend, f->sections, f->fraction,
+      f->multiplier, f->shift, f->channel_at, f->section_at, gravity[0], gravity[1], gravity[2],
+      gravity[3], gravity[4], gravity[5]);
+  for (int i = 0; i < f->channels; i++)
+    text_printf(out, "%s{%u, %u, {%u, %u, %u}, {0}}", i ? ",\n   " : "", channel[i].kind,
+                channel[i].n, channel[i].source[0], channel[i].source[1], channel[i].source[2]);
+  text_add(out, "},\n");
+  for (int i = 0; i < f->sections; i++)
+    text_printf(out, "%s{%d, %d, %d, %d, %d, %d}%s", i ? ",\n   " : "  {", numbers[6 * i],
+                numbers[6 * i + 1], numbers[6 * i + 2], numbers[6 * i + 3], numbers[6 * i + 4],
+                numbers[6 * i + 5], i + 1 == f->sections ? "},\n" : "");
+  text_add(out, "};\n\n");
+}
+
 /* The op that a part needs: a plain spectral block does without filters and what is rarely asked for. */
 static const char *op_of(const struct mote_features *f) {
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
@@ -130,17 +166,45 @@ static uint32_t pushes_of(const struct mote_features *f) {
   return ((uint32_t)f->frame + f->hop - 1) / f->hop + f->rows;
 }
 
+/* Time steps of the sensor that make a row. */
+static uint32_t hop_of(const struct features_part *p) {
+  return (uint32_t)p->params->hop * (p->front ? p->front->ratio : 1u);
+}
+
+/* What a part's stream keeps: the front's state and the steps that it makes of a hop, then the rest. */
+static size_t front_stream_bytes(const struct features_part *p) {
+  return p->front ? mote_front_state_bytes(p->front) +
+                        ((2 * (size_t)p->params->hop * p->front->channels + 3) & ~(size_t)3)
+                  : 0;
+}
+
+/* A hop through the front: what comes out is called seen. */
+static void emit_front_push(const struct features_part *p, const char *name, size_t memory,
+                            struct text *out) {
+  text_printf(
+      out,
+      "  {\n    const int16_t *step = samples;\n"
+      "    int16_t *const seen = (int16_t *)(void *)((uint8_t *)memory + %zu), *next = seen;\n"
+      "    unsigned i;\n    for (i = 0; i < %u; i++, step += %u)\n"
+      "      if (mote_front_push(&%s_front.head, (uint8_t *)memory + %zu, step, next)) next += "
+      "%u;\n  ",
+      memory + mote_front_state_bytes(p->front), hop_of(p), p->front->stride, name, memory,
+      p->front->channels);
+}
+
 /* begin, push and finish of a stream, where all parts go on by the same hop and end together. */
 static void emit_stream(const struct features_block *b, const char *prefix, const char *upper,
                         struct text *out) {
-  size_t bytes = 0, at = 0;
-  const struct mote_features *const one = b->parts[0].params;
-  const uint32_t hop = one->hop;
+  size_t bytes = 0;
+  const uint32_t hop = hop_of(&b->parts[0]);
   if (hop == 0) return;
+  const uint32_t pushes = pushes_of(b->parts[0].params);
   for (int i = 0; i < b->n_parts; i++) {
-    const struct mote_features *const f = b->parts[i].params;
-    if (f->hop != hop || f->kind == MOTE_FEATURES_IMAGE || pushes_of(f) != pushes_of(one)) return;
-    bytes += mote_features_stream_bytes(b->parts[i].params, b->parts[i].op);
+    const struct features_part *const p = &b->parts[i];
+    if (hop_of(p) != hop || p->params->kind == MOTE_FEATURES_IMAGE ||
+        pushes_of(p->params) != pushes || !features_front_streams(p->front))
+      return;
+    bytes += front_stream_bytes(p) + mote_features_stream_bytes(p->params, p->op);
   }
   text_printf(
       out,
@@ -155,25 +219,26 @@ static void emit_stream(const struct features_block *b, const char *prefix, cons
                                       "int %s_push(void *memory, const int16_t *samples) {\n"
                                       "  int all = 1;\n",
                                       "void %s_finish(void *memory, int8_t *out) {\n"};
+  static const char *const verbs[] = {"begin", "push", "finish"};
   for (int k = 0; k < 3; k++) {
-    size_t memory = 0;
+    size_t memory = 0, at = 0;
     text_printf(out, heads[k], prefix);
-    at = 0;
     for (int i = 0; i < b->n_parts; i++) {
-      const struct mote_features *const f = b->parts[i].params;
+      const struct features_part *const p = &b->parts[i];
       char name[96];
       snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
+      if (p->front && k == 0)
+        text_printf(out, "  mote_front_begin(&%s_front.head, (uint8_t *)memory + %zu);\n", name,
+                    memory);
+      if (p->front && k == 1) emit_front_push(p, name, memory, out);
       text_printf(out, "  %smote_features_stream_%s(&%s.head, &%s, (uint8_t *)memory + %zu",
-                  k == 1 ? "all &= " : "",
-                  k == 0   ? "begin"
-                  : k == 1 ? "push"
-                           : "finish",
-                  name, op_of(f), memory);
-      if (k == 1) text_add(out, ", samples");
+                  k == 1 ? "all &= " : "", verbs[k], name, op_of(p->params),
+                  memory + front_stream_bytes(p));
+      if (k == 1) text_add(out, p->front ? ", seen" : ", samples");
       if (k == 2) text_printf(out, ", out + %zu", at);
-      text_add(out, ");\n");
-      memory += mote_features_stream_bytes(f, b->parts[i].op);
-      at += (size_t)f->rows * f->columns;
+      text_add(out, p->front && k == 1 ? ");\n  }\n" : ");\n");
+      memory += front_stream_bytes(p) + mote_features_stream_bytes(p->params, p->op);
+      at += (size_t)p->params->rows * p->params->columns;
     }
     text_add(out, k == 1 ? "  return all;\n}\n" : "}\n");
   }
@@ -233,6 +298,7 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   }
   for (int i = 0; i < block->n_parts; i++) {
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
+    if (block->parts[i].front) emit_front(block->parts[i].front, name, out);
     emit_part(block->parts[i].params, name, out);
   }
   text_printf(out,
@@ -243,13 +309,21 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     snprintf(name, sizeof name, i ? "%s%d" : "%s", prefix, i + 1);
-    if (mote_features_is_once(f, block->parts[i].op))
+    const size_t room = features_front_room(block->parts[i].front);
+    char seen[96] = "samples, scratch";
+    if (block->parts[i].front) {
       text_printf(out,
-                  "  mote_features_run_once(&%s.head, &%s, %zu, samples, scratch, out + %zu);\n",
-                  name, op_of(f), mote_features_rows_bytes(f), at);
+                  "  mote_front_run(&%s_front.head, samples, (uint8_t *)scratch + %zu, "
+                  "(int16_t *)scratch);\n",
+                  name, room);
+      snprintf(seen, sizeof seen, "(const int16_t *)scratch, (uint8_t *)scratch + %zu", room);
+    }
+    if (mote_features_is_once(f, block->parts[i].op))
+      text_printf(out, "  mote_features_run_once(&%s.head, &%s, %zu, %s, out + %zu);\n", name,
+                  op_of(f), mote_features_rows_bytes(f), seen, at);
     else
-      text_printf(out, "  mote_features_run(&%s.head, &%s, samples, scratch, out + %zu);\n", name,
-                  op_of(f), at);
+      text_printf(out, "  mote_features_run(&%s.head, &%s, %s, out + %zu);\n", name, op_of(f), seen,
+                  at);
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");
@@ -324,6 +398,7 @@ void features_describe(const struct features_block *block, struct text *out) {
               block->window_samples, block->channels, block->channels == 1 ? "" : "s",
               block->dims[0], block->dims[1], block->dims[2], (double)block->scale, block->zp);
   for (int i = 0; i < block->n_parts; i++) {
+    features_front_describe(block->parts[i].front, out);
     describe_part(block->parts[i].params, out);
     describe_stream(block->parts[i].params, block->parts[i].op, out);
   }

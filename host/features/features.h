@@ -65,7 +65,49 @@ enum features_resize {
   FEATURES_RESIZE_FIT     /* all of it, black beside it */
 };
 
-enum features_filter { FEATURES_FILTER_NONE, FEATURES_FILTER_LOW, FEATURES_FILTER_HIGH };
+enum features_filter {
+  FEATURES_FILTER_NONE,
+  FEATURES_FILTER_LOW,
+  FEATURES_FILTER_HIGH,
+  FEATURES_FILTER_BAND, /* these two: a front's only */
+  FEATURES_FILTER_NOTCH
+};
+
+/* What channels are made from: X(NAME, "word", channels of n axes) */
+#define FEATURES_DERIVE_LIST(X)                                                                    \
+  X(CHANNELS, "channels", n)                                                                       \
+  X(GRAVITY, "gravity", n)                                                                         \
+  X(DYNAMIC, "dynamic", n)                                                                         \
+  X(MAGNITUDE, "magnitude", 1)                                                                     \
+  X(FORCE, "dynamic_magnitude", 1)                                                                 \
+  X(JERK, "jerk", 1)                                                                               \
+  X(TILT, "tilt", 2)
+enum features_derive {
+#define X(name, word, channels) FEATURES_DERIVE_##name,
+  FEATURES_DERIVE_LIST(X)
+#undef X
+      FEATURES_DERIVE_COUNT
+};
+
+/* What stands in front of a kind: the kind's own rate_hz, channels and window_ms are then those that come out of it. */
+struct features_front {
+  bool on;
+  double rate_hz, window_ms;             /* that go in */
+  int channels;                          /* of the samples */
+  uint8_t select[FEATURES_MAX_CHANNELS]; /* those that are read */
+  int n_select;                          /* 0: all */
+  uint8_t derive[FEATURES_DERIVE_COUNT]; /* enum features_derive; n_derive 0: the channels */
+  int n_derive;
+  double gravity_hz; /* what changes more slowly is gravity */
+  enum features_filter filter;
+  double cutoff_hz[2]; /* the second: of BAND and NOTCH */
+  int order;           /* 2, 4, 6, 8; NOTCH: 2 */
+  double ripple_db;    /* 0: Butterworth; else Chebyshev with so much in the pass band */
+  int decimate;        /* every so many steps, 1 to 20, behind a low pass of its own */
+  int detrend;         /* enum mote_front_detrend */
+  double scale;        /* of what comes out */
+  double middle_ms;    /* the middle of the window alone; 0: all of it */
+};
 
 struct features_config {
   enum features_kind kind;
@@ -114,11 +156,13 @@ struct features_config {
   int format, source_width, source_height, width, height;
   bool colour;
   enum features_resize resize;
+  struct features_front front;
   int lifter; /* mfcc: coefficient k counts 1 + lifter / 2 sin(pi k / lifter); 0: off, to 255 */
 };
 
 #define FEATURES_MAX_PARTS 8
 struct features_part {
+  const struct mote_front *front; /* NULL: the samples as they are */
   const struct mote_features *params;
   const struct mote_features_op *op;
 };
@@ -146,6 +190,15 @@ bool features_normalise_from(const char *word, enum features_normalise *normalis
 
 /* "haar", "db2" to "db6" as a number of taps. */
 bool features_wavelet_from(const char *word, int *taps);
+/* A front that changes nothing, before samples of a rate, a number of channels and a window. */
+void features_front_defaults(double rate_hz, int channels, double window_ms,
+                             struct features_front *f);
+bool features_derive_from(const char *word, enum features_derive *derive);
+/* Its lines of a project file, indented by two; nothing where it is off. */
+void features_front_write(const struct features_front *f, struct text *out);
+/* What comes out of it: what features_defaults is asked for. errors: what does not fit, and what would. */
+bool features_front_out(const struct features_front *f, double *rate_hz, int *channels,
+                        double *window_ms, struct err *e);
 /* kind heart: an electrocardiogram, or light through blood (PPG): sets the band that its beats lie in. */
 void features_heart_signal(struct features_config *c, bool pulse);
 /* The detector that a configuration of heart builds, for programs that follow beats as they come (mote/dsp/beats.h).

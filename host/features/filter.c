@@ -31,17 +31,25 @@ int features_butterworth(int order, double edge, bool high, struct features_sect
   return order / 2;
 }
 
-int features_chebyshev(int order, double ripple_db, double edge, struct features_section *out) {
+int features_chebyshev(int order, double ripple_db, double edge, bool high,
+                       struct features_section *out) {
   const double k = tan(PI * edge), e2 = pow(10, ripple_db / 10) - 1;
   const double mu = asinh(1 / sqrt(e2)) / order;
   for (int i = 0; i < order / 2; i++) {
     const double angle = PI * (2 * i + 1) / (2 * order);
-    out[i] = section_of(-sinh(mu) * sin(angle), cosh(mu) * cos(angle), k, false);
+    out[i] = section_of(-sinh(mu) * sin(angle), cosh(mu) * cos(angle), k, high);
   }
   struct features_section *const last = &out[order / 2 - 1];
   const double gain = 1 / sqrt(1 + e2); /* an even order begins at the ripple's foot */
   last->b0 *= gain, last->b1 *= gain, last->b2 *= gain;
   return order / 2;
+}
+
+int features_notch(double low, double high, struct features_section *out) {
+  const double w = 2 * PI * sqrt(low * high), a = tan(PI * (high - low));
+  const double c = -2 * cos(w) / (1 + a);
+  out[0] = (struct features_section){1 / (1 + a), c, 1 / (1 + a), c, (1 - a) / (1 + a)};
+  return 1;
 }
 
 static int32_t q29(double x) {

@@ -12,6 +12,7 @@
 
 /* One part of the block. */
 struct fit {
+  const struct features_part *part;
   const struct mote_features *f;
   const struct mote_features_op *op;
   void *scratch, *rows;
@@ -39,10 +40,12 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
   const size_t values = (size_t)f->rows * f->columns,
                row_bytes = (size_t)f->columns * f->cell_bytes;
   double most = -HUGE_VAL, all = 0;
-  mote_features_begin(f, t->op, t->scratch);
-  if (t->op->prime) t->op->prime(f, samples, t->scratch);
+  void *scratch = t->scratch;
+  samples = features_part_samples(t->part, samples, &scratch);
+  mote_features_begin(f, t->op, scratch);
+  if (t->op->prime) t->op->prime(f, samples, scratch);
   for (size_t r = 0; r < f->rows; r++)
-    mote_features_row(f, t->op, samples + r * f->hop * f->stride, t->scratch,
+    mote_features_row(f, t->op, samples + r * f->hop * f->stride, scratch,
                       (uint8_t *)t->rows + r * row_bytes);
   for (size_t i = 0; i < values; i++) {
     t->values[i] =
@@ -160,9 +163,13 @@ bool features_fit(struct features_block *block, struct arena *a, const int16_t *
     const struct mote_features *const f = block->parts[i].params;
     const struct mote_features_op *const op = block->parts[i].op;
     const size_t values = (size_t)f->rows * f->columns;
-    fits[i] = (struct fit){.f = f,
+    const struct mote_front *const front = block->parts[i].front;
+    const size_t room = mote_features_row_scratch_bytes(f, op) + 8 + features_front_room(front) +
+                        (front ? mote_front_state_bytes(front) : 0);
+    fits[i] = (struct fit){.part = &block->parts[i],
+                           .f = f,
                            .op = op,
-                           .scratch = arena_alloc(a, 1, mote_features_row_scratch_bytes(f, op) + 4),
+                           .scratch = arena_alloc(a, 1, room),
                            .rows = arena_alloc(a, 1, values * f->cell_bytes),
                            .values = ARENA_ARRAY(a, double, values),
                            .taken = ARENA_ARRAY(a, double, f->columns),

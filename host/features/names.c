@@ -9,12 +9,15 @@ static void name_band(const struct features_config *c, int band, struct text *ou
 }
 
 /* `column` of the part's rows: channel after channel. */
-static void name_column(const struct mote_features *f, const struct features_config *c, int column,
-                        struct text *out) {
+static void name_column(const struct mote_features *f, const struct mote_front *front,
+                        const struct features_config *c, int column, struct text *out) {
   static const char *const statistics[MOTE_FEATURES_STATS] = {
       "mean", "deviation", "RMS", "minimum", "maximum", "half span", "crossings", "mean step"};
   const int each = f->columns / f->channels, k = column % each;
-  if (f->channels > 1 || f->stride > 1)
+  if (front) {
+    features_front_name(front, column / each, out);
+    text_add(out, ": ");
+  } else if (f->channels > 1 || f->stride > 1)
     text_printf(out, "channel %d: ", (c->stride ? c->select[column / each] : column / each) + 1);
   switch (f->kind) {
   case MOTE_FEATURES_BANDS:
@@ -57,5 +60,5 @@ void features_value_name(const struct features_block *block, const struct featur
   }
   const int at = index % f->columns; /* [width][depth] */
   if (f->rows > 1) text_printf(out, "frame %d, ", index / f->columns + 1);
-  name_column(f, &c[part], at % f->depth * f->width + at / f->depth, out);
+  name_column(f, block->parts[part].front, &c[part], at % f->depth * f->width + at / f->depth, out);
 }

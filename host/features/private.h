@@ -32,7 +32,10 @@ struct features_section {
 };
 /* order 2, 4 .. 16; out: order / 2 sections, whose number they return. */
 int features_butterworth(int order, double edge, bool high, struct features_section *out);
-int features_chebyshev(int order, double ripple_db, double edge, struct features_section *out);
+int features_chebyshev(int order, double ripple_db, double edge, bool high,
+                       struct features_section *out);
+/* Nothing is left between the edges' middle: one section. */
+int features_notch(double low, double high, struct features_section *out);
 struct mote_section features_section_fixed(const struct features_section *s);
 /* The largest output of n sections, one behind the other, for inputs of at most 1; at least 1. */
 double features_filter_growth(const struct features_section *s, int n);
@@ -43,6 +46,22 @@ double features_filter_growth(const struct features_section *s, int n);
 size_t features_spectral_params(const struct features_config *c, uint8_t *out);
 size_t features_flatten_params(const struct features_config *c, uint8_t *out);
 size_t features_wavelet_params(const struct features_config *c, uint8_t *out);
+/* The bytes of a front, a multiple of 4; out NULL: their number alone. */
+size_t features_front_bytes(const struct features_front *f, uint8_t *out);
+bool features_check_front(const struct features_config *c, struct err *e);
+/* Of each channel that comes out: its unit, from those of the samples. */
+void features_front_units(const struct mote_front *f, const double *unit, double *out);
+/* "magnitude", "channel 2" ... */
+void features_front_name(const struct mote_front *f, int channel, struct text *out);
+/* The samples that a part sees: those of the window, or what its front makes of them at the head of scratch, which then
+ * moves behind them. */
+const int16_t *features_part_samples(const struct features_part *part, const int16_t *samples,
+                                     void **scratch);
+/* Bytes of what a front makes; 0 where there is none. */
+size_t features_front_room(const struct mote_front *f);
+/* Whether a stream can go through it: nothing waits for the whole window. */
+bool features_front_streams(const struct mote_front *f);
+void features_front_describe(const struct mote_front *f, struct text *out);
 /* Says what does not fit, and what would. */
 bool features_check_spectral(const struct features_config *c, struct err *e);
 bool features_check_flatten(const struct features_config *c, struct err *e);

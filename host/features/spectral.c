@@ -110,7 +110,7 @@ struct chain {
 };
 
 static void add_decimation(struct chain *h, int ratio) {
-  const int n = features_chebyshev(8, 0.05, 0.4 / ratio, h->sections + h->n_sections);
+  const int n = features_chebyshev(8, 0.05, 0.4 / ratio, false, h->sections + h->n_sections);
   h->filters[h->n_filters++] =
       (struct mote_filter){(uint16_t)n, (uint8_t)ratio, MOTE_FILTER_RESTING};
   h->n_sections += n;

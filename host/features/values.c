@@ -93,18 +93,25 @@ static double plain_value(const struct mote_features *f, const double *unit, int
   return column % each == 6 ? v : column % each == 5 ? 2 * v * scale : v * scale;
 }
 
-void features_values(const struct features_block *block, const double *unit, const int16_t *samples,
-                     void *scratch, double *out) {
+void features_values(const struct features_block *block, const double *sensor,
+                     const int16_t *samples, void *scratch, double *out) {
   for (int i = 0; i < block->n_parts; i++) {
     const struct mote_features *const f = block->parts[i].params;
     const struct mote_features_op *const op = block->parts[i].op;
-    const size_t state = (block->scratch_bytes + 3) / 4;
-    int32_t *const row = (int32_t *)scratch + state;
+    int32_t *const row = (int32_t *)scratch + (block->scratch_bytes + 3) / 4;
     double *const first = out;
-    mote_features_begin(f, op, scratch);
-    if (op->prime) op->prime(f, samples, scratch);
+    double units[MOTE_FRONT_MOST];
+    void *rest = scratch;
+    const int16_t *const seen = features_part_samples(&block->parts[i], samples, &rest);
+    const double *unit = sensor;
+    if (block->parts[i].front) {
+      features_front_units(block->parts[i].front, sensor, units);
+      unit = units;
+    }
+    mote_features_begin(f, op, rest);
+    if (op->prime) op->prime(f, seen, rest);
     for (int r = 0; r < f->rows; r++, out += f->columns) {
-      mote_features_row(f, op, samples + (size_t)r * f->hop * f->stride, scratch, row);
+      mote_features_row(f, op, seen + (size_t)r * f->hop * f->stride, rest, row);
       if (f->kind == MOTE_FEATURES_SPECTRAL)
         spectral_values(f, unit, row, out);
       else if (f->kind == MOTE_FEATURES_FLATTEN)

@@ -19,23 +19,6 @@ void mote_beats_begin(const struct mote_beats *p, struct mote_beats_state *s) {
   memset(s, 0, mote_beats_state_bytes(p));
 }
 
-/* One section; past: x(t-1), x(t-2), y(t-1), y(t-2). range: as mote_filter_run's. */
-static int32_t section_step(const struct mote_section *s, int32_t *past, int32_t x) {
-  int64_t y = (int64_t)s->b0 * x + (int64_t)s->b1 * past[0] + (int64_t)s->b2 * past[1] -
-              (int64_t)s->a1 * past[2] - (int64_t)s->a2 * past[3];
-  y = (y + (1 << 28)) >> 29;
-  y = y > 1 << 30 ? 1 << 30 : y < -(1 << 30) ? -(1 << 30) : y;
-  past[1] = past[0], past[0] = x, past[3] = past[2], past[2] = (int32_t)y;
-  return (int32_t)y;
-}
-
-/* As if the first number had been there always. */
-static void section_rest(const struct mote_section *s, int32_t *past, int32_t x) {
-  const int64_t y = ((int64_t)x * s->rest + (1 << 28)) >> 29;
-  past[0] = past[1] = x;
-  past[2] = past[3] = (int32_t)(y > 1 << 30 ? 1 << 30 : y < -(1 << 30) ? -(1 << 30) : y);
-}
-
 static uint64_t square_of(const struct mote_beats *p, int32_t y) {
   return p->upward && y < 0 ? 0 : (uint64_t)((int64_t)y * y);
 }
@@ -108,8 +91,8 @@ int mote_beats_push(const struct mote_beats *p, struct mote_beats_state *s, int3
                     int32_t *ago) {
   x *= 1 << FRACTION;
   for (uint32_t k = 0; k < MOTE_BEATS_SECTIONS; k++) {
-    if (!s->pushed) section_rest(&p->section[k], s->past[k], x);
-    x = section_step(&p->section[k], s->past[k], x);
+    if (!s->pushed) mote_section_rest(&p->section[k], s->past[k], x);
+    x = mote_section_step(&p->section[k], s->past[k], x);
   }
   return averages_step(p, s, mote_clamp(x, -MOST, MOST), ago);
 }

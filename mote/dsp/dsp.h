@@ -246,6 +246,7 @@ int32_t mote_log2_q8(uint64_t x);
 
 /* Parameters of the kinds that have their own. */
 #include "mote/dsp/flatten.h"
+#include "mote/dsp/front.h"
 #include "mote/dsp/heart.h"
 #include "mote/dsp/image.h"
 #include "mote/dsp/micro.h"

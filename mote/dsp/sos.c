@@ -23,6 +23,21 @@ static void run_section(const struct mote_section *s, int resting, int32_t *x, u
   }
 }
 
+int32_t mote_section_step(const struct mote_section *s, int32_t *past, int32_t x) {
+  int64_t y = (int64_t)s->b0 * x + (int64_t)s->b1 * past[0] + (int64_t)s->b2 * past[1] -
+              (int64_t)s->a1 * past[2] - (int64_t)s->a2 * past[3];
+  y = (y + (1 << 28)) >> 29;
+  y = y > MOST ? MOST : y < -MOST ? -MOST : y;
+  past[1] = past[0], past[0] = x, past[3] = past[2], past[2] = (int32_t)y;
+  return (int32_t)y;
+}
+
+void mote_section_rest(const struct mote_section *s, int32_t *past, int32_t x) {
+  const int64_t y = ((int64_t)x * s->rest + (1 << 28)) >> 29;
+  past[0] = past[1] = x;
+  past[2] = past[3] = (int32_t)(y > MOST ? MOST : y < -MOST ? -MOST : y);
+}
+
 uint32_t mote_filter_run(const struct mote_filter *filter, const struct mote_section *section,
                          int32_t *x, uint32_t n) {
   for (uint32_t k = 0; k < filter->sections; k++)

@@ -20,6 +20,10 @@ struct mote_filter {
   uint8_t flags;
 };
 
+/* One number through a section. past: x(t-1), x(t-2), y(t-1), y(t-2). range: as mote_filter_run's. */
+int32_t mote_section_step(const struct mote_section *s, int32_t *past, int32_t x);
+/* As if the number x had been there always. */
+void mote_section_rest(const struct mote_section *s, int32_t *past, int32_t x);
 /* In place. Returns how many numbers are left: ceil(n / ratio). range: |x| <= 2^30; so is what comes out. */
 uint32_t mote_filter_run(const struct mote_filter *filter, const struct mote_section *section,
                          int32_t *x, uint32_t n);
