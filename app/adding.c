@@ -84,6 +84,7 @@ static bool make_rules(struct adding *d, struct err *e) {
       .label_column = o->label_column,
       .group_column = o->group_column,
       .columns = o->columns,
+      .clock = o->clock,
       .each_row = o->each_row,
       .skip_bad_rows = o->skip_bad_rows};
   return parse_unit(o->time_unit, &r->ingest.time_unit_s, e) &&

@@ -21,7 +21,7 @@ struct adding_options {
   const char *label_column, *group_column, *time_column, *columns, *time_unit, *separator;
   const char *raw, *hmac_key, *dir;
   double rate_hz;
-  bool each_row, skip_bad_rows, whole, dry_run;
+  bool clock, each_row, skip_bad_rows, whole, dry_run;
 };
 
 struct adding_rules {

@@ -108,5 +108,17 @@ E
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror -ffp-contract=off -Iown own.c own/mote/ml/*.c own/mote/base/*.c -o own.bin >own.log 2>&1 && ./own.bin
 is "online.h is what a firmware needs" 0 $?
 [ ! -s own.log ] || sed 's/^/# /' own.log
+# ---- what a clock says -------------------------------------------------------------
+cd "$T" || exit 1
+printf 'date,value\n2015-02-06 23:58:00,1\n2015-02-06 23:59:00,2\n2015-02-07 00:00:00,3\n2015-02-07 06:00:00,9\n2015-02-07 06:01:00,9\n' >days.csv
+"$MOTE" new days --template sensor --rate-hz 0.0166666666667 --channels 4 --length-ms 60000 --quiet >/dev/null
+"$MOTE" add days.csv --project days --label x --clock --quiet >/dev/null; is "add with a clock" 0 $?
+"$MOTE" data export --project days --format csv -o days.out >/dev/null 2>&1
+is "midnight is no jump, Saturday is a weekend, six is a quarter" "3,0,1,1 9,1,0,1" \
+  "$(awk -F, 'function whole(x) { return int(x + (x > 0 ? .001 : -.001)) } $4 == 3 || ($4 == 9 && !seen++) { printf "%s%d,%d,%d,%d", (n++ ? " " : ""), $4, whole($5), whole($6), $7 }' days.out)"
+printf 'time,value\n0,1\n60,2\n120,2\n' >plain.csv
+out=$("$MOTE" add plain.csv --project days --label x --clock 2>&1); is "no dates, no clock" 1 $?
+has "and says so" "no column of dates" "$out"
+cd p || exit 1
 [ ! -s use.log ] || sed 's/^/# /' use.log
 echo "1..$n"

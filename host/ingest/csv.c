@@ -307,10 +307,24 @@ static void keep_word(char word[TABLE_WORD], struct field f) {
   word[n] = 0;
 }
 
+/* What a clock says at this row: where the day stands, on a circle, so that midnight is no jump; the weekend. The date is
+ * taken as it is written, in UTC where it tells its zone. */
+static void read_clock(struct table *t, float *out) {
+  const double day = floor(t->time / 86400),
+               turn = (t->time / 86400 - day) * 2 * 3.14159265358979323846;
+  const double weekday =
+      fmod(fmod(day + 3, 7) + 7, 7); /* from Monday: the first of 1970 was a Thursday */
+  out[0] = (float)sin(turn);
+  out[1] = (float)cos(turn);
+  out[2] = weekday >= 5;
+}
+
 static bool parse_row(struct table *t, struct field line, struct err *e) {
   t->time = (double)t->row / t->own_hz;
   if (!parse_time(t, line, e)) return false;
-  for (int c = 0; c < t->n_channels; c++) {
+  const int columns = t->n_channels - (t->o->clock ? TABLE_CLOCK : 0);
+  if (t->o->clock) read_clock(t, t->values + columns);
+  for (int c = 0; c < columns; c++) {
     double value;
     if (!field_number(t->fields[t->channel[c]], t->comma, &value) || !(fabs(value) <= 3e38))
       return bad_field(t, t->channel[c], "a number", e);

@@ -65,6 +65,8 @@ struct ingest_options {
       columns; /* the channels, with commas and ranges "3-66"; NULL: all numeric ones. Of .npz: the array */
   double time_unit_s; /* seconds in one unit of the time column; 0: guessed from name and steps */
   char separator;     /* 0: guessed */
+  /* Of tables with dates: three channels more, what a clock says: sine and cosine of the time of day, 1 on Saturday and Sunday. */
+  bool clock;
   bool each_row;      /* each row is a recording of its own */
   bool skip_bad_rows; /* rows that cannot be read are left out and counted */
 };

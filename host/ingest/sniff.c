@@ -226,6 +226,15 @@ static bool pick_channels(struct table *t, const struct sample *s, int first_row
   }
   if (t->n_channels == 0)
     return err_set(e, "no column of numbers; there are: %s", table_columns(t));
+  if (t->o->clock) {
+    if (!t->dates)
+      return err_set(e, "no column of dates, so no clock (--clock); there are: %s",
+                     table_columns(t));
+    if (t->n_channels + TABLE_CLOCK > INGEST_MAX_CHANNELS)
+      return err_set(e, "%d columns and a clock; up to %d channels work", t->n_channels,
+                     INGEST_MAX_CHANNELS);
+    t->n_channels += TABLE_CLOCK;
+  }
   if (t->o->channels > 0 && t->n_channels != t->o->channels &&
       !(t->o->each_row && t->o->channels == 1))
     return err_set(e,

@@ -8,6 +8,7 @@
 
 #define TABLE_COLUMNS    INGEST_MAX_CHANNELS
 #define TABLE_LINE_BYTES ((size_t)1 << 20)
+#define TABLE_CLOCK      3 /* channels of o->clock, behind the columns */
 #define TABLE_WORD       256 /* of labels and groups, with NUL */
 
 struct table {
