@@ -12,26 +12,6 @@
 
 enum { CHANNELS = MOTE_PAIR_GROUP, WORDS = CHANNELS / 2 };
 
-/* n <= CHANNELS outputs from channel c on. offset: what the sums are too large by. */
-static __attribute__((noinline)) void put(const struct mote_fully_connected_s8 *p,
-                                          const uint32_t *sums, uint32_t offset, uint32_t c,
-                                          uint32_t n, int8_t *out) {
-  const struct mote_output *const o = &p->output;
-  const int32_t low = o->low, high = o->high;
-  const int clamped = low >= o->zp;
-  for (const uint32_t end = c + n; c < end; c++, sums++) {
-    struct rv32_channel ch;
-    if (!rv32_channel_of(o, c, p->in_c, offset, &ch)) {
-      const struct mote_channel any = mote_channel_at(o, c);
-      out[c] = mote_output_of(o, &any, (int32_t)(*sums + (uint32_t)any.bias - offset));
-    } else if (clamped) {
-      rv32_output(&ch, *sums, low, high, 1, out + c);
-    } else {
-      rv32_output(&ch, *sums, low, high, 0, out + c);
-    }
-  }
-}
-
 /* Eight channels; the assembly knows the offsets. */
 struct eight {
   uint32_t sums[CHANNELS];         /*  0: receive */
@@ -174,7 +154,7 @@ void mote_isa_dense__rv32(const struct mote_fully_connected_s8 *p, const int8_t 
     }
     weights += row;
     mote_rv32_eight(&e, in, p->in_c, p->output.in_zp);
-    put(p, e.sums, 0, c, n, out);
+    rv32_put(&p->output, c, p->in_c, e.sums, 0, n, out + c);
   }
 }
 
@@ -337,7 +317,8 @@ void mote_isa_dense_pairs__rv32(const struct mote_fully_connected_s8 *p, const i
     else
       few_pairs(w, in, in_c, run ? run : 1, words, sums);
     w += (size_t)in_c * words;
-    put(p, sums, (in_c + (run ? run - 1 : 0)) / (run ? run : 1) * MOTE_PAIR_OFFSET, c, n, out);
+    const uint32_t runs = run < in_c ? (in_c + (run ? run - 1 : 0)) / (run ? run : 1) : 1;
+    rv32_put(&p->output, c, in_c, sums, runs * MOTE_PAIR_OFFSET, n, out + c);
   }
 }
 

@@ -376,15 +376,7 @@ static void tall(const struct mote_depthwise_conv2d_s8 *p, const void *const *ro
   sums[1] = s1;
   sums[2] = s2;
   sums[3] = s3;
-  for (uint32_t k = 0; k < n; k++, out++) {
-    struct rv32_channel ch;
-    if (rv32_channel_of(&p->output, c + k, h, 0, &ch)) {
-      rv32_output(&ch, sums[k], p->output.low, p->output.high, 0, out);
-    } else {
-      const struct mote_channel any = mote_channel_at(&p->output, c + k);
-      *out = mote_output_of(&p->output, &any, (int32_t)(sums[k] + (uint32_t)any.bias));
-    }
-  }
+  rv32_put(&p->output, c, h, sums, 0, n, out);
 }
 
 void mote_isa_depthwise_tall__rv32(const void *params, const void *const *rows, void *state,

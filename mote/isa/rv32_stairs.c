@@ -181,26 +181,38 @@ static void make_apart(const struct mote_conv2d_triples_s8 *p, struct block *b, 
     for (uint32_t l = 0; l < n && to[k]; l++) to[k][c + l] = made[k][l];
 }
 
+/* All channels of a block that has no second outputs, or whose channels are fewer than four. */
+static __attribute__((noinline)) void make_few(const struct mote_conv2d_triples_s8 *p,
+                                               const struct mote_triples_job *d, uint32_t i,
+                                               uint32_t triples, struct block *b) {
+  const uint32_t out_c = p->conv.out_c;
+  int8_t *to[3 * TRIPLES];
+  for (uint32_t t = 0; t < triples; t++)
+    for (uint32_t l = 0, x = i + t; l < 3; l++, x += d->triples)
+      to[3 * t + l] = x < d->pixels ? d->out + (size_t)x * out_c : NULL;
+  uint32_t c = 0;
+  for (; c + CHANNELS <= out_c; c += CHANNELS) make_apart(p, b, c, CHANNELS, triples, to);
+  for (; c < out_c; c++) make_apart(p, b, c, 1, triples, to);
+}
+
 /* All channels of the block whose first triple is i. */
 static void make_block(const struct mote_conv2d_triples_s8 *p, const struct mote_triples_job *d,
                        uint32_t i, struct block *b) {
   const uint32_t out_c = p->conv.out_c, m = d->triples;
   const uint32_t triples = m - i < TRIPLES ? m - i : TRIPLES;
-  int8_t *to[3 * TRIPLES];
-  for (uint32_t t = 0; t < triples; t++)
-    for (uint32_t l = 0; l < 3; l++)
-      to[3 * t + l] = i + t + l * m < d->pixels ? d->out + (size_t)(i + t + l * m) * out_c : NULL;
   b->words[0] = d->words + (size_t)i * d->pixel_step;
   b->words[1] = b->words[0] + d->pixel_step;
-  b->window = mote_conv_window(&p->conv);
-  if (out_c < CHANNELS ||
-      d->pixels == 1) { /* of one pixel, the second of the triple is missing too */
-    uint32_t c = 0;
-    for (; c + CHANNELS <= out_c; c += CHANNELS) make_apart(p, b, c, CHANNELS, triples, to);
-    for (; c < out_c; c++) make_apart(p, b, c, 1, triples, to);
+  if (out_c < CHANNELS || d->pixels == 1) {
+    make_few(p, d, i, triples, b);
     return;
   }
-  for (uint32_t k = 0; k < 3 * triples; k++) b->to[k] = to[k] ? to[k] : to[k - 1];
+  const size_t lane = (size_t)m * out_c;
+  int8_t **to = b->to, *first = d->out + (size_t)i * out_c;
+  for (uint32_t third = i + 2 * m; third < i + 2 * m + triples; third++, first += out_c) {
+    *to++ = first;
+    *to++ = first + lane;
+    *to++ = first + lane + (third < d->pixels ? lane : 0);
+  }
   make(p, b, 0, out_c / CHANNELS, triples);
   if (out_c % CHANNELS) make(p, b, out_c - CHANNELS, 1, triples);
 }
@@ -215,6 +227,7 @@ void mote_isa_conv_stairs__rv32(const struct mote_conv2d_triples_s8 *p,
     b.n *= b.columns;
     b.columns = 1;
   }
+  b.window = mote_conv_window(&p->conv);
   b.low = p->conv.output.low;
   b.high = p->conv.output.high;
   for (uint32_t i = 0; i < d->triples; i += TRIPLES) make_block(p, d, i, &b);

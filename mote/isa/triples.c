@@ -26,6 +26,10 @@ void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_st
                             const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
                             int32_t zp) {
   const uint32_t first = (uint32_t)zp * (1 + (1u << 21)), second = (uint32_t)zp * (1 + (1u << 10));
+  if (n == 1) { /* spectrograms */
+    for (; columns; columns--, to += column_step) put_raw(to, a++, b++, c++, first, second);
+    return;
+  }
   if (n == 3) { /* colours */
     for (; columns; columns--, to += column_step, a += 3, b += 3, c += 3) {
       put_raw(to, a, b, c, first, second);

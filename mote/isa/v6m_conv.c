@@ -165,11 +165,18 @@ static int cut_window(const struct mote_conv2d_triples_s8 *t, const struct mote_
   return c->run % 4 == 0;
 }
 
-/* Adds a block's sums: r->sums[k * triples + i] of pixel i + k * the strip's triples. Returns how many runs it took. */
-static uint32_t sum_block(const struct cut *c, struct triples_run *r, const int8_t *weights,
-                          const uint32_t *words, void (*loop)(struct triples_run *)) {
+/* Whether a window is one run; sets what all its blocks share then. */
+static int is_one_run(const struct cut *c, struct triples_run *r) {
+  r->n = c->n;
+  r->columns = c->all;
+  r->column_jump = 4 * c->column_step - c->n * c->quad_step;
+  return c->n <= c->run && c->all <= c->columns;
+}
+
+/* Adds a block's sums, run by run: r->sums[k * triples + i] of pixel i + k * the strip's triples. Returns how many it took. */
+static uint32_t sum_runs(const struct cut *c, struct triples_run *r, const uint32_t *words,
+                         void (*loop)(struct triples_run *)) {
   uint32_t runs = 0;
-  r->weights = weights;
   for (uint32_t j = 0; j < c->all; j += c->columns, words += c->columns * c->column_step)
     for (uint32_t at = 0; at < c->n; at += r->n, runs++) {
       r->n = c->n - at < c->run ? c->n - at : c->run;
@@ -181,19 +188,16 @@ static uint32_t sum_block(const struct cut *c, struct triples_run *r, const int8
   return runs;
 }
 
-/* Outputs of the triples first .. first + n - 1. */
+/* Outputs of the triples first .. first + n - 1. Only thirds are missing, but of a single pixel. */
 static void put_block(const struct mote_triples_job *d, struct v6m_outputs *k, const uint32_t *sums,
                       uint32_t first, uint32_t n, int8_t *out) {
-  const uint32_t far = d->triples * k->step;
-  if (first + n + 2 * d->triples <= d->pixels) {
+  const uint32_t m = d->triples, far = m * k->step, third = first + 2 * m;
+  if (third + n <= d->pixels) {
     mote_v6m_put(k, sums, n, out, 3, far);
     return;
   }
-  for (uint32_t x = first; x < d->pixels && x < first + 3 * d->triples; x += d->triples) {
-    mote_v6m_put(k, sums, d->pixels - x < n ? d->pixels - x : n, out, 1, 0);
-    sums += n;
-    out += far;
-  }
+  mote_v6m_put(k, sums, n, out, d->pixels > 1 ? 2 : 1, far);
+  if (third < d->pixels) mote_v6m_put(k, sums + 2 * n, d->pixels - third, out + 2 * far, 1, 0);
 }
 
 void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
@@ -213,6 +217,7 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
     return;
   }
   r.jump = 4 * d->pixel_step - 32;
+  const int one = is_one_run(&cut, &r);
   mote_v6m_begin(&k, &p->output, out_c);
   for (uint32_t c = 0; c < out_c; c++, weights += window) {
     const uint32_t *words = d->words;
@@ -222,8 +227,16 @@ void mote_isa_conv_triples__v6m(const struct mote_conv2d_triples_s8 *t,
       n = d->triples - done;
       n = n > 4 ? BLOCK : n > BLOCK ? 2 : n;
       r.back = 4 * d->quad_step - 4 * (n - 1) * d->pixel_step - 32;
-      for (uint32_t i = 0; i < 3 * BLOCK; i++) r.sums[i] = 0;
-      const uint32_t runs = sum_block(&cut, &r, weights, words, loops[n - 1]);
+      for (uint32_t *at = r.sums, *const end = at + 3 * n; at != end;) *at++ = 0;
+      r.weights = weights;
+      uint32_t runs = 1;
+      if (one) {
+        r.columns = cut.all;
+        r.words = words;
+        loops[n - 1](&r);
+      } else {
+        runs = sum_runs(&cut, &r, words, loops[n - 1]);
+      }
       k.bias = (uint32_t)k.ch.bias - runs * MOTE_TRIPLE_FIRST;
       put_block(d, &k, r.sums, done, n, out);
       words += (size_t)n * d->pixel_step;

@@ -306,15 +306,17 @@ void mote_isa_depthwise_3x3__v6m(const void *params, const void *const *rows, vo
 
 /* ---- kernels of one column ----------------------------------------------------------------- */
 
-/* Two neighbouring channels of one window; with one channel left, twice the same. apart: 1, or 0 then. A product is at
- * most 128 * 255; a hostile plan's many may wrap. */
-static inline void tall_sums(const void *const *rows, const int8_t *w, uint32_t h, size_t at,
-                             uint32_t apart, int32_t zp, uint32_t sums[2]) {
+/* Two neighbouring channels of one window; with one channel left, twice the same. apart: 1, or 0 then. A
+ * product is at most 128 * 255; a hostile plan's many may wrap. */
+static inline __attribute__((always_inline)) void tall_sums(const void *const *rows,
+                                                            const int8_t *w, uint32_t h, size_t at,
+                                                            uint32_t apart, int32_t zp, int all,
+                                                            uint32_t sums[2]) {
   uint32_t a = sums[0], b = sums[1];
   const uint32_t next = apart ? h : 0;
   for (const int8_t *const end = w + h; w != end; w++) {
     const int8_t *from = (const int8_t *)*rows++;
-    if (from == NULL) continue;
+    if (!all && from == NULL) continue;
     from += at;
     a += (uint32_t)(w[0] * (from[0] - zp));
     b += (uint32_t)(w[next] * (from[apart] - zp));
@@ -323,27 +325,62 @@ static inline void tall_sums(const void *const *rows, const int8_t *w, uint32_t 
   sums[1] = b;
 }
 
+/* An output of channel c; packed: the layer is not wide. */
+static inline __attribute__((always_inline)) struct mote_channel
+tall_channel(const struct mote_output *o, const uint32_t *words, uint32_t c, int packed) {
+  if (!packed) return mote_channel_at(o, c);
+  const struct mote_channel ch = {mote_channel_bias(o, c),
+                                  (int32_t)(words[c] >> 2 | (uint32_t)1 << 30),
+                                  o->shift_base - (int)(words[c] & 3)};
+  return ch;
+}
+static inline __attribute__((always_inline)) int8_t
+tall_output(const struct mote_output *o, const struct mote_channel *ch, uint32_t sum, int packed) {
+  return packed ? mote_output_packed(o, ch, mote_channel_round(o, ch), (int32_t)sum)
+                : mote_output_of(o, ch, (int32_t)sum);
+}
+
+/* One window of all channels; all: no row is missing, and the layer is packed, as most are. */
+static inline __attribute__((always_inline)) void
+tall_window(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, size_t column,
+            int all, int8_t *to) {
+  const struct mote_output *const o = &p->output;
+  const uint32_t h = p->kernel_h, in_c = p->in_c;
+  const uint32_t *const words = (const uint32_t *)mote_at(o, o->requant_at);
+  const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
+  for (uint32_t c = 0; c < in_c; c += 2, w += 2 * h) {
+    const uint32_t two = c + 1 < in_c;
+    struct mote_channel ch = tall_channel(o, words, c, all);
+    uint32_t sums[2] = {(uint32_t)ch.bias, 0};
+    tall_sums(rows, w, h, column + c, two, o->in_zp, all, sums);
+    *to++ = tall_output(o, &ch, sums[0], all);
+    if (!two) break;
+    ch = tall_channel(o, words, c + 1, all);
+    *to++ = tall_output(o, &ch, sums[1] + (uint32_t)ch.bias, all);
+  }
+}
+static __attribute__((noinline)) void tall_all(const struct mote_depthwise_conv2d_s8 *p,
+                                               const void *const *rows, size_t column, int8_t *to) {
+  tall_window(p, rows, column, 1, to);
+}
+static __attribute__((noinline)) void tall_some(const struct mote_depthwise_conv2d_s8 *p,
+                                                const void *const *rows, size_t column,
+                                                int8_t *to) {
+  tall_window(p, rows, column, 0, to);
+}
+
 void mote_isa_depthwise_tall__v6m(const void *params, const void *const *rows, void *state,
                                   void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
-  const struct mote_output *const o = &p->output;
-  const uint32_t h = p->kernel_h, in_c = p->in_c, step = (uint32_t)p->stride_w * in_c;
+  const uint32_t in_c = p->in_c, step = (uint32_t)p->stride_w * in_c;
   int8_t *to = (int8_t *)out;
   (void)state;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
-    for (uint32_t x = 0, column = 0; x < p->out_w; x++, column += step) {
-      const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
-      for (uint32_t c = 0; c < in_c; c += 2, w += 2 * h) {
-        const uint32_t two = c + 1 < in_c;
-        struct mote_channel ch = mote_channel_at(o, c);
-        uint32_t sums[2] = {(uint32_t)ch.bias, 0};
-        tall_sums(rows, w, h, (size_t)column + c, two, o->in_zp, sums);
-        *to++ = mote_output_of(o, &ch, (int32_t)sums[0]);
-        if (!two) break;
-        ch = mote_channel_at(o, c + 1);
-        *to++ = mote_output_of(o, &ch, (int32_t)(sums[1] + (uint32_t)ch.bias));
-      }
-    }
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
+    uint32_t there = 0;
+    while (there < p->kernel_h && rows[there]) there++;
+    for (uint32_t x = 0, column = 0; x < p->out_w; x++, column += step, to += in_c)
+      (there == p->kernel_h && !p->output.wide ? tall_all : tall_some)(p, rows, column, to);
+  }
 }
 
 /* Any kernel: those that have a loop of their own take it. */
