@@ -178,7 +178,8 @@ struct depthwise_cost {
 };
 static const struct depthwise_cost v6m_depthwise = {320, 74, 94, 112, 13, 250, 30, 44};
 static const struct depthwise_cost rv32_depthwise = {235, 40, 60, 72, 8, 200, 14, 26};
-/* By stairs (mote/isa/rv32_nine.c), where one strip is a row. */
+/* By stairs (mote/isa/v6m_nine.c, rv32_nine.c). */
+static const struct depthwise_cost v6m_stairs = {150, 49, 64, 112, 13, 250, 30, 44};
 static const struct depthwise_cost rv32_stairs = {80, 34, 37, 72, 8, 200, 14, 26};
 
 static int64_t plain_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t channels,
@@ -216,12 +217,12 @@ static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t
 
 static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t channels = (int64_t)p->in_c * p->multiplier;
+  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8;
   switch (w->options->core) {
   case COMPILE_CORE_MVE: return helium_depthwise(p) + 100;
-  case COMPILE_CORE_V6M: return plain_depthwise(p, channels, &v6m_depthwise);
+  case COMPILE_CORE_V6M: return plain_depthwise(p, channels, stairs ? &v6m_stairs : &v6m_depthwise);
   case COMPILE_CORE_RV32:
-    return plain_depthwise(
-        p, channels, w->kernel == MOTE_KERNEL_depthwise_stairs_s8 ? &rv32_stairs : &rv32_depthwise);
+    return plain_depthwise(p, channels, stairs ? &rv32_stairs : &rv32_depthwise);
   default: return lanes_depthwise(p, channels);
   }
 }
