@@ -7,8 +7,8 @@ trains=
 project() {
   local from=$unpacked/data
   new --template keyword --rate-hz 8000 && # the digits have no more; a model must not go by the bandwidth
-    put window 'length_ms: 1000' 'stride_ms: 250' 'place: event' &&
-    put training 'epochs: 12' 'qat_epochs: 3' 'average: 2' 'mixup: 0.2' &&
+    put window 'length_ms: 1000' 'stride_ms: 500' 'place: event' &&
+    put training 'epochs: 8' 'qat_epochs: 2' 'average: 2' &&
     add "$from/wake-word-computer/audio" --split train &&
     add "$from/speech-commands-sample" "$from/spoken-digits/recordings" --label unknown --split train &&
     add "$from"/esc10/0*/ --label background --split train
