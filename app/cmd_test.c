@@ -585,12 +585,16 @@ static bool test_continuous_parts(struct testing *t, struct continuous_request *
     if (t->n_seeds) printf("%sseed %lld\n", s ? "\n" : "", (long long)(t->first_seed + s));
     continuous_print(&c, r);
   }
+  if (t->write && !continuous_write(&first, &t->p, e)) return false;
   if (t->html && !continuous_page(&first, &t->p, r, e)) return false;
   if (t->n_seeds) json_close_array(&j);
   continuous_json(&first, "continuous", &j);
   json_put_string(&j, "output", t->html);
+  json_put_bool(&j, "written", t->write);
   json_close_object(&j);
   if (t->c->json) fputs(text.data, stdout);
+  if (!t->c->json && t->write)
+    printf("\nwritten to %s: `mote build` makes detector.h of it\n", t->p.yaml_path);
   if (!t->c->json && t->html) printf("\n%s\n", t->html);
   return true;
 }
@@ -721,9 +725,6 @@ int cmd_test(int argc, char **argv) {
   if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
     return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
   if (t.write && !continuous) return command_usage(&c, "--write belongs to --continuous");
-  if (t.write && whole)
-    return command_usage(&c, "--write is for the project's own model: leave --folds and "
-                             "--leave-one-group-out out");
   if (t.write && listening.hop_ms > 0)
     return command_usage(&c,
                          "thresholds are for answers every window.stride_ms: leave --hop-ms out");

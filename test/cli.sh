@@ -145,8 +145,10 @@ is "each recording in one fold" 36 "$(grep -o '"recordings": [0-9]*' <<<"$out" |
 is "two seeds" 2 "$(grep -o '"seed": ' <<<"$out" | wc -l)"
 has "their spread" '"deviation": ' "$out"
 is "the same again is known, and the same" "$out" "$("$MOTE" test --folds 2 --seeds 2 --epochs 2 --network "$NET" --json 2>/dev/null)"
-out=$("$MOTE" test --folds 2 --continuous --false-alarms 0 --epochs 2 --network "$NET" --json 2>/dev/null); is "folds that listen" 0 $?
+cp mote.yaml before.yaml
+out=$("$MOTE" test --folds 2 --continuous --false-alarms 0 --write --epochs 2 --network "$NET" --json 2>/dev/null); is "folds that listen" 0 $?
 is "each recording is heard once" 36 "$(number "$out" recordings)"
+has "their detectors are kept" "detect:" "$(cat mote.yaml)"; mv before.yaml mote.yaml
 is "no false alarm allowed" 0 "$(grep -o '"false_alarms": [0-9]*' <<<"$out" | awk '{ n += $2 } END { print n }')"
 out=$("$MOTE" test --seeds 2 --learner forest --json 2>/dev/null); is "seeds of a learner" 0 $?
 has "has integers only" '"accuracy_float": null' "$out"

@@ -29,11 +29,18 @@ few() {
 mote() {
   case "${MOTE_WRITE:+write}$1 $*" in
     train*) "$MOTE" "$@" --epochs 2 ;;
-    test*--leave-one-group-out*) "$MOTE" "$@" --epochs 2 ;;
+    test*--leave-one-group-out* | test*--folds*) "$MOTE" "$@" --epochs 2 ;;
     *) "$MOTE" "$@" ;;
   esac
 }
 export -f mote
+
+# lay FILE: a page's yaml goes in place of the sections of mote.yaml that it names.
+lay() {
+  awk 'NR == FNR { if (/^[a-z]/) { sub(/:.*/, ""); named[$0] } next }
+    /^[a-z]/ { key = $0; sub(/:.*/, "", key); skipping = key in named }
+    !skipping' "$1" mote.yaml >laid && cat "$1" >>laid && mv laid mote.yaml
+}
 
 # page NAME: its commands, in a folder beside `data`.
 page() {
@@ -41,6 +48,10 @@ page() {
   mkdir -p "$where"
   while IFS= read -r line; do
     case $line in
+      @@yaml*)
+        awk -v want="${line#@@yaml }" '/^```yaml$/ { k++; inside = k == want; next } /^```$/ { inside = 0 } inside' "$doc" >"$T/yaml"
+        (cd "$where" && lay "$T/yaml")
+        ok $? "$1: mote.yaml as the page has it" ;;
       '$ '*)
         commands=$((commands + 1))
         [ -z "${MOTE_WRITE:-}" ] || echo "$line" >&2
@@ -56,7 +67,8 @@ page() {
         line=${line#"${line%%[! ]*}"}
         grep -qE "^ *$(sed 's/[][().*+?^$|\\]/\\&/g' <<<"${line%% *}")( |\$)" <<<"$out" || ok 1 "$1 shows \"$line\"" "$out" ;;
     esac
-  done < <(awk '/^```$/ { inside = !inside; next } inside' "$doc")
+  done < <(awk '/^```yaml$/ { yaml = 1; print "@@yaml " ++k; next } /^```$/ && yaml { yaml = 0; next } yaml { next }
+    /^```$/ { inside = !inside; next } inside' "$doc")
   [ $commands -gt 0 ] && [ $commands -le 10 ]
   ok $? "$1: $commands commands are at most ten"
 }

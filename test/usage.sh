@@ -133,7 +133,6 @@ ends 2 "belongs to" test --write
 ends 2 "leave --hop-ms" test --continuous --write --hop-ms 3
 ends 2 "stands without" test --continuous --robust
 ends 2 "needs --folds" test --continuous --seeds 2
-ends 2 "project's own model" test --continuous --folds 2 --write
 ends 2 "leave-one-group-out" test --robust --leave-one-group-out
 ends 2 "leave-one-group-out" test --seed 1
 ends 2 "one of them" test --folds 3 --leave-one-group-out

@@ -8,7 +8,7 @@ project() {
   local from=$unpacked/data
   new --template keyword --rate-hz 8000 && # the digits have no more; a model must not go by the bandwidth
     put window 'length_ms: 1000' 'stride_ms: 500' 'place: event' &&
-    put training 'epochs: 8' 'qat_epochs: 2' 'average: 2' &&
+    put training 'epochs: 4' 'qat_epochs: 1' 'average: 1' &&
     add "$from/wake-word-computer/audio" --split train &&
     add "$from/speech-commands-sample" "$from/spoken-digits/recordings" --label unknown --split train &&
     add "$from"/esc10/0*/ --label background --split train

@@ -7,6 +7,6 @@ project() {
   new --template keyword --rate-hz 16000 --length-ms 5000 &&
     put features 'kind: logmel' 'frame_ms: 64' 'fft_size: 1024' 'hop_ms: 50' &&
     put 'network: |' 'conv 12 3x3 s2' 'conv 24 3x3 s2' 'conv 48 3x3 s2' 'conv 48 3x3' 'mean' 'dropout 0.3' &&
-    put training 'epochs: 120' 'qat_epochs: 6' 'average: 5' 'mixup: 0.3' &&
+    put training 'epochs: 80' 'qat_epochs: 6' 'average: 5' 'mixup: 0.3' &&
     add $unpacked/data/esc10/0*/ --split train --label-from 'path:/[0-9]+ - ([^/]+)/' --group-from 'name:^([0-9])-'
 }
