@@ -392,9 +392,10 @@ static bool try_point(struct tuning *t, const struct tune_point *p, bool base, i
     digits(tried.settings, strlen(tried.settings), out->settings);
     graph_save(tried.result.graph, a, &bytes, &size);
     digits(bytes, size, out->model);
-    if (t->count && rung + 1 == t->rungs)
-      ok = count(t, a, &request, &b, &r, &out->figures, e);
-    else if ((ok = bundle_plan(a, &request, &b, e)))
+    /* A program that cannot be built or run is told by its plan: training is not lost by it. */
+    struct err why = {0};
+    if (!(t->count && rung + 1 == t->rungs && count(t, a, &request, &b, &r, &out->figures, &why)) &&
+        (ok = bundle_plan(a, &request, &b, e)))
       estimate(t, &c, &f->block, &b, &out->figures);
   }
   give_features(t, f);

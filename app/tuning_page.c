@@ -47,6 +47,7 @@ static void add_plot(const struct tuning_show *s, struct report *r, const int *f
           .x = x->figures.of[cost] / unit,
           .y = 100 * x->accuracy,
           .group = group,
+          .best = has(front, n, i),
           .label = group == OTHER ? NULL
                    : i            ? arena_printf(a, "%d", i)
                                   : "mote.yaml",
@@ -63,7 +64,6 @@ static void add_plot(const struct tuning_show *s, struct report *r, const int *f
                                   .groups = 3,
                                   .group_names = groups,
                                   .dots = dots,
-                                  .stair = true,
                                   .limit_x = s->t->most[cost] / unit,
                                   .limit_label = "limit"});
 }

@@ -21,6 +21,20 @@ static void add_lines(struct report *r) {
   }
   valid[13] = NAN;
   struct report_line losses[] = {{"training", train}, {"validation", valid}};
+  static const struct report_dot dots[] = {
+      {.x = 40000, .y = 91.5, .group = 0, .best = true, .label = "7", .note = "seven"},
+      {.x = 90000, .y = 95, .group = 0, .best = true, .label = "8", .note = NULL},
+      {.x = 60000, .y = 80, .group = 1, .label = NULL, .note = "<b>"}};
+  static const char *const dot_groups[] = {"best", "beaten"};
+  report_scatter(r, &(struct report_scatter){.caption = "Accuracy over flash",
+                                             .x_label = "bytes",
+                                             .y_label = "per cent",
+                                             .count = 3,
+                                             .groups = 2,
+                                             .group_names = dot_groups,
+                                             .dots = dots,
+                                             .limit_x = 80000,
+                                             .limit_label = "limit"});
   report_lines(r, &(struct report_lines){.caption = "Loss",
                                          .x_label = "epoch",
                                          .y_label = "loss",
@@ -225,6 +239,8 @@ static void hostile_text_is_escaped(void **state) {
   report_table(r, &(struct report_table){evil, 1, 1, &evil, &evil, NULL});
   double y = 1;
   struct report_line line = {evil, &y};
+  struct report_dot dot = {1, 1, 0, true, evil, evil};
+  report_scatter(r, &(struct report_scatter){evil, evil, evil, 1, 1, &evil, &dot, 1, evil});
   report_lines(r, &(struct report_lines){.caption = evil,
                                          .x_label = evil,
                                          .y_label = evil,
@@ -317,6 +333,10 @@ static void odd_values_are_drawn(void **state) {
                                              .lines = &line,
                                              .x = points == 3 ? sets[i] : NULL,
                                              .mark_x = NAN});
+    struct report_dot dots[3];
+    for (int k = 0; k < 3; k++)
+      dots[k] = (struct report_dot){sets[i][k], sets[i][2 - k], k, true, "dot", NULL};
+    report_scatter(r, &(struct report_scatter){.count = 3, .dots = dots, .limit_x = sets[i][0]});
     struct report_bar bars[3];
     for (int k = 0; k < 3; k++) bars[k] = (struct report_bar){"bar", NULL, sets[i][k], -1};
     report_bars(r, &(struct report_bars){NULL, NULL, 3, bars, 0, NULL});

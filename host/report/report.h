@@ -63,11 +63,12 @@ struct report_lines {
 };
 void report_lines(struct report *r, const struct report_lines *chart);
 
-/* Points over two axes, up to 6 groups of them; those of group 0 are joined by a stair where `stair` is set: what is
- * possible at each x. A text at the pointer tells each. */
+/* Points over two axes, up to 6 groups of them; those that are `best` are joined by a stair: what is possible at each x. A text
+ * at the pointer tells each. */
 struct report_dot {
   double x, y;
   int group;
+  bool best;
   const char *label; /* written beside the point; NULL: nothing */
   const char *note;  /* at the pointer; or NULL */
 };
@@ -76,8 +77,7 @@ struct report_scatter {
   int count, groups;
   const char *const *group_names;
   const struct report_dot *dots; /* later ones lie above */
-  bool stair;
-  double limit_x; /* a dashed upright; NAN: none */
+  double limit_x;                /* a dashed upright; NAN: none */
   const char *limit_label;
 };
 void report_scatter(struct report *r, const struct report_scatter *chart);

@@ -79,7 +79,7 @@ static void draw_axes(struct report *r, const struct plot *p, const struct repor
     text_at(r, at_x(p, c->limit_x) - 6, TOP + 10, " text-anchor=\"end\"", c->limit_label);
 }
 
-/* The most y that is possible up to each x: steps to the right and up, through the points of group 0. */
+/* The most y that is possible up to each x: steps to the right and up, through the best points. */
 static void draw_stair(struct report *r, const struct plot *p, const struct report_scatter *c) {
   struct text *t = &r->body;
   double x = -INFINITY, y = -INFINITY;
@@ -88,7 +88,7 @@ static void draw_stair(struct report *r, const struct plot *p, const struct repo
     int next = -1;
     for (int i = 0; i < c->count; i++) {
       const struct report_dot *d = &c->dots[i];
-      if (d->group != 0 || !drawn(d) || !(d->y > y)) continue;
+      if (!d->best || !drawn(d) || !(d->y > y)) continue;
       if (next < 0 || d->x < c->dots[next].x || (d->x == c->dots[next].x && d->y > c->dots[next].y))
         next = i;
     }
@@ -138,7 +138,7 @@ void report_scatter(struct report *r, const struct report_scatter *c) {
   draw_text(t, c->caption ? c->caption : "points");
   text_add(t, "\">");
   draw_axes(r, &p, c);
-  if (c->stair) draw_stair(r, &p, c);
+  draw_stair(r, &p, c);
   for (int i = 0; i < c->count; i++) draw_dot(r, &p, &c->dots[i]);
   text_add(t, "</svg></figure>\n");
 }
