@@ -240,7 +240,11 @@ static bool read_past(struct tuner *u, const char *path, struct past *p, struct 
     if (text_starts(s, "against ")) p->against = s + 8;
     if (text_starts(s, "| ")) text_printf(&p->yaml, "%s\n", s + 2);
   }
-  p->same = p->yaml.data && strcmp(p->yaml.data, (const char *)stands) == 0;
+  if (!p->yaml.size) {
+    err_file(e, path);
+    return err_set(e, "this journal does not say what was searched; --fresh begins anew");
+  }
+  p->same = strcmp(p->yaml.data, (const char *)stands) == 0;
   const char *sum = checksum(a, (const char *)stands);
   for (int i = 0; i < p->n; i++)
     if (text_starts(p->lines[i], "wrote ")) p->same |= strcmp(p->lines[i] + 6, sum) == 0;
@@ -423,6 +427,7 @@ static bool run(struct tuner *u, struct err *e) {
   const char *path =
       o->journal ? o->journal : arena_printf(u->c->arena, "%s/tune.journal", u->project.dir);
   struct arguments past = *o;
+  if ((o->apply >= 0 || o->show) && u->ranks.rank > 0) return true; /* one is enough */
   if (o->apply >= 0) return apply(u, path, &past, e);
   if (o->show) return show(u, path, &past, e);
   if (!begin_from_past(u, path, e) || !take_target(u, e) || !tuning_open(t, e)) return false;

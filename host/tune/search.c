@@ -63,14 +63,22 @@ struct tune_search *tune_new(struct arena *a, const struct tune_space *space,
 }
 
 /* ---- what is known -------------------------------------------------------------------- */
-/* Mean gain from rung k to rung k + 1 of the trials of rounds before `before` that were on both. */
-static void find_gains(const struct tune_search *s, int before, double *gain) {
+/* Rungs of round `q` whose results a round `r` is made from, fixed beforehand: the last of them may still be running then, and
+ * eight workers find enough to do. */
+static int rungs_used(const struct tune_search *s, int r, int q) {
+  const int used = r - q >= 4 ? s->c.rungs : r - q >= 2 ? 2 : 1;
+  return used < s->c.rungs ? used : s->c.rungs;
+}
+
+/* Mean gain from rung k to rung k + 1 of the trials that were on both, as far as round r may know. */
+static void find_gains(const struct tune_search *s, int r, double *gain) {
   for (int k = 0; k + 1 < s->c.rungs; k++) {
     double sum = 0;
     int n = 0;
     for (int i = 0; i < s->n_trials; i++) {
       const struct trial *t = &s->trials[i];
-      if (t->t.round >= before || t->rungs_from > k || t->t.done <= k + 1) continue;
+      if (rungs_used(s, r, t->t.round) <= k + 1 || t->rungs_from > k || t->t.done <= k + 1)
+        continue;
       if (!isfinite(t->t.score[k]) || !isfinite(t->t.score[k + 1])) continue;
       sum += t->t.score[k + 1] - t->t.score[k];
       n++;
@@ -189,13 +197,13 @@ static void propose(struct tune_search *s) {
   struct proposal w = {.seen =
                            ARENA_ARRAY(a, struct tune_seen, s->most + TRIES * (s->c.round + 1) + 1),
                        .refused = ARENA_ARRAY(a, struct tune_point, TRIES * (s->c.round + 1) + 1)};
-  find_gains(s, round - 1, gain);
+  find_gains(s, round, gain);
   for (int i = 0; i < s->n_trials; i++) {
     const struct trial *o = &s->trials[i];
     struct tune_seen *n = &w.seen[w.n_seen++];
     *n = (struct tune_seen){.point = &o->t.point, .score = NAN, .allowed = true};
     memcpy(n->costs, o->t.costs, sizeof n->costs);
-    n->score = full_score(s, o, o->t.round < round - 1 ? s->c.rungs : 1, gain);
+    n->score = full_score(s, o, rungs_used(s, round, o->t.round), gain);
     w.n_known += isfinite(n->score);
   }
   *r = (struct round){.first = s->n_trials};
@@ -262,10 +270,11 @@ static void advance(struct tune_search *s, struct round *r) {
 }
 
 static void move_on(struct tune_search *s) {
-  /* A round begins when the one before it has its first rung, and the one before that is ended. */
-  const int last = s->n_rounds - 1;
-  const bool free_to = (last < 0 || s->rounds[last].rung > 0 || s->rounds[last].ended) &&
-                       (last < 1 || s->rounds[last - 1].ended);
+  bool free_to = true;
+  for (int q = 0; q < s->n_rounds; q++) {
+    const int used = rungs_used(s, s->n_rounds, q);
+    free_to &= s->rounds[q].ended || (used < s->c.rungs && s->rounds[q].rung >= used);
+  }
   if (free_to && !s->exhausted && s->n_rounds < s->c.rounds) {
     bool waits = false;
     for (int i = 0; i < s->n_trials; i++)

@@ -9,8 +9,9 @@
  * these draws the ones are taken that are likelier among the good than among the others (a tree-structured Parzen
  * estimator over all parameters together). Good is what no other point beats in score and all costs.
  *
- * A round is proposed from the first rung of the round before, whose further rungs may still be running, and all of the rounds
- * before that: so workers are rarely idle, and yet the list of tasks depends on results alone, never on when or in which order they came.
+ * A round is proposed from the first rung of the round before, two of the two before that, and all of earlier ones, whose last
+ * rungs may still be running when it begins: so workers are rarely idle, and yet the list of tasks depends on results alone, never on
+ * when or in which order they came.
  *
  * invariants: the same space, settings, costs and scores give the same points, tasks and front, whatever the order of the
  * results and however often the search was taken up again from its journal. */
