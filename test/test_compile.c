@@ -302,9 +302,9 @@ struct reference {
 };
 static const struct reference REFERENCES[] = {
     {"mlperf_tiny", "kws_ref_model", 4240, 3964},
-    {"mlperf_tiny", "vww_96_int8", 28800, 14736},
+    {"mlperf_tiny", "vww_96_int8", 28800, 13968},
     {"mlperf_tiny", "ad01_int8", 768, 768},
-    {"mlperf_tiny", "pretrainedResnet_quant", 15840, 14810},
+    {"mlperf_tiny", "pretrainedResnet_quant", 14760, 12298},
     {"mlperf_tiny", "str_ww_ref_model", 3440, 3131},
     {"mlperf_tiny", "pretrainedResnet_large_int8", 36684, 35642},
     {"tflm", "person_detect", 14632, 0},

@@ -254,6 +254,41 @@ static void repair_checksum(uint8_t *plan, size_t n);
     free(t.bytes);                                                                                 \
   } while (0)
 
+/* The first tensor whose rows have slots, or -1. */
+static int with_slots(const struct compiled *c) {
+  const struct mote_plan *plan = (const void *)c->plan;
+  const struct mote_tensor *t = (const void *)(c->plan + plan->tensors);
+  for (int i = 0; i < plan->n_tensors; i++)
+    if (t[i].slots != 0) return i;
+  return -1;
+}
+
+static int rows_of_tensor(const struct compiled *c, int tensor) {
+  const struct mote_plan *plan = (const void *)c->plan;
+  return ((const struct mote_tensor *)(const void *)(c->plan + plan->tensors))[tensor].rows;
+}
+
+static void test_slots_are_checked(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)256 << 20);
+  const struct compile_options o = {.schedule = COMPILE_STREAM, .input_rows = true};
+  uint64_t seed = 1;
+  struct compiled c = compile_seed(a, seed, &o);
+  while (with_slots(&c) < 0) c = compile_seed(a, ++seed, &o);
+  const int at = with_slots(&c);
+  /* Each is one of the pool's. */
+  for (int row = 0; row < rows_of_tensor(&c, at); row++)
+    REFUSED((t.bytes + 4 * t.tensors[at].slots)[row] = (uint8_t)t.tensors[at].ring_rows);
+  REFUSED(t.tensors[at].slots = (uint16_t)(sizeof *t.plan / 4 - 1));
+  REFUSED(t.tensors[at].slots = UINT16_MAX);
+  /* What is read or written from outside has none. */
+  REFUSED(t.tensors[((struct mote_port *)(void *)(t.bytes + t.plan->inputs))->tensor].slots =
+              t.tensors[at].slots);
+  REFUSED(t.tensors[((struct mote_port *)(void *)(t.bytes + t.plan->outputs))->tensor].slots =
+              t.tensors[at].slots);
+  arena_free(a);
+}
+
 static void test_tables_are_checked(void **state) {
   (void)state;
   struct arena *a = arena_new((size_t)256 << 20);
@@ -376,9 +411,13 @@ static void test_mutants(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_plans_equal_evaluation),  cmocka_unit_test(test_arena_too_small),
-      cmocka_unit_test(test_every_prefix_is_refused), cmocka_unit_test(test_header_is_checked),
-      cmocka_unit_test(test_tables_are_checked),      cmocka_unit_test(test_mutants),
+      cmocka_unit_test(test_plans_equal_evaluation),
+      cmocka_unit_test(test_arena_too_small),
+      cmocka_unit_test(test_every_prefix_is_refused),
+      cmocka_unit_test(test_header_is_checked),
+      cmocka_unit_test(test_tables_are_checked),
+      cmocka_unit_test(test_slots_are_checked),
+      cmocka_unit_test(test_mutants),
   };
   return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }

@@ -444,12 +444,18 @@ static bool has_holes(const struct emitter *m) {
   return i < m->plan->n_steps;
 }
 
+/* Bytes of the slots of pools, which stand behind the header. */
+static unsigned slots_of(const struct emitter *m) {
+  return m->plan->tensors - (unsigned)sizeof *m->plan;
+}
+
 static void emit_types(struct emitter *m) {
   struct text *t = m->out;
   const struct mote_plan *p = m->plan;
   const struct compile_part tail = tail_of(m);
   for (int i = 0; i < p->n_steps; i++) emit_block_type(m, i);
   text_printf(t, "struct %s_%s {\n  struct mote_plan plan;\n", m->name, m->tables);
+  member(t, "uint8_t", "slots", slots_of(m));
   member(t, "struct mote_tensor", "tensors", p->n_tensors);
   member(t, "struct mote_edge", "edges", p->n_edges);
   member(t, "struct mote_step", "steps", p->n_steps);
@@ -538,7 +544,7 @@ static void emit_tensors(struct emitter *m) {
   text_add(
       t,
       "    /* offset in the arena, bytes of a row, rows in all, rows held at a time, where row 0 "
-      "lies among them */\n"
+      "lies among them,\n     * where its slots stand in words of the plan */\n"
       "    { /* tensors */\n");
   for (int i = 0; i < m->plan->n_tensors; i++) {
     const struct mote_tensor *x = &m->tensors[i];
@@ -555,8 +561,11 @@ static void emit_tensors(struct emitter *m) {
                   constant                           ? " + MOTE_CONSTANT"
                   : (x->offset & MOTE_VARIABLE) != 0 ? " + MOTE_VARIABLE"
                                                      : "");
-    text_printf(t, ", %u, %u, %u, %u, 0},%s\n", x->row_bytes, x->rows, x->ring_rows, x->shift,
-                x->ring_rows < x->rows ? " /* ring */" : "");
+    text_printf(t, ", %u, %u, %u, %u, %u},%s\n", x->row_bytes, x->rows, x->ring_rows, x->shift,
+                x->slots,
+                x->slots != 0            ? " /* pool */"
+                : x->ring_rows < x->rows ? " /* ring */"
+                                         : "");
   }
   text_add(t, "    },\n");
 }
@@ -776,7 +785,9 @@ static void emit_head(struct emitter *m, const char *what) {
 
 /* The plan's tables. */
 static void emit_tables(struct emitter *m) {
+  const struct compile_part slots = {"slots", MOTE_UINT8, sizeof *m->plan, slots_of(m)};
   emit_plan(m);
+  if (slots.count > 0) emit_array(m, "    ", &slots, m->c->plan + slots.offset);
   emit_tensors(m);
   if (m->plan->n_edges > 0) emit_edges(m);
   if (m->plan->n_steps > 0) emit_steps(m);

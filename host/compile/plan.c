@@ -14,6 +14,12 @@ struct constant {
   size_t offset; /* in the plan */
 };
 
+/* The slots of a storage's rows; at: bytes from the first of the table. */
+struct slots {
+  const uint8_t *of_rows;
+  int rows;
+  size_t at;
+};
 struct builder {
   const struct program *p;
   const struct schedule *s;
@@ -28,6 +34,9 @@ struct builder {
   int *variable_storage; /* [variables] */
   struct mote_port *inputs, *outputs;
   struct packed *packed; /* [steps] */
+  struct slots *slots;   /* of pools, one behind the other */
+  int n_slots;
+  size_t slots_bytes;
   struct constant *constants;
   int n_constants;
   size_t bytes;
@@ -48,6 +57,22 @@ static int constant_for(struct builder *b, int storage) {
   return b->n_constants++;
 }
 
+/* The place of a storage's slots in the table, in words, from the plan's start; 0 where it has none. Storages whose rows lie
+ * alike share them. */
+static size_t slots_for(struct builder *b, int storage, int rows) {
+  const uint8_t *of_rows = b->s->ring_slots[storage];
+  if (of_rows == NULL) return 0;
+  int i = 0;
+  while (i < b->n_slots &&
+         (b->slots[i].rows != rows || memcmp(b->slots[i].of_rows, of_rows, (size_t)rows) != 0))
+    i++;
+  if (i == b->n_slots) {
+    b->slots[b->n_slots++] = (struct slots){of_rows, rows, b->slots_bytes};
+    b->slots_bytes += round4((size_t)rows);
+  }
+  return (sizeof *b->head + b->slots[i].at) / 4;
+}
+
 /* The plan's tensor for a storage seen as these rows; made where it is new. Storages that lie in the same place of the
  * arena one after the other share a record. The offset of a constant is known later (place_tables). */
 static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of *rows) {
@@ -57,9 +82,12 @@ static uint16_t tensor_for(struct builder *b, int storage, const struct rows_of 
   if (!constant)
     offset = (uint32_t)b->s->items[b->s->item_of[storage]].offset |
              (b->p->is_state[storage] ? MOTE_VARIABLE : 0);
-  const struct mote_tensor t = {
-      offset,         (uint32_t)rows->row_bytes,           (uint16_t)rows->rows,
-      (uint16_t)held, (uint16_t)b->s->ring_shift[storage], 0};
+  const struct mote_tensor t = {offset,
+                                (uint32_t)rows->row_bytes,
+                                (uint16_t)rows->rows,
+                                (uint16_t)held,
+                                (uint16_t)b->s->ring_shift[storage],
+                                (uint16_t)slots_for(b, storage, rows->rows)};
   for (int i = 0; i < b->head->n_tensors; i++)
     if (memcmp(&b->tensors[i], &t, sizeof t) == 0 && (!constant || b->tensor_storage[i] == storage))
       return (uint16_t)i;
@@ -247,6 +275,7 @@ static void make_tables(struct builder *b) {
   b->inputs = ARENA_ARRAY(a, struct mote_port, p->graph->n_inputs + 1);
   b->outputs = ARENA_ARRAY(a, struct mote_port, p->graph->n_outputs + 1);
   b->packed = ARENA_ARRAY(a, struct packed, p->n_work + 1);
+  b->slots = ARENA_ARRAY(a, struct slots, p->graph->n_tensors + 1);
   b->head->max_rows = 1;
   for (int k = 0; k < b->s->n_segments; k++) {
     const struct segment *seg = &b->s->segments[k];
@@ -275,6 +304,7 @@ static uint32_t take(size_t *at, size_t n, size_t size) {
 static void place_tables(struct builder *b) {
   struct mote_plan *h = b->head;
   size_t at = sizeof *h;
+  at += b->slots_bytes;
   h->tensors = take(&at, h->n_tensors, sizeof *b->tensors);
   h->edges = take(&at, h->n_edges, sizeof *b->edges);
   h->steps = take(&at, h->n_steps, sizeof *b->steps);
@@ -304,6 +334,8 @@ static void place_tables(struct builder *b) {
 static uint8_t *write_image(struct builder *b) {
   struct mote_plan *h = b->head;
   uint8_t *image = ARENA_ARRAY(b->arena, uint8_t, b->bytes + 8);
+  for (int i = 0; i < b->n_slots; i++)
+    memcpy(image + sizeof *h + b->slots[i].at, b->slots[i].of_rows, (size_t)b->slots[i].rows);
   memcpy(image + h->tensors, b->tensors, h->n_tensors * sizeof *b->tensors);
   memcpy(image + h->edges, b->edges, h->n_edges * sizeof *b->edges);
   memcpy(image + h->steps, b->steps, h->n_steps * sizeof *b->steps);
@@ -440,6 +472,8 @@ bool plan_build(const struct program *p, const struct schedule *s, struct arena 
   struct builder b = {.p = p, .s = s, .arena = a};
   if (!check_limits(&b, e)) return false;
   make_tables(&b);
+  if ((sizeof *b.head + b.slots_bytes) / 4 > UINT16_MAX)
+    return err_set(e, "%zu bytes of slots are too many for one plan", b.slots_bytes);
   fill_header(&b, &out->options);
   for (int k = 0, i = 0; k < s->n_segments; k++)
     for (; i < s->segments[k].end; i++)

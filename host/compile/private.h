@@ -399,6 +399,7 @@ struct segment {
   int *ring_storage, *ring_rows; /* inner storages */
   int *ring_class;               /* storages that share one ring */
   int *ring_shift;               /* row y of it lies in slot (y + shift) mod ring_rows */
+  uint8_t **ring_slots;          /* the slot of each row of it; NULL: that rule */
   /* [steps] bit j of [i]: the rings that outputs 0 of steps i and j stand for hold rows at the same time. NULL: all. */
   uint64_t *together;
   int n_overlaps;
@@ -458,6 +459,7 @@ struct schedule {
   int *item_of;       /* [n_tensors] of a storage; -1: none */
   int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
   int *ring_shift;    /* [n_tensors] of an inner storage */
+  uint8_t **ring_slots; /* [n_tensors] of an inner storage in a pool, else NULL */
   int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
   int *shared_item;   /* [n_segments]; -1: none */
   int *counters_item; /* [n_segments] calls made of each step; -1: none */

@@ -12,7 +12,12 @@
 
 #include <string.h>
 
-enum { MOST_SETS = 256 };
+enum { MOST_SETS = 256, MOST_SLOTS = 255, MOST_POOL_ROWS = 4096 };
+
+/* Whose row a slot of a pool holds, or held last. */
+struct owner {
+  int storage, row;
+};
 
 /* What a replay knows of a storage that its segment touches. */
 struct touched {
@@ -23,6 +28,9 @@ struct touched {
   int slots;                            /* of its ring, where they are known */
   int multiple;                         /* slots are a multiple of the rows that any call makes */
   bool shared;                          /* another storage has joined the class */
+  int pool;                             /* the storage that stands for its pool, or -1 */
+  uint8_t *place;                       /* [rows] the slot in the pool */
+  struct owner *owners;                 /* [MOST_SLOTS] of a pool */
   const struct read *reads, *reads_end; /* of this segment's steps */
 };
 struct replay_room {
@@ -42,6 +50,7 @@ struct replay {
   uint64_t *alive;           /* sets of steps whose rings held rows during some call, each once */
   int n_alive;
   bool follow; /* rings may follow each other */
+  bool pool;   /* rows of one size lie between each other */
   bool clash;  /* two rows that are needed would lie in one slot, or rows of one call apart */
   bool sized;  /* the rings have their slots: the second run, which tells how they may lie */
 };
@@ -261,6 +270,94 @@ static void count_ring(struct replay *r, int out, int i, int first, int n) {
   if (highest - lowest > r->at[class].ring) r->at[class].ring = highest - lowest;
 }
 
+/* ---- pools: rows of one size, whatever made them, each in a slot as long as it is read ------------- */
+
+/* Whether step i makes its rows one at a time into a ring that nothing else knows. */
+static bool makes_single_rows(const struct replay *r, int i) {
+  const struct work *w = work_at(r, i);
+  const struct form *f = r->forms[i];
+  const int out = r->p->storage[w->out[0]], class = r->at[out].class_of;
+  if (w->n_out != 1 || !is_inner(r->p, r->s, out) || !is_inner(r->p, r->s, class)) return false;
+  if (is_fed(r->p, r->s, class) || r->at[class].multiple != 1) return false;
+  if (f->rows_out == 0) return f->out.rows == 1;
+  return f->rows_out == 1 && f->calls == f->out.rows && f->out.rows <= MOST_POOL_ROWS;
+}
+
+/* Gives each class whose steps all make single rows to the pool of its row's size. */
+static void find_pools(struct replay *r) {
+  const int n = r->s->end - r->s->first;
+  /* What is fed keeps the ring that it shares. */
+  if (r->p->fed >= 0 && r->at[r->p->fed].class_of >= 0)
+    r->at[r->at[r->p->fed].class_of].pool = -2;
+  for (int i = 0; i < n; i++) {
+    const int class = r->at[r->p->storage[work_at(r, i)->out[0]]].class_of;
+    if (class >= 0 && !makes_single_rows(r, i)) r->at[class].pool = -2;
+  }
+  for (int i = 0; i < n; i++) {
+    const int out = r->p->storage[work_at(r, i)->out[0]];
+    struct touched *at = &r->at[out];
+    if (at->class_of < 0 || r->at[at->class_of].pool == -2) continue;
+    int rep = out;
+    for (int j = i - 1; j >= 0; j--) {
+      const int other = r->p->storage[work_at(r, j)->out[0]];
+      if (r->at[other].pool >= 0 && r->forms[j]->out.row_bytes == r->forms[i]->out.row_bytes)
+        rep = r->at[other].pool;
+    }
+    at->pool = rep;
+    at->place = ARENA_ARRAY(r->p->arena, uint8_t, r->forms[i]->out.rows + 1);
+    if (rep == out) at->owners = ARENA_ARRAY(r->p->arena, struct owner, MOST_SLOTS);
+  }
+  for (int i = 0; i < n; i++) {
+    struct touched *at = &r->at[r->p->storage[work_at(r, i)->out[0]]];
+    if (at->pool < 0) continue;
+    at->class_of = at->pool;
+    at->shift = 0;
+    r->at[at->pool].shared = true;
+  }
+}
+
+/* The slot of a row that step i's next call reads for the last time and may write over: the only one of its input, or the
+ * first of its window. -1: none. */
+static int slot_in_place(const struct replay *r, int i, int pool) {
+  const struct work *w = work_at(r, i);
+  const struct form *f = r->forms[i];
+  for (int k = 0; k < w->n_in; k++) {
+    const int in = r->p->storage[w->in[k]], call = r->calls[i];
+    const int row = f->reach[k].first + call * f->reach[k].advance;
+    if (!f->alias[k] || r->at[in].pool != pool || row < 0 || row >= r->at[in].made) continue;
+    if (f->reach[k].rows > 1 && f->reach[k].advance != 1) continue;
+    bool last = true;
+    for (const struct read *read = r->at[in].reads; read < r->at[in].reads_end && last; read++) {
+      const struct form *g = r->forms[read->work - r->s->first];
+      const bool same = read->work - r->s->first == i;
+      const int next = r->calls[read->work - r->s->first] + same;
+      if (same && read->edge != k) last = false;
+      if (next < g->calls &&
+          g->reach[read->edge].first + next * g->reach[read->edge].advance <= row)
+        last = false;
+    }
+    if (last) return r->at[in].place[row];
+  }
+  return -1;
+}
+
+/* Gives the row that step i is about to make the slot of one that it may write over, or the first that is free. */
+static void take_slot(struct replay *r, int i, int out, int row) {
+  struct touched *pool = &r->at[r->at[out].pool];
+  int slot = slot_in_place(r, i, r->at[out].pool);
+  for (int k = 0; slot < 0 && k < pool->ring; k++) {
+    const struct owner *o = &pool->owners[k];
+    if (o->row < lowest_needed(r, o->storage, r->forms[i]->reads_first ? i : -1)) slot = k;
+  }
+  if (slot < 0 && pool->ring == MOST_SLOTS) {
+    r->clash = true;
+    return;
+  }
+  if (slot < 0) slot = pool->ring++;
+  pool->owners[slot] = (struct owner){out, row};
+  r->at[out].place[row] = (uint8_t)slot;
+}
+
 /* The bytes of one row of a storage, as the segment reads it. */
 static size_t row_bytes_read(const struct replay *r, int storage) {
   const struct read *read = r->at[storage].reads;
@@ -353,8 +450,11 @@ static void call_step(struct replay *r, int i) {
   if (r->sized) {
     count_growth(r, i, first, n);
   } else {
-    count_alive(r, i);
-    if (n > 0) count_ring(r, out, i, first, n);
+    if (!r->pool) count_alive(r, i);
+    if (n > 0 && r->at[out].pool >= 0)
+      take_slot(r, i, out, first);
+    else if (n > 0)
+      count_ring(r, out, i, first, n);
     if (n > 0) count_overlaps(r, i, first, n);
   }
   if (n > 0) r->at[out].made = first + n < f->out.rows ? first + n : f->out.rows;
@@ -393,7 +493,7 @@ static int begins(const struct replay *r, int j, struct overlap *overlaps) {
   const int made = p->storage[work_at(r, j)->out[0]];
   const bool outer = made_here(p, r->s, made) && p->last[made] >= r->s->end;
   const bool ring = is_inner(p, r->s, made) && r->at[made].class_of == made &&
-                    (p->fed < 0 || r->at[p->fed].class_of != made);
+                    r->at[made].pool < 0 && (p->fed < 0 || r->at[p->fed].class_of != made);
   int n = 0;
   if (outer || ring) overlaps[n++] = (struct overlap){-1, made, -1, INT64_MIN / 4, outer};
   if (work_at(r, j)->keeps_state && r->forms[j]->state_bytes > 0)
@@ -475,6 +575,7 @@ static void add_ring(struct replay *r, int storage, bool whole, unsigned spare_r
   s->ring_storage[s->n_rings] = storage;
   s->ring_rows[s->n_rings] = rows;
   s->ring_shift[s->n_rings] = whole ? 0 : r->at[storage].shift;
+  s->ring_slots[s->n_rings] = r->at[storage].place;
   s->ring_class[s->n_rings++] = class;
   if (class == storage) s->bytes += round8((size_t)rows * made.row_bytes);
 }
@@ -534,12 +635,13 @@ static void sum_inner(struct replay *r, unsigned spare_rows) {
   s->ring_rows = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_class = ARENA_ARRAY(r->p->arena, int, outputs + 1);
   s->ring_shift = ARENA_ARRAY(r->p->arena, int, outputs + 1);
+  s->ring_slots = ARENA_ARRAY(r->p->arena, uint8_t *, outputs + 1);
   sum_steps(r->p, s);
   for (int i = 0; i < n; i++)
     for (int j = 0; j < work_at(r, i)->n_out; j++)
       add_ring(r, r->p->storage[work_at(r, i)->out[j]], j > 0, spare_rows);
   if (fed) add_ring(r, r->p->fed, false, spare_rows);
-  share_rings(r);
+  if (!r->pool) share_rings(r);
   s->bytes += s->state_bytes + s->shared_state_bytes +
               (segment_counts(r->p, s) ? round8(2 * (size_t)n) : 0);
 }
@@ -629,6 +731,7 @@ static const struct read *read_from(const struct program *p, int storage, int i)
 static void touch(struct replay *r, int storage) {
   r->at[storage] = (struct touched){.class_of = -1,
                                     .multiple = 1,
+                                    .pool = -1,
                                     .reads = read_from(r->p, storage, r->s->first),
                                     .reads_end = read_from(r->p, storage, r->s->end)};
 }
@@ -669,8 +772,8 @@ static void keep_overlaps(const struct program *p, struct segment *s, struct are
 }
 
 /* Replays the segment with rings that follow each other, or not. false: it cannot be. */
-static bool try_replay(const struct program *p, bool follow, unsigned spare_rows, struct arena *a,
-                       struct segment *s) {
+static bool try_replay(const struct program *p, bool follow, bool pool, unsigned spare_rows,
+                       struct arena *a, struct segment *s) {
   const int n = s->end - s->first;
   struct replay r = {.p = p,
                      .s = s,
@@ -678,7 +781,8 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
                      .forms = p->room->forms,
                      .calls = p->room->calls,
                      .alive = p->room->alive,
-                     .follow = follow};
+                     .follow = follow,
+                     .pool = pool};
   for (int i = 0; i < n; i++) {
     r.forms[i] = form_in(&p->work[s->first + i], s);
     r.calls[i] = 0;
@@ -686,8 +790,10 @@ static bool try_replay(const struct program *p, bool follow, unsigned spare_rows
   touch_all(&r);
   if (!views_agree(p, s, r.forms)) return false;
   find_classes(&r);
+  if (!find_multiples(&r)) return false;
+  if (pool) find_pools(&r);
   find_overlaps(&r);
-  if (!find_multiples(&r) || !run(&r) || r.clash) return false;
+  if (!run(&r) || r.clash) return false;
   sum_inner(&r, spare_rows);
   run_again(&r);
   sum_outer(p, s);
@@ -702,23 +808,32 @@ static void replay_jump(const struct program *p, struct segment *s) {
   sum_outer(p, s);
 }
 
-/* With rings that follow each other, or else without. */
+static struct segment blank(const struct segment *what) {
+  return (struct segment){.first = what->first,
+                          .end = what->end,
+                          .shape = what->shape,
+                          .joined = what->joined,
+                          .most_state = what->most_state};
+}
+
+/* With rings that follow each other, or else without; in pools, where that takes less. */
 static void replay_shape(const struct program *p, const struct segment *what, unsigned spare_rows,
                          struct arena *a, struct segment *s) {
+  *s = blank(what);
+  if (s->end - s->first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
+  if (p->work[s->first].is_jump) {
+    replay_jump(p, s);
+    return;
+  }
   for (int follow = 1; follow >= 0; follow--) {
-    memset(s, 0, sizeof *s);
-    s->first = what->first;
-    s->end = what->end;
-    s->shape = what->shape;
-    s->joined = what->joined;
-    s->most_state = what->most_state;
-    if (s->end - s->first > 1 && (touches_state(p, s) || !keeps_control(p, s))) return;
-    if (p->work[s->first].is_jump) {
-      replay_jump(p, s);
-      return;
-    }
-    s->possible = try_replay(p, follow != 0, spare_rows, a, s);
-    if (s->possible) return;
+    struct segment again = blank(what), pooled = again;
+    *s = again;
+    s->possible = try_replay(p, follow != 0, false, spare_rows, a, s);
+    if (!s->possible) continue;
+    if (s->end - s->first < 2) return;
+    pooled.possible = try_replay(p, follow != 0, true, spare_rows, a, &pooled);
+    if (pooled.possible && pooled.bytes < s->bytes) *s = pooled;
+    return;
   }
 }
 

@@ -218,6 +218,7 @@ static void add_rings(const struct program *p, struct schedule *s, int k) {
   }
   for (int i = 0; i < seg->n_rings; i++) s->ring_rows[seg->ring_storage[i]] = seg->ring_rows[i];
   for (int i = 0; i < seg->n_rings; i++) s->ring_shift[seg->ring_storage[i]] = seg->ring_shift[i];
+  for (int i = 0; i < seg->n_rings; i++) s->ring_slots[seg->ring_storage[i]] = seg->ring_slots[i];
 }
 
 static void add_states(const struct program *p, struct schedule *s, int k) {
@@ -316,6 +317,7 @@ static void lay_out(const struct program *p, const struct segment *const *cut, i
   s->item_of = ARENA_ARRAY(a, int, tensors);
   s->ring_rows = ARENA_ARRAY(a, int, tensors);
   s->ring_shift = ARENA_ARRAY(a, int, tensors);
+  s->ring_slots = ARENA_ARRAY(a, uint8_t *, tensors);
   s->state_item = ARENA_ARRAY(a, int, p->n_work + 1);
   s->shared_item = ARENA_ARRAY(a, int, n_cut + 1);
   s->counters_item = ARENA_ARRAY(a, int, n_cut + 1);

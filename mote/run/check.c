@@ -134,7 +134,7 @@ static int is_constant(const struct mote_tensor *t) { return (t->offset & MOTE_C
 static int is_variable(const struct mote_tensor *t) { return (t->offset & MOTE_VARIABLE) != 0; }
 
 static int is_whole(const struct mote_tensor *t) {
-  return t->ring_rows == t->rows && t->shift == 0;
+  return t->ring_rows == t->rows && t->shift == 0 && t->slots == 0;
 }
 
 /* A stretch of the arena, or of the plan. */
@@ -150,6 +150,16 @@ static int apart(struct range a, struct range b) {
   return a.first == a.end || b.first == b.end || a.end <= b.first || b.end <= a.first;
 }
 
+/* The slots of a tensor that has them are its ring's. */
+static enum mote_status check_slots(const struct mote_plan *p, const struct mote_tensor *t) {
+  const uint32_t at = 4 * (uint32_t)t->slots;
+  if (at < sizeof *p || !table_fits(p, at, t->rows, 1)) return MOTE_ERR_BOUNDS;
+  const uint8_t *slots = table(p, at);
+  for (unsigned row = 0; row < t->rows; row++)
+    if (slots[row] >= t->ring_rows) return MOTE_ERR_PARAMS;
+  return MOTE_OK;
+}
+
 /* Tensors of the arena lie in front of its scratch, constants in the plan. */
 static enum mote_status check_tensors(const struct mote_plan *p) {
   for (unsigned i = 0; i < p->n_tensors; i++) {
@@ -159,6 +169,8 @@ static enum mote_status check_tensors(const struct mote_plan *p) {
     if ((is_constant(t) || is_variable(t)) && !is_whole(t)) return MOTE_ERR_PARAMS;
     if (is_constant(t) && (is_variable(t) || (t->offset & 4u) != 0)) return MOTE_ERR_PARAMS;
     if (range_of(t).end > (is_constant(t) ? p->bytes : p->scratch)) return MOTE_ERR_BOUNDS;
+    const enum mote_status status = t->slots != 0 ? check_slots(p, t) : MOTE_OK;
+    if (status != MOTE_OK) return status;
   }
   return MOTE_OK;
 }
@@ -184,7 +196,7 @@ static enum mote_status check_port(const struct mote_plan *p, const struct mote_
   if (port->type >= MOTE_TYPE_COUNT || port->rank > MOTE_MAX_RANK) return MOTE_ERR_PARAMS;
   const struct mote_tensor *t = tensor(p, port->tensor);
   if (is_constant(t)) return MOTE_ERR_PARAMS;
-  if (is_fed ? t->rows != p->fed_rows : !is_whole(t)) return MOTE_ERR_PARAMS;
+  if (is_fed ? t->rows != p->fed_rows || t->slots != 0 : !is_whole(t)) return MOTE_ERR_PARAMS;
   const uint64_t bytes = (uint64_t)t->rows * t->row_bytes; /* below 2^48 */
   uint64_t product = mote_type_bytes(port->type);
   for (unsigned d = 0; d < port->rank; d++) {
@@ -279,10 +291,11 @@ static int writes_are_apart(const struct mote_plan *p, const struct mote_step *s
   return 1;
 }
 
-/* Whether the step's calls make the rows of its output, contiguous in its ring. The last may make rows beyond the end,
+/* Whether the step's calls make the rows of its output, contiguous in its ring; slots are of single rows. The last may make rows beyond the end,
  * where the ring has slots for them. */
 static int makes_its_rows(const struct mote_step *s, const struct mote_tensor *out) {
   if (s->rows_out == 0) return out->rows == 1;
+  if (out->slots != 0 && s->rows_out != 1) return 0;
   const uint32_t made = (uint32_t)s->calls * s->rows_out;
   return made >= out->rows && made - out->rows < s->rows_out && out->ring_rows % s->rows_out == 0 &&
          out->shift % s->rows_out == 0;

@@ -45,12 +45,22 @@ static uint8_t *bytes_of(const struct mote_model *model, const struct mote_tenso
   return model->arena + (t->offset & ~3u);
 }
 
+/* The slot of each row of a tensor that has them. */
+static const uint8_t MOTE_ROM *slots_of(const struct mote_plan MOTE_ROM *plan,
+                                        const struct mote_tensor MOTE_ROM *t) {
+  return table(plan, 4 * (uint32_t)t->slots);
+}
+
 /* Where a row of it lies in its ring. One remainder at most is taken: the divider of a small core is slow or
  * absent. */
-static uint8_t *row_at(uint8_t *base, const struct mote_tensor MOTE_ROM *t, unsigned row) {
+static uint8_t *row_at(const struct mote_model *model, const struct mote_tensor MOTE_ROM *t,
+                       unsigned row) {
   unsigned slot = row + t->shift;
-  if (slot >= t->ring_rows) slot %= t->ring_rows;
-  return base + slot * t->row_bytes;
+  if (t->slots != 0)
+    slot = slots_of(model->plan, t)[row];
+  else if (slot >= t->ring_rows)
+    slot %= t->ring_rows;
+  return bytes_of(model, t) + slot * t->row_bytes;
 }
 
 void mote_reset(struct mote_model *model) {
@@ -136,7 +146,11 @@ static const void **point_at_rows(const struct run *r, const struct mote_edge MO
   int32_t y = first_row(edge, call);
   unsigned n = edge->rows;
   for (; n != 0 && y < 0; n--, y += edge->dilation) *out++ = NULL;
-  if (n != 0 && (uint32_t)y < rows) {
+  if (t->slots != 0) {
+    const uint8_t MOTE_ROM *slots = slots_of(r->model->plan, t);
+    for (; n != 0 && (uint32_t)y < rows; n--, y += edge->dilation)
+      *out++ = base + slots[y] * t->row_bytes;
+  } else if (n != 0 && (uint32_t)y < rows) {
     unsigned slot = (unsigned)y + t->shift;
     if (slot >= ring) slot %= ring;
     for (; n != 0 && (uint32_t)y < rows; n--, y += edge->dilation) {
@@ -168,7 +182,7 @@ APART void point_at_all(const struct run *r, unsigned s, unsigned call) {
 static uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step MOTE_ROM *step = &r->steps[s];
   const struct mote_tensor MOTE_ROM *t = &r->tensors[step->output];
-  return row_at(bytes_of(r->model, t), t, call * step->rows_out);
+  return row_at(r->model, t, call * step->rows_out);
 }
 
 /* Parameters where kernels can read them (MOTE_ROM, mote/base/base.h). */
@@ -348,7 +362,7 @@ APART void take_row(struct mote_model *model, const uint8_t *from) {
   const struct mote_plan MOTE_ROM *plan = model->plan;
   const struct mote_tensor MOTE_ROM *t = tensor(plan, port(plan, plan->inputs, 0)->tensor);
   if (model->fed >= plan->fed_rows) model->fed = 0;
-  uint8_t *to = row_at(bytes_of(model, t), t, model->fed);
+  uint8_t *to = row_at(model, t, model->fed);
   for (size_t n = t->row_bytes; n != 0; n--) *to++ = *from++;
   model->fed++;
 }

@@ -41,7 +41,9 @@ struct mote_tensor {
   uint16_t rows;      /* in all; >= 1 */
   uint16_t ring_rows; /* held: row y lies at offset + ((y + shift) mod ring_rows) * row_bytes */
   uint16_t shift;     /* tensors that share a ring follow each other; 0 where all rows are held */
-  uint16_t reserved;
+  /* 0, or where in the plan, in words, stands a byte for each row: its slot. The rows of many tensors then lie between each
+   * other in one pool of ring_rows slots, each as long as it is read. */
+  uint16_t slots;
 };
 
 /* What a step reads of one tensor at call i: rows first + i*advance + k*dilation, k < rows. */
