@@ -2,7 +2,6 @@
 #include "app/dataset.h"
 #include "app/pictures.h"
 #include "host/ingest/ingest.h"
-#include "mote/dsp/calibrate.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 
 #include "host/features/features.h"
 #include "host/kit/kit.h"
-#include "mote/dsp/calibrate.h"
 #include "mote/dsp/dsp.h"
 
 #define PI 3.14159265358979323846

@@ -1,6 +1,5 @@
 /* calibrate: see the header. Sums are exact, so the order of the frames does not matter. */
 #include "mote/dsp/calibrate.h"
-#include "mote/base/real.h"
 #include "mote/dsp/private.h"
 #include "mote/dsp/scaled.h"
 

@@ -245,6 +245,7 @@ int32_t mote_log2_u32_q8(uint32_t x);
 int32_t mote_log2_q8(uint64_t x);
 
 /* Parameters of the kinds that have their own. */
+#include "mote/dsp/calibrate.h"
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/front.h"
 #include "mote/dsp/heart.h"
