@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ARENA_ALIGN     64u
+#define ARENA_HUGE      ((size_t)2 * 1024 * 1024) /* of x86-64 and most arm64 */
 #define ARENA_FIRST     ((size_t)64 * 1024)
 #define ARENA_CAP       ((size_t)2 * 1024 * 1024 * 1024)
 #define ARENA_BLOCK_MAX ((size_t)64 * 1024 * 1024)
@@ -54,12 +56,18 @@ static struct block *block_new(struct arena *a, size_t need) {
   if (room > arena_left(a)) room = need;
   if (room > arena_left(a)) exhausted(a, need);
   struct block *b = calloc(1, sizeof *b);
+  const size_t align = room >= 2 * ARENA_HUGE ? ARENA_HUGE : ARENA_ALIGN;
   room = (room + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-  uint8_t *bytes = b ? aligned_alloc(ARENA_ALIGN, room) : NULL;
+  uint8_t *bytes = b ? aligned_alloc(align, (room + align - 1) / align * align) : NULL;
   if (!b || !bytes) {
     free(b);
     exhausted(a, need);
   }
+#if defined(MADV_HUGEPAGE)
+  /* All of it is touched right here: large pages take no more memory, and spare what walks over it most of the look-ups of
+   * addresses. A refusal does no harm. */
+  if (align == ARENA_HUGE) madvise(bytes, room / ARENA_HUGE * ARENA_HUGE, MADV_HUGEPAGE);
+#endif
   memset(bytes, 0, room);
   *b = (struct block){a->last, 0, room, bytes};
   a->held += room;
