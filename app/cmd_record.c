@@ -130,6 +130,9 @@ static bool make_request(struct recording *r) {
   const struct record_options *o = r->o;
   const struct project_config *config = &r->p.config;
   const bool sound = config->kind == PROJECT_AUDIO;
+  if (config->kind == PROJECT_IMAGE)
+    return err_set(&r->c->err, "pictures are not recorded, and sensor.kind in mote.yaml is image: "
+                               "`mote add` takes them as files");
   struct record_request *q = &r->request;
   *q = (struct record_request){.kind = o->serial  ? RECORD_SERIAL
                                        : o->udp   ? RECORD_UDP

@@ -3,16 +3,19 @@
  * another rate brings in what stood beside it. */
 #include "app/decide.h"
 #include "app/evaluation.h"
+#include "app/pictures.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { MOST_WINDOWS = 1000 };
 
-enum kind { NOISE, GAIN, SHIFT, ROTATION, RATE };
-static const char *const kind_names[] = {"noise", "gain", "shift", "rotation", "rate"};
+enum kind { NOISE, GAIN, SHIFT, ROTATION, RATE, GRAIN, LIGHT, CONTRAST, ACROSS, DOWN };
+static const char *const kind_names[] = {"noise", "gain",  "shift",    "rotation", "rate",
+                                         "noise", "light", "contrast", "across",   "down"};
 
-/* value: dB of signal over noise, dB of gain, share of a window, degrees, share of the rate */
+/* value: dB of signal over noise, dB of gain, share of a window, degrees, share of the rate; of pictures shares of the range
+ * and the sides, contrast times 1 + value */
 struct disturbance {
   enum kind kind;
   double value;
@@ -84,8 +87,24 @@ static void rotate(int16_t *x, int n, double degrees, uint64_t seed) {
   }
 }
 
+static void disturb_picture(const struct dataset *d, int window, const struct disturbance *how,
+                            int16_t *out) {
+  const double v = how->value;
+  const struct picture_change change = {.noise = how->kind == GRAIN ? v : 0,
+                                        .light = how->kind == LIGHT ? v : 0,
+                                        .contrast = how->kind == CONTRAST ? 1 + v : 1,
+                                        .across = how->kind == ACROSS ? v : 0,
+                                        .down = how->kind == DOWN ? v : 0};
+  dataset_window(d, window, out);
+  pictures_change(d->config, &change, rng_mix((uint64_t)window + 1), out);
+}
+
 static void disturb(const struct dataset *d, int window, const struct disturbance *how,
                     int16_t *out) {
+  if (d->config->kind == PROJECT_IMAGE) {
+    disturb_picture(d, window, how, out);
+    return;
+  }
   const int n = d->window_samples, channels = d->channels;
   const uint64_t seed = rng_mix((uint64_t)window + 1);
   const double shift = how->kind == SHIFT  ? how->value * n
@@ -105,7 +124,15 @@ static int list_of(const struct project_config *c, struct disturbance *list) {
       {GAIN, 6},    {GAIN, 12},   {GAIN, -1},    {GAIN, 1},      {SHIFT, -.25},  {SHIFT, -.1},
       {SHIFT, .1},  {SHIFT, .25}, {ROTATION, 5}, {ROTATION, 15}, {ROTATION, 45}, {RATE, -.05},
       {RATE, -.02}, {RATE, .02},  {RATE, .05}};
+  static const struct disturbance pictures[] = {
+      {GRAIN, .02}, {GRAIN, .05}, {GRAIN, .1},     {LIGHT, -.2},   {LIGHT, -.1},
+      {LIGHT, .1},  {LIGHT, .2},  {CONTRAST, -.5}, {CONTRAST, .5}, {ACROSS, -.1},
+      {ACROSS, .1}, {DOWN, -.1},  {DOWN, .1}};
   int n = 0;
+  if (c->kind == PROJECT_IMAGE) {
+    memcpy(list, pictures, sizeof pictures);
+    return sizeof pictures / sizeof *pictures;
+  }
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     const bool audio = c->kind == PROJECT_AUDIO;
     if (all[i].kind == ROTATION && (audio || c->channels != 3)) continue;
@@ -121,6 +148,11 @@ static const char *amount_of(struct arena *a, const struct disturbance *how) {
   case GAIN: return arena_printf(a, "%+g dB", how->value);
   case ROTATION: return arena_printf(a, "%g degrees", how->value);
   case SHIFT: return arena_printf(a, "%+g %% of the window", 100 * how->value);
+  case GRAIN: return arena_printf(a, "%g %% of the range", 100 * how->value);
+  case ACROSS:
+  case DOWN: return arena_printf(a, "%+g %% of the side", 100 * how->value);
+  case LIGHT:
+  case CONTRAST:
   case RATE: break;
   }
   return arena_printf(a, "%+g %%", 100 * how->value);

@@ -1,6 +1,7 @@
 /* pictures: see the header. */
 #include "app/pictures.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,4 +121,31 @@ void pictures_augment(const struct project_config *c, const struct train_augment
   pack(c, pixels, (size_t)at.width * (size_t)at.height, window);
   free(values);
   free(pixels);
+}
+
+static int inside(int v, int n) { return v < 0 ? 0 : v >= n ? n - 1 : v; }
+
+void pictures_change(const struct project_config *c, const struct picture_change *how,
+                     uint64_t seed, int16_t *window) {
+  const int w = c->frame_width, h = c->frame_height, colours = pictures_colours(c);
+  const int dx = (int)lround(how->across * w), dy = (int)lround(how->down * h);
+  const size_t n = (size_t)w * (size_t)h * (size_t)colours;
+  uint8_t *const from = malloc(2 * n), *const to = from + n;
+  double sum = 0;
+  struct rng r;
+  if (!from) abort(); /* one picture: the machine has no memory left at all */
+  rng_seed(&r, seed);
+  pictures_pixels(c, window, from);
+  for (size_t i = 0; i < n; i++) sum += from[i];
+  const double mean = sum / (double)n;
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < w; x++)
+      for (int k = 0; k < colours; k++) {
+        const int at = (inside(y + dy, h) * w + inside(x + dx, w)) * colours + k;
+        double v = (from[at] - mean) * how->contrast + mean + 255 * how->light;
+        if (how->noise > 0) v += 255 * how->noise * (double)rng_normal(&r);
+        to[(y * w + x) * colours + k] = (uint8_t)lround(v < 0 ? 0 : v > 255 ? 255 : v);
+      }
+  pack(c, to, (size_t)w * (size_t)h, window);
+  free(from);
 }

@@ -28,4 +28,14 @@ bool pictures_are_windows(const struct project_config *c);
 void pictures_augment(const struct project_config *c, const struct train_augment *how,
                       uint64_t seed, int16_t *window);
 
+/* One thing that happens to a camera; the others 0 (contrast: 1). */
+struct picture_change {
+  double light;        /* added, of the whole range */
+  double contrast;     /* times, about the picture's mean */
+  double noise;        /* deviation of what is added, of the whole range */
+  double across, down; /* moved, of the sides; beyond the edge the nearest pixel stands */
+};
+void pictures_change(const struct project_config *c, const struct picture_change *how,
+                     uint64_t seed, int16_t *window);
+
 #endif
