@@ -261,18 +261,15 @@ static void emit_bytes(const struct features_block *b, const char *prefix, struc
   text_printf(
       out,
       "/* The features of a frame: its bytes, 0 to 255 as -128 to 127. scratch: not used. */\n"
-      "static inline void %s_some(const uint8_t *pixels, size_t n, int8_t *out) {\n"
-      "  for (size_t i = 0; i < n; i++) out[i] = (int8_t)(pixels[i] ^ 0x80);\n}\n"
       "static inline void %s_run(const int16_t *samples, void *scratch, int8_t *out) {\n"
       "  (void)scratch;\n"
-      "  %s_some((const uint8_t *)samples, %u, out);\n}\n"
+      "  mote_bytes_signed((const uint8_t *)samples, %u, out);\n}\n"
       "/* Row y alone. */\n"
       "static inline void %s_line(const int16_t *samples, unsigned y, void *scratch, int8_t *out) "
       "{\n"
       "  (void)scratch;\n"
-      "  %s_some((const uint8_t *)samples + (size_t)y * %u, %u, out);\n}\n",
-      prefix, prefix, prefix, f->rows * (unsigned)f->columns, prefix, prefix, f->columns,
-      f->columns);
+      "  mote_bytes_signed((const uint8_t *)samples + (size_t)y * %u, %u, out);\n}\n",
+      prefix, f->rows * (unsigned)f->columns, prefix, f->columns, f->columns);
 }
 
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
@@ -289,7 +286,8 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
               "#define %s_CHANNELS      %d\n"
               "#define %s_SCRATCH_BYTES %zu\n"
               "#define %s_OUT_BYTES     %zu\n\n",
-              features_are_bytes(block) ? "#include <stdint.h>" : "#include \"mote/dsp/dsp.h\"",
+              features_are_bytes(block) ? "#include \"mote/base/base.h\""
+                                        : "#include \"mote/dsp/dsp.h\"",
               upper, block->window_samples, upper, block->channels, upper, block->scratch_bytes,
               upper, block->out_bytes);
   if (features_are_bytes(block)) {

@@ -88,3 +88,7 @@ uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n) {
   }
   return ~crc;
 }
+
+void mote_bytes_signed(const uint8_t *from, size_t n, int8_t *to) {
+  for (size_t i = 0; i < n; i++) to[i] = (int8_t)(from[i] ^ 0x80);
+}

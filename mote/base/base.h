@@ -181,6 +181,9 @@ struct mote_output {
 /* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), continued from crc; start with 0. */
 uint32_t mote_crc32(uint32_t crc, const void *bytes, size_t n);
 
+/* n bytes of 0 to 255 as -128 to 127: a picture as an int8 input takes it. alias: to may be from. */
+void mote_bytes_signed(const uint8_t *from, size_t n, int8_t *to);
+
 #ifdef __cplusplus
 }
 #endif

@@ -220,9 +220,7 @@ static void image_run(const struct mote_features *f, const int16_t *samples, voi
   int16_t *const row = (int16_t *)(void *)((uint8_t *)scratch + mote_image_row_bytes(f));
   int32_t sum = 0;
   if (mote_image_is_plain(f)) {
-    const uint8_t *const pixels = (const uint8_t *)samples;
-    for (uint32_t i = 0; i < (uint32_t)f->rows * f->columns; i++)
-      out[i] = (int8_t)(pixels[i] ^ 0x80);
+    mote_bytes_signed((const uint8_t *)samples, (size_t)f->rows * f->columns, out);
     return;
   }
   for (uint32_t y = 0; y < f->rows && f->normalise == MOTE_FEATURES_NORMALISE_LEVEL; y++) {
