@@ -11,6 +11,7 @@
 
 #include "mote/base/fixed.h"
 #include "mote/base/real.h"
+#include "mote/base/signal.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* signal: arithmetic of audio front ends, for the operators of models (mote/nn) and the feature kind "micro" (mote/dsp): the
- * Fourier transform of int16, roots and logarithms of filter banks, noise that is followed and taken off, and the gain of
+ * Fourier transform, roots and logarithms of filter banks, noise that is followed and taken off, and the gain of
  * each channel (PCAN).
  *
  * exact: the bits of the reference's signal library. */
@@ -16,7 +16,7 @@ extern "C" {
  * stage that parts even from odd. Spectra are length / 2 + 1 pairs, real part first.
  * in_n: values of a real input vector; zeros are appended up to length. Tables, of the element type, in pairs, lie behind
  * this structure: twiddle k = exp(-+2 pi i k / (length/2)), length/2 of them; split k-1 = exp(-+pi i (2k / length + 1/2)),
- * k = 1 .. length/4. Integers: each stage divides by its radix. */
+ * k = 1 .. length/4. Integers: each stage divides by its radix; the inverse of a float is divided by length. */
 #define MOTE_FFT_FACTORS 12
 struct mote_fft {
   int32_t twiddle_at, split_at;
@@ -29,6 +29,8 @@ struct mote_fft {
 int mote_fft_is_good(const struct mote_fft *p);
 /* One vector. shape: from [in_n], to [length + 2]; inverse: from [length + 2], to [length]. alias: none. */
 void mote_fft_s16(const struct mote_fft *p, const int16_t *from, int16_t *to);
+void mote_fft_s32(const struct mote_fft *p, const int32_t *from, int32_t *to);
+void mote_fft_f32(const struct mote_fft *p, const float *from, float *to);
 
 /* Bits by which n numbers can be shifted left, 0..14; 0 where all are 0. */
 unsigned mote_signal_spare_bits(const int16_t *x, uint32_t n);

@@ -2,7 +2,6 @@
 #ifndef MOTE_DSP_MICRO_H
 #define MOTE_DSP_MICRO_H
 
-#include "mote/base/signal.h"
 #include "mote/dsp/dsp.h"
 
 #ifdef __cplusplus

@@ -1,7 +1,6 @@
 /* filter_bank: SignalFilterBank, its square root, spectral subtraction, logarithm and PCAN. */
 #include <string.h>
 
-#include "mote/base/signal.h"
 #include "mote/nn/whole.h"
 
 /* A tensor's row is aligned to 4. */

@@ -12,7 +12,6 @@
 #define MOTE_NN_SIGNAL_H
 
 #include "mote/base/base.h"
-#include "mote/base/signal.h"
 
 /* SignalWindow: y[i] = saturate((x[i] * w[i mod period]) >> shift), int16. rows: x, w.
  * range: shift 0..31. alias: out may be rows[0]. */

@@ -1,7 +1,6 @@
 /* spectrum: SignalWindow, SignalFftAutoScale, SignalEnergy: what stands around a Fourier transform. */
 #include <string.h>
 
-#include "mote/base/signal.h"
 #include "mote/nn/whole.h"
 
 static int16_t saturate_s16(int32_t x) { return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX); }
