@@ -22,7 +22,7 @@ void features_micro_defaults(struct features_config *c, struct text *why) {
   c->frame_ms = 30;
   c->hop_ms = 20;
   c->bands = 40;
-  c->low_hz = 125;
+  c->low_hz = fmin(125, c->rate_hz / 32);
   c->high_hz = fmin(7500, 0.46875 * c->rate_hz);
   c->noise_reduction = c->pcan = true;
   c->fft_size = 64;

@@ -67,23 +67,26 @@ static int follow(const struct mote_beats *p, struct mote_beats_state *s, int32_
   return told;
 }
 
+static int32_t *ring_of(struct mote_beats_state *s) { return (int32_t *)(void *)(s + 1); }
+
 /* A number of the filter. */
 static int averages_step(const struct mote_beats *p, struct mote_beats_state *s, int32_t y,
                          int32_t *ago) {
   const uint32_t slow = p->slow, half = p->fast / 2, centre = s->at + slow - slow / 2;
   const uint64_t square = square_of(p, y);
-  s->slow += square - square_of(p, s->ring[s->at]);
-  s->ring[s->at] = y;
+  int32_t *const ring = ring_of(s);
+  s->slow += square - square_of(p, ring[s->at]);
+  ring[s->at] = y;
   const uint32_t in = centre + half, out = centre - half - 1;
-  s->fast += square_of(p, s->ring[in >= slow ? in - slow : in]) -
-             square_of(p, s->ring[out >= slow ? out - slow : out]);
+  s->fast += square_of(p, ring[in >= slow ? in - slow : in]) -
+             square_of(p, ring[out >= slow ? out - slow : out]);
   s->at = s->at + 1 == slow ? 0 : s->at + 1;
   if (s->pushed < INT32_MAX) s->pushed++;
   int32_t memory = 31 - __builtin_clz(s->pushed);
   if (memory > p->memory) memory = p->memory;
   s->level += (uint64_t)(((int64_t)(square << 8) - (int64_t)s->level) >> memory);
   const uint64_t least = (s->level * p->threshold) >> 16;
-  return follow(p, s, s->ring[centre >= slow ? centre - slow : centre],
+  return follow(p, s, ring[centre >= slow ? centre - slow : centre],
                 s->fast * slow > s->slow * p->fast + least * p->fast * slow, ago);
 }
 

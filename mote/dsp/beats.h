@@ -38,7 +38,7 @@ struct mote_beats_state {
   uint32_t since;                 /* numbers since the rise of the waiting beat ended */
   int32_t offset;                 /* from the beat to that end, Q8 */
   int32_t past[MOTE_BEATS_SECTIONS][4];
-  int32_t ring[]; /* [slow] */
+  /* Behind it: the ring, int32[slow]. */
 };
 
 size_t mote_beats_state_bytes(const struct mote_beats *p);
