@@ -179,7 +179,7 @@ APART void point_at_all(const struct run *r, unsigned s, unsigned call) {
 }
 
 /* Where the output rows of a call of step s lie. */
-static uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
+APART uint8_t *out_of(const struct run *r, unsigned s, unsigned call) {
   const struct mote_step MOTE_ROM *step = &r->steps[s];
   const struct mote_tensor MOTE_ROM *t = &r->tensors[step->output];
   return row_at(r->model, t, call * step->rows_out);
