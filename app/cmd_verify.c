@@ -29,6 +29,8 @@ struct verify {
   struct compiled here; /* compiled for this machine; decides which layers exist */
   struct witness witnesses[16];
   int n;
+  const char *too_small[16]; /* chips that were not named and have too little memory */
+  int n_too_small;
 };
 
 static size_t sum_bytes(const struct graph *g, const int *tensors, int n) {
@@ -112,9 +114,9 @@ static bool add_plain(struct command_line *c, struct verify *v) {
          add_plan(c, v, "layer by layer", plain);
 }
 
-/* The emitted C, built for a target. */
+/* The emitted C, built for a target. A chip that nobody named and that is too small is told, and left out. */
 static bool add_target(struct command_line *c, struct verify *v, const char *name) {
-  struct witness *w = &v->witnesses[v->n++];
+  struct witness *w = &v->witnesses[v->n];
   struct bundle_request r = {.title = v->model.title,
                              .graph = v->model.graph,
                              .features = v->windows ? v->model.features : NULL,
@@ -122,9 +124,14 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
   const void *inputs = v->windows ? (const void *)v->windows : v->inputs;
   struct emulate_result result;
   struct bundle b;
-  if (!emulate_find_target(c->arena, name, &r.target, &c->err) ||
-      !bundle_run_once(c->arena, &r, inputs, (int)v->inferences, true, &b, &result, &c->err))
-    return false;
+  if (!emulate_find_target(c->arena, name, &r.target, &c->err)) return false;
+  if (!bundle_run_once(c->arena, &r, inputs, (int)v->inferences, true, &b, &result, &c->err)) {
+    if (v->targets.count || !b.program.too_large) return false;
+    c->err = (struct err){0};
+    v->too_small[v->n_too_small++] = name;
+    return true;
+  }
+  v->n++;
   *w = (struct witness){.name = r.target->name,
                         .outputs = result.outputs,
                         .output_bytes = result.output_bytes,
@@ -281,6 +288,12 @@ static bool report(struct command_line *c, const struct verify *v) {
     if (c->json) continue;
     printf("%-14s %s%s\n", w->name, w->hash, same ? "" : "  DIFFERS");
     if (!same) printf("               first at %s\n", difference(c->arena, v, w));
+  }
+  json_close_array(&j);
+  json_open_array(&j, "too_small");
+  for (int i = 0; i < v->n_too_small; i++) {
+    json_put_string(&j, NULL, v->too_small[i]);
+    if (!c->json) printf("%-14s too little memory for this model\n", v->too_small[i]);
   }
   json_close_array(&j);
   if (v->whole) {

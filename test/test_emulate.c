@@ -615,6 +615,20 @@ static void compile_errors_are_shown(void **state) {
   end(&f);
 }
 
+/* What does not link since the chip has less memory is told apart from what does not compile. */
+static void too_little_memory_is_told(void **state) {
+  struct fixture f;
+  (void)state;
+  if (!tools("cortex-m4")) skip();
+  assert_false(build(&f, "cortex-m4", "static volatile uint8_t huge[100 << 20]; huge[in[0]] = 1;"));
+  assert_non_null(strstr(f.err.text, "does not fit into the memory of the emulated cortex-m4"));
+  assert_true(f.program.too_large);
+  end(&f);
+  assert_false(build(&f, "cortex-m4", "this is not C;"));
+  assert_false(f.program.too_large);
+  end(&f);
+}
+
 static void every_prefix_of_an_elf_is_refused(void **state) {
   struct fixture f;
   struct emulate_program p;
@@ -736,6 +750,7 @@ int main(void) {
       cmocka_unit_test(armv7_instructions_are_refused_for_m0plus),
       cmocka_unit_test(armv6m_is_told_from_what_lies_beyond),
       cmocka_unit_test(compile_errors_are_shown),
+      cmocka_unit_test(too_little_memory_is_told),
       cmocka_unit_test(every_prefix_of_an_elf_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

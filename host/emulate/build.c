@@ -54,8 +54,14 @@ bool emulate_build(struct arena *a, const char *dir, const struct emulate_target
   struct process_result r;
   if (!process_run(a, NULL, argv, 600, &r, e)) return false;
   if (r.exit_code) {
+    /* GNU ld's words. */
+    *program = (struct emulate_program){.target = target,
+                                        .too_large = strstr(r.err, "will not fit in region") ||
+                                                     strstr(r.err, "overflowed by")};
     err_file(e, dir);
-    return err_set(e, "the C project does not build for %s:\n%s", target->name, tail(r.err, 900));
+    return err_set(e, "the C project does not %s %s:\n%s",
+                   program->too_large ? "fit into the memory of the emulated" : "build for",
+                   target->name, tail(r.err, 900));
   }
   return emulate_measure(a, arena_printf(a, "%s/build/program.elf", dir), target, program, e);
 }

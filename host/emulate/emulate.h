@@ -99,6 +99,7 @@ struct emulate_program {
   const struct emulate_target *target;
   const char *elf;          /* path */
   struct emulate_size size; /* zero for the target "host", whose ELF file is not looked into */
+  bool too_large;           /* it did not link: the emulated chip has less memory */
 };
 
 /* One file compiled with more flags than the target's, which stand behind them. */
