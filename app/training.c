@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Flash and RAM that code, stack and what is not the network take: measured on the boards' first builds. */
+/* Flash of code, and RAM of stacks and of the firmware around the network: generous, but of a small chip no more than a
+ * quarter. */
 #define BOARD_CODE_BYTES 49152
 #define BOARD_RAM_BYTES  16384
 
@@ -173,6 +174,17 @@ bool training_features(struct project *p, const struct dataset *d, struct featur
   return features_fit(block, a, windows, (size_t)n, e);
 }
 
+/* What the samples take: a whole window with the features' scratch, or less where rows of features are made as samples
+ * arrive. */
+static int64_t sample_bytes(const struct training *t, const struct features_block *block) {
+  const int64_t window = 2 * (int64_t)t->train.window_samples * t->train.channels;
+  int64_t stream = 0;
+  for (int i = 0; i < block->n_parts; i++)
+    stream += (int64_t)mote_features_stream_bytes(block->parts[i].params, block->parts[i].op);
+  const int64_t whole = window + (int64_t)block->scratch_bytes;
+  return stream < whole ? stream : whole;
+}
+
 static bool board_budget(struct training *t, struct train_budget *budget, struct err *e) {
   const struct project_config *c = &t->p->config;
   const struct features_block *block = &t->out->features;
@@ -180,8 +192,9 @@ static bool board_budget(struct training *t, struct train_budget *budget, struct
   *budget = (struct train_budget){0};
   if (!c->board[0]) return true;
   if (!emulate_find_board(t->p->arena, c->board, &board, e)) return false;
-  int64_t window = 2 * (int64_t)t->train.window_samples * t->train.channels;
-  budget->ram_bytes = board->ram_bytes - window - (int64_t)block->scratch_bytes - BOARD_RAM_BYTES;
+  const int64_t quarter = board->ram_bytes / 4;
+  budget->ram_bytes = board->ram_bytes - sample_bytes(t, block) -
+                      (quarter < BOARD_RAM_BYTES ? quarter : BOARD_RAM_BYTES);
   budget->flash_bytes =
       board->flash_bytes - board->flash_reserved_bytes - BOARD_CODE_BYTES - (int64_t)block->bytes;
   if (budget->ram_bytes > 0 && budget->flash_bytes > 0) return true;
