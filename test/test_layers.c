@@ -342,6 +342,86 @@ static void integers_are_the_runtimes(void **state) {
   RUN(8, 8, 1, "conv 8 3x3 s2", "head cells 3", "mean", "head numbers 2", "head classes",
       "head classes 2");
   RUN(8, 4, 1, "e: conv 8 3x3 s2", "upsample 2x2", "head input", "conv 4 3x3", "head mask 3");
+  RUN(6, 6, 3, "conv 192 1x1", "dwconv 3x3", "conv 180 1x1 relu6", "dwconv 3x3 d2 causal",
+      "conv 16 3x3", "mean");
+}
+
+/* Cosine of the angle between a unit's gradients, weights and biases, in two passes. */
+static double same_direction(const struct unit *u, const float *x, const float *y) {
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t i = u->w_at; i < u->b_at + (size_t)u->np; i++) {
+    xy += (double)x[i] * (double)y[i];
+    xx += (double)x[i] * (double)x[i];
+    yy += (double)y[i] * (double)y[i];
+  }
+  return xy / sqrt(xx * yy + 1e-30);
+}
+
+/* One batch in one mode: real values of each layer, and the gradients. */
+static float *pass_of(struct arena *a, struct engine *g, const int8_t *features, int n,
+                      enum engine_mode mode, float **layers) {
+  const struct value *in = &g->values[0];
+  int right;
+  for (int p = 0; p < n * in->h * in->w; p++)
+    for (int c = 0; c < in->c; c++)
+      in->y[p * in->cs + c] =
+          (float)(features[p * in->c + c] - in->zp) * (mode == ENGINE_INT8 ? 1.0f : in->scale);
+  engine_forward(g, n, mode);
+  for (int i = 1; i < g->n_values; i++) {
+    const struct value *v = &g->values[i];
+    const size_t count = (size_t)(n * v->h * v->w * v->cs);
+    layers[i] = ARENA_ARRAY(a, float, count);
+    for (size_t k = 0; k < count; k++)
+      layers[i][k] = v->y[k] * (mode == ENGINE_INT8 ? v->scale : 1.0f);
+  }
+  engine_backward(g, &right);
+  float *gradient = ARENA_ARRAY(a, float, g->n_params);
+  g->lanes->reduce(g->n_params, g->chunks, g->gradients, g->n_params, gradient);
+  return gradient;
+}
+
+/* A trained network's integers stay near its floats, layer by layer, and learn in the same direction. With 8 bits the noise
+ * of a layer is a few per cent of its values; what a defect leaves is as large as the values. */
+static void check_nearness(struct train_network net) {
+  struct arena *a = arena_new(0);
+  struct toy *t = bars(a, 256, net.in_h, net.in_w, 4, 3);
+  const struct train_config c = quick_config(4, 0);
+  const struct train_result r = train(a, &net, t, NULL, &c, NULL);
+  struct engine *g = engine_of(r.model);
+  int32_t labels[32];
+  for (int i = 0; i < 32; i++)
+    labels[i] = (t->labels[i] + i / 16) % 4; /* half of them wrong: gradients */
+  g->labels = labels;
+  float *real[TRAIN_MAX_LAYERS + 1], *steps[TRAIN_MAX_LAYERS + 1];
+  const float *x = pass_of(a, g, t->features, 32, ENGINE_EVAL, real);
+  const float *y = pass_of(a, g, t->features, 32, ENGINE_INT8, steps);
+  for (int i = 1; i < g->n_values; i++) {
+    const struct value *v = &g->values[i];
+    const struct unit *u = &g->units[i - 1];
+    double signal = 0, noise = 0;
+    if (u->d.kind == TRAIN_DROPOUT) continue;
+    for (size_t k = 0; k < (size_t)(32 * v->h * v->w * v->cs); k++) {
+      const double d = (double)real[i][k] - (double)steps[i][k];
+      signal += (double)real[i][k] * (double)real[i][k];
+      noise += d * d;
+    }
+    const double db = 10 * log10(signal / (noise + 1e-30));
+    if (db < 25) fail_msg("layer %d (kind %d): %.1f dB", i, (int)u->d.kind, db);
+    const double cosine = u->linear ? same_direction(u, x, y) : 1.0;
+    if (cosine < 0.97)
+      fail_msg("layer %d (kind %d): gradients %.3f alike", i, (int)u->d.kind, cosine);
+  }
+  arena_free(a);
+}
+
+static void integers_are_near_the_floats(void **state) {
+  (void)state;
+  check_nearness(NETWORK(12, 12, 1, 4, "conv 16 3x3", "dsconv 32 3x3 s2", "branch",
+                         "conv 32 3x3 linear", "join", "se 4", "dropout 0.2", "mean"));
+  check_nearness(NETWORK(12, 12, 1, 4, "conv 48 3x3 s2", "dsconv 192 3x3", "dsconv 192 3x3 s2",
+                         "conv 16 3x3", "mean"));
+  check_nearness(NETWORK(12, 12, 1, 4, "a: conv 16 3x3 hswish", "b: conv 16 3x3 relu6",
+                         "concat a b", "conv 520 1x1 s2", "dwconv1d 3", "sequence", "dense 24"));
 }
 
 /* A plan as users get it gives the same scores. */
@@ -836,6 +916,7 @@ int main(void) {
       cmocka_unit_test(moves_have_gradients),
       cmocka_unit_test(heads_have_gradients),
       cmocka_unit_test(integers_are_the_runtimes),
+      cmocka_unit_test(integers_are_near_the_floats),
       cmocka_unit_test(default_plans_agree),
       cmocka_unit_test(same_bits_whatever_happens),
       cmocka_unit_test(students_follow_teachers),

@@ -410,8 +410,11 @@ static void windows_int8(struct engine *g, struct unit *u, int s0, int s1, int c
   }
 }
 
+/* Depthwise sums are never longer than a slice (network.c bounds the taps) and have no rows of a matrix to gather. A
+ * convolution is sliced between rows of its window, if one is short enough. */
 void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, int worker) {
-  if (u->windowed && u->window.kernel_w * g->values[u->in].c <= SLICE)
+  const bool depthwise = u->d.kind == TRAIN_DEPTHWISE;
+  if (depthwise || (u->windowed && u->window.kernel_w * g->values[u->in].c <= SLICE))
     windows_int8(g, u, s0, s1, chunk, worker);
   else
     products_int8(g, u, s0, s1, chunk, worker);
