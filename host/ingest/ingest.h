@@ -23,7 +23,7 @@
 /* Most numbers of one recording: 16 MiB are 8 minutes of 16 kHz int16. */
 #define INGEST_PIECE_BYTES  ((size_t)16 << 20)
 #define INGEST_MAX_CHANNELS 1024
-#define INGEST_MAX_PIXELS   ((int64_t)4 << 20)
+#define INGEST_MAX_PIXELS   ((int64_t)16 << 20)
 
 enum ingest_type { INGEST_INT16, INGEST_FLOAT32, INGEST_UINT8 };
 size_t ingest_type_bytes(enum ingest_type type);
