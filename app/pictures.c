@@ -40,6 +40,36 @@ void pictures_pixels(const struct project_config *c, const int16_t *frame, uint8
   }
 }
 
+/* ---- pictures that are larger than any camera's frame -------------------------------------- */
+#define MOST_SIDE  1024
+#define MOST_WORDS 1000000
+
+/* How many pixels of each side become one; 1: the picture can be a frame. */
+static int shrinking(int width, int height, int channels) {
+  int k = 1;
+  while (width / k > MOST_SIDE || height / k > MOST_SIDE ||
+         (int64_t)(width / k) * (height / k) * channels / 2 > MOST_WORDS)
+    k++;
+  return k;
+}
+
+/* Means of k x k pixels; what is left over at the right and below is less than k and falls away. NULL: no memory. */
+static uint8_t *shrunk(const uint8_t *pixels, int width, int height, int channels, int k) {
+  const int w = width / k, h = height / k, n = k * k;
+  const size_t row = (size_t)width * (size_t)channels;
+  uint8_t *const out = malloc((size_t)w * (size_t)h * (size_t)channels), *to = out;
+  for (int y = 0; out && y < h; y++)
+    for (int x = 0; x < w; x++)
+      for (int c = 0; c < channels; c++) {
+        const uint8_t *at = pixels + (size_t)(y * k) * row + (size_t)(x * k * channels + c);
+        int sum = n / 2; /* at most 2^24 pixels of 255 in all: k below 2^12, below 2^31 */
+        for (int j = 0; j < k; j++, at += row)
+          for (int i = 0; i < k; i++) sum += at[i * channels];
+        *to++ = (uint8_t)(sum / n);
+      }
+  return out;
+}
+
 /* A block that makes the frame's size from pictures of this size. */
 static bool prepare(struct project *p, struct picture_maker *m, int width, int height, int channels,
                     struct err *e) {
@@ -63,8 +93,8 @@ static bool prepare(struct project *p, struct picture_maker *m, int width, int h
   return true;
 }
 
-bool pictures_frame(struct project *p, struct picture_maker *m, const uint8_t *pixels, int width,
-                    int height, int channels, int16_t **frame, struct err *e) {
+static bool make_frame(struct project *p, struct picture_maker *m, const uint8_t *pixels, int width,
+                       int height, int channels, int16_t **frame, struct err *e) {
   const struct project_config *c = &p->config;
   const int colours = pictures_colours(c), w = c->frame_width, h = c->frame_height;
   const size_t words = (size_t)features_frame_words(c->frame_format, w, h);
@@ -89,6 +119,17 @@ bool pictures_frame(struct project *p, struct picture_maker *m, const uint8_t *p
   pack(c, made, (size_t)w * (size_t)h, *frame);
   free(made);
   return true;
+}
+
+bool pictures_frame(struct project *p, struct picture_maker *m, const uint8_t *pixels, int width,
+                    int height, int channels, int16_t **frame, struct err *e) {
+  const int k = shrinking(width, height, channels);
+  if (k == 1) return make_frame(p, m, pixels, width, height, channels, frame, e);
+  uint8_t *const less = shrunk(pixels, width, height, channels, k);
+  const bool ok = less ? make_frame(p, m, less, width / k, height / k, channels, frame, e)
+                       : err_set(e, "no memory left");
+  free(less);
+  return ok;
 }
 
 /* ---- draws ------------------------------------------------------------------------------- */

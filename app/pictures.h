@@ -1,7 +1,8 @@
 /* pictures: stored pictures of any size as frames of the project's camera, and frames changed for a draw.
  *
  * A frame is a window of int16 whose bytes are the camera's own (enum mote_image_format). A picture comes to the frame's size
- * by the same arithmetic that shrinks a frame on the device, so one that has the size already stays as it is. */
+ * by the same arithmetic that shrinks a frame on the device, so one that has the size already stays as it is; one that is
+ * larger than any camera's frame (1,024 pixels a side) becomes means of 2 x 2, 3 x 3 ... of its pixels first. */
 #ifndef APP_PICTURES_H
 #define APP_PICTURES_H
 
