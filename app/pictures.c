@@ -44,27 +44,29 @@ void pictures_pixels(const struct project_config *c, const int16_t *frame, uint8
 #define MOST_SIDE  1024
 #define MOST_WORDS 1000000
 
-/* How many pixels of each side become one; 1: the picture can be a frame. */
-static int shrinking(int width, int height, int channels) {
-  int k = 1;
-  while (width / k > MOST_SIDE || height / k > MOST_SIDE ||
-         (int64_t)(width / k) * (height / k) * channels / 2 > MOST_WORDS)
-    k++;
-  return k;
+/* How many pixels of each side become one; 1 and 1: the picture can be a frame. */
+static void shrinking(int width, int height, int channels, int *across, int *down) {
+  *across = (width + MOST_SIDE - 1) / MOST_SIDE;
+  *down = (height + MOST_SIDE - 1) / MOST_SIDE;
+  while ((int64_t)(width / *across) * (height / *down) * channels / 2 > MOST_WORDS)
+    ++*across, ++*down;
 }
 
-/* Means of k x k pixels; what is left over at the right and below is less than k and falls away. NULL: no memory. */
-static uint8_t *shrunk(const uint8_t *pixels, int width, int height, int channels, int k) {
-  const int w = width / k, h = height / k, n = k * k;
+/* Means of across x down pixels; what is left over at the right and below falls away. NULL: no memory. */
+static uint8_t *shrunk(const uint8_t *pixels, int width, int height, int channels, int across,
+                       int down) {
+  const int w = width / across, h = height / down;
+  const int64_t n = (int64_t)across * down;
   const size_t row = (size_t)width * (size_t)channels;
   uint8_t *const out = malloc((size_t)w * (size_t)h * (size_t)channels), *to = out;
   for (int y = 0; out && y < h; y++)
     for (int x = 0; x < w; x++)
       for (int c = 0; c < channels; c++) {
-        const uint8_t *at = pixels + (size_t)(y * k) * row + (size_t)(x * k * channels + c);
-        int sum = n / 2; /* at most 2^24 pixels of 255 in all: k below 2^12, below 2^31 */
-        for (int j = 0; j < k; j++, at += row)
-          for (int i = 0; i < k; i++) sum += at[i * channels];
+        const uint8_t *at = pixels + (size_t)y * (size_t)down * row +
+                            (size_t)x * (size_t)across * (size_t)channels + (size_t)c;
+        int64_t sum = n / 2;
+        for (int j = 0; j < down; j++, at += row)
+          for (int i = 0; i < across; i++) sum += at[i * channels];
         *to++ = (uint8_t)(sum / n);
       }
   return out;
@@ -123,10 +125,11 @@ static bool make_frame(struct project *p, struct picture_maker *m, const uint8_t
 
 bool pictures_frame(struct project *p, struct picture_maker *m, const uint8_t *pixels, int width,
                     int height, int channels, int16_t **frame, struct err *e) {
-  const int k = shrinking(width, height, channels);
-  if (k == 1) return make_frame(p, m, pixels, width, height, channels, frame, e);
-  uint8_t *const less = shrunk(pixels, width, height, channels, k);
-  const bool ok = less ? make_frame(p, m, less, width / k, height / k, channels, frame, e)
+  int across, down;
+  shrinking(width, height, channels, &across, &down);
+  if (across == 1 && down == 1) return make_frame(p, m, pixels, width, height, channels, frame, e);
+  uint8_t *const less = shrunk(pixels, width, height, channels, across, down);
+  const bool ok = less ? make_frame(p, m, less, width / across, height / down, channels, frame, e)
                        : err_set(e, "no memory left");
   free(less);
   return ok;
