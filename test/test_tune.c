@@ -396,6 +396,46 @@ static void test_every_cut(void **state) {
   arena_free(a);
 }
 
+/* Beginning anew empties journals, whole, cut or of other settings, and empty files; any other file is left as it is. */
+static void test_fresh(void **state) {
+  (void)state;
+  static const char letter[] = "a letter to a friend";
+  struct arena *a = arena_new(0);
+  struct err e;
+  char **lines;
+  int n;
+  uint8_t *whole, *now;
+  size_t size, stands, dropped;
+  struct tune_journal *j = open_it(a, "one 1\n", &lines, &n, &e);
+  assert_non_null(j);
+  assert_true(tune_journal_add(j, "line", &e));
+  tune_journal_close(j);
+  assert_true(file_read(a, path, 1 << 20, &whole, &size, &e));
+  for (size_t cut = 0; cut <= size; cut++) {
+    assert_true(file_write(path, whole, cut, &e));
+    assert_true(tune_journal_open(a, path, "one 2\n", true, &j, &lines, &n, &dropped, &e));
+    assert_int_equal(n, 0);
+    assert_true(tune_journal_add(j, "new", &e));
+    tune_journal_close(j);
+    j = open_it(a, "one 2\n", &lines, &n, &e);
+    assert_non_null(j);
+    assert_int_equal(n, 1);
+    assert_string_equal(lines[0], "new");
+    tune_journal_close(j);
+  }
+  for (size_t length = 1; length < sizeof letter; length++) {
+    assert_true(file_write(path, letter, length, &e));
+    e = (struct err){0};
+    assert_false(tune_journal_open(a, path, "one 1\n", true, &j, &lines, &n, &dropped, &e));
+    assert_non_null(strstr(e.text, "no journal"));
+    tune_journal_close(j);
+    assert_true(file_read(a, path, 100, &now, &stands, &e));
+    assert_int_equal(stands, length);
+    assert_memory_equal(now, letter, length);
+  }
+  arena_free(a);
+}
+
 /* A process is killed while it writes, again and again; what it said was written is there, and the search ends as it would have. */
 static void test_kill(void **state) {
   (void)state;
@@ -470,6 +510,7 @@ int main(void) {
       cmocka_unit_test(test_front),
       cmocka_unit_test(test_points),
       cmocka_unit_test_setup_teardown(test_every_cut, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_fresh, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
   };
   return cmocka_run_group_tests_name("tune", tests, NULL, NULL);

@@ -180,16 +180,20 @@ bool tune_journal_open(struct arena *a, const char *path, const char *settings, 
   *out = j;
   *dropped = 0;
   if (!open_file(j, e)) return false;
-  if (fresh && ftruncate(j->file, 0) != 0) return fail(path, e, "cannot be emptied");
   if (!file_read(a, path, MAX_BYTES, &bytes, &size, e)) return false;
+  const bool journal = !size || is_head(bytes, size);
+  if (fresh && journal) {
+    if (ftruncate(j->file, 0) != 0) return fail(path, e, "cannot be emptied");
+    size = 0;
+  }
   read_lines(a, (const char *)bytes, size, &r);
   /* Settings that were not written to their end: nothing was searched yet. */
   bool all = false;
   for (int i = 0; i < r.n && !all; i++) all = strcmp(r.lines[i], "begin") == 0;
-  if (!all && size > 0 && !is_head(bytes, size)) {
+  if ((fresh || !all) && !journal) { /* somebody's file: nothing of it is lost */
     err_file(e, path);
-    return err_set(
-        e, "this is no journal of a search, or its first lines are damaged; --fresh begins anew");
+    return err_set(e, "this is no journal of a search, or its first line is damaged, and it is left "
+                      "as it is: take it away, or another file with --journal");
   }
   if (all && !same_settings(&r, wanted, n_wanted, path, e)) return false;
   const size_t keep = all ? r.used : 0;

@@ -117,8 +117,8 @@ double tune_replay(struct arena *a, const struct tune_space *space,
  *
  * The first lines are settings; a journal of other settings is not continued. */
 struct tune_journal;
-/* lines: those behind the settings, without checksums. fresh: begins anew. dropped: bytes that were taken off. errors: another
- * process has it open; other settings, and which; not a journal. */
+/* lines: those behind the settings, without checksums. fresh: begins anew, the file emptied. dropped: bytes that were taken off. errors:
+ * another process has it open; other settings, and which; not a journal, which is left as it is, fresh or not. */
 bool tune_journal_open(struct arena *a, const char *path, const char *settings, bool fresh,
                        struct tune_journal **j, char ***lines, int *n, size_t *dropped,
                        struct err *e);
