@@ -9,10 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUND   9
-#define RUNGS   3
-#define FACTOR  3
-#define MINUTES 15
+#define ROUND       9
+#define RUNGS       3
+#define FACTOR      3
+#define MINUTES     15
+#define MOST_TRIALS 100000 /* a journal of so many stays below its most bytes */
 
 struct arguments {
   const char *board, *target, *dir, *journal, *html, *against;
@@ -34,6 +35,16 @@ struct tuner {
   struct tune_journal *journal;
   struct tuning_show show;
   int rounds_written;
+};
+
+/* A search as its journal tells it. */
+struct past {
+  char **set, **lines;
+  int n_set, n;
+  const char *board, *chip, *against; /* NULL: none */
+  bool counted;
+  struct text yaml;
+  bool same; /* mote.yaml is as the search began with it, or as --write left it */
 };
 
 static double now(void) {
@@ -69,7 +80,28 @@ static double smaller(double limit, double option) {
   return option > 0 && option < limit ? option : limit;
 }
 
-static bool take_target(struct tuner *u, struct err *e) {
+/* Whether programs can be built and counted here, and an error where they cannot and must. */
+static bool take_count(struct tuner *u, struct err *e) {
+  const struct arguments *o = u->o;
+  struct tuning *t = &u->tuning;
+  t->count = !o->no_count && *t->target->machine && emulate_can_build(t->target) &&
+             emulate_can_run(t->target) && !(t->board && t->board->stand_in);
+  const bool time = o->ms > 0 || o->uj > 0 ||
+                    (o->against && (strstr(o->against, "ms") || strstr(o->against, "uj")));
+  if (time && !t->board)
+    return err_set(e, "milliseconds and energy are a board's: --board NAME works");
+  if (time && !t->count)
+    return err_set(e,
+                   "milliseconds and energy need programs that are built and counted for %s, which "
+                   "is not possible here%s",
+                   t->target->name,
+                   o->no_count ? ": --no-count says so"
+                               : " (`tools/packages chips` installs what it takes)");
+  return true;
+}
+
+/* past: a search whose results are looked at alone, whatever this machine can build; else NULL. */
+static bool take_target(struct tuner *u, const struct past *past, struct err *e) {
   const struct arguments *o = u->o;
   struct tuning *t = &u->tuning;
   struct bundle_model m = {.project = &u->project};
@@ -86,20 +118,8 @@ static bool take_target(struct tuner *u, struct err *e) {
   t->most[TUNING_RAM] = smaller(t->most[TUNING_RAM], (double)o->ram);
   t->most[TUNING_MS] = smaller(INFINITY, o->ms);
   t->most[TUNING_UJ] = smaller(INFINITY, o->uj);
-  t->count = !o->no_count && *t->target->machine && emulate_can_build(t->target) &&
-             emulate_can_run(t->target) && !(t->board && t->board->stand_in);
-  const bool time = o->ms > 0 || o->uj > 0 ||
-                    (o->against && (strstr(o->against, "ms") || strstr(o->against, "uj")));
-  if (time && !t->board)
-    return err_set(e, "milliseconds and energy are a board's: --board NAME works");
-  if (time && !t->count)
-    return err_set(e,
-                   "milliseconds and energy need programs that are built and counted for %s, which "
-                   "is not possible here%s",
-                   t->target->name,
-                   o->no_count ? ": --no-count says so"
-                               : " (`tools/packages chips` installs what it takes)");
-  return take_against(u, e);
+  if (past) t->count = past->counted;
+  return (past || take_count(u, e)) && take_against(u, e);
 }
 
 /* All that decides the outcome, a line each: a journal of other settings is not continued. */
@@ -204,25 +224,23 @@ static bool open_journal(struct tuner *u, const char *path, struct err *e) {
 }
 
 /* ---- what was searched before, and writing a point ------------------------------------------------------- */
+/* A text with the break behind its last line that an editor may have left out: a journal's lines have one each. */
+static const char *ended(struct arena *a, const char *text) {
+  const size_t n = strlen(text);
+  return n && text[n - 1] != '\n' ? arena_printf(a, "%s\n", text) : text;
+}
+
 static const char *checksum(struct arena *a, const char *text) {
   struct sha256 h;
   uint8_t digest[32];
   char hex[65];
   sha256_init(&h);
+  text = ended(a, text);
   sha256_add(&h, text, strlen(text));
   sha256_end(&h, digest);
   sha256_hex(digest, hex);
   return arena_printf(a, "%.16s", hex);
 }
-
-/* A search as its journal tells it. */
-struct past {
-  char **set, **lines;
-  int n_set, n;
-  const char *board, *chip, *against; /* NULL: none */
-  struct text yaml;
-  bool same; /* mote.yaml is as the search began with it, or as --write left it */
-};
 
 static bool read_past(struct tuner *u, const char *path, struct past *p, struct err *e) {
   struct arena *a = u->c->arena;
@@ -238,13 +256,14 @@ static bool read_past(struct tuner *u, const char *path, struct past *p, struct 
     if (text_starts(s, "board ") && strcmp(s, "board none") != 0) p->board = s + 6;
     if (text_starts(s, "chip ")) p->chip = s + 5;
     if (text_starts(s, "against ")) p->against = s + 8;
+    if (strcmp(s, "counted yes") == 0) p->counted = true;
     if (text_starts(s, "| ")) text_printf(&p->yaml, "%s\n", s + 2);
   }
   if (!p->yaml.size) {
     err_file(e, path);
     return err_set(e, "this journal does not say what was searched; --fresh begins anew");
   }
-  p->same = strcmp(p->yaml.data, (const char *)stands) == 0;
+  p->same = strcmp(p->yaml.data, ended(a, (const char *)stands)) == 0;
   const char *sum = checksum(a, (const char *)stands);
   for (int i = 0; i < p->n; i++)
     if (text_starts(p->lines[i], "wrote ")) p->same |= strcmp(p->lines[i] + 6, sum) == 0;
@@ -273,7 +292,7 @@ static bool open_past(struct tuner *u, const char *path, struct past *p, struct 
   o->target = p->board ? NULL : p->chip;
   o->against = p->against;
   u->o = o;
-  if (!take_target(u, e) || !tuning_open(&u->tuning, e)) return false;
+  if (!take_target(u, p, e) || !tuning_open(&u->tuning, e)) return false;
   for (int i = 0; i < p->n_set; i++)
     for (int k = 0; k < TUNING_COSTS; k++) { /* limits, as they were */
       char name[32];
@@ -305,14 +324,15 @@ static bool keep_written(struct tuner *u, const char *path, const struct past *p
 }
 
 static bool apply(struct tuner *u, const char *path, struct arguments *o, struct err *e) {
-  const int number = (int)o->apply;
   struct past p;
   if (!open_past(u, path, &p, o, e)) return false;
   const struct tuning *t = &u->tuning;
-  if (number >= tune_n_trials(u->search)) {
+  if (o->apply >= tune_n_trials(u->search)) {
     err_file(e, path);
-    return err_set(e, "there is no trial %d; 1 to %d are", number, tune_n_trials(u->search) - 1);
+    return err_set(e, "there is no trial %lld; 1 to %d are", (long long)o->apply,
+                   tune_n_trials(u->search) - 1);
   }
+  const int number = (int)o->apply;
   if (!p.same) {
     err_file(e, u->project.yaml_path);
     return err_set(e, "it was changed since the search began, and would not give the model that "
@@ -430,7 +450,7 @@ static bool run(struct tuner *u, struct err *e) {
   if ((o->apply >= 0 || o->show) && u->ranks.rank > 0) return true; /* one is enough */
   if (o->apply >= 0) return apply(u, path, &past, e);
   if (o->show) return show(u, path, &past, e);
-  if (!begin_from_past(u, path, e) || !take_target(u, e) || !tuning_open(t, e)) return false;
+  if (!begin_from_past(u, path, e) || !take_target(u, NULL, e) || !tuning_open(t, e)) return false;
   u->config.n_costs = t->n_against;
   u->crew = tuning_crew_new(u->c->arena, t, &u->ranks, threads_of(u), e);
   if (!u->crew) return false;
@@ -499,11 +519,16 @@ int cmd_tune(int argc, char **argv) {
   if (o.board && o.target) return command_usage(&c, "--board and --target exclude each other");
   if (o.apply == 0)
     return command_usage(&c, "trial 0 is mote.yaml as it stood: there is nothing to write");
+  if (o.trials > MOST_TRIALS)
+    return command_usage(&c, "--trials %lld: 1 to 100,000 work", (long long)o.trials);
   if (o.show && o.fresh) return command_usage(&c, "--show and --fresh exclude each other");
-  for (int i = 0; i < o.ranks.count; i++)
-    if (strtol(o.ranks.items[i], NULL, 10) < 1 || strtol(o.ranks.items[i], NULL, 10) > 10000)
+  for (int i = 0; i < o.ranks.count; i++) {
+    char *end;
+    const long workers = strtol(o.ranks.items[i], &end, 10);
+    if (*end || workers < 1 || workers > 10000)
       return command_usage(&c, "--ranks '%s': it wants a whole number, 1 to 10,000",
                            o.ranks.items[i]);
+  }
   if (!(o.minutes > 0) && o.trials == 0) o.minutes = MINUTES;
   struct tuner *u = ARENA_NEW(c.arena, struct tuner);
   u->c = &c;

@@ -113,6 +113,7 @@ ends 1 "mote.yaml" train --teacher ds-cnn
 ends 2 "kmeans, gmm" train --learner oracle
 ends 2 "excludes" train --learner forest --epochs 3
 ends 2 "at least 1" tune --trials 0
+ends 2 "1 to 100,000" tune --trials 100001
 ends 2 "at least 1" tune --ram 0
 ends 2 "at least 1" tune --flash none
 ends 2 "at least 1" tune --threads 0
@@ -124,6 +125,7 @@ ends 2 "exclude" tune --board xiao --target cortex-m4
 ends 2 "exclude" tune --show --fresh
 ends 2 "nothing to write" tune --write 0
 ends 2 "1 to 10,000" tune --ranks 0
+ends 2 "1 to 10,000" tune --ranks 4abc
 ends 1 "mote.yaml" tune --no-count --against flash --html x --journal x
 ends 1 "mote.yaml" train --learner forest
 ends 1 "mote.yaml" train
