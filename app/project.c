@@ -265,6 +265,13 @@ static const char *key_line(const char *section, const char *key, size_t *indent
 const char *project_set_key(struct arena *a, const char *yaml, const char *section, const char *key,
                             const char *value, struct err *e) {
   size_t from = 0, to = 0, indent = 0;
+  if (strchr(yaml, '\r')) {
+    err_set(e,
+            "its lines end in CR LF, among which no key can be changed: give them plain ends "
+            "(`sed -i 's/\\r$//' %s`)",
+            PROJECT_FILE);
+    return NULL;
+  }
   if (!value && !find_section(a, yaml, section, &from, &to)) return yaml;
   if (!section[0]) return replaced_section(a, yaml, key, arena_printf(a, "%s: %s\n", key, value));
   if (!find_section(a, yaml, section, &from, &to))

@@ -23,6 +23,13 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* The beginning of an error, without breaks. */
+static void one_line(const char *text, char out[160]) {
+  snprintf(out, 160, "%.150s", text);
+  for (char *c = out; *c; c++)
+    if (*c == '\n') *c = ' ';
+}
+
 static void digits(const void *data, size_t n, char hex[17]) {
   struct sha256 h;
   uint8_t digest[32];
@@ -79,7 +86,7 @@ bool tuning_open(struct tuning *t, struct err *e) {
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->made, NULL);
   tuning_space(t);
-  return tune_check_space(&t->space, e);
+  return tune_check_space(&t->space, e) && tuning_can_write(t, e);
 }
 
 /* ---- features that several trials share ---------------------------------------------------------- */
@@ -335,7 +342,7 @@ bool tuning_allowed(const struct tuning *t, const struct tuning_figures *f, doub
 bool tuning_judge(void *context, const struct tune_point *p, double *costs, double *beyond) {
   struct tuning *t = context;
   struct arena *a = arena_new(0);
-  struct err ignored = {0};
+  struct err why = {0};
   struct project_config c;
   struct features_block block;
   struct graph *g;
@@ -345,13 +352,14 @@ bool tuning_judge(void *context, const struct tune_point *p, double *costs, doub
   if (!a) return false;
   /* The base is asked for its costs, whether it is allowed or not. */
   const bool base = tune_same(&t->space, p, &t->start);
-  const char *yaml = base ? t->yaml : tuning_yaml(t, a, t->yaml, p, &ignored);
-  bool ok = yaml && lay_out(t, a, yaml, &c, &block, &g, &ignored);
+  const char *yaml = base ? t->yaml : tuning_yaml(t, a, t->yaml, p, &why);
+  bool ok = yaml && lay_out(t, a, yaml, &c, &block, &g, &why);
   if (ok) {
     const struct bundle_request request = request_of(t, g, &block);
-    ok = bundle_plan(a, &request, &b, &ignored);
+    ok = bundle_plan(a, &request, &b, &why);
     if (ok) estimate(t, &c, &block, &b, &f);
   }
+  if (!ok && t->n_unmade++ == 0) one_line(why.text, t->why);
   if (ok) tuning_costs(t, &f, costs);
   ok = ok && tuning_allowed(t, &f, beyond);
   arena_free(a);
@@ -411,9 +419,7 @@ void tuning_try(struct tuning *t, const struct tune_point *p, bool base, int run
   *out = (struct tuning_result){.accuracy = NAN};
   for (int i = 0; i < TUNING_COSTS; i++) out->figures.of[i] = NAN;
   out->ok = a && try_point(t, p, base, rung, cancel, a, out, &e);
-  if (!out->ok) snprintf(out->why, sizeof out->why, "%.150s", a ? e.text : "no memory left");
-  for (char *c = out->why; *c; c++)
-    if (*c == '\n') *c = ' ';
+  if (!out->ok) one_line(a ? e.text : "no memory left", out->why);
   arena_free(a);
   out->seconds = now() - start;
 }

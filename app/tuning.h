@@ -74,7 +74,9 @@ struct tuning {
   int against[TUNING_COSTS], n_against; /* which costs are weighed against accuracy */
   struct tuning_base base;
   int rungs, factor;
-  bool count; /* build and count */
+  bool count;   /* build and count */
+  int n_unmade; /* points whose features or network cannot be made, and why the first could not */
+  char why[160];
   pthread_mutex_t lock;
   pthread_cond_t made;
   struct tuning_features cache[TUNING_MOST_CACHED];
@@ -88,6 +90,8 @@ void tuning_space(struct tuning *t);
 /* The base with a point's keys in it; base: the text to begin with. */
 const char *tuning_yaml(const struct tuning *t, struct arena *a, const char *base,
                         const struct tune_point *p, struct err *e);
+/* Whether the base is written so that points can be. errors: which section is not. */
+bool tuning_can_write(const struct tuning *t, struct err *e);
 /* A point in words: "logmel 32 ms, conv 64 x 4 ...". */
 const char *tuning_words(const struct tuning *t, struct arena *a, const struct tune_point *p);
 
@@ -96,7 +100,7 @@ const char *tuning_words(const struct tuning *t, struct arena *a, const struct t
 bool tuning_open(struct tuning *t, struct err *e);
 /* Builds and counts the project's own model, for what all points share. */
 bool tuning_find_base(struct tuning *t, struct err *e);
-/* tune_judge: context is a struct tuning. */
+/* tune_judge: context is a struct tuning. By one thread at a time: points that cannot be made are counted. */
 bool tuning_judge(void *context, const struct tune_point *p, double *costs, double *beyond);
 void tuning_costs(const struct tuning *t, const struct tuning_figures *f, double *costs);
 /* Whether the figures are within the limits; beyond: by how much, as a share. */

@@ -95,7 +95,7 @@ void tuning_show_time(struct tuning_show *s, double seconds, double most, int bu
   for (int i = 0; i < n && i < LIVE_ROWS; i++)
     row(s, a, front[i], tuning_show_last(s, front[i]), &t);
   text_printf(&t, "%d trainings done, %d running, %d points, %d did not fit; %.0f s", s->finished,
-              busy, tune_n_trials(s->search), tune_n_refused(s->search), seconds);
+              busy, tune_n_trials(s->search), tune_n_refused(s->search) - s->t->n_unmade, seconds);
   if (most > 0) text_printf(&t, " of %.0f", most);
   text_add(&t, "\n");
   tuning_show_quiet(s);
@@ -196,7 +196,9 @@ static void print_json(const struct tuning_show *s, const struct tune_config *co
   json_put_int(&j, "whole_rounds", tune_whole_rounds(s->search));
   json_put_int(&j, "trainings", s->finished);
   json_put_int(&j, "failed", s->failed);
-  json_put_int(&j, "refused", tune_n_refused(s->search));
+  json_put_int(&j, "refused", tune_n_refused(s->search) - s->t->n_unmade);
+  json_put_int(&j, "unmade", s->t->n_unmade);
+  json_put_string(&j, "reason_unmade", s->t->n_unmade ? s->t->why : NULL);
   json_put_real(&j, "seconds", s->seconds);
   json_open_array(&j, "against");
   for (int i = 0; i < s->t->n_against; i++)
@@ -264,6 +266,9 @@ static void print_text(const struct tuning_show *s, const struct tune_config *co
   if (!n)
     text_add(&t, "no point was tried on the last rung yet, or none fits: more --minutes or "
                  "--trials, or wider limits\n");
+  if (s->t->n_unmade > tune_n_trials(s->search)) /* a few are usual */
+    text_printf(&t, "%d points have features or a network that cannot be made; the first: %s\n",
+                s->t->n_unmade, s->t->why);
   if (better >= 0)
     text_printf(&t, "\ntrial %d is more accurate than mote.yaml as it is, and costs no more\n",
                 better);
@@ -272,12 +277,9 @@ static void print_text(const struct tuning_show *s, const struct tune_config *co
     text_printf(&t, "%s%d worker%s: %.0f s (simulated)\n", i ? "" : "\n", workers,
                 workers == 1 ? "" : "s", simulated(s, config, workers));
   }
-  if (n)
-    text_printf(&t, "\nnext:  mote tune --write %d && mote train && mote test\n",
-                better >= 0 ? better
-                : front[0]  ? front[0]
-                : n > 1     ? front[1]
-                            : 0);
+  const int next = better >= 0 ? better : n && front[0] ? front[0] : n > 1 ? front[1] : 0;
+  if (next) /* else mote.yaml has the best already */
+    text_printf(&t, "\nnext:  mote tune --write %d && mote train && mote test\n", next);
   fputs(t.data, stdout);
 }
 

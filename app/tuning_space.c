@@ -374,18 +374,37 @@ static bool set_network(struct writer *w, const struct tuning *t, const struct t
   return w->yaml != NULL;
 }
 
-const char *tuning_yaml(const struct tuning *t, struct arena *a, const char *base,
-                        const struct tune_point *p, struct err *e) {
-  struct writer w = {a, base, e};
+/* All but the network. */
+static void set_keys(struct writer *w, const struct tuning *t, const struct tune_point *p) {
   const double length = value(t, p, "window_ms");
   if (!isnan(length)) {
     const double samples = nearbyint(length * t->p->config.rate_hz / 1000);
-    set_number(&w, "window", "length_ms", samples * 1000 / t->p->config.rate_hz);
-    set_number(&w, "window", "stride_ms", t->p->config.stride_ms);
+    set_number(w, "window", "length_ms", samples * 1000 / t->p->config.rate_hz);
+    set_number(w, "window", "stride_ms", t->p->config.stride_ms);
   }
-  if (t->p->config.n_features == 1) set_features(&w, t, p);
-  set(&w, "training", "learning_rate", arena_printf(a, "%.3g", value(t, p, "learning_rate")));
-  if (!isnan(value(t, p, "augmentation"))) set_augmentation(&w, t, value(t, p, "augmentation"));
+  if (t->p->config.n_features == 1) set_features(w, t, p);
+  set(w, "training", "learning_rate", arena_printf(w->a, "%.3g", value(t, p, "learning_rate")));
+  if (!isnan(value(t, p, "augmentation"))) set_augmentation(w, t, value(t, p, "augmentation"));
+}
+
+/* Which keys a point has does not decide it, the sections' form does; and the text with the keys must be a project again. */
+bool tuning_can_write(const struct tuning *t, struct err *e) {
+  struct arena *a = arena_new(0);
+  struct project_config c;
+  struct writer w = {a, t->yaml, e};
+  if (!a) return err_set(e, "no memory left");
+  set_keys(&w, t, &t->start);
+  set(&w, "", "network", "auto");
+  const bool ok = w.yaml && project_parse_config(a, t->p->yaml_path, w.yaml, strlen(w.yaml), &c, e);
+  if (!w.yaml) err_file(e, t->p->yaml_path);
+  arena_free(a);
+  return ok;
+}
+
+const char *tuning_yaml(const struct tuning *t, struct arena *a, const char *base,
+                        const struct tune_point *p, struct err *e) {
+  struct writer w = {a, base, e};
+  set_keys(&w, t, p);
   return set_network(&w, t, p) ? w.yaml : NULL;
 }
 
