@@ -124,16 +124,16 @@ static void add_features(struct tuning *t, int kinds, uint32_t bands, uint32_t m
   const struct project_config *c = &t->p->config;
   const struct features_config *own = &c->features[0];
   struct features_config f = *own;
-  if (shape_of(own->kind) != BANDS)
-    features_defaults(c->kind == PROJECT_AUDIO ? FEATURES_LOGMEL : FEATURES_SPECTRUM, c->rate_hz,
-                      own->channels, c->length_ms, &f, NULL);
+  if (shape_of(own->kind) != BANDS) /* the kind's own rate and window: behind a front */
+    features_defaults(c->kind == PROJECT_AUDIO ? FEATURES_LOGMEL : FEATURES_SPECTRUM, own->rate_hz,
+                      own->channels, own->window_ms, &f, NULL);
   if (!bands || c->n_features > 1) return;
-  const double frame = f.frame_ms > 0 ? f.frame_ms : c->length_ms / 4;
+  const double frame = f.frame_ms > 0 ? f.frame_ms : own->window_ms / 4;
   add_number(s, "frame_ms", TUNE_REAL, frame * 0.6, frame * 2, 0, true, kinds, bands);
   add_number(s, "hop share", TUNE_REAL, 0.4, 1, 0, false, kinds, bands);
   const int many = f.bands > 0 ? f.bands : 16;
-  add_number(s, "bands", TUNE_INT, many / 3 > 6 ? many / 3 / 2 * 2 : 6, many + many / 4, 2, false,
-             kinds, bands);
+  const int few = many / 3 > 6 ? many / 3 / 2 * 2 : many < 6 ? many : 6;
+  add_number(s, "bands", TUNE_INT, few, many + many / 4, 2, false, kinds, bands);
   if (mfcc) add_number(s, "coefficients", TUNE_INT, 8, 24, 1, false, kinds, mfcc);
   if (c->kind == PROJECT_AUDIO) add_choice(s, "normalise", normalise_words, kinds, bands);
 }
@@ -313,8 +313,8 @@ static void set_features(struct writer *w, const struct tuning *t, const struct 
   for (size_t i = 0; i < sizeof of_bands / sizeof *of_bands && (!own || !isnan(frame)); i++)
     if (i != 5 || !isnan(value(t, p, "normalise"))) set(w, "features", of_bands[i], NULL);
   if (isnan(frame)) return;
-  /* Whole samples, so that the text and the frame agree. */
-  const double rate = t->p->config.rate_hz, samples = nearbyint(frame * rate / 1000);
+  /* Whole samples as the kind sees them, behind a front, so that the text and the frame agree. */
+  const double rate = t->p->config.features[0].rate_hz, samples = nearbyint(frame * rate / 1000);
   double hop = nearbyint(samples * value(t, p, "hop share"));
   int fft = 16;
   while (fft < samples && fft < 2048) fft *= 2;
