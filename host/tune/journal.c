@@ -192,8 +192,8 @@ bool tune_journal_open(struct arena *a, const char *path, const char *settings, 
   for (int i = 0; i < r.n && !all; i++) all = strcmp(r.lines[i], "begin") == 0;
   if ((fresh || !all) && !journal) { /* somebody's file: nothing of it is lost */
     err_file(e, path);
-    return err_set(e, "this is no journal of a search, or its first line is damaged, and it is left "
-                      "as it is: take it away, or another file with --journal");
+    return err_set(e, "this is no journal of a search, or its first line is damaged, and it is "
+                      "left as it is: --journal FILE takes another file");
   }
   if (all && !same_settings(&r, wanted, n_wanted, path, e)) return false;
   const size_t keep = all ? r.used : 0;
