@@ -391,12 +391,19 @@ static void set_keys(struct writer *w, const struct tuning *t, const struct tune
 bool tuning_can_write(const struct tuning *t, struct err *e) {
   struct arena *a = arena_new(0);
   struct project_config c;
+  struct err inner = {0};
   struct writer w = {a, t->yaml, e};
   if (!a) return err_set(e, "no memory left");
   set_keys(&w, t, &t->start);
   set(&w, "", "network", "auto");
-  const bool ok = w.yaml && project_parse_config(a, t->p->yaml_path, w.yaml, strlen(w.yaml), &c, e);
-  if (!w.yaml) err_file(e, t->p->yaml_path);
+  const bool ok =
+      w.yaml && project_parse_config(a, t->p->yaml_path, w.yaml, strlen(w.yaml), &c, &inner);
+  if (!ok) err_file(e, t->p->yaml_path);
+  if (!ok && w.yaml)
+    err_set(
+        e,
+        "with a point's keys in it, it cannot be read (%.300s): give each section and key a line",
+        inner.text);
   arena_free(a);
   return ok;
 }
