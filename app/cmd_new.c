@@ -228,6 +228,7 @@ static bool check_camera(const struct template *t, struct camera *camera, bool r
   if (!features_format_from(camera->format, &format) || format == MOTE_IMAGE_NUMBERS)
     return err_set(e, "--format \"%s\" is not known; grey, rgb, rgb565 and rgb565-swapped are",
                    camera->format);
+  if (!project_check_frame(format, (int)camera->width, (int)camera->height, e)) return false;
   return features_resize_from(camera->resize, &resize) ||
          err_set(e, "--resize \"%s\" is not known; squash, crop and fit are", camera->resize);
 }

@@ -5,6 +5,7 @@
  * speaks through a log callback, from which its message, line and column are taken; numbers out of range are
  * found here and named with the line of their key. All memory is the arena's. */
 #include "app/project.h"
+#include "app/numbers.h"
 
 #include <cyaml/cyaml.h>
 #include <math.h>
@@ -417,57 +418,19 @@ static struct err *at_key(const struct reader *r, const char *section, const cha
   return r->e;
 }
 
-/* ---- numbers --------------------------------------------------------------------- */
-/* The text of a scalar behind "key:" within a section, in block or flow style; length 0 where it cannot be found. */
-static const char *value_of(const char *text, const char *section, const char *key, size_t *n) {
-  bool inside = section[0] == 0;
-  size_t length = strlen(key);
-  *n = 0;
-  for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
-    size_t end = strcspn(p, "#\n");
-    if (section[0] && *p != ' ' && *p != '#' && *p != '\n')
-      inside = strncmp(p, section, strlen(section)) == 0 && p[strlen(section)] == ':';
-    for (size_t i = 0; inside && i + length < end; i++) {
-      bool starts = i == 0 || strchr(" {,", p[i - 1]);
-      if (!starts || strncmp(p + i, key, length) != 0 || p[i + length] != ':') continue;
-      if (!section[0] && i > 0) continue;
-      const char *value = p + i + length + 1;
-      value += strspn(value, " '\"");
-      *n = strcspn(value, " \n\r#'\",}");
-      return value;
-    }
-  }
-  return "";
-}
-
-/* libcyaml takes "12abc" for 12: a number must be one to its end. */
-static bool check_numbers(const struct reader *r, const char *section,
-                          const cyaml_schema_field_t *fields) {
-  for (const cyaml_schema_field_t *f = fields; f->key; f++) {
-    if (f->value.type == CYAML_MAPPING && !check_numbers(r, f->key, f->value.mapping.fields))
-      return false;
-    if (f->value.type != CYAML_FLOAT && f->value.type != CYAML_INT) continue;
-    size_t n = 0;
-    const char *value = value_of(r->text, section, f->key, &n);
-    char *end = NULL;
-    if (n == 0) continue;
-    if (f->value.type == CYAML_FLOAT)
-      (void)strtod(value, &end);
-    else
-      (void)strtoll(value, &end, 0);
-    if (end != value + n)
-      return err_set(at_key(r, section, f->key), "\"%.*s\" is no number%s", (int)(n < 60 ? n : 60),
-                     value, f->value.type == CYAML_INT ? " without fraction" : "");
-  }
-  return true;
-}
-
 /* ---- values ------------------------------------------------------------------- */
 static double real_or(const double *value, double otherwise) { return value ? *value : otherwise; }
 static int int_or(const int *value, int otherwise) { return value ? *value : otherwise; }
 
 static const char *const kind_names[] = {"audio", "motion", "vibration", "sensor", "image"};
 enum { KINDS = 5 };
+
+bool project_check_frame(int format, int width, int height, struct err *e) {
+  const int64_t most = 1000000, words = features_frame_words(format, width, height);
+  return words <= most ||
+         err_set(e, "frames of %d x %d pixels; up to %s pixels of this format work", width, height,
+                 text_thousands(most * width * height / words));
+}
 
 /* The frame of a camera. Its window is as many samples of int16 as hold its bytes, one channel, a window a second. */
 static bool read_camera(const struct reader *r, const struct yaml_sensor *s,
@@ -483,6 +446,9 @@ static bool read_camera(const struct reader *r, const struct yaml_sensor *s,
     return err_set(at_key(r, "sensor", "width"),
                    "frames of %d x %d pixels; a width and height of 1 to 1,024 are needed",
                    c->frame_width, c->frame_height);
+  struct err inner = {{0}, {0}, {0}, false};
+  if (!project_check_frame(c->frame_format, c->frame_width, c->frame_height, &inner))
+    return err_set(at_key(r, "sensor", "width"), "%s", inner.text);
   if (s->range_count) return err_set(at_key(r, "sensor", "range"), "pixels have none: 0 to 255");
   c->rate_hz = features_frame_words(c->frame_format, c->frame_width, c->frame_height);
   c->channels = 1;
@@ -545,6 +511,8 @@ static bool read_scale(const struct reader *r, const struct project_yaml *y,
     if (log[k] && c->kind != PROJECT_AUDIO) c->log = log;
     if (!log[k] && strcmp(word, "linear") != 0)
       return err_set(at_key(r, "sensor", "scale"), "\"%s\" is not known; linear and log are", word);
+    if (log[k] && c->kind == PROJECT_IMAGE)
+      return err_set(at_key(r, "sensor", "scale"), "pixels are linear: 0 to 255");
     if (log[k] && c->kind == PROJECT_AUDIO)
       return err_set(at_key(r, "sensor", "scale"), "sound is linear; its features take logarithms");
   }
@@ -567,6 +535,9 @@ static bool read_calibrate(const struct reader *r, const struct project_yaml *y,
   if (c->kind == PROJECT_AUDIO)
     return err_set(at_key(r, "calibrate", "by"),
                    "sound is not calibrated; features.normalise takes off what a microphone adds");
+  if (c->kind == PROJECT_IMAGE)
+    return err_set(at_key(r, "calibrate", "by"),
+                   "pictures are not calibrated; features.normalise: level takes their mean off");
   if (o->deviation) to->deviation = *o->deviation;
   to->labels = (const char *const *)o->labels;
   to->n_labels = (int)o->labels_count;
@@ -1135,7 +1106,7 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
   if (!y)
     return err_set(at_key(&r, "", "sensor"),
                    "the file is empty; `mote new` writes one to start from");
-  if (!check_numbers(&r, "", top_fields)) return false;
+  if (!numbers_check(a, path, bytes, size, &top, e)) return false;
   c->yaml = y;
   c->name = y->name && y->name[0] ? y->name : "model";
   c->network = y->network && y->network[0] ? y->network : "auto";

@@ -18,8 +18,7 @@ struct cutting {
   struct option_list at, add;
   bool keep, dry, extract, clear;
   const char *find, *signal;
-  int channel;
-  int64_t outside;
+  int64_t channel, outside;
   struct inspect_event_rule rule;
   double length_ms, stride_ms;
   /* What was done: */
@@ -398,7 +397,7 @@ static bool segment_beats(struct cutting *t, struct arena *a, struct store_sampl
   features_heart_signal(&c, t->signal && strcmp(t->signal, "ppg") == 0);
   err_node(&t->c->err, "sample %lld", (long long)s->id);
   if (t->channel > s->channels)
-    return err_set(&t->c->err, "channel %d; 1 to %d are there", t->channel, s->channels);
+    return err_set(&t->c->err, "channel %" PRId64 "; 1 to %d are there", t->channel, s->channels);
   if (!features_heart_beats(&c, &beats, &t->c->err) ||
       !places_begin(a, &p, s->length / beats.apart + 2, &t->c->err))
     return false;

@@ -2,6 +2,7 @@
 #include "app/app.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,8 @@ static bool store_value(const struct option_spec *o, const char *value, struct e
   }
   case OPTION_REAL:
     *(double *)o->target = strtod(value, &end);
-    return (!errno && end != value && !*end) || err_set(e, "a number");
+    return (!errno && end != value && !*end && isfinite(*(double *)o->target)) ||
+           err_set(e, "a number");
   case OPTION_LIST: {
     struct option_list *list = o->target;
     const int room = (int)(sizeof list->items / sizeof *list->items);

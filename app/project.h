@@ -129,6 +129,8 @@ bool project_open(struct arena *a, const char *dir, enum store_mode mode, struct
 /* The YAML file alone. */
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,
                          struct err *e);
+/* errors: a frame that fills more than the 1,000,000 words that a window of pictures can have. */
+bool project_check_frame(int format, int width, int height, struct err *e);
 /* The same of a text that is no file yet; path: for messages. */
 bool project_parse_config(struct arena *a, const char *path, const char *bytes, size_t size,
                           struct project_config *c, struct err *e);

@@ -43,6 +43,7 @@ ends 2 "belongs to --learn" test --head means
 ends 2 "no head" test --learn 3 --head tail
 ends 2 "stands with" test --learn 3 --folds 2
 ends 1 "mote.yaml" test --learn 3 --head nearest --seeds 2
+ends 2 "taught with the training samples" test --learn 3 --split train
 ends 2 "exclude each other" add f --label a --label-from folder
 ends 2 "no split" add f --split sometimes
 ends 2 "exclude each other" add f --split test --split-from folder
@@ -53,7 +54,13 @@ ends 1 "trained model" build --target host --learn softmax -o o
 ends 1 "1 to 256 work" new x --template motion --channels 257
 ends 1 "mixed down" new x --template keyword --channels 2
 ends 1 "above 0 works" new x --template motion --length-ms 0
+ends 1 "are for --template image" new x --template motion --width 96
+ends 1 "up to 1,024 each" new x --template image --width 96 --height 2000
+ends 1 "up to 666,666 pixels" new x --template image --width 1024 --height 1024 --format rgb
+ends 1 "squash, crop and fit" new x --template image --resize bend
+ends 1 "grey, rgb, rgb565" new x --template image --format jpeg
 ends 1 "mote.yaml" add f
+ends 1 "mote.yaml" add f --clock
 ends 2 "no split" data --split sometimes
 ends 2 "--edit" data --set-label x
 ends 2 "at least 1" data --plot 0
@@ -131,6 +138,11 @@ ends 1 "mote.yaml" train --learner forest
 ends 1 "mote.yaml" train
 ends 2 "no split" test --split sometimes
 ends 2 "--continuous" test --hop-ms 20
+ends 2 "--continuous" test --false-alarms 1
+ends 2 "at least 0" test --continuous --false-alarms -1
+ends 2 "wants a number" test --continuous --false-alarms nan
+ends 2 "wants a number" test --continuous --hop-ms inf
+ends 2 "at most" test --continuous --hop-ms 1e300
 ends 2 "belongs to" test --write
 ends 2 "leave --hop-ms" test --continuous --write --hop-ms 3
 ends 2 "stands without" test --continuous --robust
@@ -179,4 +191,34 @@ ends 2 "of --batch" run zeros -i empty --stride 3
 ends 2 "no folder" build zeros --target host
 ends 2 "no chip" build zeros -o d
 ends 2 "no chip" bench zeros
+# ---- numbers of mote.yaml -----------------------------------------------------------
+"$MOTE" new y --template motion --quiet >/dev/null
+awk 'BEGIN { print "time_ms,x,y,z"; for (t = 0; t < 300; t++) printf "%d,%d,0,1\n", t * 10, t % 80 == 0 }' >beats.csv
+"$MOTE" add beats.csv --project y --label x --quiet >/dev/null 2>&1
+ends 1 "channel 4294967297; 1 to 3 are there" data segment 1 --project y --events beats --channel 4294967297
+sed '/^features:/,/^$/d' y/mote.yaml >rest.yaml
+# reads WORDS YAML: these features are read ("": without an error); their line is named.
+reads() {
+  { cat rest.yaml; printf "$2"; } >y/mote.yaml
+  if [ -n "$1" ]; then ends 1 "line [0-9]*, $1" data --project y; else "$MOTE" data --project y >out 2>err; ok $? "read: $2" "$(cat err)"; fi
+}
+reads "" 'features:\n  kind: statistics\n  front:\n    filter: low\n    cutoff_hz: [10]\n'
+reads "" 'features:\n  kind: spectral\n  cutoff_hz: 3 # edge\n  order: "4"\n  front: {filter: band, cutoff_hz: [10, 20]}\n'
+reads "" 'features: {kind: statistics, front: {filter: low, cutoff_hz: [10]}}\n'
+reads "" 'features:\n  front:\n    filter: low\n    cutoff_hz:\n    - 10\n  kind: statistics\n'
+reads 'features.front.order: "4x" is no' 'features:\n  kind: statistics\n  front:\n    filter: low\n    cutoff_hz: [10]\n    order: 4x\n'
+reads 'features.front.order: "4x" is no' 'features: {kind: statistics,\n  front: {filter: low, cutoff_hz: [10], order: 4x}}\n'
+reads 'features.front.cutoff_hz: "1z" is no' 'features:\n  kind: statistics\n  front:\n    filter: band\n    cutoff_hz: [10, 1z]\n'
+reads 'features.front.middle_ms: "nan" is no' 'features:\n  kind: statistics\n  front: {middle_ms: nan}\n'
+reads 'features.cutoff_hz: "3q" is no' 'features:\n  kind: spectral\n  front:\n    filter: low\n    cutoff_hz: [10]\n  cutoff_hz: 3q\n'
+reads 'more_features.order: "4y" is no' 'features:\n  kind: statistics\nmore_features:\n- kind: spectral\n  order: 4y\n'
+reads 'detect.threshold: "0.5x" is no' 'detect: [{class: a}, {class: b, threshold: 0.5x}]\n'
+"$MOTE" new z --template image --width 96 --quiet >/dev/null
+mv z/mote.yaml rest.yaml
+# camera WORDS SED: a camera that is refused.
+camera() { sed "$2" rest.yaml >z/mote.yaml; ends 1 "$1" data --project z; }
+camera "up to 666,666 pixels" 's/^  width: 96/  width: 1024/; s/^  height: 96/  height: 1024/; s/^  format: grey/  format: rgb/'
+camera "pixels are linear" 's/^  format: grey/  scale: [log]/'
+camera "pictures are not calibrated" '$a\
+calibrate: {by: group}'
 echo "1..$n"
