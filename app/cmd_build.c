@@ -120,9 +120,11 @@ static bool online_head(struct command_line *c, const struct bundle_model *m, co
                    "out, in the project's folder");
   if (project_only_scores(m->trained))
     return err_set(&c->err, "the model tells anomalies: there are no classes to learn");
-  const int room =
-      kind == MOTE_ML_ONLINE_NEAREST ? 8 * m->trained->n_classes : m->trained->n_classes;
-  if (!few_factory(m->project, m->trained, kind, room, &head, &c->err)) return false;
+  /* Eight examples of each class, as long as its count (a byte) holds them. */
+  const int classes = m->trained->n_classes, room = kind != MOTE_ML_ONLINE_NEAREST ? classes
+                                                    : classes < 255 / 8            ? 8 * classes
+                                                                                   : 255;
+  if (!few_factory(m->project, m->trained, kind, room, 0, &head, &c->err)) return false;
   text_init(&t, c->arena);
   few_emit(m->trained, &head, &t);
   r->online = t.data;

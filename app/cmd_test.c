@@ -219,10 +219,9 @@ static bool train_part(struct testing *t, struct project *p, struct training_job
 static bool same_classes(const struct testing *t, const struct cross_part *part,
                          const struct training_outcome *o, struct err *e) {
   if (o->n_classes == t->n_classes) return true;
-  return err_set(e,
-                 "without %s there are %d classes instead of %d: some labels were recorded by this "
-                 "group alone",
-                 part->name, o->n_classes, t->n_classes);
+  return err_set(
+      e, "without %s there are %d classes instead of %d: some labels train in this %s alone",
+      part->name, o->n_classes, t->n_classes, t->by_fold ? "fold" : "group");
 }
 
 static bool test_part(struct testing *t, int seed, int index, const struct training_job *base,
@@ -630,7 +629,7 @@ int cmd_test(int argc, char **argv) {
   const char *head = NULL;
   int64_t examples = 0;
   struct few_request few = {.kind = MOTE_ML_ONLINE_SOFTMAX};
-  struct continuous_request listening = {.false_alarms_per_hour = -1};
+  struct continuous_request listening = {.false_alarms_per_hour = NAN};
   const struct option_spec options[] = {
       {'c', "chip", OPTION_TEXT, "TARGET",
        "also run every window on this emulated chip (cortex-m4)", &t.chip},
@@ -696,6 +695,9 @@ int cmd_test(int argc, char **argv) {
     return command_usage(&c,
                          "--leave-one-group-out and --folds test every group: leave --group out");
   if (examples > 255) return command_usage(&c, "--learn takes 1 to 255 examples");
+  if (examples && t.split == STORE_TRAIN)
+    return command_usage(&c, "--learn: the head was taught with the training samples before; "
+                             "--split test or validation");
   if (head && !examples) return command_usage(&c, "--head belongs to --learn");
   if (head && !few_head_from(head, &few.kind))
     return command_usage(&c, "no head '%s'; softmax, means and nearest are", head);
@@ -722,14 +724,17 @@ int cmd_test(int argc, char **argv) {
     return command_usage(&c, "--continuous stands without --robust and --chip");
   if (continuous && seeds && !whole)
     return command_usage(&c, "--continuous with --seeds needs --folds or --leave-one-group-out");
-  if (!continuous && (listening.false_alarms_per_hour >= 0 || listening.hop_ms != 0))
+  if (!continuous && (!isnan(listening.false_alarms_per_hour) || listening.hop_ms != 0))
     return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
   if (t.write && !continuous) return command_usage(&c, "--write belongs to --continuous");
   if (t.write && listening.hop_ms > 0)
     return command_usage(&c,
                          "thresholds are for answers every window.stride_ms: leave --hop-ms out");
-  if (listening.hop_ms < 0) return command_usage(&c, "--hop-ms must be above 0");
-  if (listening.false_alarms_per_hour < 0) listening.false_alarms_per_hour = 1;
+  if (listening.hop_ms < 0 || listening.hop_ms > 1e9)
+    return command_usage(&c, "--hop-ms must be above 0 (and at most 1e9)");
+  if (listening.false_alarms_per_hour < 0)
+    return command_usage(&c, "--false-alarms must be at least 0");
+  if (isnan(listening.false_alarms_per_hour)) listening.false_alarms_per_hour = 1;
   t.c = &c;
   struct training_job job = {.epochs = (int)epochs,
                              .seed = seed,

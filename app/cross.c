@@ -140,22 +140,25 @@ static void deal(const struct dealing *d, int folds, int32_t *fold_of_unit) {
   }
 }
 
-/* A class of one fold alone would not be known to the model that this fold tests. */
+/* A class that trains in one fold alone would not be known to the model that this fold tests. */
 static bool all_classes_meet(const struct dealing *d, const int32_t *fold, struct err *e) {
   int32_t *first = ARENA_ARRAY(d->p->arena, int32_t, d->n_classes + 1);
   bool *met = ARENA_ARRAY(d->p->arena, bool, d->n_classes + 1);
   for (int c = 0; c < d->n_classes; c++) first[c] = -1;
   for (int i = 0; i < d->n; i++) {
     const int c = d->class_of[i];
+    if (!(BUT_VALIDATION & 1 << d->samples[i].split)) continue;
     if (first[c] >= 0 && first[c] != fold[i]) met[c] = true;
     if (first[c] < 0) first[c] = fold[i];
   }
   for (int c = 0; c < d->n_classes; c++)
     if (!met[c])
-      return err_set(e,
-                     "all recordings of \"%s\" belong to one group or file, so they cannot both "
-                     "train and test; record it in others, too, or name it in data.ignore",
-                     d->classes[c]);
+      return err_set(
+          e,
+          "all recordings of \"%s\" that can train (the validation split does not) lie "
+          "in %s, whose model would not know it; record it in more groups or files, take "
+          "some out of validation (mote data split), or name it in data.ignore",
+          d->classes[c], first[c] < 0 ? "no fold" : "one fold");
   return true;
 }
 

@@ -55,6 +55,8 @@ const char *data_extent(struct arena *a, const struct store_sample *s);
 const float *data_values(struct arena *a, const struct store_sample *s);
 /* The file that a sample came from: the source up to a colon in its last part ("walk.csv:lines 2-90"). */
 const char *data_file_of(struct arena *a, const char *source);
+/* How much of a source is the name of its file. */
+size_t data_file_length(const char *source);
 /* Sorted words without doubles; numbers: for each of n texts the place of its word. Returns how many words. */
 int data_number_texts(struct arena *a, const char *const *texts, int n, const char ***words,
                       int32_t *numbers);

@@ -181,10 +181,14 @@ void data_print_done(struct command_line *c, const char *key, int64_t value, con
   putchar('\n');
 }
 
+size_t data_file_length(const char *source) {
+  const char *slash = strrchr(source, '/'), *name = slash ? slash : source;
+  return (size_t)(name - source) + strcspn(name, ":");
+}
+
 const char *data_file_of(struct arena *a, const char *source) {
-  const char *slash = strrchr(source, '/'), *colon = strchr(slash ? slash : source, ':');
   char *file = arena_strdup(a, source);
-  if (colon) file[colon - source] = 0;
+  file[data_file_length(source)] = 0;
   return file;
 }
 

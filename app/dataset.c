@@ -1,5 +1,6 @@
 /* dataset: see the header. */
 #include "app/dataset.h"
+#include "app/data.h"
 #include "app/pictures.h"
 #include "host/ingest/ingest.h"
 
@@ -224,8 +225,17 @@ struct calibrations {
   struct mote_features_column **maps;
 };
 
-static const char *calibration_key(const struct project_config *c, const struct store_sample *s) {
-  return c->calibrate.by == PROJECT_CALIBRATE_GROUP ? s->group : s->source;
+/* The group, or the file that a sample is (a part of). */
+static const char *calibration_key(const struct project *p, const struct store_sample *s) {
+  return p->config.calibrate.by == PROJECT_CALIBRATE_GROUP ? s->group
+                                                           : data_file_of(p->arena, s->source);
+}
+
+static bool calibration_has(const struct project_config *c, const char *key,
+                            const struct store_sample *s) {
+  if (c->calibrate.by == PROJECT_CALIBRATE_GROUP) return strcmp(s->group, key) == 0;
+  const size_t n = data_file_length(s->source);
+  return strncmp(s->source, key, n) == 0 && !key[n];
 }
 
 /* Adds one stored sample to the sums; its numbers lie in an arena of their own. */
@@ -249,11 +259,11 @@ static bool calibrate_make(const struct project *p, const struct store_sample *l
                            const struct store_sample *of, const double *range,
                            struct mote_features_column *map, struct err *e) {
   const struct project_config *c = &p->config;
-  const char *key = calibration_key(c, of);
+  const char *key = calibration_key(p, of);
   struct mote_calibrate_sum *sums = ARENA_ARRAY(p->arena, struct mote_calibrate_sum, c->channels);
   mote_calibrate_begin(sums, (uint32_t)c->channels);
   for (int i = 0; i < n; i++) {
-    if (list[i].disabled || strcmp(calibration_key(c, &list[i]), key) != 0) continue;
+    if (list[i].disabled || !calibration_has(c, key, &list[i])) continue;
     if (c->calibrate.n_labels &&
         !in_list(list[i].label, c->calibrate.labels, c->calibrate.n_labels))
       continue;
@@ -285,10 +295,10 @@ static bool calibrate_sample(const struct project *p, struct calibrations *all,
     all->maps = ARENA_ARRAY(p->arena, struct mote_features_column *, n + 1);
   }
   /* Samples of a group mostly follow each other. */
-  for (k = all->n - 1; k >= 0 && strcmp(all->keys[k], calibration_key(c, s)) != 0;) k--;
+  for (k = all->n - 1; k >= 0 && !calibration_has(c, all->keys[k], s);) k--;
   if (k < 0) {
     k = all->n++;
-    all->keys[k] = calibration_key(c, s);
+    all->keys[k] = calibration_key(p, s);
     all->maps[k] = ARENA_ARRAY(p->arena, struct mote_features_column, c->channels);
     if (!calibrate_make(p, list, n, s, range, all->maps[k], e)) return false;
   }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROUNDS        20     /* how often a device goes through its examples */
@@ -67,8 +68,9 @@ static void teach(struct mote_ml_online *s, const int8_t *features, size_t each,
 }
 
 bool few_factory(struct project *p, const struct project_model *m, unsigned kind, int room,
-                 struct few_head *out, struct err *e) {
-  const struct dataset_pick pick = {.splits = 1u << STORE_TRAIN | 1u << STORE_VALIDATION};
+                 unsigned but_splits, struct few_head *out, struct err *e) {
+  const struct dataset_pick pick = {.splits =
+                                        (1u << STORE_TRAIN | 1u << STORE_VALIDATION) & ~but_splits};
   struct dataset d;
   struct rng r;
   int8_t *features;
@@ -101,8 +103,28 @@ static double right(struct mote_ml_online *s, const int8_t *features, size_t eac
   return n ? (double)count / n : (double)NAN;
 }
 
-/* One place and one draw: the first `taught` of order are taught, the others tested. A class that has no more than `examples`
- * windows gives none: it can be tested all the same. */
+static bool overlap(const struct dataset *d, int a, int b) {
+  const struct dataset_window *x = &d->windows[a], *y = &d->windows[b];
+  return x->sample == y->sample &&
+         (x->start < 0 || y->start < 0 || llabs(x->start - y->start) < d->window_samples);
+}
+
+/* Of order[from .. n) those stay that share no moment with a window of order[0 .. from), which have been taught. Windows lie
+ * in the order of samples and time: those that overlap one are its neighbours. Returns the new n. */
+static int leave_out(const struct dataset *d, struct arena *a, int *order, int from, int n) {
+  bool *seen = ARENA_ARRAY(a, bool, d->n_windows + 1);
+  int kept = from;
+  for (int i = 0; i < from; i++) {
+    for (int k = order[i]; k >= 0 && overlap(d, k, order[i]); k--) seen[k] = true;
+    for (int k = order[i]; k < d->n_windows && overlap(d, k, order[i]); k++) seen[k] = true;
+  }
+  for (int i = from; i < n; i++)
+    if (!seen[order[i]]) order[kept++] = order[i];
+  return kept;
+}
+
+/* One place and one draw: the first `taught` of order are taught, the others may be tested. A class that has no more than
+ * `examples` windows gives none: it can be tested all the same. */
 static int draw(const struct dataset *d, const int *own, int n, int examples, int classes,
                 struct rng *r, int *order) {
   int taught = 0, rest = n;
@@ -150,6 +172,12 @@ static bool measure_place(const struct places *x, const struct few_request *q, i
         "the group \"%s\" has no class with more than %d windows to learn from and others "
         "to test; fewer examples (--learn) work",
         g->name, q->examples);
+  n = leave_out(x->d, x->a, order, taught, n);
+  if (taught == n)
+    return err_set(e,
+                   "the group \"%s\" has no window to test that shares no moment with the %d that "
+                   "were taught; fewer examples (--learn), or more recordings of it, work",
+                   g->name, taught);
   struct mote_ml_online *s = arena_alloc(x->a, x->factory->bytes, 8);
   memcpy(s, x->factory->state, x->factory->bytes);
   g->before += right(s, x->features, x->each, x->d->labels, order + taught, n - taught);
@@ -209,7 +237,7 @@ bool few_measure(struct project *p, const struct project_model *m, const struct 
   memset(f, 0, sizeof *f);
   if (project_only_scores(m))
     return err_set(e, "the model tells anomalies: there are no classes to learn");
-  if (!few_factory(p, m, r->kind, room, &factory, e) ||
+  if (!few_factory(p, m, r->kind, room, test->splits, &factory, e) ||
       !dataset_load(p, test, m->classes, m->n_classes, m->range, &d, e) ||
       !dataset_features(&d, &m->features, p->arena, &features, e))
     return false;

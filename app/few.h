@@ -2,9 +2,10 @@
  *
  * How it works: a head of mote/ml (mote_ml_online_*) reads the features of a window in place of the model. The factory teaches it
  * with the training samples; every group of the test is a place: N windows of each class are drawn and taught, the
- * rest of the group is the test. All by the functions that the device runs, so what is measured here is what it does.
+ * rest of the group is the test, but for windows that overlap a taught one. All by the functions that the device runs, so what
+ * is measured here is what it does.
  *
- * invariant: the windows that were taught are not tested; equal seeds give equal figures. */
+ * invariant: no moment that was taught, by the factory or here, is tested; equal seeds give equal figures. */
 #ifndef APP_FEW_H
 #define APP_FEW_H
 
@@ -34,15 +35,16 @@ struct few_figures {
 /* "means" ...; false: unknown. */
 bool few_head_from(const char *word, unsigned *kind);
 
-/* The head as it leaves the factory: taught with the training samples of a model. */
+/* The head as it leaves the factory: taught with the samples of training and validation, but not of these splits (bits). */
 struct few_head {
   struct mote_ml_online *state;
   size_t bytes;
 };
 bool few_factory(struct project *p, const struct project_model *m, unsigned kind, int room,
-                 struct few_head *out, struct err *e);
+                 unsigned but_splits, struct few_head *out, struct err *e);
 
-/* errors: more than 256 features; a group without a class that has more than N windows. */
+/* errors: more than 256 features; a group without a class that has more than N windows, or with none that shares no moment
+ * with the taught ones. test: not the training split, by which the factory teaches. */
 bool few_measure(struct project *p, const struct project_model *m, const struct few_request *r,
                  const struct dataset_pick *test, struct few_figures *out, struct err *e);
 

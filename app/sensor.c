@@ -1,18 +1,23 @@
 /* sensor: see the header. */
 #include "app/sensor.h"
 
+#include <string.h>
+
 static void emit_counts(const struct project_config *c, const double *range, struct text *out) {
   text_printf(out,
               "#define SENSOR_CHANNELS %d\n\n"
               "/* The value that is 32,767 counts%s */\n"
               "static const float sensor_range[SENSOR_CHANNELS] = {",
               c->channels, c->log ? ", behind the logarithm where a channel has one." : ".");
-  for (int k = 0; k < c->channels; k++)
-    text_printf(out, "%s%.9gf",
+  for (int k = 0; k < c->channels; k++) {
+    char number[32];
+    snprintf(number, sizeof number, "%.9g", (double)(float)range[k]);
+    text_printf(out, "%s%s%sf",
                 k == 0  ? "\n    "
                 : k % 6 ? ", "
                         : ",\n    ",
-                (double)(float)range[k]);
+                number, strpbrk(number, ".e") ? "" : ".0"); /* 8f is no number of C */
+  }
   text_add(out, "};\n");
   if (c->log) {
     text_add(out, "static const unsigned char sensor_log[SENSOR_CHANNELS] = {");

@@ -33,7 +33,8 @@ cd "$T" || exit 1
 printf 'learner: logistic\n' >>mote.yaml
 "$MOTE" train --quiet >/dev/null 2>&1; is "train" 0 $?
 before=$(accuracy)
-sed -i 's/^  unit: .*/  scale: [log]/' mote.yaml
+# A whole number, for sensor.h to write as one of C.
+sed -i 's/^  unit: .*/  scale: [log]/; s/^  range: \[\]/  range: [20]/' mote.yaml
 printf 'calibrate:\n  by: group\n  labels: [air]\n  deviation: false\n' >>mote.yaml
 "$MOTE" train --quiet >/dev/null 2>&1; is "train from clean air" 0 $?
 after=$(accuracy)
@@ -60,6 +61,7 @@ int main(void) {
   return window[0] + window[3] > 40 || window[0] > -4000 || window[3] < 4000;
 }
 E
+has "a whole number of C" "20.0f" "$(cat out/sensor.h)"
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror -ffp-contract=off -Iout use.c out/mote/dsp/calibrate.c out/mote/dsp/scaled.c \
   out/mote/base/*.c -o use >use.log 2>&1 && ./use; is "sensor.h is what a firmware needs" 0 $?
 cp mote.yaml keep.yaml
@@ -108,6 +110,49 @@ E
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror -ffp-contract=off -Iown own.c own/mote/ml/*.c own/mote/base/*.c -o own.bin >own.log 2>&1 && ./own.bin
 is "online.h is what a firmware needs" 0 $?
 [ ! -s own.log ] || sed 's/^/# /' own.log
+# ---- files of several stretches ------------------------------------------------------
+# Each file, of a sensor of its own, holds the air that it is measured from: its stretches are samples, the file is one.
+cd "$T" || exit 1
+"$MOTE" new parts --template sensor --channels 3 --length-ms 2000 --quiet >/dev/null
+for factor in 1 5; do
+  awk -v f=$factor 'BEGIN { srand(f); print "time,a,b,c,label"; for (t = 0; t < 40; t++)
+    printf "%d,%.3f,%.3f,%.3f,%s\n", t, f * (t < 20 ? 1 : 3) * (1 + rand() / 5), f * (1 + rand() / 5), f * (1 + rand() / 5), t < 20 ? "air" : "smoke" }' >file$factor.csv
+done
+"$MOTE" add file1.csv file5.csv --project parts --label-column label --split train --quiet >/dev/null; is "add files of two stretches" 0 $?
+printf 'calibrate:\n  by: file\n  labels: [air]\nlearner: logistic\n' >>parts/mote.yaml
+out=$("$MOTE" train --project parts --quiet 2>&1); is "a file is one place, stretches and all" 0 $?
+
+# ---- what is taught is not tested ----------------------------------------------------
+# Noise with labels of chance, in windows that overlap: nothing can be learned, and who tests what was taught sees more.
+mkdir noise
+for i in $(seq 1 18); do
+  awk -v i=$i 'BEGIN { srand(i * 7919); print "time,a,b,c"; for (t = 0; t < 240; t++) printf "%d,%.4f,%.4f,%.4f\n", t, rand(), rand(), rand() }' \
+    >noise/$([ $((i * 11 % 18 % 2)) = 0 ] && echo x || echo y).$i.csv
+done
+"$MOTE" new chance --template sensor --channels 3 --length-ms 20000 --quiet >/dev/null
+sed -i 's/^  stride_ms: [0-9]*/  stride_ms: 1000/' chance/mote.yaml
+"$MOTE" add noise/?.[1-6].csv --project chance --label-from name --split train --quiet >/dev/null
+"$MOTE" add noise/?.[789].csv noise/?.1?.csv --project chance --label-from name --split test --quiet >/dev/null
+"$MOTE" train --project chance --learner logistic --quiet >/dev/null 2>&1
+out=$("$MOTE" test --project chance --learn 50 --head nearest --seeds 3 --json 2>&1); is "learn noise" 0 $?
+after=$(sed -n 's/.*"accuracy_after": \([0-9.e-]*\).*/\1/p' <<<"$out" | head -n 1)
+if awk "BEGIN { exit !($after < 0.56) }"; then pass "noise teaches nothing"; else fail "noise teaches nothing" "$out"; fi
+"$MOTE" new alone --template sensor --channels 3 --length-ms 10000 --quiet >/dev/null
+sed -i 's/^  stride_ms: [0-9]*/  stride_ms: 1000/' alone/mote.yaml
+"$MOTE" add noise/?.[12].csv --project alone --label-from name --split train --quiet >/dev/null
+"$MOTE" add noise/?.[3-4].csv --project alone --label-from name --split test --quiet >/dev/null
+"$MOTE" train --project alone --learner logistic --quiet >/dev/null 2>&1
+out=$("$MOTE" test --project alone --learn 200 2>&1); is "nothing is left to test" 1 $?
+has "and that is said" "shares no moment" "$out"
+
+# ---- more classes than a head has room for eight of each -------------------------------
+mkdir many
+for i in $(seq 10 42); do gas many/c$i.1.csv 1.$i air $i; gas many/c$i.2.csv 1.$i air 9$i; done
+"$MOTE" new crowd --template sensor --channels 3 --length-ms 2000 --quiet >/dev/null
+"$MOTE" add many --project crowd --label-from name --split train --quiet >/dev/null
+"$MOTE" train --project crowd --learner knn --quiet >/dev/null 2>&1; is "33 classes" 0 $?
+out=$(cd crowd && "$MOTE" build --target host --no-compile --learn nearest -o out --quiet 2>&1); is "build with the nearest of 33 classes" 0 $?
+
 # ---- what a clock says -------------------------------------------------------------
 cd "$T" || exit 1
 printf 'date,value\n2015-02-06 23:58:00,1\n2015-02-06 23:59:00,2\n2015-02-07 00:00:00,3\n2015-02-07 06:00:00,9\n2015-02-07 06:01:00,9\n' >days.csv

@@ -168,6 +168,17 @@ out=$("$MOTE" add "$T/alike" --project "$T/leak" --split train --json 2>/dev/nul
 out=$("$MOTE" test --project "$T/leak" --folds 4 --learner knn --json 2>/dev/null)
 is "pieces of a file lie in one fold" 1 "$(awk -v x="$(number "$out" accuracy_int8)" 'BEGIN { print (x > 0.1 && x < 0.75) }')"
 
+# A class that trains in one file, and in another validates, has no fold whose model knows it and does not test it.
+"$MOTE" new "$T/lone" --template sensor --channels 1 --length-ms 2000 >/dev/null
+mkdir "$T/one"
+for i in a.1 a.2 a.3 a.4 b.1 b.2; do
+  awk -v i=$i 'BEGIN { srand(99 * substr(i, 3)); print "time,x"; for (t = 0; t < 8; t++) printf "%d,%.3f\n", t, rand() + (i ~ /^b/) }' >"$T/one/$i.csv"
+done
+"$MOTE" add "$T/one"/a.* "$T/one/b.1.csv" --project "$T/lone" --label-from name --split train --quiet >/dev/null
+"$MOTE" add "$T/one/b.2.csv" --project "$T/lone" --label b --split validation --quiet >/dev/null
+out=$("$MOTE" test --project "$T/lone" --folds 2 --learner knn 2>&1); is "a class that trains in one fold alone" 1 $?
+has "and which, and why" '"b" that can train (the validation split does not) lie in one fold' "$out"
+
 # ---- smaller and larger networks --------------------------------------------------
 printf '%s\n' 'stem: conv 8 5x1 s2 hswish  # a; comment' 'conv1d 8 3 causal' 'a: conv1d 8 3 d2 causal linear' 'add stem a relu' \
   'mean' >own.net
