@@ -145,6 +145,18 @@ sed -i 's/^  stride_ms: [0-9]*/  stride_ms: 1000/' alone/mote.yaml
 out=$("$MOTE" test --project alone --learn 200 2>&1); is "nothing is left to test" 1 $?
 has "and that is said" "shares no moment" "$out"
 
+# Nor is the split that is tested taught in the factory: its many samples have the labels swapped.
+mkdir swap
+for i in $(seq 1 4); do gas swap/air.$i.csv 1 air 5$i; gas swap/smoke.$i.csv 1 smoke 6$i; done
+"$MOTE" new swapped --template sensor --channels 3 --length-ms 2000 --quiet >/dev/null
+"$MOTE" add swap --project swapped --label-from name --split train --quiet >/dev/null
+for i in $(seq 1 30); do gas swap/smoke.$i.csv 1 air 7$i; gas swap/air.$i.csv 1 smoke 8$i; done
+"$MOTE" add swap --project swapped --label-from name --split validation --quiet >/dev/null
+"$MOTE" train --project swapped --learner logistic --quiet >/dev/null 2>&1
+out=$("$MOTE" test --project swapped --learn 3 --split validation --json 2>&1); is "learn from the validation split" 0 $?
+before=$(sed -n 's/.*"accuracy_before": \([0-9.e-]*\).*/\1/p' <<<"$out" | head -n 1)
+if awk "BEGIN { exit !(${before:-1} < 0.2) }"; then pass "which the factory did not see"; else fail "which the factory did not see" "$out"; fi
+
 # ---- more classes than a head has room for eight of each -------------------------------
 mkdir many
 for i in $(seq 10 42); do gas many/c$i.1.csv 1.$i air $i; gas many/c$i.2.csv 1.$i air 9$i; done
