@@ -223,6 +223,67 @@ static void test_numbers(void **state) {
   arena_free(a);
 }
 
+/* A picture's level: light does not count, darker and lighter than the mean are there before and after fitting. */
+static void test_level(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct features_config c = config_of(&shapes[0]);
+  struct features_block b;
+  struct err e = {0};
+  c.normalise = FEATURES_NORMALISE_LEVEL;
+  assert_true(features_build(&c, 1, a, &b, &e));
+  const size_t n = 28 * 28;
+  int16_t *const x = ARENA_ARRAY(a, int16_t, b.window_samples);
+  const int16_t *windows[1] = {x};
+  uint8_t *const pixels = (uint8_t *)x;
+  int8_t *const one = ARENA_ARRAY(a, int8_t, n), *const other = ARENA_ARRAY(a, int8_t, n);
+  void *const scratch = arena_alloc(a, 1, b.scratch_bytes);
+  for (int fitted = 0; fitted < 2; fitted++) {
+    int low = 127, high = -128;
+    for (size_t i = 0; i < n; i++) pixels[i] = (uint8_t)(20 + i % 128);
+    if (fitted) assert_true(features_fit(&b, a, windows, 1, &e));
+    features_run(&b, x, scratch, one);
+    for (size_t i = 0; i < n; i++) pixels[i] = (uint8_t)(pixels[i] + 100);
+    features_run(&b, x, scratch, other);
+    assert_memory_equal(one, other, n);
+    for (size_t i = 0; i < n; i++) {
+      low = one[i] < low ? one[i] : low, high = one[i] > high ? one[i] : high;
+      assert_true(i % 128 == 0 || one[i] >= one[i - 1]);
+    }
+    if (fitted)
+      assert_true(low < -100 && high > 100);
+    else
+      assert_true(low < -28 && low > -36 && high > 28 && high < 36);
+  }
+  arena_free(a);
+}
+
+/* More rows than a window has, pushed or made one by one: those of the next window come. */
+static void test_on_and_on(void **state) {
+  (void)state;
+  for (int i = 0; i < SHAPES; i++) {
+    struct arena *a = arena_new(0);
+    const struct features_block b = build(a, &shapes[i]);
+    const struct mote_features *const f = b.parts[0].params;
+    const struct mote_features_op *const op = b.parts[0].op;
+    const int16_t *const x = frame_of(a, &b, 5);
+    int8_t *const want = ARENA_ARRAY(a, int8_t, b.out_bytes), *const got = ARENA_ARRAY(a, int8_t,
+                                                                                       b.out_bytes);
+    int16_t *const alone = malloc(2 * (size_t)b.window_samples);
+    void *const memory = malloc(mote_features_stream_bytes(f, op));
+    memcpy(alone, x, 2 * (size_t)b.window_samples);
+    features_run(&b, x, arena_alloc(a, 1, b.scratch_bytes), want);
+    mote_features_stream_begin(f, op, memory);
+    for (int y = 0; y < 3 * f->rows; y++)
+      assert_int_equal(mote_features_stream_push(f, op, memory, alone), y + 1 >= f->rows);
+    mote_features_stream_finish(f, op, memory, got);
+    assert_memory_equal(got, want, b.out_bytes);
+    free(memory);
+    free(alone);
+    arena_free(a);
+  }
+}
+
 static void refuses(struct features_config c, const char *field) {
   struct err e = {0};
   assert_false(features_check(&c, &e));
@@ -321,6 +382,7 @@ int main(void) {
       cmocka_unit_test(test_resize),        cmocka_unit_test(test_feed),
       cmocka_unit_test(test_numbers),       cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_draws),
+      cmocka_unit_test(test_level),         cmocka_unit_test(test_on_and_on),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,10 +203,12 @@ static void fill_columns(const struct features_config *c, struct mote_features *
   struct mote_features_column *const column =
       (struct mote_features_column *)((uint8_t *)f + f->column_at);
   const int each = features_columns_each(c);
-  /* Bytes times 128 as -128 to 127; numbers until they are fitted: the whole range of 16 bits. */
+  /* Bytes times 128 as -128 to 127, half of that where their mean is taken off, which gives them a sign; numbers until
+   * they are fitted: the whole range of 16 bits. */
   if (c->kind == FEATURES_IMAGE) {
     features_column_set(column, 0, c->format == MOTE_IMAGE_NUMBERS ? 1.0 / 256 : 1.0 / 128);
-    if (c->format != MOTE_IMAGE_NUMBERS) column->multiplier = 16384, column->shift = 21;
+    if (c->format != MOTE_IMAGE_NUMBERS)
+      column->multiplier = 16384, column->shift = f->normalise ? 22 : 21;
     return;
   }
   for (int i = 0; i < f->columns; i++) {
@@ -314,7 +316,10 @@ static void build_part(const struct features_config *c, const struct layout *l, 
   f->zp = 0;
   if (c->kind == FEATURES_IMAGE) {
     features_image_params(c, bytes + l->params);
-    if (c->format != MOTE_IMAGE_NUMBERS) f->scale = 1.0f / 255, f->zp = -128;
+    if (c->format != MOTE_IMAGE_NUMBERS) {
+      f->scale = (f->normalise ? 2.0f : 1.0f) / 255;
+      f->zp = f->normalise ? 0 : -128;
+    }
   }
   if (features_is_emphasised(c)) features_audio_columns(c, f, alone);
 }

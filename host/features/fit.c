@@ -145,10 +145,10 @@ static void fit_columns(const struct fit *t, struct mote_features *fresh, double
                                1 / (t->deviation[c] * scale));
 }
 
-/* The values of bytes are known: 0 to 255. */
+/* The values of bytes are known, 0 to 255, unless their mean is taken off. */
 static bool features_are_pixels(const struct features_block *block) {
   const struct mote_features *const f = block->parts[0].params;
-  return f->kind == MOTE_FEATURES_IMAGE &&
+  return f->kind == MOTE_FEATURES_IMAGE && f->normalise == MOTE_FEATURES_NORMALISE_NONE &&
          ((const struct mote_image *)mote_at(f, f->params_at))->format != MOTE_IMAGE_NUMBERS;
 }
 
