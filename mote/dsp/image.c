@@ -174,7 +174,7 @@ void mote_image_line(const struct mote_features *f, const void *frame, uint32_t 
   map_row(f, row, 0, out);
 }
 
-/* Row after row of the same window: the state counts them. */
+/* Row after row of the same window, and then those of the next: the state counts them. */
 static size_t image_state_bytes(const struct mote_features *f) {
   (void)f;
   return sizeof(uint32_t);
@@ -191,7 +191,9 @@ static size_t image_scratch_bytes(const struct mote_features *f) {
 
 static void image_row(const struct mote_features *f, const int16_t *samples, void *state,
                       void *scratch, void *row) {
-  mote_image_row(f, samples, (*(uint32_t *)state)++, scratch, row);
+  uint32_t *const y = state;
+  mote_image_row(f, samples, *y, scratch, row);
+  *y = *y + 1 < f->rows ? *y + 1 : 0;
 }
 
 /* round(sum / n) of a window, halves away from zero. Rows' sums are divided first: of 65535 columns one is below
