@@ -1,4 +1,4 @@
-/* fft: SignalRfft and SignalIrfft for int16, int32 and float: vectors of tensors. The transforms are mote/base/signal.c's,
+/* fft: SignalRfft and SignalIrfft for int16, int32 and float: vectors of tensors. The transforms are those of mote/base,
  * since features need one, too. */
 #include "mote/nn/whole.h"
 
