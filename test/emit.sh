@@ -42,6 +42,8 @@ while read -r file name; do
     printf '#include "%s.h"\n#include "mote/mote.h"\nint main() { static unsigned char memory[%s_ARENA_BYTES + 8]; return %s_init(memory, 0) == 0; }\n' \
       "$name" "$upper" "$name" >"$dir/main.cc"
     run "$name's header is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -c "$dir/main.cc" -o "$dir/main.o"
+    printf '#include "%s.h"\nint %s_plan;\nint main() { return %s_plan; }\n' "$name" "$name" "$name" >"$dir/apart.cc"
+    run "$name's plan has no name where $cxx could not read it" $cxx -std=c++11 -DMOTE_ROM=__flash -I"$out" -fsyntax-only "$dir/apart.cc"
     for part in "$name" "${name}_arena"; do
       run "$part.c is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -x c++ -c "$out/$part.c" -o "$dir/$part.$cxx.o"
     done

@@ -639,6 +639,7 @@ static size_t check_emitted_plan(const struct compiled *c, const uint8_t *bytes,
   struct mote_plan there;
   assert_true(n >= sizeof there);
   memcpy(&there, bytes, sizeof there);
+  assert_int_equal(there.crc32, 0);
   const bool line = there.bytes < here->bytes;
   assert_true(there.bytes <= n && there.n_steps == here->n_steps);
   for (unsigned i = 0; i < here->n_steps; i++) {

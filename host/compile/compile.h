@@ -200,9 +200,9 @@ bool compile_graph(const struct graph *g, const struct compile_options *options,
 /* Writes the program in what C99 and C++11 have in common: `header` (NAME.h) and `source` (NAME.c). name: a C
  * identifier that does not begin as the runtime's do; every public name starts with it, so a program may hold several
  * models. header_file: how the source includes the header. The constants are one object, the same
- * bytes as the plan; the kernel table names only the kernels that it uses.
+ * bytes as the plan but for the steps' kernels, which are places in a table of those that are used, and the checksum, 0.
  *   NAME_ARENA_BYTES, NAME_INPUTS, NAME_INPUT_<i>_BYTES, NAME_OUTPUTS, NAME_OUTPUT_<i>_BYTES
- *   extern const struct mote_plan *const NAME_plan;      the plan inside the constants
+ *   extern const struct mote_plan *const NAME_plan;      the plan inside the constants; on AVR not for C++
  *   extern struct mote_model NAME_model;                 its hook may be set after NAME_init
  *   int NAME_init(void *arena, size_t n);                0, or a negative mote_status
  *   void *NAME_input(unsigned i);  const void *NAME_output(unsigned i);  void NAME_run(void);

@@ -2,8 +2,9 @@
  *
  * One constant object holds what the .mote image holds, member for member: offsets are written as offsetof and sizeof,
  * and the program refuses to compile where a compiler lays the members out otherwise. Its bytes are the image's but
- * for the steps' kernels, which are places in a table of the few that are used, so a linker drops all others. C++11 has
- * neither designated initialisers nor hexadecimal floats: members stand in their order, with their names in comments.
+ * for the steps' kernels, which are places in a table of the few that are used, so a linker drops all others, and for the
+ * checksum, which would be that of other bytes: it is 0. C++11 has neither designated initialisers nor hexadecimal
+ * floats: members stand in their order, with their names in comments.
  *
  * A plan whose steps stand in a line (struct mote_line) needs none of its tables: the object then holds the steps'
  * blocks alone, and the tables become an object of their own that a linker keeps for profilers only. */
@@ -525,8 +526,7 @@ static void emit_plan(struct emitter *m) {
   text_add(t, "    { /* plan */\n");
   LINE(named(m, "magic", "MOTE_PLAN_MAGIC"), FIELD(version), FIELD(zero), FIELD(pointer_bytes));
   LINE(named(m, "bytes", arena_printf(t->arena, "sizeof(struct %s_%s)", m->name, m->tables)));
-  LINE(named(m, "crc32", arena_printf(t->arena, "0x%08Xu", m->line ? 0 : p->crc32)),
-       FIELD(arena_bytes), FIELD(scratch));
+  LINE(named(m, "crc32", "0"), FIELD(arena_bytes), FIELD(scratch));
   table_field(m, "tensors", p->n_tensors, p->tensors);
   table_field(m, "edges", p->n_edges, p->edges);
   table_field(m, "steps", p->n_steps, p->steps);
@@ -921,9 +921,15 @@ static void emit_header(struct emitter *m) {
   emit_run(m, false);
   text_printf(
       t,
-      "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. */\n"
-      "extern const struct mote_plan MOTE_ROM *const MOTE_ROM %s_plan;\nextern struct mote_model "
-      "%s_model;\n\n"
+      "/* For profilers: the plan, and the open model, whose hook may be set after %s_init. Where\n"
+      " * loads do not reach the flash, C++ has no word for the memory of the plan and its "
+      "pointer.\n"
+      " * Kernels are numbered as this program has them, so the plan's checksum is left out: it is "
+      "0. */\n"
+      "#if !(MOTE_ROM_APART && defined __cplusplus)\n"
+      "extern const struct mote_plan MOTE_ROM *const MOTE_ROM %s_plan;\n"
+      "#endif\n"
+      "extern struct mote_model %s_model;\n\n"
       "#ifdef __cplusplus\n}\n#endif\n#endif\n",
       m->name, m->name, m->name);
 }
