@@ -240,7 +240,8 @@ static void test_figures(void **state) {
     double got[10], want[10], truth[10];
     const double unit = 1;
     features_values(&block, &unit, x, arena_alloc(a, 1, block.scratch_bytes + 48), got);
-    const int found = beats_in(a, &p, x, n, t);
+    int found = beats_in(a, &p, x, n, t);
+    while (t[found - 1] > n) found--; /* the filters ring on: no beat of this window */
     for (int k = 0; k < found; k++) t[k] = floor(t[k] / cases[i].rate_hz * 1024000) / 1024000;
     figures_of(t, found, cases[i].seconds, want);
     want[9] = found;

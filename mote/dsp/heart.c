@@ -29,7 +29,9 @@ struct heart {
 
 /* ---- beats -------------------------------------------------------------------------- */
 
-static void keep_beat(struct heart *h, int32_t at) {
+/* at: in steps of 1/256 of a sample. Behind the n samples of the frame there is no beat: only the filters ring on. */
+static void keep_beat(struct heart *h, uint32_t n, int32_t at) {
+  if (at > (int32_t)(n << 8)) return;
   const int32_t time = (int32_t)(((int64_t)(at > 0 ? at : 0) * h->p->tick) >> 18);
   if (h->n < h->p->most && (!h->n || time > h->time[h->n - 1])) h->time[h->n++] = time;
 }
@@ -41,9 +43,9 @@ static void find_beats(struct heart *h, const int16_t *in, uint32_t n, uint32_t 
   int32_t ago;
   mote_beats_begin(p, state);
   for (uint32_t t = 0; t < n; t++)
-    if (mote_beats_push(p, state, in[t * stride], &ago)) keep_beat(h, (int32_t)(t << 8) - ago);
+    if (mote_beats_push(p, state, in[t * stride], &ago)) keep_beat(h, n, (int32_t)(t << 8) - ago);
   for (uint32_t t = n; t < n + late; t++)
-    if (mote_beats_flush(p, state, &ago)) keep_beat(h, (int32_t)(t << 8) - ago);
+    if (mote_beats_flush(p, state, &ago)) keep_beat(h, n, (int32_t)(t << 8) - ago);
 }
 
 /* ---- intervals ------------------------------------------------------------------------ */
