@@ -284,6 +284,29 @@ static void test_on_and_on(void **state) {
   }
 }
 
+/* A block whose rows are not in the order of the source's is proven, but no camera can feed it. */
+static void test_feed_out_of_order(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct shape s = {MOTE_IMAGE_GREY, 40, 30, 20, 2, 0, FEATURES_RESIZE_SQUASH};
+  const struct features_block b = build(a, &s);
+  struct features_block back;
+  struct err e = {0};
+  assert_true(mote_image_can_feed(b.parts[0].params));
+  uint8_t *const bytes = arena_alloc(a, 1, b.bytes);
+  memcpy(bytes, b.data, b.bytes);
+  uint8_t *const head = bytes + ((const uint8_t *)b.parts[0].params - (const uint8_t *)b.data);
+  uint8_t *const p = head + b.parts[0].params->params_at;
+  struct mote_image_span *const span =
+      (void *)(p + ((const struct mote_image *)(const void *)p)->down_at);
+  const uint16_t first = span[0].first;
+  span[0].first = span[1].first, span[1].first = first;
+  assert_true(span[0].first > span[1].first);
+  if (!features_open(bytes, b.bytes, a, &back, &e)) fail_msg("%s", e.text);
+  assert_false(mote_image_can_feed(back.parts[0].params));
+  arena_free(a);
+}
+
 static void refuses(struct features_config c, const char *field) {
   struct err e = {0};
   assert_false(features_check(&c, &e));
@@ -379,10 +402,15 @@ static void test_draws(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_resize),        cmocka_unit_test(test_feed),
-      cmocka_unit_test(test_numbers),       cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_draws),
-      cmocka_unit_test(test_level),         cmocka_unit_test(test_on_and_on),
+      cmocka_unit_test(test_resize),
+      cmocka_unit_test(test_feed),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_hostile_bytes),
+      cmocka_unit_test(test_draws),
+      cmocka_unit_test(test_level),
+      cmocka_unit_test(test_on_and_on),
+      cmocka_unit_test(test_feed_out_of_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

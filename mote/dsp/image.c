@@ -255,10 +255,18 @@ struct feed {
 
 static int32_t *sums_of(void *memory) { return (int32_t *)(void *)((struct feed *)memory + 1); }
 
-/* Two rows are open at most where a row ends no earlier than the next but one begins. */
+/* Two rows are open at most where a row ends no earlier than the next but one begins; and rows must begin and end in their
+ * order, those beyond the edge aside. */
 int mote_image_can_feed(const struct mote_features *f) {
   const struct mote_image *const p = params_of(f);
+  uint32_t first = 0, end = 0;
   if (f->normalise || p->format == MOTE_IMAGE_NUMBERS) return 0;
+  for (uint32_t y = 0; y < f->rows; y++) {
+    const struct source s = row_source(f, y);
+    if (!s.n) continue;
+    if (s.first < first || s.first + s.n < end) return 0;
+    first = s.first, end = s.first + s.n;
+  }
   for (uint32_t y = 0; y + 2 < f->rows && p->down_at; y++) {
     const struct source one = row_source(f, y), other = row_source(f, y + 2);
     if (one.n && other.n && other.first < one.first + one.n) return 0;
