@@ -227,6 +227,10 @@ static bool pick_channels(struct table *t, const struct sample *s, int first_row
   if (t->n_channels == 0)
     return err_set(e, "no column of numbers; there are: %s", table_columns(t));
   if (t->o->clock) {
+    if (t->o->each_row && t->o->channels == 1)
+      return err_set(e,
+                     "each row is a series of one channel (--each-row), which has no room for the "
+                     "channels of a clock (--clock)");
     if (!t->dates)
       return err_set(e, "no column of dates, so no clock (--clock); there are: %s",
                      table_columns(t));
