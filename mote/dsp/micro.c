@@ -86,7 +86,7 @@ static void micro_row(const struct mote_features *f, const int16_t *samples, voi
 
 /* A table of n bytes at `at` behind the parameters. */
 static int fits(const struct mote_features *f, int32_t at, size_t n) {
-  return at >= (int32_t)sizeof(struct mote_micro) && at <= (int32_t)f->bytes &&
+  return at >= (int32_t)sizeof(struct mote_micro) && at < ((int32_t)1 << 24) &&
          mote_features_table_fits(f, f->params_at + at, n);
 }
 
@@ -115,7 +115,8 @@ static int bands_fit(const struct mote_features *f, const struct mote_micro *p) 
 
 enum mote_status mote_features_check_micro(const struct mote_features *f) {
   const struct mote_micro *const p = micro_of(f);
-  if (!mote_features_table_fits(f, f->params_at, sizeof *p)) return MOTE_ERR_BOUNDS;
+  if (!mote_features_table_fits(f, f->params_at, sizeof *p) || f->params_at >= ((int32_t)1 << 24))
+    return MOTE_ERR_BOUNDS;
   if (f->cell_bytes != 4 || f->fft_log2 || !p->bands || f->columns != f->channels * p->bands)
     return MOTE_ERR_PARAMS;
   if (!fft_fits(f, p) || !bands_fit(f, p) || !fits(f, p->window_at, sizeof(int16_t) * f->frame))
