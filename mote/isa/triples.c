@@ -25,7 +25,8 @@ static inline __attribute__((always_inline)) void put_raw(uint32_t *to, const in
 void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a,
                             const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
                             int32_t zp) {
-  const uint32_t first = (uint32_t)zp * (1 + (1u << 21)), second = (uint32_t)zp * (1 + (1u << 10));
+  const uint32_t first = (uint32_t)zp * (1 + ((uint32_t)1 << 21)),
+                 second = (uint32_t)zp * (1 + ((uint32_t)1 << 10));
   if (n == 1) { /* spectrograms */
     for (; columns; columns--, to += column_step) put_raw(to, a++, b++, c++, first, second);
     return;
