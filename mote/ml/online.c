@@ -21,10 +21,17 @@ static unsigned up4(unsigned n) { return (n + 3u) & ~3u; }
 size_t mote_ml_online_bytes(unsigned kind, unsigned n, unsigned room) {
   if (kind >= MOTE_ML_ONLINE_KIND_COUNT || n < 1 || n > MOST_VALUES || room < 1 || room > 255)
     return 0;
-  const size_t head = sizeof(struct mote_ml_online), r = room;
-  if (kind == MOTE_ML_ONLINE_NEAREST) return (head + r * (n + 1u) + 3u) & ~(size_t)3;
-  if (kind == MOTE_ML_ONLINE_MEANS) return (head + up4(room) + r * 2 + r * n * 2 + 3u) & ~(size_t)3;
-  return (head + r * 4 + r * n * 2 + r * 4 + 3u) & ~(size_t)3;
+  /* At most 132,620: where a size_t has 16 bits, not every head has a size. */
+  uint32_t bytes = sizeof(struct mote_ml_online);
+  const uint32_t r = room;
+  if (kind == MOTE_ML_ONLINE_NEAREST)
+    bytes += r * (n + 1u);
+  else if (kind == MOTE_ML_ONLINE_MEANS)
+    bytes += up4(room) + r * 2 + r * n * 2;
+  else
+    bytes += r * 4 + r * n * 2 + r * 4;
+  bytes = (bytes + 3u) & ~(uint32_t)3;
+  return (size_t)bytes == bytes ? (size_t)bytes : 0;
 }
 
 /* ---- places ------------------------------------------------------------------------ */
