@@ -16,7 +16,7 @@ enum phase { PHASE_FLOAT, PHASE_QAT, PHASE_DONE };
 
 struct head {
   uint32_t magic, head_bytes;
-  uint8_t fingerprint[32]; /* of network, config and labels */
+  uint8_t fingerprint[32]; /* of network, config, labels; in a checkpoint see add_level */
   uint64_t n_floats;
   int32_t phase, epoch, qat_epoch, n_history, stale;
   int32_t best_epoch, best_qat_epoch;
@@ -514,8 +514,8 @@ static void adam_step(struct fit *f, float rate) {
   f->head.phase_step++;
   if (!f->mean) return;
   /* A plain mean at first, then one that forgets. */
-  const float span = f->config->average * (float)f->steps, so_far = (float)f->head.phase_step;
-  const float k = 1.0f / (so_far < span || span < 1.0f ? so_far : span);
+  const float span = fmaxf(f->config->average * (float)f->steps, 1);
+  const float so_far = (float)f->head.phase_step, k = 1.0f / (so_far < span ? so_far : span);
   for (size_t i = 0; i < f->g->n_params; i++) f->mean[i] += k * (f->params[i] - f->mean[i]);
   for (size_t i = 0; i < f->g->n_running; i++)
     f->mean_running[i] += k * (f->running[i] - f->mean_running[i]);
@@ -573,13 +573,34 @@ static size_t checkpoint_size(const struct fit *f) {
          (size_t)f->head.n_floats * sizeof(float) + 32;
 }
 
+/* Nothing is left to train. */
+static bool is_over(const struct fit *f, const struct head *h) {
+  const struct train_config *c = f->config;
+  if (c->qat_epochs > 0) return h->phase == PHASE_QAT && h->qat_epoch >= c->qat_epochs;
+  return h->epoch >= c->epochs || (c->patience > 0 && h->stale >= c->patience);
+}
+
+/* The fingerprint of a training that goes on: at another level of instructions sums round otherwise, and what came out would
+ * be the training of no seed. What is over is as good on any machine. */
+static void add_level(const struct fit *f, const struct head *h, uint8_t fingerprint[32]) {
+  const char *const name = f->g->lanes->name;
+  struct sha256 s;
+  if (is_over(f, h)) return;
+  sha256_init(&s);
+  sha256_add(&s, fingerprint, 32);
+  sha256_add(&s, name, strlen(name));
+  sha256_end(&s, fingerprint);
+}
+
 static bool save_checkpoint(struct fit *f, const struct train_epoch *epoch) {
   if (!f->hooks->checkpoint) return true;
   const size_t size = checkpoint_size(f);
   struct arena *a = arena_new(size + (1 << 20));
   uint8_t *bytes = arena_alloc(a, size, 1), *to = bytes;
-  memcpy(to, &f->head, sizeof f->head);
-  to += sizeof f->head;
+  struct head head = f->head;
+  add_level(f, &head, head.fingerprint);
+  memcpy(to, &head, sizeof head);
+  to += sizeof head;
   memcpy(to, f->history, (size_t)f->head.n_history * sizeof *f->history);
   to += (size_t)f->head.n_history * sizeof *f->history;
   memcpy(to, f->floats, (size_t)f->head.n_floats * sizeof(float));
@@ -607,14 +628,19 @@ static bool load_checkpoint(struct fit *f) {
   sha256_end(&s, digest);
   if (memcmp(digest, bytes + size - 32, 32) != 0)
     return err_set(f->e, "the checkpoint is damaged: its checksum does not match");
-  if (memcmp(head.fingerprint, f->head.fingerprint, 32) != 0 || head.n_floats != f->head.n_floats)
+  uint8_t own[32], fingerprint[32];
+  memcpy(own, f->head.fingerprint, 32);
+  memcpy(fingerprint, own, 32);
+  add_level(f, &head, fingerprint);
+  if (memcmp(head.fingerprint, fingerprint, 32) != 0 || head.n_floats != f->head.n_floats)
     return err_set(f->e,
-                   "the checkpoint belongs to another network, other examples or other settings; "
-                   "start without it");
+                   "the checkpoint belongs to another network, other examples, other settings or a "
+                   "processor with other instructions; start without it");
   if (head.n_history < 0 || head.n_history > f->config->epochs + f->config->qat_epochs ||
       head.phase < PHASE_FLOAT || head.phase > PHASE_DONE)
     return err_set(f->e, "the checkpoint contradicts itself");
   f->head = head;
+  memcpy(f->head.fingerprint, own, 32);
   if (size != checkpoint_size(f)) return err_set(f->e, "the checkpoint has a wrong size");
   bytes += sizeof head;
   memcpy(f->history, bytes, (size_t)head.n_history * sizeof *f->history);
