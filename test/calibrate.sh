@@ -178,7 +178,7 @@ out=$("$MOTE" add plain.csv --project days --label x --clock 2>&1); is "no dates
 has "and says so" "no column of dates" "$out"
 "$MOTE" new series --template sensor --rate-hz 1 --channels 1 --length-ms 3000 --quiet >/dev/null
 printf 'date,a,b,c\n2015-02-06 23:58:00,1,2,3\n2015-02-06 23:59:00,2,3,4\n' >rows.csv
-out=$("$MOTE" add rows.csv --project series --label x --each-row --clock 2>&1); is "a row that is a series has no clock" 1 $?
+out=$("$MOTE" add rows.csv --project series --label x --each-row --clock --time-column date 2>&1); is "a row that is a series has no clock" 1 $?
 has "and the error says why" "one channel" "$out"
 cd p || exit 1
 [ ! -s use.log ] || sed 's/^/# /' use.log
