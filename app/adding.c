@@ -361,6 +361,8 @@ static bool take(struct adding *d, struct arena *a, struct batch *b, const struc
                            .height = r->height,
                            .width = r->width,
                            .data = r->data};
+  if (d->p.config.kind == PROJECT_IMAGE && (r->type != INGEST_UINT8 || r->width < 1))
+    return err_set(e, "it is no picture, and the project is of pictures (sensor.kind: image)");
   if (!s.label) {
     *e = f->no_label;
     return e->text[0] ? false : err_set(e, "it has no label; use --label or --label-from");
