@@ -81,6 +81,22 @@ static void test_round_trip(void **state) {
   assert_non_null(strstr(f->e.text, "no sample 99"));
 }
 
+/* What a sample takes in memory follows its size: data sets of 100,000 short ones are held whole. */
+static void test_reading_takes_little(void **state) {
+  struct fixture *f = *state;
+  int16_t data[100];
+  open_store(f, STORE_CREATE);
+  int64_t duplicate = -1;
+  struct store_sample s = sample(data, 100, 5, "yes"), back;
+  assert_true(store_add(f->st, &s, &duplicate, &f->e));
+  const int64_t id = s.id;
+  const size_t before = arena_left(f->a);
+  for (int i = 0; i < 5000; i++) assert_true(store_get(f->st, f->a, id, &back, &f->e));
+  const size_t each = (before - arena_left(f->a)) / 5000;
+  print_message("200 bytes of numbers: %zu of memory\n", each);
+  assert_true(each < 4096);
+}
+
 static void test_duplicates_and_counts(void **state) {
   struct fixture *f = *state;
   int16_t data[100];
@@ -948,15 +964,25 @@ static void test_failing_disk(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_round_trip),    TEST(test_duplicates_and_counts),
-      TEST(test_sizes_refused), TEST(test_lying_sizes),
-      TEST(test_runs),          TEST(test_foreign_files),
-      TEST(test_damaged_files), TEST(test_locked),
-      TEST(test_read_only),     TEST(test_kill),
-      TEST(test_migration),     TEST(test_migration_killed),
-      TEST(test_details),       TEST(test_filters),
-      TEST(test_history),       TEST(test_diff),
-      TEST(test_one_change),    TEST(test_many),
+      TEST(test_round_trip),
+      TEST(test_reading_takes_little),
+      TEST(test_duplicates_and_counts),
+      TEST(test_sizes_refused),
+      TEST(test_lying_sizes),
+      TEST(test_runs),
+      TEST(test_foreign_files),
+      TEST(test_damaged_files),
+      TEST(test_locked),
+      TEST(test_read_only),
+      TEST(test_kill),
+      TEST(test_migration),
+      TEST(test_migration_killed),
+      TEST(test_details),
+      TEST(test_filters),
+      TEST(test_history),
+      TEST(test_diff),
+      TEST(test_one_change),
+      TEST(test_many),
       TEST(test_failing_disk),
   };
   return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -54,7 +54,7 @@ bool store_leave(struct store *st, bool ok, struct err *e);
 struct store_pool {
   struct arena *arena;
   char *block;
-  size_t left;
+  size_t left, room; /* of the block */
   const char *last[4]; /* by use: label, group ... */
 };
 const char *store_pool_text(struct store_pool *pool, int use, const char *text);

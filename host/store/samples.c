@@ -393,14 +393,20 @@ bool store_set_spans(struct store *st, int64_t id, const struct store_span *span
 }
 
 /* ---- reading ------------------------------------------------------------------------- */
+#define POOL_LEAST ((size_t)256)
+#define POOL_MOST  ((size_t)65536)
 const char *store_pool_text(struct store_pool *pool, int use, const char *text) {
   if (!text || !text[0]) return "";
   if (pool->last[use] && strcmp(pool->last[use], text) == 0) return pool->last[use];
-  const size_t n = strlen(text) + 1, block = 65536;
-  if (n > block / 4) return pool->last[use] = arena_strdup(pool->arena, text);
+  const size_t n = strlen(text) + 1;
+  if (n > POOL_MOST / 4) return pool->last[use] = arena_strdup(pool->arena, text);
   if (n > pool->left) {
-    pool->block = arena_alloc(pool->arena, block, 1);
-    pool->left = block;
+    /* A pool for one row takes little: blocks begin small and double. */
+    pool->room = pool->room ? 2 * pool->room : POOL_LEAST;
+    while (pool->room < n) pool->room *= 2;
+    if (pool->room > POOL_MOST) pool->room = POOL_MOST;
+    pool->block = arena_alloc(pool->arena, pool->room, 1);
+    pool->left = pool->room;
   }
   char *copy = pool->block;
   memcpy(copy, text, n);
