@@ -1,5 +1,5 @@
-/* signal: see the header; the transforms of int32 and float are in signal_wide.c, since what audio front ends run for
- * every frame is built for speed, and those two are not.
+/* signal: see the header; the transforms of int32 and float, which no audio front end runs, are in signal_wide.c: what a
+ * program does not call it does not carry.
  *
  * exact: the transform's rounding is that of kissfft in fixed point, the library behind the reference: products are rounded
  * to the element type one by one (halves up), a division by a radix is a product with 32767 / radix, and sums wrap. */
