@@ -1,17 +1,7 @@
 #!/bin/bash
 # A sensor in another place: calibrate and scale of mote.yaml, from recordings that awk makes to the emitted program. The same three
 # gases in two places, whose sensors differ by a factor and an offset. Prints TAP lines.
-# usage: test/calibrate.sh [PROGRAM]
-cd "$(dirname "$0")/.." || exit 1
-MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
-export MOTE_HOME=${MOTE_HOME:-$PWD}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-n=0
-pass() { n=$((n + 1)); echo "ok $n - $1"; }
-fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'; }
-is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
-has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
+. "$(dirname "$0")/tap"
 accuracy() { "$MOTE" test --json --quiet 2>/dev/null | sed -n 's/.*"accuracy_int8": \([0-9.e-]*\).*/\1/p' | head -n 1; }
 
 # gas FILE FACTOR LABEL SEED: three resistances over 6 s
@@ -39,7 +29,7 @@ printf 'calibrate:\n  by: group\n  labels: [air]\n  deviation: false\n' >>mote.y
 "$MOTE" train --quiet >/dev/null 2>&1; is "train from clean air" 0 $?
 after=$(accuracy)
 is "another place is read right" 1 "$after"
-if awk "BEGIN { exit !($before < 0.8) }"; then pass "and was not before"; else fail "and was not before" "$before"; fi
+if awk "BEGIN { exit !($before < 0.8) }"; then ok "and was not before"; else not_ok "and was not before" "$before"; fi
 out=$("$MOTE" predict ../far/smoke.1.csv 2>&1); is "a file alone has no clean air" 1 $?
 has "and that is said" "labelled air" "$out"
 sed -i '/labels:/d; s/deviation: false/deviation: true/' mote.yaml
@@ -86,7 +76,7 @@ for head in softmax means nearest; do
   after=$(sed -n 's/.*"accuracy_after": \([0-9.e-]*\).*/\1/p' <<<"$out" | head -n 1)
   # Means remember 32 examples: five of a place where words were swapped do not turn them.
   least=0.9; [ $head != means ] || least=0.3
-  if awk "BEGIN { exit !($after > $least) }"; then pass "$head learns what the others call it"; else fail "$head learns what the others call it" "$out"; fi
+  if awk "BEGIN { exit !($after > $least) }"; then ok "$head learns what the others call it"; else not_ok "$head learns what the others call it" "$out"; fi
   is "and again the same" "$out" "$("$MOTE" test --group other --learn 5 --head $head --seeds 2 --json 2>/dev/null)"
 done
 out=$("$MOTE" test --learn 3 2>&1); has "as text, with its RAM" "by softmax: " "$out"
@@ -136,7 +126,7 @@ sed -i 's/^  stride_ms: [0-9]*/  stride_ms: 1000/' chance/mote.yaml
 "$MOTE" train --project chance --learner logistic --quiet >/dev/null 2>&1
 out=$("$MOTE" test --project chance --learn 50 --head nearest --seeds 3 --json 2>&1); is "learn noise" 0 $?
 after=$(sed -n 's/.*"accuracy_after": \([0-9.e-]*\).*/\1/p' <<<"$out" | head -n 1)
-if awk "BEGIN { exit !($after < 0.56) }"; then pass "noise teaches nothing"; else fail "noise teaches nothing" "$out"; fi
+if awk "BEGIN { exit !($after < 0.56) }"; then ok "noise teaches nothing"; else not_ok "noise teaches nothing" "$out"; fi
 "$MOTE" new alone --template sensor --channels 3 --length-ms 10000 --quiet >/dev/null
 sed -i 's/^  stride_ms: [0-9]*/  stride_ms: 1000/' alone/mote.yaml
 "$MOTE" add noise/?.[12].csv --project alone --label-from name --split train --quiet >/dev/null
@@ -155,7 +145,7 @@ for i in $(seq 1 30); do gas swap/smoke.$i.csv 1 air 7$i; gas swap/air.$i.csv 1 
 "$MOTE" train --project swapped --learner logistic --quiet >/dev/null 2>&1
 out=$("$MOTE" test --project swapped --learn 3 --split validation --json 2>&1); is "learn from the validation split" 0 $?
 before=$(sed -n 's/.*"accuracy_before": \([0-9.e-]*\).*/\1/p' <<<"$out" | head -n 1)
-if awk "BEGIN { exit !(${before:-1} < 0.2) }"; then pass "which the factory did not see"; else fail "which the factory did not see" "$out"; fi
+if awk "BEGIN { exit !(${before:-1} < 0.2) }"; then ok "which the factory did not see"; else not_ok "which the factory did not see" "$out"; fi
 
 # ---- more classes than a head has room for eight of each -------------------------------
 mkdir many
@@ -182,4 +172,4 @@ out=$("$MOTE" add rows.csv --project series --label x --each-row --clock --time-
 has "and the error says why" "one channel" "$out"
 cd p || exit 1
 [ ! -s use.log ] || sed 's/^/# /' use.log
-echo "1..$n"
+exit $failed

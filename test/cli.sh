@@ -1,32 +1,11 @@
 #!/bin/bash
 # The project's commands from end to end, with movements that awk makes: new, add, data, features, train, test,
 # predict; errors and exit codes; and kill -9 at random moments of add and train. Prints TAP lines.
-# usage: test/cli.sh [PROGRAM]
-cd "$(dirname "$0")/.." || exit 1
-MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
-export MOTE_HOME=${MOTE_HOME:-$PWD}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
+. "$(dirname "$0")/tap"
 RANDOM=1
-n=0
-pass() { n=$((n + 1)); echo "ok $n - $1"; }
-fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'; }
-# is NAME WANTED GOT
-is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
-# has NAME TEXT OUTPUT
-has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
 number() { sed -n "s/.*\"$2\": \([-0-9.e]*\).*/\1/p" <<<"$1" | head -n 1; }
 
-# movement FILE KIND SEED: 3 axes, 4 s at 100 Hz; the kind is the frequency
-movement() {
-  awk -v kind="$2" -v seed="$3" 'BEGIN { srand(seed); f = kind == "slow" ? 1 : kind == "fast" ? 6 : 0; p = rand() * 6;
-    print "time_ms,x,y,z"; for (t = 0; t < 400; t++) printf "%d,%.4f,%.4f,%.4f\n", t * 10,
-      (f ? sin(6.2832 * f * t / 100 + p) : 0) + (rand() - .5) / 5, (rand() - .5) / 5, 1 + (rand() - .5) / 5 }' >"$1"
-}
-for kind in slow fast still; do
-  mkdir -p "$T/data/$kind"
-  for i in $(seq 1 12); do movement "$T/data/$kind/p$((i % 4))_$i.csv" $kind $i$((${#kind} * 7)); done
-done
+movements "$T/data"
 
 # ---- a project ----------------------------------------------------------------
 out=$("$MOTE" new "$T/p" --template motion 2>&1); is "new makes a project" 0 $?
@@ -254,6 +233,6 @@ cp -r "$T/p" "$T/s"
 cd "$T/s" || exit 1
 "$MOTE" train --epochs 250 --seed 5 --threads 1 --network "$NET" -q >/dev/null 2>&1
 "$MOTE" predict "$T/data/fast/p1_1.csv" -o whole.bin -q >/dev/null
-if cmp -s "$T/r/killed.bin" whole.bin; then pass "with the bits of a run that was never killed, one thread"
-else fail "with the bits of a run that was never killed, one thread"; fi
-echo "1..$n"
+if cmp -s "$T/r/killed.bin" whole.bin; then ok "with the bits of a run that was never killed, one thread"
+else not_ok "with the bits of a run that was never killed, one thread"; fi
+exit $failed

@@ -1,34 +1,13 @@
 #!/bin/bash
 # The words of `mote data` from end to end, with movements that awk makes: picking, changing, undo, versions, division
 # by groups, cutting, health, export. Prints TAP lines. check: sanitizers too
-# usage: test/data.sh [PROGRAM]
-cd "$(dirname "$0")/.." || exit 1
-MOTE=$(realpath "${1:-${MOTE:-build/mote}}")
-export MOTE_HOME=${MOTE_HOME:-$PWD}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-n=0
-pass() { n=$((n + 1)); echo "ok $n - $1"; }
-fail() { n=$((n + 1)); echo "not ok $n - $1"; [ -z "${2:-}" ] || printf '%s\n' "$2" | head -n 30 | sed 's/^/# /'; }
-# is NAME WANTED GOT
-is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2, got: $3"; fi; }
-# has NAME TEXT OUTPUT
-has() { case $3 in *"$2"*) pass "$1" ;; *) fail "$1" "no \"$2\" in: $3" ;; esac; }
+. "$(dirname "$0")/tap"
 number() { sed -n "s/.*\"$2\": \([-0-9.e]*\).*/\1/p" <<<"$1" | head -n 1; }
 # all: what every sample is, as text
 all() { "$MOTE" data list --json; }
 count() { all | grep -c '"id"'; }
 
-# movement FILE KIND SEED: 3 axes, 4 s at 100 Hz; the kind is the frequency
-movement() {
-  awk -v kind="$2" -v seed="$3" 'BEGIN { srand(seed); f = kind == "slow" ? 1 : kind == "fast" ? 6 : 0; p = rand() * 6;
-    print "time_ms,x,y,z"; for (t = 0; t < 400; t++) printf "%d,%.4f,%.4f,%.4f\n", t * 10,
-      (f ? sin(6.2832 * f * t / 100 + p) : 0) + (rand() - .5) / 5, (rand() - .5) / 5, 1 + (rand() - .5) / 5 }' >"$1"
-}
-for kind in slow fast still; do
-  mkdir -p "$T/data/$kind"
-  for i in $(seq 1 12); do movement "$T/data/$kind/p$((i % 4))_$i.csv" $kind $i$((${#kind} * 7)); done
-done
+movements "$T/data"
 "$MOTE" new "$T/p" --template motion >/dev/null && cd "$T/p" || exit 1
 out=$("$MOTE" data undo 2>&1); is "undo of nothing" 1 $?
 has "says so" "nothing to undo" "$out"
@@ -201,4 +180,4 @@ out=$(head -c 64000 /dev/urandom | "$MOTE" record --stdin --raw --label noise --
 is "sound goes out and comes back with the same bits" "$("$MOTE" data list --json | grep sha256)" "$("$MOTE" data list --project "$T/b" --json | grep sha256)"
 out=$(ALSA_CONFIG_PATH=/dev/null "$MOTE" record --microphone --label x 2>&1 </dev/null); is "no microphone" 1 $?
 has "is said" "no microphone" "$out"
-echo "1..$n"
+exit $failed

@@ -1,30 +1,19 @@
 #!/bin/sh
 # What `mote build` emits, as a firmware takes it: strict C99 that is C++11 as well, memory that the caller places or the
 # program's own, nothing writable but the open model, only the kernels that the model needs, and two models in one program.
+. "$(dirname "$0")/tap"
 set -u
-cd "$(dirname "$0")/.." || exit 3
-MOTE=${MOTE:-$PWD/build/mote}
-MOTE_SHARED=${MOTE_SHARED:-../shared}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-failed=0
-ok() { echo "ok - $1"; }
-not_ok() { echo "not ok - $1"; failed=1; }
 run() { # what, then the command
   what=$1; shift
-  if "$@" >"$dir/log" 2>&1; then ok "$what"; else not_ok "$what: $(head -c 400 "$dir/log")"; fi
+  if "$@" >"$T/log" 2>&1; then ok "$what"; else not_ok "$what: $(head -c 400 "$T/log")"; fi
 }
 refused() { # what, words of the error, then the command
   what=$1 words=$2; shift 2
-  if "$@" >"$dir/log" 2>&1; then not_ok "$what: accepted"
-  elif grep -q "$words" "$dir/log"; then ok "$what"
-  else not_ok "$what: $(head -c 400 "$dir/log")"; fi
+  if "$@" >"$T/log" 2>&1; then not_ok "$what: accepted"
+  elif grep -q "$words" "$T/log"; then ok "$what"
+  else not_ok "$what: $(head -c 400 "$T/log")"; fi
 }
-if [ -x "$MOTE_SHARED/unpack" ] && "$MOTE_SHARED/unpack" build/shared models/reference >/dev/null 2>&1; then :; else
-  echo "1..1"
-  echo "ok - emitted programs # SKIP needs shared models"
-  exit 0
-fi
+unpacked models/reference || skip_all "emitted programs" "needs shared models"
 models=build/shared/models/reference/mlperf_tiny
 others=build/shared/models/reference/tflm
 STRICT="-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -pedantic -Werror"
@@ -32,25 +21,25 @@ EXACT="-ffp-contract=off -fno-strict-aliasing"
 
 # ---- one model: file and name
 while read -r file name; do
-  out=$dir/$name
+  out=$T/$name
   run "$name builds" "$MOTE" build "$models/$file.tflite" --target host --no-compile --name "$name" -o "$out" -q
-  run "$name is strict C99" gcc -std=c99 -fno-pie $STRICT -I"$out" -c "$out/$name.c" -o "$dir/$name.o"
-  run "$name's own memory is strict C99" gcc -std=c99 $STRICT -I"$out" -c "$out/${name}_arena.c" -o "$dir/${name}_arena.o"
+  run "$name is strict C99" gcc -std=c99 -fno-pie $STRICT -I"$out" -c "$out/$name.c" -o "$T/$name.o"
+  run "$name's own memory is strict C99" gcc -std=c99 $STRICT -I"$out" -c "$out/${name}_arena.c" -o "$T/${name}_arena.o"
   upper=$(echo "$name" | tr a-z A-Z)
   for cxx in g++ clang++; do
     command -v $cxx >/dev/null || { echo "ok - $name in C++ # SKIP no $cxx"; continue; }
     printf '#include "%s.h"\n#include "mote/mote.h"\nint main() { static unsigned char memory[%s_ARENA_BYTES + 8]; return %s_init(memory, 0) == 0; }\n' \
-      "$name" "$upper" "$name" >"$dir/main.cc"
-    run "$name's header is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -c "$dir/main.cc" -o "$dir/main.o"
-    printf '#include "%s.h"\nint %s_plan;\nint main() { return %s_plan; }\n' "$name" "$name" "$name" >"$dir/apart.cc"
-    run "$name's plan has no name where $cxx could not read it" $cxx -std=c++11 -DMOTE_ROM=__flash -I"$out" -fsyntax-only "$dir/apart.cc"
+      "$name" "$upper" "$name" >"$T/main.cc"
+    run "$name's header is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -c "$T/main.cc" -o "$T/main.o"
+    printf '#include "%s.h"\nint %s_plan;\nint main() { return %s_plan; }\n' "$name" "$name" "$name" >"$T/apart.cc"
+    run "$name's plan has no name where $cxx could not read it" $cxx -std=c++11 -DMOTE_ROM=__flash -I"$out" -fsyntax-only "$T/apart.cc"
     for part in "$name" "${name}_arena"; do
-      run "$part.c is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -x c++ -c "$out/$part.c" -o "$dir/$part.$cxx.o"
+      run "$part.c is C++11 for $cxx" $cxx -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -x c++ -c "$out/$part.c" -o "$T/$part.$cxx.o"
     done
   done
-  writable=$(nm "$dir/$name.o" | grep -c ' [DdBbCS] ')
+  writable=$(nm "$T/$name.o" | grep -c ' [DdBbCS] ')
   if [ "$writable" -eq 1 ]; then ok "$name writes to the open model alone"; else not_ok "$name has $writable writable symbols"; fi
-  strange=$(nm -g --defined-only "$dir/$name.o" "$dir/${name}_arena.o" | awk 'NF == 3 { print $3 }' | grep -vc "^${name}_")
+  strange=$(nm -g --defined-only "$T/$name.o" "$T/${name}_arena.o" | awk 'NF == 3 { print $3 }' | grep -vc "^${name}_")
   if [ "$strange" -eq 0 ]; then ok "public names of $name begin with it"; else not_ok "$strange public names do not begin with $name"; fi
   if [ -e "$out/model.c" ]; then not_ok "no file of $name is called model"; else ok "no file of $name is called model"; fi
 done <<END
@@ -59,30 +48,30 @@ ad01_int8 ad
 vww_96_int8 vww
 END
 for kernel in conv2d depthwise_conv2d softmax mean; do
-  if [ -e "$dir/ad/mote/nn/$kernel.c" ]; then not_ok "$kernel is not among a dense model's files"
+  if [ -e "$T/ad/mote/nn/$kernel.c" ]; then not_ok "$kernel is not among a dense model's files"
   else ok "$kernel is not among a dense model's files"; fi
 done
 
 # ---- tensors in the plan, a gap in front of them, floats, variables
 for file in hello_world_float trained_lstm_int8 audio_preprocessor_int8; do
-  out=$dir/$file
+  out=$T/$file
   run "$file builds" "$MOTE" build "$others/$file.tflite" --target host --no-compile --name net -o "$out" -q
   run "$file is strict C99" gcc -std=c99 $STRICT -I"$out" -fsyntax-only "$out/net.c"
   command -v g++ >/dev/null && run "$file is C++11" g++ -std=c++11 -Wall -Wextra -pedantic -Werror -I"$out" -x c++ -fsyntax-only "$out/net.c"
 done
 
 # ---- names
-refused "a name that is not C is refused" "no name in C" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name 2nd -o "$dir/x" -q
-refused "the runtime's name is refused" "the runtime's own" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name mote_x -o "$dir/x" -q
-refused "a file of the project is refused" "another --name" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name program -o "$dir/x" -q
+refused "a name that is not C is refused" "no name in C" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name 2nd -o "$T/x" -q
+refused "the runtime's name is refused" "the runtime's own" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name mote_x -o "$T/x" -q
+refused "a file of the project is refused" "another --name" "$MOTE" build "$models/ad01_int8.tflite" --target host --no-compile --name program -o "$T/x" -q
 
 # ---- two models in one program: the kernels' folders over each other, compiled once
-both=$dir/both
-mkdir "$both" && cp -R "$dir/kws/." "$both" && cp -R "$dir/ad/." "$both"
+both=$T/both
+mkdir "$both" && cp -R "$T/kws/." "$both" && cp -R "$T/ad/." "$both"
 for name in kws ad; do
-  (cd "$dir/$name" && find mote -type f) | while read -r file; do cmp -s "$dir/$name/$file" "$both/$file" || echo "$file"; done
-done >"$dir/differ"
-if [ -s "$dir/differ" ]; then not_ok "files that both have are the same: $(head -c 200 "$dir/differ")"; else ok "files that both have are the same"; fi
+  (cd "$T/$name" && find mote -type f) | while read -r file; do cmp -s "$T/$name/$file" "$both/$file" || echo "$file"; done
+done >"$T/differ"
+if [ -s "$T/differ" ]; then not_ok "files that both have are the same: $(head -c 200 "$T/differ")"; else ok "files that both have are the same"; fi
 cat >"$both/main.c" <<'END'
 #include <stdio.h>
 #include <string.h>
@@ -117,7 +106,7 @@ int main(void) {
 END
 answers() { # what
   for name in kws ad; do
-    if [ -s "$dir/$name.want" ] && cmp -s "$dir/$name.want" "$both/$name.out"; then ok "$1: $name answers as alone"; else not_ok "$1: $name answers otherwise"; fi
+    if [ -s "$T/$name.want" ] && cmp -s "$T/$name.want" "$both/$name.out"; then ok "$1: $name answers as alone"; else not_ok "$1: $name answers otherwise"; fi
     rm -f "$both/$name.out"
   done
 }
@@ -125,8 +114,8 @@ compile_kernels() { (cd "$both" && for c in mote/*/*.c; do gcc -std=c99 -O1 $EXA
 run "kernels of both compile" compile_kernels
 two() { (cd "$both" && "$@" && ./both); }
 run "two models in one program" two gcc -std=c99 -O1 $EXACT -Wall -Wextra -Werror -I. main.c kws.c ad.c kernels.a -o both
-"$MOTE" run "$models/kws_ref_model.tflite" -i "$both/kws.in" -o "$dir/kws.want" -q >/dev/null
-"$MOTE" run "$models/ad01_int8.tflite" -i "$both/ad.in" -o "$dir/ad.want" -q >/dev/null
+"$MOTE" run "$models/kws_ref_model.tflite" -i "$both/kws.in" -o "$T/kws.want" -q >/dev/null
+"$MOTE" run "$models/ad01_int8.tflite" -i "$both/ad.in" -o "$T/ad.want" -q >/dev/null
 answers "memory of the caller's"
 run "two models with memory of their own, in sections" two gcc -std=c99 -O1 $EXACT -Wall -Wextra -Werror -I. -DSTATIC \
   '-DMOTE_ARENA_ATTRIBUTE=__attribute__((section(".fast_ram")))' '-DAD_ARENA_ATTRIBUTE=__attribute__((section(".slow_ram")))' \
@@ -150,9 +139,9 @@ if [ "$one" -eq 1 ]; then ok "the runtime is there once"; else not_ok "the runti
 # ---- another name on a chip: the same program, the same figures
 if command -v arm-none-eabi-gcc >/dev/null; then
   figures() { "$MOTE" build "$models/ad01_int8.tflite" --target cortex-m4 "$@" -q --json | grep -E '"(flash_code_bytes|flash_weight_bytes|ram_static_bytes)"'; }
-  figures -o "$dir/m4" >"$dir/plain"
-  figures --name anomaly -o "$dir/m4n" >"$dir/named"
-  if [ -s "$dir/plain" ] && cmp -s "$dir/plain" "$dir/named"; then ok "a name costs nothing"; else not_ok "a name changes figures: $(cat "$dir/named")"; fi
+  figures -o "$T/m4" >"$T/plain"
+  figures --name anomaly -o "$T/m4n" >"$T/named"
+  if [ -s "$T/plain" ] && cmp -s "$T/plain" "$T/named"; then ok "a name costs nothing"; else not_ok "a name changes figures: $(cat "$T/named")"; fi
 else
   echo "ok - a name costs nothing # SKIP no arm-none-eabi-gcc"
 fi
@@ -163,11 +152,11 @@ for op in ABS ADD CUMSUM EQUAL EXP LOGICAL_AND LOGISTIC MAXIMUM MUL PRELU RSQRT 
   for type in int8 int16 float32; do
     case=$(ls "$folder" | grep "^$type.*\.tflite$" | head -n 1)
     [ -n "$case" ] || continue
-    rm -rf "$dir/one"
-    "$MOTE" build "$folder$case" --target cortex-m4 --no-compile --name net -o "$dir/one" -q >"$dir/log" 2>&1 || { lost="$lost $folder$case:$(head -c 200 "$dir/log")"; continue; }
+    rm -rf "$T/one"
+    "$MOTE" build "$folder$case" --target cortex-m4 --no-compile --name net -o "$T/one" -q >"$T/log" 2>&1 || { lost="$lost $folder$case:$(head -c 200 "$T/log")"; continue; }
     plans=$((plans + 1))
-    for kernel in $(grep -o '&mote_kernel_[a-z0-9_]*' "$dir/one/net.c" | sed 's/&mote_kernel_//' | sort -u); do
-      grep -qE "mote_kernel_$kernel\b|[A-Z0-9]\($kernel\b" "$dir"/one/mote/nn/*.c || lost="$lost $case:$kernel"
+    for kernel in $(grep -o '&mote_kernel_[a-z0-9_]*' "$T/one/net.c" | sed 's/&mote_kernel_//' | sort -u); do
+      grep -qE "mote_kernel_$kernel\b|[A-Z0-9]\($kernel\b" "$T"/one/mote/nn/*.c || lost="$lost $case:$kernel"
     done
   done
 done

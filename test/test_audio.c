@@ -14,18 +14,10 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
+#include "test/shared.h"
 
 /* Of all outputs, on every machine and in every profile. */
 #define CHIP_CRC 0x88e5e6fd
-
-static bool shared(const char *what) {
-  char line[200];
-  snprintf(line, sizeof line,
-           "\"${MOTE_SHARED:-../shared}/unpack\" build/shared %s >/dev/null 2>&1", what);
-  if (system(line) == 0) return true;
-  print_message("skipped: no %s\n", what);
-  return false;
-}
 
 /* ---- Edge Impulse --------------------------------------------------------------- */
 
@@ -97,7 +89,7 @@ static void compare(const char *name, enum features_kind kind) {
 
 static void test_values_of_edge_impulse(void **state) {
   (void)state;
-  if (!shared("golden/features-edge-impulse data/acquisition-formats")) skip();
+  if (!shared_unpacked("golden/features-edge-impulse data/acquisition-formats")) skip();
   compare("mfe", FEATURES_MFE);
   compare("mfcc", FEATURES_MFCC);
   compare("spectrogram", FEATURES_SPECTROGRAM);

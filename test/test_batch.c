@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "test/fuzz/models.h"
+#include "test/shared.h"
 #include "test/fuzz/tflite_writer.h"
 
 enum { FILES = 24 };
@@ -421,17 +422,8 @@ static void wrong_sets_are_refused(void **state) {
 
 static void the_keyword_set_is_901_of_1000(void **state) {
   (void)state;
-  const char *shared = getenv("MOTE_SHARED");
+  if (!shared_unpacked("models/reference data/accuracy")) skip();
   struct fixture f = {.arena = arena_new(0)};
-  const char *unpack = arena_printf(f.arena, "%s/unpack", shared ? shared : "../shared");
-  if (!file_exists(unpack)) {
-    print_message("skipped: no keyword set of other people at %s\n", unpack);
-    arena_free(f.arena);
-    skip();
-  }
-  const char *const argv[] = {unpack, "build/shared", "models/reference", "data/accuracy", NULL};
-  assert_true(process_run(f.arena, NULL, argv, 120, &f.result, &f.err));
-  assert_int_equal(f.result.exit_code, 0);
   f.model = "build/shared/models/reference/mlperf_tiny/kws_ref_model.tflite";
   f.set = "build/shared/data/accuracy/kws01";
   assert_int_equal(run(&f, NULL), 0);

@@ -14,6 +14,7 @@
 #include "host/import/import.h"
 #include "test/made_layers.h"
 #include "test/random_graph.h"
+#include "test/shared.h"
 
 static struct arena *new_arena(void) { return arena_new((size_t)1 << 30); }
 
@@ -316,12 +317,7 @@ enum { N_REFERENCES = sizeof REFERENCES / sizeof *REFERENCES };
 
 static bool have_shared(void) {
   static int have = -1;
-  if (have < 0) {
-    have =
-        system(
-            "\"${MOTE_SHARED:-../shared}/unpack\" build/shared models/reference golden/reference "
-            ">/dev/null 2>&1") == 0;
-  }
+  if (have < 0) have = shared_unpacked("models/reference golden/reference");
   return have == 1;
 }
 

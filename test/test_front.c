@@ -11,6 +11,7 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
+#include "test/hostile_blocks.h"
 
 #define PI   3.14159265358979323846
 #define RATE 100.0
@@ -367,47 +368,14 @@ static void test_stream(void **state) {
   arena_free(a);
 }
 
+static struct hostile_place hostile_front(const struct features_block *b, int trial) {
+  const struct mote_front *const f = b->parts[0].front;
+  const size_t at = (size_t)((const uint8_t *)f - (const uint8_t *)b->data);
+  return (struct hostile_place){at, trial & 4 ? 80 : f->bytes};
+}
 static void test_hostile_bytes(void **state) {
   (void)state;
-  struct rng r;
-  int taken = 0, refused_ones = 0;
-  rng_seed(&r, 5);
-  for (int trial = 0; trial < 6000; trial++) {
-    struct arena *a = arena_new(0);
-    struct err e = {0};
-    struct features_block opened;
-    const struct features_block block = chip_block(a, trial % 2);
-    uint8_t *const bytes = malloc(block.bytes);
-    memcpy(bytes, block.data, block.bytes);
-    const size_t front =
-        (size_t)((const uint8_t *)block.parts[0].front - (const uint8_t *)block.data);
-    for (uint32_t h = 0; h <= rng_below(&r, 3); h++)
-      bytes[front + rng_below(&r, trial & 4 ? 80 : block.parts[0].front->bytes)] =
-          (uint8_t)rng_u32(&r);
-    if (features_open(bytes, block.bytes, a, &opened, &e)) {
-      taken++;
-      const size_t n = (size_t)opened.window_samples * (size_t)opened.channels;
-      if (n < 1 << 16 && opened.out_bytes < 1 << 16) {
-        int16_t *const x = malloc(n * sizeof *x);
-        void *const scratch = malloc(opened.scratch_bytes + 1);
-        int8_t *const out = malloc(opened.out_bytes);
-        for (size_t i = 0; i < n; i++)
-          x[i] = trial & 1 ? (int16_t)(i * 40503u) : i % 64 < 32 ? INT16_MAX : INT16_MIN;
-        features_run(&opened, x, scratch, out);
-        free(x);
-        free(scratch);
-        free(out);
-      }
-    } else {
-      refused_ones++;
-      assert_true(e.text[0]);
-    }
-    free(bytes);
-    arena_free(a);
-  }
-  print_message("%d mutated blocks were refused, %d ran within their memory\n", refused_ones,
-                taken);
-  assert_true(refused_ones > 500 && taken > 500);
+  hostile_blocks(chip_block, 2, hostile_front, 6000);
 }
 
 static void same_on_chip(const char *name) {
@@ -417,15 +385,7 @@ static void same_on_chip(const char *name) {
       "mote/dsp/bands.c",   "mote/dsp/fft.c",     "mote/dsp/math.c",       "mote/dsp/features.c",
       "mote/dsp/stream.c",  "mote/isa/fft.c",     "mote/isa/plain.c",      "mote/base/fixed.c",
       "mote/isa/dsp.c"};
-  struct arena *a = arena_new(0);
-  struct features_block blocks[2];
-  const int16_t *samples[2];
-  for (int i = 0; i < 2; i++) {
-    blocks[i] = chip_block(a, i);
-    samples[i] = chip_samples(a, &blocks[i]);
-  }
-  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 2, 0);
-  arena_free(a);
+  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 2, 0);
 }
 CHIP_TESTS(same_on_chip)
 

@@ -18,6 +18,7 @@
 #include "host/ingest/ingest.h"
 #include "test/fuzz/fuzz.h"
 #include "test/fuzz/models.h"
+#include "test/shared.h"
 #include "test/fuzz/tflite_writer.h"
 
 #define MEMORY ((size_t)48 << 20) /* of one case; running out would end the process */
@@ -278,19 +279,9 @@ static void real_models_are_taken_or_refused(void **state) {
   static const char *const models[] = {"tflm/hello_world_int8.tflite",
                                        "mlperf_tiny/kws_ref_model.tflite",
                                        "mlperf_tiny/pretrainedResnet_quant.tflite"};
-  const char *shared = getenv("MOTE_SHARED");
+  if (!shared_unpacked("models/reference")) skip();
   struct arena *a = arena_new(0);
-  const char *unpack = arena_printf(a, "%s/unpack", shared ? shared : "../shared");
-  if (!file_exists(unpack)) {
-    print_message("skipped: no models of other people at %s\n", unpack);
-    arena_free(a);
-    skip();
-  }
-  const char *const argv[] = {unpack, "build/shared", "models/reference", NULL};
-  struct process_result result;
   struct err e = {0};
-  assert_true(process_run(a, NULL, argv, 120, &result, &e));
-  assert_int_equal(result.exit_code, 0);
   fuzz_watch();
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     struct fuzz_tally tally = {0};

@@ -11,17 +11,10 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
+#include "test/hostile_blocks.h"
+#include "test/shared.h"
 
 #define PI 3.14159265358979323846
-
-static bool shared(const char *what) {
-  char line[200];
-  snprintf(line, sizeof line,
-           "\"${MOTE_SHARED:-../shared}/unpack\" build/shared %s >/dev/null 2>&1", what);
-  if (system(line) == 0) return true;
-  print_message("skipped: no %s\n", what);
-  return false;
-}
 
 /* Places of beats, in samples. */
 static int beats_in(struct arena *a, const struct mote_beats *p, const int16_t *x, int n,
@@ -100,7 +93,7 @@ static void test_records(void **state) {
   (void)state;
   static const char *const names[] = {"101", "106", "109", "114", "118", "119",
                                       "124", "203", "208", "209", "215", "223"};
-  if (!shared("data/mitbih")) skip();
+  if (!shared_unpacked("data/mitbih")) skip();
   int all_marks = 0, all_found = 0, all_both = 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     struct arena *a = arena_new(0);
@@ -361,44 +354,7 @@ static int16_t *chip_samples(struct arena *a, const struct features_block *b) {
 
 static void test_hostile_bytes(void **state) {
   (void)state;
-  struct rng r;
-  int taken = 0, refused = 0;
-  rng_seed(&r, 5);
-  for (int trial = 0; trial < 4000; trial++) {
-    struct arena *a = arena_new(0);
-    struct err e = {0};
-    struct features_block opened;
-    const struct features_block block = chip_block(a, trial % 2);
-    uint8_t *const bytes = malloc(block.bytes);
-    memcpy(bytes, block.data, block.bytes);
-    const struct mote_features *const f = block.parts[0].params;
-    const size_t at = (size_t)((const uint8_t *)f - (const uint8_t *)block.data) +
-                      (trial & 8 ? (size_t)f->params_at : 0);
-    for (uint32_t h = 0; h <= rng_below(&r, 3); h++)
-      bytes[at + rng_below(&r, 160) % (block.bytes - at)] = (uint8_t)rng_u32(&r);
-    if (features_open(bytes, block.bytes, a, &opened, &e)) {
-      taken++;
-      const size_t n = (size_t)opened.window_samples * (size_t)opened.channels;
-      if (n < 1 << 16 && opened.out_bytes < 1 << 16) {
-        int16_t *const x = malloc(n * sizeof *x);
-        void *const scratch = malloc(opened.scratch_bytes + 1);
-        int8_t *const out = malloc(opened.out_bytes);
-        for (size_t i = 0; i < n; i++)
-          x[i] = trial & 1 ? (int16_t)(i * 40503u) : i % 64 < 32 ? INT16_MAX : INT16_MIN;
-        features_run(&opened, x, scratch, out);
-        free(x);
-        free(scratch);
-        free(out);
-      }
-    } else {
-      refused++;
-      assert_true(e.text[0]);
-    }
-    free(bytes);
-    arena_free(a);
-  }
-  print_message("%d mutated blocks were refused, %d ran within their memory\n", refused, taken);
-  assert_true(refused > 500 && taken > 500);
+  hostile_blocks(chip_block, 2, hostile_params, 4000);
 }
 
 /* ---- chips ------------------------------------------------------------------------ */
@@ -408,15 +364,7 @@ static void same_on_chip(const char *name) {
       "mote/dsp/heart.c",   "mote/dsp/beats.c",    "mote/dsp/sos.c",
       "mote/dsp/moments.c", "mote/dsp/scaled.c",   "mote/dsp/finish32.c",
       "mote/dsp/math.c",    "mote/dsp/features.c", "mote/base/fixed.c"};
-  struct arena *a = arena_new(0);
-  struct features_block blocks[2];
-  const int16_t *samples[2];
-  for (int i = 0; i < 2; i++) {
-    blocks[i] = chip_block(a, i);
-    samples[i] = chip_samples(a, &blocks[i]);
-  }
-  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 2, 0);
-  arena_free(a);
+  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 2, 0);
 }
 CHIP_TESTS(same_on_chip)
 

@@ -11,6 +11,7 @@
 
 #include "host/import/import.h"
 #include "test/fuzz/models.h"
+#include "test/shared.h"
 #include "test/fuzz/tflite_writer.h"
 
 struct fixture {
@@ -281,22 +282,6 @@ static void little_memory_is_an_error(void **state) {
 }
 
 /* ---- models of other people -------------------------------------------------------------- */
-/* Unpacks archives of the shared material; false, with a line, where it is absent. */
-static bool unpack(struct arena *a, const char *first, const char *second) {
-  const char *shared = getenv("MOTE_SHARED");
-  const char *program = arena_printf(a, "%s/unpack", shared ? shared : "../shared");
-  if (!file_exists(program)) {
-    print_message("skipped: no models of other people at %s\n", program);
-    return false;
-  }
-  const char *const argv[] = {program, "build/shared", first, second, NULL};
-  struct process_result result;
-  struct err e = {0};
-  if (!process_run(a, NULL, argv, 300, &result, &e) || result.exit_code != 0)
-    fail_msg("%s %s", e.text, result.err);
-  return true;
-}
-
 static void same_bytes(struct arena *a, const char *path, const void *bytes, size_t n) {
   struct err e = {0};
   uint8_t *golden;
@@ -332,7 +317,7 @@ static void reference_models_are_exact_in_every_layer(void **state) {
                 {"tflm/hello_world_int8", 3},
                 {"tflm/simple_add_model", 0}};
   struct arena *a = arena_new(0);
-  if (!unpack(a, "models/reference", "golden/reference")) {
+  if (!shared_unpacked("models/reference golden/reference")) {
     arena_free(a);
     skip();
   }
@@ -393,7 +378,7 @@ static void models_of_many_producers_are_exact_or_refused(void **state) {
   (void)state;
   struct arena *a = arena_new(0);
   int exact = 0, refused = 0;
-  if (!unpack(a, "models/producers", "golden/producers")) {
+  if (!shared_unpacked("models/producers golden/producers")) {
     arena_free(a);
     skip();
   }

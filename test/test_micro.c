@@ -14,6 +14,7 @@
 #include "host/kit/kit.h"
 #include "mote/run/run.h"
 #include "test/chip_blocks.h"
+#include "test/shared.h"
 
 #define RATE   16000
 #define FRAMES 98
@@ -52,11 +53,7 @@ static int16_t *sound(struct arena *a, int n) {
 static struct graph *preprocessor(struct arena *a) {
   const char *const path = "build/shared/models/reference/tflm/audio_preprocessor_int8.tflite";
   struct err e = {0};
-  if (system(
-          "\"${MOTE_SHARED:-../shared}/unpack\" build/shared models/reference >/dev/null 2>&1")) {
-    print_message("skipped: no models/reference\n");
-    return NULL;
-  }
+  if (!shared_unpacked("models/reference")) return NULL;
   struct graph *const g = import_file(a, path, &e);
   if (!g) fail_msg("%s", e.text);
   return g;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "test/golden_run.h"
+#include "test/shared.h"
 
 #define MOST_MODEL ((size_t)64 << 20)
 
@@ -129,11 +130,7 @@ static void test_models_of_other_people(void **state) {
   const struct source *s = *state;
   struct arena *a = arena_new((size_t)1 << 24);
   struct tally t = {0};
-  const char *command =
-      arena_printf(a, "\"${MOTE_SHARED:-../shared}/unpack\" build/shared %s %s >/dev/null 2>&1",
-                   s->models, s->golden);
-  if (system(command) != 0) {
-    print_message("skipped: no shared material\n");
+  if (!shared_unpacked(arena_printf(a, "%s %s", s->models, s->golden))) {
     arena_free(a);
     skip();
   }

@@ -14,17 +14,10 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
+#include "test/hostile_blocks.h"
+#include "test/shared.h"
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/spectral.h"
-
-static bool shared(const char *what) {
-  char line[200];
-  snprintf(line, sizeof line,
-           "\"${MOTE_SHARED:-../shared}/unpack\" build/shared %s >/dev/null 2>&1", what);
-  if (system(line) == 0) return true;
-  print_message("skipped: no %s\n", what);
-  return false;
-}
 
 /* Numbers of a text file, whatever stands between them. */
 static double *numbers_of(struct arena *a, const char *path, int *count) {
@@ -94,7 +87,7 @@ static void test_edge_impulse_spectral(void **state) {
   static const char *const names[] = {"idle.0",   "shake.0",  "snake.0", "snake.1",
                                       "updown.0", "updown.1", "wave.0",  "wave.1"};
   double worst[3] = {0};
-  if (!shared("golden/features-edge-impulse")) skip();
+  if (!shared_unpacked("golden/features-edge-impulse")) skip();
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) compare_recording(names[i], worst);
   print_message("against Edge Impulse: RMS %.6f, skewness and kurtosis %.6f, powers %.6f\n",
                 worst[0], worst[1], worst[2]);
@@ -105,7 +98,7 @@ static void test_edge_impulse_spectral(void **state) {
 
 static void test_edge_impulse_flatten(void **state) {
   (void)state;
-  if (!shared("golden/features-edge-impulse data/acquisition-formats")) skip();
+  if (!shared_unpacked("golden/features-edge-impulse data/acquisition-formats")) skip();
   struct arena *a = arena_new(0);
   struct err e = {0};
   struct features_config c;
@@ -240,47 +233,9 @@ static void test_wavelet_against_double(void **state) {
 
 static struct features_block chip_block(struct arena *a, int i);
 
-/* A mutated block is refused, or runs within memory of the sizes that it names. */
 static void test_hostile_bytes(void **state) {
   (void)state;
-  struct rng r;
-  int taken = 0, refused = 0;
-  rng_seed(&r, 5);
-  for (int trial = 0; trial < 6000; trial++) {
-    struct arena *a = arena_new(0);
-    struct err e = {0};
-    struct features_block opened;
-    const struct features_block block = chip_block(a, trial % 3);
-    uint8_t *const bytes = malloc(block.bytes);
-    memcpy(bytes, block.data, block.bytes);
-    const struct mote_features *const f = block.parts[trial / 3 % block.n_parts].params;
-    const size_t at = (size_t)((const uint8_t *)f - (const uint8_t *)block.data) +
-                      (trial & 8 ? (size_t)f->params_at : 0);
-    for (uint32_t h = 0; h <= rng_below(&r, 3); h++)
-      bytes[at + rng_below(&r, 84) % (block.bytes - at)] = (uint8_t)rng_u32(&r);
-    if (features_open(bytes, block.bytes, a, &opened, &e)) {
-      taken++;
-      const size_t n = (size_t)opened.window_samples * (size_t)opened.channels;
-      if (n < 1 << 16 && opened.out_bytes < 1 << 16) {
-        int16_t *const x = malloc(n * sizeof *x);
-        void *const scratch = malloc(opened.scratch_bytes + 1);
-        int8_t *const out = malloc(opened.out_bytes);
-        for (size_t i = 0; i < n; i++)
-          x[i] = trial & 1 ? (int16_t)(i * 40503u) : i % 2 ? INT16_MAX : INT16_MIN;
-        features_run(&opened, x, scratch, out);
-        free(x);
-        free(scratch);
-        free(out);
-      }
-    } else {
-      refused++;
-      assert_true(e.text[0]);
-    }
-    free(bytes);
-    arena_free(a);
-  }
-  print_message("%d mutated blocks were refused, %d ran within their memory\n", refused, taken);
-  assert_true(refused > 500 && taken > 500);
+  hostile_blocks(chip_block, 3, hostile_params, 6000);
 }
 
 /* ---- chips ------------------------------------------------------------------------ */
@@ -329,15 +284,7 @@ static void same_on_chip(const char *name) {
       "mote/dsp/wavelet.c",  "mote/dsp/moments.c",       "mote/dsp/scaled.c",
       "mote/dsp/sos.c",      "mote/dsp/fft32.c",         "mote/dsp/finish32.c",
       "mote/dsp/math.c",     "mote/dsp/features.c",      "mote/base/fixed.c"};
-  struct arena *a = arena_new(0);
-  struct features_block blocks[3];
-  const int16_t *samples[3];
-  for (int i = 0; i < 3; i++) {
-    blocks[i] = chip_block(a, i);
-    samples[i] = chip_samples(a, &blocks[i]);
-  }
-  chip_blocks(a, name, here, sizeof here / sizeof *here, blocks, samples, 3, 0x80d90ad6);
-  arena_free(a);
+  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 3, 0x80d90ad6);
 }
 CHIP_TESTS(same_on_chip)
 

@@ -12,6 +12,7 @@
 #include "host/compile/compile.h"
 #include "host/import/import.h"
 #include "mote/run/run.h"
+#include "test/shared.h"
 
 /* ---- making graphs ------------------------------------------------------------- */
 
@@ -424,11 +425,7 @@ static void test_models_of_other_people(void **state) {
       {"producers/sipeed+TinyMaix/tools/tflite/mnist_valid_q.tflite", 8, 1.2},
   };
   (void)state;
-  if (system("\"${MOTE_SHARED:-../shared}/unpack\" build/shared models/reference models/producers "
-             ">/dev/null 2>&1") != 0) {
-    print_message("skipped: no shared material\n");
-    skip();
-  }
+  if (!shared_unpacked("models/reference models/producers")) skip();
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     struct arena *a = arena_new(0);
     struct compile_stream what;
