@@ -110,8 +110,7 @@ static void chip_blocks(struct arena *a, const char *name, const char *const *ds
 /* The same of the n blocks that make gives, with the samples that samples_of gives for each. */
 static inline void chip_same(const char *name, const char *const *dsp, size_t n_dsp,
                              struct features_block (*make)(struct arena *a, int i),
-                             int16_t *(*samples_of)(struct arena *a,
-                                                    const struct features_block *),
+                             int16_t *(*samples_of)(struct arena *a, const struct features_block *),
                              int n, uint32_t crc) {
   struct arena *a = arena_new(0);
   struct features_block blocks[CHIP_BLOCKS_MOST];
