@@ -100,7 +100,7 @@ static const char yaml_text[] =
     "                      # slide: a window every stride_ms\n"
     "\n"
     "features:\n"
-    "  kind: auto          # logmel, mfcc, spectrum, statistics, raw; auto = %s\n"
+    "  kind: auto          # logmel, mfcc, spectrum, statistics, raw, pitch ...; auto = %s\n"
     "  #frame_ms: %g       # to change one of these, take its # away\n"
     "  #hop_ms: %g\n"
     "  #bands: %d\n"

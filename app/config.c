@@ -49,7 +49,8 @@ struct yaml_features {
   int *order, *decimate, *peaks, *moving, *levels;
   double *pre_emphasis, *noise_floor_db; /* mfe, spectrogram, mfcc */
   int *sliding, *lifter;
-  char *signal; /* heart */
+  char *signal;    /* heart */
+  double *voicing; /* pitch */
   int *irregular;
   bool *noise_reduction, *pcan; /* micro */
   bool *overlap, *log, *extra_low;
@@ -186,6 +187,7 @@ static const cyaml_schema_field_t features_fields[] = {
     INT(yaml_features, sliding),
     INT(yaml_features, lifter),
     TEXT(yaml_features, signal),
+    REAL(yaml_features, voicing),
     BOOL(yaml_features, noise_reduction),
     BOOL(yaml_features, pcan),
     INT(yaml_features, irregular),
@@ -826,6 +828,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   o->sliding = int_or(f->sliding, o->sliding);
   o->lifter = int_or(f->lifter, o->lifter);
   o->irregular = int_or(f->irregular, o->irregular);
+  o->voicing = real_or(f->voicing, o->voicing);
   if (f->noise_reduction) o->noise_reduction = *f->noise_reduction;
   if (f->pcan) o->pcan = *f->pcan;
   if (!read_values(r, key, f, o) || !read_filter(r, key, f, o)) return false;

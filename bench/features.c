@@ -42,6 +42,7 @@ static const struct setting settings[] = {
     {"statistics", FEATURES_STATISTICS, 100, 2000, 3, 0, 0, 0, 0, 0, false},
     {"spectral", FEATURES_SPECTRAL, 62.5, 2000, 3, 0, 0, 16, 0, 0, true},
     {"flatten", FEATURES_FLATTEN, 62.5, 2000, 3, 0, 0, 0, 0, 0, true},
+    {"pitch", FEATURES_PITCH, 16000, 1000, 1, 0, 0, 0, 0, 0, false},
     {"wavelet", FEATURES_WAVELET, 62.5, 2000, 3, 0, 0, 0, 0, 0, false},
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
@@ -78,9 +79,22 @@ static const char *const program_text =
     "#include \"firmware/harness/program.h\"\n"
     "static struct mote_model m;\nstatic struct mote_plan p;\n"
     "struct mote_model *program_model(void) { return &m; }\n"
+    "const struct mote_plan MOTE_ROM *program_plan(void) { return m.plan; }\n"
     "void program_network(void) {}\n"
     "static int16_t in[%d];\n"
     "void *program_input(unsigned i, uint32_t *n) { *n = sizeof in; return i ? 0 : in; }\n";
+
+/* Whether Make's patterns hold a path, as in a program that Mote builds. */
+static bool is_hot(const char *patterns, const char *path) {
+  for (const char *p = patterns; *p;) {
+    const size_t n = strcspn(p, " ");
+    const char *const any = memchr(p, '%', n);
+    const size_t head = any ? (size_t)(any - p) : n;
+    if (strncmp(p, path, head) == 0 && (any || path[n] == 0)) return true;
+    p += n + strspn(p + n, " ");
+  }
+  return false;
+}
 
 /* A folder with a program that runs `block`, or the archive where there is one. */
 static bool make_program(struct arena *a, const char *dir, const struct emulate_target *target,
@@ -94,11 +108,16 @@ static bool make_program(struct arena *a, const char *dir, const struct emulate_
       !dir_list(a, arena_printf(a, "%s/mote/dsp", home), &names, &n_names, e))
     return false;
   for (int i = 0; i < n_names && !archive; i++)
-    if (text_ends(names[i], ".c") && strcmp(names[i], "kinds.c") != 0) {
-      sources[n] = arena_printf(a, "mote/dsp/%s", names[i]);
-      flags[n_flags++] = (struct emulate_flags){sources[n++], target->hot_flags};
-    }
-  if (!archive) sources[n++] = "mote/isa/fft.c";
+    if (text_ends(names[i], ".c") && strcmp(names[i], "kinds.c") != 0)
+      sources[n++] = arena_printf(a, "mote/dsp/%s", names[i]);
+  if (!archive) {
+    sources[n++] = "mote/isa/fft.c";
+    sources[n++] = "mote/base/fixed.c";
+    sources[n++] = "mote/base/signal.c";
+  }
+  for (int i = 0; i < n; i++)
+    if (is_hot(target->hot, sources[i]))
+      flags[n_flags++] = (struct emulate_flags){sources[i], target->hot_flags};
   n = chip_headers(a, sources, n, 160);
   if (n < 0) return err_set(e, "no home, or too many files");
   if (!emulate_project(a, dir, "features", "model", target, sources, n, flags, n_flags,

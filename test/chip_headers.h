@@ -1,4 +1,4 @@
-/* Every header of mote/ that a program on a chip may reach, so that tests which lay out a project need no list that goes
+/* Every header of mote/, and what is included like one, that a program on a chip may reach, so that tests which lay out a project need no list that goes
  * out of date. */
 #ifndef TEST_CHIP_HEADERS_H
 #define TEST_CHIP_HEADERS_H
@@ -14,7 +14,9 @@ static int chip_headers(struct arena *a, const char **files, int n, int room) {
   for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
     if (!dir_list(a, arena_printf(a, "%s/%s", home, rooms[i]), &names, &n_names, NULL)) return -1;
     for (int k = 0; k < n_names; k++) {
-      if (!text_ends(names[k], ".h") && !text_ends(names[k], ".def")) continue;
+      if (!text_ends(names[k], ".h") && !text_ends(names[k], ".def") &&
+          !text_ends(names[k], ".inc"))
+        continue;
       if (n == room) return -1;
       files[n++] = arena_printf(a, "%s/%s", rooms[i], names[k]);
     }

@@ -25,6 +25,7 @@ static const struct setting {
     {FEATURES_STATISTICS, 0.1, 3e5, 4}, {FEATURES_SPECTRUM, 20000, 100, 1},
     {FEATURES_SPECTRAL, 62.5, 2000, 3}, {FEATURES_FLATTEN, 10, 3000, 4},
     {FEATURES_WAVELET, 50, 2000, 2},    {FEATURES_MICRO, 16000, 1000, 1},
+    {FEATURES_PITCH, 16000, 1000, 1},   {FEATURES_PITCH, 50, 8000, 3},
 };
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
@@ -86,6 +87,7 @@ static void test_defaults_build(void **state) {
                        : kind == FEATURES_SPECTRUM ? 16
                        : kind == FEATURES_SPECTRAL ? 4
                        : kind == FEATURES_WAVELET  ? 2
+                       : kind == FEATURES_PITCH    ? 64
                                                    : 1))
           continue;
         if ((kind <= FEATURES_MFCC || kind == FEATURES_MFE || kind == FEATURES_SPECTROGRAM ||

@@ -13,7 +13,7 @@
 CHIP_CC_cortex-m4        := arm-none-eabi-gcc
 CHIP_AR_cortex-m4        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m4     := -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m4       := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m4       := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m4  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m4      := m4
 CHIP_ISA_cortex-m4       := dsp
@@ -27,7 +27,7 @@ CHIP_BOARD_cortex-m4     := mps2
 CHIP_CC_cortex-m0plus    := arm-none-eabi-gcc
 CHIP_AR_cortex-m0plus    := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m0plus := -mcpu=cortex-m0plus -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m0plus   := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m0plus   := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m0plus := -O3
 CHIP_CORE_cortex-m0plus  := m0plus
 CHIP_ISA_cortex-m0plus   := v6m
@@ -41,7 +41,7 @@ CHIP_BOARD_cortex-m0plus := mps2
 CHIP_CC_cortex-m3        := arm-none-eabi-gcc
 CHIP_AR_cortex-m3        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m3     := -mcpu=cortex-m3 -mthumb -mfloat-abi=soft -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m3       := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m3       := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m3  := -O2
 CHIP_CORE_cortex-m3      := m3
 CHIP_ISA_cortex-m3       := v6m
@@ -53,7 +53,7 @@ CHIP_BOARD_cortex-m3     := mps2
 CHIP_CC_cortex-m7        := arm-none-eabi-gcc
 CHIP_AR_cortex-m7        := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m7     := -mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m7       := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m7       := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m7  := -O2 -fno-ivopts
 CHIP_CORE_cortex-m7      := m7
 CHIP_ISA_cortex-m7       := dsp
@@ -66,7 +66,7 @@ CHIP_BOARD_cortex-m7     := mps2
 CHIP_CC_cortex-m33       := arm-none-eabi-gcc
 CHIP_AR_cortex-m33       := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m33    := -mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_cortex-m33      := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m33      := mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m33 := -O2 -fno-ivopts
 CHIP_CORE_cortex-m33     := m33
 CHIP_ISA_cortex-m33      := dsp
@@ -79,7 +79,7 @@ CHIP_BOARD_cortex-m33    := mps2-secure
 CHIP_CC_cortex-m55       := arm-none-eabi-gcc
 CHIP_AR_cortex-m55       := arm-none-eabi-ar
 CHIP_FLAGS_cortex-m55    := -mcpu=cortex-m55 -mthumb -mfloat-abi=hard -Os -fno-tree-vectorize
-CHIP_HOT_cortex-m55      := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_cortex-m55      := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_cortex-m55 := -O2
 CHIP_CORE_cortex-m55     := m55
 CHIP_ISA_cortex-m55      := mve
@@ -93,7 +93,7 @@ CHIP_BOARD_cortex-m55    := mps3
 CHIP_CC_rv32imc          := riscv64-unknown-elf-gcc
 CHIP_AR_rv32imc          := riscv64-unknown-elf-ar
 CHIP_FLAGS_rv32imc       := --specs=picolibc.specs -march=rv32imc -mabi=ilp32 -mstrict-align -msmall-data-limit=0 -Os -fno-tree-loop-distribute-patterns
-CHIP_HOT_rv32imc         := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
+CHIP_HOT_rv32imc         := mote/isa/b% mote/isa/d% mote/isa/fft.c mote/isa/m% mote/isa/p% mote/isa/r% mote/isa/s% mote/isa/t% mote/isa/v% mote/base/signal% mote/dsp/b% mote/dsp/e% mote/dsp/fft.c mote/dsp/finish16.c mote/dsp/math.c mote/dsp/mf% mote/dsp/mi% mote/dsp/p% mote/dsp/r% mote/dsp/sliding.c mote/dsp/spectrog% mote/dsp/st%
 CHIP_HOTFLAGS_rv32imc    := -O2
 CHIP_CORE_rv32imc        := rv32
 CHIP_ISA_rv32imc         := rv32

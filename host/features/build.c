@@ -20,6 +20,7 @@ struct layout {
 static size_t params_of(const struct features_config *c, uint8_t *out) {
   return c->kind == FEATURES_HEART      ? features_heart_params(c, out)
          : c->kind == FEATURES_MICRO    ? features_micro_params(c, out)
+         : c->kind == FEATURES_PITCH    ? features_pitch_params(c, out)
          : c->kind == FEATURES_WAVELET  ? features_wavelet_params(c, out)
          : c->kind == FEATURES_SPECTRAL ? features_spectral_params(c, out)
                                         : features_flatten_params(c, out);
@@ -133,6 +134,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_HEART       ? MOTE_FEATURES_HEART
             : c->kind == FEATURES_IMAGE       ? MOTE_FEATURES_IMAGE
             : c->kind == FEATURES_MICRO       ? MOTE_FEATURES_MICRO
+            : c->kind == FEATURES_PITCH       ? MOTE_FEATURES_PITCH
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
@@ -196,6 +198,7 @@ static void fill_wide_columns(const struct features_config *c, struct mote_featu
                              ldexp(1, c->kind == FEATURES_SPECTRAL  ? -15
                                       : c->kind == FEATURES_WAVELET ? -15
                                       : c->kind == FEATURES_MICRO   ? -2
+                                      : c->kind == FEATURES_PITCH   ? -15
                                                                     : -20));
 }
 

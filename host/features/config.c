@@ -210,6 +210,7 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
   case FEATURES_HEART: features_heart_defaults(c, why); break;
   case FEATURES_IMAGE: features_image_defaults(c, why); break;
   case FEATURES_MICRO: features_micro_defaults(c, why); break;
+  case FEATURES_PITCH: features_pitch_defaults(c, why); break;
   case FEATURES_RAW:
   case FEATURES_KIND_COUNT:
     c->frame_ms = c->hop_ms = 1000 / rate_hz;
@@ -353,6 +354,7 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (c->kind == FEATURES_WAVELET && !features_check_wavelet(c, e)) return false;
   if (c->kind == FEATURES_HEART && !features_check_heart(c, e)) return false;
   if (c->kind == FEATURES_MICRO && !features_check_micro(c, e)) return false;
+  if (c->kind == FEATURES_PITCH && !features_check_pitch(c, e)) return false;
   if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
     return features_refuse(e, "normalise", "%s features are not normalised; none works",
                            features_kind_name(c->kind));

@@ -155,7 +155,8 @@ static const char *op_of(const struct mote_features *f) {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
       "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
       "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet",
-      "mote_features_heart",    "mote_features_image",      "mote_features_micro"};
+      "mote_features_heart",    "mote_features_image",      "mote_features_micro",
+      "mote_features_pitch"};
   if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
     return "mote_features_spectral_full";
   return ops[f->kind];
@@ -385,6 +386,12 @@ static void describe_part(const struct mote_features *f, struct text *out) {
                 1u << f->fft_log2, f->bands, segment[0], segment[f->bands + 1] - 1u);
     if (f->coefficients) text_printf(out, ", %u cosine coefficients", f->coefficients);
     text_add(out, "\n");
+  }
+  if (f->kind == MOTE_FEATURES_PITCH) {
+    const struct mote_pitch *const p = mote_at(f, f->params_at);
+    text_printf(out, " * pitch from %g Hz up: lags of %u to %u samples\n", (double)p->low_hz,
+                p->first, p->last);
+    return;
   }
   text_printf(out, " * %s", normalise[f->normalise]);
   if (f->range) text_printf(out, ", held to %.0f dB below the loudest", f->range * 3.0103 / 256);

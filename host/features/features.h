@@ -31,7 +31,8 @@
   X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")   \
   X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")        \
   X(IMAGE, "image", "the pixels of a picture, cut and shrunk to the network's size")               \
-  X(MICRO, "micro", "TensorFlow's micro front end: mel bands without their noise, PCAN, logarithm")
+  X(MICRO, "micro", "TensorFlow's micro front end: mel bands without their noise, PCAN, logarithm") \
+  X(PITCH, "pitch", "how high a voice or tone is, how surely, and how loud, frame after frame")
 
 enum features_kind {
 #define X(name, word, text) FEATURES_##name,
@@ -145,6 +146,7 @@ struct features_config {
   int levels;                 /* wavelet: 1 to 8 */
   int moving;                 /* rows that the moving average takes in */
   bool noise_reduction, pcan; /* micro: noise taken off; amplitudes normalised by it */
+  double voicing;             /* pitch: a frame below has none; 0 to 1 */
   bool pulse;                 /* heart: light through blood (PPG), not an electrocardiogram */
   int irregular; /* heart: percent from the median beyond which an interval is left out; 0: none */
   /* mfe, spectrogram, and mfcc that is compatible or slides: */

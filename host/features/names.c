@@ -38,6 +38,7 @@ static void name_column(const struct mote_features *f, const struct mote_front *
   case MOTE_FEATURES_MICRO:
     text_printf(out, "%.4g to %.4g Hz", features_micro_edge(c, k), features_micro_edge(c, k + 2));
     break;
+  case MOTE_FEATURES_PITCH: text_add(out, features_pitch_name(mote_at(f, f->params_at), k)); break;
   case MOTE_FEATURES_HEART: text_add(out, features_heart_name(mote_at(f, f->params_at), k)); break;
   default: text_printf(out, "%s %d", features_kind_name(c->kind), k);
   }

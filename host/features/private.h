@@ -70,6 +70,13 @@ size_t features_heart_params(const struct features_config *c, uint8_t *out);
 size_t features_micro_params(const struct features_config *c, uint8_t *out);
 bool features_check_heart(const struct features_config *c, struct err *e);
 bool features_check_micro(const struct features_config *c, struct err *e);
+size_t features_pitch_params(const struct features_config *c, uint8_t *out);
+bool features_check_pitch(const struct features_config *c, struct err *e);
+void features_pitch_defaults(struct features_config *c, struct text *why);
+/* Those of one channel as real numbers: Hz (0: none), 0 to 1, dB of the mean square. */
+size_t features_pitch_values(const struct mote_features *f, double unit, const int32_t *v,
+                             double *out);
+const char *features_pitch_name(const struct mote_pitch *p, int k);
 void features_heart_defaults(struct features_config *c, struct text *why);
 #define FEATURES_MICRO_FFT 2048
 void features_micro_defaults(struct features_config *c, struct text *why);
@@ -80,7 +87,7 @@ struct features_word {
   const char *word;
   uint32_t bit;
 };
-extern const struct features_word features_heart_words[];
+extern const struct features_word features_heart_words[], features_pitch_words[];
 /* A channel's values as real numbers; returns how many. */
 size_t features_heart_values(const struct mote_heart *p, const int32_t *v, double *out);
 /* The name of value k. */

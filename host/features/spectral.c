@@ -33,6 +33,7 @@ static const struct features_word *words_of(enum features_kind kind) {
   return kind == FEATURES_SPECTRAL  ? spectral_words
          : kind == FEATURES_FLATTEN ? flatten_words
          : kind == FEATURES_HEART   ? features_heart_words
+         : kind == FEATURES_PITCH   ? features_pitch_words
                                     : NULL;
 }
 
@@ -48,7 +49,8 @@ bool features_value_from(enum features_kind kind, const char *word, uint32_t *bi
       : kind == FEATURES_HEART
           ? "rate, sdnn, rmssd, pnn50, shortest, longest, lf, hf, lf_hf, beats, irregular, before, "
             "behind, interval and offset"
-          : "";
+      : kind == FEATURES_PITCH ? "pitch, voicing and level"
+                               : "";
   for (; w && w->word; w++)
     if (strcmp(w->word, word) == 0) {
       *bit = w->bit;
@@ -63,7 +65,8 @@ bool features_compatible(struct features_config *c) {
     return features_defaults_audio(c);
   }
   if (c->kind == FEATURES_IMAGE) return c->compatible = true;
-  if (!features_has_params(c) || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO)
+  if (!features_has_params(c) || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO ||
+      c->kind == FEATURES_PITCH)
     return false;
   c->compatible = true;
   if (c->kind != FEATURES_SPECTRAL) return true;
@@ -74,7 +77,8 @@ bool features_compatible(struct features_config *c) {
 
 bool features_has_params(const struct features_config *c) {
   return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN ||
-         c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO;
+         c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO ||
+         c->kind == FEATURES_PITCH;
 }
 
 /* ---- spectral ---------------------------------------------------------------------- */
@@ -274,6 +278,10 @@ int features_columns(const struct features_config *c) {
   if (c->kind == FEATURES_HEART) {
     const struct mote_heart p = {.values = (uint16_t)c->values};
     return c->channels * (int)mote_heart_values(&p);
+  }
+  if (c->kind == FEATURES_PITCH) {
+    const struct mote_pitch p = {.values = (uint16_t)c->values};
+    return c->channels * (int)mote_pitch_values(&p);
   }
   if (c->kind == FEATURES_FLATTEN) {
     const struct mote_flatten p = {.values = (uint16_t)c->values};

@@ -119,6 +119,10 @@ void features_values(const struct features_block *block, const double *sensor,
       else if (f->kind == MOTE_FEATURES_HEART)
         for (int c = 0, n = 0; c < f->channels; c++)
           n += (int)features_heart_values(mote_at(f, f->params_at), row + n, out + n);
+      else if (f->kind == MOTE_FEATURES_PITCH)
+        for (int c = 0, n = 0; c < f->channels; c++)
+          n += (int)features_pitch_values(f, unit[((const uint8_t *)mote_at(f, f->channel_at))[c]],
+                                          row + n, out + n);
       else if (f->kind == MOTE_FEATURES_WAVELET)
         wavelet_values(f, unit, row, out);
       else

@@ -14,6 +14,7 @@
  *   wavelet     what the coefficients of each level of a wavelet transform are like (wavelet.h)
  *   micro       the audio front end of TensorFlow Lite Micro (micro.h)
  *   heart       beats of the heart, and what the intervals between them are like (heart.h)
+ *   pitch       how high a frame sounds, how surely, and how loud (pitch.h)
  *   image       a frame cut and shrunk to a network's size, grey or colours (image.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
@@ -55,6 +56,7 @@ enum mote_features_kind {
   MOTE_FEATURES_HEART,
   MOTE_FEATURES_IMAGE,
   MOTE_FEATURES_MICRO,
+  MOTE_FEATURES_PITCH,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -251,6 +253,7 @@ int32_t mote_log2_q8(uint64_t x);
 #include "mote/dsp/heart.h"
 #include "mote/dsp/image.h"
 #include "mote/dsp/micro.h"
+#include "mote/dsp/pitch.h"
 #include "mote/dsp/spectral.h"
 #include "mote/dsp/wavelet.h"
 

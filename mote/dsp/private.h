@@ -60,5 +60,6 @@ enum mote_status mote_features_check_wavelet(const struct mote_features *f);
 enum mote_status mote_features_check_heart(const struct mote_features *f);
 enum mote_status mote_features_check_image(const struct mote_features *f);
 enum mote_status mote_features_check_micro(const struct mote_features *f);
+enum mote_status mote_features_check_pitch(const struct mote_features *f);
 
 #endif
