@@ -32,7 +32,8 @@ struct nn_case {
   int32_t multiplier[CASE_CHANNELS], shift[CASE_CHANNELS], bias[CASE_CHANNELS];
   int has_bias, channels;
   int nibbles; /* weights of 4 bits: 1 two channels in a byte, 2 two channels in the lanes of a word */
-  int least; /* weights are no less */
+  int least;  /* weights are no less */
+  int shrink; /* and lose so many bits */
 };
 
 struct case_memory {
@@ -57,7 +58,7 @@ static int8_t case_weight(const struct nn_case *t, int oc, int y, int x, int c) 
   const uint32_t h = case_hash(t->seed + (uint32_t)(((oc * 31 + y) * 31 + x) * 257 + c));
   const int8_t w = h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
   if (t->nibbles) return (int8_t)(w >> 4);
-  return w < t->least ? (int8_t)t->least : w;
+  return w < t->least ? (int8_t)t->least : (int8_t)(w >> t->shrink);
 }
 static int8_t case_input(const struct nn_case *t, int row, int i) {
   const uint32_t h = case_hash(t->seed * 3 + (uint32_t)(row * 4099 + i));
@@ -321,6 +322,40 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   }
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), state, (size_t)(w.rows_out * w.out_w * out_c), 1);
+}
+
+/* Weights in the components of tiles: G g G' of isa.h, written from its definition. */
+static int case_tiles(struct nn_case *t, struct case_memory *m, uint32_t *r) {
+  static const int8_t g[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};
+  struct mote_conv2d_triples_s8 *tiles = (struct mote_conv2d_triples_s8 *)t->params;
+  struct mote_conv2d_s8 *p = &tiles->conv;
+  const int out_w = case_range(r, 1, 24), left = case_range(r, 0, 1);
+  const struct case_window w = {
+      out_w + 2 - left - case_range(r, 0, 1), out_w, 3, 3, 1, 1, 1, left, 2};
+  const int in_c = 4 * case_range(r, 1, 4), out_c = case_range(r, 1, 9),
+            run = 4 * case_range(r, 1, 2);
+  if (w.in_w < 1 || !case_output(t, m, r, &p->output, out_c, (uint32_t)(9 * in_c))) return 0;
+  t->shrink = run == 4 ? 1 : 2; /* of 72 products the sum stays below 2^19 */
+  int16_t *to = (int16_t *)(void *)case_weights(t, m, &p->weights_at, 32 * (size_t)(in_c * out_c));
+  if (!to) return 0;
+  for (int oc = 0; oc < out_c; oc++)
+    for (int from = 0, some; from < in_c; from += some) {
+      some = in_c - from < run ? in_c - from : run;
+      for (int i = 0; i < 16; i++)
+        for (int c = 0; c < some; c++, to++) {
+          int sum = 0;
+          for (int k = 0; k < 9; k++)
+            sum += g[i / 4][k / 3] * g[i % 4][k % 3] * case_weight(t, oc, k / 3, k % 3, from + c);
+          *to = (int16_t)sum;
+        }
+    }
+  CASE_SET_WINDOW(p, w, in_c, r);
+  p->out_c = (uint16_t)out_c;
+  p->strip_w = (uint16_t)(2 * case_range(r, 1, 9));
+  tiles->run_values = (uint16_t)run;
+  case_fold_zero_point(t, &w, in_c, out_c, p->output.in_zp);
+  return case_finish(t, m, r, 4, 1, (size_t)(w.in_w * in_c),
+                     mote_conv2d_tiles_s8_state_bytes(tiles), (size_t)(2 * out_w * out_c), 1);
 }
 
 static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
@@ -689,9 +724,15 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   } else if (kind == 3 && way > 0) {
     t->kernel = way == 1 ? &mote_kernel_fully_connected_s4 : &mote_kernel_fully_connected_lanes_s4;
   }
+  const int tiles = kind == 0 && way == 1;
+  if (tiles) {
+    t->kernel = &mote_kernel_conv2d_tiles_s8;
+    params_bytes = sizeof(struct mote_conv2d_triples_s8);
+  }
   const int sums = kind == 4 && way == 2, wide = kind == 15 && number / CASE_KINDS % 2;
-  t->nibbles =
-      t->kernel == &mote_kernel_fully_connected_lanes_s4 ? 2 : t->kernel != kinds[kind].kernel;
+  t->nibbles = t->kernel == &mote_kernel_fully_connected_lanes_s4
+                   ? 2
+                   : !tiles && t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
   if (kind == 6 && way > 0) t->kernel = &mote_kernel_conv2d_stairs_s8;
   if (kind == 4 && way == 1) t->kernel = &mote_kernel_depthwise_stairs_s8;
@@ -703,7 +744,8 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   t->calls = t->pointers = 1;
   t->params = case_take(m, params_bytes);
   memset(t->params, 0, params_bytes);
-  if (!(sums ? case_sums : wide ? case_dense : kinds[kind].make)(t, m, &r)) return 0;
+  if (!(tiles ? case_tiles : sums ? case_sums : wide ? case_dense : kinds[kind].make)(t, m, &r))
+    return 0;
   t->bounds.params_bytes =
       m->used; /* constants lie behind the params; the rest of the memory is ours too */
   return 1;

@@ -166,11 +166,18 @@ static bool is_within_flash(const struct compiled *c) {
          c->flash_weight_bytes <= source + (share > FLASH_SPARE ? share : FLASH_SPARE);
 }
 
-/* The fewest outputs of a channel of the layers that have constants for each; 0: none has. */
-static int64_t least_pixels(const struct program *p) {
+/* And of the fastest plan 2.1 times the source model's. */
+static bool is_within_fast_flash(const struct compiled *c) {
+  const size_t source = c->source_weight_bytes;
+  return !c->options.fast || c->flash_weight_bytes <= source * 2 + source / 10 + FLASH_SPARE;
+}
+
+/* The fewest outputs of a channel of the layers that have constants for each, or widened weights; 0: none has. */
+static int64_t least_pixels(const struct program *p, bool widened) {
   int64_t least = 0;
   for (int i = 0; i < p->n_work; i++) {
-    if (p->work[i].recipe == NULL || !p->work[i].recipe->each_channel) continue;
+    const struct recipe *r = p->work[i].recipe;
+    if (r == NULL || !(widened ? r->widened : r->each_channel)) continue;
     const int64_t pixels = lower_pixels(out_of(p->graph, &p->work[i]));
     if (least == 0 || pixels < least) least = pixels;
   }
@@ -198,10 +205,12 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
   if (!fits_pointers(out, e)) return false;
-  const int64_t least = is_within_flash(out) ? 0 : least_pixels(&program);
-  if (least > 0) {
+  const int64_t least = is_within_flash(out) ? 0 : least_pixels(&program, false);
+  const int64_t widened = is_within_fast_flash(out) ? 0 : least_pixels(&program, true);
+  if (least > 0 || widened > 0) {
     struct compile_options fewer = *options;
-    fewer.least_pixels = least + 1;
+    if (least > 0) fewer.least_pixels = least + 1;
+    if (widened > 0) fewer.least_widened = widened + 1;
     return compile(g, &fewer, a, out, e);
   }
   const bool too_large = options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes;

@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_block,   &lower_s4,          &lower_stairs,   &lower_int8,
-    &lower_fixed,   &lower_real,        &lower_sequence, &lower_signal,
-    &lower_control, &lower_elementwise, &lower_move,     &lower_learner,
+    &lower_block,       &lower_s4,   &lower_tiles,    &lower_stairs, &lower_int8,
+    &lower_fixed,       &lower_real, &lower_sequence, &lower_signal, &lower_control,
+    &lower_elementwise, &lower_move, &lower_learner,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code
@@ -112,10 +112,12 @@ static bool is_for(const struct recipe *r, const struct compile_options *o) {
          (!r->small || o->small);
 }
 
-/* What costs flash for each channel must make so many outputs of it. */
+/* What costs flash for each channel, or for each weight, must make so many outputs of it. */
 static bool pays(const struct recipe *r, const struct graph *g, const struct graph_node *n,
                  const struct compile_options *o) {
-  return !r->each_channel || lower_pixels(output(g, n)) >= o->least_pixels;
+  const int64_t pixels = lower_pixels(output(g, n));
+  return (!r->each_channel || pixels >= o->least_pixels) &&
+         (!r->widened || pixels >= o->least_widened);
 }
 
 static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,

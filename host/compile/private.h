@@ -259,7 +259,9 @@ struct recipe {
   bool fast;       /* only where options->fast: it takes more flash */
   bool
       each_channel; /* takes flash for each channel: only where its outputs reach options->least_pixels */
-  bool small;       /* only where options->small: it takes less flash and more time */
+  bool
+      widened; /* takes several times its weights' flash: only where outputs reach options->least_widened */
+  bool small;   /* only where options->small: it takes less flash and more time */
   int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
   bool view;        /* no work: output 0 is the bytes of input 0 */
@@ -278,6 +280,7 @@ struct lower_family {
 };
 extern const struct lower_family lower_block;
 extern const struct lower_family lower_s4;
+extern const struct lower_family lower_tiles;
 extern const struct lower_family lower_stairs;
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
@@ -317,6 +320,8 @@ int64_t lower_call_cost(const struct work *w, const struct form *f);
 void strips_of_conv(const struct work *w, struct form *f);
 /* State of a convolution by a work's kernel. */
 size_t strips_state_bytes(const struct work *w, const struct mote_conv2d_s8 *p);
+/* The form of conv2d_tiles_s8 with a triple less in a strip; NULL: it has one. */
+struct form *lower_slimmer_tiles(const struct work *w, const struct form *from, struct arena *a);
 /* Adds a grouped form and slimmer ones to a work that can have them. */
 void strips_vary(struct work *w, struct arena *a);
 
@@ -455,17 +460,17 @@ struct schedule {
   struct segment *segments;
   int n_items;
   struct item *items;
-  int *segment_of;    /* [n_work + 1] */
-  int *item_of;       /* [n_tensors] of a storage; -1: none */
-  int *ring_rows;     /* [n_tensors] of an inner storage; 0: whole */
-  int *ring_shift;    /* [n_tensors] of an inner storage */
+  int *segment_of;      /* [n_work + 1] */
+  int *item_of;         /* [n_tensors] of a storage; -1: none */
+  int *ring_rows;       /* [n_tensors] of an inner storage; 0: whole */
+  int *ring_shift;      /* [n_tensors] of an inner storage */
   uint8_t **ring_slots; /* [n_tensors] of an inner storage in a pool, else NULL */
-  int *state_item;    /* [n_work] item of a kept state; -1: shared or none */
-  int *shared_item;   /* [n_segments]; -1: none */
-  int *counters_item; /* [n_segments] calls made of each step; -1: none */
-  size_t used_bytes;  /* of the items */
-  size_t arena_bytes; /* with the executor's own */
-  size_t least_bytes; /* lower bound for these items */
+  int *state_item;      /* [n_work] item of a kept state; -1: shared or none */
+  int *shared_item;     /* [n_segments]; -1: none */
+  int *counters_item;   /* [n_segments] calls made of each step; -1: none */
+  size_t used_bytes;    /* of the items */
+  size_t arena_bytes;   /* with the executor's own */
+  size_t least_bytes;   /* lower bound for these items */
   int64_t instructions, fastest_instructions;
   int n_curve;
   struct compile_point *curve;

@@ -323,6 +323,9 @@ static void join_depthwise(struct work *w) {
 
 void strips_vary(struct work *w, struct arena *a) {
   if (w->kernel == MOTE_KERNEL_depthwise_conv2d_s8) join_depthwise(w);
+  if (w->kernel == MOTE_KERNEL_conv2d_tiles_s8)
+    for (struct form *f = &w->row; f != NULL; f = f->slimmer)
+      f->slimmer = lower_slimmer_tiles(w, f, a);
   if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w) &&
       !by_pairs(w))
     return;

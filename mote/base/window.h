@@ -44,6 +44,13 @@ struct mote_conv2d_triples_s8 {
   uint16_t run_columns, run_values;
 };
 
+/* CONV_2D of 3x3 windows without strides or dilation by Winograd's F(2x2, 3x3) (mote/isa/isa.h says how, and what the order of
+ * the weights is), in 32 / 9 of the flash. conv is as above with rows_out 2 and in_c a multiple of 4, but for the weights and the
+ * state; strip_w is even and at most 18. The bias has what the input's zero point adds; in_zp stands for padding. run_columns
+ * is 0. There is no alias.
+ * needs: over each run of run_values input channels (a multiple of 4), counted from the first, the sum of a channel stays
+ * in -2^19 .. 2^19 - 1 whatever the activations are. */
+
 /* Requantisation as a stair: of a channel's sum s, without its bias, the output is
  *   clamp((floor(s m / 2^12) + offset) >> shift, low, high)
  * with m = 2^12 h + l, h the upper 12 bits of `word`, l the 12 below as two's complement, and shift the lowest 8, at most 31:

@@ -433,6 +433,38 @@ void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out);
 
+/* ---- tiles: 3x3 windows by Winograd's F(2x2, 3x3) --------------------------------------------
+ * Two by two outputs see four by four values d of a channel. With
+ *   B' d = (d0 - d2, d1 + d2, d2 - d1, d1 - d3),  G g = (2 g0, g0 + g1 + g2, g0 - g1 + g2, 2 g2),
+ *   A' m = (m0 + m1 + m2, m1 - m2 - m3),
+ * down and across, A' (sum of (G g G') * (B' d B)) A is four times their sums, exactly: 16 products for 36. All three are
+ * additions, so they go through words that hold three tiles as through numbers: with a, b, c of three tiles
+ *   first = a + 2^20 b,  second = c + 2^10 b   modulo 2^32,
+ * and nothing in between need be in range. In the end the words are 4 (a + 2^20 b) and 4 (c + 2^10 b), of which the upper 30
+ * bits say all of three sums in -2^19 .. 2^19 - 1: the compiler proves runs of channels for that. The zero point stays
+ * in the activations and is in the biases; it stands for what lies outside.
+ *
+ * Component 4 v + h (down v, across h) of value k of triple i lies at
+ *   words[i * triple_step + (4 v + h) * component_step + k / 4 * quad_step + k % 4 * 2].
+ * Weights are int16: of each output channel, run after run of input channels, 16 components of the run's. */
+#define MOTE_TILES_TRIPLES 3 /* of a strip, at most */
+#define MOTE_TILES_SCRATCH                                                                         \
+  352 /* words: components of 4 channels and 2 triples, and sums of 4 channels */
+struct mote_tiles_job {
+  const struct mote_conv2d_triples_s8 *p;
+  uint32_t *words, *scratch;
+  uint32_t pixels, triples; /* columns of outputs; triples = (pixels + 5) / 6 */
+  uint32_t component_step, quad_step, triple_step; /* words */
+  int8_t *out;                                     /* of the upper row */
+};
+/* Sets the words of the strip from column x of the output on. columns: 32 words a channel; pad: a pixel of what lies outside. */
+void mote_isa_tiles_fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
+                         struct mote_tiles_job *d, uint32_t *columns, const int8_t *pad);
+/* All output channels of both rows of the strip. */
+void mote_isa_conv_tiles__plain(const struct mote_tiles_job *d);
+void mote_isa_conv_tiles__v6m(const struct mote_tiles_job *d);
+void mote_isa_conv_tiles__rv32(const struct mote_tiles_job *d);
+
 /* ---- pairs of pixels, for weights of 4 bits --------------------------------------------------
  * A word X = a + 2^16 b holds the same value of two pixels, as int8 (the zero point stays in), so that one product with a
  * weight is both: S = sum of w X = A + 2^16 B. While |A| < 2^15, A is S as int16, and B what is left above it. Products
@@ -760,16 +792,19 @@ static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_
 #define mote_isa_conv_stairs      mote_isa_conv_stairs__rv32
 #define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__rv32
 #define mote_isa_dense_pairs      mote_isa_dense_pairs__rv32
+#define mote_isa_conv_tiles       mote_isa_conv_tiles__rv32
 #elif MOTE_ISA_V6M
 #define mote_isa_conv_triples     mote_isa_conv_triples__v6m
 #define mote_isa_conv_stairs      mote_isa_conv_stairs__v6m
 #define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__v6m
 #define mote_isa_dense_pairs      mote_isa_dense_pairs__v6m
+#define mote_isa_conv_tiles       mote_isa_conv_tiles__v6m
 #else
 #define mote_isa_conv_triples     mote_isa_conv_triples__plain
 #define mote_isa_conv_stairs      mote_isa_conv_stairs__plain
 #define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__plain
 #define mote_isa_dense_pairs      mote_isa_dense_pairs__plain
+#define mote_isa_conv_tiles       mote_isa_conv_tiles__plain
 #endif
 
 #ifdef __cplusplus
