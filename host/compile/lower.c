@@ -115,9 +115,8 @@ static bool is_for(const struct recipe *r, const struct compile_options *o) {
 /* What costs flash for each channel, or for each weight, must make so many outputs of it. */
 static bool pays(const struct recipe *r, const struct graph *g, const struct graph_node *n,
                  const struct compile_options *o) {
-  const int64_t pixels = lower_pixels(output(g, n));
-  return (!r->each_channel || pixels >= o->least_pixels) &&
-         (!r->widened || pixels >= o->least_widened);
+  return (!r->each_channel || lower_pixels(output(g, n)) >= o->least_pixels) &&
+         (!r->widened || lower_pixels(output(g, n)) >= o->least_widened);
 }
 
 static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,
