@@ -32,7 +32,8 @@ enum {
   TENSOR_NAME,
   TENSOR_QUANT,
   TENSOR_VARIABLE,
-  TENSOR_SPARSITY
+  TENSOR_SPARSITY,
+  TENSOR_SIGNATURE
 };
 enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_AXIS };
 enum { BLOCK_SCALES, BLOCK_ZPS, BLOCK_SIZE };
@@ -303,12 +304,30 @@ bool tflite_use_tensor(struct reader *r, int index) {
 /* ---- parameters that models keep in tensors ------------------------------------ */
 bool tflite_shape(struct reader *r, int index, int *rank, int32_t dims[GRAPH_MAX_RANK]) {
   if (index < 0 || (size_t)index >= r->tensors.count) return false;
+  if (r->reshaped[index]) {
+    *rank = r->g->tensors[index].rank;
+    memcpy(dims, r->g->tensors[index].dims, sizeof r->g->tensors[index].dims);
+    return true;
+  }
   const struct flat_table t = flat_table_at(&r->f, &r->tensors, (size_t)index);
   const struct flat_vector v = flat_vector_field(&r->f, &t, TENSOR_SHAPE, 4);
   if (r->f.bad || v.count > GRAPH_MAX_RANK) return false;
   *rank = (int)v.count;
   for (size_t i = 0; i < v.count; i++) dims[i] = (int32_t)flat_u32(&r->f, v.at + 4 * i);
   return true;
+}
+
+int tflite_open_axis(struct reader *r, int index) {
+  const struct flat_table t = flat_table_at(&r->f, &r->tensors, (size_t)index);
+  const struct flat_vector v = flat_vector_field(&r->f, &t, TENSOR_SIGNATURE, 4);
+  int open = -1;
+  if (r->f.bad || v.count > GRAPH_MAX_RANK) return -1;
+  for (size_t i = 0; i < v.count; i++) {
+    if (flat_u32(&r->f, v.at + 4 * i) != UINT32_MAX) continue;
+    if (open >= 0) return -1;
+    open = (int)i;
+  }
+  return open;
 }
 
 /* The numbers of tensor `index` where the file has them. *constant: whether it has. */
@@ -471,14 +490,19 @@ static bool read_entry(struct reader *r, size_t number, struct entry *out) {
   return true;
 }
 
-bool tflite_maker_of(struct reader *r, int tensor, struct tflite_maker *out) {
+bool tflite_maker_at(struct reader *r, int number, struct tflite_maker *out) {
   struct entry entry;
-  if (tensor < 0 || (size_t)tensor >= r->tensors.count || r->producer_of[tensor] < 0) return false;
-  if (!read_entry(r, (size_t)r->producer_of[tensor], &entry)) return false;
+  if (!read_entry(r, (size_t)number, &entry)) return false;
   out->code = entry.code;
   out->in = flat_vector_field(&r->f, &entry.op, OPERATOR_INPUTS, 4);
+  out->out = flat_vector_field(&r->f, &entry.op, OPERATOR_OUTPUTS, 4);
   out->options = flat_table_field(&r->f, &entry.op, OPERATOR_OPTIONS);
   return !r->f.bad;
+}
+
+bool tflite_maker_of(struct reader *r, int tensor, struct tflite_maker *out) {
+  return tensor >= 0 && (size_t)tensor < r->tensors.count && r->producer_of[tensor] >= 0 &&
+         tflite_maker_at(r, r->producer_of[tensor], out);
 }
 
 /* "LSTM" or the name that a custom operator calls itself. */
@@ -507,16 +531,48 @@ static bool has_effect(const struct entry *entry) {
   return false;
 }
 
-/* Which operators the model's outputs depend on, and who makes each tensor. Numbers that only become an
+/* Who makes each tensor. */
+static bool find_producers(struct reader *r) {
+  r->producer_of = tflite_take(r, r->tensors.count, sizeof *r->producer_of);
+  if (!r->producer_of) return false;
+  for (size_t t = 0; t < r->tensors.count; t++) r->producer_of[t] = -1;
+  for (size_t i = r->operators.count; i-- > 0;) {
+    struct tflite_maker m;
+    if (!tflite_maker_at(r, (int)i, &m)) return false;
+    for (size_t k = 0; k < m.out.count; k++) {
+      const uint32_t t = flat_u32(&r->f, m.out.at + 4 * k);
+      if (t < r->tensors.count) r->producer_of[t] = (int32_t)i;
+    }
+  }
+  return !r->f.bad;
+}
+
+/* Marks what needed operator `number` reads. */
+static void want_inputs(struct reader *r, int number, const struct entry *entry, bool *wanted) {
+  const struct flat_vector in = flat_vector_field(&r->f, &entry->op, OPERATOR_INPUTS, 4);
+  struct tflite_list_write write;
+  if (tflite_is_list_write(r, number, &write)) {
+    wanted[write.list] = wanted[write.index] = wanted[write.item] = true;
+    return;
+  }
+  const size_t read = entry->decodes     ? 0
+                      : entry->known < 0 ? in.count
+                                         : (size_t)readers[entry->known].reader->tensors;
+  for (size_t k = 0; k < in.count && k < read; k++) {
+    const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
+    if (t < r->tensors.count) wanted[t] = true;
+  }
+}
+
+/* Which operators the model's outputs depend on. Numbers that only become an
  * attribute (the shape that a RESHAPE is given, which its output tensor states anyway) are no dependence: converters
  * compute such shapes with SHAPE, STRIDED_SLICE and PACK, and those operators fall away here. */
 static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
   const size_t tensors = r->tensors.count;
   bool *wanted = tflite_take(r, tensors, sizeof *wanted);
   r->needed = tflite_take(r, r->operators.count, sizeof *r->needed);
-  r->producer_of = tflite_take(r, tensors, sizeof *r->producer_of);
-  if (!wanted || !r->needed || !r->producer_of) return false;
-  for (size_t t = 0; t < tensors; t++) r->producer_of[t] = -1;
+  r->reshaped = tflite_take(r, tensors, sizeof *r->reshaped);
+  if (!wanted || !r->needed || !r->reshaped || !find_producers(r)) return false;
   const struct flat_vector ports = flat_vector_field(&r->f, subgraph, GRAPH_OUTPUTS, 4);
   for (size_t i = 0; i < ports.count; i++) {
     const uint32_t t = flat_u32(&r->f, ports.at + 4 * i);
@@ -525,22 +581,13 @@ static bool find_needed(struct reader *r, const struct flat_table *subgraph) {
   for (size_t i = r->operators.count; i-- > 0;) {
     struct entry entry;
     if (!read_entry(r, i, &entry)) return false;
-    const struct flat_vector in = flat_vector_field(&r->f, &entry.op, OPERATOR_INPUTS, 4);
     const struct flat_vector out = flat_vector_field(&r->f, &entry.op, OPERATOR_OUTPUTS, 4);
     r->needed[i] = has_effect(&entry);
     for (size_t k = 0; k < out.count; k++) {
       const uint32_t t = flat_u32(&r->f, out.at + 4 * k);
-      if (t >= tensors) continue;
-      r->producer_of[t] = (int32_t)i;
-      r->needed[i] = r->needed[i] || wanted[t];
+      if (t < tensors) r->needed[i] = r->needed[i] || wanted[t];
     }
-    const size_t read = entry.decodes     ? 0
-                        : entry.known < 0 ? in.count
-                                          : (size_t)readers[entry.known].reader->tensors;
-    for (size_t k = 0; k < in.count && k < read && r->needed[i]; k++) {
-      const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
-      if (t < tensors) wanted[t] = true;
-    }
+    if (r->needed[i]) want_inputs(r, (int)i, &entry, wanted);
   }
   return !r->f.bad;
 }
@@ -644,7 +691,13 @@ static bool read_operator(struct reader *r, int number) {
   err_node(r->e, "operator %d, %s", number, mote_op_name((int)o.code));
   o.node.op = o.code;
   o.node.source_op = number;
+  struct tflite_list_write write;
+  if (tflite_is_list_write(r, number, &write)) {
+    const struct flat_vector out = flat_vector_field(&r->f, &entry.op, OPERATOR_OUTPUTS, 4);
+    return tflite_write_list(r, &write, (int)(int32_t)flat_u32(&r->f, out.at), number);
+  }
   if (!read_edges(r, &o, &entry.op)) return false;
+  tflite_follow_shapes(r, &o);
   /* Optional inputs that the file does not mention are left out. */
   o.node.n_in = reader->tensors == GRAPH_MAX_IN ? o.n_in : reader->tensors;
   memcpy(o.node.in, o.in, sizeof o.node.in);

@@ -33,6 +33,7 @@ struct reader {
   int32_t *type_of;      /* [buffers] type in the file of bytes_of */
   struct flat_vector tensors, operators;
   bool *have;           /* tensor was read */
+  bool *reshaped;       /* [tensors] its shape in the graph is not the file's (tflite_shapes.c) */
   bool *needed;         /* operator: the outputs depend on it */
   int32_t *producer_of; /* [tensors] operator that makes it, or -1 */
   int subgraph, depth;  /* index in the file; how many subgraphs called this one */
@@ -104,12 +105,25 @@ bool tflite_numbers(struct reader *r, int index, int64_t values[TFLITE_MOST_PARA
 /* The operator that makes a tensor: its code in the schema, inputs and options. false: none does. */
 struct tflite_maker {
   int32_t code;
-  struct flat_vector in;
+  struct flat_vector in, out;
   struct flat_table options;
 };
 bool tflite_maker_of(struct reader *r, int tensor, struct tflite_maker *out);
+bool tflite_maker_at(struct reader *r, int number, struct tflite_maker *out);
 /* Shape of tensor `index` of the file, whether it was used or not; false where it has none or too many axes. */
 bool tflite_shape(struct reader *r, int index, int *rank, int32_t dims[GRAPH_MAX_RANK]);
+/* The only axis of tensor `index` whose size the file leaves open; -1: none, or several. */
+int tflite_open_axis(struct reader *r, int index);
+/* Gives tensor `t` of the graph a shape that is not the file's, and remembers that. */
+void tflite_set_shape(struct reader *r, int t, const struct graph_tensor *shape);
+/* Outputs of an operator whose inputs got other shapes get theirs, as far as the file leaves them open. */
+void tflite_follow_shapes(struct reader *r, struct op *o);
+/* Element `index` of a list, its first axis, replaced: an operator of the file that does nothing else (tflite_lists.c). */
+struct tflite_list_write {
+  int list, index, item;
+};
+bool tflite_is_list_write(struct reader *r, int number, struct tflite_list_write *out);
+bool tflite_write_list(struct reader *r, const struct tflite_list_write *w, int out, int number);
 /* The numbers of a tensor that the model computes from shapes and constants (tflite_fold.c). depth: 0.
  * errors: false, no text: it depends on data, or is too large. */
 bool tflite_fold(struct reader *r, int index, int depth, int64_t values[TFLITE_MOST_PARAMETERS],

@@ -217,27 +217,33 @@ static bool read_block(struct reader *r, struct op *o) {
 }
 
 /* Sizes that were open when the model was written stand as 1 in the file, and do not suit each other; the input's, the
- * blocks and the paddings tell those of the blocked form. */
+ * blocks and the paddings tell those of the output. */
 static void shape_blocks(struct reader *r, const struct op *o) {
   const struct graph_attrs *a = &o->node.attrs;
   const struct graph_tensor *x = tflite_in(r, o, 0);
+  const bool joins = o->code == MOTE_OP_BATCH_TO_SPACE_ND;
   struct graph_tensor want = *tflite_out(r, o, 0);
   const int64_t block[2] = {a->block_h, a->block_w};
-  int64_t size = x->dims[0] * block[0];
-  if (size < 1 || size > INT32_MAX || size * block[1] > INT32_MAX) return;
-  size *= block[1];
   want.rank = x->rank;
+  if (want.data) return;
   for (int i = 0; i < x->rank; i++) {
     const bool is_block = i >= 1 && i <= a->n_axes;
-    if (i > 0) size = x->dims[i];
-    if (is_block) {
-      size += (int64_t)a->before[i] + a->after[i];
-      if (size % block[i - 1] != 0 || size > INT32_MAX) return;
-      size /= block[i - 1];
+    int64_t size = x->dims[i], by = is_block ? block[i - 1] : 1;
+    if (i == 0 && (block[0] * block[1] > GRAPH_MAX_ELEMENTS || size < 1)) return;
+    if (i == 0) by = block[0] * block[1];
+    const int64_t pad = is_block ? (int64_t)a->before[i] + a->after[i] : 0;
+    if (!joins) size += pad;
+    if ((i == 0) != joins) {
+      size *= by;
+    } else {
+      if (size % by != 0) return;
+      size /= by;
     }
+    if (joins) size -= pad;
+    if (size < 1 || size > GRAPH_MAX_ELEMENTS) return;
     want.dims[i] = (int32_t)size;
   }
-  if (graph_elements(&want) <= GRAPH_MAX_ELEMENTS) *tflite_out(r, o, 0) = want;
+  if (graph_elements(&want) <= GRAPH_MAX_ELEMENTS) tflite_set_shape(r, o->out, &want);
 }
 
 /* Blocks of one or two axes behind the batch: axes of [n,w,c] are seen as [n,1,w,c]. */
@@ -257,7 +263,7 @@ static bool read_batch_space(struct reader *r, struct op *o) {
   a->block_h = (int)block[0];
   a->block_w = count == 2 ? (int)block[1] : 1;
   if (!read_pads(r, o, 2, 1, count)) return false;
-  if (o->code == MOTE_OP_SPACE_TO_BATCH_ND && !tflite_out(r, o, 0)->data) shape_blocks(r, o);
+  shape_blocks(r, o);
   return true;
 }
 

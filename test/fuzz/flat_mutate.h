@@ -258,13 +258,13 @@ static int64_t flat_value(const struct flat_sites *s, struct rng *r, const struc
       return (int64_t)other->at + distance - to->at;
     }
     return rng_below(r, 2) ? (int64_t)rng_below(r, (uint32_t)n) - to->at : flat_extreme(r);
-  case ROLE_LENGTH: return rng_below(r, 3) ? now + (int64_t)rng_below(r, 5) - 2 : flat_extreme(r);
+  case ROLE_LENGTH: return rng_below(r, 3) ? (int64_t)((uint64_t)now + rng_below(r, 5) - 2) : flat_extreme(r);
   case ROLE_VTABLE: return rng_below(r, 3) ? 4 * (int64_t)rng_below(r, 16) : flat_extreme(r);
   case ROLE_DATA:
   case ROLE_CUSTOM: return rng_u32(r);
   default: /* dimensions, axes, zero points, options */
     switch (rng_below(r, 4)) {
-    case 0: return now + (int64_t)rng_below(r, 5) - 2;
+    case 0: return (int64_t)((uint64_t)now + rng_below(r, 5) - 2);
     case 1: return rng_below(r, 12);
     case 2: return (int64_t)((uint64_t)now * (1 + rng_below(r, 64)));
     default: return flat_extreme(r);

@@ -237,6 +237,67 @@ def composite(name, type, q):
 composite("float32", "float32", [NONE] * 3)
 
 
+def opened(m, tensor):
+    """The batch of a tensor is unknown: its size in the file, 1, says nothing."""
+    m.g.tensors[tensor].shapeSignature = [-1] + m.g.tensors[tensor].shape[1:]
+    return tensor
+
+
+@add("SPACE_TO_BATCH_ND", "float32_open_batch")
+def build(rng):
+    """A dilated convolution over time as converters write it where the batch is unknown."""
+    m = Model()
+    x = opened(m, m.input((1, 10, 3), "float32"))
+    block, none = m.const(np.array([4]), "int32"), m.const(np.array([[0, 0]]), "int32")
+    a, b = (opened(m, m.tensor(s, "float32")) for s in ((1, 16, 3), (1, 4, 3)))
+    c, d = (opened(m, m.tensor(s, "float32")) for s in ((1, 1, 4, 3), (1, 1, 4, 3)))
+    e, f = (opened(m, m.tensor(s, "float32")) for s in ((1, 1, 3, 5), (1, 3, 5)))
+    m.op("PAD", [x, m.const(np.array([[0, 0], [6, 0], [0, 0]]), "int32")], [a])
+    m.op("SPACE_TO_BATCH_ND", [a, block, none], [b])
+    m.op("EXPAND_DIMS", [b, m.const(np.array(1), "int32")], [c])
+    m.op("RELU", [c], [d])
+    m.op("CONV_2D", [d, m.const(draw(rng, (5, 1, 2, 3), "float32"), "float32"), m.const(draw(rng, (5,), "float32"), "float32")],
+         [e], padding="VALID", strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1)
+    m.op("RESHAPE", [e, m.const(np.array([-1, 3, 5]), "int32")], [f])
+    m.op("BATCH_TO_SPACE_ND", [f, block, m.const(np.array([[0, 2]]), "int32")], [opened(m, m.output((1, 10, 5), "float32"))])
+    return m
+
+
+@add("WHILE", "float32_list")
+def build(rng):
+    """A loop that writes item i of a list, as recurrent layers do."""
+    m = Model()
+    n, shape = 4, (4, 1, 3)
+    i, h, x = m.const(np.array(0), "int32"), m.const(draw(rng, (1, 3), "float32"), "float32"), m.input(shape, "float32")
+    out = [m.tensor((), "int32"), m.output(shape, "float32"), m.output((1, 3), "float32"), m.tensor(shape, "float32")]
+    m.op("WHILE", [i, m.const(np.zeros(shape), "float32"), h, x], out, condSubgraphIndex=1, bodySubgraphIndex=2)
+    s = m.subgraph("cond")
+    i = [s.input((), "int32"), s.input(shape, "float32"), s.input((1, 3), "float32"), s.input(shape, "float32")][0]
+    s.op("LESS", [i, s.const(np.array(n), "int32")], [s.output((), "bool")])
+    s = m.subgraph("body")
+    i, all, h, x = (s.input((), "int32"), s.input(shape, "float32"), s.input((1, 3), "float32"), s.input(shape, "float32"))
+    one, line = s.const(np.array(1), "int32"), s.const(np.array([1]), "int32")
+    next, item, sum = s.tensor((), "int32"), s.tensor((1, 3), "float32"), s.tensor((1, 3), "float32")
+    s.op("ADD", [i, one], [next])
+    s.op("GATHER", [x, i], [item])
+    s.op("ADD", [item, h], [sum])
+    pieces = []
+    for at, rest in ((i, -1), (next, 0)):
+        number, all_of = s.tensor((1,), "int32"), s.tensor((3,), "int32")
+        s.op("RESHAPE", [at, line], [number], newShape=[1])
+        s.op("CONCATENATION", [number, s.const(np.array([rest] * 2), "int32")], [all_of])
+        fixed = s.const(np.array([-1 - rest] * 3), "int32")
+        piece = s.tensor((1, 1, 3), "float32")
+        s.g.tensors[piece].shapeSignature = [-1, 1, 3]
+        s.op("SLICE", [all, fixed, all_of] if rest else [all, all_of, fixed], [piece])
+        pieces.append(piece)
+    view, whole = s.tensor((1, 1, 3), "float32"), s.tensor(shape, "float32")
+    s.op("RESHAPE", [sum, s.const(np.array([1, 1, 3]), "int32")], [view], newShape=[1, 1, 3])
+    s.op("CONCATENATION", [pieces[0], view, pieces[1]], [whole])
+    s.g.outputs = [next, whole, sum, x]
+    return m
+
+
 def data_of(rng, m, i, d):
     how = m.draws[i]
     if callable(how):
