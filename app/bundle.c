@@ -274,6 +274,42 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   return t.data;
 }
 
+/* Where what sound keeps between hops lies: behind the network's memory. */
+static size_t sound_offset(const struct bundle *b) {
+  return (b->compiled.arena_bytes + 7) & ~(size_t)7;
+}
+
+/* A program that is given a hop of samples and answers a hop of sound. It is also the example of how a firmware does it. */
+static const char *sound_text(struct arena *a, const struct bundle *b) {
+  const char *name = b->request.name;
+  struct text t;
+  text_init(&t, a);
+  text_printf(
+      &t,
+      "/* program: what the harness runs: %s. A firmware does the same with each hop of samples "
+      "that its microphone\n"
+      " * has: suppress_take, %s_run, suppress_give, and the sound of a hop ago comes out. */\n"
+      "#include \"firmware/harness/program.h\"\n#include \"%s.h\"\n#include \"%s_suppress.h\"\n\n"
+      "/* The network's memory, and behind it what the sound keeps. */\n"
+      "__attribute__((section(\".arena\"), aligned(16))) static uint8_t arena[%zu];\n"
+      "static uint8_t *const sound = arena + %zu;\n\n"
+      "static int16_t samples[SUPPRESS_HOP], cleaned[SUPPRESS_HOP];\n\n"
+      "int program_open(void) {\n  suppress_begin(sound);\n"
+      "  return %s_init(arena, %zu);\n}\n\n"
+      "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
+      "  return i ? 0 : samples;\n}\n\n"
+      "void program_features(void) { suppress_take(sound, samples, (int8_t *)%s_input(0)); }\n\n"
+      "void program_network(void) {\n  %s_run();\n"
+      "  suppress_give(sound, (const int8_t *)%s_output(0), cleaned);\n}\n\n"
+      "const void *program_output(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof cleaned;\n"
+      "  return i ? 0 : cleaned;\n}\n\n"
+      "struct mote_model *program_model(void) { return &%s_model; }\n\n"
+      "const struct mote_plan MOTE_ROM *program_plan(void) { return %s_plan; }\n",
+      b->request.title, name, name, name, b->arena_bytes, sound_offset(b), name, sound_offset(b),
+      name, name, name, name, name);
+  return t.data;
+}
+
 static bool write_text(struct arena *a, const char *dir, const char *name, const char *text,
                        struct err *e) {
   return file_write(arena_printf(a, "%s/%s", dir, name), text, strlen(text), e);
@@ -283,6 +319,10 @@ static bool write_text(struct arena *a, const char *dir, const char *name, const
 static bool write_features(struct arena *a, const struct bundle *b, struct err *e) {
   struct text source;
   text_init(&source, a);
+  if (b->request.suppress) {
+    features_emit_suppress_c(b->request.features, "suppress", b->request.least, &source);
+    return write_text(a, b->dir, arena_printf(a, "%s_suppress.h", b->request.name), source.data, e);
+  }
   features_emit_c(b->request.features, "features", &source);
   return write_text(a, b->dir, arena_printf(a, "%s_features.h", b->request.name), source.data, e);
 }
@@ -344,6 +384,12 @@ bool bundle_plan(struct arena *a, const struct bundle_request *request, struct b
   b->input_bytes = sum_bytes(g, g->inputs, g->n_inputs);
   b->arena_bytes = b->compiled.arena_bytes;
   if (!request->features) return true;
+  if (request->suppress) {
+    const struct mote_features *const f = request->features->parts[0].params;
+    b->arena_bytes = sound_offset(b) + ((mote_suppress_bytes(f) + 7) & ~(size_t)7);
+    b->window_bytes = b->input_bytes = b->output_bytes = 2 * (size_t)f->hop;
+    return true;
+  }
   if (g->n_inputs != 1 || b->input_bytes != request->features->out_bytes)
     return err_internal(e, "features of %zu bytes do not fit an input of %zu",
                         request->features->out_bytes, b->input_bytes);
@@ -379,7 +425,8 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          (!request->online || write_text(a, dir, "online.h", request->online, e)) &&
          (!request->sensor || write_text(a, dir, "sensor.h", request->sensor, e)) &&
          (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
-         write_text(a, dir, "program.c", program_text(a, b), e);
+         write_text(a, dir, "program.c", request->suppress ? sound_text(a, b) : program_text(a, b),
+                    e);
 }
 
 bool bundle_build(struct arena *a, struct bundle *b, struct err *e) {
@@ -412,7 +459,7 @@ bool bundle_run(struct arena *a, struct bundle *b, const void *inputs, int count
     return err_internal(e, "the program writes %zu bytes an inference, not %zu",
                         result->output_bytes, kept_bytes(b) + b->output_bytes);
   if (kept_bytes(b)) part_features(a, b, result);
-  bundle_canonical(b->request.graph, result->outputs, count);
+  if (!b->request.suppress) bundle_canonical(b->request.graph, result->outputs, count);
   return true;
 }
 
@@ -490,6 +537,18 @@ static void infer_host(const struct bundle_request *r, const struct mote_model *
   }
 }
 
+/* Hops of samples through an open model: hops of sound. */
+static void pass_sound(const struct bundle_request *r, const struct mote_model *model, void *memory,
+                       const int16_t *in, int count, int16_t *out) {
+  const struct mote_features *const f = r->features->parts[0].params;
+  mote_suppress_begin(f, memory);
+  for (int i = 0; i < count; i++, in += f->hop, out += f->hop) {
+    mote_suppress_take(f, memory, in, mote_input(model, 0));
+    mote_run(model);
+    mote_suppress_give(f, memory, mote_output(model, 0), r->least, out);
+  }
+}
+
 bool bundle_run_host(struct arena *a, const struct bundle_request *request, const void *inputs,
                      int count, uint8_t **outputs, struct err *e) {
   const struct graph *g = request->graph;
@@ -506,6 +565,14 @@ bool bundle_run_host(struct arena *a, const struct bundle_request *request, cons
   const enum mote_status status = mote_open(&model, c.plan, c.plan_bytes, arena, c.arena_bytes);
   if (status != MOTE_OK)
     return err_internal(e, "the plan is refused: %s", mote_status_text(status));
+  if (request->suppress) {
+    const struct mote_features *const one = f->parts[0].params;
+    int16_t *const sound = ARENA_ARRAY(a, int16_t, (size_t)one->hop * (size_t)count + 1);
+    pass_sound(request, &model, ARENA_ARRAY(a, uint32_t, mote_suppress_bytes(one) / 4 + 1), inputs,
+               count, sound);
+    *outputs = (uint8_t *)sound;
+    return true;
+  }
   *outputs = ARENA_ARRAY(a, uint8_t, out_bytes * (size_t)count + 1);
   for (int i = 0; i < count; i++)
     infer_host(request, &model, scratch, (const uint8_t *)inputs + in_bytes * (size_t)i,

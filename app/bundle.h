@@ -15,6 +15,7 @@
 
 /* ---- the model that a command was given ----------------------------------------- */
 
+struct noise_model;
 /* A file, or where none was named the project's trained model with its features in front. */
 struct bundle_model {
   const char *title;
@@ -22,6 +23,9 @@ struct bundle_model {
   const struct features_block *features; /* NULL: a file */
   struct project *project;               /* NULL: a file */
   struct project_model *trained;
+  bool suppress; /* a project that suppresses noise: see bundle_request */
+  unsigned least;
+  struct noise_model *noise; /* NULL: another project, or a file */
   const struct graph *whole; /* where graph is streamed: the model of the whole window; else NULL */
   struct compile_stream stream;
 };
@@ -62,6 +66,10 @@ struct bundle_request {
   const char *detector; /* text of detector.h; NULL: none */
   const char *online;   /* text of online.h; NULL: none */
   const char *sensor;   /* text of sensor.h; NULL: none */
+  /* Sound passes (mote/dsp/suppress.h): features is of one frame, graph takes its row and answers its mask. An inference takes a hop
+   * of samples and its output is a hop of sound; least: the least gain of 256. */
+  bool suppress;
+  unsigned least;
   bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
   bool keep_features; /* the program also tells what the features were: bundle.features */
 };
@@ -73,7 +81,8 @@ struct bundle {
   struct compiled compiled;
   const char *dir;
   size_t input_bytes, output_bytes; /* of one inference, all tensors concatenated */
-  size_t arena_bytes;  /* features' scratch included, which shares the network's room */
+  size_t
+      arena_bytes; /* features' scratch included, which shares the network's room; what sound keeps, too */
   size_t window_bytes; /* samples of one window, 0 without features */
   bool built;
   struct emulate_program program;

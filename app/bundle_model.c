@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/bundle.h"
+#include "app/noise.h"
 #include "host/import/import.h"
 
 static const char *file_part(const char *path) {
@@ -23,6 +24,17 @@ bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m
   m->trained = ARENA_NEW(a, struct project_model);
   if (!project_open(a, NULL, STORE_READ, p, e)) return false;
   m->project = p;
+  if (p->config.suppress.on) {
+    m->noise = ARENA_NEW(a, struct noise_model);
+    m->trained->score_output = -1;
+    if (!noise_load_model(p, m->noise, e)) return false;
+    m->title = p->config.name;
+    m->graph = m->noise->graph;
+    m->features = &m->noise->frame;
+    m->suppress = true;
+    m->least = m->noise->least;
+    return true;
+  }
   if (!project_load_model(p, 0, m->trained, e)) return false;
   m->title = p->config.name;
   m->graph = m->trained->graph;

@@ -511,6 +511,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   r->title = b->model.title;
   r->graph = b->model.graph;
   r->features = b->model.features;
+  r->suppress = b->model.suppress;
+  r->least = b->model.least;
   r->fast = o->fast;
   r->small = o->small;
   r->ram_bytes = (size_t)o->ram;

@@ -158,6 +158,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.name = o->name;
   r.graph = m->graph;
   r.features = m->features;
+  r.suppress = m->suppress;
+  r.least = m->least;
   r.sensor = sensor_text(c->arena, m);
   if (o->learn && !online_head(c, m, o->learn, &r)) return false;
   if (m->project && m->project->config.n_detect && !detectors(c->arena, m, &r, &c->err))

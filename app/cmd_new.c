@@ -24,6 +24,8 @@ static const struct template templates[] = {
      "1000", "500", "slide", "[]"},
     {"sensor", "sensor", "slow sensors: temperature, gas, light", "1", "4", "", "[]", "30000",
      "10000", "slide", "[]"},
+    {"noise", "audio", "sound that passes with its noise turned down", "16000", "1",
+     "int16 full scale", "[]", "2000", "2000", "slide", "[]"},
     {"image", "image", "pictures of a camera, one decision a picture", "1", "1", "", "[]", "1000",
      "1000", "slide", "[]"},
 };
@@ -125,6 +127,51 @@ static const char yaml_text[] =
     "\n"
     "board: %s\n";
 
+/* Sound in, sound out: no classes. */
+static const char noise_yaml_text[] =
+    "# Mote project: %s.\n"
+    "# Samples are sound that stays (speech) and noise; `mote train` mixes them. What stands "
+    "behind "
+    "# is a comment.\n"
+    "\n"
+    "name: %s\n"
+    "\n"
+    "sensor:\n"
+    "  kind: audio\n"
+    "  rate_hz: %s     # recordings with another rate are converted when they are added\n"
+    "\n"
+    "suppress:\n"
+    "  noise: [noise]      # labels of recordings of noise; all others are what should be heard\n"
+    "  snr_db_min: -5      # training mixes them at ratios from this\n"
+    "  snr_db_max: 20      # to this\n"
+    "  most_db: 20         # a band is turned down by so much at most\n"
+    "\n"
+    "window:\n"
+    "  length_ms: %s     # of a mixture: more than the network looks back\n"
+    "\n"
+    "features:             # what the network sees; it answers a gain for each band\n"
+    "  kind: logmel\n"
+    "  frame_ms: 32        # two hops\n"
+    "  hop_ms: 16          # so late comes the sound\n"
+    "  fft_size: %d\n"
+    "  bands: 32\n"
+    "  normalise: none\n"
+    "  range_db: 0\n"
+    "\n"
+    "network: auto         # the preset mask; or your own layers, causal, one a line:\n"
+    "# network: |\n"
+    "#   sequence\n"
+    "#   conv1d 48 3 causal\n"
+    "#   conv1d 48 3 causal\n"
+    "#   head mask 32\n"
+    "\n"
+    "training: {}          # epochs, batch, learning_rate, patience, seed ... (docs/spec/cli.md)\n"
+    "\n"
+    "data:\n"
+    "  ignore: []          # labels left out\n"
+    "\n"
+    "board: %s\n";
+
 #define COMMENT_COLUMN ((size_t)26)
 
 static const struct template *find_template(const char *name) {
@@ -209,6 +256,18 @@ static const char *render_image(struct arena *a, const struct template *t, const
   return align_comments(a, text.data);
 }
 
+static const char *render_noise(struct arena *a, const struct template *t, const char *name,
+                                const char *board, double rate_hz) {
+  struct text text;
+  char rate[32];
+  int fft = 16;
+  snprintf(rate, sizeof rate, "%.9g", rate_hz);
+  while (fft < rate_hz * 0.032 && fft < 2048) fft *= 2;
+  text_init(&text, a);
+  text_printf(&text, noise_yaml_text, t->about, name, rate, t->length_ms, fft, board);
+  return align_comments(a, text.data);
+}
+
 static bool check_camera(const struct template *t, struct camera *camera, bool rate,
                          struct err *e) {
   int format;
@@ -270,7 +329,9 @@ static bool make(struct command_line *c, const char *dir, const struct template 
   store_close(st);
   const char *name = project_name(c->arena, dir);
   const char *text = camera->width ? render_image(c->arena, t, name, board, camera)
-                                   : render(c->arena, t, name, board, rate_hz);
+                     : strcmp(t->name, "noise") == 0
+                         ? render_noise(c->arena, t, name, board, rate_hz)
+                         : render(c->arena, t, name, board, rate_hz);
   return file_write(yaml, text, strlen(text), e);
 }
 
@@ -280,7 +341,8 @@ int cmd_new(int argc, char **argv) {
   int64_t channels = 0;
   struct camera camera = {0};
   const struct option_spec options[] = {
-      {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration, sensor or image", &name},
+      {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration, sensor, noise or image",
+       &name},
       {'b', "board", OPTION_TEXT, "NAME", "the board it is for (wio-terminal); \"\" for none",
        &board},
       {'r', "rate-hz", OPTION_REAL, "N", "the sensor's rate (default: the template's)", &rate_hz},
@@ -296,7 +358,8 @@ int cmd_new(int argc, char **argv) {
        &camera.resize},
       {0}};
   const struct command_spec spec = {
-      .usage = "mote new FOLDER --template keyword|motion|vibration|sensor|image [--board NAME]",
+      .usage =
+          "mote new FOLDER --template keyword|motion|vibration|sensor|noise|image [--board NAME]",
       .about = "Starts a project: FOLDER gets a commented mote.yaml and an empty project.db. `.` "
                "is this folder.",
       .options = options,

@@ -9,6 +9,7 @@
 #include "app/cross.h"
 #include "app/evaluation.h"
 #include "app/few.h"
+#include "app/noise.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -623,7 +624,7 @@ static bool test_few(struct testing *t, const struct few_request *r, struct err 
 int cmd_test(int argc, char **argv) {
   struct testing t = {.split = STORE_TEST};
   const char *dir = NULL, *split = "test", *network = NULL, *learner = NULL, *prune = NULL,
-             *teacher = NULL;
+             *teacher = NULL, *wav = NULL;
   int64_t epochs = 0, seed = -1, threads = 0, folds = 0, seeds = 0, flash = 0;
   bool continuous = false;
   const char *head = NULL;
@@ -663,12 +664,15 @@ int cmd_test(int argc, char **argv) {
        &examples},
       {0, "head", OPTION_TEXT, "KIND", "--learn: softmax (default), means or nearest", &head},
       {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
+      {0, "wav", OPTION_TEXT, "DIR",
+       "of a project that suppresses noise: write some mixtures, before and behind it", &wav},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
   const struct command_spec spec = {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--robust] [--html FILE]\n"
                "mote test [--leave-one-group-out | --folds N] [--seeds N] [--chip TARGET] [--html "
                "FILE]\n"
+               "mote test [--chip TARGET] [--group G] [--split S] [--wav DIR]   (noise)\n"
                "mote test --learn N [--head KIND] [--group G] [--seeds N]\n"
                "mote test --continuous [--false-alarms N] [--hop-ms MS] [--write] [--html FILE]\n"
                "          [--leave-one-group-out | --folds N] [--seeds N]",
@@ -744,8 +748,20 @@ int cmd_test(int argc, char **argv) {
                              .prune = prune,
                              .flash_bytes = flash,
                              .threads = (int)threads};
-  bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err) &&
-            (examples              ? test_few(&t, &few, &c.err)
+  bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err);
+  if (ok && t.p.config.suppress.on) {
+    const struct noise_test o = {t.split, t.group, t.chip, wav};
+    if (trains || examples || continuous || t.robust || t.html)
+      ok = err_set(&c.err, "a project that suppresses noise has no classes: --chip, --group, "
+                           "--split and --wav are for it");
+    ok = ok && noise_measure(&c, &t.p, &o, &c.err);
+    project_close(&t.p);
+    return command_end(&c, ok);
+  }
+  if (ok && wav)
+    ok = err_set(&c.err, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
+  ok =
+      ok && (examples              ? test_few(&t, &few, &c.err)
              : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
              : continuous          ? test_continuous(&t, &listening, &c.err)
              : trains              ? test_parts(&t, &job, (int)folds, &c.err)

@@ -1,5 +1,6 @@
 /* mote train: the project's model, from its training and validation samples. */
 #include "app/anomaly.h"
+#include "app/noise.h"
 #include "app/training.h"
 
 #include <string.h>
@@ -162,9 +163,14 @@ int cmd_train(int argc, char **argv) {
     return command_usage(&c, "--learner %s excludes --network, --net and --epochs", learner);
   if (network && net_file) return command_usage(&c, "--network and --net exclude each other");
   bool ok = (!net_file || read_network(&c, net_file, &job.network)) &&
-            project_open(c.arena, dir, STORE_WRITE, &p, &c.err) &&
-            training_run(&c, &p, &job, &t, &c.err) &&
-            store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
+            project_open(c.arena, dir, STORE_WRITE, &p, &c.err);
+  if (ok && p.config.suppress.on) {
+    ok = noise_train(&c, &p, &job, &c.err);
+    project_close(&p);
+    return command_end(&c, ok);
+  }
+  ok = ok && training_run(&c, &p, &job, &t, &c.err) &&
+       store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
   if (ok && c.json) print_json(&c, &t, history, n);
   if (ok && !c.json && t.learner) print_learner(&c, &t);
   if (ok && !c.json && !t.learner) {

@@ -81,6 +81,11 @@ struct yaml_calibrate {
   unsigned labels_count;
   bool *deviation;
 };
+struct yaml_suppress {
+  char **noise;
+  unsigned noise_count;
+  double *snr_db_min, *snr_db_max, *most_db;
+};
 struct yaml_data {
   char **background, **unknown, **ignore;
   unsigned background_count, unknown_count, ignore_count;
@@ -106,6 +111,7 @@ struct project_yaml {
   struct yaml_augmentation *augmentation;
   struct yaml_data *data;
   struct yaml_calibrate *calibrate;
+  struct yaml_suppress *suppress;
   struct yaml_detect *detect;
   unsigned detect_count;
 };
@@ -265,6 +271,10 @@ static const cyaml_schema_field_t data_fields[] = {LABELS(background), LABELS(un
 static const cyaml_schema_field_t learning_fields[] = {LEARNING_FIELDS, CYAML_FIELD_END};
 static const cyaml_schema_field_t anomaly_fields[] = {TEXT(yaml_learning, learner), LEARNING_FIELDS,
                                                       CYAML_FIELD_END};
+static const cyaml_schema_field_t suppress_fields[] = {
+    CYAML_FIELD_SEQUENCE("noise", OPTIONAL, struct yaml_suppress, noise, &text_entry, 0, 1000),
+    REAL(yaml_suppress, snr_db_min), REAL(yaml_suppress, snr_db_max), REAL(yaml_suppress, most_db),
+    CYAML_FIELD_END};
 static const cyaml_schema_field_t detect_fields[] = {
     CYAML_FIELD_STRING_PTR("class", OPTIONAL, struct yaml_detect, class_name, 0, 4000),
     INT(yaml_detect, average), REAL(yaml_detect, threshold), REAL(yaml_detect, suppress_ms),
@@ -288,6 +298,7 @@ static const cyaml_schema_field_t top_fields[] = {
     SECTION(augmentation),
     SECTION(data),
     SECTION(calibrate),
+    SECTION(suppress),
     CYAML_FIELD_SEQUENCE("detect", OPTIONAL, struct project_yaml, detect, &detect_entry, 0, 1000),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {
@@ -1091,6 +1102,40 @@ static bool read_detect(const struct reader *r, const struct project_yaml *y,
   return true;
 }
 
+/* Sound that is to come back without its noise. */
+static bool read_suppress(const struct reader *r, const struct project_yaml *y,
+                          struct project_config *c) {
+  const struct yaml_suppress *s = y->suppress;
+  struct project_suppress *to = &c->suppress;
+  if (!s) return true;
+  *to = (struct project_suppress){.on = true,
+                                  .noise = (const char *const *)s->noise,
+                                  .n_noise = (int)s->noise_count,
+                                  .snr_db_min = real_or(s->snr_db_min, -5),
+                                  .snr_db_max = real_or(s->snr_db_max, 20),
+                                  .most_db = real_or(s->most_db, 20)};
+  struct err inner = {0};
+  if (c->kind != PROJECT_AUDIO)
+    return err_set(at_key(r, "", "suppress"), "noise is taken from sound: sensor.kind audio works");
+  if (!to->n_noise)
+    return err_set(at_key(r, "suppress", "noise"),
+                   "no label of noise; `noise: [noise]` names one, and all others are what stays");
+  if (!(to->snr_db_min >= -40 && to->snr_db_max <= 60 && to->snr_db_min <= to->snr_db_max))
+    return err_set(at_key(r, "suppress", "snr_db_min"), "%g to %g dB; within -40 to 60 dB works",
+                   to->snr_db_min, to->snr_db_max);
+  if (!(to->most_db >= 0 && to->most_db <= 60))
+    return err_set(at_key(r, "suppress", "most_db"), "%g dB; 0 to 60 works", to->most_db);
+  if (c->learner.on || c->anomaly.on || c->n_detect || c->n_background)
+    return err_set(at_key(r, "", "suppress"),
+                   "a project that suppresses noise has no classes: without `learner`, `anomaly`, "
+                   "`detect` and `data.background` it works");
+  if (c->n_features != 1)
+    return err_set(at_key(r, "", "more_features"), "one part alone can come back as sound");
+  c->features[0].half_sine = true;
+  return features_check(&c->features[0], &inner) ||
+         err_set(at_key(r, "features", inner.node), "%s", inner.text);
+}
+
 bool project_parse_config(struct arena *a, const char *path, const char *bytes, size_t size,
                           struct project_config *c, struct err *e) {
   const uint8_t *const text = (const uint8_t *)bytes;
@@ -1126,7 +1171,7 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
       !read_window(&r, y, c) || !read_features(&r, y, c))
     return false;
   return read_augmentation(&r, y, c) && check_augmentation(&r, c) && check_training(&r, c) &&
-         read_learners(&r, c) && read_detect(&r, y, c);
+         read_learners(&r, c) && read_detect(&r, y, c) && read_suppress(&r, y, c);
 }
 
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,

@@ -121,6 +121,11 @@ bool project_load_model(struct project *p, int64_t run, struct project_model *m,
   bool found = false;
   int quantised_from = 0;
   memset(m, 0, sizeof *m);
+  if (p->config.suppress.on) {
+    err_file(e, p->yaml_path);
+    return err_set(e, "this project suppresses noise: its model answers no classes. mote train, "
+                      "test, run, info, build, bench and verify work");
+  }
   if (!store_run_get(p->store, p->arena, "", run, &stored, &found, e)) return false;
   if (found && stored.status == STORE_DONE) {
     m->run = stored.id;

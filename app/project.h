@@ -67,6 +67,15 @@ struct project_detect {
   double suppress_ms; /* then silent for this long */
 };
 
+/* Noise suppression: the network answers gains of bands in place of classes (app/noise.h). */
+struct project_suppress {
+  bool on;
+  const char *const *noise; /* labels of recordings of noise; all others are what stays */
+  int n_noise;
+  double snr_db_min, snr_db_max; /* at which training mixes them */
+  double most_db;                /* a band is turned down by so much at most */
+};
+
 struct project_config {
   const char *name;
   enum project_kind kind;
@@ -96,6 +105,7 @@ struct project_config {
   int n_background, n_unknown, n_ignore;
   const struct project_detect *detect; /* [n_detect] */
   int n_detect;
+  struct project_suppress suppress;
 };
 
 /* Whether its samples are numbers of a sensor, with a range for each channel. */

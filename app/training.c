@@ -210,8 +210,10 @@ static bool answers_classes(const struct train_network *net, struct err *e) {
   if (net->n_heads == 1 && net->heads[0].kind == TRAIN_HEAD_CLASSES && !net->heads[0].own)
     return true;
   return err_set(
-      e, "the samples of a project have a label each: its network must have the head of the "
-         "classes alone; other heads are for programs that use host/train");
+      e,
+      "the samples of a project have a label each: its network must have the head of the "
+      "classes alone; a mask is for a project that suppresses noise (`mote new --template noise`), "
+      "other heads are for programs that use host/train");
 }
 
 static bool choose_network(struct training *t, struct err *e) {
@@ -459,6 +461,11 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   struct training *t = ARENA_NEW(p->arena, struct training);
   struct project_learner learner;
   memset(out, 0, sizeof *out);
+  if (p->config.suppress.on) {
+    err_file(e, p->yaml_path);
+    return err_set(e, "this project suppresses noise: it has no classes to train; mote train and "
+                      "mote test work");
+  }
   if (!project_learner(&p->config, job->learner, &learner, e)) {
     err_file(e, job->learner ? "--learner" : p->yaml_path);
     return false;

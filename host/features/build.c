@@ -79,11 +79,13 @@ static void fill_fft(int fft, int16_t *table) {
       }
 }
 
-/* Hann's window, symmetric, without its zeros at the ends. Returns the sum of all its values. */
-static double fill_window(int16_t *window, int frame) {
+/* Hann's window, symmetric, without its zeros at the ends; or half a sine, of which the squares half a frame apart add to 1.
+ * Returns the sum of all its values. */
+static double fill_window(int16_t *window, int frame, bool half_sine) {
   double sum = 0;
   for (int t = 0; t < frame; t++) {
-    window[t] = q15(0.5 - 0.5 * cos(2 * PI * (t + 1) / (frame + 1)));
+    window[t] = q15(half_sine ? sin(PI * (t + 0.5) / frame)
+                              : 0.5 - 0.5 * cos(2 * PI * (t + 1) / (frame + 1)));
     sum += window[t] / 32768.0;
   }
   return sum;
@@ -93,7 +95,7 @@ static void fill_spectrum(const struct features_config *c, const struct layout *
   struct mote_features *const f = (struct mote_features *)bytes;
   double sum = 0;
   if (l->window)
-    sum = fill_window((int16_t *)(bytes + l->window), f->frame);
+    sum = fill_window((int16_t *)(bytes + l->window), f->frame, c->half_sine);
   else
     features_emphasis_params(c, (struct mote_features_emphasis *)(bytes + l->params));
   fill_fft(c->fft_size, (int16_t *)(bytes + l->sine));

@@ -336,6 +336,27 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
   return features_check_bands(c, e);
 }
 
+/* What comes back as sound is frames of two hops, of which nothing else was taken off. */
+static bool check_half_sine(const struct features_config *c, struct err *e) {
+  if (!c->half_sine) return true;
+  if (c->kind != FEATURES_LOGMEL && c->kind != FEATURES_SPECTRUM)
+    return features_refuse(e, "kind", "%s cannot come back as sound; logmel and spectrum can",
+                           features_kind_name(c->kind));
+  if (features_frame_samples(c) != 2 * features_hop_samples(c))
+    return features_refuse(e, "hop_ms",
+                           "frames of %d samples, one every %d: sound comes back from frames of "
+                           "two hops, such as frame_ms %g with hop_ms %g",
+                           features_frame_samples(c), features_hop_samples(c), 2 * c->hop_ms,
+                           c->hop_ms);
+  if (c->normalise != FEATURES_NORMALISE_NONE || c->range_db > 0)
+    return features_refuse(e, c->range_db > 0 ? "range_db" : "normalise",
+                           "a window's own level is not known while sound passes: normalise: none "
+                           "and range_db: 0 work");
+  if (c->channels != 1 || c->stride > 1 || c->front.on)
+    return features_refuse(e, "channels", "one channel alone comes back as sound");
+  return true;
+}
+
 bool features_check(const struct features_config *c, struct err *e) {
   if (!check_numbers(c, e)) return false;
   if (c->kind == FEATURES_IMAGE && c->front.on)
@@ -358,7 +379,7 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
     return features_refuse(e, "normalise", "%s features are not normalised; none works",
                            features_kind_name(c->kind));
-  if (!check_normalise(c, e) || !check_lifter(c, e)) return false;
+  if (!check_normalise(c, e) || !check_lifter(c, e) || !check_half_sine(c, e)) return false;
   const int64_t rows = features_rows(c);
   if (features_columns(c) > 65535)
     return features_refuse(e, "fft_size", "%d values of a frame; at most 65,535 work",

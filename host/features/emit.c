@@ -336,6 +336,50 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
   emit_stream(block, prefix, upper, out);
 }
 
+bool features_suppress(const struct features_block *block, struct arena *a,
+                       struct features_block *out, struct err *e) {
+  if (!features_open(block->data, block->bytes, a, out, e)) return false;
+  /* The copy is ours. Columns are the same in every row. */
+  struct mote_features *const f = (struct mote_features *)(uintptr_t)out->parts[0].params;
+  f->rows = 1;
+  f->window = f->frame;
+  if (out->n_parts != 1 || out->parts[0].front || mote_suppress_check(f) != MOTE_OK)
+    return err_set(e, "these features cannot come back as sound: train again");
+  return features_block_of(out->data, out->bytes, out, e);
+}
+
+void features_emit_suppress_c(const struct features_block *frame, const char *prefix,
+                              unsigned least, struct text *out) {
+  const struct mote_features *const f = frame->parts[0].params;
+  char upper[64] = "";
+  for (size_t i = 0; prefix[i] && i + 1 < sizeof upper; i++)
+    upper[i] = (char)toupper((unsigned char)prefix[i]);
+  text_printf(
+      out,
+      "/* Sound in, sound out, with noise turned down (mote/dsp/suppress.h), written by Mote. C99: "
+      "for one C file, not for C++.\n"
+      " * Frames of %u samples, one every %u, in %u bands of a spectrum of %u points. */\n"
+      "#include <stddef.h>\n\n#include \"mote/dsp/dsp.h\"\n\n"
+      "#define %s_HOP   %u /* samples that go in and come out at a time, one hop late */\n"
+      "#define %s_BANDS %u /* int8 values in the network's row, and in its answer */\n"
+      "#define %s_BYTES %zu /* of memory, aligned to 4 */\n"
+      "#define %s_LEAST %u /* the least gain, of 256 */\n\n",
+      f->frame, f->hop, f->bands, 1u << f->fft_log2, upper, f->hop, upper, f->bands, upper,
+      mote_suppress_bytes(f), upper, least);
+  emit_part(f, prefix, out);
+  text_printf(out,
+              "/* Silence came before. */\n"
+              "static inline void %s_begin(void *memory) {\n"
+              "  mote_suppress_begin(&%s.head, memory);\n}\n"
+              "/* A hop of samples becomes the network's row. */\n"
+              "static inline void %s_take(void *memory, const int16_t *samples, int8_t *row) {\n"
+              "  mote_suppress_take(&%s.head, memory, samples, row);\n}\n"
+              "/* The network's answer becomes a hop of sound. */\n"
+              "static inline void %s_give(void *memory, const int8_t *mask, int16_t *out) {\n"
+              "  mote_suppress_give(&%s.head, memory, mask, %s_LEAST, out);\n}\n",
+              prefix, prefix, prefix, prefix, prefix, prefix, upper);
+}
+
 /* What of a row or of the last step waits for more than its own frame. */
 static void describe_stream(const struct mote_features *f, const struct mote_features_op *op,
                             struct text *out) {

@@ -159,6 +159,8 @@ struct features_config {
   bool colour;
   enum features_resize resize;
   struct features_front front;
+  /* logmel, spectrum: frames of two hops under half a sine, which come back as sound (mote/dsp/suppress.h). */
+  bool half_sine;
   int lifter; /* mfcc: coefficient k counts 1 + lifter / 2 sin(pi k / lifter); 0: off, to 255 */
 };
 
@@ -273,6 +275,14 @@ bool features_are_bytes(const struct features_block *block);
  * int8_t *out)`, which does what features_run does; and the macros <PREFIX>_WINDOW, _CHANNELS, _SCRATCH_BYTES,
  * _OUT_BYTES. prefix: a C identifier, at most 60 long. */
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out);
+
+/* Sound that comes back: the block of one frame (one row) of a block that was built with half_sine. errors: another block. */
+bool features_suppress(const struct features_block *block, struct arena *a,
+                       struct features_block *out, struct err *e);
+/* Its C99 source: the block as for features_emit_c, `<prefix>_begin(memory)`, `<prefix>_take(memory, samples, row)` and
+ * `<prefix>_give(memory, mask, out)` with `least` (mote/dsp/suppress.h), the macros <PREFIX>_HOP, _BANDS and _BYTES. */
+void features_emit_suppress_c(const struct features_block *frame, const char *prefix,
+                              unsigned least, struct text *out);
 
 /* A few lines for people: what the block does, its shape, its memory. */
 void features_describe(const struct features_block *block, struct text *out);

@@ -204,23 +204,28 @@ void mote_features_cosines(const struct mote_features *f, const int16_t *v, int3
   }
 }
 
+int32_t mote_features_transform(const struct mote_features *f, const int16_t *samples,
+                                const struct mote_extent *e, int32_t *x) {
+  const int32_t above = e->high - e->mean, below = e->mean - e->low;
+  const int32_t peak = above > below ? above : below;
+  /* A product with the window has 15 bits more than the peak; the FFT takes 29 - log2n. */
+  const int32_t over = mote_bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2);
+  const int32_t shift = over > 0 ? over : 0;
+  frame_window(f, samples, e->mean, shift, x);
+  mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
+  return shift;
+}
+
 /* scratch: int32[fft], then int16[bands] where a cosine transform follows. */
 void mote_features_spectrum(const struct mote_features *f, const int16_t *samples, void *scratch,
                             int16_t *out) {
   int32_t *const x = scratch;
   int16_t *const bands = f->coefficients ? (int16_t *)(x + (1u << f->fft_log2)) : out;
   const struct mote_extent e = mote_features_extent(samples, f->frame, f->stride);
-  const int32_t peak = e.high - e.mean > e.mean - e.low ? e.high - e.mean : e.mean - e.low;
-  if (peak == 0) {
+  if (e.high == e.low)
     for (uint32_t b = 0; b < f->bands; b++) bands[b] = f->floor;
-  } else {
-    /* A product with the window has 15 bits more than the peak; the FFT takes 29 - log2n. */
-    const int32_t over = mote_bits_of((uint32_t)peak) + 15 - (29 - f->fft_log2),
-                  shift = over > 0 ? over : 0;
-    frame_window(f, samples, e.mean, shift, x);
-    mote_fft_real(x, f->fft_log2, mote_at(f, f->sine_at));
-    mote_features_log_bands(f, x, 512 * (15 - shift), bands);
-  }
+  else
+    mote_features_log_bands(f, x, 512 * (15 - mote_features_transform(f, samples, &e, x)), bands);
   if (f->coefficients) mote_features_cosines(f, bands, 16, out); /* Q6 */
 }
 

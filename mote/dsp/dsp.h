@@ -236,6 +236,9 @@ void mote_features_stream_finish(const struct mote_features *f, const struct mot
  * are re and im of bin k; bin n/2, which is real, stands in x[1]. table: aligned to 4, of mote_fft_table_values.
  * range: the magnitudes of all x sum to less than 2^29 (as they do below 2^(29 - log2n)); log2n 4..12. */
 void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *table);
+/* Back, in place: from bins as mote_fft_real leaves them, of any size, to real numbers in the order of time, each times
+ * n / 2 / 2^(what is returned), which is at least 0. The magnitudes of what is made are below 2^29. errors: as the way there. */
+int32_t mote_fft_real_inverse(int32_t *x, unsigned log2n, const int16_t *table);
 /* Values of an FFT's table, Q15 with 1 as 32767: sin(2 pi k / n) for k = 0 .. n/4, one to fill a word, and for each stage
  * of fours over quarters of m points (m = 4, or 8 where log2n is even, then always four times as many, below n/2) and each
  * j = 1 .. m - 1 the cosine and sine of 2 pi i j / (4 m) for i = 1, 2, 3. */
@@ -255,6 +258,7 @@ int32_t mote_log2_q8(uint64_t x);
 #include "mote/dsp/micro.h"
 #include "mote/dsp/pitch.h"
 #include "mote/dsp/spectral.h"
+#include "mote/dsp/suppress.h"
 #include "mote/dsp/wavelet.h"
 
 #ifdef __cplusplus

@@ -59,8 +59,8 @@ uint32_t mote_fft_table_values(unsigned log2n) {
   return n / 4 + 2 + 2 * turns;
 }
 
-void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *table) {
-  MOTE_ASSERT(log2n >= 4 && log2n <= 12);
+/* The complex transform of n / 2 points, whose places are bit-reversed on entry. */
+static void fft_complex(int32_t *x, unsigned log2n, const int16_t *table) {
   const uint32_t n = 1u << log2n, points = n / 2;
   const uint32_t *turns = (const uint32_t *)(const void *)(table + n / 4 + 2);
   fft_first(x, points);
@@ -71,5 +71,55 @@ void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *table) {
   }
   for (; each < points; turns += 3 * (each - 1), each *= 4)
     mote_isa_fft_four(x, x + 2 * points, each, turns);
-  fft_split(x, points, table);
+}
+
+void mote_fft_real(int32_t *x, unsigned log2n, const int16_t *table) {
+  MOTE_ASSERT(log2n >= 4 && log2n <= 12);
+  fft_complex(x, log2n, table);
+  fft_split(x, 1u << (log2n - 1), table);
+}
+
+/* Pairs change places with those at their bit-reversed place. */
+static void fft_reverse(int32_t *x, uint32_t points) {
+  uint32_t place = 0;
+  for (uint32_t t = 0; t < points; t++) {
+    if (t < place) {
+      const int32_t re = x[2 * t], im = x[2 * t + 1];
+      x[2 * t] = x[2 * place], x[2 * t + 1] = x[2 * place + 1];
+      x[2 * place] = re, x[2 * place + 1] = im;
+    }
+    uint32_t bit = points / 2; /* adds one at the top, carries downwards */
+    for (; place & bit; bit >>= 1) place ^= bit;
+    place |= bit;
+  }
+}
+
+/* How far all numbers go down so that their magnitudes sum to less than 2^27. Each is counted in steps of 2^12, rounded up:
+ * n <= 4096 of at most 2^19 + 1. */
+static int32_t fft_headroom(const int32_t *x, uint32_t n) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += ((uint32_t)(x[i] ^ (x[i] >> 31)) >> 12) + 1;
+  const int32_t shift = 32 - __builtin_clz(sum) + 12 - 27;
+  return shift > 0 ? shift : 0;
+}
+
+/* With A = conj X the split's own formula makes conj Z of it: conj Z(k) = (A(k) + conj A(n/2 - k)) / 2 - i w^k (A(k) - conj
+ * A(n/2 - k)) / 2. The forward transform of conj Z is then n/2 times conj z.
+ * range: |Z(k)| <= |A(k)| + |A(n/2 - k)|, so magnitudes of all parts of Z sum to less than 2 sqrt(2) 2^27 < 2^29. */
+int32_t mote_fft_real_inverse(int32_t *x, unsigned log2n, const int16_t *table) {
+  MOTE_ASSERT(log2n >= 4 && log2n <= 12);
+  const uint32_t n = 1u << log2n, points = n / 2;
+  const int32_t shift = fft_headroom(x, n);
+  for (uint32_t i = 0; i < n; i += 2) {
+    x[i] >>= shift;
+    x[i + 1] = -(x[i + 1] >> shift);
+  }
+  const int32_t first = x[0], last = -x[1];
+  x[0] = (first + last) >> 1, x[1] = (last - first) >> 1;
+  mote_isa_fft_split(x + 2, x + 2 * points - 2, table + 1, table + points / 2 - 1);
+  x[points + 1] = -x[points + 1];
+  fft_reverse(x, points);
+  fft_complex(x, log2n, table);
+  for (uint32_t i = 1; i < n; i += 2) x[i] = -x[i];
+  return shift;
 }

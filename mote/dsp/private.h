@@ -29,6 +29,10 @@ void mote_features_log_bands(const struct mote_features *f, const int32_t *x, in
 /* Orthonormal cosine transform: products of Q8 and Q14, times 2^-shift. */
 void mote_features_cosines(const struct mote_features *f, const int16_t *v, int32_t shift,
                            int16_t *out);
+/* The spectrum, in x, of a frame that is not constant, minus its mean and windowed, times 2^(15 - what is returned).
+ * range: as mote_features_extent found it. */
+int32_t mote_features_transform(const struct mote_features *f, const int16_t *samples,
+                                const struct mote_extent *e, int32_t *x);
 /* One channel's bands, or their cosine transform. scratch: int32[fft], then int16[bands] where a cosine
  * transform follows. */
 size_t mote_features_spectrum_scratch(const struct mote_features *f);
