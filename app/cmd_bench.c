@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/bundle.h"
+#include "app/noise.h"
 
 struct arguments {
   const char *target, *board, *layers, *stream;
@@ -392,6 +393,8 @@ static void print_table(const struct bench *b, bool functions) {
 
 /* ---- running --------------------------------------------------------------------------- */
 
+enum { SOUND_HOPS = 24 };
+
 /* Raw tensors for a file; for a project a recording, or silence with a step in it. */
 static bool take_inputs(struct command_line *c, const struct arguments *o, struct bench *b,
                         const void **inputs, int *count) {
@@ -403,6 +406,20 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
     if (!bundle_read_inputs(c->arena, m->graph, &o->in, *count, &raw, &c->err)) return false;
     *inputs = b->inputs = raw;
     return true;
+  }
+  if (m->suppress && !o->in.count) {
+    int16_t *hops = NULL;
+    *count = SOUND_HOPS;
+    if (!noise_hops(m->project, m->noise, *count, &hops, &c->err)) return false;
+    *inputs = hops;
+    return true;
+  }
+  if (m->suppress) {
+    struct dataset d;
+    if (!dataset_load_file(m->project, o->in.items[0], NULL, &d, &c->err)) return false;
+    *inputs = d.samples[0].data;
+    *count = (int)(d.samples[0].length * 2 / (int64_t)b->bundle.window_bytes);
+    return *count > 0 || err_set(&c->err, "%s is shorter than a hop", o->in.items[0]);
   }
   if (!o->in.count) {
     /* The pattern again, as samples. */

@@ -161,6 +161,8 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.suppress = m->suppress;
   r.least = m->least;
   r.sensor = sensor_text(c->arena, m);
+  if (o->learn && m->suppress)
+    return err_set(&c->err, "this project suppresses noise: there are no classes to learn");
   if (o->learn && !online_head(c, m, o->learn, &r)) return false;
   if (m->project && m->project->config.n_detect && !detectors(c->arena, m, &r, &c->err))
     return false;

@@ -4,6 +4,8 @@
 #include "app/batch.h"
 #include "app/decide.h"
 #include "app/model.h"
+#include "app/noise.h"
+#include "host/export/export.h"
 
 struct run {
   struct option_list in, out;
@@ -19,7 +21,8 @@ static const char ABOUT[] =
     "it is the\n"
     "project's trained network with its features in front: -i is a recording, -o the int8 class "
     "scores of its\n"
-    "windows, one after another.\n"
+    "windows, one after another; of a project that suppresses noise -o is a WAV file of what is "
+    "left.\n"
     "--batch FOLDER runs a labelled set instead, as the MLPerf Tiny suite lays them out: files and "
     "y_labels.csv\n"
     "(file name, number of classes, label); it prints accuracy, or the AUC of an autoencoder. What "
@@ -129,12 +132,49 @@ static void print_scores(struct command_line *c, const struct bundle_model *b,
   if (c->json) fputs(t.data, stdout);
 }
 
+/* A recording with its noise turned down, as a WAV file. */
+static bool run_noise(struct command_line *c, const struct run *r, const struct bundle_model *m) {
+  struct dataset d;
+  if (r->out.count != 1)
+    return err_set(&c->err, "this project suppresses noise: -i RECORDING -o CLEANED.wav");
+  if (!dataset_load_file(m->project, r->in.items[0], NULL, &d, &c->err)) return false;
+  const struct dataset_sample *s = &d.samples[0];
+  int16_t *out = ARENA_ARRAY(c->arena, int16_t, s->length + 1);
+  const struct export_numbers sound = {.type = EXPORT_INT16,
+                                       .data = out,
+                                       .length = s->length,
+                                       .channels = 1,
+                                       .rate_hz = m->project->config.rate_hz};
+  if (!noise_clean(c->arena, m->noise, s->data, s->length, out, &c->err) ||
+      !export_wav(r->out.items[0], &sound, &c->err))
+    return false;
+  if (c->json) {
+    struct text t;
+    struct json j;
+    text_init(&t, c->arena);
+    json_start(&j, &t);
+    json_open_object(&j, NULL);
+    json_put_int(&j, "run", m->noise->run);
+    json_put_int(&j, "samples", s->length);
+    json_put_string(&j, "output", r->out.items[0]);
+    json_close_object(&j);
+    fputs(t.data, stdout);
+  } else
+    printf("%s: %.1f s\n", r->out.items[0], (double)s->length / m->project->config.rate_hz);
+  return true;
+}
+
 /* The project's network over one recording: samples, features, network, as on the device. */
 static bool run_project(struct command_line *c, const struct run *r) {
   struct bundle_model m;
   struct dataset d;
   uint8_t *outputs = NULL;
   bool ok = bundle_open_model(c->arena, NULL, &m, &c->err);
+  if (ok && m.suppress) {
+    ok = run_noise(c, r, &m);
+    bundle_close_model(&m);
+    return ok;
+  }
   ok = ok && dataset_load_file(m.project, r->in.items[0], m.trained->range, &d, &c->err) &&
        decide_outputs(c->arena, m.title, m.graph, m.features, NULL, &d, &outputs, &c->err);
   if (ok && r->out.count == 1)

@@ -444,6 +444,10 @@ static bool run(struct tuner *u, struct err *e) {
       .seed = (uint64_t)o->seed, .round = ROUND, .rungs = RUNGS, .factor = FACTOR};
   u->config.rounds = o->trials > 0 ? (int)((o->trials + ROUND - 2) / ROUND) : o->show ? 1 : 1000;
   if (!project_open(u->c->arena, o->dir, STORE_READ, &u->project, e)) return false;
+  if (u->project.config.suppress.on) {
+    err_file(e, u->project.yaml_path);
+    return err_set(e, "this project suppresses noise: mote tune searches models that tell classes");
+  }
   const char *path =
       o->journal ? o->journal : arena_printf(u->c->arena, "%s/tune.journal", u->project.dir);
   struct arguments past = *o;

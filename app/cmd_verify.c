@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/bundle.h"
+#include "app/noise.h"
 
 struct witness {
   const char *name;
@@ -31,6 +32,10 @@ struct verify {
   int n;
   const char *too_small[16]; /* chips that were not named and have too little memory */
   int n_too_small;
+  /* Of a project that suppresses noise: hops of samples, the sound that this machine makes of them, and how many chips make the same. */
+  const int16_t *hops;
+  const uint8_t *sound;
+  int n_sound;
 };
 
 static size_t sum_bytes(const struct graph *g, const int *tensors, int n) {
@@ -114,6 +119,28 @@ static bool add_plain(struct command_line *c, struct verify *v) {
          add_plan(c, v, "layer by layer", plain);
 }
 
+/* From samples to sound on a target, bit for bit what this machine makes. */
+static bool same_sound(struct command_line *c, struct verify *v, const struct emulate_target *t) {
+  const struct bundle_model *m = &v->model;
+  const struct bundle_request r = {.title = m->title,
+                                   .graph = m->graph,
+                                   .features = m->features,
+                                   .target = t,
+                                   .suppress = true,
+                                   .least = m->least};
+  struct emulate_result result;
+  struct bundle b;
+  if (!m->suppress) return true;
+  if (!bundle_run_once(c->arena, &r, v->hops, (int)v->inferences, false, &b, &result, &c->err))
+    return false;
+  const size_t n = b.output_bytes;
+  for (int64_t i = 0; i < v->inferences; i++)
+    if (memcmp(result.outputs + (size_t)i * n, v->sound + (size_t)i * n, n) != 0)
+      return err_set(&c->err, "%s: the sound differs in hop %lld", t->name, (long long)i);
+  v->n_sound++;
+  return true;
+}
+
 /* The emitted C, built for a target. A chip that nobody named and that is too small is told, and left out. */
 static bool add_target(struct command_line *c, struct verify *v, const char *name) {
   struct witness *w = &v->witnesses[v->n];
@@ -137,7 +164,8 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
                         .output_bytes = result.output_bytes,
                         .features = v->windows ? b.features : NULL};
   return bundle_layers(c->arena, &b.compiled, v->inputs, result.rows, result.n_rows, &w->layers,
-                       &c->err);
+                       &c->err) &&
+         same_sound(c, v, r.target);
 }
 
 static size_t feature_bytes(const struct verify *v) {
@@ -304,6 +332,7 @@ static bool report(struct command_line *c, const struct verify *v) {
     if (!c->json)
       printf("%-14s %s\n", "whole window", is_whole(v) ? "the same outputs" : "DIFFERS");
   }
+  if (v->model.suppress) json_put_int(&j, "sound_witnesses", v->n_sound);
   json_close_object(&j);
   if (c->json)
     fputs(t.data, stdout);
@@ -311,7 +340,9 @@ static bool report(struct command_line *c, const struct verify *v) {
     printf("\n%d witnesses, one hash%s%s\n", v->n,
            v->inferences > 1 ? arena_printf(c->arena, ", %lld inferences", (long long)v->inferences)
                              : "",
-           v->windows ? ", from the samples on" : "");
+           v->windows          ? ", from the samples on"
+           : v->model.suppress ? ", and the same sound of all"
+                               : "");
   return equal;
 }
 
@@ -343,10 +374,36 @@ static bool read_windows(struct command_line *c, struct verify *v) {
   return true;
 }
 
+/* Hops of a mixture of test samples; the rows that they become are the network's input. */
+#define HOPS_MOST 24
+static bool read_hops(struct command_line *c, struct verify *v) {
+  const struct bundle_model *m = &v->model;
+  const struct mote_features *f = m->features->parts[0].params;
+  int16_t *hops = NULL;
+  if (v->in.count)
+    return err_set(&c->err, "of a project that suppresses noise mixtures of its samples are taken: "
+                            "leave -i out");
+  if (!v->inferences) v->inferences = HOPS_MOST;
+  if (!noise_hops(m->project, m->noise, (int)v->inferences, &hops, &c->err)) return false;
+  v->hops = hops;
+  v->inputs = ARENA_ARRAY(c->arena, uint8_t, f->columns * (size_t)v->inferences);
+  void *memory = ARENA_ARRAY(c->arena, uint32_t, mote_suppress_bytes(f) / 4 + 1);
+  mote_suppress_begin(f, memory);
+  for (int64_t i = 0; i < v->inferences; i++)
+    mote_suppress_take(f, memory, hops + i * f->hop, (int8_t *)v->inputs + i * f->columns);
+  const struct bundle_request r = {
+      .graph = m->graph, .features = m->features, .suppress = true, .least = m->least};
+  uint8_t *sound = NULL;
+  if (!bundle_run_host(c->arena, &r, hops, (int)v->inferences, &sound, &c->err)) return false;
+  v->sound = sound;
+  return true;
+}
+
 /* Where none were asked for: one inference, three of a model with variables, of a streamed one enough to fill its window. */
 #define STREAM_CALLS_MOST 40
 static bool read_inputs(struct command_line *c, struct verify *v) {
   const struct graph *g = v->model.graph;
+  if (v->model.suppress) return read_hops(c, v);
   if (v->model.features) return read_windows(c, v);
   if (v->model.whole && !v->inferences && !v->in.count) {
     const int fill = bundle_stream_calls(&v->model);

@@ -119,16 +119,20 @@ static int reach_of(const struct train_network *net, int *at) {
   return most;
 }
 
+static bool wants_mask(const struct noise_training *t, struct err *e) {
+  return err_set(e,
+                 "a project that suppresses noise needs a network with one head, `head mask %d` "
+                 "behind each of the %d rows; the preset `mask` has it",
+                 t->bands, t->rows);
+}
+
 static bool check_network(const struct noise_training *t, struct err *e) {
   const struct train_network *net = &t->network;
   int at = 0;
   const struct train_head *h = &net->heads[0];
   if (net->n_heads != 1 || h->kind != TRAIN_HEAD_MASK ||
       train_head_outputs(net, 0) != t->rows * t->bands)
-    return err_set(e,
-                   "a project that suppresses noise needs a network with one head, `head mask %d` "
-                   "behind the bands of each of the %d rows; the preset `mask` has it",
-                   t->bands, t->rows);
+    return wants_mask(t, e);
   const int reach = reach_of(net, &at);
   if (reach < 0) {
     err_node(e, "network line %d", net->layers[at].line);
@@ -156,8 +160,11 @@ static bool choose_network(struct noise_training *t, struct err *e) {
     ok = train_network_preset(a, n ? lines[0] : "mask", dims[0], dims[1], dims[2], 0, &t->network,
                               e);
   } else {
+    bool head = false;
+    for (int i = 0; i < n; i++) head |= strstr(lines[i], "head") != NULL;
     t->why = "the layers that were named";
-    ok = train_network_parse(lines, n, dims[0], dims[1], dims[2], 0, &t->network, e);
+    ok = head ? train_network_parse(lines, n, dims[0], dims[1], dims[2], 0, &t->network, e)
+              : wants_mask(t, e);
   }
   ok = ok && check_network(t, e);
   if (!ok)
@@ -381,13 +388,12 @@ bool noise_train(struct command_line *c, struct project *p, const struct trainin
 }
 
 /* ---- the trained model ------------------------------------------------------------------------ */
-bool noise_load_model(struct project *p, struct noise_model *m, struct err *e) {
+static bool load_model(struct project *p, struct noise_model *m, struct err *e) {
   struct store_run run;
   struct graph *copy;
   bool found = false;
   memset(m, 0, sizeof *m);
   if (!store_run_get(p->store, p->arena, "", 0, &run, &found, e)) return false;
-  err_file(e, p->db_path);
   if (!found || run.status != STORE_DONE)
     return err_set(e, "nothing is trained yet; `mote train` does it");
   if (!text_starts(run.metrics, "mask "))
@@ -412,4 +418,10 @@ bool noise_load_model(struct project *p, struct noise_model *m, struct err *e) {
   m->least = (unsigned)lround(256 * pow(10, -p->config.suppress.most_db / 20));
   m->graph = streamed(p->arena, copy, e);
   return m->graph != NULL;
+}
+
+bool noise_load_model(struct project *p, struct noise_model *m, struct err *e) {
+  if (load_model(p, m, e)) return true;
+  err_file(e, p->db_path);
+  return false;
 }

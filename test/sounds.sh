@@ -1,5 +1,5 @@
 #!/bin/bash
-# docs/howto/hotword.md and docs/howto/scene.md: every command in them is run, in order, on a few of the recordings and with two
+# docs/howto/hotword.md, docs/howto/scene.md and docs/howto/noise.md: every command in them is run, in order, on a few of the recordings and with two
 # rounds of training; each must succeed, and every line that the page shows must still begin as a line of what is printed.
 # MOTE_WRITE=1 runs them as they stand, on all recordings, and prints what the pages should show. Prints TAP lines; skips,
 # visibly, where the recordings are absent.
@@ -74,7 +74,7 @@ page() {
 }
 
 "$SHARED/unpack" "$UNPACKED" data/wake-word-computer data/speech-commands-sample data/spoken-digits data/esc10 >/dev/null || exit 1
-for name in hotword scene; do
+for name in hotword scene noise; do
   mkdir -p "$T/$name"
   if [ -n "${MOTE_WRITE:-}" ]; then ln -s "$UNPACKED/data" "$T/$name/data"; continue; fi
   few "$UNPACKED/data/esc10" "$T/$name/data/esc10" 24
@@ -85,7 +85,10 @@ if [ -z "${MOTE_WRITE:-}" ]; then
   (cd "$T/hotword/data/esc10" && rm -rf 00[3-9]* 010* && find . -type l | awk 'NR % 8' | xargs -d '\n' rm -f)
   few "$UNPACKED/data/wake-word-computer" "$T/hotword/data/wake-word-computer" 30
   few "$UNPACKED/data/spoken-digits/recordings" "$T/hotword/data/spoken-digits/recordings" 40
+  # Noise: three of each kind, and the first recordings of all speakers.
+  (cd "$T/noise/data/esc10" && find . -type l | LC_ALL=C sort | awk 'NR % 8' | xargs -d '\n' rm -f)
+  few "$UNPACKED/data/spoken-digits/recordings" "$T/noise/data/spoken-digits/recordings" 150
   few "$UNPACKED/data/speech-commands-sample" "$T/hotword/data/speech-commands-sample" 1
 fi
-for name in ${*:-hotword scene}; do page "$name"; done
+for name in ${*:-hotword scene noise}; do page "$name"; done
 echo "1..$n"

@@ -550,11 +550,13 @@ static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x)
     loss += batch_loss * count;
     right += hits;
     seen += count;
+    char share[32] = ""; /* of classes alone */
+    if (f->g->labels_at >= 0)
+      snprintf(share, sizeof share, "  accuracy %.1f %%", 100.0 * (double)right / (double)seen);
     progress_update(f->hooks->progress, "train",
                     (uint64_t)(epoch - 1) * (uint64_t)f->steps + (uint64_t)step + 1,
-                    (uint64_t)total * (uint64_t)f->steps,
-                    "%sepoch %d of %d  loss %.3f  accuracy %.1f %%", qat ? "int8 " : "", epoch,
-                    total, loss / (double)seen, 100.0 * (double)right / (double)seen);
+                    (uint64_t)total * (uint64_t)f->steps, "%sepoch %d of %d  loss %.3f%s",
+                    qat ? "int8 " : "", epoch, total, loss / (double)seen, share);
   }
   x->epoch = epoch;
   x->quantised = qat;
