@@ -2,7 +2,11 @@
  *
  * How it works: host/record gives frames and what it measured; here they get their rate (stated, measured, or the
  * project's), are converted to the project's rate like everything that is added, cut where asked, and committed. Only
- * then is a label asked for, so that nothing that was recorded waits for an answer. */
+ * then is a label asked for, so that nothing that was recorded waits for an answer.
+ *
+ * Until it is committed a recording also lies in a spool beside the database (recording-*.part). Where the process was killed
+ * the next `mote record` finds it there and keeps it first, as it was to be kept; its note is a JSON object of the options. */
+#include "app/object.h"
 #include "app/project.h"
 #include "host/ingest/ingest.h"
 #include "host/record/record.h"
@@ -21,7 +25,7 @@
 
 struct record_options {
   const char *serial, *device, *label, *group, *split, *columns, *dir;
-  bool microphone, input, raw;
+  bool microphone, input, raw, recover;
   int64_t baud, udp;
   double seconds, rate_hz, cut_s, wait_s;
   struct option_list meta;
@@ -34,6 +38,7 @@ struct recording {
   struct record_request request;
   struct record_result result;
   const char *from; /* "serial /dev/ttyACM0" */
+  char when[32];    /* it began */
   double rate_hz;   /* that the numbers have */
   const char *rate_why;
   bool converted;
@@ -41,6 +46,9 @@ struct recording {
   struct store_sample *samples; /* what was stored */
   int n_samples, duplicates;
   bool metered;
+  const char *spool;
+  int64_t *recovered; /* samples of recordings that were cut short */
+  int n_recovered;
 };
 
 static volatile sig_atomic_t stopped;
@@ -236,12 +244,8 @@ static bool add_piece(struct recording *r, const char *source, int64_t first, in
 static bool keep(struct recording *r) {
   const void *data = NULL;
   int64_t length = 0;
-  char when[32];
-  const time_t now = time(NULL);
-  struct tm parts;
   if (!settle_rate(r, &data, &length)) return false;
-  strftime(when, sizeof when, "%Y-%m-%d %H.%M.%S", localtime_r(&now, &parts));
-  const char *source = arena_printf(r->c->arena, "recorded %s from %s", when, r->from);
+  const char *source = arena_printf(r->c->arena, "recorded %s from %s", r->when, r->from);
   int64_t piece = r->o->cut_s > 0 ? llround(r->o->cut_s * r->p.config.rate_hz) : length;
   if (piece < 1) piece = 1;
   /* Conversion may have made it longer than one sample holds; the last piece may be half as long again. */
@@ -269,6 +273,123 @@ static bool keep(struct recording *r) {
     }
   }
   return store_commit(r->p.store, &r->c->err);
+}
+
+/* ---- recordings that were cut short ------------------------------------------------------------ */
+static const char *write_note(const struct recording *r) {
+  const struct record_options *o = r->o;
+  struct text text;
+  struct json j;
+  text_init(&text, r->c->arena);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  json_put_string(&j, "from", r->from);
+  json_put_string(&j, "when", r->when);
+  if (o->label) json_put_string(&j, "label", o->label);
+  if (o->group) json_put_string(&j, "group", o->group);
+  if (o->split) json_put_string(&j, "split", o->split);
+  json_put_real(&j, "cut_s", o->cut_s);
+  json_open_array(&j, "meta");
+  for (int i = 0; i < o->meta.count; i++) json_put_string(&j, NULL, o->meta.items[i]);
+  json_close_array(&j);
+  json_close_object(&j);
+  return text.data;
+}
+
+static const char *text_or_null(const struct object *o, const char *key) {
+  const char *text = object_text(o, key);
+  return text[0] ? text : NULL;
+}
+
+static bool read_note(struct recording *r, const char *note, struct record_options *o) {
+  const struct object *object;
+  if (!object_read(r->c->arena, note, strlen(note), &object, &r->c->err)) return false;
+  o->label = text_or_null(object, "label");
+  o->group = text_or_null(object, "group");
+  o->split = text_or_null(object, "split");
+  r->from = object_text(object, "from");
+  snprintf(r->when, sizeof r->when, "%s", object_text(object, "when"));
+  const double cut_s = object_number(object, "cut_s");
+  o->cut_s = cut_s > 0 && cut_s < 1e9 ? cut_s : 0;
+  const struct object *meta = object_at(object, "meta");
+  for (const struct object *m = meta ? meta->first : NULL; m && o->meta.count < 64; m = m->next)
+    if (m->kind == OBJECT_TEXT && strchr(m->text, '=')) o->meta.items[o->meta.count++] = m->text;
+  return true;
+}
+
+static bool keep_left(struct recording *r, const char *path) {
+  struct record_left left;
+  struct record_options o = {0};
+  struct recording old = {.c = r->c, .o = &o, .p = r->p};
+  if (!record_left(r->c->arena, path, &left, &r->c->err)) return false;
+  if (left.busy) return true;
+  if (left.length > 0) {
+    if (!read_note(&old, left.note, &o)) return false;
+    if (left.channels != r->p.config.channels)
+      return err_set(&r->c->err, "it has %d channels, and sensor.channels in mote.yaml says %d",
+                     left.channels, r->p.config.channels);
+    old.request = (struct record_request){.int16 = left.int16,
+                                          .channels = left.channels,
+                                          .rate_hz = left.measured ? 0 : left.rate_hz};
+    old.result = (struct record_result){.data = left.data,
+                                        .length = left.length,
+                                        .measured = left.measured,
+                                        .rate = {.hz = left.rate_hz}};
+    if (!keep(&old)) return false;
+  }
+  unlink(path);
+  int64_t *const all = ARENA_ARRAY(r->c->arena, int64_t, r->n_recovered + old.n_samples);
+  for (int i = 0; i < r->n_recovered; i++) all[i] = r->recovered[i];
+  for (int i = 0; i < old.n_samples; i++) all[r->n_recovered + i] = old.samples[i].id;
+  r->recovered = all;
+  r->n_recovered += old.n_samples;
+  for (int i = 0; i < old.n_samples && !r->c->json; i++)
+    printf("a recording that was cut short is kept: sample %" PRId64 ", %s, %.2f s\n",
+           old.samples[i].id, old.samples[i].label,
+           (double)old.samples[i].length / old.samples[i].rate_hz);
+  return true;
+}
+
+static bool is_spool(const char *name) {
+  return strncmp(name, "recording-", 10) == 0 && text_ends(name, ".part");
+}
+
+/* One that cannot be kept stays where it is: told, and with --recover an error, but no reason not to record. */
+static bool keep_what_is_left(struct recording *r) {
+  char **names;
+  int n;
+  if (!dir_list(r->c->arena, r->p.dir, &names, &n, &r->c->err)) return false;
+  for (int i = 0; i < n; i++) {
+    const char *path = arena_printf(r->c->arena, "%s/%s", r->p.dir, names[i]);
+    if (!is_spool(names[i]) || keep_left(r, path)) continue;
+    err_file(&r->c->err, path);
+    if (r->o->recover) return false;
+    fprintf(stderr, "mote: %s: a recording that was cut short is not kept: %s\n", path,
+            r->c->err.text);
+    memset(&r->c->err, 0, sizeof r->c->err);
+  }
+  return true;
+}
+
+static void begin_spool(struct recording *r) {
+  const time_t now = time(NULL);
+  struct tm parts;
+  strftime(r->when, sizeof r->when, "%Y-%m-%d %H.%M.%S", localtime_r(&now, &parts));
+  r->spool = arena_printf(r->c->arena, "%s/recording-%lld-%d.part", r->p.dir, (long long)now,
+                          (int)getpid());
+  r->request.spool = r->spool;
+  r->request.note = write_note(r);
+}
+
+/* Committed, or left where `--recover` finds it. */
+static bool keep_and_clear(struct recording *r) {
+  const bool kept = keep(r);
+  if (kept) unlink(r->spool);
+  if (r->result.spool_lock >= 0) close(r->result.spool_lock);
+  if (kept) return true;
+  const char *why = arena_strdup(r->c->arena, r->c->err.text);
+  return err_set(&r->c->err, "%s; what came is in %s, and `mote record --recover` keeps it", why,
+                 r->spool);
 }
 
 /* After it is safe: what is it? Ctrl-C, the end of input and an empty answer leave it unlabelled. */
@@ -336,6 +457,24 @@ static void print_text(const struct recording *r) {
   if (out->ended == RECORD_END_FULL) printf("it ended there: a recording holds at most 64 MiB\n");
 }
 
+static void print_recovered(const struct recording *r, struct json *j) {
+  json_open_array(j, "recovered");
+  for (int i = 0; i < r->n_recovered; i++) json_put_int(j, NULL, r->recovered[i]);
+  json_close_array(j);
+}
+
+/* --recover alone. */
+static void print_recovered_json(const struct recording *r) {
+  struct text text;
+  struct json j;
+  text_init(&text, r->c->arena);
+  json_start(&j, &text);
+  json_open_object(&j, NULL);
+  print_recovered(r, &j);
+  json_close_object(&j);
+  fputs(text.data, stdout);
+}
+
 static void print_json(const struct recording *r) {
   static const char *const ends[] = {"length", "stop", "input", "full"};
   const struct record_result *out = &r->result;
@@ -364,6 +503,7 @@ static void print_json(const struct recording *r) {
   json_put_int(&j, "limited", out->limited);
   json_put_int(&j, "duplicates", r->duplicates);
   json_put_string(&j, "ended", ends[out->ended]);
+  print_recovered(r, &j);
   json_open_array(&j, "samples");
   for (int i = 0; i < r->n_samples; i++) {
     json_open_object(&j, NULL);
@@ -381,12 +521,15 @@ static void print_json(const struct recording *r) {
 
 static bool run(struct recording *r) {
   struct command_line *c = r->c;
-  if (!project_open(c->arena, r->o->dir, STORE_WRITE, &r->p, &c->err) || !make_request(r))
-    return false;
+  if (!project_open(c->arena, r->o->dir, STORE_WRITE, &r->p, &c->err)) return false;
+  if (!keep_what_is_left(r)) return false;
+  if (r->o->recover) return true;
+  if (!make_request(r)) return false;
+  begin_spool(r);
   watch_signals();
   const bool ok = record_run(c->arena, &r->request, &r->result, &c->err);
   if (r->metered) fputc('\n', stderr);
-  if (!ok || !keep(r)) return false;
+  if (!ok || !keep_and_clear(r)) return false;
   return r->o->label || r->n_samples == 0 || ask_label(r);
 }
 
@@ -395,7 +538,10 @@ static bool options_fit(struct command_line *c, const struct record_options *o, 
   enum store_split split;
   const int sources = (o->serial != NULL) + (o->udp != 0) + o->input + o->microphone;
   *code = EXIT_OK;
-  if (sources != 1)
+  if (o->recover && sources == 0) return true;
+  if (o->recover)
+    *code = command_usage(c, "--recover goes without a source");
+  else if (sources != 1)
     *code = command_usage(
         c, sources ? "one source at a time: --serial, --udp, --stdin or --microphone"
                    : "where from? --serial PORT, --udp PORT, --stdin or --microphone");
@@ -453,6 +599,7 @@ int cmd_record(int argc, char **argv) {
       {0, "columns", OPTION_TEXT, "LIST", "which numbers of a line are the channels: 2,3,4",
        &o.columns},
       {0, "wait", OPTION_REAL, "S", "for the first numbers (default: 10; 0: for ever)", &o.wait_s},
+      {0, "recover", OPTION_FLAG, NULL, "only keep recordings that a crash cut short", &o.recover},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &o.dir},
       {0}};
   const struct command_spec spec = {
@@ -461,7 +608,8 @@ int cmd_record(int argc, char **argv) {
       .about = "Records into the project. Lines hold one number for each channel, with commas, "
                "tabs or spaces\n"
                "between; their rate is measured over the whole recording. Ctrl-C ends it and keeps "
-               "what came.",
+               "what came;\n"
+               "what a crash cuts short is kept by the next `mote record`.",
       .options = options,
       .examples = "  mote record --serial /dev/ttyACM0 --label shake --seconds 30\n"
                   "  mote record --microphone --label yes --group anna --seconds 20 --cut 1\n"
@@ -473,8 +621,14 @@ int cmd_record(int argc, char **argv) {
   if (!options_fit(&c, &o, &code)) return code;
   struct recording r = {.c = &c, .o = &o};
   bool ok = run(&r);
-  if (ok && c.json) print_json(&r);
-  if (ok && !c.json) print_text(&r);
+  if (ok && o.recover) {
+    if (c.json) print_recovered_json(&r);
+    if (!c.json && !r.n_recovered) printf("no recording was cut short\n");
+  } else if (ok && c.json) {
+    print_json(&r);
+  } else if (ok) {
+    print_text(&r);
+  }
   project_close(&r.p);
   return command_end(&c, ok);
 }

@@ -173,6 +173,24 @@ lines 1000 0.01 | (exec "$MOTE" record --stdin --label kept --json >out.json 2>e
 sleep 1.5; pkill -INT -P $job 2>/dev/null || kill -INT $job; wait $job
 has "Ctrl-C ends it" '"ended": "stop"' "$(cat out.json err.txt)"
 is "and what came is kept" 1 "$("$MOTE" data list --label kept --json | grep -c '"id"')"
+# kill -9: the next record, or --recover, keeps all but the last second
+lines 1000 0.01 | (exec "$MOTE" record --stdin --label cut --group ben --meta device=uno >/dev/null 2>err.txt) & job=$!
+sleep 3; is "it lies beside the database" 1 "$(find . -name 'recording-*.part' | wc -l)"
+is "and is left alone while it grows" 0 "$("$MOTE" record --recover --json | grep -c '[0-9]')"
+kill -KILL $job; wait $job 2>/dev/null
+cp recording-*.part "$T/left"
+out=$("$MOTE" record --recover --json); is "a killed recording is kept" 0 $?
+is "as one sample" 1 "$(grep -c '^ *[0-9]' <<<"$out")"
+is "of its group, with its metadata" 1 "$("$MOTE" data list --label cut --group ben --where device=uno --json | grep -c '"id"')"
+is "all but a second of it" yes "$("$MOTE" data list --label cut --json | awk -F: '/"seconds"/ { print ($2 + 0 > 0.7 ? "yes" : $2) }')"
+is "and nothing lies there any more" 0 "$(find . -name 'recording-*.part' | wc -l)"
+cp "$T/left" recording-again.part; "$MOTE" record --recover >/dev/null 2>err.txt; is "it is kept once" "0 1" "$? $("$MOTE" data list --label cut --json | grep -c '"id"')"
+for n in 0 7 30 40 60 200; do head -c $n "$T/left" >"recording-$n.part"; out=$("$MOTE" record --recover 2>&1); [ $? -le 1 ] || not_ok "$n bytes of it" "$out"; rm -f recording-*.part; done
+printf 'MOTEREC2 is of another time and place, or none' >recording-odd.part
+out=$("$MOTE" record --recover 2>&1); is "what is none" 1 $?
+has "is named" "recording-odd.part: no recording" "$out"
+out=$(lines 30 0 | "$MOTE" record --stdin --label y --json 2>err.txt); is "and stops no other" 0 $?
+has "which is told of it" "is not kept" "$(cat err.txt)"
 "$MOTE" new "$T/a" --template keyword >/dev/null; cd "$T/a" || exit 1
 out=$(head -c 64000 /dev/urandom | "$MOTE" record --stdin --raw --label noise --seconds 1 --json); is "raw sound" 16000 "$(number "$out" frames)"
 "$MOTE" data export -o "$T/wav" >/dev/null; "$MOTE" new "$T/b" --template keyword >/dev/null

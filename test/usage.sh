@@ -94,6 +94,7 @@ ends 1 "mote.yaml" data split
 ends 1 "mote.yaml" data undo
 ends 1 "mote.yaml" data history
 ends 1 "mote.yaml" data
+ends 2 "recover goes without a source" record --recover --stdin --label x
 ends 2 "where from" record --label x
 ends 2 "one source at a time" record --stdin --udp 9 --label x
 ends 2 "label says what it is" record --stdin

@@ -19,6 +19,9 @@ struct recorder {
   struct record_meter meter;
   double square;
   int64_t squares;
+  int spool;        /* descriptor; -1: none */
+  int64_t spooled;  /* frames that are safe there */
+  double spooled_s; /* since when */
 };
 
 double record_now_s(void);
@@ -32,6 +35,10 @@ bool record_is_over(struct recorder *r, double now_s);
 /* source.c: a descriptor that gives bytes. -1 and e on failure. */
 int record_open_serial(const char *port, int baud, struct err *e);
 int record_open_udp(int port, int *bound, struct err *e);
+/* spool.c. errors of begin: the file is there, or cannot be made. */
+bool record_spool_begin(struct recorder *r, struct err *e);
+void record_spool_write(struct recorder *r, double now_s); /* where a second has passed */
+void record_spool_end(struct recorder *r);
 /* sound.c */
 bool record_sound(struct recorder *r, struct err *e);
 

@@ -86,6 +86,7 @@ void record_add_int16(struct recorder *r, const int16_t *frames, int64_t n) {
 /* ---- the watch ------------------------------------------------------------------------ */
 void record_tell(struct recorder *r, double now_s) {
   struct record_meter *m = &r->meter;
+  record_spool_write(r, now_s);
   if (!r->q->meter || now_s - r->metered_s < METER_S) return;
   struct record_rate_result rate;
   m->waiting = r->length == 0;
@@ -236,6 +237,7 @@ static bool finish(struct recorder *r, struct err *e) {
 bool record_run(struct arena *a, const struct record_request *q, struct record_result *result,
                 struct err *e) {
   memset(result, 0, sizeof *result);
+  result->spool_lock = -1;
   if (q->channels < 1 || q->channels > RECORD_MAX_CHANNELS)
     return err_set(e, "%d channels: 1 to %d can be recorded", q->channels, RECORD_MAX_CHANNELS);
   if ((q->raw || q->kind == RECORD_MICROPHONE) && (!(q->rate_hz > 0) || !q->int16))
@@ -250,8 +252,10 @@ bool record_run(struct arena *a, const struct record_request *q, struct record_r
   for (int k = 0; q->columns && k < q->channels; k++) r->lines.columns[k] = q->columns[k];
   r->lines.n_columns = q->columns ? q->channels : 0;
   record_rate_begin(&r->rate);
-  bool ok = open_and_record(r, e);
-  ok = ok && finish(r, e);
+  if (!record_spool_begin(r, e)) return false;
+  const bool recorded = open_and_record(r, e), ok = recorded && finish(r, e);
+  record_spool_end(r);
+  if (r->length == 0 && q->spool) unlink(q->spool);
   free(r->data);
   return ok;
 }

@@ -4,8 +4,9 @@
  * raw int16. Frames go into one growing buffer; a callback sees the level ten times a second. What lines leave open
  * is their rate: it is measured from when they arrive, over the whole recording (rate.c).
  *
- * invariant: whatever ends a recording (its length, the user, a plug that is pulled), what came before is kept. Bytes are
- * hostile: a line that is no line of numbers is counted, not kept. */
+ * invariant: whatever ends a recording (its length, the user, a plug that is pulled), what came before is kept; where the process
+ * itself ends, a spool holds all but the last second (spool.c). Bytes are hostile: a line that is no line of numbers is counted,
+ * not kept. */
 #ifndef HOST_RECORD_H
 #define HOST_RECORD_H
 
@@ -93,6 +94,8 @@ struct record_request {
   void (*meter)(void *context, const struct record_meter *m);    /* NULL: none */
   void (*opened)(void *context, const char *what, int udp_port); /* NULL: none */
   void *context;
+  const char *spool; /* a file that must not be there: what came lies there, too; NULL: none */
+  const char *note;  /* with spool: what record_left hands back, at most 64 KiB */
 };
 
 enum record_end { RECORD_END_LENGTH, RECORD_END_STOP, RECORD_END_INPUT, RECORD_END_FULL };
@@ -106,9 +109,25 @@ struct record_result {
   int64_t limited;                       /* numbers beyond int16 */
   int most_wrong;
   enum record_end ended;
+  int spool_error; /* errno, where the spool could not be written to its end */
+  int spool_lock; /* a descriptor, the caller's to close once the spool may be taken by others; -1: none */
 };
 /* Records into a. errors: the port cannot be opened (with what would help), nothing came, no device, no line fits. */
 bool record_run(struct arena *a, const struct record_request *request, struct record_result *result,
                 struct err *e);
+
+/* ---- after a crash ------------------------------------------------------------------- */
+struct record_left {
+  bool busy; /* it is being recorded: nothing else is set */
+  const char *note;
+  bool int16;
+  int channels;
+  double rate_hz;   /* 0: not known */
+  bool measured;    /* else stated */
+  const void *data; /* [length][channels] */
+  int64_t length;
+};
+/* What a spool holds. errors: no spool, a damaged one, a number that is none. */
+bool record_left(struct arena *a, const char *path, struct record_left *out, struct err *e);
 
 #endif
