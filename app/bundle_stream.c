@@ -39,6 +39,7 @@ void bundle_stream_json(const struct bundle_model *m, struct json *j) {
     json_put_int(j, "whole_from_operator", m->stream.end_op);
   else
     json_put_null(j, "whole_from_operator");
+  json_put_int(j, "memories_carried", m->stream.carried);
   json_put_int(j, "window_bytes", (int64_t)m->stream.window_bytes);
 }
 
@@ -48,6 +49,9 @@ void bundle_stream_print(const struct bundle_model *m, struct text *t) {
               m->stream.rows, m->stream.window_rows, m->stream.streamed);
   if (m->stream.end_op >= 0)
     text_printf(t, ", operator %d is the first that sees its whole window", m->stream.end_op);
+  if (m->stream.carried)
+    text_printf(t, "\n          %d LSTM carr%s all that came since the first call",
+                m->stream.carried, m->stream.carried == 1 ? "ies" : "y");
   text_printf(t, "\n          windows that are kept: %zu bytes\n", m->stream.window_bytes);
 }
 

@@ -190,11 +190,14 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   if (b->model.whole) {
     json_open_object(&j, "stream");
     bundle_stream_json(&b->model, &j);
-    if (r->counted)
+    if (r->counted && !b->model.stream.carried)
       json_put_int(&j, "whole_instructions", b->whole_instructions);
     else
       json_put_null(&j, "whole_instructions");
-    json_put_int(&j, "whole_ram_arena_bytes", (int64_t)b->whole_arena_bytes);
+    if (b->model.stream.carried)
+      json_put_null(&j, "whole_ram_arena_bytes");
+    else
+      json_put_int(&j, "whole_ram_arena_bytes", (int64_t)b->whole_arena_bytes);
     json_close_object(&j);
   }
   compile_report_json(&k->compiled, &m, &j);
@@ -379,7 +382,10 @@ static void print_table(const struct bench *b, bool functions) {
   printf("\n");
   print_counts(b);
   if (!r->counted) return;
-  if (b->model.whole)
+  if (b->model.whole && b->model.stream.carried)
+    printf("\nstreamed       %12d of %d rows a call\n", b->model.stream.rows,
+           b->model.stream.window_rows);
+  else if (b->model.whole)
     printf("\nstreamed       %12d of %d rows a call\n"
            "  whole window %12s instructions, %.2f times as many\n"
            "  whole window %12s B of arena\n",
@@ -488,7 +494,8 @@ static bool measure(struct command_line *c, const struct arguments *o, struct be
   if (!bundle_run(c->arena, &b->bundle, inputs, count, true, true, &b->result, &c->err))
     return false;
   if (!same_as_host(c, b, inputs, count)) return false;
-  if (b->model.whole && !measure_whole(c, b, inputs, count)) return false;
+  if (b->model.whole && !b->model.stream.carried && !measure_whole(c, b, inputs, count))
+    return false;
   progress_update(c->progress, "bench", 3, 3, "%d inference%s", count, count == 1 ? "" : "s");
   return bundle_layers(c->arena, &b->bundle.compiled, b->inputs, b->result.rows, b->result.n_rows,
                        &b->layers, &c->err);

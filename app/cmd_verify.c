@@ -327,9 +327,12 @@ static bool report(struct command_line *c, const struct verify *v) {
   if (v->whole) {
     json_open_object(&j, "stream");
     bundle_stream_json(&v->model, &j);
-    json_put_bool(&j, "equal_to_whole_window", is_whole(v));
+    if (v->model.stream.carried)
+      json_put_null(&j, "equal_to_whole_window");
+    else
+      json_put_bool(&j, "equal_to_whole_window", is_whole(v));
     json_close_object(&j);
-    if (!c->json)
+    if (!c->json && !v->model.stream.carried)
       printf("%-14s %s\n", "whole window", is_whole(v) ? "the same outputs" : "DIFFERS");
   }
   if (v->model.suppress) json_put_int(&j, "sound_witnesses", v->n_sound);
@@ -470,7 +473,7 @@ static bool gather(struct command_line *c, struct verify *v) {
     return false;
   const int n = name_targets(c, v, names);
   progress_update(c->progress, "verify", 0, (uint64_t)n + 1, "this machine");
-  if (v->model.whole && !run_whole(c, v)) return false;
+  if (v->model.whole && !v->model.stream.carried && !run_whole(c, v)) return false;
   if (!add_plain(c, v) || !add_plan(c, v, "plan", &v->here)) return false;
   for (int i = 0; i < n; i++) {
     progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", names[i]);

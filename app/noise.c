@@ -36,23 +36,38 @@ static void mixture(const struct noise_training *t, const struct noise_pool *poo
   noise_mix(pool, &t->p->config, NULL, index, seed, m);
 }
 
-/* train_examples.example and .targets: the same mixture, made twice, since the trainer asks for them apart. */
+/* train_examples.example and .targets. The trainer asks for both of a draw, one behind the other: a thread keeps the
+ * mixture in between. */
+struct kept {
+  const struct noise_training *of;
+  uint32_t index;
+  uint64_t seed;
+  struct noise_mixture m;
+};
+static _Thread_local struct kept kept;
+
+static const struct noise_mixture *drawn(const struct noise_training *t, uint32_t index,
+                                         uint64_t seed) {
+  if (kept.of == t && kept.index == index && kept.seed == seed) return &kept.m;
+  free(kept.m.speech);
+  mixture(t, &t->train, index, seed, &kept.m);
+  kept.of = t, kept.index = index, kept.seed = seed;
+  return &kept.m;
+}
+
 static void example(void *context, uint32_t index, uint64_t seed, int8_t *features) {
   const struct noise_training *t = context;
-  struct noise_mixture m;
-  mixture(t, &t->train, index, seed, &m);
+  const struct noise_mixture *m = drawn(t, index, seed);
   void *scratch = malloc(t->features.scratch_bytes);
   if (!scratch) abort();
-  features_run(&t->features, m.mixed, scratch, features);
+  features_run(&t->features, m->mixed, scratch, features);
   free(scratch);
-  free(m.speech);
 }
 static void targets(void *context, uint32_t index, uint64_t seed, float *out) {
   const struct noise_training *t = context;
-  struct noise_mixture m;
-  mixture(t, &t->train, index, seed, &m);
-  noise_masks(t->features.parts[0].params, &m, t->rows, out);
-  free(m.speech);
+  noise_masks(t->features.parts[0].params, drawn(t, index, seed), t->rows, out);
+  free(kept.m.speech);
+  kept = (struct kept){0};
 }
 
 /* Mixtures of validation are drawn once, from its samples; where there are none from those of training. */
@@ -98,7 +113,7 @@ static bool make_features(struct noise_training *t, struct err *e) {
 }
 
 /* ---- the network ---------------------------------------------------------------------------- */
-/* Rows in front of the last that see what lies before a window; -1: layer `at` looks at other rows than those up to now. */
+/* Rows in front of the last that see what lies before a window (an LSTM's past is carried on, whatever its length); -1: layer `at` looks at other rows than those up to now. */
 static int reach_of(const struct train_network *net, int *at) {
   int reach[TRAIN_MAX_LAYERS + 1] = {0}, most = 0;
   for (int i = 0; i < net->n_layers; i++) {
@@ -112,7 +127,7 @@ static int reach_of(const struct train_network *net, int *at) {
       return -1;
     if (window) reach[i + 1] += (l->kernel_h - 1) * l->dilation_h;
     if (l->kind == TRAIN_DENSE || l->kind == TRAIN_MEAN || l->kind == TRAIN_LAST ||
-        l->kind == TRAIN_UPSAMPLE || l->kind == TRAIN_LSTM)
+        l->kind == TRAIN_UPSAMPLE)
       return -1;
     if (reach[i + 1] > most) most = reach[i + 1];
   }

@@ -1,7 +1,7 @@
 /* noise_mix: mixtures of speech and noise, and their ideal masks. See noise.h.
  *
- * Levels are steps of 1/512 octave of amplitude (0.012 dB), powers of two are products of square roots, and sums are in double in one
- * order: the same mixture on every machine. */
+ * Levels are steps of 1/512 octave of amplitude (0.012 dB), powers of two are products of square roots of two, and sums are in double in
+ * one order: the same mixture on every machine. */
 #include "app/noise.h"
 
 #include <math.h>
@@ -51,14 +51,16 @@ bool noise_load(struct project *p, const struct dataset_pick *pick, struct noise
 }
 
 /* ---- levels ------------------------------------------------------------------------------ */
-/* 2^(steps / 512). */
+/* 2^(steps / 512), by square roots of two. */
 static double power_of_two(int steps) {
-  double root = 2, value = 1;
-  for (int bit = 256; bit; bit /= 2) {
-    root = sqrt(root);
-    if (steps & bit) value *= root; /* two's complement: steps modulo 512 is not negative */
-  }
-  return ldexp(value, (steps - (steps & 511)) / 512);
+  static const double roots[9] = {0x1.0058c86da1c0ap+0, 0x1.00b1afa5abcbfp+0, 0x1.0163da9fb3335p+0,
+                                  0x1.02c9a3e778061p+0, 0x1.059b0d3158574p+0, 0x1.0b5586cf9890fp+0,
+                                  0x1.172b83c7d517bp+0, 0x1.306fe0a31b715p+0, 0x1.6a09e667f3bcdp+0};
+  const int part = steps & 511; /* modulo 512, not negative */
+  double value = 1;
+  for (int bit = 0; bit < 9; bit++)
+    if (part >> bit & 1) value *= roots[bit];
+  return ldexp(value, (steps - part) / 512);
 }
 
 static int drawn_steps(struct rng *r, double low_db, double high_db) {
@@ -100,7 +102,7 @@ static void lay_noise(const struct noise_pool *pool, struct rng *r, float *x, in
 }
 
 static int16_t rounded(double x) {
-  return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : nearbyint(x));
+  return (int16_t)(x < -32768 ? -32768 : x > 32767 ? 32767 : (int)(x < 0 ? x - 0.5 : x + 0.5));
 }
 
 void noise_mix(const struct noise_pool *pool, const struct project_config *c, const double *snr_db,

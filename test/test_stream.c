@@ -11,6 +11,7 @@
 
 #include "host/compile/compile.h"
 #include "host/import/import.h"
+#include "host/train/train.h"
 #include "mote/run/run.h"
 #include "test/shared.h"
 
@@ -486,15 +487,99 @@ static void test_sequences(void **state) {
     }
 }
 
+/* ---- memories that are carried on --------------------------------------------------------- */
+static void draw_noise(void *context, uint32_t index, uint64_t seed, int8_t *features) {
+  struct rng r;
+  (void)context;
+  rng_seed(&r, seed + index);
+  for (int i = 0; i < 12 * 6; i++) features[i] = (int8_t)(rng_below(&r, 256) - 128);
+}
+static void draw_targets(void *context, uint32_t index, uint64_t seed, float *targets) {
+  (void)context, (void)seed;
+  for (int i = 0; i < 12 * 5; i++) targets[i] = (float)((index + (uint32_t)i) % 2);
+}
+
+/* A trained network of 12 rows whose memories begin each window with nothing. */
+static struct graph *with_memory(struct arena *a, int layers) {
+  static const char *const lines[] = {"sequence", "lstm 8", "lstm 7", "head mask 5"};
+  const char *text[4] = {lines[0], lines[1], layers > 1 ? lines[2] : lines[3], lines[3]};
+  const struct train_examples x = {.n = 32, .example = draw_noise, .targets = draw_targets};
+  struct train_config c = train_config_default(TRAIN_INPUT_AUDIO, 32);
+  struct train_network net;
+  struct train_result r;
+  const struct train_hooks hooks = {.resume = NULL};
+  struct err e = {0};
+  c.epochs = c.qat_epochs = 1;
+  c.batch = 8;
+  c.threads = 1;
+  c.mixup = c.label_smoothing = 0;
+  c.class_weights = false;
+  if (!train_network_parse(text, layers > 1 ? 4 : 3, 12, 6, 1, 0, &net, &e) ||
+      !train_fit(a, &net, &x, NULL, &c, &hooks, &r, &e))
+    fail_msg("%s: %s", e.node, e.text);
+  return r.graph;
+}
+
+/* Row k of the window's output is what call k answers: a call sees one row, and all that came. */
+static void test_memory_is_carried(void **state) {
+  (void)state;
+  for (int layers = 1; layers <= 2; layers++)
+    for (int schedule = 0; schedule < SCHEDULES; schedule++) {
+      struct arena *a = arena_new(0);
+      struct graph *g = with_memory(a, layers);
+      struct graph_tensor last = g->tensors[g->outputs[0]];
+      struct graph_node slice = {.op = MOTE_OP_SLICE, .n_in = 1, .n_out = 1, .source_op = 99};
+      struct compile_stream what;
+      struct machine whole, less;
+      struct err e = {0};
+      struct rng rng;
+      int8_t window[12 * 6], rows[12 * 5];
+      start(&whole, g, a, schedule);
+      rng_seed(&rng, 3);
+      for (size_t i = 0; i < sizeof window; i++) window[i] = (int8_t)(rng_below(&rng, 256) - 128);
+      memcpy(mote_input(&whole.model, 0), window, sizeof window);
+      mote_run(&whole.model);
+      memcpy(rows, mote_output(&whole.model, 0), sizeof rows);
+      last.dims[1] = 1;
+      last.producer = -1;
+      slice.in[0] = g->outputs[0];
+      slice.out[0] = graph_add_tensor(g, &last);
+      for (int k = 0; k < 4; k++) {
+        slice.attrs.begin[k] = k == 1 ? 11 : 0;
+        slice.attrs.option[k] = last.dims[k];
+        slice.attrs.step[k] = 1;
+      }
+      graph_add_node(g, &slice);
+      graph_set_outputs(g, slice.out, 1);
+      const struct graph *streamed = compile_stream(g, 1, a, &what, &e);
+      if (!streamed) fail_msg("%s: %s", e.node, e.text);
+      assert_int_equal(what.carried, layers);
+      start(&less, streamed, a, schedule);
+      for (int k = 0; k < 12; k++) {
+        memcpy(mote_input(&less.model, 0), window + k * 6, 6);
+        mote_run(&less.model);
+        assert_memory_equal(mote_output(&less.model, 0), rows + k * 5, 5);
+      }
+      /* The same rows again are another answer: nothing began anew. */
+      int different = 0;
+      for (int k = 0; k < 12; k++) {
+        memcpy(mote_input(&less.model, 0), window + k * 6, 6);
+        mote_run(&less.model);
+        different += memcmp(mote_output(&less.model, 0), rows + k * 5, 5) != 0;
+      }
+      assert_true(different > 0);
+      free(whole.memory);
+      free(less.memory);
+      arena_free(a);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random_int8),
-      cmocka_unit_test(test_random_float),
-      cmocka_unit_test(test_keyword_costs_less),
-      cmocka_unit_test(test_causal),
-      cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_sequences),
-      cmocka_unit_test(test_models_of_other_people),
+      cmocka_unit_test(test_random_int8),        cmocka_unit_test(test_random_float),
+      cmocka_unit_test(test_keyword_costs_less), cmocka_unit_test(test_causal),
+      cmocka_unit_test(test_refusals),           cmocka_unit_test(test_sequences),
+      cmocka_unit_test(test_memory_is_carried),  cmocka_unit_test(test_models_of_other_people),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,12 +175,14 @@ struct compiled {
 struct compile_stream {
   int rows, window_rows; /* of the input: new ones a call; all that the source sees */
   int streamed;          /* operators that compute new rows only */
+  int carried; /* memories (LSTM) whose past is all that came since the first call, not a window */
   int end_op; /* the source operator that looks at all rows; -1: rows became one before, or never end */
   size_t window_bytes; /* of the windows that are kept, new rows included */
 };
 /* The model as one that is given the newest `rows` rows of its input (0: the fewest that its strides allow) and keeps
  * what it needs of the earlier ones in variables. Rows lie along the first axis of the input that is longer than 1.
- * Every call's outputs are those of g over the last window_rows rows; before the first call all were zero points.
+ * Every call's outputs are those of g over the last window_rows rows; before the first call all were zero points. Where memories
+ * are carried, they are those of g over a window that began with the first call, however long.
  * Operators keep their source_op; those that keep windows come behind.
  * needs: graph_check. errors: NULL; an operator that pads along time (its name, its padding); strides that do not divide rows;
  * nothing that would be saved. exact: bit for bit. */

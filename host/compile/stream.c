@@ -13,6 +13,10 @@
  * Rows in front that see padding (`edge` of them) are other than in the middle of a stream. They may exist where nobody looks
  * at them: a causal network of which the last row counts. Padding behind the last row is refused.
  *
+ * A long short-term memory whose states are given a constant before each inference sees a window from its beginning. As its rows
+ * flow it sees each row once: the states begin with that constant and are then carried on, so that its past is all that came,
+ * not a window. Its outputs are those of a window that began with the first call (`carried`).
+ *
  * What is kept begins as if zero points had come for ever: each call brings the same rows to a tensor then, and the
  * source graph, run on the host, tells which. So the first output counts, too. */
 #include "host/compile/private.h"
@@ -41,10 +45,11 @@ struct stream {
   struct err *e;
   struct flow *flow; /* [n_tensors] of g */
   bool *fixed;       /* [n_tensors] depends on no input */
+  bool *carried;     /* [n_tensors] a state that is no longer set before each inference */
   struct kept *kept;
   int n_kept, room_kept, next_op, rows;
   int needed; /* where strides do not divide the rows: the multiple of them that they divide; else 0 */
-  int streamed, end, window_rows;
+  int streamed, end, window_rows, memories;
 };
 
 /* What a node becomes. */
@@ -422,6 +427,62 @@ static enum fate pass_slice(struct stream *s, int node, struct graph_node *n) {
   return FLOWS;
 }
 
+/* The only node that gives a state a value, a constant, before each inference; -1: there is another, or none. */
+static int reset_of(const struct graph *g, int state) {
+  int reset = -1;
+  for (int n = 0; n < g->n_nodes; n++) {
+    if (g->nodes[n].op != MOTE_OP_ASSIGN_VARIABLE || g->nodes[n].in[0] != state) continue;
+    if (reset >= 0 || !graph_is_constant(&g->tensors[g->nodes[n].in[1]])) return -1;
+    reset = n;
+  }
+  return reset;
+}
+
+enum { LSTM_HIDDEN = 18, LSTM_CELL = 19 };
+
+/* The memory that a state belongs to, the only node that reads it; -1: another reads it, too. */
+static int memory_of(const struct graph *g, int state) {
+  int memory = -1;
+  for (int n = 0; n < g->n_nodes; n++)
+    for (int i = 0; i < g->nodes[n].n_in; i++) {
+      if (g->nodes[n].in[i] != state || g->nodes[n].op == MOTE_OP_ASSIGN_VARIABLE) continue;
+      if (memory >= 0 || g->nodes[n].op != MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM ||
+          (i != LSTM_HIDDEN && i != LSTM_CELL))
+        return -1;
+      memory = n;
+    }
+  return memory;
+}
+
+/* One sequence, whose rows are its steps of time. */
+static bool steps_flow(const struct stream *s, const struct graph_node *n) {
+  return s->flow[n->in[0]].is && s->flow[n->in[0]].axis == 1 && !n->attrs.time_major &&
+         tensor(s, n->in[0])->dims[0] == 1;
+}
+
+/* Whether a node only gives a memory's state its first value, and the rows of that memory flow: the state has the value from the
+ * start, and the node goes. */
+static bool begins_memory(struct stream *s, int node) {
+  const struct graph_node *n = &s->g->nodes[node];
+  if (n->op != MOTE_OP_ASSIGN_VARIABLE || reset_of(s->g, n->in[0]) != node) return false;
+  const int memory = memory_of(s->g, n->in[0]);
+  if (memory < node || !steps_flow(s, &s->g->nodes[memory])) return false;
+  s->out->tensors[n->in[0]].data = tensor(s, n->in[1])->data;
+  s->carried[n->in[0]] = true;
+  return true;
+}
+
+static enum fate pass_lstm(struct stream *s, int node, struct graph_node *n) {
+  (void)node;
+  if (!steps_flow(s, n) || !s->carried[n->in[LSTM_HIDDEN]] || !s->carried[n->in[LSTM_CELL]])
+    return ENDS;
+  const enum fate fate = flow_on(s, n->out[0], s->flow[n->in[0]]);
+  if (fate != FLOWS) return fate;
+  s->memories++;
+  add_node(s, n);
+  return FLOWS;
+}
+
 /* ---- all operators ------------------------------------------------------------------------ */
 
 typedef enum fate pass_operator(struct stream *s, int node, struct graph_node *n);
@@ -454,6 +515,7 @@ static pass_operator *pass_of(enum mote_op op) {
   case MOTE_OP_REDUCE_MIN:
   case MOTE_OP_REDUCE_ALL: return pass_reduction;
   case MOTE_OP_TRANSPOSE: return pass_transpose;
+  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM: return pass_lstm;
   case MOTE_OP_ADD:
   case MOTE_OP_SELECT_V2:
   case MOTE_OP_RELU_N1_TO_1:
@@ -486,6 +548,7 @@ static bool end_flow(struct stream *s, int node, struct graph_node *n) {
 static bool pass_node(struct stream *s, int node) {
   struct graph_node n = s->g->nodes[node];
   bool flows = false, fixed = true;
+  if (begins_memory(s, node)) return true;
   for (int i = 0; i < n.n_in; i++) {
     flows = flows || (n.in[i] >= 0 && s->flow[n.in[i]].is);
     fixed = fixed && (n.in[i] < 0 || s->fixed[n.in[i]]);
@@ -581,7 +644,7 @@ static bool can_begin(const struct graph *g, struct err *e) {
   if (g->n_inputs != 1)
     return err_set(e, "has %d inputs; a model of one can be streamed", g->n_inputs);
   for (int i = 0; i < g->n_tensors; i++)
-    if (g->tensors[i].is_state)
+    if (g->tensors[i].is_state && (reset_of(g, i) < 0 || memory_of(g, i) < 0))
       return err_set(
           e,
           "keeps state \"%s\" from one inference to the next, so it is a streaming model as it is",
@@ -603,7 +666,8 @@ static bool transform(struct stream *s) {
   s->out->n_nodes = 0;
   s->flow = ARENA_ARRAY(s->arena, struct flow, g->n_tensors + 1);
   s->fixed = ARENA_ARRAY(s->arena, bool, g->n_tensors + 1);
-  s->n_kept = s->streamed = s->needed = s->next_op = 0;
+  s->carried = ARENA_ARRAY(s->arena, bool, g->n_tensors + 1);
+  s->n_kept = s->streamed = s->needed = s->next_op = s->memories = 0;
   s->end = -1;
   for (int t = 0; t < g->n_tensors; t++) {
     s->fixed[t] = graph_is_constant(&g->tensors[t]);
@@ -652,6 +716,7 @@ static bool stream_graph(struct stream *s, int rows, struct compile_stream *what
   if (!fill_states(s)) return false;
   what->rows = s->rows;
   what->streamed = s->streamed;
+  what->carried = s->memories;
   what->end_op = s->end >= 0 ? s->g->nodes[s->end].source_op : -1;
   for (int i = 0; i < s->n_kept; i++)
     what->window_bytes += graph_bytes(&s->out->tensors[s->kept[i].window]);
