@@ -45,7 +45,7 @@ struct yaml_features {
   unsigned channels_count;
   /* spectral and flatten */
   char *compat, *filter, *hold, *wavelet, **values;
-  double *cutoff_hz, *edges_hz;
+  double *cutoff_hz, *edges_hz, *threshold;
   int *order, *decimate, *peaks, *moving, *levels;
   double *pre_emphasis, *noise_floor_db; /* mfe, spectrogram, mfcc */
   int *sliding, *lifter;
@@ -187,6 +187,7 @@ static const cyaml_schema_field_t features_fields[] = {
     INT(yaml_features, order),
     INT(yaml_features, decimate),
     INT(yaml_features, peaks),
+    REAL(yaml_features, threshold),
     INT(yaml_features, moving),
     REAL(yaml_features, pre_emphasis),
     REAL(yaml_features, noise_floor_db),
@@ -635,6 +636,13 @@ static bool read_channels(const struct yaml_features *f, int channels, struct fe
   return true;
 }
 
+/* The place of a word among n; -1: it is none of them. */
+static int word_at(const char *word, const char *const *words, int n) {
+  for (int i = 0; i < n; i++)
+    if (strcmp(word, words[i]) == 0) return i;
+  return -1;
+}
+
 /* Which values a part gives, and in which form. */
 static bool read_values(const struct reader *r, const char *key, const struct yaml_features *f,
                         struct features_config *o) {
@@ -650,9 +658,12 @@ static bool read_values(const struct reader *r, const char *key, const struct ya
       return err_set(at_key(r, key, "values"), "%s features have no values to choose from",
                      features_kind_name(o->kind));
   }
-  if (f->hold && strcmp(f->hold, "max") != 0 && strcmp(f->hold, "mean") != 0)
-    return err_set(at_key(r, key, "hold"), "\"%s\" is not known; max and mean are", f->hold);
-  if (f->hold) o->mean = strcmp(f->hold, "mean") == 0;
+  static const char *const holds[] = {"max", "mean", "first"};
+  const int hold = f->hold ? word_at(f->hold, holds, 3) : (int)o->hold;
+  if (hold < 0)
+    return err_set(at_key(r, key, "hold"), "\"%s\" is not known; max, mean and first are", f->hold);
+  o->hold = (enum features_hold)hold;
+  o->threshold = real_or(f->threshold, o->threshold);
   if (f->overlap) o->overlap = *f->overlap;
   if (f->log) o->linear = !*f->log;
   if (f->extra_low) o->extra_low = *f->extra_low;
@@ -662,8 +673,8 @@ static bool read_values(const struct reader *r, const char *key, const struct ya
                    f->wavelet);
   o->peaks = int_or(f->peaks, o->peaks);
   o->moving = int_or(f->moving, o->moving);
-  o->n_edges = (int)f->edges_hz_count;
-  for (int i = 0; i < o->n_edges; i++) o->edges_hz[i] = f->edges_hz[i];
+  if (f->edges_hz_count) o->n_edges = (int)f->edges_hz_count;
+  for (int i = 0; f->edges_hz_count && i < o->n_edges; i++) o->edges_hz[i] = f->edges_hz[i];
   return true;
 }
 
@@ -681,13 +692,6 @@ static bool read_filter(const struct reader *r, const char *key, const struct ya
   if (!f->filter) return true;
   return err_set(at_key(r, key, "filter"), "\"%s\" is not known; none, low and high are",
                  f->filter);
-}
-
-/* The place of a word among n; -1: it is none of them. */
-static int word_at(const char *word, const char *const *words, int n) {
-  for (int i = 0; i < n; i++)
-    if (strcmp(word, words[i]) == 0) return i;
-  return -1;
 }
 
 /* What stands in front of a part. channels: those that it reads. */
@@ -743,9 +747,15 @@ static bool read_front(const struct reader *r, const char *key, const struct yam
 static bool read_compat(const struct reader *r, const char *key, const struct yaml_features *f,
                         struct features_config *o) {
   if (!f->compat || strcmp(f->compat, "none") == 0) return true;
-  if (strcmp(f->compat, "edge-impulse") != 0)
-    return err_set(at_key(r, key, "compat"), "\"%s\" is not known; none and edge-impulse are",
-                   f->compat);
+  const bool first = strcmp(f->compat, "edge-impulse-v1") == 0;
+  if (!first && strcmp(f->compat, "edge-impulse") != 0)
+    return err_set(at_key(r, key, "compat"),
+                   "\"%s\" is not known; none, edge-impulse and edge-impulse-v1 are", f->compat);
+  if (first && features_compatible_v1(o)) return true;
+  if (first)
+    return err_set(at_key(r, key, "compat"),
+                   "the first version of the block is that of today for all kinds but spectral; "
+                   "edge-impulse works");
   if (features_compatible(o)) return true;
   return err_set(at_key(r, key, "compat"), "no block of Edge Impulse gives what %s gives",
                  features_kind_name(o->kind));

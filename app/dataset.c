@@ -127,6 +127,14 @@ static double lattice_range(uint32_t open, double most) {
   return most;
 }
 
+/* What features must know that hold an amplitude in the sensor's unit. */
+static bool set_units(struct project *p, const double *range) {
+  double *const unit = ARENA_ARRAY(p->arena, double, p->config.channels);
+  for (int k = 0; k < p->config.channels; k++) unit[k] = range[k] / 32767;
+  for (int i = 0; i < p->config.n_features; i++) p->config.features[i].unit = unit;
+  return true;
+}
+
 bool dataset_range(struct project *p, const struct dataset_pick *pick, const double **range,
                    struct err *e) {
   const struct project_config *c = &p->config;
@@ -135,7 +143,7 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
   double *most = ARENA_ARRAY(p->arena, double, c->channels);
   *range = most;
   for (int k = 0; k < c->channels && c->n_range; k++) most[k] = c->range[c->n_range == 1 ? 0 : k];
-  if (c->n_range) return true;
+  if (c->n_range) return set_units(p, most);
   uint32_t *open = ARENA_ARRAY(p->arena, uint32_t, c->channels);
   for (int k = 0; k < c->channels; k++) open[k] = UINT32_MAX;
   struct store_sample *list = NULL;
@@ -159,7 +167,7 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
     if (!ok) return false;
   }
   for (int k = 0; k < c->channels; k++) most[k] = most[k] > 0 ? lattice_range(open[k], most[k]) : 1;
-  return true;
+  return set_units(p, most);
 }
 
 /* round(value / range * 32767), limited to int16. */

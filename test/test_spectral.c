@@ -1,5 +1,5 @@
 /* Kinds spectral and flatten: against values of their Edge Impulse namesakes and against double precision
- * (test/golden/spectral.json, written by tools/spectral-vectors). */
+ * (test/features, written by tools/feature-vectors). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -160,6 +160,61 @@ static double *block_values(struct arena *a, const struct features_config *c, in
   return got;
 }
 
+/* The first version of Spectral Analysis: numbers of its authors' program (tools/feature-vectors edge-impulse), of float32 in
+ * its filters. A count is 0.01. */
+static void test_edge_impulse_v1(void **state) {
+  (void)state;
+  json_t *const all = json_load_file("test/features/spectral-v1.json", 0, NULL);
+  assert_non_null(all);
+  size_t i, k;
+  json_t *v, *edge;
+  int heights = 0;
+  double worst[3] = {0}; /* RMS, frequencies and heights, densities */
+  json_array_foreach(all, i, v) {
+    struct arena *a = arena_new(0);
+    struct features_config c;
+    struct features_block block;
+    struct err e = {0};
+    const int n = int_of(v, "n");
+    const double unit[3] = {0.01, 0.01, 0.01};
+    const char *const filter = json_string_value(json_object_get(v, "filter"));
+    features_defaults(FEATURES_SPECTRAL, 62.5, 3, 16.0 * n, &c, NULL);
+    assert_true(features_compatible_v1(&c));
+    assert_int_equal(c.fft_size, 128);
+    c.fft_size = int_of(v, "fft");
+    c.filter = filter[0] == 'n'   ? FEATURES_FILTER_NONE
+               : filter[0] == 'l' ? FEATURES_FILTER_LOW
+                                  : FEATURES_FILTER_HIGH;
+    c.cutoff_hz = int_of(v, "cutoff");
+    c.order = int_of(v, "order");
+    c.peaks = int_of(v, "peaks");
+    c.threshold = json_number_value(json_object_get(v, "threshold"));
+    c.unit = unit;
+    c.n_edges = 0;
+    json_array_foreach(json_object_get(v, "edges"), k, edge) c.edges_hz[c.n_edges++] =
+        json_number_value(edge);
+    if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+    double *const got = ARENA_ARRAY(a, double, block.out_bytes);
+    run_values(a, &block, unit, vector_samples(a, n), got);
+    const json_t *const wanted = json_object_get(v, "values");
+    const int each = 1 + 2 * c.peaks + c.n_edges - 1;
+    assert_int_equal(json_array_size(wanted), block.out_bytes);
+    assert_int_equal(block.out_bytes, 3 * each);
+    for (int at = 0; at < 3 * each; at++) {
+      const double w = json_number_value(json_array_get(wanted, (size_t)at));
+      const int group = at % each == 0 ? 0 : at % each <= 2 * c.peaks ? 1 : 2;
+      heights += group == 1 && w > 0;
+      worst[group] = fmax(worst[group], fabs(got[at] - w) / fmax(1, fabs(w)));
+    }
+    arena_free(a);
+  }
+  print_message("Edge Impulse, first version: RMS %.1e, peaks %.1e, densities %.1e\n", worst[0],
+                worst[1], worst[2]);
+  assert_true(heights > 40);
+  assert_true(worst[0] < 2e-5 && worst[1] < 1e-4 && worst[2] < 2e-5);
+  json_decref(all);
+}
+
 static void test_spectral_against_double(void **state) {
   (void)state;
   json_t *const all = json_load_file("test/features/vectors.json", 0, NULL);
@@ -259,8 +314,9 @@ static struct features_block chip_block(struct arena *a, int i) {
   }
   if (i == 1) c[0].filter = FEATURES_FILTER_LOW, c[0].cutoff_hz = 8, c[0].order = 8;
   if (i == 2)
-    c[0].filter = FEATURES_FILTER_HIGH, c[0].cutoff_hz = 1, c[0].order = 2, c[0].mean = true,
-    c[0].decimate = 3, c[0].extra_low = true, c[0].fft_size = 32, c[0].linear = true;
+    c[0].filter = FEATURES_FILTER_HIGH, c[0].cutoff_hz = 1, c[0].order = 2,
+    c[0].hold = FEATURES_HOLD_MEAN, c[0].decimate = 3, c[0].extra_low = true, c[0].fft_size = 32,
+    c[0].linear = true;
   features_defaults(FEATURES_WAVELET, 62.5, 3, 8000, &c[2], NULL);
   if (!features_build(c, i ? i + 1 : 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
   return block;
@@ -284,15 +340,19 @@ static void same_on_chip(const char *name) {
       "mote/dsp/wavelet.c",  "mote/dsp/moments.c",       "mote/dsp/scaled.c",
       "mote/dsp/sos.c",      "mote/dsp/fft32.c",         "mote/dsp/finish32.c",
       "mote/dsp/math.c",     "mote/dsp/features.c",      "mote/base/fixed.c"};
-  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 3, 0x80d90ad6);
+  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 3, 0xbff784ae);
 }
 CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_edge_impulse_spectral),   cmocka_unit_test(test_edge_impulse_flatten),
-      cmocka_unit_test(test_spectral_against_double), cmocka_unit_test(test_wavelet_against_double),
-      cmocka_unit_test(test_hostile_bytes),           CHIP_TEST_LIST,
+      cmocka_unit_test(test_edge_impulse_spectral),
+      cmocka_unit_test(test_edge_impulse_flatten),
+      cmocka_unit_test(test_edge_impulse_v1),
+      cmocka_unit_test(test_spectral_against_double),
+      cmocka_unit_test(test_wavelet_against_double),
+      cmocka_unit_test(test_hostile_bytes),
+      CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,8 +347,14 @@ bool features_build(const struct features_config *c, int n, struct arena *a,
       (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint16_t)n};
   size_t at = sizeof(struct features_head);
   for (int i = 0; i < n; at += layouts[i++].bytes) {
-    if (c[i].front.on) at += features_front_bytes(&c[i].front, data + at);
-    build_part(&c[i], &layouts[i], data + at, n == 1);
+    struct features_config part = c[i];
+    double units[MOTE_FRONT_MOST];
+    if (c[i].front.on) {
+      const struct mote_front *const front = (const void *)(data + at);
+      at += features_front_bytes(&c[i].front, data + at);
+      if (part.unit) features_front_units(front, part.unit, units), part.unit = units;
+    }
+    build_part(&part, &layouts[i], data + at, n == 1);
   }
   return features_block_of(data, size, out, e);
 }

@@ -31,7 +31,8 @@
   X(WAVELET, "wavelet", "what the coefficients of a wavelet transform are like, level by level")   \
   X(HEART, "heart", "beats of an ECG or PPG: heart rate and what varies from beat to beat")        \
   X(IMAGE, "image", "the pixels of a picture, cut and shrunk to the network's size")               \
-  X(MICRO, "micro", "TensorFlow's micro front end: mel bands without their noise, PCAN, logarithm") \
+  X(MICRO, "micro",                                                                                \
+    "TensorFlow's micro front end: mel bands without their noise, PCAN, logarithm")                \
   X(PITCH, "pitch", "how high a voice or tone is, how surely, and how loud, frame after frame")
 
 enum features_kind {
@@ -110,6 +111,9 @@ struct features_front {
   double middle_ms;    /* the middle of the window alone; 0: all of it */
 };
 
+/* What is left of the powers of several frames. */
+enum features_hold { FEATURES_HOLD_MAX, FEATURES_HOLD_MEAN, FEATURES_HOLD_FIRST };
+
 struct features_config {
   enum features_kind kind;
   double rate_hz;   /* of the samples; below 1 is fine */
@@ -133,13 +137,15 @@ struct features_config {
   bool compatible; /* the values of Edge Impulse's block of that name, in their order */
   enum features_filter filter;
   double cutoff_hz;
-  int order;      /* of the filter: 2, 4, 6, 8; 0: only the bins beyond its edge are left out */
-  int decimate;   /* every so many samples, 1 3 10 30 100 1000, behind a low pass */
-  bool overlap;   /* frames of a spectrum overlap by a half */
-  bool mean;      /* their mean instead of their largest power */
+  int order;    /* of the filter: 2, 4, 6, 8; 0: only the bins beyond its edge are left out */
+  int decimate; /* every so many samples, 1 3 10 30 100 1000, behind a low pass */
+  bool overlap; /* frames of a spectrum overlap by a half */
+  enum features_hold hold;
   bool linear;    /* powers instead of their logarithms */
   bool extra_low; /* all values once more of a tenth of the rate */
   int peaks;
+  double threshold;   /* heights: amplitudes from here on count, in units of `unit` */
+  const double *unit; /* of one count of each of the samples' channels; NULL: 1 */
   double edges_hz[FEATURES_MAX_EDGES]; /* of the bands */
   int n_edges;
   int taps;                   /* wavelet: 2 (Haar), 4 .. 12 (Daubechies 2 to 6) */
@@ -225,6 +231,8 @@ void features_defaults(enum features_kind kind, double rate_hz, int channels, do
 
 /* Makes c give what Edge Impulse's block of the same kind gives with its default parameters; false: it has none. */
 bool features_compatible(struct features_config *c);
+/* The same of the first version of a block that has changed its values since: spectral. */
+bool features_compatible_v1(struct features_config *c);
 
 /* Says which number is out of range, and what would work. e->node is the field's name. */
 bool features_check(const struct features_config *c, struct err *e);

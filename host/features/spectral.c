@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define UNITS (MOTE_SPECTRAL_HEIGHTS | MOTE_SPECTRAL_DENSITIES)
+
 #define PI 3.14159265358979323846
 
 static const struct features_word spectral_words[] = {{"rms", MOTE_SPECTRAL_RMS},
@@ -16,6 +18,8 @@ static const struct features_word spectral_words[] = {{"rms", MOTE_SPECTRAL_RMS}
                                                       {"rolloff", MOTE_SPECTRAL_ROLLOFF},
                                                       {"flatness", MOTE_SPECTRAL_FLATNESS},
                                                       {"peaks", MOTE_SPECTRAL_PEAKS},
+                                                      {"heights", MOTE_SPECTRAL_HEIGHTS},
+                                                      {"densities", MOTE_SPECTRAL_DENSITIES},
                                                       {0}};
 static const struct features_word flatten_words[] = {{"average", MOTE_FLATTEN_AVERAGE},
                                                      {"minimum", MOTE_FLATTEN_MINIMUM},
@@ -42,7 +46,8 @@ bool features_value_from(enum features_kind kind, const char *word, uint32_t *bi
   const struct features_word *w = words_of(kind);
   *known =
       kind == FEATURES_SPECTRAL
-          ? "rms, skewness, kurtosis, shape, powers, bands, centroid, rolloff, flatness and peaks"
+          ? "rms, skewness, kurtosis, shape, powers, bands, centroid, rolloff, flatness, peaks, "
+            "heights and densities"
       : kind == FEATURES_FLATTEN
           ? "average, minimum, maximum, rms, deviation, skewness, kurtosis, crossings, "
             "zero_crossings and moving_average"
@@ -75,6 +80,19 @@ bool features_compatible(struct features_config *c) {
   return true;
 }
 
+bool features_compatible_v1(struct features_config *c) {
+  static const double edges[] = {0.1, 0.5, 1, 2, 5};
+  if (c->kind != FEATURES_SPECTRAL || !features_compatible(c)) return false;
+  c->values = MOTE_SPECTRAL_RMS | MOTE_SPECTRAL_HEIGHTS | MOTE_SPECTRAL_DENSITIES;
+  c->hold = FEATURES_HOLD_FIRST;
+  c->fft_size = 128;
+  c->peaks = 3;
+  c->threshold = 0.1;
+  c->n_edges = sizeof edges / sizeof *edges;
+  memcpy(c->edges_hz, edges, sizeof edges);
+  return true;
+}
+
 bool features_has_params(const struct features_config *c) {
   return c->kind == FEATURES_SPECTRAL || c->kind == FEATURES_FLATTEN ||
          c->kind == FEATURES_WAVELET || c->kind == FEATURES_HEART || c->kind == FEATURES_MICRO ||
@@ -85,11 +103,17 @@ bool features_has_params(const struct features_config *c) {
 
 static double rate_of(const struct features_config *c) { return c->rate_hz / c->decimate; }
 
+/* Their first version looks for maxima below the last bin but one, whatever the filter. */
+static bool is_v1(const struct features_config *c) {
+  return c->compatible && c->hold == FEATURES_HOLD_FIRST;
+}
+
 /* The bins that a filter leaves: first, and behind the last. A bin counts where half of it is inside. */
 static void bins_of(const struct features_config *c, int *first, int *end) {
   const double at = fmin(c->cutoff_hz, rate_of(c) / 2) * c->fft_size / rate_of(c);
   *first = 1;
-  *end = c->fft_size / 2 + 1;
+  *end = is_v1(c) ? c->fft_size / 2 - 1 : c->fft_size / 2 + 1;
+  if (is_v1(c)) return;
   if (c->filter == FEATURES_FILTER_LOW) *end = (int)(at + 0.5) + 1;
   if (c->filter == FEATURES_FILTER_HIGH) *first = (int)(at - 0.5) + 1;
   if (*first < 1) *first = 1;
@@ -142,6 +166,19 @@ static int edge_bin(const struct features_config *c, int i) {
   return bin < 0 ? 0 : bin > c->fft_size / 2 + 1 ? c->fft_size / 2 + 1 : bin;
 }
 
+/* A density is 2 |X|^2 over rate and samples; a device's power |X|^2 / fft. Their first version spreads the bins so that the last
+ * but one lies at half of the rate, and divides densities by 10. */
+static void fill_units(const struct features_config *c, struct mote_spectral_units *u) {
+  const int fft = c->fft_size, left = features_frame_samples(c) / c->decimate;
+  const double seen = left < fft ? left : fft;
+  u->bin_hz = (float)(is_v1(c) ? rate_of(c) / 2 / (fft / 2 - 1) : rate_of(c) / fft);
+  u->density = (float)(2 * fft / (seen * rate_of(c)) / (is_v1(c) ? 10 : 1));
+  for (int i = 0; i < c->channels; i++) {
+    const double unit = c->unit ? c->unit[c->stride ? c->select[i] : i] : 1;
+    u->least[i] = (uint32_t)fmin(ceil(4096 * c->threshold / unit - 1e-6), INT32_MAX);
+  }
+}
+
 static struct mote_spectral spectral_head(const struct features_config *c) {
   int first, end;
   bins_of(c, &first, &end);
@@ -151,7 +188,7 @@ static struct mote_spectral spectral_head(const struct features_config *c) {
                             .bins = (uint16_t)(end - first),
                             .bands = (uint16_t)(c->n_edges ? c->n_edges - 1 : 0),
                             .peaks = (uint16_t)c->peaks,
-                            .mean = c->mean,
+                            .hold = (uint8_t)c->hold,
                             .linear = c->linear,
                             .fill = c->compatible,
                             .low = c->extra_low};
@@ -183,18 +220,21 @@ size_t features_spectral_params(const struct features_config *c, uint8_t *out) {
   p->band_at = (int32_t)at;
   for (int i = 0; i < (c->n_edges ? c->n_edges : 1); i++, at += 2)
     *(uint16_t *)(void *)(out + at) = (uint16_t)(c->n_edges ? edge_bin(c, i) : 0);
-  if (at % 4) at += 2;
-  return at;
+  if (at % 4) *(uint16_t *)(void *)(out + at) = 0, at += 2;
+  if (!(c->values & UNITS)) return at;
+  fill_units(c, (struct mote_spectral_units *)(void *)(out + at));
+  return at + sizeof(struct mote_spectral_units) + sizeof(uint32_t) * (size_t)c->channels;
 }
 
 static bool check_edges(const struct features_config *c, struct err *e) {
-  if (!(c->values & MOTE_SPECTRAL_BANDS)) return true;
+  if (!(c->values & (MOTE_SPECTRAL_BANDS | MOTE_SPECTRAL_DENSITIES))) return true;
   if (c->n_edges < 2 || c->n_edges > FEATURES_MAX_EDGES)
     return features_refuse(e, "edges_hz", "bands lie between edges; 2 to %d edges work",
                            FEATURES_MAX_EDGES);
-  for (int i = 0; i + 1 < c->n_edges; i++)
-    if (!(c->edges_hz[i] >= 0) || !(c->edges_hz[i + 1] <= rate_of(c) / 2) ||
-        edge_bin(c, i + 1) <= edge_bin(c, i))
+  for (int i = 0; i + 1 < c->n_edges; i++) /* their first version: 0 where no point lies */
+    if (is_v1(c) ? !(c->edges_hz[i] >= 0) || !(c->edges_hz[i + 1] > c->edges_hz[i])
+                 : !(c->edges_hz[i] >= 0) || !(c->edges_hz[i + 1] <= rate_of(c) / 2) ||
+                       edge_bin(c, i + 1) <= edge_bin(c, i))
       return features_refuse(e, "edges_hz",
                              "no point of the spectrum lies from %g to %g Hz; it has one every %g "
                              "Hz up to %g",
@@ -237,7 +277,10 @@ bool features_check_spectral(const struct features_config *c, struct err *e) {
     return features_refuse(e, "cutoff_hz",
                            "no point of the spectrum is left; it has one every %g Hz",
                            rate_of(c) / fft);
-  if ((c->values & MOTE_SPECTRAL_PEAKS) && (c->peaks < 1 || c->peaks > 16))
+  if (!(c->threshold >= 0) || !(c->threshold < 1e9))
+    return features_refuse(e, "threshold", "%g; 0 and more work", c->threshold);
+  if ((c->values & (MOTE_SPECTRAL_PEAKS | MOTE_SPECTRAL_HEIGHTS)) &&
+      (c->peaks < 1 || c->peaks > 16))
     return features_refuse(e, "peaks", "%d; 1 to 16 work", c->peaks);
   if (c->floor_db < -200 || c->floor_db > 90)
     return features_refuse(e, "floor_db", "%g dB; -200 to 90 works", c->floor_db);

@@ -32,6 +32,15 @@ static size_t spectral_channel(const struct mote_spectral *p, uint32_t values, d
       out[n] = v[n] / 65536.0;
       out[n + 1] = power(p, v[n + 1], unit);
     }
+  const struct mote_spectral_units *const units = mote_at(p, mote_spectral_units_at(p));
+  if (values & MOTE_SPECTRAL_HEIGHTS)
+    for (int i = 0; i < p->peaks; i++, n += 2) {
+      out[n] = v[n] / 65536.0 * (double)units->bin_hz;
+      out[n + 1] = v[n + 1] / 4096.0 * unit;
+    }
+  if (values & MOTE_SPECTRAL_DENSITIES)
+    for (int i = 0; i < p->bands; i++, n++)
+      out[n] = ldexp(v[n], p->fft_log2 - 2) * unit * unit * (double)units->density;
   return n;
 }
 

@@ -21,7 +21,15 @@ extern "C" {
 #define MOTE_SPECTRAL_FLATNESS 256u /* log2 of geometric over arithmetic mean, Q20 */
 #define MOTE_SPECTRAL_PEAKS                                                                        \
   512u /* of the `peaks` largest maxima: bin (Q16) and log2 of power (Q20) */
-#define MOTE_SPECTRAL_ALL 1023u
+/* of the `peaks` largest maxima whose amplitude reaches the channel's least: bin (Q16) and amplitude (counts, Q12) */
+#define MOTE_SPECTRAL_HEIGHTS 1024u
+/* mean power between edges without bin 0 and half of bin fft / 2, as densities of one side have it: counts^2 times
+ * 2^(2 - fft_log2); 0 where no bin lies */
+#define MOTE_SPECTRAL_DENSITIES 2048u
+#define MOTE_SPECTRAL_ALL       4095u
+
+#define MOTE_SPECTRAL_MEAN  1
+#define MOTE_SPECTRAL_FIRST 2
 
 /* Power of a bin: |X|^2 / fft, its maximum or mean over frames of fft numbers every hop. Where linear is set,
  * POWERS and BANDS are the powers themselves, in counts^2 times 2^-fft_log2. */
@@ -31,8 +39,8 @@ struct mote_spectral {
   uint16_t hop;          /* 1..fft */
   uint16_t first, bins;  /* first 0..fft / 2; bins at least 1 */
   uint16_t bands, peaks; /* up to 64 and 16 */
-  uint8_t mean;          /* 0: largest over frames */
-  uint8_t linear;        /* no logarithms */
+  uint8_t hold;   /* over frames: 0 the largest, MOTE_SPECTRAL_MEAN, or the first frame alone */
+  uint8_t linear; /* no logarithms */
   uint8_t
       fill; /* frames that end behind the window are filled with zeros; else only where none fits */
   uint8_t fraction; /* digits below a count that filters work with, 4..14 */
@@ -43,7 +51,16 @@ struct mote_spectral {
   uint32_t sections;
 };
 /* Behind it: struct mote_filter[filters + low], struct mote_section[sections], int32_t sine[fft / 4 + 1] (Q30),
- * uint16_t[bands + 1]: the first bin of each band, and the end. */
+ * uint16_t[bands + 1]: the first bin of each band, and the end; where HEIGHTS or DENSITIES are among the values, at the next
+ * multiple of 4: */
+struct mote_spectral_units {
+  float bin_hz;     /* of a bin of HEIGHTS; the device does not use it */
+  float density;    /* real DENSITIES are times this; nor this */
+  uint32_t least[]; /* [channels]: counts, Q12 */
+};
+static inline int32_t mote_spectral_units_at(const struct mote_spectral *p) {
+  return (int32_t)((uint32_t)p->band_at + ((2u * (p->bands + 1u) + 3u) & ~3u));
+}
 
 /* Values of one channel: of the main pass, and of the low one. */
 uint32_t mote_spectral_values(const struct mote_spectral *p, int low);

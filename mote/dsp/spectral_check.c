@@ -4,13 +4,13 @@
 uint32_t mote_spectral_values(const struct mote_spectral *p, int low) {
   const uint32_t v = p->values | (low ? MOTE_SPECTRAL_SHAPE : 0);
   uint32_t n = 0;
-  for (uint32_t bit = 1; bit <= MOTE_SPECTRAL_PEAKS; bit *= 2)
+  for (uint32_t bit = 1; bit <= MOTE_SPECTRAL_DENSITIES; bit *= 2)
     if (v & bit)
-      n += bit == MOTE_SPECTRAL_SHAPE    ? 2
-           : bit == MOTE_SPECTRAL_POWERS ? p->bins
-           : bit == MOTE_SPECTRAL_BANDS  ? p->bands
-           : bit == MOTE_SPECTRAL_PEAKS  ? 2u * p->peaks
-                                         : 1;
+      n += bit == MOTE_SPECTRAL_SHAPE                                     ? 2
+           : bit == MOTE_SPECTRAL_POWERS                                  ? p->bins
+           : bit == MOTE_SPECTRAL_BANDS || bit == MOTE_SPECTRAL_DENSITIES ? p->bands
+           : bit == MOTE_SPECTRAL_PEAKS || bit == MOTE_SPECTRAL_HEIGHTS   ? 2u * p->peaks
+                                                                          : 1;
   return n;
 }
 
@@ -18,7 +18,7 @@ uint32_t mote_spectral_values(const struct mote_spectral *p, int low) {
 int mote_spectral_is_plain(const struct mote_spectral *p) {
   return !(p->values & ~(MOTE_SPECTRAL_RMS | MOTE_SPECTRAL_SKEWNESS | MOTE_SPECTRAL_KURTOSIS |
                          MOTE_SPECTRAL_POWERS)) &&
-         !p->mean && !p->low && !p->filters;
+         !p->hold && !p->low && !p->filters;
 }
 
 static int lies_behind(const struct mote_features *f, int32_t at, size_t n) {
@@ -30,7 +30,7 @@ static int bands_fit(const struct mote_spectral *p) {
   const uint16_t *const band = mote_at(p, p->band_at);
   const uint32_t half = 1u << (p->fft_log2 - 1);
   for (uint32_t b = 0; b < p->bands; b++)
-    if (band[b + 1] <= band[b] || band[b + 1] > half + 1) return 0;
+    if (band[b + 1] < band[b] || band[b + 1] > half + 1) return 0;
   return 1;
 }
 
@@ -50,7 +50,8 @@ enum mote_status mote_features_check_spectral(const struct mote_features *f) {
   if (!mote_features_table_fits(f, f->params_at, sizeof *p) || f->params_at >= (1 << 24))
     return MOTE_ERR_BOUNDS;
   if (p->fft_log2 < 4 || p->fft_log2 > 12 || f->cell_bytes != 4 || f->fft_log2 || !p->values ||
-      p->values > MOTE_SPECTRAL_ALL || p->mean > 1 || p->linear > 1 || p->fill > 1 || p->low > 1)
+      p->values > MOTE_SPECTRAL_ALL || p->hold > MOTE_SPECTRAL_FIRST || p->linear > 1 ||
+      p->fill > 1 || p->low > 1)
     return MOTE_ERR_PARAMS;
   const uint32_t fft = 1u << p->fft_log2;
   if (!p->hop || p->hop > fft || !p->bins || (uint32_t)p->first + p->bins > fft / 2 + 1 ||
@@ -65,6 +66,10 @@ enum mote_status mote_features_check_spectral(const struct mote_features *f) {
       !lies_behind(f, p->section_at, p->sections * sizeof(struct mote_section)) ||
       !lies_behind(f, p->sine_at, sizeof(int32_t) * (fft / 4 + 1)) ||
       !lies_behind(f, p->band_at, sizeof(uint16_t) * (p->bands + 1u)))
+    return MOTE_ERR_BOUNDS;
+  if (p->values & (MOTE_SPECTRAL_HEIGHTS | MOTE_SPECTRAL_DENSITIES) &&
+      !lies_behind(f, mote_spectral_units_at(p),
+                   sizeof(struct mote_spectral_units) + sizeof(uint32_t) * f->channels))
     return MOTE_ERR_BOUNDS;
   const int32_t *const sine = mote_at(p, p->sine_at);
   if (!sine_fits(sine, fft / 4) || !bands_fit(p) ||

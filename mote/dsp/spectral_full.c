@@ -78,22 +78,60 @@ static int32_t *put_place(const struct mote_spectral_work *w, int32_t *out) {
   return out;
 }
 
-/* The largest maxima, largest first; a bin is taken once. Where there are fewer: bin 0 and the floor. */
-static int32_t *put_peaks(const struct mote_spectral_work *w, int32_t *out) {
+/* The next smaller maximum below `last`, a bin taken once; of equal ones the lower bin first. 0: there is none. */
+struct maximum {
+  uint64_t power;
+  uint32_t bin;
+};
+static struct maximum next_maximum(const struct mote_spectral_work *w, struct maximum last) {
   const uint32_t half = 1u << (w->p->fft_log2 - 1), end = w->p->first + w->p->bins;
-  uint64_t below = UINT64_MAX;
-  uint32_t behind = 0;
+  struct maximum best = {0, 0};
+  for (uint32_t k = w->p->first ? w->p->first : 1; k < end && k < half; k++) {
+    const uint64_t v = mote_power_at(w, k);
+    if (v <= mote_power_at(w, k - 1) || v < mote_power_at(w, k + 1)) continue;
+    if ((v < last.power || (v == last.power && k > last.bin)) && v > best.power)
+      best.power = v, best.bin = k;
+  }
+  return best;
+}
+
+/* Where there are fewer: bin 0 and the floor. */
+static int32_t *put_peaks(const struct mote_spectral_work *w, int32_t *out) {
+  struct maximum m = {UINT64_MAX, 0};
   for (uint32_t i = 0; i < w->p->peaks; i++) {
-    uint64_t best = 0;
-    uint32_t at = 0;
-    for (uint32_t k = w->p->first ? w->p->first : 1; k < end && k < half; k++) {
-      const uint64_t v = mote_power_at(w, k);
-      if (v <= mote_power_at(w, k - 1) || v < mote_power_at(w, k + 1)) continue;
-      if ((v < below || (v == below && k > behind)) && v > best) best = v, at = k;
-    }
-    *out++ = (int32_t)(at << 16);
-    *out++ = mote_spectral_level(w, mote_scaled_of(best, 0));
-    below = best, behind = at;
+    m = next_maximum(w, m);
+    *out++ = (int32_t)(m.bin << 16);
+    *out++ = mote_spectral_level(w, mote_scaled_of(m.power, 0));
+  }
+  return out;
+}
+
+/* A line's amplitude is 2 |X| / fft, the power |X|^2 / fft. Where there are fewer: 0 and 0. */
+static int32_t *put_heights(const struct mote_spectral_work *w, int32_t *out) {
+  const struct mote_spectral_units *const units = mote_at(w->p, mote_spectral_units_at(w->p));
+  struct maximum m = {UINT64_MAX, 0};
+  for (uint32_t i = 0; i < w->p->peaks; i++) {
+    m = next_maximum(w, m);
+    const int32_t height = mote_scaled_fix(
+        mote_scaled_sqrt(mote_scaled_of(m.power, w->exponent + 2 - w->p->fft_log2)), 12);
+    const int counts = (uint32_t)height >= units->least[w->channel];
+    *out++ = counts ? (int32_t)(m.bin << 16) : 0;
+    *out++ = counts ? height : 0;
+  }
+  return out;
+}
+
+static int32_t *put_densities(const struct mote_spectral_work *w, int32_t *out) {
+  const uint32_t half = 1u << (w->p->fft_log2 - 1);
+  for (uint32_t b = 0; b < w->p->bands; b++) {
+    uint64_t sum = 0; /* at most 2048 powers below 2^61 / 2^12 */
+    const uint32_t from = w->band[b], end = w->band[b + 1];
+    for (uint32_t k = from ? from : 1; k < end; k++)
+      sum += mote_power_at(w, k) >> (k < half ? 12 : 13);
+    struct mote_scaled mean =
+        mote_scaled_div(mote_scaled_of(sum, 12), mote_scaled_of(end - from, 0));
+    mean.e += w->exponent;
+    *out++ = mote_scaled_fix(mean, 2 - (int32_t)w->p->fft_log2);
   }
   return out;
 }
@@ -103,7 +141,9 @@ static int32_t *put_more(const struct mote_spectral_work *w, int32_t *out) {
   if (values & MOTE_SPECTRAL_BANDS) out = put_bands(w, out);
   if (values & (MOTE_SPECTRAL_CENTROID | MOTE_SPECTRAL_ROLLOFF | MOTE_SPECTRAL_FLATNESS))
     out = put_place(w, out);
-  return values & MOTE_SPECTRAL_PEAKS ? put_peaks(w, out) : out;
+  if (values & MOTE_SPECTRAL_PEAKS) out = put_peaks(w, out);
+  if (values & MOTE_SPECTRAL_HEIGHTS) out = put_heights(w, out);
+  return values & MOTE_SPECTRAL_DENSITIES ? put_densities(w, out) : out;
 }
 
 static void full_row(const struct mote_features *f, const int16_t *samples, void *state,

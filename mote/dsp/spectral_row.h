@@ -40,13 +40,15 @@ static inline void powers_of(struct mote_spectral_work *w, const struct mote_spe
                              uint32_t n) {
   const struct mote_spectral *const p = w->p;
   const uint32_t fft = 1u << p->fft_log2, half = fft / 2;
-  const int mean = more && p->mean;
+  const int mean = more && p->hold == MOTE_SPECTRAL_MEAN,
+            first = more && p->hold == MOTE_SPECTRAL_FIRST;
   const int32_t left = mote_level(w->x, n, 29 - p->fft_log2);
   uint32_t frames = 0;
   int32_t down = 0;
   for (uint32_t k = 0; k <= half; k++) w->power[k].low = w->power[k].high = 0;
   while (mean && (uint32_t)p->hop << down < n) down++;
-  for (uint32_t start = 0; !start || (p->fill ? start < n : start + fft <= n); start += p->hop) {
+  for (uint32_t start = 0; !start || (!first && (p->fill ? start < n : start + fft <= n));
+       start += p->hop) {
     place_frame(w, w->x + start, n - start);
     mote_fft_real32(w->fft, p->fft_log2, w->sine);
     const int32_t last = w->fft[1]; /* of bin fft / 2, which is real as bin 0 is */
@@ -83,16 +85,20 @@ spectral_row_of(const struct mote_features *f, const struct mote_spectral_more *
   const struct mote_spectral *const p = mote_at(f, f->params_at);
   const uint32_t fft = 1u << p->fft_log2;
   int32_t *const x = scratch, *out = row;
-  struct mote_spectral_work w = {
-      p, mote_at(p, p->sine_at), mote_at(p, p->band_at),
-      x, x + f->frame,           (struct mote_power *)(void *)(x + f->frame + fft),
-      0};
+  struct mote_spectral_work w = {p,
+                                 mote_at(p, p->sine_at),
+                                 mote_at(p, p->band_at),
+                                 x,
+                                 x + f->frame,
+                                 (struct mote_power *)(void *)(x + f->frame + fft),
+                                 0,
+                                 0};
   for (uint32_t low = 0; low <= (more ? p->low : 0u); low++)
     for (uint32_t c = 0; c < f->channels; c++) {
       const int16_t *const in = mote_features_channel(f, samples, c);
       uint32_t n = f->frame;
       for (uint32_t t = 0; t < n; t++) x[t] = (int32_t)in[t * f->stride] * (1 << p->fraction);
-      if (more) n = more->filter(&w, n, p->filters + low);
+      if (more) n = more->filter(&w, n, p->filters + low), w.channel = c;
       out = put_values(&w, more, n, p->values | (low ? MOTE_SPECTRAL_SHAPE : 0), out);
     }
 }

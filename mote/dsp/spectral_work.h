@@ -18,6 +18,7 @@ struct mote_spectral_work {
   int32_t *x, *fft;
   struct mote_power *power; /* times 2^exponent: counts^2 */
   int32_t exponent;
+  uint32_t channel; /* of those that are read; set for the full op */
 };
 
 /* What only the full op can do; the plain one has none of it. */
