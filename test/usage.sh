@@ -207,6 +207,18 @@ reads "" 'features:\n  kind: statistics\n  front:\n    filter: low\n    cutoff_h
 reads "" 'features:\n  kind: spectral\n  cutoff_hz: 3 # edge\n  order: "4"\n  front: {filter: band, cutoff_hz: [10, 20]}\n'
 reads "" 'features: {kind: statistics, front: {filter: low, cutoff_hz: [10]}}\n'
 reads "" 'features:\n  front:\n    filter: low\n    cutoff_hz:\n    - 10\n  kind: statistics\n'
+# refuses WORDS YAML
+refuses() {
+  { cat rest.yaml; printf "$2"; } >y/mote.yaml
+  ends 1 "$1" data --project y
+}
+reads "" 'features: {kind: spectral, compat: edge-impulse-v1, threshold: 0.2}\n'
+reads "" 'features: {kind: spectral, values: [heights], hold: first, fft_size: 32}\n'
+refuses 'features.hold: "last" is no' 'features: {kind: spectral, hold: last}\n'
+refuses 'features.compat: the first version' 'features: {kind: flatten, compat: edge-impulse-v1}\n'
+reads "" 'features: {kind: pitch, low_hz: 2, high_hz: 20, frame_ms: 1300, voicing: 0.7, values: [pitch, voicing, level]}\n'
+refuses 'features.voicing: 2' 'features: {kind: pitch, low_hz: 2, voicing: 2, frame_ms: 1300}\n'
+refuses 'features.high_hz: 60 Hz' 'features: {kind: pitch, high_hz: 60}\n'
 reads 'features.front.order: "4x" is no' 'features:\n  kind: statistics\n  front:\n    filter: low\n    cutoff_hz: [10]\n    order: 4x\n'
 reads 'features.front.order: "4x" is no' 'features: {kind: statistics,\n  front: {filter: low, cutoff_hz: [10], order: 4x}}\n'
 reads 'features.front.cutoff_hz: "1z" is no' 'features:\n  kind: statistics\n  front:\n    filter: band\n    cutoff_hz: [10, 1z]\n'
