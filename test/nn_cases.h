@@ -279,6 +279,47 @@ static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_out
   return without;
 }
 
+/* Draws shifts that conv2d_wide_s8 takes, and writes its words: of two channels the biases, the weights, what finishes sums.
+ * 0: it cannot be. */
+static int case_wide(struct nn_case *t, struct case_memory *m, uint32_t *r,
+                     struct mote_conv2d_s8 *p) {
+  struct mote_output *o = &p->output;
+  const int row = p->kernel_w * p->in_c, quads = (int)mote_wide_row_quads(p);
+  o->low = -128;
+  o->high = 127;
+  o->bounded = t->seed % 2;
+  if (o->bounded) o->zp = -128;
+  if (p->dilation_w != 1 || p->out_c < 2) return 0;
+  const size_t words = mote_wide_words(p);
+  int32_t *to = (int32_t *)(void *)case_weights(t, m, &p->weights_at,
+                                                (p->out_c + 1u) / 2 * words * sizeof *to);
+  if (!to) return 0;
+  for (int c = 0; c < p->out_c; c++) t->shift[c] = -case_range(r, o->bounded ? 5 : 1, 11);
+  for (int two = 0; two < p->out_c; two += 2, to += words)
+    for (int k = 0; k < 2; k++) {
+      const int c = (two + 2 > p->out_c ? two - 1 : two) + k;
+      int32_t least = t->has_bias ? t->bias[c] : 0, most = least;
+      struct mote_wide_finish f;
+      for (int y = 0; y < p->kernel_h; y++)
+        for (int i = 0; i < row; i++) {
+          const int v = case_weight(t, c, y, i / p->in_c, i % p->in_c);
+          most += v * ((v > 0 ? 127 : -128) - o->in_zp);
+          least += v * ((v > 0 ? -128 : 127) - o->in_zp);
+        }
+      const int bits = mote_pack_wide(o, t->multiplier[c], t->shift[c], least, most, &f);
+      if (bits < 0) return 0;
+      const int32_t scale = (int32_t)1 << bits, each = o->bounded ? 2 : 3;
+      int16_t *weights = (int16_t *)(void *)(to + 2);
+      to[k] = t->has_bias ? t->bias[c] * scale : 0;
+      memcpy(to + 2 + 4 * p->kernel_h * quads + k * each, &f, 4 * (size_t)each);
+      for (int y = 0; y < p->kernel_h; y++)
+        for (int i = 0; i < row; i++)
+          weights[(y * quads + i / 4) * 8 + 4 * k + i % 2 * 2 + i / 2 % 2] =
+              (int16_t)(case_weight(t, c, y, i / p->in_c, i % p->in_c) * scale);
+    }
+  return 1;
+}
+
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
   const struct case_window w = case_window(r, 1);
@@ -313,6 +354,10 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
     triples->run_columns = p->kernel_w;
     triples->run_values = (uint16_t)without;
     state = mote_conv2d_stairs_s8_state_bytes(triples);
+  }
+  if (t->kernel == &mote_kernel_conv2d_wide_s8) {
+    if (!case_wide(t, m, r, p)) return 0;
+    state = mote_conv2d_wide_s8_state_bytes(p);
   }
   if (t->kernel == &mote_kernel_conv2d_pairs_s4) {
     struct mote_conv2d_pairs_s4 *pairs = (struct mote_conv2d_pairs_s4 *)t->params;
@@ -737,6 +782,7 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   if (kind == 6 && way > 0) t->kernel = &mote_kernel_conv2d_stairs_s8;
   if (kind == 4 && way == 1) t->kernel = &mote_kernel_depthwise_stairs_s8;
   if (wide) t->kernel = &mote_kernel_fully_connected_wide_s8;
+  if (kind == 0 && way > 0 && !tiles) t->kernel = &mote_kernel_conv2d_wide_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {
     t->kernel = &mote_kernel_fully_connected_pairs_s8;
   }

@@ -343,7 +343,7 @@ static bool has_writer(unsigned kernel) {
   return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_triples_s8 ||
          kernel == MOTE_KERNEL_conv2d_stairs_s8 || kernel == MOTE_KERNEL_conv2d_tiles_s8 ||
          kernel == MOTE_KERNEL_depthwise_stairs_s8 || kernel == MOTE_KERNEL_conv2d_s4 ||
-         kernel == MOTE_KERNEL_fully_connected_s4 ||
+         kernel == MOTE_KERNEL_conv2d_wide_s8 || kernel == MOTE_KERNEL_fully_connected_s4 ||
          kernel == MOTE_KERNEL_fully_connected_pairs_s8 ||
          kernel == MOTE_KERNEL_fully_connected_wide_s8 ||
          kernel == MOTE_KERNEL_fully_connected_lanes_s8 ||
@@ -355,6 +355,7 @@ static void emit_params(struct emitter *m, int i) {
   const void *p = m->c->plan + m->steps[i].params;
   switch (m->steps[i].kernel) {
   case MOTE_KERNEL_conv2d_s4:
+  case MOTE_KERNEL_conv2d_wide_s8:
   case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_conv2d_tiles_s8:
   case MOTE_KERNEL_conv2d_stairs_s8:

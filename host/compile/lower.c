@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const struct lower_family *const families[] = {
-    &lower_block,       &lower_s4,   &lower_tiles,    &lower_stairs, &lower_int8,
-    &lower_fixed,       &lower_real, &lower_sequence, &lower_signal, &lower_control,
-    &lower_elementwise, &lower_move, &lower_learner,
+    &lower_block,   &lower_s4,          &lower_tiles, &lower_stairs,   &lower_wide,
+    &lower_int8,    &lower_fixed,       &lower_real,  &lower_sequence, &lower_signal,
+    &lower_control, &lower_elementwise, &lower_move,  &lower_learner,
 };
 
 /* Per call: the executor's turn, row pointers, and the kernel's set-up. source: counted in the generated code

@@ -52,6 +52,7 @@ static enum mote_op op_of(unsigned kernel) {
   case MOTE_KERNEL_conv2d_triples_s8:
   case MOTE_KERNEL_conv2d_tiles_s8:
   case MOTE_KERNEL_conv2d_stairs_s8:
+  case MOTE_KERNEL_conv2d_wide_s8:
   case MOTE_KERNEL_conv2d_s8: return MOTE_OP_CONV_2D;
   case MOTE_KERNEL_depthwise_sums_s8:
   case MOTE_KERNEL_depthwise_stairs_s8:

@@ -282,6 +282,7 @@ extern const struct lower_family lower_block;
 extern const struct lower_family lower_s4;
 extern const struct lower_family lower_tiles;
 extern const struct lower_family lower_stairs;
+extern const struct lower_family lower_wide;
 extern const struct lower_family lower_int8;
 extern const struct lower_family lower_fixed;
 extern const struct lower_family lower_real;

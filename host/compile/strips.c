@@ -102,11 +102,14 @@ static bool by_triples(const struct work *w) {
   return w->kernel == MOTE_KERNEL_conv2d_triples_s8 || by_stairs(w);
 }
 
+static bool by_wide(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_wide_s8; }
+
 static bool by_pairs(const struct work *w) { return w->kernel == MOTE_KERNEL_conv2d_pairs_s4; }
 
 size_t strips_state_bytes(const struct work *w, const struct mote_conv2d_s8 *p) {
   const struct mote_conv2d_triples_s8 t = {.conv = *p};
   const struct mote_conv2d_pairs_s4 pairs = {.conv = *p};
+  if (by_wide(w)) return mote_conv2d_wide_s8_state_bytes(p);
   if (by_pairs(w)) return mote_conv2d_pairs_s4_state_bytes(&pairs);
   return by_triples(w) ? mote_conv2d_triples_s8_state_bytes(&t) : mote_conv2d_s8_state_bytes(p);
 }
@@ -163,6 +166,20 @@ static int64_t pairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
   return p->out_c * channel + columns * p->kernel_h * p->in_c * (p->in_c % 4 == 0 ? 8 : 20) + 200;
 }
 
+/* By weights of 16 bits on the Cortex-M4 (mote/isa/dsp_conv_wide.c): blocks of three pixels of a row, at its end of two; a quad
+ * of two channels is 16 or 11, their outputs 33, or 41 where they are rounded both ways. */
+static int64_t wide_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
+  const int64_t row = mote_wide_row_quads(p), quads = p->kernel_h * row, twos = (p->out_c + 1) / 2;
+  const bool above = p->output.zp == -128 && p->output.low == -128 && p->output.high == 127;
+  const int64_t threes = pixels % 3 == 1 && pixels > 1 ? pixels / 3 - 1 : pixels / 3,
+                rest = (pixels - 3 * threes + 1) / 2;
+  return threes * (130 + p->kernel_h * (35 + 3 * (6 + 13 * row / 2)) +
+                   twos * (16 * quads + 3 * ((quads + 7) / 8) + (above ? 33 : 41))) +
+         rest * (130 + p->kernel_h * (35 + 2 * (6 + 13 * row / 2)) +
+                 twos * (11 * quads + 3 * ((quads + 3) / 4) + (above ? 33 : 41))) +
+         100;
+}
+
 /* A whole call on the Cortex-M55 (mote/isa/mve_run.c): groups of four channels, for each strip and each pixel; the state
  * holds int8, so twice what strip_w says. */
 static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
@@ -188,6 +205,7 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
   if (w->options->core == COMPILE_CORE_MVE && w->kernel == MOTE_KERNEL_conv2d_s8)
     return helium_cost(w, p, pixels, strip);
   const enum compile_core core = w->options->core;
+  if (by_wide(w)) return wide_cost(p, p->out_w) * p->rows_out;
   const bool plain =
       core == COMPILE_CORE_V6M || core == COMPILE_CORE_RV32 || core == COMPILE_CORE_AVR;
   if (!by_pairs(w) && !by_triples(w) && !plain) return lanes_cost(w, p, pixels, strip);
@@ -206,13 +224,14 @@ static int64_t pixels_of(const struct mote_conv2d_s8 *p) { return (int64_t)p->ro
 
 /* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
 static bool reads_first(const struct work *w, const struct mote_conv2d_s8 *p) {
+  if (by_wide(w)) return pixels_of(p) <= MOTE_WIDE_PIXELS;
   const bool shares = by_triples(w) || by_pairs(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
   return p->strip_w >= pixels_of(p) && (shares || pixels_of(p) <= MOTE_CONV_BLOCK);
 }
 
 void strips_of_conv(const struct work *w, struct form *f) {
   struct mote_conv2d_s8 *p = &f->params.conv2d_s8;
-  const int64_t pixels = pixels_of(p), widest = pixels < WIDEST ? pixels : WIDEST;
+  const int64_t pixels = pixels_of(p), widest = by_wide(w) ? 1 : pixels < WIDEST ? pixels : WIDEST;
   int64_t best = INT64_MAX;
   for (int64_t s = 1; s <= widest; s++)
     if (strip_cost(w, p, pixels, s) < best) best = strip_cost(w, p, pixels, s);
@@ -277,7 +296,7 @@ static struct form rows_joined(const struct work *w, int joined) {
  * behind it those of less and less state. */
 static void group(struct work *w, struct arena *a) {
   const int rows = w->row.calls, width = w->row.params.conv2d_s8.out_w;
-  const int most = by_triples(w) ? 30 : by_pairs(w) ? 4 * PAIRS : 2 * MOTE_CONV_BLOCK;
+  const int most = by_triples(w) || by_wide(w) ? 30 : by_pairs(w) ? 4 * PAIRS : 2 * MOTE_CONV_BLOCK;
   const struct form *last = NULL;
   struct form *to = &w->grouped;
   for (;;) {
@@ -327,11 +346,11 @@ void strips_vary(struct work *w, struct arena *a) {
     for (struct form *f = &w->row; f != NULL; f = f->slimmer)
       f->slimmer = lower_slimmer_tiles(w, f, a);
   if (w->kernel != MOTE_KERNEL_conv2d_s8 && w->kernel != MOTE_KERNEL_conv2d_s4 && !by_triples(w) &&
-      !by_pairs(w))
+      !by_pairs(w) && !by_wide(w))
     return;
   const int width = w->row.params.conv2d_s8.out_w;
   if (w->has_flat) group(w, a);
-  for (int i = 0; i < JOINS && w->has_flat && !by_triples(w) && !by_pairs(w); i++)
+  for (int i = 0; i < JOINS && w->has_flat && !by_triples(w) && !by_pairs(w) && !by_wide(w); i++)
     if (JOINED(i) <= w->row.calls && JOINED(i) * width <= MOTE_CONV_BLOCK)
       w->joined[i] = rows_joined(w, JOINED(i));
   struct form *const forms[] = {&w->row, w->has_flat ? &w->flat : NULL, &w->joined[0],

@@ -81,6 +81,34 @@ struct mote_conv2d_pairs_s4 {
   uint16_t reserved;
 };
 
+/* conv2d_wide_s8: CONV_2D for cores that multiply pairs of int16, in twice the flash: weights are int16, in the order in which
+ * two channels of three pixels meet them, with all else that the two need before and behind. Of struct mote_output only in_zp
+ * and bounded count; dilation_w is 1, out_c at least 2, strip_w does not matter; rows_out rows are made one by one.
+ *
+ * At weights_at, for each two channels a and b (of an odd number the last two are made with the one before):
+ *   int32 bias[2]
+ *   for each four values of each row of the window, its columns' channels in the order of the row, zeros behind the last:
+ *     int16 a0 a2 a1 a3 b0 b2 b1 b3
+ *   int32 of a, then of b: multiplier and round, and where not bounded, shift.
+ * Biases and weights are scaled so that a sum needs no shift; with h = sum * multiplier the output is, clamped to int8,
+ *   bounded:  ((h >> 32) + round) >> 12                        weights times 2^2 .. 2^8
+ *   else:     ((h + 2^31 >> 32) + (sum >> 31) + round) >> shift      weights times 2
+ * (mote_pack_wide says when these are the operator's bits). Sums wrap.
+ * alias: as above; a block's pixels are read before any is written. */
+struct mote_wide_finish {
+  int32_t multiplier, round, shift;
+};
+/* Quads of a window's row, of the window; words of two channels. */
+static inline uint32_t mote_wide_row_quads(const struct mote_conv2d_s8 *p) {
+  return ((uint32_t)p->kernel_w * p->in_c + 3) / 4;
+}
+static inline uint32_t mote_wide_quads(const struct mote_conv2d_s8 *p) {
+  return p->kernel_h * mote_wide_row_quads(p);
+}
+static inline uint32_t mote_wide_words(const struct mote_conv2d_s8 *p) {
+  return 4 * mote_wide_quads(p) + (p->output.bounded ? 6 : 8);
+}
+
 /* CONV_2D whose bias depends on which taps of the window lie inside the input: constant inputs behind padding are
  * in it, so they are worth nothing at taps outside. There is a whole convolution for each set of taps, all with the
  * same weights; a row is made in runs of pixels that have the same set. source: docs/design/planner.md.

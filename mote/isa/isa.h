@@ -366,6 +366,15 @@ void mote_isa_conv_whole__dsp(struct mote_conv_job *job, const int16_t *values, 
 void mote_isa_conv_column__dsp(struct mote_conv_job *job, const int16_t *values, uint32_t pixels,
                                int8_t *out, const uint32_t *column_at, uint32_t positions);
 
+/* conv2d_wide_s8: all output channels of up to MOTE_WIDE_PIXELS pixels, whose windows lie in `values`, positions without gaps:
+ * of mote_wide_positions(pixels), those that are no pixels hold anything. */
+#define MOTE_WIDE_PIXELS 3
+static inline uint32_t mote_wide_positions(uint32_t pixels) { return pixels == 3 ? 3 : 2; }
+void mote_isa_conv_wide__plain(const struct mote_conv2d_s8 *p, const int16_t *values,
+                               uint32_t pixels, int8_t *out);
+void mote_isa_conv_wide__dsp(const struct mote_conv2d_s8 *p, const int16_t *values, uint32_t pixels,
+                             int8_t *out);
+
 /* ---- triples of pixels ----------------------------------------------------------------------
  * Three sums of products that have the weights in common, in two words: with activations a, b, c of three pixels (the
  * zero point taken away), a multiplication by a weight w adds to
@@ -632,6 +641,7 @@ void mote_isa_add_weighted__dsp(const struct mote_add_weighted_s8 *p, const int8
 
 /* ---- sums over a row: sums[i] += row[i] + row[c + i] + ... for w columns of c channels -- */
 void mote_isa_add_row__plain(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
+void mote_isa_add_row__dsp(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 void mote_isa_add_row__mve(uint32_t *sums, const int8_t *row, uint32_t w, uint32_t c);
 
 /* ---- dot products of vectors where they lie, at any alignment of their elements ------- */
@@ -655,8 +665,12 @@ int64_t mote_isa_dot_s16__mve(const int16_t *x, const int8_t *w, uint32_t n);
 #define mote_isa_add     mote_isa_add__vector
 #define mote_isa_add_row mote_isa_add_row__vector
 #else
-#define mote_isa_add     mote_isa_add__plain
+#define mote_isa_add mote_isa_add__plain
+#if MOTE_ISA_DSP
+#define mote_isa_add_row mote_isa_add_row__dsp
+#else
 #define mote_isa_add_row mote_isa_add_row__plain
+#endif
 #endif
 
 /* ---- sums of float32 products, four weight vectors with one x -------------------------------
@@ -712,6 +726,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv4_column mote_isa_conv4_column__dsp
 #define mote_isa_dense4       mote_isa_dense4__dsp
 #define mote_isa_dense_wide   mote_isa_dense_wide__dsp
+#define mote_isa_conv_wide    mote_isa_conv_wide__dsp
 #else
 #define mote_isa_dot_s8  mote_isa_dot_s8__plain
 #define mote_isa_dot_s16 mote_isa_dot_s16__plain
@@ -744,6 +759,7 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_conv4_column        mote_isa_conv4_column__plain
 #define mote_isa_dense4              mote_isa_dense4__plain
 #define mote_isa_dense_wide          mote_isa_dense_wide__plain
+#define mote_isa_conv_wide           mote_isa_conv_wide__plain
 #define mote_isa_conv_begin          mote_job_begin
 #define mote_isa_conv_begin_above    mote_job_begin
 #define mote_job_conv_whole          mote_job_conv_patch

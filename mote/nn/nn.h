@@ -77,6 +77,12 @@ int mote_pack_requant(const int32_t *multiplier, const int32_t *shift, const int
  * 2^(18 - shift); packed layers must have such shifts only. Largest sums as above. */
 int mote_is_bounded(const int32_t *shift, const int32_t *bias, size_t n, uint32_t k, int wide);
 
+/* conv2d_wide_s8: what finishes the sums of a channel that lie in least .. most, bias included. Returns by how many bits its
+ * weights and bias are shifted to the left, or -1 where that kernel cannot have the bits of the operator. o: zp, low, high;
+ * bounded chooses the short way, for which nothing below the zero point may come out. */
+int mote_pack_wide(const struct mote_output *o, int32_t multiplier, int shift, int64_t least,
+                   int64_t most, struct mote_wide_finish *to);
+
 /* Finds a stair (mote/base/window.h) that gives the outputs of a multiplier, shift and bias for every sum of products in
  * least .. most; of o, its zp, low and high count. Returns 0 where there is none. */
 int mote_find_stair(const struct mote_output *o, int32_t multiplier, int shift, int64_t bias,
