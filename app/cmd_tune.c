@@ -17,7 +17,7 @@
 
 struct arguments {
   const char *board, *target, *dir, *journal, *html, *against;
-  int64_t trials, seed, threads, ram, flash, apply;
+  int64_t trials, seed, threads, ram, flash, apply, folds;
   double minutes, ms, uj;
   bool fresh, show, no_count;
   struct option_list ranks;
@@ -40,7 +40,7 @@ struct tuner {
 /* A search as its journal tells it. */
 struct past {
   char **set, **lines;
-  int n_set, n;
+  int n_set, n, folds;
   const char *board, *chip, *against; /* NULL: none */
   bool counted;
   struct text yaml;
@@ -127,8 +127,8 @@ static const char *settings(const struct tuner *u) {
   const struct tuning *t = &u->tuning;
   char train[65], validation[65];
   struct text s;
-  dataset_digest(&t->train, train);
-  dataset_digest(&t->validation, validation);
+  dataset_digest(&t->divisions[0].train, train);
+  dataset_digest(&t->divisions[0].validation, validation);
   text_init(&s, u->c->arena);
   text_printf(&s, "training samples %.16s\nvalidation samples %.16s\n", train, validation);
   text_printf(&s, "chip %s\nboard %s\n", t->target->name, t->board ? t->board->name : "none");
@@ -137,8 +137,9 @@ static const char *settings(const struct tuner *u) {
       text_printf(&s, "at most %s %.17g\n", tuning_cost_names[i], t->most[i]);
   text_add(&s, "against");
   for (int i = 0; i < t->n_against; i++) text_printf(&s, " %s", tuning_cost_names[t->against[i]]);
-  text_printf(&s, "\ncounted %s\nseed %lld\nrounds of %d, rungs %d, one in %d goes on\nspace",
-              t->count ? "yes" : "no", (long long)u->config.seed, ROUND, RUNGS, FACTOR);
+  text_printf(&s,
+              "\ncounted %s\nseed %lld\nfolds %d\nrounds of %d, rungs %d, one in %d goes on\nspace",
+              t->count ? "yes" : "no", (long long)u->config.seed, t->folds, ROUND, RUNGS, FACTOR);
   for (int i = 0; i < t->space.n; i++)
     text_printf(&s, " %s %g %g %d;", t->space.params[i].name, t->space.params[i].low,
                 t->space.params[i].high, t->space.params[i].n_choices);
@@ -257,6 +258,7 @@ static bool read_past(struct tuner *u, const char *path, struct past *p, struct 
     if (text_starts(s, "chip ")) p->chip = s + 5;
     if (text_starts(s, "against ")) p->against = s + 8;
     if (strcmp(s, "counted yes") == 0) p->counted = true;
+    if (text_starts(s, "folds ")) p->folds = atoi(s + 6);
     if (text_starts(s, "| ")) text_printf(&p->yaml, "%s\n", s + 2);
   }
   if (!p->yaml.size) {
@@ -291,6 +293,7 @@ static bool open_past(struct tuner *u, const char *path, struct past *p, struct 
   o->board = p->board;
   o->target = p->board ? NULL : p->chip;
   o->against = p->against;
+  u->tuning.folds = p->folds > 0 && p->folds <= TUNING_MOST_FOLDS ? p->folds : 1;
   u->o = o;
   if (!take_target(u, p, e) || !tuning_open(&u->tuning, e)) return false;
   for (int i = 0; i < p->n_set; i++)
@@ -440,6 +443,7 @@ static bool run(struct tuner *u, struct err *e) {
   t->p = &u->project;
   t->rungs = RUNGS;
   t->factor = FACTOR;
+  t->folds = (int)o->folds;
   u->config = (struct tune_config){
       .seed = (uint64_t)o->seed, .round = ROUND, .rungs = RUNGS, .factor = FACTOR};
   u->config.rounds = o->trials > 0 ? (int)((o->trials + ROUND - 2) / ROUND) : o->show ? 1 : 1000;
@@ -465,7 +469,7 @@ static bool run(struct tuner *u, struct err *e) {
 }
 
 int cmd_tune(int argc, char **argv) {
-  struct arguments o = {.seed = 1, .apply = -1};
+  struct arguments o = {.seed = 1, .apply = -1, .folds = 3};
   const struct option_spec options[] = {
       {0, "board", OPTION_TEXT, "NAME", "whose flash and RAM are the limits (default: mote.yaml's)",
        &o.board},
@@ -483,6 +487,9 @@ int cmd_tune(int argc, char **argv) {
        &o.minutes},
       {'n', "trials", OPTION_COUNT, "N", "try about so many points: 1, and whole rounds of 9",
        &o.trials},
+      {0, "folds", OPTION_COUNT, "N",
+       "divisions into training and validation that decide by turns, and all in the end (3)",
+       &o.folds},
       {0, "seed", OPTION_INT, "S", "another course of chance", &o.seed},
       {0, "threads", OPTION_COUNT, "N",
        "trainings side by side (all cores; under MPI 1 in each rank)", &o.threads},
@@ -523,6 +530,8 @@ int cmd_tune(int argc, char **argv) {
   if (o.board && o.target) return command_usage(&c, "--board and --target exclude each other");
   if (o.apply == 0)
     return command_usage(&c, "trial 0 is mote.yaml as it stood: there is nothing to write");
+  if (o.folds > TUNING_MOST_FOLDS)
+    return command_usage(&c, "--folds %lld: 1 to %d work", (long long)o.folds, TUNING_MOST_FOLDS);
   if (o.trials > MOST_TRIALS)
     return command_usage(&c, "--trials %lld: 1 to 100,000 work", (long long)o.trials);
   if (o.show && o.fresh) return command_usage(&c, "--show and --fresh exclude each other");

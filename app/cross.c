@@ -66,7 +66,7 @@ struct dealing {
   struct unit *units;
 };
 
-static bool read_units(struct dealing *d, struct err *e) {
+static bool read_units(struct dealing *d, unsigned splits, struct err *e) {
   struct arena *a = d->p->arena;
   struct store_sample *list = NULL;
   int listed = 0;
@@ -75,7 +75,8 @@ static bool read_units(struct dealing *d, struct err *e) {
              **labels = ARENA_ARRAY(a, const char *, listed + 1);
   for (int i = 0; i < listed; i++) {
     const struct store_sample *s = &list[i];
-    const char *label = s->disabled ? NULL : dataset_class_of_label(&d->p->config, s->label);
+    const bool out = s->disabled || !(splits & 1u << s->split);
+    const char *label = out ? NULL : dataset_class_of_label(&d->p->config, s->label);
     if (!label) continue;
     keys[d->n] = s->group[0] ? s->group : arena_printf(a, "\x01%s", data_file_of(a, s->source));
     labels[d->n] = label;
@@ -165,7 +166,7 @@ static bool all_classes_meet(const struct dealing *d, const int32_t *fold, struc
 bool cross_by_fold(struct project *p, int folds, struct cross_plan *plan, struct err *e) {
   struct dealing d = {.p = p};
   struct arena *a = p->arena;
-  if (!read_units(&d, e)) return false;
+  if (!read_units(&d, ALL_SPLITS, e)) return false;
   err_file(e, p->db_path);
   if (d.n_units < folds)
     return err_set(e, "%d groups and files cannot make %d folds; --folds %d or fewer works",
@@ -191,6 +192,46 @@ bool cross_by_fold(struct project *p, int folds, struct cross_plan *plan, struct
         .train = {.splits = BUT_VALIDATION, .folds = all, .fold = f, .outside = true},
         .validation = {.splits = 1u << STORE_VALIDATION, .folds = all, .fold = f, .outside = true},
         .test = {.splits = ALL_SPLITS, .folds = all, .fold = f}};
+  return true;
+}
+
+/* ---- turns ------------------------------------------------------------------------------ */
+/* Whether every class has a sample outside of the part. */
+static bool all_known_without(const struct dealing *d, const int32_t *fold, int part) {
+  for (int c = 0; c < d->n_classes; c++) {
+    bool known = false;
+    for (int i = 0; i < d->n && !known; i++) known = d->class_of[i] == c && fold[i] != part;
+    if (!known) return false;
+  }
+  return true;
+}
+
+bool cross_rotate(struct project *p, int most, struct dataset_folds *folds, int *n, struct err *e) {
+  struct dealing train = {.p = p}, validation = {.p = p};
+  struct arena *a = p->arena;
+  *n = 1;
+  if (!read_units(&train, 1u << STORE_TRAIN, e) ||
+      !read_units(&validation, 1u << STORE_VALIDATION, e))
+    return false;
+  const int all = train.n + validation.n;
+  int64_t *ids = ARENA_ARRAY(a, int64_t, all + 1);
+  int32_t *fold = ARENA_ARRAY(a, int32_t, all + 1), *dealt = ARENA_ARRAY(a, int32_t, train.n + 1),
+          *of_unit = ARENA_ARRAY(a, int32_t, train.n_units + 1);
+  double parts = validation.n ? nearbyint((double)train.n / validation.n) : 0;
+  parts = fmin(fmin(fmax(parts, 2), train.n_units), CROSS_MAX_FOLDS);
+  if (parts >= 2) {
+    count_units(&train);
+    deal(&train, (int)parts, of_unit);
+  }
+  for (int i = 0; i < train.n; i++) dealt[i] = 1 + of_unit[train.unit_of[i]];
+  for (int i = 0, t = 0, v = 0; i < all; i++) { /* both are listed by rising ids */
+    const bool trains =
+        v == validation.n || (t < train.n && train.samples[t].id < validation.samples[v].id);
+    ids[i] = trains ? train.samples[t].id : validation.samples[v].id;
+    fold[i] = trains ? dealt[t++] : (v++, 0);
+  }
+  *folds = (struct dataset_folds){ids, fold, all};
+  while (parts >= 2 && *n < most && *n <= (int)parts && all_known_without(&train, dealt, *n)) ++*n;
   return true;
 }
 

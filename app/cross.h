@@ -31,6 +31,11 @@ bool cross_by_fold(struct project *p, int folds, struct cross_plan *plan, struct
 void cross_by_split(struct project *p, enum store_split split, const char *group,
                     struct cross_plan *plan);
 
+/* Deals the samples of the split `train` into parts about as large as the split `validation`, groups and files kept whole, so that each
+ * can take its place. folds: 0 of the samples that validate, 1 .. of those that train. n: parts to validate on by turns, the project's own
+ * first; at most `most`, and 1 where there is too little to take turns, or a class would not be known without a part. */
+bool cross_rotate(struct project *p, int most, struct dataset_folds *folds, int *n, struct err *e);
+
 /* What repeating with other seeds does to a figure. deviation: of the sample; NAN of fewer than two. */
 struct cross_spread {
   double mean, deviation, least, most;

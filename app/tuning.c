@@ -1,4 +1,5 @@
 /* tuning: see the header. */
+#include "app/cross.h"
 #include "app/tuning.h"
 
 #include <math.h>
@@ -58,29 +59,57 @@ static bool check_project(const struct project *p, struct err *e) {
   return true;
 }
 
+/* Those samples of all that the part holds, or all but those, in the base's windows. */
+static bool lay_part(const struct tuning *t, const struct dataset *all, const int32_t *fold,
+                     int part, bool outside, struct dataset *out, struct err *e) {
+  struct arena *a = t->p->arena;
+  struct dataset some = *all;
+  some.samples = ARENA_ARRAY(a, struct dataset_sample, all->n_samples + 1);
+  some.n_samples = 0;
+  for (int i = 0; i < all->n_samples; i++)
+    if ((fold[i] == part) != outside) some.samples[some.n_samples++] = all->samples[i];
+  return dataset_again(&some, &t->p->config, a, out, e);
+}
+
+static bool divide(struct tuning *t, struct err *e) {
+  const struct dataset_pick both = {.splits = 1u << STORE_TRAIN | 1u << STORE_VALIDATION};
+  struct dataset all;
+  struct dataset_folds folds;
+  if (!dataset_load(t->p, &both, t->classes, t->n_classes, t->range, &all, e) ||
+      !cross_rotate(t->p, t->folds, &folds, &t->folds, e))
+    return false;
+  int32_t *fold = ARENA_ARRAY(t->p->arena, int32_t, all.n_samples + 1);
+  for (int i = 0, at = 0; i < all.n_samples; i++) { /* samples are in the order of their ids, too */
+    while (at < folds.n && folds.ids[at] < all.samples[i].id) at++;
+    fold[i] = at < folds.n && folds.ids[at] == all.samples[i].id ? folds.fold[at] : -1;
+  }
+  for (int k = 0; k < t->folds; k++)
+    if (!lay_part(t, &all, fold, k, true, &t->divisions[k].train, e) ||
+        !lay_part(t, &all, fold, k, false, &t->divisions[k].validation, e))
+      return false;
+  return true;
+}
+
 bool tuning_open(struct tuning *t, struct err *e) {
-  const struct dataset_pick train = {.splits = 1u << STORE_TRAIN},
-                            validation = {.splits = 1u << STORE_VALIDATION};
+  const struct dataset_pick train = {.splits = 1u << STORE_TRAIN};
   uint8_t *yaml = NULL;
   size_t size = 0;
   if (!check_project(t->p, e) ||
       (!t->yaml && !file_read(t->p->arena, t->p->yaml_path, 1 << 20, &yaml, &size, e)) ||
       !dataset_classes(t->p, &train, &t->classes, &t->n_classes, e) ||
-      !dataset_range(t->p, &train, &t->range, e) ||
-      !dataset_load(t->p, &train, t->classes, t->n_classes, t->range, &t->train, e) ||
-      !dataset_load(t->p, &validation, t->classes, t->n_classes, t->range, &t->validation, e))
+      !dataset_range(t->p, &train, &t->range, e) || !divide(t, e))
     return false;
   if (!t->yaml) t->yaml = (const char *)yaml;
   err_file(e, t->p->db_path);
   if (t->n_classes < 2)
     return err_set(e, "%d label%s among the training samples; at least two are needed",
                    t->n_classes, t->n_classes == 1 ? "" : "s");
-  if (t->validation.n_windows < LEAST_VALIDATION)
+  if (t->divisions[0].validation.n_windows < LEAST_VALIDATION)
     return err_set(e,
                    "%d windows for validation; points are compared on them, so at least %d are "
                    "needed (`mote data split "
                    "--validation 0.2`)",
-                   t->validation.n_windows, LEAST_VALIDATION);
+                   t->divisions[0].validation.n_windows, LEAST_VALIDATION);
   e->file[0] = 0;
   t->most_cached_bytes = CACHE_BYTES;
   pthread_mutex_init(&t->lock, NULL);
@@ -91,10 +120,10 @@ bool tuning_open(struct tuning *t, struct err *e) {
 
 /* ---- features that several trials share ---------------------------------------------------------- */
 static void features_key(const struct project_config *c, const struct features_block *b,
-                         char key[65]) {
+                         int division, char key[65]) {
   struct sha256 h;
   uint8_t digest[32];
-  const double numbers[] = {c->length_ms, c->stride_ms, (double)c->place};
+  const double numbers[] = {c->length_ms, c->stride_ms, (double)c->place, division};
   sha256_init(&h);
   sha256_add(&h, b->data, b->bytes);
   sha256_add(&h, numbers, sizeof numbers);
@@ -103,14 +132,14 @@ static void features_key(const struct project_config *c, const struct features_b
 }
 
 /* Samples stay; windows, the fitted map and features of the validation windows are made. */
-static bool make_features(struct tuning *t, struct tuning_features *f,
+static bool make_features(const struct tuning_division *d, struct tuning_features *f,
                           const struct project_config *config, struct err *e) {
   struct arena *a = arena_new(0); /* the windows of the fit go when it is done */
   struct project p = {.arena = a, .config = *config};
   struct features_block fitted;
   if (!a) return err_set(e, "no memory left");
-  bool ok = dataset_again(&t->train, config, f->arena, &f->train, e) &&
-            dataset_again(&t->validation, config, f->arena, &f->validation, e) &&
+  bool ok = dataset_again(&d->train, config, f->arena, &f->train, e) &&
+            dataset_again(&d->validation, config, f->arena, &f->validation, e) &&
             training_features(&p, &f->train, &fitted, e) &&
             features_open(fitted.data, fitted.bytes, f->arena, &f->block, e) &&
             dataset_features(&f->validation, &f->block, f->arena, &f->validation_features, e);
@@ -150,11 +179,12 @@ static struct tuning_features *place_for(struct tuning *t, const char *key, bool
 }
 
 /* errors: those of the features; then nothing has to be given back. */
-static struct tuning_features *take_features(struct tuning *t, const struct project_config *config,
+static struct tuning_features *take_features(struct tuning *t, int division,
+                                             const struct project_config *config,
                                              const struct features_block *raw, struct err *e) {
   char key[65];
   bool found;
-  features_key(config, raw, key);
+  features_key(config, raw, division, key);
   pthread_mutex_lock(&t->lock);
   struct tuning_features *f = place_for(t, key, &found);
   if (f) f->users++, f->used = ++t->clock;
@@ -163,7 +193,7 @@ static struct tuning_features *take_features(struct tuning *t, const struct proj
     f->ready = f->failed = false;
     pthread_mutex_unlock(&t->lock);
     f->arena = arena_new(0);
-    const bool ok = f->arena && make_features(t, f, config, e);
+    const bool ok = f->arena && make_features(&t->divisions[division], f, config, e);
     pthread_mutex_lock(&t->lock);
     f->ready = true;
     f->failed = !ok;
@@ -289,10 +319,10 @@ static bool lay_out(const struct tuning *t, struct arena *a, const char *yaml,
   struct train_config train;
   if (!project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), c, e) ||
       !features_build(c->features, c->n_features, a, block, e) ||
-      !training_network(c, a, block->dims, t->n_classes, (uint32_t)t->train.n_windows, net, NULL,
-                        e))
+      !training_network(c, a, block->dims, t->n_classes, (uint32_t)t->divisions[0].train.n_windows,
+                        net, NULL, e))
     return false;
-  project_training(c, (uint32_t)t->train.n_windows, &train);
+  project_training(c, (uint32_t)t->divisions[0].train.n_windows, &train);
   return sketch_graph(a, net, train.flash_bytes, g, e);
 }
 
@@ -367,47 +397,83 @@ bool tuning_judge(void *context, const struct tune_point *p, double *costs, doub
 }
 
 /* ---- trying ------------------------------------------------------------------------------------ */
-static bool try_point(struct tuning *t, const struct tune_point *p, bool base, int rung,
-                      const volatile bool *cancel, struct arena *a, struct tuning_result *out,
-                      struct err *e) {
+struct attempt {
+  struct tuning *t;
   struct project_config c;
   struct features_block raw;
-  struct training_tried tried;
+  int rung;
+  const volatile bool *cancel;
+};
+
+/* Figures of the model, built and counted on the last rung. A program that cannot be built or run is told by its plan: training is not
+ * lost by it. */
+static bool figures_of(const struct attempt *at, struct arena *a, const struct graph *g,
+                       const struct features_block *block, struct tuning_figures *f,
+                       struct err *e) {
+  const struct tuning *t = at->t;
+  const struct bundle_request request = request_of(t, g, block);
   struct bundle b;
   struct emulate_result r;
+  struct err why = {0};
+  if (t->count && at->rung + 1 == t->rungs && count(t, a, &request, &b, &r, f, &why)) return true;
+  if (!bundle_plan(a, &request, &b, e)) return false;
+  estimate(t, &at->c, block, &b, f);
+  return true;
+}
+
+/* Trains on one division. own: what it gives is the point's model. */
+static bool try_division(const struct attempt *at, int division, bool own, struct arena *a,
+                         struct tuning_result *out, double *accuracy, struct err *e) {
+  struct tuning *t = at->t;
+  struct training_tried tried;
   uint8_t *bytes = NULL;
   size_t size = 0;
-  const char *yaml = base ? t->yaml : tuning_yaml(t, a, t->yaml, p, e);
-  if (!yaml || !project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), &c, e) ||
-      !features_build(c.features, c.n_features, a, &raw, e))
-    return false;
-  struct tuning_features *f = take_features(t, &c, &raw, e);
+  struct tuning_features *f = take_features(t, division, &at->c, &at->raw, e);
   if (!f) return false;
-  const struct training_trial trial = {.config = &c,
+  const struct training_trial trial = {.config = &at->c,
                                        .train = &f->train,
                                        .validation = &f->validation,
                                        .features = &f->block,
                                        .validation_features = f->validation_features,
                                        .classes = t->classes,
                                        .n_classes = t->n_classes,
-                                       .share = pow(t->factor, rung + 1 - t->rungs),
+                                       .share = pow(t->factor, at->rung + 1 - t->rungs),
                                        .threads = 1,
-                                       .cancel = cancel};
+                                       .cancel = at->cancel};
   bool ok = training_try(&trial, a, &tried, e);
-  if (ok) {
-    const struct bundle_request request = request_of(t, tried.result.graph, &f->block);
-    out->accuracy = (double)tried.result.int8_accuracy;
+  if (ok) *accuracy = (double)tried.result.int8_accuracy;
+  if (ok && own) {
     digits(tried.settings, strlen(tried.settings), out->settings);
     graph_save(tried.result.graph, a, &bytes, &size);
     digits(bytes, size, out->model);
-    /* A program that cannot be built or run is told by its plan: training is not lost by it. */
-    struct err why = {0};
-    if (!(t->count && rung + 1 == t->rungs && count(t, a, &request, &b, &r, &out->figures, &why)) &&
-        (ok = bundle_plan(a, &request, &b, e)))
-      estimate(t, &c, &f->block, &b, &out->figures);
+    ok = figures_of(at, a, tried.result.graph, &f->block, &out->figures, e);
   }
   give_features(t, f);
   return ok;
+}
+
+static bool try_point(struct attempt *at, const struct tune_point *p, bool base, struct arena *a,
+                      struct tuning_result *out, struct err *e) {
+  struct tuning *t = at->t;
+  const char *yaml = base ? t->yaml : tuning_yaml(t, a, t->yaml, p, e);
+  if (!yaml || !project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), &at->c, e) ||
+      !features_build(at->c.features, at->c.n_features, a, &at->raw, e))
+    return false;
+  if (at->rung + 1 < t->rungs) /* by turns, the project's own last */
+    return try_division(at, (at->rung + 1) % t->folds, true, a, out, &out->accuracy, e);
+  double sum = 0;
+  for (int k = 0; k < t->folds; k++) {
+    struct arena *each = arena_new((size_t)4 << 30);
+    double accuracy = 0;
+    const bool ok =
+        each ? try_division(at, k, k == 0, each, out, &accuracy, e) : err_set(e, "no memory left");
+    arena_free(each);
+    if (!ok) return false;
+    if (k == 0) out->own = accuracy;
+    sum += accuracy;
+  }
+  out->accuracy = sum / t->folds;
+  return true;
 }
 
 void tuning_try(struct tuning *t, const struct tune_point *p, bool base, int rung,
@@ -416,9 +482,10 @@ void tuning_try(struct tuning *t, const struct tune_point *p, bool base, int run
   struct arena *a = arena_new((size_t)4 << 30);
   struct err e = {0};
   omp_set_num_threads(1); /* of this thread: trials run side by side instead */
-  *out = (struct tuning_result){.accuracy = NAN};
+  struct attempt at = {.t = t, .rung = rung, .cancel = cancel};
+  *out = (struct tuning_result){.accuracy = NAN, .own = NAN};
   for (int i = 0; i < TUNING_COSTS; i++) out->figures.of[i] = NAN;
-  out->ok = a && try_point(t, p, base, rung, cancel, a, out, &e);
+  out->ok = a && try_point(&at, p, base, a, out, &e);
   if (!out->ok) one_line(a ? e.text : "no memory left", out->why);
   arena_free(a);
   out->seconds = now() - start;
@@ -428,16 +495,16 @@ void tuning_try(struct tuning *t, const struct tune_point *p, bool base, int run
 const char *tuning_facts(struct arena *a, const struct tuning_result *r) {
   const double *f = r->figures.of;
   if (!r->ok) return arena_printf(a, "failed %.3f %s", r->seconds, r->why);
-  return arena_printf(a, "%s %.3f %a %a %a %a %a %a %s %s",
-                      r->figures.counted ? "counted" : "planned", r->seconds, r->accuracy, f[0],
-                      f[1], f[2], f[3], f[4], r->settings, r->model);
+  return arena_printf(a, "%s %.3f %a %a %a %a %a %a %a %s %s",
+                      r->figures.counted ? "counted" : "planned", r->seconds, r->accuracy, r->own,
+                      f[0], f[1], f[2], f[3], f[4], r->settings, r->model);
 }
 
 bool tuning_read_facts(const char *facts, struct tuning_result *r) {
   char how[16] = "";
   double *f = r->figures.of;
   int used = 0;
-  *r = (struct tuning_result){.accuracy = NAN};
+  *r = (struct tuning_result){.accuracy = NAN, .own = NAN};
   for (int i = 0; i < TUNING_COSTS; i++) f[i] = NAN;
   if (sscanf(facts, "%15s %lf %n", how, &r->seconds, &used) < 2) return false;
   if (strcmp(how, "failed") == 0) {
@@ -446,6 +513,6 @@ bool tuning_read_facts(const char *facts, struct tuning_result *r) {
   }
   r->ok = true;
   r->figures.counted = strcmp(how, "counted") == 0;
-  return sscanf(facts + used, "%la %la %la %la %la %la %16s %16s", &r->accuracy, &f[0], &f[1],
-                &f[2], &f[3], &f[4], r->settings, r->model) == 8;
+  return sscanf(facts + used, "%la %la %la %la %la %la %la %16s %16s", &r->accuracy, &r->own, &f[0],
+                &f[1], &f[2], &f[3], &f[4], r->settings, r->model) == 9;
 }

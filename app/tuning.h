@@ -6,8 +6,12 @@
  * the program (code, stack) and time are taken from the project's own model, built and counted once. The best points are built
  * and counted themselves.
  *
- * invariants: equal points give equal results, in any thread and process; validation samples decide, test samples are never
- * read. */
+ * Who is right on one speaker's voice may be wrong on the next: training samples take the place of the validation samples by turns
+ * (cross_rotate). Each rung but the last looks at one division of them, the last at all; its accuracy is their mean, and its model
+ * that of the project's own division.
+ *
+ * invariants: equal points give equal results, in any thread and process; training and validation samples decide, test samples are
+ * never read. */
 #ifndef APP_TUNING_H
 #define APP_TUNING_H
 
@@ -43,6 +47,7 @@ struct tuning_base {
 };
 
 #define TUNING_MOST_CACHED 64
+#define TUNING_MOST_FOLDS  10
 
 /* Features of one configuration: fitted to the training windows, and of the validation windows. */
 struct tuning_features {
@@ -64,7 +69,11 @@ struct tuning {
   const char *yaml; /* the base; NULL before tuning_open: what stands in mote.yaml */
   struct tune_space space;
   struct tune_point start;
-  struct dataset train, validation; /* the base's windows; all points share the samples */
+  /* The base's windows; all points and divisions share the samples. The first division is the project's own. */
+  struct tuning_division {
+    struct dataset train, validation;
+  } divisions[TUNING_MOST_FOLDS];
+  int folds; /* divisions: as asked for, then as there are */
   const char *const *classes;
   int n_classes;
   const double *range;
@@ -108,7 +117,9 @@ bool tuning_allowed(const struct tuning *t, const struct tuning_figures *f, doub
 
 struct tuning_result {
   bool ok;
-  double accuracy; /* int8, validation */
+  double accuracy; /* int8, validation; on the last rung the mean of all divisions */
+  double
+      own; /* of the project's own division, which --write and mote train give; NAN on the first rungs */
   struct tuning_figures figures;
   double seconds;
   char settings[17]; /* the first digits of the hash of all that decided the outcome */

@@ -169,6 +169,7 @@ static void json_trial(const struct tuning_show *s, struct json *j, int i) {
     json_open_object(j, NULL);
     json_put_int(j, "rung", k);
     json_put_real(j, "accuracy", r->accuracy);
+    json_put_real(j, "accuracy_own", r->own);
     json_put_real(j, "seconds", r->seconds);
     json_figures(j, r);
     json_put_bool(j, "fits", r->ok && tuning_allowed(s->t, &r->figures, &beyond));
@@ -192,6 +193,7 @@ static void print_json(const struct tuning_show *s, const struct tune_config *co
   json_put_string(&j, "target", s->t->target->name);
   json_put_string(&j, "board", s->t->board ? s->t->board->name : NULL);
   json_put_int(&j, "seed", (int64_t)config->seed);
+  json_put_int(&j, "folds", s->t->folds);
   json_put_int(&j, "trials", tune_n_trials(s->search));
   json_put_int(&j, "whole_rounds", tune_whole_rounds(s->search));
   json_put_int(&j, "trainings", s->finished);
@@ -247,6 +249,7 @@ static void print_text(const struct tuning_show *s, const struct tune_config *co
   text_printf(&t, "%d points, %d whole rounds, %d trainings%s; %s\n", tune_n_trials(s->search),
               tune_whole_rounds(s->search), s->finished,
               s->failed ? arena_printf(a, " (%d failed)", s->failed) : "", journal);
+  if (s->t->folds > 1) text_printf(&t, "mean of %d divisions: ", s->t->folds);
   text_printf(&t, "validation accuracy in int8, %s on %s\n\n",
               s->t->base.counted ? "built and counted" : "the plan's figures and estimates",
               s->t->board ? s->t->board->title : s->t->target->name);
@@ -308,12 +311,15 @@ void tuning_show_applied(struct tuning_show *s, int number, const char *path) {
     json_put_int(&j, "written", number);
     json_put_string(&j, "file", path);
     json_put_real(&j, "accuracy", r && r->ok ? r->accuracy : (double)NAN);
+    json_put_real(&j, "accuracy_own", r && r->ok ? r->own : (double)NAN);
     json_put_string(&j, "model", r && r->ok ? r->model : NULL);
     json_close_object(&j);
     fputs(t.data, stdout);
     return;
   }
   printf("trial %d is in %s: %s\n", number, path, words_of(s, a, number));
-  if (r && r->ok) printf("accuracy %.1f %% on the validation samples\n", 100 * r->accuracy);
+  if (r && r->ok && s->t->folds > 1)
+    printf("accuracy %.1f %% on average of %d divisions, ", 100 * r->accuracy, s->t->folds);
+  if (r && r->ok) printf("%.1f %% on the validation samples\n", 100 * r->own);
   printf("\nnext:  mote train\n");
 }

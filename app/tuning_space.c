@@ -143,7 +143,7 @@ static void find_start(struct tuning *t) {
   const struct project_config *c = &t->p->config;
   const struct features_config *f = &c->features[0];
   struct train_config train;
-  project_training(c, (uint32_t)t->train.n_windows, &train);
+  project_training(c, (uint32_t)t->divisions[0].train.n_windows, &train);
   struct tune_point *p = &t->start;
   for (int i = 0; i < TUNE_MAX_PARAMS; i++) p->x[i] = NAN;
   const struct {
@@ -159,10 +159,10 @@ static void find_start(struct tuning *t) {
                {"network", 0},
                {"network over time", 0},
                {"network over pixels", 0},
-               {"width", t->train.n_windows < 300     ? 24
-                         : t->train.n_windows < 600   ? 32
-                         : t->train.n_windows < 2000  ? 48
-                         : t->train.n_windows < 20000 ? 64
+               {"width", t->divisions[0].train.n_windows < 300     ? 24
+                         : t->divisions[0].train.n_windows < 600   ? 32
+                         : t->divisions[0].train.n_windows < 2000  ? 48
+                         : t->divisions[0].train.n_windows < 20000 ? 64
                                                       : 96},
                {"depth", 4},
                {"dense layers", 2},
@@ -366,7 +366,7 @@ static bool set_network(struct writer *w, const struct tuning *t, const struct t
     return w->yaml != NULL;
   }
   if (!w->yaml || !project_parse_config(w->a, PROJECT_FILE, w->yaml, strlen(w->yaml), &c, w->e) ||
-      !training_network(&c, w->a, block.dims, t->n_classes, (uint32_t)t->train.n_windows, net, NULL,
+      !training_network(&c, w->a, block.dims, t->n_classes, (uint32_t)t->divisions[0].train.n_windows, net, NULL,
                         w->e))
     return false;
   set_number(w, "training", "flash_bytes",

@@ -76,7 +76,7 @@ cp before.yaml mote.yaml
 n=$(sed -n '/"front"/,/\]/p' first | sed -n 's/^ *\([1-9][0-9]*\),*$/\1/p' | head -n 1)
 "$MOTE" tune --write "$n" --json >written 2>err; is "write trial $n" 0 $?
 "$MOTE" train -q --json >train 2>err; is "train it" 0 $?
-is "the very accuracy" "$(number written accuracy)" "$(number train validation_accuracy_int8)"
+is "the very accuracy" "$(number written accuracy_own)" "$(number train validation_accuracy_int8)"
 sqlite3 project.db "select writefile('model', model) from runs order by id desc limit 1" >/dev/null
 is "and the very network" "$(sed -n 's/^ *"model": "\(.*\)".*/\1/p' written)" "$(sha256sum <model | cut -c1-16)"
 tune --threads 1 >again 2>err; same again "the search goes on from what it began with"
@@ -101,7 +101,7 @@ done
 n=$(sed -n '/"front"/,/\]/p' front.json | sed -n 's/^ *\([1-9][0-9]*\),*$/\1/p' | head -n 1)
 "$MOTE" tune --write "$n" --journal front --json >written 2>err; is "write trial $n of them" 0 $?
 "$MOTE" train -q --json >train 2>err; is "train it" 0 $?
-is "the very accuracy" "$(number written accuracy)" "$(number train validation_accuracy_int8)"
+is "the very accuracy" "$(number written accuracy_own)" "$(number train validation_accuracy_int8)"
 cp before.yaml mote.yaml
 
 "$MOTE" tune --show --html page.html --ranks 1 --ranks 4 >shown; is "show" 0 $?
