@@ -32,6 +32,7 @@ tune() { "$MOTE" tune -q --no-count --json --trials 19 "$@"; }
 
 tune --threads 1 >first 2>err; is "two rounds" 0 $?
 grep -v -E '"(seconds|refused|unmade|reason_unmade|journal)"' first >first.same
+is "divisions" 3 "$(number first folds)"
 is "trials" 19 "$(number first trials)"
 is "whole rounds" 2 "$(number first whole_rounds)"
 grep -q '"front": \[$' first && ! grep -q '"front": \[\]' first; is "there are best points" 0 $?

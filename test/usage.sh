@@ -120,6 +120,7 @@ ends 1 "mote.yaml" train --prune macs=50%
 ends 1 "mote.yaml" train --teacher ds-cnn
 ends 2 "kmeans, gmm" train --learner oracle
 ends 2 "excludes" train --learner forest --epochs 3
+ends 2 "1 to 10 work" tune --folds 11
 ends 2 "at least 1" tune --trials 0
 ends 2 "1 to 100,000" tune --trials 100001
 ends 2 "at least 1" tune --ram 0
