@@ -1,4 +1,5 @@
-/* ml: classical inference: clusters, Gaussians, trees, lines, neighbours, in fixed point, the same bits on every chip.
+/* ml: classical inference: clusters, Gaussians, trees, lines, neighbours, in fixed point, the same bits on every chip; and
+ * what follows from a network's scores: detections in a stream, objects in a picture.
  *
  * A model is one piece of bytes without pointers: struct mote_ml, what its kind adds, and tables behind it,
  * little-endian, aligned to 4; `*_at` is the distance from the structure's start. The host makes it (host/learn); a
@@ -287,6 +288,31 @@ void mote_detector_begin(const struct mote_detector *d, void *state);
 /* One answer of the model, int8[classes]. Returns the class that is detected with it, -1: none. Of several the one with the
  * highest mean is told; all of them fall silent. */
 int32_t mote_detector_next(const struct mote_detector *d, void *state, const int8_t *scores);
+
+/* ---- objects in a map of cells --------------------------------------------------------------- */
+
+/* A picture is answered by int8[height][width][classes + 1]: of each cell the share of "nothing", then of each class, scale 1/256
+ * and zero point -128 as SOFTMAX gives them. Pixels are the camera's; 2^-8 of one in fixed point. */
+struct mote_objects {
+  uint16_t height, width; /* cells, 1..1024 each */
+  uint16_t classes;       /* 1..999 */
+  uint8_t threshold;      /* a score q is q + 128 of 256; from here on it is an object */
+  uint8_t reserved;
+  int32_t left, top; /* where the first cell begins; within +-2^18 */
+  int32_t across,
+      down; /* how large a cell is, 1..2^18; width * across and height * down below 2^28 */
+};
+struct mote_object {
+  uint16_t x, y;  /* its middle, in pixels of the camera's frame */
+  uint16_t label; /* class, from 0 */
+  uint8_t score;  /* of its best cell, 256ths */
+  uint8_t cells;  /* that say so: 1..9 */
+};
+/* A cell whose score of a class reaches the threshold and is the largest of the nine about it is one object, whose middle is that of
+ * the nine weighted by their scores. So neighbouring cells are one object, and objects two cells apart are two. The first
+ * `most` in reading order go to out; returns how many there are. No memory is needed besides. */
+uint32_t mote_objects_find(const struct mote_objects *o, const int8_t *cells,
+                           struct mote_object *out, uint32_t most);
 
 #ifdef __cplusplus
 }
