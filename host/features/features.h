@@ -217,6 +217,11 @@ bool features_heart_beats(const struct features_config *c, struct mote_beats *ou
 /* "squash", "crop", "fit"; "grey", "rgb", "rgb565", "rgb565-swapped", "numbers". */
 bool features_resize_from(const char *word, enum features_resize *resize);
 bool features_format_from(const char *word, int *format);
+/* Where the pixels of the result lie in the source: of place x, at left + across * x; likewise downwards. */
+struct features_view {
+  double left, top, across, down;
+};
+struct features_view features_image_view(const struct features_config *c);
 /* Samples (int16) that hold one frame of a format. */
 int features_frame_words(int format, int width, int height);
 /* One of the values that a kind can give ("rms" ...); false: unknown, and known lists what is. */

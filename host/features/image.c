@@ -112,6 +112,13 @@ static void axes_of(const struct features_config *c, struct axis *across, struct
   }
 }
 
+struct features_view features_image_view(const struct features_config *c) {
+  struct axis across, down;
+  axes_of(c, &across, &down);
+  return (struct features_view){across.from, down.from, across.length / across.n,
+                                down.length / down.n};
+}
+
 static bool is_identity(const struct axis *a) {
   return fabs(a->length - a->n) < 1e-9 && a->from >= 0 && fabs(a->from - floor(a->from)) < 1e-9;
 }

@@ -189,6 +189,36 @@ bool train_network_default(enum train_input input, int in_h, int in_w, int in_c,
       text_thousands(have));
 }
 
+bool train_network_cells(struct arena *a, int in_h, int in_w, int in_c, int classes,
+                         bool (*fits)(void *context, const struct train_network *net,
+                                      struct err *e),
+                         void *context, struct train_network *net, struct text *why,
+                         struct err *e) {
+  static const double times[] = {1.0, 0.7, 0.5, 0.35, 0.25};
+  enum { N = sizeof times / sizeof *times };
+  struct err wider = {{0}, {0}, {0}, false};
+  for (int i = 0; i < N; i++) {
+    struct err own = {{0}, {0}, {0}, false};
+    const char *const name = arena_printf(a, "fomo %g", times[i]);
+    if (!train_network_preset(a, name, in_h, in_w, in_c, classes, net, e)) return false;
+    if (!fits(context, net, &own)) {
+      if (own.internal) return *e = own, false;
+      wider = own;
+      continue;
+    }
+    const struct train_cost cost = train_network_cost(net);
+    text_printf(why, "the preset %s: %s parameters, %s multiply-accumulates. ", name,
+                text_thousands(cost.parameters), text_thousands(cost.macs));
+    if (i > 0)
+      text_printf(why, "fomo %g does not fit: %s", times[i - 1], wider.text);
+    else
+      text_add(why, "The board has room for it.");
+    return true;
+  }
+  return err_set(e, "even the smallest preset for objects (fomo %g) does not fit: %s", times[N - 1],
+                 wider.text);
+}
+
 /* ---- measuring ------------------------------------------------------------------------- */
 static double now(clockid_t clock) {
   struct timespec t;

@@ -31,6 +31,18 @@ static struct affine draw_affine(const struct train_augment *how, const struct t
   return a;
 }
 
+void train_augment_place(const struct train_augment *how, const struct train_picture *p,
+                         uint64_t seed, float *x, float *y) {
+  struct rng r;
+  rng_seed(&r, seed);
+  const struct affine a = draw_affine(how, p, &r);
+  const float u = *x - (float)p->width / 2 - a.x, v = *y - (float)p->height / 2 - a.y;
+  /* Turns keep areas, mirrors change their sign, scales are 0.1 to 1.9: never 0. */
+  const float area = a.xx * a.yy - a.xy * a.yx;
+  *x = (a.yy * u - a.xy * v) / area + (float)p->width / 2;
+  *y = (a.xx * v - a.yx * u) / area + (float)p->height / 2;
+}
+
 static int held(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
 /* Between four pixels; beyond the edge the nearest. */

@@ -172,6 +172,13 @@ bool train_network_default(enum train_input input, int in_h, int in_w, int in_c,
                            uint32_t examples, const struct train_budget *budget,
                            struct train_network *net, struct text *why, struct err *e);
 
+/* The same for a map of cells with `classes` and a background: the preset fomo, as wide as `fits` allows, which asks the caller
+ * whether a network does (with an error that says why not). */
+bool train_network_cells(struct arena *a, int in_h, int in_w, int in_c, int classes,
+                         bool (*fits)(void *context, const struct train_network *net,
+                                      struct err *e),
+                         void *context, struct train_network *net, struct text *why, struct err *e);
+
 /* Networks that others published, fitted to the input (presets.c has the sources). text: a name, and perhaps by how
  * much its channels are multiplied: "mobilenet 0.25". says: one line about preset i; NULL behind the last. */
 const char *train_preset_name(int i, const char **says);
@@ -370,6 +377,9 @@ struct train_picture {
 /* In place; beyond the edge the nearest pixel stands. Deterministic; safe from several threads. */
 void train_augment_image(const struct train_augment *how, const struct train_picture *p,
                          int16_t *values, uint64_t seed);
+/* Where that draw puts a point, in pixels from the picture's upper left corner: it may come to lie outside. */
+void train_augment_place(const struct train_augment *how, const struct train_picture *p,
+                         uint64_t seed, float *x, float *y);
 /* Masks up to `time_masks` runs of rows and `band_masks` runs of columns of features [h, w, c] with
  * `fill`. source: Park et al. 2019, SpecAugment. */
 void train_augment_mask(int8_t *features, int h, int w, int c, int time_masks, int time_mask_max,
