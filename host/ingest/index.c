@@ -4,6 +4,7 @@
  *                     or one JSON object a line behind {"__ndjson": true
  *   bounding boxes    {"type": "bounding-box-labels", "boundingBoxes": {"a.jpg": [{"label", "x", "y", "width", "height"}]}}
  *   structured labels {"type": "structured-labels", "structuredLabels": {"a.wav": [{"startIndex", "endIndex", "label"}]}}
+ *   COCO              {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id", "bbox"}], "categories": [{"id", "name"}]}
  *   label maps        {"type": "label-map-labels", "labels": {"a.wav": {"key": "value"}}}
  *
  * Paths are relative to the folder of the file that names them. */
@@ -82,7 +83,31 @@ static struct ingest_entry *add_item(struct arena *a, struct ingest_index *x,
 }
 
 /* ---- CSV ----------------------------------------------------------------------------- */
-enum role { ROLE_NONE, ROLE_PATH, ROLE_LABEL, ROLE_GROUP, ROLE_SPLIT, ROLE_META };
+enum role { ROLE_NONE, ROLE_PATH, ROLE_LABEL, ROLE_GROUP, ROLE_SPLIT, ROLE_META, ROLE_BOX };
+
+/* Which columns make a box. */
+struct box_columns {
+  bool any, corners;
+  int at[4];
+};
+
+/* Names that could be a picture's own (width) count only where all four of a form are there. */
+static struct box_columns find_boxes(enum role *roles, char *const *names, int n) {
+  static const char *const words[3][4] = {
+      {"x", "y", "width", "height"}, {"x", "y", "w", "h"}, {"xmin", "ymin", "xmax", "ymax"}};
+  struct box_columns b = {false, false, {0}};
+  for (int form = 0; form < 3 && !b.any; form++) {
+    int found = 0;
+    for (int k = 0; k < 4; k++)
+      for (int i = 0; i < n; i++)
+        if (field_is((struct field){names[i], strlen(names[i])}, words[form][k]) && found == k)
+          b.at[k] = i, found = k + 1;
+    b.any = found == 4;
+    b.corners = form == 2;
+  }
+  for (int k = 0; b.any && k < 4; k++) roles[b.at[k]] = ROLE_BOX;
+  return b;
+}
 
 static enum role role_of(struct field f) {
   static const struct {
@@ -112,9 +137,24 @@ static char *field_text(struct arena *a, struct field f) {
   return out;
 }
 
+/* The row's box, whose label is the column's: the picture has none of its own. */
+static bool take_box(struct arena *a, const struct field *fields, const struct box_columns *columns,
+                     struct ingest_entry *entry, struct err *e) {
+  const struct field values[4] = {fields[columns->at[0]], fields[columns->at[1]],
+                                  fields[columns->at[2]], fields[columns->at[3]]};
+  struct ingest_box *box = ARENA_NEW(a, struct ingest_box);
+  bool there;
+  if (!boxes_of_row(values, columns->corners, entry->label, box, &there, e)) return false;
+  entry->boxes = box;
+  entry->n_boxes = there;
+  entry->boxed = true;
+  entry->label = NULL;
+  return true;
+}
+
 static bool take_row(struct arena *a, struct ingest_index *x, const char *path,
                      const struct field *fields, const enum role *roles, char *const *names, int n,
-                     struct err *e) {
+                     const struct box_columns *boxes, struct err *e) {
   struct ingest_entry *entry = NULL;
   struct ingest_pair pairs[MAX_COLUMNS];
   int n_pairs = 0;
@@ -123,7 +163,8 @@ static bool take_row(struct arena *a, struct ingest_index *x, const char *path,
       entry = add_item(a, x, path, field_text(a, fields[i]));
   if (!entry) return err_set(e, "no path in this row");
   for (int i = 0; i < n; i++) {
-    if (fields[i].n == 0 || roles[i] == ROLE_NONE || roles[i] == ROLE_PATH) continue;
+    if (fields[i].n == 0 || roles[i] == ROLE_NONE || roles[i] == ROLE_PATH || roles[i] == ROLE_BOX)
+      continue;
     char *text = field_text(a, fields[i]);
     if (roles[i] == ROLE_LABEL && !entry->label)
       entry->label = text;
@@ -138,7 +179,7 @@ static bool take_row(struct arena *a, struct ingest_index *x, const char *path,
   memcpy(kept, pairs, (size_t)n_pairs * sizeof *kept);
   entry->metadata = kept;
   entry->n_metadata = n_pairs;
-  return true;
+  return !boxes->any || take_box(a, fields, boxes, entry, e);
 }
 
 static int take_header(struct arena *a, struct field line, char separator, enum role *roles,
@@ -169,6 +210,8 @@ static bool read_csv(struct arena *a, const char *path, char *text, const char *
   if (columns) n = take_header(a, (struct field){columns, strlen(columns)}, ',', roles, names);
   if (columns && (n > MAX_COLUMNS || !has_path(roles, n)))
     return err_set(e, "--index-columns \"%s\" names no path", columns);
+  struct box_columns boxes = {false, false, {0}};
+  if (columns) boxes = find_boxes(roles, names, n);
   for (char *line = text, *next; line; line = next) {
     next = strchr(line, '\n');
     if (next) *next++ = 0;
@@ -184,12 +227,13 @@ static bool read_csv(struct arena *a, const char *path, char *text, const char *
       if (n > MAX_COLUMNS || !has_path(roles, n))
         return err_set(e, "its first line names no column \"path\" (or file, filename, name); "
                           "--index-columns path,label,... says what they are");
+      boxes = find_boxes(roles, names, n);
       continue;
     }
     const int have = field_split(whole, separator, fields, MAX_COLUMNS);
     err_node(e, "line %d", number);
     if (have != n) return err_set(e, "%d columns where %d are named", have, n);
-    if (!take_row(a, x, path, fields, roles, names, n, e)) return false;
+    if (!take_row(a, x, path, fields, roles, names, n, &boxes, e)) return false;
     e->node[0] = 0;
     if (arena_left(a) < MAX_BYTES) return err_set(e, "too many rows");
   }
@@ -241,9 +285,13 @@ static bool take_boxes(struct arena *a, const json_t *array, struct ingest_entry
     boxes[i] = (struct ingest_box){kept(a, json_object_get(one, "label")), values[0], values[1],
                                    values[2], values[3]};
     if (!boxes[i].label) return err_set(e, "%s: box %zu has no label", entry->path, i + 1);
+    err_node(e, "%s", entry->path);
+    if (!boxes_check(&boxes[i], e)) return false;
+    e->node[0] = 0;
   }
   entry->boxes = boxes;
   entry->n_boxes = (int)n;
+  entry->boxed = true;
   return true;
 }
 
@@ -280,12 +328,24 @@ static bool take_file(struct arena *a, const char *path, const json_t *one, stru
   return !json_is_array(boxes) || json_array_size(boxes) == 0 || take_boxes(a, boxes, entry, e);
 }
 
+struct coco_place {
+  struct arena *a;
+  struct ingest_index *x;
+  const char *path;
+};
+static struct ingest_entry *coco_entry(void *context, const char *name) {
+  const struct coco_place *p = context;
+  return add_item(p->a, p->x, p->path, name);
+}
+
 static bool take_root(struct arena *a, const char *path, json_t *root, struct ingest_index *x,
                       struct err *e) {
   const json_t *files = json_object_get(root, "files");
   size_t i;
   json_t *one;
   const char *key;
+  if (boxes_is_coco(root))
+    return boxes_read_coco(a, root, coco_entry, &(struct coco_place){a, x, path}, e);
   if (json_is_array(files)) {
     json_array_foreach((json_t *)(uintptr_t)files, i,
                        one) if (!take_file(a, path, one, x, e)) return false;
@@ -361,6 +421,37 @@ static void sort(struct arena *a, struct ingest_index *x) {
   qsort_r(x->by_name, (size_t)x->count, sizeof *x->by_name, compare_name, x->items);
 }
 
+/* Rows of one picture, a box each, become one entry with all of them, in the place of the first. */
+static void merge_boxes(struct arena *a, struct ingest_index *x) {
+  bool *gone = ARENA_ARRAY(a, bool, x->count + 1);
+  for (int i = 0, next; i < x->count; i = next) {
+    struct item *first = &x->items[x->by_full[i]];
+    int n = first->entry.n_boxes;
+    for (next = i + 1; next < x->count; next++) {
+      const struct item *more = &x->items[x->by_full[next]];
+      if (!first->entry.boxed || !more->entry.boxed || strcmp(first->full, more->full) != 0) break;
+      n += more->entry.n_boxes;
+    }
+    if (next == i + 1) continue;
+    struct ingest_box *boxes = ARENA_ARRAY(a, struct ingest_box, n + 1);
+    int at = 0;
+    for (int k = i; k < next; k++) {
+      const struct ingest_entry *one = &x->items[x->by_full[k]].entry;
+      if (one->n_boxes) memcpy(boxes + at, one->boxes, (size_t)one->n_boxes * sizeof *boxes);
+      at += one->n_boxes;
+      gone[x->by_full[k]] = k > i;
+    }
+    first->entry.boxes = boxes;
+    first->entry.n_boxes = n;
+  }
+  int kept = 0;
+  for (int i = 0; i < x->count; i++)
+    if (!gone[i]) x->items[kept++] = x->items[i];
+  if (kept == x->count) return;
+  x->count = kept;
+  sort(a, x);
+}
+
 bool ingest_index_read(struct arena *a, const char *path, const char *columns,
                        struct ingest_index **index, struct err *e) {
   uint8_t *text = NULL;
@@ -376,7 +467,7 @@ bool ingest_index_read(struct arena *a, const char *path, const char *columns,
   if (ok)
     ok = first < size && text[first] == '{' ? read_labels(a, path, (char *)text, size, *index, e)
                                             : read_csv(a, path, (char *)text, columns, *index, e);
-  if (ok) sort(a, *index);
+  if (ok) sort(a, *index), merge_boxes(a, *index);
   if (!ok) err_file(e, path);
   arena_free(own);
   return ok;

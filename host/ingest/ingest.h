@@ -150,13 +150,15 @@ struct ingest_entry {
   int n_spans;
   const struct ingest_box *boxes;
   int n_boxes;
+  bool boxed; /* it says where things are, perhaps that there are none */
   const struct ingest_pair *metadata;
   int n_metadata;
 };
 struct ingest_index;
 /* Reads a CSV index (header with path or file, label or class, group or speaker or subject, split or category; other
- * columns become metadata; `columns` names them where there is no header, "path,-,label") or a labels file
- * (info.labels, bounding boxes, structured labels, label maps; JSON or lines of it) into *index, which *index may hold
+ * columns become metadata; `columns` names them where there is no header, "path,-,label"; with x, y, width, height or xmin, ymin,
+ * xmax, ymax a row is a box, and a picture has as many rows as boxes, or one without numbers) or a labels file (info.labels,
+ * bounding boxes, structured labels, label maps, COCO's annotations; JSON or lines of it) into *index, which *index may hold
  * already: entries are added. errors: no table, no path column, damaged JSON (with its line). */
 bool ingest_index_read(struct arena *a, const char *path, const char *columns,
                        struct ingest_index **index, struct err *e);

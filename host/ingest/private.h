@@ -99,4 +99,17 @@ bool field_is(struct field f, const char *word); /* whatever the case */
  * Returns how many fields there are, of which at most `room` are stored. */
 int field_split(struct field line, char separator, struct field *out, int room);
 
+/* ---- boxes.c ------------------------------------------------------------------------- */
+/* errors: no area. */
+bool boxes_check(const struct ingest_box *b, struct err *e);
+/* A row's box: x, y, width, height, or with `corners` xmin, ymin, xmax, ymax. there: false where all four are empty. */
+bool boxes_of_row(const struct field values[4], bool corners, const char *label,
+                  struct ingest_box *box, bool *there, struct err *e);
+/* COCO: images, annotations, categories. entry: a new entry for a path. */
+struct json_t;
+typedef struct ingest_entry *boxes_entry_fn(void *context, const char *path);
+bool boxes_is_coco(const struct json_t *root);
+bool boxes_read_coco(struct arena *a, const struct json_t *root, boxes_entry_fn *entry,
+                     void *context, struct err *e);
+
 #endif
