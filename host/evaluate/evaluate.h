@@ -57,6 +57,27 @@ struct evaluate_step {
 };
 void evaluate_reliability(const struct evaluate_set *s, int steps, struct evaluate_step *out);
 
+/* ---- counting in pictures ------------------------------------------------------------ */
+/* Of one class in one picture. */
+struct evaluate_count {
+  int32_t truth, found, right; /* right: found where one is */
+};
+struct evaluate_counts {
+  int n, classes;
+  const struct evaluate_count *counts; /* [n][classes] */
+};
+/* Of one class, or of all. Intervals draw pictures. NAN where nothing was found, or is there. */
+struct evaluate_counting {
+  int64_t truth, found, right;
+  struct evaluate_interval precision, recall, f1;
+  struct evaluate_interval
+      error; /* mean of |found - truth| of a picture; of all classes their sum */
+  struct evaluate_interval exact; /* share of pictures where found = truth, for every class */
+};
+/* out: [classes + 1], the last of all classes together. errors: no pictures; counts that cannot be. */
+bool evaluate_counting(const struct evaluate_counts *s, uint64_t seed, struct arena *a,
+                       struct evaluate_counting *out, struct err *e);
+
 /* ---- continuous listening ------------------------------------------------------------ */
 /* How a stream of answers becomes detections: the mean of the last `average` scores of a class passes the threshold;
  * then that class is silent for `suppress_s`. */

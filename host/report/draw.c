@@ -200,6 +200,26 @@ void draw_base64(struct text *t, const unsigned char *p, size_t n) {
   }
 }
 
+/* A PNG as a data URI. raw: rows, each behind the byte of its filter; palette: 64 colours, or NULL for `colours` bytes a pixel. */
+static void add_png(struct text *t, int columns, int rows, int colours,
+                    const unsigned char *palette, const unsigned char *raw, size_t raw_bytes) {
+  enum { PALETTE = 64 * 3 };
+  struct bytes data = {arena_alloc(t->arena, raw_bytes + raw_bytes / 65535 * 5 + 64, 1), 0};
+  put_stored(&data, raw, raw_bytes);
+  struct bytes file = {arena_alloc(t->arena, data.n + PALETTE + 128, 1), 0};
+  put(&file, "\x89PNG\r\n\x1A\n", 8);
+  struct bytes head = {(unsigned char[16]){0}, 0};
+  put_u32(&head, (uint32_t)columns);
+  put_u32(&head, (uint32_t)rows);
+  put(&head, palette ? "\x08\x03\0\0\0" : colours == 3 ? "\x08\x02\0\0\0" : "\x08\0\0\0\0", 5);
+  put_chunk(&file, "IHDR", head.data, head.n);
+  if (palette) put_chunk(&file, "PLTE", palette, PALETTE);
+  put_chunk(&file, "IDAT", data.data, data.n);
+  put_chunk(&file, "IEND", NULL, 0);
+  text_add(t, "data:image/png;base64,");
+  draw_base64(t, file.data, file.n);
+}
+
 void draw_image(struct text *t, int columns, int rows, const unsigned char *levels) {
   enum { COLOURS = 64 };
   size_t raw_bytes = (size_t)rows * ((size_t)columns + 1);
@@ -211,19 +231,15 @@ void draw_image(struct text *t, int columns, int rows, const unsigned char *leve
   }
   unsigned char palette[COLOURS * 3];
   for (int i = 0; i < COLOURS; i++) draw_ramp(i / (double)(COLOURS - 1), palette + 3 * i);
+  add_png(t, columns, rows, 1, palette, raw, raw_bytes);
+}
 
-  struct bytes data = {arena_alloc(t->arena, raw_bytes + raw_bytes / 65535 * 5 + 64, 1), 0};
-  put_stored(&data, raw, raw_bytes);
-  struct bytes file = {arena_alloc(t->arena, data.n + sizeof palette + 128, 1), 0};
-  put(&file, "\x89PNG\r\n\x1A\n", 8);
-  struct bytes head = {(unsigned char[16]){0}, 0};
-  put_u32(&head, (uint32_t)columns);
-  put_u32(&head, (uint32_t)rows);
-  put(&head, "\x08\x03\0\0\0", 5); /* 8 bits, palette */
-  put_chunk(&file, "IHDR", head.data, head.n);
-  put_chunk(&file, "PLTE", palette, sizeof palette);
-  put_chunk(&file, "IDAT", data.data, data.n);
-  put_chunk(&file, "IEND", NULL, 0);
-  text_add(t, "data:image/png;base64,");
-  draw_base64(t, file.data, file.n);
+void draw_picture(struct text *t, int columns, int rows, int colours, const unsigned char *pixels) {
+  const size_t row = (size_t)columns * (size_t)colours;
+  unsigned char *raw = arena_alloc(t->arena, (size_t)rows * (row + 1), 1);
+  for (int y = 0; y < rows; y++) {
+    raw[(size_t)y * (row + 1)] = 0;
+    memcpy(raw + (size_t)y * (row + 1) + 1, pixels + (size_t)y * row, row);
+  }
+  add_png(t, columns, rows, colours, NULL, raw, (size_t)rows * (row + 1));
 }

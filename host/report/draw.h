@@ -31,6 +31,9 @@ struct draw_axis draw_axis(double low, double high, int wanted);
  * range: columns and rows in [1, 2048]. */
 void draw_image(struct text *t, int columns, int rows, const unsigned char *levels);
 
+/* The same of a picture, [rows][columns][colours]: 1 grey, 3 red green blue. */
+void draw_picture(struct text *t, int columns, int rows, int colours, const unsigned char *pixels);
+
 /* Adds bytes in base64, padded. source: RFC 4648, section 4. */
 void draw_base64(struct text *t, const unsigned char *p, size_t n);
 

@@ -114,6 +114,30 @@ struct report_wave {
 };
 void report_wave(struct report *r, const struct report_wave *wave);
 
+/* A picture with boxes (what is there) and marks (what was found) in its pixels. A box that was not met is broken, a mark that is
+ * nothing is a cross. Cards stand side by side, as waves do. range: sides 1..2048. */
+struct report_box {
+  double x, y, width, height;
+  bool met;
+  const char *label; /* at the pointer; or NULL */
+};
+struct report_mark {
+  double x, y;
+  bool right;
+  const char *label; /* at the pointer; or NULL */
+};
+struct report_picture {
+  const char *title, *note;    /* or NULL */
+  int width, height, colours;  /* 1 or 3 */
+  const unsigned char *pixels; /* [height][width][colours] */
+  int n_boxes, n_marks;
+  const struct report_box *boxes;
+  const struct report_mark *marks;
+};
+void report_picture(struct report *r, const struct report_picture *picture);
+/* The same as an SVG document of its own, with the title above and labels written. */
+void report_picture_svg(const struct report_picture *picture, struct text *out);
+
 /* Memory over time: each rectangle is a tensor (or ring, scratch, state) at `offset` for `bytes` from step `first` to
  * step `last`, both included. kind picks the colour: see enum. */
 enum report_memory_kind {
