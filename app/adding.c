@@ -79,7 +79,7 @@ static bool make_rules(struct adding *d, struct err *e) {
       .source_rate_hz = o->rate_hz,
       .hmac_key = o->hmac_key,
       .raw = o->raw,
-      .cut = !o->whole,
+      .cut = !o->whole && !config->objects.on,
       .time_column = o->time_column,
       .label_column = o->label_column,
       .group_column = o->group_column,
@@ -319,8 +319,8 @@ static int put_pairs(struct arena *a, const struct ingest_pair *pairs, int n,
 }
 
 /* Metadata of the file and of what the index says about it, spans and boxes. */
-static void with_details(struct arena *a, const struct about *f, const struct ingest_recording *r,
-                         struct store_sample *s) {
+static bool with_details(struct arena *a, const struct about *f, const struct ingest_recording *r,
+                         struct store_sample *s, struct err *e) {
   const int more = f->entry ? f->entry->n_metadata : 0;
   struct store_meta *meta = ARENA_ARRAY(a, struct store_meta, r->n_metadata + more + 1);
   struct store_span *spans = ARENA_ARRAY(a, struct store_span, r->n_spans + 1);
@@ -335,13 +335,36 @@ static void with_details(struct arena *a, const struct about *f, const struct in
     const int x = b->x < 0 ? 0 : b->x, y = b->y < 0 ? 0 : b->y;
     const int right = b->x + b->width < r->width ? b->x + b->width : r->width;
     const int bottom = b->y + b->height < r->height ? b->y + b->height : r->height;
-    if (right > x && bottom > y)
-      boxes[s->n_boxes++] = (struct store_box){x, y, right - x, bottom - y, b->label};
+    if (right <= x || bottom <= y)
+      return err_set(e,
+                     "the box of \"%s\" at %d,%d of %d x %d lies outside of the picture, which has "
+                     "%d x %d pixels",
+                     b->label, b->x, b->y, b->width, b->height, r->width, r->height);
+    boxes[s->n_boxes++] = (struct store_box){x, y, right - x, bottom - y, b->label};
   }
   s->meta = meta;
   s->spans = spans;
   s->boxes = boxes;
   s->n_spans = r->n_spans;
+  return true;
+}
+
+/* What a picture shows, in a project that counts: the labels of its boxes, each once. */
+static const char *shown(struct arena *a, const struct ingest_recording *r) {
+  struct text t;
+  text_init(&t, a);
+  const char *last = NULL;
+  for (;;) { /* in the order of names; a picture has few */
+    const char *next = NULL;
+    for (int i = 0; i < r->n_boxes; i++) {
+      const char *label = r->boxes[i].label;
+      if ((!last || strcmp(label, last) > 0) && (!next || strcmp(label, next) < 0)) next = label;
+    }
+    if (!next || t.size > 120) break;
+    text_printf(&t, "%s%s", last ? "+" : "", next);
+    last = next;
+  }
+  return t.size ? t.data : "nothing";
 }
 
 static bool take(struct adding *d, struct arena *a, struct batch *b, const struct about *f,
@@ -363,12 +386,17 @@ static bool take(struct adding *d, struct arena *a, struct batch *b, const struc
                            .data = r->data};
   if (d->p.config.kind == PROJECT_IMAGE && (r->type != INGEST_UINT8 || r->width < 1))
     return err_set(e, "it is no picture, and the project is of pictures (sensor.kind: image)");
+  if (d->p.config.objects.on && !d->o->label && !d->o->label_from) {
+    s.label = shown(a, r);
+    if (!f->entry || !f->entry->boxed)
+      keep_notes(d, "no boxes are known of them: they are taken for pictures of nothing");
+  }
   if (!s.label) {
     *e = f->no_label;
     return e->text[0] ? false : err_set(e, "it has no label; use --label or --label-from");
   }
   s.split = split_of(d, a, f, r, s.group);
-  with_details(a, f, r, &s);
+  if (!with_details(a, f, r, &s, e)) return false;
   if (!d->o->dry_run && !store_add(d->p.store, &s, &duplicate, e))
     return *fatal = e->internal || strcmp(e->file, d->p.db_path) == 0, false;
   if (duplicate)

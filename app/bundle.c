@@ -89,6 +89,7 @@ static bool find_sources(struct arena *a, const struct bundle *b, struct sources
   return add_room(a, home, "mote/dsp", dsp ? &b->compiled : NULL, s, e) &&
          add_room(a, home, "mote/ml", learner ? &b->compiled : NULL, s, e) &&
          (learner || !b->request.detector || add_source(s, "mote/ml/detector.c", e)) &&
+         (learner || !b->request.objects || add_source(s, "mote/ml/objects.c", e)) &&
          (learner || !b->request.online ||
           (add_source(s, "mote/ml/online.c", e) && add_source(s, "mote/ml/score.c", e)));
 }
@@ -162,9 +163,15 @@ static void add_lines(struct text *t, const struct bundle *b) {
               "  static int8_t line[%u] __attribute__((aligned(8)));\n"
               "  static uint8_t scratch[%zu] __attribute__((aligned(4)));\n"
               "  for (unsigned y = 0; y < %u; y++) {\n"
-              "    features_line(samples, y, scratch, line);\n    %s_feed_row(line);\n  }\n}\n\n",
+              "    features_line(samples, y, scratch, line);\n    %s_feed_row(line);\n  }\n",
               columns, features_are_bytes(f) ? (size_t)1 : f->scratch_bytes,
               f->parts[0].params->rows, b->request.name);
+  if (b->request.objects)
+    text_printf(t,
+                "  found.count = mote_objects_find(&objects, %s_output(0), found.list, "
+                "OBJECTS_MOST);\n",
+                b->request.name);
+  text_add(t, "}\n\n");
 }
 
 static void add_network(struct text *t, const struct bundle *b) {
@@ -177,6 +184,12 @@ static void add_network(struct text *t, const struct bundle *b) {
                 "  for (const uint8_t *row = frame; row < frame + sizeof frame; row += row_bytes) "
                 "%s_feed_row(row);\n}\n\n",
                 plan_of(&b->compiled)->fed_rows, b->request.name);
+  else if (b->request.objects)
+    text_printf(t,
+                "void program_network(void) {\n  %s_run();\n"
+                "  found.count = mote_objects_find(&objects, %s_output(0), found.list, "
+                "OBJECTS_MOST);\n}\n\n",
+                b->request.name, b->request.name);
   else
     text_printf(t, "void program_network(void) { %s_run(); }\n\n", b->request.name);
 }
@@ -217,6 +230,9 @@ static void add_outputs(struct text *t, const struct bundle *b) {
   text_add(t, "const void *program_output(unsigned i, uint32_t *bytes) {\n");
   if (kept_bytes(b))
     text_add(t, "  if (i == 0) {\n    *bytes = sizeof made;\n    return made;\n  }\n  i--;\n");
+  if (b->request.objects)
+    text_printf(t, "  if (i == %d) {\n    *bytes = sizeof found;\n    return &found;\n  }\n",
+                b->request.graph->n_outputs);
   text_printf(t,
               "  if (i >= %d) return 0;\n  *bytes = output_bytes[i];\n"
               "  return %s_output(i);\n}\n\n",
@@ -236,6 +252,7 @@ static const char *program_text(struct arena *a, struct bundle *b) {
   text_printf(&t, "/* program: what the harness runs: %s. */\n", b->request.title);
   text_printf(&t, "#include \"firmware/harness/program.h\"\n#include \"%s.h\"\n", name);
   if (features) text_printf(&t, "#include \"%s_features.h\"\n", name);
+  if (b->request.objects) text_add(&t, "#include \"objects.h\"\n");
   text_printf(
       &t,
       "\n/* Inputs, activations, rings, scratch: all the memory that the model works in. */\n"
@@ -250,6 +267,10 @@ static const char *program_text(struct arena *a, struct bundle *b) {
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (b->request.input_rows && !features) add_frame(&t, b);
   if (kept_bytes(b)) add_kept(&t, b);
+  if (b->request.objects)
+    text_add(&t, "/* What is seen in the frame: the last piece of the output. */\n"
+                 "static struct {\n  uint32_t count;\n  struct mote_object list[OBJECTS_MOST];\n"
+                 "} found;\n\n");
   add_sizes(&t, "output_bytes", g, g->outputs, g->n_outputs);
   text_printf(&t, "\nint program_open(void) { return %s_init(arena, sizeof arena); }\n\n", name);
   if (lines)
@@ -325,6 +346,13 @@ static bool write_features(struct arena *a, const struct bundle *b, struct err *
   }
   features_emit_c(b->request.features, "features", &source);
   return write_text(a, b->dir, arena_printf(a, "%s_features.h", b->request.name), source.data, e);
+}
+
+static bool write_objects(struct arena *a, const struct bundle *b, struct err *e) {
+  struct text source;
+  text_init(&source, a);
+  bundle_objects_emit(b->request.objects, b->request.name, &source);
+  return write_text(a, b->dir, "objects.h", source.data, e);
 }
 
 /* Whether a file matches one of Make's patterns: "mote/isa/%" or a whole name. */
@@ -423,6 +451,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          compile_write_mote(&b->compiled, arena_printf(a, "%s/%s.mote", dir, name), e) &&
          (!request->features || write_features(a, b, e)) &&
          (!request->online || write_text(a, dir, "online.h", request->online, e)) &&
+         (!request->objects || write_objects(a, b, e)) &&
          (!request->sensor || write_text(a, dir, "sensor.h", request->sensor, e)) &&
          (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
          write_text(a, dir, "program.c", request->suppress ? sound_text(a, b) : program_text(a, b),
@@ -434,16 +463,51 @@ bool bundle_build(struct arena *a, struct bundle *b, struct err *e) {
   return b->built;
 }
 
-/* The program's pieces are features, then outputs, of each inference: features apart, outputs one behind another. */
-static void part_features(struct arena *a, struct bundle *b, struct emulate_result *r) {
-  const size_t kept = kept_bytes(b), out = b->output_bytes;
+/* What the program tells of objects, as it lies in memory. */
+struct found {
+  uint32_t count;
+  struct mote_object list[BUNDLE_OBJECTS_MOST];
+};
+
+static size_t found_bytes(const struct bundle *b) {
+  return b->request.objects ? sizeof(struct found) : 0;
+}
+
+/* The program's pieces are features, outputs, then a list of objects, of each inference: features and lists apart, outputs one behind
+ * another. */
+static struct found *part_pieces(struct arena *a, struct bundle *b, struct emulate_result *r) {
+  const size_t kept = kept_bytes(b), out = b->output_bytes, list = found_bytes(b);
+  const size_t each = kept + out + list;
   uint8_t *features = ARENA_ARRAY(a, uint8_t, kept * (size_t)r->count + 1);
+  struct found *found = ARENA_ARRAY(a, struct found, list ? r->count + 1 : 1);
   for (size_t i = 0; i < (size_t)r->count; i++) {
-    memcpy(features + i * kept, r->outputs + i * (kept + out), kept);
-    memmove(r->outputs + i * out, r->outputs + i * (kept + out) + kept, out);
+    const uint8_t *const from = r->outputs + i * each;
+    if (kept) memcpy(features + i * kept, from, kept);
+    if (list) memcpy(&found[i], from + kept + out, list);
+    memmove(r->outputs + i * out, from + kept, out);
   }
-  b->features = features;
+  if (kept) b->features = features;
   r->output_bytes = out;
+  return found;
+}
+
+/* The chip's lists are what this machine makes of the chip's own scores. */
+static bool same_objects(const struct bundle *b, const struct emulate_result *r,
+                         const struct found *found, struct err *e) {
+  for (int i = 0; i < r->count; i++) {
+    struct found here;
+    memset(&here, 0, sizeof here);
+    here.count =
+        mote_objects_find(&b->request.objects->find,
+                          (const int8_t *)(const void *)(r->outputs + (size_t)i * b->output_bytes),
+                          here.list, BUNDLE_OBJECTS_MOST);
+    const size_t n = here.count < BUNDLE_OBJECTS_MOST ? here.count : BUNDLE_OBJECTS_MOST;
+    if (here.count != found[i].count ||
+        memcmp(here.list, found[i].list, n * sizeof *here.list) != 0)
+      return err_internal(e, "inference %d: %u objects on %s, whose scores are %u here", i,
+                          found[i].count, b->request.target->name, here.count);
+  }
+  return true;
 }
 
 bool bundle_run(struct arena *a, struct bundle *b, const void *inputs, int count, bool tap,
@@ -455,10 +519,14 @@ bool bundle_run(struct arena *a, struct bundle *b, const void *inputs, int count
                                           .layers = layers,
                                           .count_instructions = true};
   if (!emulate_run(a, &b->program, &options, result, e)) return false;
-  if (result->output_bytes != kept_bytes(b) + b->output_bytes)
+  const size_t each = kept_bytes(b) + b->output_bytes + found_bytes(b);
+  if (result->output_bytes != each)
     return err_internal(e, "the program writes %zu bytes an inference, not %zu",
-                        result->output_bytes, kept_bytes(b) + b->output_bytes);
-  if (kept_bytes(b)) part_features(a, b, result);
+                        result->output_bytes, each);
+  if (each != b->output_bytes) {
+    const struct found *found = part_pieces(a, b, result);
+    if (b->request.objects && !same_objects(b, result, found, e)) return false;
+  }
   if (!b->request.suppress) bundle_canonical(b->request.graph, result->outputs, count);
   return true;
 }

@@ -13,6 +13,15 @@
 #include "host/emulate/emulate.h"
 #include "host/features/features.h"
 
+/* What a program finds in the map of cells that its network makes. */
+struct bundle_objects {
+  struct mote_objects find;
+  const char *const *names; /* [find.classes] */
+};
+#define BUNDLE_OBJECTS_MOST 32 /* that a program's list holds; what is above is counted only */
+/* objects.h of it. */
+void bundle_objects_emit(const struct bundle_objects *o, const char *name, struct text *out);
+
 /* ---- the model that a command was given ----------------------------------------- */
 
 struct noise_model;
@@ -26,6 +35,7 @@ struct bundle_model {
   bool suppress; /* a project that suppresses noise: see bundle_request */
   unsigned least;
   struct noise_model *noise; /* NULL: another project, or a file */
+  const struct bundle_objects *objects; /* NULL: the model tells whole windows */
   const struct graph *whole; /* where graph is streamed: the model of the whole window; else NULL */
   struct compile_stream stream;
 };
@@ -70,6 +80,8 @@ struct bundle_request {
    * of samples and its output is a hop of sound; least: the least gain of 256. */
   bool suppress;
   unsigned least;
+  /* The program also makes a list of objects, and bundle_run compares it with this machine's; NULL: none. */
+  const struct bundle_objects *objects;
   bool input_rows; /* the first input is fed row by row, and the arena holds a ring of its rows */
   bool keep_features; /* the program also tells what the features were: bundle.features */
 };

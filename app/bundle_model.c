@@ -39,6 +39,10 @@ bool bundle_open_model(struct arena *a, const char *path, struct bundle_model *m
   m->title = p->config.name;
   m->graph = m->trained->graph;
   m->features = &m->trained->features;
+  if (!m->trained->objects.height) return true;
+  struct bundle_objects *o = ARENA_NEW(a, struct bundle_objects);
+  *o = (struct bundle_objects){m->trained->objects, m->trained->classes};
+  m->objects = o;
   return true;
 }
 

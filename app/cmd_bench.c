@@ -537,6 +537,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bench 
   r->features = b->model.features;
   r->suppress = b->model.suppress;
   r->least = b->model.least;
+  r->objects = b->model.objects;
   r->fast = o->fast;
   r->small = o->small;
   r->ram_bytes = (size_t)o->ram;

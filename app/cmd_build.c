@@ -160,6 +160,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.features = m->features;
   r.suppress = m->suppress;
   r.least = m->least;
+  r.objects = m->objects;
   r.sensor = sensor_text(c->arena, m);
   if (o->learn && m->suppress)
     return err_set(&c->err, "this project suppresses noise: there are no classes to learn");

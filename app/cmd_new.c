@@ -28,6 +28,8 @@ static const struct template templates[] = {
      "int16 full scale", "[]", "2000", "2000", "slide", "[]"},
     {"image", "image", "pictures of a camera, one decision a picture", "1", "1", "", "[]", "1000",
      "1000", "slide", "[]"},
+    {"count", "image", "things counted in pictures, learnt from boxes about them", "1", "1", "",
+     "[]", "1000", "1000", "slide", "[]"},
 };
 
 /* Pictures have neither rate, range nor windows. */
@@ -55,17 +57,12 @@ static const char image_yaml_text[] =
     "beside it\n"
     "  #normalise: none    # level: the picture's mean is taken off\n"
     "\n"
-    "network: auto         # or your own layers, one a line:\n"
-    "# network: |\n"
-    "#   conv 16 3x3 s2\n"
-    "#   dsconv 32 3x3\n"
-    "#   mean\n"
-    "\n"
+    "%s"
     "training: {}          # epochs, batch, learning_rate, patience, seed, mixup ... "
     "(docs/spec/cli.md)\n"
     "\n"
     "augmentation:         # each the most that is drawn, anew each time a picture is seen\n"
-    "  flip: none          # across, down, both: only where a mirrored thing keeps its name\n"
+    "  flip: %s          # none, across, down, both: only where a mirrored thing keeps its name\n"
     "  #shift: %g        # of its sides\n"
     "  #rotate_deg: %g\n"
     "  #zoom: %g          # times 1 - zoom to 1 + zoom\n"
@@ -78,6 +75,27 @@ static const char image_yaml_text[] =
     "  ignore: []          # labels left out\n"
     "\n"
     "board: %s\n";
+
+static const char classes_text[] = "network: auto         # or your own layers, one a line:\n"
+                                   "# network: |\n"
+                                   "#   conv 16 3x3 s2\n"
+                                   "#   dsconv 32 3x3\n"
+                                   "#   mean\n"
+                                   "\n";
+
+static const char objects_text[] =
+    "objects:              # each picture has boxes; the network answers a map of cells\n"
+    "  weight: 20          # what a cell with a thing in it counts while learning, against one "
+    "without\n"
+    "  threshold: 0        # the score from which a cell has one; 0: what does best in training\n"
+    "\n"
+    "network: auto         # fomo as wide as the board allows (cells of 8 x 8 pixels), or your own "
+    "layers:\n"
+    "# network: |\n"
+    "#   conv 16 3x3 s2\n"
+    "#   dsconv 32 3x3 s2\n"
+    "#   dsconv 32 3x3\n"
+    "\n";
 
 static const char yaml_text[] =
     "# Mote project: %s.\n"
@@ -247,12 +265,14 @@ struct camera {
 static const char *render_image(struct arena *a, const struct template *t, const char *name,
                                 const char *board, const struct camera *camera) {
   const struct train_augment g = train_augment_default(TRAIN_INPUT_IMAGE);
+  const bool counts = strcmp(t->name, "count") == 0;
   struct text text;
   text_init(&text, a);
   text_printf(&text, image_yaml_text, t->about, name, (long long)camera->width,
               (long long)camera->height, camera->format, (long long)camera->width,
-              (long long)camera->height, camera->resize, (double)g.shift, (double)g.rotate_deg,
-              (double)g.zoom, (double)g.brightness, (double)g.contrast, (double)g.cutout, board);
+              (long long)camera->height, camera->resize, counts ? objects_text : classes_text,
+              counts ? "across" : "none", (double)g.shift, (double)g.rotate_deg, (double)g.zoom,
+              (double)g.brightness, (double)g.contrast, counts ? 0 : (double)g.cutout, board);
   return align_comments(a, text.data);
 }
 
@@ -274,7 +294,8 @@ static bool check_camera(const struct template *t, struct camera *camera, bool r
   enum features_resize resize;
   if (strcmp(t->kind, "image") != 0) {
     if (!camera->width && !camera->height && !camera->format && !camera->resize) return true;
-    return err_set(e, "--width, --height, --format and --resize are for --template image");
+    return err_set(e,
+                   "--width, --height, --format and --resize are for --template image and count");
   }
   if (rate) return err_set(e, "pictures have no --rate-hz, --channels or --length-ms");
   if (!camera->width) camera->width = camera->height ? camera->height : 96;
@@ -341,8 +362,8 @@ int cmd_new(int argc, char **argv) {
   int64_t channels = 0;
   struct camera camera = {0};
   const struct option_spec options[] = {
-      {'t', "template", OPTION_TEXT, "KIND", "keyword, motion, vibration, sensor, noise or image",
-       &name},
+      {'t', "template", OPTION_TEXT, "KIND",
+       "keyword, motion, vibration, sensor, noise, image or count", &name},
       {'b', "board", OPTION_TEXT, "NAME", "the board it is for (wio-terminal); \"\" for none",
        &board},
       {'r', "rate-hz", OPTION_REAL, "N", "the sensor's rate (default: the template's)", &rate_hz},
@@ -350,16 +371,18 @@ int cmd_new(int argc, char **argv) {
        &channels},
       {0, "length-ms", OPTION_REAL, "N", "what one decision sees (default: the template's)",
        &length_ms},
-      {0, "width", OPTION_COUNT, "N", "image: pixels of the camera's frame (96)", &camera.width},
-      {0, "height", OPTION_COUNT, "N", "image: the same downwards (the width)", &camera.height},
-      {0, "format", OPTION_TEXT, "F", "image: grey, rgb, rgb565 or rgb565-swapped (grey)",
+      {0, "width", OPTION_COUNT, "N", "image, count: pixels of the camera's frame (96)",
+       &camera.width},
+      {0, "height", OPTION_COUNT, "N", "image, count: the same downwards (the width)",
+       &camera.height},
+      {0, "format", OPTION_TEXT, "F", "image, count: grey, rgb, rgb565 or rgb565-swapped (grey)",
        &camera.format},
-      {0, "resize", OPTION_TEXT, "R", "image: squash, crop or fit to the frame (squash)",
+      {0, "resize", OPTION_TEXT, "R", "image, count: squash, crop or fit to the frame (squash)",
        &camera.resize},
       {0}};
   const struct command_spec spec = {
-      .usage =
-          "mote new FOLDER --template keyword|motion|vibration|sensor|noise|image [--board NAME]",
+      .usage = "mote new FOLDER --template keyword|motion|vibration|sensor|noise|image|count "
+               "[--board NAME]",
       .about = "Starts a project: FOLDER gets a commented mote.yaml and an empty project.db. `.` "
                "is this folder.",
       .options = options,

@@ -1,5 +1,7 @@
 /* mote predict: what a recording is, as the trained model sees it. */
 #include "app/anomaly.h"
+#include "app/decide.h"
+#include "app/objects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,8 @@ struct answer {
   const double *start_s;
   double *mean; /* [classes], 0 to 1 */
   int best;
+  struct mote_object *objects; /* of projects that count; NULL: others */
+  int n_objects;
 };
 
 /* The score of every window, and what makes the worst of them anomalous. */
@@ -86,6 +90,13 @@ static bool predict(struct project *p, const struct project_model *m, const char
   for (int i = 0; i < d.n_windows; i++)
     start_s[i] = d.windows[i].start < 0 ? 0 : (double)d.windows[i].start / p->config.rate_hz;
   if (project_only_scores(m)) return true;
+  if (m->objects.height) {
+    x->scores = (const int8_t *)outputs;
+    x->objects = ARENA_ARRAY(p->arena, struct mote_object, OBJECTS_SEEN);
+    const uint32_t n = mote_objects_find(&m->objects, x->scores, x->objects, OBJECTS_SEEN);
+    x->n_objects = n < OBJECTS_SEEN ? (int)n : OBJECTS_SEEN;
+    return true;
+  }
   int8_t *scores = ARENA_ARRAY(p->arena, int8_t, (size_t)d.n_windows * (size_t)m->n_classes + 1);
   decide_take(m->graph, 0, outputs, d.n_windows, scores);
   x->scores = scores;
@@ -123,7 +134,45 @@ static void print_window(const struct project_model *m, const struct answer *x, 
   printf("\n");
 }
 
+static int count_of(const struct answer *x, int label) {
+  int n = 0;
+  for (int i = 0; i < x->n_objects; i++) n += x->objects[i].label == label;
+  return n;
+}
+
+static void print_objects(const struct project_model *m, const struct answer *x, bool each) {
+  printf("%s", x->path);
+  for (int k = 0; k < m->n_classes; k++)
+    if (count_of(x, k)) printf("  %d %s", count_of(x, k), m->classes[k]);
+  printf(x->n_objects ? "\n" : "  nothing\n");
+  for (int i = 0; each && i < x->n_objects; i++) {
+    const struct mote_object *o = &x->objects[i];
+    printf("  %4u,%-4u  %-16s %.0f %%\n", o->x, o->y, m->classes[o->label], o->score / 2.56);
+  }
+}
+
+static void json_objects(struct json *j, const struct project_model *m, const struct answer *x) {
+  json_open_object(j, "counts");
+  for (int k = 0; k < m->n_classes; k++) json_put_int(j, m->classes[k], count_of(x, k));
+  json_close_object(j);
+  json_open_array(j, "objects");
+  for (int i = 0; i < x->n_objects; i++) {
+    const struct mote_object *o = &x->objects[i];
+    json_open_object(j, NULL);
+    json_put_string(j, "class", m->classes[o->label]);
+    json_put_int(j, "x", o->x);
+    json_put_int(j, "y", o->y);
+    json_put_real(j, "score", o->score / 256.0);
+    json_close_object(j);
+  }
+  json_close_array(j);
+}
+
 static void print_text(const struct project_model *m, const struct answer *x, bool windows) {
+  if (x->objects) {
+    print_objects(m, x, windows);
+    return;
+  }
   printf("%s", x->path);
   if (x->scores) {
     printf("  %s  %.0f %%", m->classes[x->best], 100 * x->mean[x->best]);
@@ -158,6 +207,11 @@ static void add_json(struct json *j, const struct project_model *m, const struct
                      bool windows) {
   json_open_object(j, NULL);
   json_put_string(j, "file", x->path);
+  if (x->objects) {
+    json_objects(j, m, x);
+    json_close_object(j);
+    return;
+  }
   if (x->scores) {
     json_put_string(j, "class", m->classes[x->best]);
     json_put_real(j, "score", x->mean[x->best]);
@@ -218,7 +272,9 @@ static bool run(struct command_line *c, struct project *p, const char *dir, int6
     if (c->n_words > 10)
       progress_update(c->progress, "predict", (uint64_t)i + 1, (uint64_t)c->n_words, "%s", "");
   }
-  if (out && !write_scores(c->arena, x, c->n_words, m.n_classes, out, &c->err)) return false;
+  /* Of a project that counts an answer is a map. */
+  const int values = m.objects.height ? (int)decide_bytes(m.graph) : m.n_classes;
+  if (out && !write_scores(c->arena, x, c->n_words, values, out, &c->err)) return false;
   if (!c->json) return true;
   text_init(&text, c->arena);
   json_start(&j, &text);
@@ -237,7 +293,8 @@ int cmd_predict(int argc, char **argv) {
   int64_t run_id = 0;
   bool windows = false;
   const struct option_spec options[] = {
-      {'w', "windows", OPTION_FLAG, NULL, "also what each window says", &windows},
+      {'w', "windows", OPTION_FLAG, NULL, "also what each window says, or where each object is",
+       &windows},
       {'o', "output", OPTION_TEXT, "FILE", "write the int8 scores of every window", &out},
       {0, "run", OPTION_COUNT, "ID", "another run than the latest", &run_id},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},

@@ -46,6 +46,10 @@ static bool load_object(struct job *job, const char *path, const struct object *
 /* Runs features and network over the test windows, with the bits of the device. */
 static bool answer_all(struct job *job, struct err *e) {
   struct project_model *m = &job->model;
+  if (m->objects.height)
+    return err_set(e,
+                   "the page tells of classes, and this project counts objects; `mote test --html "
+                   "FILE` writes its page");
   if (project_only_scores(m))
     return err_set(e,
                    "the page tells of classes, and run %lld gives an anomaly score alone; "

@@ -101,7 +101,8 @@ static bool run_model(struct command_line *c, const struct run *r, struct model 
 static void print_scores(struct command_line *c, const struct bundle_model *b,
                          const uint8_t *outputs, int windows) {
   const struct project_model *m = b->trained;
-  const int classes = project_only_scores(m) ? 0 : m->n_classes;
+  const bool counts = m->objects.height != 0;
+  const int classes = project_only_scores(m) || counts ? 0 : m->n_classes;
   struct text t;
   struct json j;
   text_init(&t, c->arena);
@@ -116,6 +117,13 @@ static void print_scores(struct command_line *c, const struct bundle_model *b,
     for (int k = 0; k < classes; k++, outputs++) {
       if (!c->json) printf("%s%s %d", k > 0 ? "  " : "", m->classes[k], (int8_t)*outputs);
       json_put_int(&j, NULL, (int8_t)*outputs);
+    }
+    if (counts) { /* the map itself is for -o */
+      const uint32_t n =
+          mote_objects_find(&m->objects, (const int8_t *)(const void *)outputs, NULL, 0);
+      outputs += (size_t)m->objects.height * m->objects.width * (m->objects.classes + 1u);
+      if (!c->json) printf("%u object%s", n, n == 1 ? "" : "s");
+      json_put_int(&j, NULL, n);
     }
     if (m->anomaly) {
       int32_t score;

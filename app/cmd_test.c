@@ -6,6 +6,7 @@
  * that with other seeds: how much of a figure is luck. What is said beyond accuracy is of the first seed. */
 #include "app/anomaly.h"
 #include "app/continuous.h"
+#include "app/counting.h"
 #include "app/cross.h"
 #include "app/evaluation.h"
 #include "app/few.h"
@@ -37,6 +38,7 @@ struct testing {
   const double *range;
   struct features_block features; /* of the model that was tested; unless groups were left out */
   struct evaluation evaluation;
+  struct counting counting; /* in place of it, of projects that count */
   struct figures all;
   /* Models of its own making: each part of the plan with each seed. */
   bool by_group, by_fold;
@@ -81,7 +83,8 @@ static bool measure(struct testing *t, struct arena *a, const struct training_ou
 }
 
 /* The stored model, and its float network where the samples and settings are still the ones it came from. */
-static bool load_outcome(struct testing *t, struct training_outcome *o, struct err *e) {
+static bool load_outcome(struct testing *t, struct training_outcome *o,
+                         struct mote_objects *objects, struct err *e) {
   struct project_model m;
   struct store_run run;
   struct training_job job;
@@ -110,6 +113,7 @@ static bool load_outcome(struct testing *t, struct training_outcome *o, struct e
   o->classes = m.classes;
   o->n_classes = m.n_classes;
   o->range = m.range;
+  *objects = m.objects;
   return true;
 }
 
@@ -143,7 +147,12 @@ static bool test_model(struct testing *t, struct err *e) {
   struct training_outcome o;
   struct dataset d;
   struct dataset_pick pick = {.splits = 1u << t->split, .group = t->group};
-  if (!load_outcome(t, &o, e) || !test_anomaly(t, &o, &pick, e)) return false;
+  struct mote_objects objects;
+  if (!load_outcome(t, &o, &objects, e)) return false;
+  if (objects.height)
+    return counting_measure(&t->p, &o, &objects, &pick, t->chip, &t->counting, e) &&
+           (!t->html || counting_page(&t->counting, &t->p, t->html, e));
+  if (!test_anomaly(t, &o, &pick, e)) return false;
   if (t->scores_only) return true;
   if (!dataset_load(&t->p, &pick, o.classes, o.n_classes, o.range, &d, e)) return false;
   if (d.n_windows == 0) {
@@ -420,6 +429,14 @@ static void print_json(const struct testing *t) {
   json_start(&j, &text);
   json_open_object(&j, NULL);
   if (t->has_anomaly) anomaly_json(&t->anomaly, &j);
+  if (t->counting.n_classes) {
+    counting_json(&t->counting, &j);
+    json_put_string(&j, "reason_no_float", t->no_float);
+    json_put_string(&j, "output", t->html);
+    json_close_object(&j);
+    fputs(text.data, stdout);
+    return;
+  }
   if (t->scores_only) {
     json_put_string(&j, "chip", t->chip);
     json_close_object(&j);
@@ -506,6 +523,12 @@ static void print_spread(const struct testing *t) {
 }
 
 static void print_text(const struct testing *t) {
+  if (t->counting.n_classes) {
+    if (t->no_float) printf("float  unknown: %s\n", t->no_float);
+    counting_print(&t->counting);
+    if (t->html) printf("\n%s\n", t->html);
+    return;
+  }
   if (t->scores_only) {
     anomaly_print(&t->anomaly);
     return;
@@ -619,6 +642,14 @@ static bool test_few(struct testing *t, const struct few_request *r, struct err 
   json_close_object(&j);
   fputs(text.data, stdout);
   return true;
+}
+
+/* What is asked of classes is not asked of counts. */
+static bool plainly(const struct testing *t, bool more, struct err *e) {
+  if (!t->p.config.objects.on || (!more && !t->robust)) return true;
+  return err_set(e,
+                 "--leave-one-group-out, --folds, --seeds, --learn, --continuous and --robust are "
+                 "for models that tell classes; this project counts objects");
 }
 
 int cmd_test(int argc, char **argv) {
@@ -760,12 +791,12 @@ int cmd_test(int argc, char **argv) {
   }
   if (ok && wav)
     ok = err_set(&c.err, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
-  ok =
-      ok && (examples              ? test_few(&t, &few, &c.err)
-             : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
-             : continuous          ? test_continuous(&t, &listening, &c.err)
-             : trains              ? test_parts(&t, &job, (int)folds, &c.err)
-                                   : test_model(&t, &c.err));
+  ok = ok && plainly(&t, trains || examples || continuous, &c.err) &&
+       (examples              ? test_few(&t, &few, &c.err)
+        : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
+        : continuous          ? test_continuous(&t, &listening, &c.err)
+        : trains              ? test_parts(&t, &job, (int)folds, &c.err)
+                              : test_model(&t, &c.err));
   if (ok && c.json && !continuous && !examples) print_json(&t);
   if (ok && !c.json && !continuous && !examples) print_text(&t);
   project_close(&t.p);

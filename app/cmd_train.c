@@ -35,11 +35,17 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   json_put_int(&j, "weight_bytes", t->cost.weight_bytes);
   json_put_int(&j, "four_bit_layers", t->four_bit_layers);
   json_put_int(&j, "pruned", t->removed);
-  if (t->learner)
+  const bool counts = t->threshold != 0;
+  if (t->learner || counts)
     json_put_null(&j, "validation_accuracy_float");
   else
     json_put_real(&j, "validation_accuracy_float", (double)t->validation_float);
-  if (t->scores_only)
+  if (counts) {
+    json_put_real(&j, "validation_f1_float", (double)t->validation_float);
+    json_put_real(&j, "validation_f1_int8", (double)t->validation_int8);
+    json_put_real(&j, "threshold", t->threshold / 256.0);
+  }
+  if (t->scores_only || counts)
     json_put_null(&j, "validation_accuracy_int8");
   else
     json_put_real(&j, "validation_accuracy_int8", (double)t->validation_int8);
@@ -49,9 +55,15 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_open_object(&j, NULL);
     json_put_int(&j, "epoch", h[i].epoch);
     json_put_real(&j, "loss", h[i].loss);
-    json_put_real(&j, "accuracy", h[i].accuracy);
+    if (counts)
+      json_put_null(&j, "accuracy");
+    else
+      json_put_real(&j, "accuracy", h[i].accuracy);
     json_put_real(&j, "validation_loss", h[i].validation_loss);
-    json_put_real(&j, "validation_accuracy", h[i].validation_accuracy);
+    if (counts)
+      json_put_null(&j, "validation_accuracy");
+    else
+      json_put_real(&j, "validation_accuracy", h[i].validation_accuracy);
     json_put_real(&j, "learning_rate", h[i].learning_rate);
     json_close_object(&j);
   }
@@ -174,9 +186,12 @@ int cmd_train(int argc, char **argv) {
   if (ok && c.json) print_json(&c, &t, history, n);
   if (ok && !c.json && t.learner) print_learner(&c, &t);
   if (ok && !c.json && !t.learner) {
-    printf("run %lld: %s, accuracy %.1f %% in float, %.1f %% in int8\n", (long long)t.run,
+    printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t.run,
            t.n_validation ? "validation" : "training samples (there are none for validation)",
-           100 * (double)t.validation_float, 100 * (double)t.validation_int8);
+           t.threshold ? "F1 of objects" : "accuracy", 100 * (double)t.validation_float,
+           100 * (double)t.validation_int8);
+    if (t.threshold) printf(" from a score of %.2f on", t.threshold / 256.0);
+    printf("\n");
     printf("%s MAC, %s bytes of weights\n", text_thousands(t.cost.macs),
            text_thousands(t.cost.weight_bytes));
     anomaly_calibration_print(anomaly_of(c.arena, t.graph), &t.calibration);

@@ -147,6 +147,7 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
   struct bundle_request r = {.title = v->model.title,
                              .graph = v->model.graph,
                              .features = v->windows ? v->model.features : NULL,
+                             .objects = v->model.objects,
                              .keep_features = v->windows != NULL};
   const void *inputs = v->windows ? (const void *)v->windows : v->inputs;
   struct emulate_result result;

@@ -76,6 +76,9 @@ struct yaml_detect {
   int *average;
   double *threshold, *suppress_ms;
 };
+struct yaml_objects {
+  double *weight, *threshold;
+};
 struct yaml_calibrate {
   char *by, **labels;
   unsigned labels_count;
@@ -112,6 +115,7 @@ struct project_yaml {
   struct yaml_data *data;
   struct yaml_calibrate *calibrate;
   struct yaml_suppress *suppress;
+  struct yaml_objects *objects;
   struct yaml_detect *detect;
   unsigned detect_count;
 };
@@ -251,6 +255,8 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, cutout),
     TEXT(yaml_augmentation, flip),
     CYAML_FIELD_END};
+static const cyaml_schema_field_t objects_fields[] = {
+    REAL(yaml_objects, weight), REAL(yaml_objects, threshold), CYAML_FIELD_END};
 static const cyaml_schema_field_t calibrate_fields[] = {
     TEXT(yaml_calibrate, by), BOOL(yaml_calibrate, deviation),
     CYAML_FIELD_SEQUENCE("labels", OPTIONAL, struct yaml_calibrate, labels, &text_entry, 0, 1000),
@@ -300,6 +306,7 @@ static const cyaml_schema_field_t top_fields[] = {
     SECTION(data),
     SECTION(calibrate),
     SECTION(suppress),
+    SECTION(objects),
     CYAML_FIELD_SEQUENCE("detect", OPTIONAL, struct project_yaml, detect, &detect_entry, 0, 1000),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {
@@ -892,6 +899,7 @@ static bool read_augmentation(const struct reader *r, const struct project_yaml 
   const struct yaml_augmentation *g = y->augmentation ? y->augmentation : &none;
   struct train_augment *o = &c->augmentation;
   *o = train_augment_default(project_input(c));
+  if (c->objects.on) o->cutout = 0; /* it would cover what the boxes say is there */
   o->shift_ms = (float)real_or(g->shift_ms, (double)o->shift_ms);
   o->gain_db = (float)real_or(g->gain_db, (double)o->gain_db);
   o->speed = (float)real_or(g->speed, (double)o->speed);
@@ -984,6 +992,10 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   o.mixup = (float)real_or(t->mixup, (double)o.mixup);
   o.focal = (float)real_or(t->focal, (double)o.focal);
   o.average = (float)real_or(t->average, (double)o.average);
+  if (c->objects.on) { /* cells have their own weight, and are mixed with nothing */
+    o.label_smoothing = (float)real_or(t->label_smoothing, 0);
+    o.class_weights = false;
+  }
   if (t->class_weights) o.class_weights = *t->class_weights;
   if (t->seed) o.seed = (uint64_t)(int64_t)*t->seed;
   o.flash_bytes = int_or(t->flash_bytes, 0);
@@ -1080,6 +1092,30 @@ int project_layers(struct arena *a, const char *network, const char ***lines) {
     if (*line && *line != '#') (*lines)[n++] = line;
   }
   return n == 1 && strcmp((*lines)[0], "auto") == 0 ? 0 : n;
+}
+
+/* Things in pictures are found by a network alone. */
+static bool read_objects(const struct reader *r, const struct project_yaml *y,
+                         struct project_config *c) {
+  const struct yaml_objects *o = y->objects;
+  if (!o) return true;
+  c->objects = (struct project_objects){
+      .on = true, .weight = real_or(o->weight, 20), .threshold = real_or(o->threshold, 0)};
+  if (c->kind != PROJECT_IMAGE)
+    return err_set(at_key(r, "", "objects"),
+                   "objects are counted in pictures: sensor.kind: image is needed");
+  if (!(c->objects.weight >= 1 && c->objects.weight <= 10000))
+    return err_set(at_key(r, "objects", "weight"), "%g; 1 to 10,000 works", c->objects.weight);
+  if (!(c->objects.threshold >= 0 && c->objects.threshold <= 0.99))
+    return err_set(at_key(r, "objects", "threshold"), "%g; 0 (what training finds) to 0.99 works",
+                   c->objects.threshold);
+  if (y->learner || y->anomaly)
+    return err_set(at_key(r, "", y->learner ? "learner" : "anomaly"),
+                   "objects are found by a network alone: leave this out, or `objects`");
+  if (y->detect_count)
+    return err_set(at_key(r, "", "detect"),
+                   "detections are of classes in a stream; a project with `objects` has none");
+  return true;
 }
 
 /* The rules of detections: each names a class once. */
@@ -1180,8 +1216,9 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
   if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
       !read_window(&r, y, c) || !read_features(&r, y, c))
     return false;
-  return read_augmentation(&r, y, c) && check_augmentation(&r, c) && check_training(&r, c) &&
-         read_learners(&r, c) && read_detect(&r, y, c) && read_suppress(&r, y, c);
+  return read_objects(&r, y, c) && read_augmentation(&r, y, c) && check_augmentation(&r, c) &&
+         check_training(&r, c) && read_learners(&r, c) && read_detect(&r, y, c) &&
+         read_suppress(&r, y, c);
 }
 
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,

@@ -1,4 +1,5 @@
 /* mote data list, show: looking at samples; and the training runs. */
+#include "app/counting.h"
 #include "app/data.h"
 #include "host/report/report.h"
 
@@ -159,10 +160,22 @@ bool data_plot(struct command_line *c, struct project *p, int64_t id, const char
   struct store_sample s;
   struct text svg;
   if (!store_get(p->store, c->arena, id, &s, &c->err)) return false;
-  if (s.type == STORE_UINT8)
-    return err_set(&c->err, "sample %" PRId64 " is a picture; `mote data export` writes it as PNG",
-                   id);
   text_init(&svg, c->arena);
+  if (s.type == STORE_UINT8) {
+    struct report_picture picture;
+    if (s.width > 2048 || s.height > 2048 || (s.channels != 1 && s.channels != 3))
+      return err_set(&c->err,
+                     "sample %" PRId64
+                     " has %d x %d pixels of %d channels; up to 2,048 each of 1 or "
+                     "3 can be drawn, `mote data export` writes it as PNG",
+                     id, s.width, s.height, s.channels);
+    counting_boxes(c->arena, &s, &picture);
+    picture.title = arena_printf(c->arena, "%s \xc2\xb7 sample %" PRId64 " \xc2\xb7 %s", s.label,
+                                 s.id, s.source);
+    report_picture_svg(&picture, &svg);
+    if (!path) return fputs(svg.data, stdout) >= 0;
+    return file_write(path, svg.data, svg.size, &c->err);
+  }
   report_plot(&(struct report_plot){.title = arena_printf(c->arena,
                                                           "%s \xc2\xb7 sample %" PRId64
                                                           " \xc2\xb7 %.2f s at %g Hz \xc2\xb7 %s",

@@ -55,23 +55,59 @@ static int compare_text(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* The names once each, in order. */
+static int unique_names(const char **names, int n) {
+  int unique = 0;
+  qsort(names, (size_t)n, sizeof *names, compare_text);
+  for (int i = 0; i < n; i++)
+    if (i == 0 || strcmp(names[i], names[unique - 1]) != 0) names[unique++] = names[i];
+  return unique;
+}
+
+/* Boxes are read a sample at a time, and few of their names are new. */
+static bool box_classes(struct project *p, const struct dataset_pick *pick,
+                        const struct store_sample *list, int n, const char ***names, int *count,
+                        struct err *e) {
+  int room = 64;
+  *names = ARENA_ARRAY(p->arena, const char *, room);
+  *count = 0;
+  for (int i = 0; i < n; i++) {
+    struct store_sample s;
+    if (!picked(pick, &list[i])) continue;
+    if (!store_describe(p->store, p->arena, list[i].id, &s, e)) return false;
+    for (int k = 0; k < s.n_boxes; k++) {
+      const char *name = dataset_class_of_label(&p->config, s.boxes[k].label);
+      if (!name || class_of(name, *names, *count) >= 0) continue;
+      if (*count == room) {
+        const char **more = ARENA_ARRAY(p->arena, const char *, 2 * room);
+        memcpy(more, *names, (size_t)room * sizeof *more);
+        *names = more;
+        room *= 2;
+      }
+      (*names)[(*count)++] = name;
+    }
+  }
+  return true;
+}
+
 bool dataset_classes(struct project *p, const struct dataset_pick *pick,
                      const char *const **classes, int *n_classes, struct err *e) {
   struct store_sample *list = NULL;
   int n = 0, kept = 0;
+  const char **names;
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
-  const char **names = ARENA_ARRAY(p->arena, const char *, n + 1);
-  for (int i = 0; i < n; i++) {
-    const char *name =
-        picked(pick, &list[i]) ? dataset_class_of_label(&p->config, list[i].label) : NULL;
-    if (name) names[kept++] = name;
+  if (p->config.objects.on) {
+    if (!box_classes(p, pick, list, n, &names, &kept, e)) return false;
+  } else {
+    names = ARENA_ARRAY(p->arena, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+      const char *name =
+          picked(pick, &list[i]) ? dataset_class_of_label(&p->config, list[i].label) : NULL;
+      if (name) names[kept++] = name;
+    }
   }
-  qsort(names, (size_t)kept, sizeof *names, compare_text);
-  int unique = 0;
-  for (int i = 0; i < kept; i++)
-    if (i == 0 || strcmp(names[i], names[i - 1]) != 0) names[unique++] = names[i];
   *classes = names;
-  *n_classes = unique;
+  *n_classes = unique_names(names, kept);
   return true;
 }
 
@@ -358,6 +394,32 @@ static bool adapt_picture(struct project *p, struct picture_maker *m, bool bytes
   return true;
 }
 
+/* The boxes of a picture in the frame; those whose middle is cut off, or whose label is none of the classes, are left out. */
+static void adapt_boxes(struct project *p, const struct store_sample *s, const char *const *classes,
+                        int n_classes, struct dataset *d, struct dataset_sample *out) {
+  const struct project_config *c = &p->config;
+  const struct features_view v = pictures_view(c, s->width, s->height, s->channels);
+  struct dataset_object *objects = ARENA_ARRAY(p->arena, struct dataset_object, s->n_boxes + 1);
+  for (int i = 0; i < s->n_boxes; i++) {
+    const struct store_box *b = &s->boxes[i];
+    const char *name = dataset_class_of_label(c, b->label);
+    if (!name) continue;
+    const int32_t label = class_of(name, classes, n_classes);
+    if (label < 0) {
+      d->n_unknown_label++;
+      continue;
+    }
+    const double x = (b->x - v.left) / v.across, y = (b->y - v.top) / v.down,
+                 width = b->width / v.across, height = b->height / v.down;
+    if (x + width / 2 < 0 || x + width / 2 >= c->frame_width || y + height / 2 < 0 ||
+        y + height / 2 >= c->frame_height)
+      continue;
+    objects[out->n_objects++] =
+        (struct dataset_object){(float)x, (float)y, (float)width, (float)height, label};
+  }
+  out->objects = objects;
+}
+
 /* ---- windows ----------------------------------------------------------------------- */
 /* Windows of one recording; out NULL only counts. A last piece of at least half a stride gets a window of its
  * own that ends with the recording. */
@@ -435,9 +497,12 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   struct calibrations calibrations = {0};
   for (int i = 0; i < n; i++) {
     struct store_sample s;
-    const char *name = picked(pick, &list[i]) ? dataset_class_of_label(c, list[i].label) : NULL;
+    const bool counts = c->objects.on; /* then boxes have labels, and pictures none */
+    const char *name = !picked(pick, &list[i]) ? NULL
+                       : counts                ? list[i].label
+                                               : dataset_class_of_label(c, list[i].label);
     if (!name) continue;
-    int32_t label = class_of(name, classes, n_classes);
+    int32_t label = counts ? 0 : class_of(name, classes, n_classes);
     if (label < 0) d->n_unknown_label++;
     if (label < 0 && !pick->others) continue;
     if (!store_get(p->store, p->arena, list[i].id, &s, e)) return false;
@@ -460,6 +525,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
       err_node(e, "sample %lld", (long long)s.id);
       return false;
     }
+    if (counts) adapt_boxes(p, &s, classes, n_classes, d, out);
     if (!calibrate_sample(p, &calibrations, list, n, &list[i], range, out, e)) return false;
     d->n_samples++;
   }
@@ -549,6 +615,12 @@ void dataset_digest(const struct dataset *d, char hex[65]) {
     int n = snprintf(line, sizeof line, "%lld %s %d\n", (long long)d->samples[i].id,
                      d->samples[i].sha256, (int)d->samples[i].label);
     sha256_add(&h, line, (size_t)n);
+    for (int k = 0; k < d->samples[i].n_objects; k++) {
+      const struct dataset_object *o = &d->samples[i].objects[k];
+      n = snprintf(line, sizeof line, "%.3f %.3f %.3f %.3f %d\n", (double)o->x, (double)o->y,
+                   (double)o->width, (double)o->height, (int)o->label);
+      sha256_add(&h, line, (size_t)n);
+    }
   }
   sha256_end(&h, digest);
   sha256_hex(digest, hex);

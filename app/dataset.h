@@ -29,6 +29,12 @@ struct dataset_pick {
   bool outside;
 };
 
+/* Where a thing is in a picture's frame, in pixels of it. */
+struct dataset_object {
+  float x, y, width, height; /* its box; the middle lies within the frame */
+  int32_t label;
+};
+
 struct dataset_sample {
   int64_t id;
   const char *source, *group, *sha256;
@@ -38,6 +44,8 @@ struct dataset_sample {
   bool background;
   const int16_t *data; /* [length][channels] */
   int64_t length;
+  const struct dataset_object *objects; /* of projects that count */
+  int n_objects;
 };
 
 struct dataset_window {
@@ -54,12 +62,12 @@ struct dataset {
   struct dataset_window *windows;
   int32_t *labels; /* [n_windows] */
   int n_windows;
-  int n_unknown_label; /* samples left out since their label is no class */
+  int n_unknown_label; /* samples (of projects that count boxes) left out since their label is no class */
 };
 
 /* The class that a label means; NULL where data.ignore leaves it out. */
 const char *dataset_class_of_label(const struct project_config *c, const char *label);
-/* The classes of the samples that pick names. */
+/* The classes of the samples that pick names; in projects that count, of their boxes. */
 bool dataset_classes(struct project *p, const struct dataset_pick *pick,
                      const char *const **classes, int *n_classes, struct err *e);
 /* The physical value that fills int16, for each channel: from the config, else the largest of these samples.

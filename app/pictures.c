@@ -72,21 +72,38 @@ static uint8_t *shrunk(const uint8_t *pixels, int width, int height, int channel
   return out;
 }
 
+/* What makes the frame's size from pictures of this size. */
+static struct features_config to_frame(const struct project_config *c, int width, int height,
+                                       int channels) {
+  return (struct features_config){.kind = FEATURES_IMAGE,
+                                  .channels = 1,
+                                  .format = channels == 3 ? MOTE_IMAGE_RGB : MOTE_IMAGE_GREY,
+                                  .source_width = width,
+                                  .source_height = height,
+                                  .width = c->frame_width,
+                                  .height = c->frame_height,
+                                  .colour = channels == 3 && pictures_colours(c) == 3,
+                                  .resize = c->features[0].resize,
+                                  .window_ms = 1000};
+}
+
+struct features_view pictures_view(const struct project_config *c, int width, int height,
+                                   int channels) {
+  int across, down;
+  shrinking(width, height, channels, &across, &down);
+  const struct features_config f = to_frame(c, width / across, height / down, channels);
+  struct features_view v = features_image_view(&f);
+  v.left *= across, v.across *= across;
+  v.top *= down, v.down *= down;
+  return v;
+}
+
 /* A block that makes the frame's size from pictures of this size. */
 static bool prepare(struct project *p, struct picture_maker *m, int width, int height, int channels,
                     struct err *e) {
   const struct project_config *c = &p->config;
   if (m->row && m->width == width && m->height == height && m->channels == channels) return true;
-  struct features_config f = {.kind = FEATURES_IMAGE,
-                              .channels = 1,
-                              .format = channels == 3 ? MOTE_IMAGE_RGB : MOTE_IMAGE_GREY,
-                              .source_width = width,
-                              .source_height = height,
-                              .width = c->frame_width,
-                              .height = c->frame_height,
-                              .colour = channels == 3 && pictures_colours(c) == 3,
-                              .resize = c->features[0].resize,
-                              .window_ms = 1000};
+  struct features_config f = to_frame(c, width, height, channels);
   f.rate_hz = features_frame_words(f.format, width, height);
   if (!features_build(&f, 1, p->arena, &m->block, e)) return false;
   m->width = width, m->height = height, m->channels = channels;
@@ -165,6 +182,13 @@ void pictures_augment(const struct project_config *c, const struct train_augment
   pack(c, pixels, (size_t)at.width * (size_t)at.height, window);
   free(values);
   free(pixels);
+}
+
+void pictures_place(const struct project_config *c, const struct train_augment *how, uint64_t seed,
+                    float *x, float *y) {
+  const struct features_config *const f = &c->features[0];
+  const struct train_picture at = {.width = f->source_width, .height = f->source_height};
+  train_augment_place(how, &at, seed, x, y);
 }
 
 static int inside(int v, int n) { return v < 0 ? 0 : v >= n ? n - 1 : v; }

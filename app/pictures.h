@@ -21,6 +21,9 @@ int pictures_colours(const struct project_config *c);
 /* pixels: [height][width][channels]. frame: project's window, in a. errors: memory; channels that are neither 1 nor 3. */
 bool pictures_frame(struct project *p, struct picture_maker *m, const uint8_t *pixels, int width,
                     int height, int channels, int16_t **frame, struct err *e);
+/* Where the frame of such a picture lies in it. */
+struct features_view pictures_view(const struct project_config *c, int width, int height,
+                                   int channels);
 /* The picture of a frame, [height][width][colours]. pixels: room for that. */
 void pictures_pixels(const struct project_config *c, const int16_t *frame, uint8_t *pixels);
 /* Whether the windows of a project are pictures, of bytes or of numbers, that can be shifted and turned. */
@@ -28,6 +31,10 @@ bool pictures_are_windows(const struct project_config *c);
 /* Changes a window of such a project, in place, as the seed draws. */
 void pictures_augment(const struct project_config *c, const struct train_augment *how,
                       uint64_t seed, int16_t *window);
+
+/* Where that draw puts a point of the window, in its pixels. */
+void pictures_place(const struct project_config *c, const struct train_augment *how, uint64_t seed,
+                    float *x, float *y);
 
 /* One thing that happens to a camera; the others 0 (contrast: 1). */
 struct picture_change {

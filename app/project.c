@@ -1,5 +1,6 @@
 /* project: finding and opening, and the trained model. Reading mote.yaml is config.c, samples are dataset.c. */
 #include "app/learning.h"
+#include "app/objects.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +53,8 @@ static bool read_card(struct project *p, const char *text, struct project_model 
   for (char *line = strtok_r(copy, "\n", &rest); line && ok; line = strtok_r(NULL, "\n", &rest)) {
     if (text_starts(line, "class ")) names[n++] = line + 6;
     if (text_starts(line, "threshold ")) learning_read_card(line, &m->calibration);
+    if (text_starts(line, "objects_threshold "))
+      m->objects.threshold = (uint8_t)strtoul(line + 18, NULL, 10);
     if (text_starts(line, "quantised_from ")) *quantised_from = (int)strtol(line + 15, NULL, 10);
     if (!text_starts(line, "range ")) continue;
     values[n_range] = strtod(line + 6, NULL);
@@ -91,15 +94,32 @@ static bool read_history(struct project *p, int64_t run, int from, struct projec
   return true;
 }
 
+/* The map of cells that the output is. */
+static bool find_grid(const struct project *p, struct project_model *m, struct err *e) {
+  const struct graph_tensor *out = &m->graph->tensors[m->graph->outputs[0]];
+  const double given = p->config.objects.threshold;
+  const unsigned threshold =
+      given > 0 ? (unsigned)fmax(1, nearbyint(given * 256)) : m->objects.threshold;
+  if (out->type != MOTE_INT8 || out->rank != 4 || out->dims[3] != m->n_classes + 1 ||
+      out->dims[1] > 1024 || out->dims[2] > 1024 || !threshold)
+    return err_set(e, "mote.yaml counts objects and run %lld does not; train again",
+                   (long long)m->run);
+  const struct objects_grid g =
+      objects_grid_of(&p->config, &m->features, out->dims[1], out->dims[2], m->n_classes);
+  m->objects = objects_device(&g, threshold);
+  return true;
+}
+
 /* Do features, network and classes belong together? */
-static bool check_model(const struct project *p, const struct project_model *m, struct err *e) {
+static bool check_model(const struct project *p, struct project_model *m, struct err *e) {
   const struct graph *g = m->graph;
   if (g->n_inputs != 1 || g->n_outputs != (m->score_output > 0 ? 2 : 1))
     return err_set(e, "the model has %d inputs and %d outputs, not one of each; train again",
                    g->n_inputs, g->n_outputs);
   const struct graph_tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
-  const bool fits =
-      project_only_scores(m) || (graph_elements(out) == m->n_classes && out->type == MOTE_INT8);
+  if (p->config.objects.on && !find_grid(p, m, e)) return false;
+  const bool fits = project_only_scores(m) || m->objects.height ||
+                    (graph_elements(out) == m->n_classes && out->type == MOTE_INT8);
   if (graph_bytes(in) != m->features.out_bytes || !fits)
     return err_set(
         e,

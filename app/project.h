@@ -76,6 +76,13 @@ struct project_suppress {
   double most_db;                /* a band is turned down by so much at most */
 };
 
+/* Pictures with boxes, in which things are counted. */
+struct project_objects {
+  bool on;
+  double weight;    /* what a cell with a thing counts while learning, against one without */
+  double threshold; /* of a cell's score, 0 to 1; 0: what training finds */
+};
+
 struct project_config {
   const char *name;
   enum project_kind kind;
@@ -106,6 +113,7 @@ struct project_config {
   const struct project_detect *detect; /* [n_detect] */
   int n_detect;
   struct project_suppress suppress;
+  struct project_objects objects;
 };
 
 /* Whether its samples are numbers of a sensor, with a range for each channel. */
@@ -169,6 +177,8 @@ struct project_model {
   /* Classical learners in the graph; NULL: none. The score is output `score_output`, int32. */
   const struct mote_ml *learner, *anomaly;
   int score_output; /* -1: no anomaly score */
+  /* Of projects that count: the output is [1, height, width, n_classes + 1]. height 0: no such project. */
+  struct mote_objects objects;
   /* How the threshold was found: false alarms that were wanted and seen, their bounds, windows. */
   struct learn_threshold calibration;
 };

@@ -1,5 +1,6 @@
 /* training: see the header. */
 #include "app/learning.h"
+#include "app/objects.h"
 #include "app/pictures.h"
 #include "app/stages.h"
 #include "host/emulate/emulate.h"
@@ -22,6 +23,7 @@ struct training {
   struct train_config config;
   struct train_background background;
   struct train_set validation_set;
+  struct objects_grid grid; /* of projects that count */
   const char *settings;
   struct store_run stored; /* what is continued or known */
   bool found;
@@ -124,6 +126,13 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
   free(memory);
 }
 
+/* train_examples.targets: the boxes of the same draw. */
+static void draw_targets(void *context, uint32_t index, uint64_t seed, float *targets) {
+  const struct training *t = context;
+  const struct dataset *d = &t->train;
+  objects_targets(&t->grid, d->config, &d->samples[d->windows[index].sample], seed, targets);
+}
+
 /* ---- preparing --------------------------------------------------------------------- */
 static bool gather_background(struct training *t) {
   struct arena *a = t->p->arena;
@@ -143,7 +152,16 @@ static bool gather_background(struct training *t) {
 static bool load_samples(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
   if (!dataset_classes(t->p, &t->job->train, &o->classes, &o->n_classes, e)) return false;
-  if (o->n_classes < 2) {
+  if (t->p->config.objects.on && (o->n_classes < 1 || o->n_classes > 999)) {
+    err_file(e, t->p->db_path);
+    return err_set(e,
+                   o->n_classes ? "%d labels of boxes; up to 999 work"
+                                : "%d boxes among the training samples: without them nothing can "
+                                  "be learnt to be counted; `mote add --index` takes boxes "
+                                  "(docs/howto/count.md)",
+                   o->n_classes);
+  }
+  if (o->n_classes < 2 && !t->p->config.objects.on) {
     err_file(e, t->p->db_path);
     return err_set(
         e,
@@ -216,8 +234,40 @@ static bool answers_classes(const struct train_network *net, struct err *e) {
       "other heads are for programs that use host/train");
 }
 
+/* The map of cells, and of the validation pictures what it should be. */
+static void lay_grid(struct training *t) {
+  struct training_outcome *o = t->out;
+  const struct dataset *v = &t->validation;
+  const struct train_layer *last = &o->network.layers[o->network.heads[0].layer];
+  t->grid = objects_grid_of(&t->p->config, &o->features, last->out_h, last->out_w, o->n_classes);
+  const size_t cells = (size_t)t->grid.height * (size_t)t->grid.width;
+  float *targets = ARENA_ARRAY(t->p->arena, float, (size_t)v->n_windows *cells + 1);
+  for (int i = 0; i < v->n_windows; i++)
+    objects_targets(&t->grid, &t->p->config, &v->samples[v->windows[i].sample], 0,
+                    targets + (size_t)i * cells);
+  t->validation_set.targets = targets;
+}
+
+static bool choose_objects(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  struct train_budget budget;
+  if (t->job->teacher)
+    return err_set(e, "a teacher's opinion is of classes: --teacher is not for objects");
+  if (!board_budget(t, &budget, e)) return false;
+  if (!objects_network(t->p, t->job->network ? t->job->network : t->p->config.network, &o->features,
+                       o->n_classes, &budget, &o->network, &o->why, e)) {
+    err_file(e, !t->job->network       ? t->p->yaml_path
+                : t->job->network_from ? t->job->network_from
+                                       : "--network");
+    return false;
+  }
+  o->cost = train_network_cost(&o->network);
+  return true;
+}
+
 static bool choose_network(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
+  if (t->p->config.objects.on) return choose_objects(t, e);
   const int *dims = o->features.dims;
   const char **lines = NULL;
   const char *network = t->job->network ? t->job->network : t->p->config.network;
@@ -322,6 +372,7 @@ static bool prepare(struct training *t, struct err *e) {
   if (!dataset_features(v, &t->out->features, t->p->arena, &features, e)) return false;
   t->validation_set =
       (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
+  if (t->p->config.objects.on) lay_grid(t);
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
   describe_settings(t);
@@ -361,6 +412,10 @@ static void say_choices(const struct training *t) {
   text_init(&s, t->p->arena);
   text_printf(&s, "%s training windows, %s for validation, %d classes\n",
               text_thousands(o->n_train), text_thousands(o->n_validation), o->n_classes);
+  if (t->p->config.objects.on)
+    text_printf(&s, "cells     %d x %d, each %.3g x %.3g pixels of the frame\n", t->grid.width,
+                t->grid.height, t->grid.view.across * t->grid.in_width / t->grid.width,
+                t->grid.view.down * t->grid.in_height / t->grid.height);
   text_printf(&s, "features  %s: %d x %d x %d\n", project_features_name(t->p->arena, &t->p->config),
               o->features.dims[0], o->features.dims[1], o->features.dims[2]);
   text_printf(&s, "network   %s\n", o->why);
@@ -384,7 +439,7 @@ static const char *card(struct training *t, const struct train_result *r) {
   for (int k = 0; o->range && k < t->p->config.channels; k++)
     text_printf(&s, "range %.17g\n", o->range[k]);
   text_printf(&s, "validation_float %.6f\nvalidation_int8 %.6f\nbest_epoch %d\nbest_qat_epoch %d\n",
-              (double)r->float_accuracy, (double)r->int8_accuracy, r->best_epoch,
+              (double)o->validation_float, (double)o->validation_int8, r->best_epoch,
               r->best_qat_epoch);
   for (int i = 0; i < r->n_history; i++)
     if (r->history[i].quantised) {
@@ -403,6 +458,7 @@ static const char *card(struct training *t, const struct train_result *r) {
     text_printf(&s, "option flash %lld\n", (long long)t->job->flash_bytes);
   if (t->job->learner) text_printf(&s, "option learner %s\n", t->job->learner);
   if (o->calibration.n) learning_card(&o->calibration, &s);
+  if (t->p->config.objects.on) text_printf(&s, "objects_threshold %u\n", o->threshold);
   return s.data;
 }
 
@@ -436,6 +492,24 @@ static bool start_run(struct training *t, struct err *e) {
                          o->features.bytes, &o->run, e);
 }
 
+/* How well objects are found in the validation pictures (the training ones without any), with the threshold that does best. */
+static bool measure_objects(struct training *t, const struct train_result *r, struct err *e) {
+  struct training_outcome *o = t->out;
+  const struct dataset *d = t->validation.n_windows ? &t->validation : &t->train;
+  const double given = t->p->config.objects.threshold;
+  int8_t *scores = NULL, *floats = NULL;
+  struct arena *a = t->p->arena;
+  if (!objects_scores(t->p, r->graph, &o->features, NULL, NULL, d, a, &scores, e) ||
+      !objects_float_scores(r->model, &o->features, &t->grid, d, a, &floats, e))
+    return false;
+  o->threshold = given > 0 ? (unsigned)fmax(1, nearbyint(given * 256))
+                           : objects_threshold(&t->grid, d, scores, a);
+  const struct mote_objects m = objects_device(&t->grid, o->threshold);
+  o->validation_float = (float)objects_f1(&m, d, floats, a);
+  o->validation_int8 = (float)objects_f1(&m, d, scores, a);
+  return true;
+}
+
 static bool finish(struct training *t, const struct train_result *r, struct err *e) {
   struct training_outcome *o = t->out;
   uint8_t *bytes = NULL;
@@ -449,6 +523,7 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
   o->model = r->model;
   o->validation_float = r->float_accuracy;
   o->validation_int8 = r->int8_accuracy;
+  if (t->p->config.objects.on && !measure_objects(t, r, e)) return false;
   o->epochs = r->n_history;
   o->cost.weight_bytes = r->weight_bytes;
   o->four_bit_layers = r->four_bit_layers;
@@ -470,6 +545,11 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
     err_file(e, job->learner ? "--learner" : p->yaml_path);
     return false;
   }
+  if (learner.on && p->config.objects.on) {
+    err_file(e, job->learner ? "--learner" : p->yaml_path);
+    return err_set(e, "objects are found by a network; %s tells whole pictures apart",
+                   learn_kind_name(learner.config.kind));
+  }
   if (learner.on) return learning_run(c, p, job, &learner, out, e);
   t->c = c;
   t->p = p;
@@ -479,8 +559,11 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   if (job->only_known && !out->known) return true;
   if (job->say && !c->quiet) say_choices(t);
   if (!start_run(t, e)) return false;
-  struct train_examples examples = {
-      .n = (uint32_t)t->train.n_windows, .labels = t->train.labels, .example = draw, .context = t};
+  struct train_examples examples = {.n = (uint32_t)t->train.n_windows,
+                                    .labels = t->train.labels,
+                                    .example = draw,
+                                    .targets = p->config.objects.on ? draw_targets : NULL,
+                                    .context = t};
   /* A known run is at its last epoch already: the trainer only sets it up again. */
   struct train_hooks hooks = {.progress = c->progress,
                               .checkpoint = out->known ? NULL : keep_epoch,
@@ -508,6 +591,9 @@ bool training_network(const struct project_config *c, struct arena *a, const int
                       struct err *e) {
   const char **lines = NULL;
   const int n = project_layers(a, c->network, &lines);
+  if (c->objects.on)
+    return err_set(e, "this is for networks that tell pictures apart; objects are counted "
+                      "(`objects` in mote.yaml)");
   struct text words;
   text_init(&words, a);
   if (n == 0) {

@@ -1,0 +1,70 @@
+#!/bin/sh
+# docs/howto/count.md, shortened: drawn pictures with boxes (tools/parts.c) go from a table to a program that counts, and the program's
+# list of objects is this machine's on every chip. Prints TAP lines.
+cd "$(dirname "$0")/.." || exit 1
+MOTE=${MOTE:-$PWD/build/mote}
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+n=0
+ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -c 600 err out | sed 's/^/# /'; fi; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# value KEY: the number behind it in out
+value() { sed -n "s/^ *\"$1\": \([-0-9.e]*\),*\$/\1/p" out | head -n 1; }
+# refused WORDS COMMAND...: exit 1, and these words.
+refused() { words=$1; shift; "$MOTE" "$@" >out 2>err; [ $? = 1 ] && grep -q -- "$words" err; ok $? "$*: $words"; }
+
+cc -O2 tools/parts.c -lm -o "$T/parts" 2>"$T/err" || exit 1
+cd "$T" || exit 1
+mkdir parts.d && ./parts parts.d 160 64 3 >out 2>err; ok $? "drawing"
+"$MOTE" new bench --template count --width 64 --board wio-terminal -q >out 2>err; ok $? "new"
+cd bench || exit 1
+"$MOTE" add --index ../parts.d/boxes.csv --test 'name:[05][.]pgm$' --validation 'name:[3][.]pgm$' -q >out 2>err && grep -q "160 added" out; ok $? "add"
+"$MOTE" data show 2 --json >out 2>err && grep -q '"width": ' out; ok $? "show"
+"$MOTE" data show 2 --plot -o picture.svg >out 2>err && grep -q '<rect fill="none"' picture.svg; ok $? "the picture with its boxes"
+cp project.db before.db
+
+# What is wrong is said, and where.
+printf 'file,label,x,y,width,height\n%s\n' "../parts.d/0001.pgm,nut,100,5,9,9" >bad.csv
+refused "outside of the picture" add --index bad.csv
+printf 'file,label,x,y,width,height\n%s\n' "../parts.d/0001.pgm,nut,10,5,9,0" >bad.csv
+refused "line 2: .*no area" add --index bad.csv
+printf 'file,label,x,y,width,height\n%s\n' "../parts.d/nowhere.pgm,nut,10,5,9,9" >bad.csv
+refused "nowhere.pgm" add --index bad.csv
+printf 'P2 4 4 255\n0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1\n' >plain.pgm
+"$MOTE" add plain.pgm --dry-run >out 2>err && grep -q "pictures of nothing" out; ok $? "pictures without boxes are told"
+refused "nothing is trained" test
+refused "tells whole pictures apart" train --learner forest
+refused "needs a map" train --network "conv 8 3x3 s2;mean"
+refused "head cells 4" train --network "conv 8 3x3 s2;head cells 3"
+refused "are for models that tell classes" test --folds 3
+sed 's/^objects:/anomaly: {learner: kmeans}\nobjects:/' mote.yaml >other.yaml && mkdir other && cp project.db other && mv other.yaml other/mote.yaml
+refused "objects are found by a network alone" train --project other
+sed 's/weight: 20/weight: 0/' mote.yaml >other/mote.yaml
+refused "1 to 10,000" train --project other
+
+"$MOTE" train --epochs 40 -q --json >out 2>err && [ "$(value validation_f1_int8)" != "" ]; ok $? "train"
+awk -v a="$(value validation_f1_float)" -v b="$(value validation_f1_int8)" 'BEGIN { exit !(a - b < 0.05) }'; ok $? "int8 finds what float finds"
+"$MOTE" test --json --html page.html >out 2>err
+awk -v f="$(value f1_int8)" 'BEGIN { exit !(f > 0.4) }'; ok $? "test: F1 $(value f1_int8)"
+grep -q '<circle' page.html && grep -q 'data:image/png' page.html; ok $? "the page has pictures with finds"
+"$MOTE" predict ../parts.d/0005.pgm ../parts.d/0010.pgm --windows >out 2>err; ok $? "predict"
+"$MOTE" predict ../parts.d/0005.pgm --json >out 2>err && grep -q '"counts"' out; ok $? "predict --json"
+refused "mote test --html" report
+refused "objects are counted" tune --trials 1 --board wio-terminal
+"$MOTE" verify --target host --inferences 4 -q >out 2>err; ok $? "verify: the emitted C makes the same list"
+
+# The program of the how-to, built for this machine, counts what predict counts.
+"$MOTE" build --target host --no-compile -o host -q >out 2>err && sed -n '/^#include <stdio.h>/,/^```/p' "$MOTE_HOME/docs/howto/count.md" | grep -v '^```' >host/count.c
+cc -std=c99 -O1 -ffunction-sections -Wl,--gc-sections -Ihost host/count.c host/model.c $(find host/mote -name '*.c') -o counts 2>err && tail -c 4096 ../parts.d/0005.pgm | ./counts >out 2>>err; ok $? "the example runs"
+"$MOTE" predict ../parts.d/0005.pgm --windows | sed -n 's/^ *\([0-9]*\),\([0-9]*\) *\([a-z]*\) .*/\3 \1 \2/p' >wanted
+cut -d' ' -f1-3 out | sed '$d' | cmp -s - wanted; ok $? "and finds the same things in the same places"
+
+if command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-gcc >/dev/null; then
+  for target in cortex-m0plus cortex-m4; do
+    "$MOTE" test --chip $target --json >out 2>err && grep -q "\"chip\": \"$target\"" out; ok $? "test --chip $target: every list of objects is the same"
+  done
+else
+  skip "test --chip" "no emulated chip"
+fi
+echo "1..$n"
