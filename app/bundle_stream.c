@@ -18,6 +18,8 @@ bool bundle_stream_reads(const char *text) { return text == NULL || rows_of(text
 
 bool bundle_stream_model(struct arena *a, const char *text, struct bundle_model *m, struct err *e) {
   if (text == NULL) return true;
+  if (m->suppress)
+    return err_set(e, "sound passes a frame at a time as it is: leave --stream out");
   if (m->features)
     return err_set(e, "features are made for whole windows: --stream takes a model file");
   const struct graph *less = compile_stream(m->graph, rows_of(text), a, &m->stream, e);

@@ -235,4 +235,23 @@ camera "up to 666,666 pixels" 's/^  width: 96/  width: 1024/; s/^  height: 96/  
 camera "pixels are linear" 's/^  format: grey/  scale: [log]/'
 camera "pictures are not calibrated" '$a\
 calibrate: {by: group}'
+"$MOTE" new q --template noise --quiet >/dev/null
+mv q/mote.yaml rest.yaml
+# noise WORDS SED: a project that suppresses noise, and cannot.
+noise() { sed "$2" rest.yaml >q/mote.yaml; ends 1 "$1" data --project q; }
+noise "no label of noise" 's/noise: .noise./noise: []/'
+noise "two hops" 's/hop_ms: 16/hop_ms: 10/'
+noise "level is not known" 's/range_db: 0/range_db: 60/'
+noise "cannot come back" 's/kind: logmel/kind: mfcc/'
+noise "within -40 to 60" 's/snr_db_min: -5/snr_db_min: 50/'
+noise "0 to 60 works" 's/most_db: 20/most_db: -1/'
+noise 'suppress.most_db: "2x" is no' 's/most_db: 20/most_db: 2x/'
+noise "has no classes" 's/^board:.*/anomaly: {}/'
+noise "taken from sound" 's/kind: audio/kind: vibration/'
+cp rest.yaml q/mote.yaml
+ends 1 "0 recordings of noise" train --project q
+ends 1 "nothing is trained" test --project q --wav w
+ends 1 "has no classes" test --project q --folds 3
+ends 1 "suppresses noise" tune --project q --trials 10
+ends 1 "for projects that suppress noise" test --project y --wav w
 echo "1..$n"
