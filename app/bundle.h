@@ -34,7 +34,7 @@ struct bundle_model {
   struct project_model *trained;
   bool suppress; /* a project that suppresses noise: see bundle_request */
   unsigned least;
-  struct noise_model *noise; /* NULL: another project, or a file */
+  struct noise_model *noise;            /* NULL: another project, or a file */
   const struct bundle_objects *objects; /* NULL: the model tells whole windows */
   const struct graph *whole; /* where graph is streamed: the model of the whole window; else NULL */
   struct compile_stream stream;
