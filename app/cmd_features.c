@@ -154,8 +154,11 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
   if (!project_open(c->arena, dir, STORE_READ, p, &c->err) ||
       !get_block(p, &block, &range, &trained, &c->err))
     return false;
-  if (w->explore || w->rank || w->automatic || (w->plot && !what))
-    return run_look(c, p, w, &block, range, trained);
+  const bool looks = w->explore || w->rank || w->automatic || (w->plot && !what);
+  if (looks && p->config.objects.on)
+    return err_set(&c->err, "this looks at windows by their classes; pictures in which objects are "
+                            "counted have none (`mote data show ID --plot` draws one)");
+  if (looks) return run_look(c, p, w, &block, range, trained);
   if (what && is_number(what) && !file_exists(what)) {
     if (!load_sample(p, strtoll(what, NULL, 10), range, &d, &title, &c->err)) return false;
   } else if (what) {

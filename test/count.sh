@@ -40,6 +40,7 @@ refused "head cells 4" train --network "conv 8 3x3 s2;head cells 3"
 refused "are for models that tell classes" test --folds 3
 sed 's/^objects:/anomaly: {learner: kmeans}\nobjects:/' mote.yaml >other.yaml && mkdir other && cp project.db other && mv other.yaml other/mote.yaml
 refused "objects are found by a network alone" train --project other
+refused "have none" features --rank
 sed 's/weight: 20/weight: 0/' mote.yaml >other/mote.yaml
 refused "1 to 10,000" train --project other
 
@@ -52,6 +53,7 @@ grep -q '<circle' page.html && grep -q 'data:image/png' page.html; ok $? "the pa
 "$MOTE" predict ../parts.d/0005.pgm --json >out 2>err && grep -q '"counts"' out; ok $? "predict --json"
 refused "mote test --html" report
 refused "objects are counted" tune --trials 1 --board wio-terminal
+"$MOTE" run -i ../parts.d/0005.pgm -o map.bin >out 2>err && [ "$(wc -c <map.bin)" = 256 ]; ok $? "run: the map, 8 x 8 cells of 4 scores"
 "$MOTE" verify --target host --inferences 4 -q >out 2>err; ok $? "verify: the emitted C makes the same list"
 
 # The program of the how-to, built for this machine, counts what predict counts.
