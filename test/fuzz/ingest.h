@@ -321,6 +321,11 @@ static struct ingest_seed seed_index(struct arena *a, const char *folder, int i)
   static const char *const texts[] = {
       "path,label,group,split,room\na.wav,yes,anna,train,3\n\"b/c.wav\",no,\"ben, jr\",test,4\n",
       "file;class\nx.csv;1\n./y/../x2.csv;2\n",
+      "file,label,x,y,width,height\na.png,coin,1,2,3,4\nb.png,,,,,\na.png,nut,5,6,7,8\n",
+      "file,class,xmin,ymin,xmax,ymax\na.png,coin,1,2,3,4\n./a.png,nut,5,6,7,8\n",
+      "{\"images\":[{\"id\":3,\"file_name\":\"a.png\"},{\"id\":1,\"file_name\":\"b.png\"}],"
+      "\"annotations\":[{\"image_id\":3,\"category_id\":2,\"bbox\":[1,2,3,4]}],"
+      "\"categories\":[{\"id\":2,\"name\":\"coin\"}]}",
       "{\"version\":1,\"files\":[{\"path\":\"t/"
       "a.json\",\"category\":\"testing\",\"label\":{\"type\":\"multi-label\",\"labels\":["
       "{\"label\":\"idle\",\"startIndex\":0,\"endIndex\":5}]},\"metadata\":{\"k\":1},"
