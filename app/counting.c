@@ -228,7 +228,9 @@ static void add_table(const struct counting *c, struct arena *a, struct report *
     row[0] = k < c->n_classes ? c->classes[k] : "all";
     row[1] = arena_printf(a, "%lld", (long long)x->truth);
     row[2] = arena_printf(a, "%lld", (long long)x->found);
-    row[3] = share(a, &x->precision), row[4] = share(a, &x->recall), row[5] = share(a, &x->f1);
+    row[3] = isfinite(x->precision.value) ? report_percent(a, x->precision.value) : NULL;
+    row[4] = isfinite(x->recall.value) ? report_percent(a, x->recall.value) : NULL;
+    row[5] = share(a, &x->f1);
     row[6] = arena_printf(a, "%.3f", x->error.value), row[7] = share(a, &x->exact);
   }
   report_table(page, &(struct report_table){"off: mean of |found - there| of a picture", COLUMNS,
