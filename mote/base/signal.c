@@ -116,10 +116,8 @@ void mote_fft_s16(const struct mote_fft *p, const int16_t *from, int16_t *to) {
 static int16_t largest_magnitude(const int16_t *x, uint32_t n) {
   int16_t most = 0;
   for (uint32_t i = 0; i < n; i++) {
-    if (x[i] > most)
-      most = x[i];
-    else if (-(int32_t)x[i] > most)
-      most = (int16_t)(uint16_t) - (int32_t)x[i];
+    const int32_t v = x[i] < 0 ? -(int32_t)x[i] : x[i];
+    if (v > most) most = (int16_t)v;
   }
   return most;
 }
