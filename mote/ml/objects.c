@@ -9,7 +9,7 @@ static uint8_t score_at(const struct mote_objects *o, const int8_t *cells, int32
   return (uint8_t)(cells[cell * (o->classes + 1u) + 1u + label] + 128);
 }
 
-/* What lies about a cell: the sum of scores from the threshold on, and how it leans. */
+/* What lies about a cell: the sum of scores, and how it leans; the cells that reach the threshold. */
 struct about {
   int32_t sum, right, down; /* at most 9 * 255 */
   uint8_t cells;
@@ -26,11 +26,10 @@ static int is_peak(const struct mote_objects *o, const int8_t *cells, int32_t x,
       if (!dx && !dy) continue;
       const uint8_t other = score_at(o, cells, x + dx, y + dy, label);
       if (other > own || (other == own && (dy < 0 || (dy == 0 && dx < 0)))) return 0;
-      if (other < o->threshold || !other) continue;
       a->sum += other;
       a->right += dx * other;
       a->down += dy * other;
-      a->cells++;
+      a->cells = (uint8_t)(a->cells + (other >= o->threshold));
     }
   return 1;
 }
