@@ -676,6 +676,8 @@ static const struct recipe recipes[] = {
     SPREAD(SQUARED_DIFFERENCE, binary_s32, is_s32, build_binary_s32),
     SPREAD(MAXIMUM, binary_s32, is_s32, build_binary_s32),
     SPREAD(MINIMUM, binary_s32, is_s32, build_binary_s32),
+    SPREAD(FLOOR_DIV, binary_s32, is_s32, build_binary_s32),
+    SPREAD(FLOOR_MOD, binary_s32, is_s32, build_binary_s32),
     SPREAD(MAXIMUM, extreme, NULL, build_plain),
     SPREAD(MINIMUM, extreme, NULL, build_plain),
     COMPARISON(EQUAL),

@@ -691,9 +691,12 @@ static bool build_reduce(const struct graph *g, const struct work *w, bool flat,
                                                                  : reduction;
     return true;
   }
-  if (!sums) {
+  if (!sums || x->type == MOTE_INT32) {
     f->params.reduce_extreme.type = (uint16_t)x->type;
-    f->params.reduce_extreme.reduction = (uint16_t)reduction;
+    f->params.reduce_extreme.reduction =
+        (uint16_t)(sums                        ? MOTE_REDUCE_SUM
+                   : op == MOTE_OP_REDUCE_PROD ? MOTE_REDUCE_PRODUCT
+                                               : reduction);
     return true;
   }
   struct mote_reduce_q *p = &f->params.reduce_q;
@@ -891,13 +894,15 @@ static const struct recipe recipes[] = {
     REDUCE(MEAN, reduce_q, takes_mean_q),
     REDUCE(SUM, reduce_f32, takes_f32),
     REDUCE(SUM, reduce_q, takes_q),
+    REDUCE(SUM, reduce_extreme, NULL),
     REDUCE(REDUCE_MAX, reduce_f32, takes_f32),
     REDUCE(REDUCE_MAX, reduce_extreme, NULL),
     REDUCE(REDUCE_MIN, reduce_f32, takes_f32),
     REDUCE(REDUCE_MIN, reduce_extreme, NULL),
     REDUCE(REDUCE_ALL, reduce_extreme, NULL),
     REDUCE(REDUCE_ANY, reduce_extreme, NULL),
-    REDUCE(REDUCE_PROD, reduce_f32, NULL),
+    REDUCE(REDUCE_PROD, reduce_f32, takes_f32),
+    REDUCE(REDUCE_PROD, reduce_extreme, NULL),
     {.op = MOTE_OP_TOPK_V2, .kernel = MOTE_KERNEL_top, .build = build_top},
     {.op = MOTE_OP_SCATTER_ND, .kernel = MOTE_KERNEL_scatter, .build = build_scatter},
     {.op = MOTE_OP_ARG_MAX, .kernel = MOTE_KERNEL_arg, .build = build_arg},

@@ -77,6 +77,9 @@ static bool run_node(struct pass *p, const struct graph *g, int n, const void **
   one->nodes[0] = *node;
   one->nodes[0].source_op = 0;
   one->n_nodes = 1;
+  /* Whoever made the inputs is not in this graph. */
+  for (int i = 0; i < node->n_in; i++)
+    if (node->in[i] >= 0) one->tensors[node->in[i]].producer = -1;
   for (int i = 0; i < node->n_out; i++) one->tensors[node->out[i]].producer = 0;
   graph_set_inputs(one, node->in, 1);
   graph_set_outputs(one, node->out, node->n_out);

@@ -140,7 +140,8 @@ static bool check_squared_difference(const struct check *c) { return check_mul(c
 static bool check_div(const struct check *c) {
   return check_binary(c, F32 | S8 | S32) && check_scales(c);
 }
-static bool check_floor(const struct check *c) { return check_binary(c, F32); }
+static bool check_floor(const struct check *c) { return check_binary(c, F32 | S32); }
+static bool check_power(const struct check *c) { return check_binary(c, F32); }
 static bool check_extreme(const struct check *c) {
   return check_binary(c, F32 | S8 | U8 | S16 | S32 | S64);
 }
@@ -251,7 +252,7 @@ RULE(MAXIMUM, 2, check_extreme)
 RULE(MINIMUM, 2, check_extreme)
 RULE(SQUARED_DIFFERENCE, 2, check_squared_difference)
 RULE(PRELU, 2, check_prelu)
-RULE(POW, 2, check_floor)
+RULE(POW, 2, check_power)
 RULE(EQUAL, 2, check_comparison)
 RULE(NOT_EQUAL, 2, check_comparison)
 RULE(GREATER, 2, check_comparison)

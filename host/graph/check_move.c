@@ -409,7 +409,8 @@ static bool check_core_mean(const struct check *c) {
 static bool check_sum_or_mean(const struct check *c) {
   const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0);
   const bool core = c->n->op == MOTE_OP_MEAN && c->n->attrs.n_axes == 0;
-  if (!check_type(c, x, F32 | S8 | S16, "input") || !check_kept(c)) return false;
+  const uint32_t plain = c->n->op == MOTE_OP_SUM ? F32 | S32 : F32;
+  if (!check_type(c, x, plain | S8 | S16, "input") || !check_kept(c)) return false;
   if (is_quantised(x) && (!check_one_scale(c, x, "input") || !check_one_scale(c, y, "output")))
     return false;
   if (core ? !check_core_mean(c) : !check_reduced(c)) return false;
@@ -431,7 +432,7 @@ static bool check_reduce_logic(const struct check *c) {
 }
 
 static bool check_product(const struct check *c) {
-  return check_type(c, check_in(c, 0), F32, "input") && check_kept(c) && check_reduced(c);
+  return check_type(c, check_in(c, 0), F32 | S32, "input") && check_kept(c) && check_reduced(c);
 }
 
 static bool check_top(const struct check *c) {
@@ -502,6 +503,7 @@ RULE(RANGE, 1, check_none)
 RULE(RANK, 1, check_none)
 RULE(SCATTER_ND, 2, check_scatter_nd)
 RULE(STABLEHLO_COMPOSITE, 1, check_none)
+RULE(CONV_3D, 1, check_none)
 const struct graph_rule graph_rule_TOPK_V2 = {1, 1, 2, 2, 0, 0, check_top};
 const struct graph_rule graph_rule_CONCATENATION = {1, GRAPH_MAX_IN,       1, 1, 0,
                                                     0, check_concatenation};

@@ -99,6 +99,27 @@ void *tflite_take(struct reader *r, size_t count, size_t size) {
   return arena_alloc(r->a, count ? count : 1, size);
 }
 
+bool tflite_make_room(struct reader *r, int tensors, int nodes) {
+  struct graph *g = r->g;
+  const int64_t n = (int64_t)g->room_tensors + tensors, m = (int64_t)g->room_nodes + nodes;
+  if (n > MOST_TENSORS || m > MOST_TENSORS)
+    return err_set(
+        r->e,
+        "what it stands for makes %lld tensors and %lld operators of the model; at most %d are "
+        "possible",
+        (long long)n, (long long)m, MOST_TENSORS);
+  struct graph_tensor *t = tflite_take(r, (size_t)n, sizeof *t);
+  struct graph_node *list = tflite_take(r, (size_t)m, sizeof *list);
+  if (!t || !list) return false;
+  memcpy(t, g->tensors, (size_t)g->n_tensors * sizeof *t);
+  memcpy(list, g->nodes, (size_t)g->n_nodes * sizeof *list);
+  g->tensors = t;
+  g->nodes = list;
+  g->room_tensors = (int)n;
+  g->room_nodes = (int)m;
+  return true;
+}
+
 /* ---- tensors ------------------------------------------------------------------ */
 /* Names are only shown: unprintable bytes become '?', long ones are cut. */
 static char *read_name(struct reader *r, const struct flat_table *t) {

@@ -84,6 +84,8 @@ bool tflite_use_tensor(struct reader *r, int index);
 bool tflite_decode(struct reader *r, const struct flat_vector *in, const struct flat_vector *out);
 /* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */
 void *tflite_take(struct reader *r, size_t count, size_t size);
+/* Room in the graph for operators that one operator stands for. alias: pointers to tensors are stale after it. */
+bool tflite_make_room(struct reader *r, int tensors, int nodes);
 /* Fused activation in field `field`: NONE, RELU, RELU6, RELU_N1_TO_1; others are an error. */
 bool tflite_activation(struct reader *r, struct op *o, int field);
 /* Strides, padding (fields 0 to 2) and dilations (set before) of a window over input 0. */

@@ -127,8 +127,6 @@ static bool read_call_once(struct reader *r, struct op *o) {
   return true;
 }
 
-#define MOST_INLINED 65535 /* a plan numbers tensors and operators in 16 bits */
-
 /* ---- control flow --------------------------------------------------------------------- */
 
 /* Reads two subgraphs as bodies. A handle cannot be handed to them. */
@@ -153,28 +151,6 @@ static bool read_while(struct reader *r, struct op *o) {
   return read_bodies(r, o, (const int[]){WHILE_CONDITION, WHILE_BODY});
 }
 
-/* Room in the graph for what a subgraph brings; false with an error. */
-static bool make_room(struct reader *r, int tensors, int nodes) {
-  struct graph *g = r->g;
-  const int64_t n = (int64_t)g->room_tensors + tensors, m = (int64_t)g->room_nodes + nodes;
-  if (n > MOST_INLINED || m > MOST_INLINED)
-    return err_set(
-        r->e,
-        "its subgraph makes %lld tensors and %lld operators of the model; at most %d are "
-        "possible",
-        (long long)n, (long long)m, MOST_INLINED);
-  struct graph_tensor *t = tflite_take(r, (size_t)n, sizeof *t);
-  struct graph_node *list = tflite_take(r, (size_t)m, sizeof *list);
-  if (!t || !list) return false;
-  memcpy(t, g->tensors, (size_t)g->n_tensors * sizeof *t);
-  memcpy(list, g->nodes, (size_t)g->n_nodes * sizeof *list);
-  g->tensors = t;
-  g->nodes = list;
-  g->room_tensors = (int)n;
-  g->room_nodes = (int)m;
-  return true;
-}
-
 static bool read_composite(struct reader *r, struct op *o) {
   const struct graph *body =
       tflite_subgraph(r, flat_i32_field(&r->f, &o->options, COMPOSITE_SUBGRAPH, 0));
@@ -182,7 +158,7 @@ static bool read_composite(struct reader *r, struct op *o) {
   if (body->n_inputs != o->n_in || body->n_outputs != o->node.n_out)
     return err_set(r->e, "its subgraph has %d inputs and %d outputs; it has %d and %d",
                    body->n_inputs, body->n_outputs, o->n_in, o->node.n_out);
-  if (!make_room(r, body->n_tensors, body->n_nodes + o->n_in + o->node.n_out)) return false;
+  if (!tflite_make_room(r, body->n_tensors, body->n_nodes + o->n_in + o->node.n_out)) return false;
   const int first = r->g->n_tensors;
   for (int t = 0; t < body->n_tensors; t++) {
     if (body->tensors[t].is_state)

@@ -36,11 +36,54 @@ static bool read_select(struct reader *r, struct op *o) {
   return true;
 }
 
+/* A constant of one int32 in the graph. `value` lives for ever. */
+static int number(struct reader *r, const int32_t *value) {
+  const struct graph_tensor t = {.name = "", .type = MOTE_INT32, .data = value};
+  return graph_add_tensor(r->g, &t);
+}
+static const int32_t minus_one = -1, zero = 0, one = 1;
+
+/* int32: 0 - x; the larger of that and x; x moved into -1..1. Each wraps as the reference does. */
+static int step_of(struct reader *r, struct op *o, enum mote_op op, int a, int b) {
+  struct graph_tensor like = *tflite_out(r, o, 0);
+  like.data = NULL;
+  const struct graph_node step = {.op = op,
+                                  .n_in = 2,
+                                  .n_out = 1,
+                                  .in = {a, b},
+                                  .out = {graph_add_tensor(r->g, &like)},
+                                  .source_op = -1};
+  graph_add_node(r->g, &step);
+  return step.out[0];
+}
+static bool read_integer(struct reader *r, struct op *o) {
+  const int x = o->in[0];
+  if (tflite_in(r, o, 0)->type != MOTE_INT32 || tflite_out(r, o, 0)->type != MOTE_INT32)
+    return true;
+  o->node.n_in = 2;
+  if (o->code == MOTE_OP_NEG) {
+    o->node.op = MOTE_OP_SUB;
+    o->node.in[0] = number(r, &zero);
+    o->node.in[1] = x;
+    return true;
+  }
+  o->node.op = MOTE_OP_MAXIMUM;
+  if (o->code == MOTE_OP_ABS) {
+    o->node.in[1] = step_of(r, o, MOTE_OP_SUB, number(r, &zero), x);
+  } else {
+    o->node.in[0] = step_of(r, o, MOTE_OP_MINIMUM, x, number(r, &one));
+    o->node.in[1] = number(r, &minus_one);
+  }
+  return true;
+}
+
+#define INTEGER(name)                                                                              \
+  const struct tflite_reader tflite_reader_##name = {1, 1, 1, 1, read_integer, NULL};
 #define UNARY(name)  const struct tflite_reader tflite_reader_##name = {1, 1, 1, 1, NULL, NULL};
 #define BINARY(name) const struct tflite_reader tflite_reader_##name = {2, 2, 1, 2, NULL, NULL};
 #define FUSED(name)                                                                                \
   const struct tflite_reader tflite_reader_##name = {2, 2, 1, 2, read_activation, NULL};
-UNARY(ABS)
+INTEGER(ABS)
 UNARY(CEIL)
 UNARY(COS)
 UNARY(ELU)
@@ -49,12 +92,12 @@ UNARY(FLOOR)
 UNARY(HARD_SWISH)
 UNARY(LOG)
 UNARY(LOGISTIC)
-UNARY(NEG)
+INTEGER(NEG)
 UNARY(RELU)
 UNARY(RELU6)
 UNARY(RELU_N1_TO_1)
 UNARY(RELU_0_TO_1)
-UNARY(SIGN)
+INTEGER(SIGN)
 UNARY(ROUND)
 UNARY(RSQRT)
 UNARY(SIN)

@@ -22,16 +22,17 @@ static void read_bias_type(struct reader *r, struct op *o, int field) {
 static void shape_batches(struct reader *r, const struct op *o) {
   const struct graph_attrs *a = &o->node.attrs;
   const struct graph_tensor *x = tflite_in(r, o, 0), *w = tflite_in(r, o, 1);
-  struct graph_tensor *y = tflite_out(r, o, 0);
+  struct graph_tensor y = *tflite_out(r, o, 0);
   const int32_t padding = flat_i8_field(&r->f, &o->options, TFLITE_PADDING, 0);
   const enum graph_padding p = padding == 0 ? GRAPH_PAD_SAME : GRAPH_PAD_VALID;
   int before, after;
-  if (y->rank != 4 || y->dims[0] != 1 || x->dims[0] <= 1) return;
-  y->dims[0] = x->dims[0];
-  y->dims[1] =
+  if (y.rank != 4 || y.dims[0] != 1 || x->dims[0] <= 1) return;
+  y.dims[0] = x->dims[0];
+  y.dims[1] =
       graph_window_out(x->dims[1], w->dims[1], a->stride_h, a->dilation_h, p, &before, &after);
-  y->dims[2] =
+  y.dims[2] =
       graph_window_out(x->dims[2], w->dims[2], a->stride_w, a->dilation_w, p, &before, &after);
+  tflite_set_shape(r, o->out, &y);
 }
 
 static bool read_conv(struct reader *r, struct op *o) {

@@ -124,6 +124,15 @@ enum mote_status mote_power_f32_check(const struct mote_binary_f32 *p,
 }
 
 /* ---- int32 --------------------------------------------------------------------- */
+/* Rounded down; the remainder has the divisor's sign. By 0 (the reference fails) 0; by -1 without the overflow. */
+static int32_t floored(uint32_t arithmetic, int32_t a, int32_t b) {
+  const int div = arithmetic == MOTE_ARITHMETIC_FLOOR_DIV;
+  if (b == 0 || b == -1) return b != 0 && div ? (int32_t)(0u - (uint32_t)a) : 0;
+  const int32_t rest = a % b;
+  const int down = rest != 0 && (rest < 0) != (b < 0);
+  return div ? a / b - down : down ? rest + b : rest;
+}
+
 static int32_t of_s32(const struct mote_binary_s32 *p, int32_t a, int32_t b) {
   const uint32_t x = (uint32_t)a, y = (uint32_t)b;
   int32_t q;
@@ -134,6 +143,8 @@ static int32_t of_s32(const struct mote_binary_s32 *p, int32_t a, int32_t b) {
   case MOTE_ARITHMETIC_DIV: q = b == 0 ? 0 : b == -1 ? (int32_t)(0u - x) : a / b; break;
   case MOTE_ARITHMETIC_SQUARED_DIFFERENCE: return (int32_t)((x - y) * (x - y));
   case MOTE_ARITHMETIC_MAXIMUM: return a > b ? a : b;
+  case MOTE_ARITHMETIC_FLOOR_DIV:
+  case MOTE_ARITHMETIC_FLOOR_MOD: return floored(p->arithmetic, a, b);
   default: return a < b ? a : b;
   }
   return mote_clamp(q, p->low, p->high);
@@ -164,7 +175,8 @@ size_t mote_binary_s32_state_bytes(const struct mote_binary_s32 *p) {
 enum mote_status mote_binary_s32_check(const struct mote_binary_s32 *p,
                                        const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->arithmetic >= MOTE_ARITHMETIC_PRELU) return MOTE_ERR_PARAMS;
+  if (p->arithmetic == MOTE_ARITHMETIC_PRELU || p->arithmetic > MOTE_ARITHMETIC_FLOOR_MOD)
+    return MOTE_ERR_PARAMS;
   return check_loops(&p->loops, p, b, 4, 4);
 }
 

@@ -86,6 +86,16 @@ static uint8_t combined(const struct mote_reduce *p, const uint8_t *start) {
   return v & 1;
 }
 
+/* Sums and products of int32 wrap. */
+static uint32_t gathered(const struct mote_reduce *p, const uint8_t *start) {
+  uint32_t v = p->reduction == MOTE_REDUCE_PRODUCT;
+  FOR_REDUCED(p, start, at, {
+    const uint32_t x = (uint32_t)mote_load_int(at, MOTE_INT32);
+    v = p->reduction == MOTE_REDUCE_PRODUCT ? v * x : v + x;
+  });
+  return v;
+}
+
 static void reduce_row(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_reduce *p = (const struct mote_reduce *)params;
   const size_t size = mote_type_bytes(p->type);
@@ -95,6 +105,11 @@ static void reduce_row(const void *params, const void *const *rows, void *state,
     const uint8_t *best = start;
     if (p->type == MOTE_BOOL) {
       *to++ = combined(p, start);
+      continue;
+    }
+    if (p->reduction != MOTE_REDUCE_MAX && p->reduction != MOTE_REDUCE_MIN) {
+      mote_store_int(to, MOTE_INT32, (int32_t)gathered(p, start));
+      to += size;
       continue;
     }
     FOR_REDUCED(p, start, at, {
@@ -164,8 +179,9 @@ enum mote_status mote_reduce_f32_check(const struct mote_reduce_f32 *p,
 enum mote_status mote_reduce_extreme_check(const struct mote_reduce *p,
                                            const struct mote_bounds *b) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
-  if (p->type > MOTE_INT64 || p->type == MOTE_FLOAT32 ||
-      (p->reduction != MOTE_REDUCE_MAX && p->reduction != MOTE_REDUCE_MIN))
+  const int picks = p->reduction == MOTE_REDUCE_MAX || p->reduction == MOTE_REDUCE_MIN;
+  if (p->type > MOTE_INT64 || p->type == MOTE_FLOAT32 || p->reduction > MOTE_REDUCE_PRODUCT ||
+      (!picks && p->type != MOTE_INT32))
     return MOTE_ERR_PARAMS;
   return loops_fit(&p->kept, &p->reduced, p, b, (uint32_t)mote_type_bytes(p->type))
              ? MOTE_OK

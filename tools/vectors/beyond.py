@@ -237,6 +237,77 @@ def composite(name, type, q):
 composite("float32", "float32", [NONE] * 3)
 
 
+for op, name, low, high in (("NEG", "int32", None, None), ("ABS", "int32", None, None), ("SIGN", "int32", -3, 3)):
+    unary(op, name, "int32", shape=(2, 3, 7), low=low, high=high)
+
+
+def whole(op, name, shapes):
+    """Two inputs of int32; the second is never 0 where it divides."""
+    @add(op, name)
+    def build(rng):
+        m = Model()
+        x = m.input(shapes[0], "int32")
+        y = m.input(shapes[1], "int32", draw=lambda rng, s: rng.choice([-7, -3, -1, 1, 2, 9], s))
+        m.op(op, [x, y], [m.output(np.broadcast_shapes(*shapes), "int32")])
+        return m
+
+
+for op in ("FLOOR_DIV", "FLOOR_MOD"):
+    whole(op, "int32", ((2, 3, 5), (2, 3, 5)))
+    whole(op, "int32_broadcast", ((4, 1, 5), (3, 1)))
+
+
+def reduction(op, name, axes, keep, low, high):
+    @add(op, name)
+    def build(rng):
+        m = Model()
+        shape = (2, 3, 4, 5)
+        x = m.input(shape, "int32", draw=(low, high))
+        y = np.zeros(shape).sum(axis=axes, keepdims=keep).shape
+        m.op(op, [x, m.const(np.array(axes), "int32")], [m.output(y, "int32")], keepDims=keep)
+        return m
+
+
+for op, high in (("SUM", 1000), ("REDUCE_PROD", 9)):
+    reduction(op, "int32_last", (3,), False, -high, high)
+    reduction(op, "int32_height_width_keep", (1, 2), True, -high, high)
+    reduction(op, "int32_first", (0,), False, -high, high)
+
+
+def conv_3d(name, shape, kernel, padding, stride=(1, 1, 1), dilation=(1, 1, 1), bias=True, activation="NONE"):
+    @add("CONV_3D", name)
+    def build(rng):
+        m = Model()
+        x = m.input(shape, "float32")
+        w = m.const(draw(rng, kernel, "float32"), "float32")
+        out = [(-(-n // s) if padding == "SAME" else (n - (k - 1) * d - 1) // s + 1)
+               for n, k, s, d in zip(shape[1:4], kernel, stride, dilation)]
+        b = [m.const(draw(rng, kernel[-1:], "float32"), "float32")] if bias else []
+        m.op("CONV_3D", [x, w] + b, [m.output((shape[0], *out, kernel[-1]), "float32")], padding=padding,
+             strideD=stride[0], strideH=stride[1], strideW=stride[2], fusedActivationFunction=activation,
+             dilationDFactor=dilation[0], dilationHFactor=dilation[1], dilationWFactor=dilation[2])
+        return m
+
+
+conv_3d("float32", (1, 4, 5, 6, 2), (3, 3, 3, 2, 4), "VALID", activation="RELU")
+conv_3d("float32_same_stride", (1, 5, 6, 7, 2), (3, 2, 3, 2, 3), "SAME", (2, 1, 2))
+conv_3d("float32_batch_dilated", (2, 6, 7, 5, 1), (2, 3, 2, 1, 3), "VALID", dilation=(3, 2, 1), activation="RELU6")
+conv_3d("float32_flat_no_bias", (1, 5, 4, 4, 3), (1, 3, 3, 3, 2), "SAME", (2, 1, 1), bias=False)
+conv_3d("float32_one", (1, 3, 4, 4, 2), (3, 4, 4, 2, 5), "VALID")
+
+
+@add("CONV_3D", "float32_half_weights")
+def build(rng):
+    """Weights of float16, which are made float32 and then brought into another order when the model is compiled."""
+    m = Model()
+    x = m.input((1, 3, 4, 4, 2), "float32")
+    half, w = m.const(draw(rng, (2, 3, 3, 2, 3), "float16"), "float16"), m.tensor((2, 3, 3, 2, 3), "float32")
+    m.op("DEQUANTIZE", [half], [w])
+    m.op("CONV_3D", [x, w], [m.output((1, 3, 4, 4, 3), "float32")], padding="SAME", strideD=1, strideH=1, strideW=1,
+         dilationDFactor=1, dilationHFactor=1, dilationWFactor=1)
+    return m
+
+
 def opened(m, tensor):
     """The batch of a tensor is unknown: its size in the file, 1, says nothing."""
     m.g.tensors[tensor].shapeSignature = [-1] + m.g.tensors[tensor].shape[1:]

@@ -32,7 +32,7 @@ OPTIONS = {
     "MINIMUM": "MaximumMinimum", "BATCH_TO_SPACE_ND": "BatchToSpaceND",
     "SPACE_TO_BATCH_ND": "SpaceToBatchND", "SVDF": "SVDF", "PADV2": "PadV2", "SPLIT_V": "SplitV",
     "ADD_N": "AddN", "BATCH_MATMUL": "BatchMatMul", "SELECT_V2": "SelectV2", "REVERSE_V2": "ReverseV2",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "GATHER_ND": "GatherNd",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM", "GATHER_ND": "GatherNd", "CONV_3D": "Conv3D",
     # These have no options.
     "LOGISTIC": None, "RELU": None, "RELU6": None, "RELU_N1_TO_1": None, "TANH": None, "ELU": None,
     "FLOOR": None, "CEIL": None, "ROUND": None, "SIN": None, "LOG": None, "SQRT": None, "RSQRT": None,
