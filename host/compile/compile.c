@@ -177,7 +177,7 @@ static int64_t least_pixels(const struct program *p, bool widened) {
   int64_t least = 0;
   for (int i = 0; i < p->n_work; i++) {
     const struct recipe *r = p->work[i].recipe;
-    if (r == NULL || !(widened ? r->widened : r->each_channel)) continue;
+    if (r == NULL || !(widened ? r->widened : r->each_channel || p->work[i].folds)) continue;
     const int64_t pixels = lower_pixels(out_of(p->graph, &p->work[i]));
     if (least == 0 || pixels < least) least = pixels;
   }

@@ -212,6 +212,17 @@ static bool fits_core(const struct program *p, const struct work *w, struct err 
   return true;
 }
 
+/* Sums of weights cost four bytes of flash for each channel. Kernels for Helium make them anew in every call where they are
+ * not known. */
+static bool folds(const struct graph *g, const struct graph_node *n, const struct work *w) {
+  const bool sums = w->kernel == MOTE_KERNEL_conv2d_s8 ||
+                    w->kernel == MOTE_KERNEL_depthwise_conv2d_s8 ||
+                    w->kernel == MOTE_KERNEL_fully_connected_s8;
+  return sums && w->options->core == COMPILE_CORE_MVE && !w->options->small &&
+         g->tensors[n->in[0]].quant.zp[0] != 0 &&
+         lower_pixels(&g->tensors[n->out[0]]) >= w->options->least_pixels;
+}
+
 static bool lower_part(struct program *p, int index, int part, const struct recipe *r,
                        struct work *w, struct err *e) {
   const struct graph *g = p->graph;
@@ -222,6 +233,7 @@ static bool lower_part(struct program *p, int index, int part, const struct reci
   w->options = p->options;
   w->kernel = r->kernel;
   w->whole_windows = p->whole_windows;
+  w->folds = folds(g, &g->nodes[index], w);
   w->keeps_state = kernel->begin != NULL || kernel->end != NULL;
   if (!set_edges(&g->nodes[index], r, w, e) || !fits_core(p, w, e)) return false;
   w->row.params_bytes = kernel_params_bytes(r->kernel);

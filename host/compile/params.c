@@ -305,15 +305,16 @@ bool params_pack_lanes(const struct program *p, const struct work *w, union kern
 }
 
 /* What sums of products begin with where the zero point of the input is not taken from it: directly behind the words. */
-static void pack_folded(const struct dense *d, int32_t zp, struct packed *out,
+static void pack_folded(const struct dense *d, int32_t zp, bool depthwise, struct packed *out,
                         struct mote_output *o) {
+  const size_t per_out = depthwise ? 1 : d->per_channel, per_tap = depthwise ? d->channels : 1;
   int32_t at;
-  if (o->wide || zp == 0) return;
+  if (o->wide) return;
   int32_t *to = packed_add(out, "folded", MOTE_INT32, d->channels, &at);
   o->folded = 1;
   for (size_t c = 0; c < d->channels; c++) {
     int64_t sum = 0; /* fewer than 2^31 weights of 2^7 */
-    for (size_t k = 0; k < d->per_channel; k++) sum += d->weights[c * d->per_channel + k];
+    for (size_t k = 0; k < d->per_channel; k++) sum += d->weights[c * per_out + k * per_tap];
     to[c] = (int32_t)(uint32_t)((d->bias ? d->bias[c] : 0) - zp * sum);
   }
 }
@@ -327,10 +328,7 @@ bool params_pack_int8(const struct program *p, const struct work *w, union kerne
   struct mote_output *o = &params->conv2d_s8.output; /* the first member of them all */
   (void)e;
   params_pack_requant(g, w->node, &d, out, o);
-  if (p->options->core == COMPILE_CORE_MVE && p->options->fast &&
-      n->op != MOTE_OP_DEPTHWISE_CONV_2D &&
-      (w->kernel == MOTE_KERNEL_conv2d_s8 || w->kernel == MOTE_KERNEL_fully_connected_s8))
-    pack_folded(&d, o->in_zp, out, o);
+  if (w->folds) pack_folded(&d, o->in_zp, n->op == MOTE_OP_DEPTHWISE_CONV_2D, out, o);
   params_pack_bias(&d, out, o);
   /* A depthwise convolution of one channel may be a CONV_2D. */
   if (w->kernel == MOTE_KERNEL_conv2d_s8 && n->op == MOTE_OP_DEPTHWISE_CONV_2D)

@@ -134,6 +134,7 @@ struct work {
   bool keeps_state; /* the kernel's state lives from call to call */
   /* Every CONV_2D of the graph has windows of one column, of multiples of four channels: mote_conv2d_s8_form 2 or 5. */
   bool whole_windows;
+  bool folds; /* its plan has biases with the sums of weights in them (struct mote_output, folded) */
   struct form row, flat, grouped;
   /* Row by row with several rows a call, from many to few; without calls: there is none. */
 #define JOINS     2

@@ -194,7 +194,7 @@ static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p,
   const int64_t columns =
       shared ? pixels * p->stride_w + strips * p->kernel_w : pixels * p->kernel_w;
   const int64_t pixel = vectors == 1 ? 22 : vectors <= 4 ? 16 + 9 * vectors : 24 + 8 * vectors;
-  const int64_t sums = w->options->fast ? 0 : 10 + 9 * vectors;
+  const int64_t sums = w->folds ? 0 : 10 + 9 * vectors;
   return fours * (strips * (60 + sums) + pixels * pixel) +
          columns * p->kernel_h * (p->in_c < 9 ? 2 : 8 + p->in_c / 5) + 120 * strips + 150;
 }

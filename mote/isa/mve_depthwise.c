@@ -142,6 +142,7 @@ static inline void strip(const struct strip *s, struct mve_run *r, const void *c
   if (small && !p->output.wide && turned >= 4) {
     /* Whole groups: the assembly goes on where it ended. */
     mote_mve_from(r, &p->output, 0, (const int8_t *)mote_at(p, p->weights_at), taps, taps);
+    mote_mve_fold(r, &p->output, in_c * p->multiplier);
     r->out = out;
     r->count = 4;
     r->x_step = 4 * s->run;
