@@ -104,6 +104,29 @@ struct mve_windows {
 };
 void mote_mve_windows(const struct mve_run *r, const struct mve_windows *w);
 
+/* The columns under n pixels of a depthwise row from pixel x on: `left` outside the row, `inside` in it, the rest outside. */
+struct mve_span {
+  uint32_t columns, left, inside;
+  size_t from; /* of the first column inside, in a row */
+};
+static inline struct mve_span mve_span_of(const struct mote_depthwise_conv2d_s8 *p, uint32_t x,
+                                          uint32_t n) {
+  const int32_t from = (int32_t)(x * p->stride_w) - p->pad_left;
+  struct mve_span s;
+  s.columns = (n - 1) * p->stride_w + (p->kernel_w - 1u) * p->dilation_w + 1;
+  s.left = from >= 0 ? 0 : (uint32_t)-from < s.columns ? (uint32_t)-from : s.columns;
+  const int32_t first = from + (int32_t)s.left, room = (int32_t)p->in_w - first;
+  s.inside = room <= 0 ? 0 : (uint32_t)room;
+  if (s.inside > s.columns - s.left) s.inside = s.columns - s.left;
+  s.from = (size_t)first * p->in_c;
+  return s;
+}
+
+/* Depthwise windows of three rows (mve_three.c). */
+int mote_mve_is_three(const struct mote_depthwise_conv2d_s8 *p);
+void mote_mve_three_rows(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                         void *state, void *out);
+
 /* Clamps n > 0 outputs; nothing to do from -128 to 127. */
 void mote_mve_clamp(int32_t from, int32_t to, int8_t *out, uint32_t n);
 

@@ -111,15 +111,11 @@ APART void channels(const struct strip *s, struct mve_run *r, uint32_t c, uint32
 
 /* Places the strip under n pixels from x on. */
 static void place(struct strip *s, uint32_t x, uint32_t n) {
-  const struct mote_depthwise_conv2d_s8 *p = s->p;
-  const int32_t from = (int32_t)(x * p->stride_w) - p->pad_left;
-  const uint32_t columns = (n - 1) * p->stride_w + (p->kernel_w - 1u) * p->dilation_w + 1;
-  s->run = columns * p->kernel_h;
-  s->left = from >= 0 ? 0 : (uint32_t)-from < columns ? (uint32_t)-from : columns;
-  const int32_t first = from + (int32_t)s->left, room = (int32_t)p->in_w - first;
-  s->inside = room <= 0 ? 0 : (uint32_t)room;
-  if (s->inside > columns - s->left) s->inside = columns - s->left;
-  s->from = (size_t)first * p->in_c;
+  const struct mve_span span = mve_span_of(s->p, x, n);
+  s->run = span.columns * s->p->kernel_h;
+  s->left = span.left;
+  s->inside = span.inside;
+  s->from = span.from;
 }
 
 static int is_padded(const struct strip *s, const void *const *rows) {
@@ -273,6 +269,8 @@ void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *
     int8_t *to = (int8_t *)out;
     for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h, to += row_bytes)
       for (uint32_t c = 0; c < p->in_c; c += 8) eight_columns(p, rows, c, to);
+  } else if (mote_mve_is_three(p)) {
+    mote_mve_three_rows(p, rows, state, out);
   } else {
     turned(p, rows, state, out);
   }
