@@ -430,6 +430,8 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
       for (int y = 0; y < w.kernel_h; y++)
         weights[oc * area + x * w.kernel_h + y] = case_weight(t, oc, y, x, 0);
   CASE_SET_WINDOW(p, w, in_c, r);
+  if (t->kernel == &mote_kernel_depthwise_conv2d_s8)
+    case_fold(t, &p->output, weights, out_c, area);
   p->multiplier = (uint16_t)multiplier;
   if (t->kernel == &mote_kernel_depthwise_stairs_s8 &&
       case_stairs(t, m, &p->output, &w, 1, out_c, 1) < 0)

@@ -127,6 +127,11 @@ int mote_mve_is_three(const struct mote_depthwise_conv2d_s8 *p);
 void mote_mve_three_rows(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
                          void *state, void *out);
 
+/* Those of one column, where rows are few pixels and all of them are there (mve_tall.c). */
+int mote_mve_is_tall(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows);
+void mote_mve_tall_rows(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                        void *out);
+
 /* Clamps n > 0 outputs; nothing to do from -128 to 127. */
 void mote_mve_clamp(int32_t from, int32_t to, int8_t *out, uint32_t n);
 

@@ -159,86 +159,6 @@ static inline void strip(const struct strip *s, struct mve_run *r, const void *c
   }
 }
 
-/* ---- one column a pixel ------------------------------------------------------------- */
-
-/* Scales of channels c, c + 2 .. c + 6. */
-struct four {
-  int32x4_t bias, multiplier, right;
-};
-static inline struct four four_of(const struct mote_output *o, uint32_t c) {
-  const uint32x4_t lanes = vidupq_n_u32(0, 2);
-  const uint32_t *words = (const uint32_t *)mote_at(o, o->requant_at) + c;
-  const uint32x4_t word = vldrwq_gather_shifted_offset_u32(words, lanes);
-  const void *bias = mote_at(o, o->bias_at);
-  struct four f;
-  f.multiplier = vreinterpretq_s32_u32(vorrq_n_u32(vshrq_n_u32(word, 2), 0x40000000));
-  f.right =
-      vsubq_s32(vdupq_n_s32(o->shift_base), vreinterpretq_s32_u32(vandq_u32(word, vdupq_n_u32(3))));
-  f.bias = o->bias_at == 0 ? vdupq_n_s32(0)
-           : o->bias_bytes == 2
-               ? vldrhq_gather_shifted_offset_s32((const int16_t *)bias + c, lanes)
-               : vldrwq_gather_shifted_offset_s32((const int32_t *)bias + c, lanes);
-  return f;
-}
-static inline int32x4_t finish(int32x4_t sums, const struct four *f) {
-  int32x4_t q = vqrdmulhq_s32(sums, f->multiplier);
-  q = vaddq_s32(q, vshrq_n_s32(q, 31));
-  return vrshlq_s32(q, f->right);
-}
-
-/* Eight channels of `pixels` windows of one column each, none of it padding: so little that nothing is turned. Eight
- * products of int16 a tap, added in int32. */
-APART void eight_columns(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
-                         uint32_t c, int8_t *out) {
-  const uint32_t taps = p->kernel_h, in_c = p->in_c;
-  const struct four even = four_of(&p->output, c), odd = four_of(&p->output, c + 1);
-  const uint16x8_t places = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)taps);
-  const int32_t in_zp = p->output.in_zp, zp = p->output.zp;
-  uint32_t at = c;
-  out += c;
-  for (uint32_t left = p->out_w; left; left--, at += p->stride_w * in_c, out += in_c) {
-    const int8_t *w = (const int8_t *)mote_at(p, p->weights_at) + (size_t)c * taps;
-    const void *const *row = rows;
-    int32x4_t e = even.bias, o = odd.bias;
-    __asm__ volatile("dls lr, %[taps]\n"
-                     "1:\n"
-                     "  ldr r1, [%[row]], #4\n"
-                     "  add r1, r1, %[at]\n"
-                     "  vldrb.s16 q0, [r1]\n"
-                     "  vldrb.s16 q1, [%[w], %q[places]]\n"
-                     "  vsub.i16 q0, q0, %[zp]\n"
-                     "  adds %[w], #1\n"
-                     "  vmullb.s16 q2, q0, q1\n"
-                     "  vmullt.s16 q3, q0, q1\n"
-                     "  vadd.i32 %q[e], %q[e], q2\n"
-                     "  vadd.i32 %q[o], %q[o], q3\n"
-                     "  le lr, 1b\n"
-                     : [row] "+r"(row), [w] "+l"(w), [e] "+w"(e), [o] "+w"(o)
-                     : [taps] "r"(taps), [at] "r"(at), [zp] "r"(in_zp), [places] "w"(places)
-                     : "r1", "q0", "q1", "q2", "q3", "lr", "cc", "memory");
-    e = finish(e, &even);
-    o = finish(o, &odd);
-    __asm__("vqmovnb.s32 %q[e], %q[e]\n\t"
-            "vqmovnt.s32 %q[e], %q[o]\n\t"
-            "vqadd.s16 %q[e], %q[e], %[zp]\n\t"
-            "vqmovnb.s16 %q[e], %q[e]"
-            : [e] "+w"(e)
-            : [o] "w"(o), [zp] "r"(zp));
-    vstrbq_s16(out, vreinterpretq_s16_s32(e));
-  }
-}
-
-/* Whether rows are few pixels of one column, of whole groups of eight channels that the short way scales. */
-static int is_few(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows) {
-  if (p->kernel_w != 1 || p->out_w > 3 || p->in_c % 8 || p->multiplier != 1 || p->output.wide ||
-      p->pad_left || (uint32_t)(p->out_w - 1) * p->stride_w >= p->in_w ||
-      p->kernel_h > UINT16_MAX / TURNED)
-    return 0;
-  for (uint32_t i = (p->rows_out - 1u) * p->stride_h + p->kernel_h; i; i--)
-    if (*rows++ == NULL) return 0;
-  return 1;
-}
-
 APART void turned(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, void *state,
                   void *out) {
   struct strip s;
@@ -265,10 +185,8 @@ APART void turned(const struct mote_depthwise_conv2d_s8 *p, const void *const *r
 void mote_isa_depthwise__mve(const void *params, const void *const *rows, void *state, void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
   const uint32_t row_bytes = (uint32_t)p->out_w * p->in_c * p->multiplier;
-  if (is_few(p, rows)) {
-    int8_t *to = (int8_t *)out;
-    for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h, to += row_bytes)
-      for (uint32_t c = 0; c < p->in_c; c += 8) eight_columns(p, rows, c, to);
+  if (mote_mve_is_tall(p, rows)) {
+    mote_mve_tall_rows(p, rows, out);
   } else if (mote_mve_is_three(p)) {
     mote_mve_three_rows(p, rows, state, out);
   } else {
