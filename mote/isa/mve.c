@@ -60,6 +60,7 @@ void mote_mve_from(struct mve_run *r, const struct mote_output *o, uint32_t c,
   r->scale.packed.bias_bytes = o->bias_at ? o->bias_bytes : 0;
   r->scale.packed.bias = (const uint8_t *)mote_at(o, o->bias_at) + c * r->scale.packed.bias_bytes;
   r->minus_zp = -o->in_zp;
+  r->first_zp = 0;
   r->length = length;
   r->zp = o->zp;
 }
@@ -72,6 +73,7 @@ int mote_mve_prepare(struct mve_run *r, const struct mote_output *o, uint32_t c,
   r->length = length;
   r->zp = o->zp;
   r->groups = 1;
+  r->first_zp = 0;
   int32x4_t begin = vdupq_n_s32(0);
   if (o->bias_at) {
     const void *bias = mote_at(o, o->bias_at);

@@ -105,6 +105,10 @@ static inline void groups(const struct mote_conv2d_s8 *p, struct mve_run *r, uin
   mote_mve_from(r, &p->output, c, (const int8_t *)mote_at(p, p->weights_at), mote_conv_window(p),
                 mote_conv_column(p) * p->kernel_w);
   mote_mve_fold(r, &p->output, p->out_c);
+  if (mote_mve_sums_first(r)) {
+    r->first_zp = r->minus_zp;
+    r->minus_zp = 0;
+  }
   r->out = out + c;
   r->groups = n;
   mote_mve_run(r);
