@@ -157,13 +157,20 @@ static bool build_borders(const struct graph *g, const struct work *work, bool f
   return true;
 }
 
-/* Of a depthwise call on the Cortex-M55 (mote/isa/mve_depthwise.c): eight channels are turned, four are multiplied. */
+/* Of a depthwise call on the Cortex-M55: windows of three rows (mote/isa/mve_three.c), those of one column in short rows
+ * (mve_tall.c), and any other, where eight channels are turned, and four are multiplied (mve_depthwise.c). */
 static int64_t helium_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t columns = (int64_t)p->out_w * p->stride_w + p->kernel_w;
   const int64_t vectors = ((int64_t)p->kernel_w * p->kernel_h + 15) / 16;
-  return (p->in_c + 7) / 8 * (50 + p->kernel_h * (15 + 4 * columns)) +
-         ((int64_t)p->in_c * p->multiplier + 3) / 4 *
-             (60 + p->out_w * (vectors == 1 ? 25 : 60 * vectors));
+  const int64_t strips = (p->out_w + p->strip_w - 1) / p->strip_w;
+  const int64_t eights = (p->in_c + 7) / 8, fours = ((int64_t)p->in_c * p->multiplier + 3) / 4;
+  if (p->multiplier == 1 && p->kernel_h == 3 && p->kernel_w <= 4 && p->in_c >= 4)
+    return strips * (170 + eights * 30 + fours * 55) + eights * 11 * columns +
+           fours * 23 * p->out_w;
+  if (mote_depthwise_conv2d_s8_form(p) == 2 && p->out_w <= 3 && p->in_c % 8 == 0)
+    return 100 + p->out_w * (50 + eights * (46 + 9 * (int64_t)p->kernel_h));
+  return eights * (50 + p->kernel_h * (15 + 4 * columns)) +
+         fours * (60 + p->out_w * (vectors == 1 ? 25 : 60 * vectors));
 }
 
 /* Of a depthwise call, for each channel: 3x3 windows, those of one column, any other. A core's own are fitted to 22 shapes; a

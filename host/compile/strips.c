@@ -180,6 +180,16 @@ static int64_t wide_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
          100;
 }
 
+/* Four channels of a strip of so many pixels, of windows of so many vectors; sums: those of weights are made. */
+static int64_t helium_group(int64_t vectors, int64_t pixels, bool sums) {
+  const int64_t apart = sums ? 10 + 9 * vectors : 0;
+  if (vectors == 1) return 50 + 22 * pixels + apart;
+  if (vectors > 4) return 60 + pixels * (24 + 8 * vectors) + apart;
+  if (pixels == 1) return 64 + 9 * vectors + apart;
+  const int64_t pairs = 60 + pixels / 2 * (35 + 14 * vectors);
+  return pairs + (pixels % 2 ? 32 + 13 * vectors : apart);
+}
+
 /* A whole call on the Cortex-M55 (mote/isa/mve_run.c): groups of four channels, for each strip and each pixel; the state
  * holds int8, so twice what strip_w says. */
 static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p, int64_t pixels,
@@ -193,10 +203,9 @@ static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p,
   const int64_t strips = (pixels + most - 1) / most;
   const int64_t columns =
       shared ? pixels * p->stride_w + strips * p->kernel_w : pixels * p->kernel_w;
-  const int64_t pixel = vectors == 1 ? 22 : vectors <= 4 ? 16 + 9 * vectors : 24 + 8 * vectors;
-  const int64_t sums = w->folds ? 0 : 10 + 9 * vectors;
-  return fours * (strips * (60 + sums) + pixels * pixel) +
-         columns * p->kernel_h * (p->in_c < 9 ? 2 : 8 + p->in_c / 5) + 120 * strips + 150;
+  const int64_t group = helium_group(vectors, (pixels + strips - 1) / strips, !w->folds);
+  return fours * strips * group + columns * p->kernel_h * (p->in_c < 9 ? 2 : 8 + p->in_c / 5) +
+         120 * strips + 150;
 }
 
 /* Of one call. */

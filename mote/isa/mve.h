@@ -49,8 +49,9 @@ struct mve_run {
   uint32_t groups;    /* 116: > 0 */
   uint32_t
       weights_step; /* 120: bytes from group to group; 0: one, of which begin, multiplier and right are set */
-  uint32_t x_step;  /* 124: depthwise: bytes from group to group */
-  int32_t first_zp; /* 128: minus_zp where a group's first pixel makes the sums of its weights on the way */
+  uint32_t x_step; /* 124: depthwise: bytes from group to group */
+  int32_t
+      first_zp; /* 128: minus_zp where a group's first pixel makes the sums of its weights on the way */
 };
 typedef char mve_run_layout[offsetof(struct mve_run, first_zp) == 128 ? 1 : -1];
 
@@ -76,10 +77,10 @@ static inline void mve_fill(int8_t *to, uint32_t n, int8_t value) {
  * mote_mve_body's takes windows of one length, and four channels; mote_mve_apart's one window for each channel, of
  * up to 16 bytes and readable as 16, and also fewer channels. */
 void mote_mve_run(struct mve_run *r);
-void (*mote_mve_body(uint32_t length))(void);
+void (*mote_mve_body(uint32_t length, uint32_t pixels))(void);
 /* Whether a group goes by first_zp: its body takes pixels two by two, and one is left alone. */
 static inline int mote_mve_sums_first(const struct mve_run *r) {
-  return r->length > 16 && r->length <= 64 && r->pixels % 2;
+  return r->length > 16 && r->length <= 64 && r->pixels > 1 && r->pixels % 2;
 }
 void mote_mve_apart(void);
 void mote_mve_dense_body(void);

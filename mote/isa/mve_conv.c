@@ -114,20 +114,40 @@ static inline void groups(const struct mote_conv2d_s8 *p, struct mve_run *r, uin
   mote_mve_run(r);
 }
 
-/* The windows of r->pixels pixels from column `left` on. Neighbours that overlap share columns. */
-APART void fill_strip(const struct mote_conv2d_s8 *p, const void *const *rows, int32_t left,
-                      int shared, struct mve_run *r) {
-  int8_t *to =
-      (int8_t *)(uintptr_t)r->x[0]; /* the state, which is written here and read by the loop */
+/* Where the next pixels come from. */
+struct place {
+  const void *const *rows;
+  uint32_t x;
+};
+
+/* The windows of `pixels` neighbours of a row, step apart at `to`. Those that overlap share columns. */
+static void fill_row(const struct mote_conv2d_s8 *p, const struct place *at, int shared,
+                     uint32_t pixels, uint32_t window_step, int8_t *to) {
+  int32_t left = (int32_t)(at->x * p->stride_w) - p->pad_left;
   uint32_t step = shared ? 1 : p->dilation_w, count = p->kernel_w;
-  if (shared) count += (r->pixels - 1) * p->stride_w;
+  if (shared) count += (pixels - 1) * p->stride_w;
   if (count == 1) {
     step = p->stride_w;
-    count = r->pixels;
+    count = pixels;
   }
-  for (uint32_t i = r->pixels; i; i--, left += p->stride_w, to += r->step) {
-    gather(p, rows, left, step, count, to);
+  for (; pixels; pixels--, left += p->stride_w, to += window_step) {
+    gather(p, at->rows, left, step, count, to);
     if (shared || p->kernel_w == 1) return;
+  }
+}
+
+/* The windows of r->pixels pixels, which may be of several rows where they share nothing. */
+APART void fill_strip(const struct mote_conv2d_s8 *p, struct place *at, int shared,
+                      struct mve_run *r) {
+  int8_t *to =
+      (int8_t *)(uintptr_t)r->x[0]; /* the state, which is written here and read by the loop */
+  for (uint32_t left = r->pixels, n; left; left -= n, to += n * r->step) {
+    n = left < p->out_w - at->x ? left : p->out_w - at->x;
+    fill_row(p, at, shared, n, r->step, to);
+    at->x += n;
+    if (at->x < p->out_w) continue;
+    at->x = 0;
+    at->rows += p->stride_h;
   }
 }
 
@@ -145,26 +165,29 @@ void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *r
   const uint32_t most = shared ? (room - p->kernel_w) / p->stride_w + 1 : room / p->kernel_w;
   struct mve_run r;
   int8_t *to = (int8_t *)out;
-  r.body = mote_mve_body(column * p->kernel_w);
-  r.count = (column * p->kernel_w - 1) % 16 + 1;
-  for (uint32_t i = p->rows_out; i; i--, rows += p->stride_h) {
-    const int in_place = is_in_place(p) && rows[0] != NULL;
-    for (uint32_t x = 0; x < p->out_w; x += r.pixels) {
-      r.pixels = in_place ? p->out_w : mote_block_of(p->out_w - x, most);
-      /* One pixel is its own neighbour where a loop takes two. */
-      r.step = r.pixels == 1 ? 0 : column * (shared || in_place ? p->stride_w : p->kernel_w);
-      r.out_step = r.pixels == 1 ? 0 : p->out_c;
-      r.x[0] = (const int8_t *)(in_place ? rows[0] : state);
-      if (!in_place) fill_strip(p, rows, (int32_t)(x * p->stride_w) - p->pad_left, shared, &r);
-      if (p->output.wide || p->out_c < 4) {
-        any_groups(p, &r, to);
-      } else {
-        groups(p, &r, 0, p->out_c / 4, to);
-        /* What is left of four channels is made with the last four once more. */
-        if (p->out_c % 4) groups(p, &r, p->out_c - 4u, 1, to);
-      }
-      to += r.pixels * p->out_c;
+  r.length = column * p->kernel_w;
+  r.count = (r.length - 1) % 16 + 1;
+  struct place at = {rows, 0};
+  for (uint32_t left = (uint32_t)p->rows_out * p->out_w; left; left -= r.pixels) {
+    const int in_place = is_in_place(p) && at.rows[0] != NULL && at.x == 0;
+    r.pixels = in_place ? p->out_w : mote_block_of(shared ? p->out_w - at.x : left, most);
+    /* One pixel is its own neighbour where a loop takes two. */
+    r.step = r.pixels == 1 ? 0 : column * (shared || in_place ? p->stride_w : p->kernel_w);
+    r.out_step = r.pixels == 1 ? 0 : p->out_c;
+    r.body = mote_mve_body(r.length, r.pixels);
+    r.x[0] = (const int8_t *)(in_place ? at.rows[0] : state);
+    if (in_place)
+      at.rows += p->stride_h;
+    else
+      fill_strip(p, &at, shared, &r);
+    if (p->output.wide || p->out_c < 4) {
+      any_groups(p, &r, to);
+    } else {
+      groups(p, &r, 0, p->out_c / 4, to);
+      /* What is left of four channels is made with the last four once more. */
+      if (p->out_c % 4) groups(p, &r, p->out_c - 4u, 1, to);
     }
+    to += r.pixels * p->out_c;
   }
   mote_mve_clamp(p->output.low, p->output.high, (int8_t *)out, (uint32_t)(to - (int8_t *)out));
 }

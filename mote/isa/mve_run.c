@@ -284,10 +284,60 @@ __asm__(
     "  add sp, #24\n"
     "  b mote_mve_done\n"
     ".endm\n"
+    "  .size mote_mve_run, . - mote_mve_run\n"
+    "mote_mve_function mote_mve_bodies\n"
     "mote_mve_body 1, 2\n"
     "mote_mve_body 2, 3\n"
     "mote_mve_body 3, 4\n"
-    "  .size mote_mve_run, . - mote_mve_run\n"
+    /* The same of one pixel, where nothing is gained by two. */
+    ".macro mote_mve_channel sum, weights, n\n"
+    "  vldrb.8 q4, [\\weights]\n"
+    "  vmladava.s8 \\sum, q4, q0\n"
+    "  .if \\n > 1\n"
+    "    vldrb.8 q4, [\\weights, #16]\n"
+    "    vmladava.s8 \\sum, q4, q1\n"
+    "  .endif\n"
+    "  .if \\n > 2\n"
+    "    vldrb.8 q4, [\\weights, #32]\n"
+    "    vmladava.s8 \\sum, q4, q2\n"
+    "  .endif\n"
+    ".endm\n"
+    ".macro mote_mve_one n, tail\n"
+    "  .balign 4\n"
+    "  .thumb_func\n"
+    "mote_mve_one_\\tail:\n"
+    "  vctp.8 r2\n"
+    "  vldrb.8 q0, [r9]\n"
+    "  .if \\n > 1\n"
+    "    vldrb.8 q1, [r9, #16]\n"
+    "  .endif\n"
+    "  .if \\n > 2\n"
+    "    vldrb.8 q2, [r9, #32]\n"
+    "  .endif\n"
+    "  vpstttt\n"
+    "  vldrbt.8 q3, [r9, #16 * \\n]\n"
+    "  vldrbt.8 q4, [r1, #16 * \\n]\n"
+    "  vmladavt.s8 r0, q4, q3\n"
+    "  vldrbt.8 q4, [r3, #16 * \\n]\n"
+    "  vpstttt\n"
+    "  vmladavt.s8 r2, q4, q3\n"
+    "  vldrbt.8 q4, [r5, #16 * \\n]\n"
+    "  vmladavt.s8 r4, q4, q3\n"
+    "  vldrbt.8 q4, [r11, #16 * \\n]\n"
+    "  vmladav.s8 r6, q4, q3\n"
+    "  mote_mve_channel r0, r1, \\n\n"
+    "  mote_mve_channel r2, r3, \\n\n"
+    "  mote_mve_channel r4, r5, \\n\n"
+    "  mote_mve_channel r6, r11, \\n\n"
+    "  mote_mve_sums\n"
+    "  mote_mve_finish q0\n"
+    "  vstrb.32 q4, [r7]\n"
+    "  b mote_mve_done\n"
+    ".endm\n"
+    "mote_mve_one 1, 2\n"
+    "mote_mve_one 2, 3\n"
+    "mote_mve_one 3, 4\n"
+    "  .size mote_mve_bodies, . - mote_mve_bodies\n"
     ".text\n");
 
 /* Windows of more than four vectors: pairs of channels, three or two pixels at once. r11 is the frame; the group's
@@ -515,11 +565,16 @@ void mote_mve_body_1(void);
 void mote_mve_body_2(void);
 void mote_mve_body_3(void);
 void mote_mve_body_4(void);
+void mote_mve_one_2(void);
+void mote_mve_one_3(void);
+void mote_mve_one_4(void);
 
-void (*mote_mve_body(uint32_t length))(void) {
+void (*mote_mve_body(uint32_t length, uint32_t pixels))(void) {
   static void (*const bodies[])(void) = {mote_mve_body_1, mote_mve_body_2, mote_mve_body_3,
                                          mote_mve_body_4};
-  return length > 64 ? mote_mve_long_body : bodies[(length - 1) / 16];
+  static void (*const ones[])(void) = {mote_mve_body_1, mote_mve_one_2, mote_mve_one_3,
+                                       mote_mve_one_4};
+  return length > 64 ? mote_mve_long_body : (pixels == 1 ? ones : bodies)[(length - 1) / 16];
 }
 
 #else

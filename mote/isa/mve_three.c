@@ -18,33 +18,34 @@ enum { TOGETHER = 8, COLUMN = 4 * TOGETHER, MOST_COLUMNS = 4 };
 
 /* What the assembly reads and advances. */
 struct frame {
-  const int8_t *row[4];    /*   0: the next group's first column inside; the fourth counts for nothing */
-  uint32_t row_step[4];    /*  16: bytes from column to column; 0: a missing row */
-  uint32_t group_step[4];  /*  32: bytes from group to group; 0 */
-  int8_t *state;           /*  48 */
-  uint32_t left;           /*  52: columns of padding */
-  uint32_t inside, right;  /*  56 */
-  const int8_t *weights;   /*  64: of the next four channels */
-  uint32_t taps;           /*  68 */
-  const uint32_t *words;   /*  72: packed requantisation */
-  int32_t shift;           /*  76: shift_base + 1 */
-  const void *bias;        /*  80 */
-  uint32_t bias_bytes;     /*  84: 4, 2, or 0 where there is none */
-  int32_t minus_zp;        /*  88: of the input; 0 also where the sums of weights are in the bias */
-  int32_t zp;              /*  92 */
-  int8_t *out;             /*  96: of the next four channels */
-  uint32_t out_step;       /* 100 */
-  uint32_t pixels;         /* 104 */
-  uint32_t step;           /* 108: bytes from window to window */
-  uint32_t present;        /* 112: of 16 bytes those that a window has */
-  uint32_t channels;       /* 116: of a group, 4 or 8 */
-  uint32_t groups;         /* 120 */
-  uint32_t at;             /* 124: of the next four channels in a column */
-  uint8_t tap[16];         /* 128: where a byte's weight stands */
-  uint32_t column[4];      /* 144: where the columns of the first window stand */
-  int32_t begin[4];        /* 160: of the four channels at hand */
-  int32_t right_shift[4];  /* 176 */
-  int8_t pad[16];          /* 192: zero points */
+  const int8_t
+      *row[4]; /*   0: the next group's first column inside; the fourth counts for nothing */
+  uint32_t row_step[4];   /*  16: bytes from column to column; 0: a missing row */
+  uint32_t group_step[4]; /*  32: bytes from group to group; 0 */
+  int8_t *state;          /*  48 */
+  uint32_t left;          /*  52: columns of padding */
+  uint32_t inside, right; /*  56 */
+  const int8_t *weights;  /*  64: of the next four channels */
+  uint32_t taps;          /*  68 */
+  const uint32_t *words;  /*  72: packed requantisation */
+  int32_t shift;          /*  76: shift_base + 1 */
+  const void *bias;       /*  80 */
+  uint32_t bias_bytes;    /*  84: 4, 2, or 0 where there is none */
+  int32_t minus_zp;       /*  88: of the input; 0 also where the sums of weights are in the bias */
+  int32_t zp;             /*  92 */
+  int8_t *out;            /*  96: of the next four channels */
+  uint32_t out_step;      /* 100 */
+  uint32_t pixels;        /* 104 */
+  uint32_t step;          /* 108: bytes from window to window */
+  uint32_t present;       /* 112: of 16 bytes those that a window has */
+  uint32_t channels;      /* 116: of a group, 4 or 8 */
+  uint32_t groups;        /* 120 */
+  uint32_t at;            /* 124: of the next four channels in a column */
+  uint8_t tap[16];        /* 128: where a byte's weight stands */
+  uint32_t column[4];     /* 144: where the columns of the first window stand */
+  int32_t begin[4];       /* 160: of the four channels at hand */
+  int32_t right_shift[4]; /* 176 */
+  int8_t pad[16];         /* 192: zero points */
 };
 typedef char frame_layout[offsetof(struct frame, pad) == 192 ? 1 : -1];
 
