@@ -80,7 +80,7 @@ void mote_mve_run(struct mve_run *r);
 void (*mote_mve_body(uint32_t length, uint32_t pixels))(void);
 /* Whether a group goes by first_zp: its body takes pixels two by two, and one is left alone. */
 static inline int mote_mve_sums_first(const struct mve_run *r) {
-  return r->length > 16 && r->length <= 64 && r->pixels > 1 && r->pixels % 2;
+  return r->length > 16 && r->length <= 128 && r->pixels > 1 && r->pixels % 2;
 }
 void mote_mve_apart(void);
 void mote_mve_dense_body(void);

@@ -195,13 +195,37 @@ __asm__(
     "    mote_mve_meet 0, \\acc, r6, q1, lr\n"
     "  .endif\n"
     ".endm\n"
+    ".macro mote_mve_zero\n"
+    "  movs r0, #0\n"
+    "  movs r2, #0\n"
+    "  movs r4, #0\n"
+    "  movs r6, #0\n"
+    "  mov r8, #0\n"
+    "  mov r10, #0\n"
+    "  mov r12, #0\n"
+    "  mov lr, #0\n"
+    ".endm\n"
+    /* 7: the last five to eight of eight vectors; pointers stand as if all eight were there. */
     ".macro mote_mve_vectors two, n\n"
+    "  .if \\n == 7\n"
+    "    mote_mve_zero\n"
+    "    ldr pc, [sp, #28 - 4 * \\two]\n"
+    "mote_mve_vectors_\\two:\n"
+    "    mote_mve_vector \\two, 0, a\n"
+    "    mote_mve_vector \\two, 16, a\n"
+    "    mote_mve_vector \\two, 32, a\n"
+    "    mote_mve_vector \\two, 48, a\n"
+    "    mote_mve_vector \\two, 64, a\n"
+    "    mote_mve_vector \\two, 80, a\n"
+    "    mote_mve_vector \\two, 96, a\n"
+    "  .else\n"
     "  mote_mve_vector \\two, 0\n"
     "  .if \\n > 1\n"
     "    mote_mve_vector \\two, 16, a\n"
     "  .endif\n"
     "  .if \\n > 2\n"
     "    mote_mve_vector \\two, 32, a\n"
+    "  .endif\n"
     "  .endif\n"
     "  mote_mve_vector \\two, 16 * \\n, a, t, vpstttt\n"
     ".endm\n"
@@ -210,6 +234,27 @@ __asm__(
     "  .thumb_func\n"
     "mote_mve_body_\\tail:\n"
     "  vctp.8 r2\n"
+    "  .if \\n == 7\n"
+    "    ldr r4, [r0, #84]\n"
+    "    adds r4, #15\n"
+    "    lsrs r4, r4, #4\n"
+    "    rsb r4, r4, #8\n" /* vectors that are not there */
+    "    lsl r6, r4, #4\n"
+    "    sub r1, r1, r6\n"
+    "    sub r3, r3, r6\n"
+    "    sub r5, r5, r6\n"
+    "    sub r11, r11, r6\n"
+    "    sub r9, r9, r6\n"
+    "    movs r6, #mote_mve_vectors_1_step\n"
+    "    mul r6, r6, r4\n"
+    "    adr.w r2, mote_mve_vectors_1 + 1\n"
+    "    add r2, r2, r6\n"
+    "    movs r6, #mote_mve_vectors_0_step\n"
+    "    mul r6, r6, r4\n"
+    "    adr.w r4, mote_mve_vectors_0 + 1\n"
+    "    add r4, r4, r6\n"
+    "    push {r2, r4}\n"
+    "  .endif\n"
     "  sub sp, #24\n"
     "  strd r12, r7, [sp]\n"
     "  lsl r2, r8, #1\n"
@@ -281,7 +326,11 @@ __asm__(
     "  str r4, [sp, #4]\n"
     "  bne 1b\n"
     "4:\n"
-    "  add sp, #24\n"
+    "  .if \\n == 7\n"
+    "    add sp, #32\n"
+    "  .else\n"
+    "    add sp, #24\n"
+    "  .endif\n"
     "  b mote_mve_done\n"
     ".endm\n"
     "  .size mote_mve_run, . - mote_mve_run\n"
@@ -338,6 +387,11 @@ __asm__(
     "mote_mve_one 2, 3\n"
     "mote_mve_one 3, 4\n"
     "  .size mote_mve_bodies, . - mote_mve_bodies\n"
+    "mote_mve_function mote_mve_body_8\n"
+    ".set mote_mve_vectors_1_step, 56\n"
+    ".set mote_mve_vectors_0_step, 52\n"
+    "mote_mve_body 7, of_eight\n"
+    "  .size mote_mve_body_8, . - mote_mve_body_8\n"
     ".text\n");
 
 /* Windows of more than four vectors: pairs of channels, three or two pixels at once. r11 is the frame; the group's
@@ -565,6 +619,7 @@ void mote_mve_body_1(void);
 void mote_mve_body_2(void);
 void mote_mve_body_3(void);
 void mote_mve_body_4(void);
+void mote_mve_body_8(void);
 void mote_mve_one_2(void);
 void mote_mve_one_3(void);
 void mote_mve_one_4(void);
@@ -574,7 +629,8 @@ void (*mote_mve_body(uint32_t length, uint32_t pixels))(void) {
                                          mote_mve_body_4};
   static void (*const ones[])(void) = {mote_mve_body_1, mote_mve_one_2, mote_mve_one_3,
                                        mote_mve_one_4};
-  return length > 64 ? mote_mve_long_body : (pixels == 1 ? ones : bodies)[(length - 1) / 16];
+  if (length > 64) return length > 128 || pixels == 1 ? mote_mve_long_body : mote_mve_body_8;
+  return (pixels == 1 ? ones : bodies)[(length - 1) / 16];
 }
 
 #else
