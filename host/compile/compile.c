@@ -178,7 +178,9 @@ static int64_t least_pixels(const struct program *p, bool widened) {
   for (int i = 0; i < p->n_work; i++) {
     const struct recipe *r = p->work[i].recipe;
     if (r == NULL || !(widened ? r->widened : r->each_channel || p->work[i].folds)) continue;
-    const int64_t pixels = lower_pixels(out_of(p->graph, &p->work[i]));
+    const struct graph_tensor *y = out_of(p->graph, &p->work[i]);
+    const int64_t pixels =
+        p->work[i].folds ? lower_fold_pixels(y, p->work[i].kernel) : lower_pixels(y);
     if (least == 0 || pixels < least) least = pixels;
   }
   return least;

@@ -220,7 +220,7 @@ static bool folds(const struct graph *g, const struct graph_node *n, const struc
                     w->kernel == MOTE_KERNEL_fully_connected_s8;
   return sums && w->options->core == COMPILE_CORE_MVE && !w->options->small &&
          g->tensors[n->in[0]].quant.zp[0] != 0 &&
-         lower_pixels(&g->tensors[n->out[0]]) >= w->options->least_pixels;
+         lower_fold_pixels(&g->tensors[n->out[0]], w->kernel) >= w->options->least_pixels;
 }
 
 static bool lower_part(struct program *p, int index, int part, const struct recipe *r,

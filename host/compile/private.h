@@ -349,6 +349,11 @@ static inline const struct graph_tensor *out_of(const struct graph *g, const str
 static inline int64_t lower_pixels(const struct graph_tensor *y) {
   return graph_elements(y) / y->dims[y->rank - 1];
 }
+/* As many outputs of another layer's channel are worth what known sums of weights are: those of a depthwise channel are few. */
+static inline int64_t lower_fold_pixels(const struct graph_tensor *y,
+                                        enum mote_kernel_number kernel) {
+  return kernel == MOTE_KERNEL_depthwise_conv2d_s8 ? (lower_pixels(y) + 3) / 4 : lower_pixels(y);
+}
 /* Whether optional input i is there. */
 static inline bool has_input(const struct graph_node *n, int i) {
   return i < n->n_in && n->in[i] >= 0;

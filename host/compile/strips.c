@@ -186,7 +186,7 @@ static int64_t helium_group(int64_t vectors, int64_t pixels, bool sums) {
   if (vectors == 1) return 50 + 22 * pixels + apart;
   if (vectors > 4) return 60 + pixels * (24 + 8 * vectors) + apart;
   if (pixels == 1) return 64 + 9 * vectors + apart;
-  const int64_t pairs = 60 + pixels / 2 * (35 + 14 * vectors);
+  const int64_t pairs = 78 + pixels / 2 * (35 + 14 * vectors);
   return pairs + (pixels % 2 ? 32 + 13 * vectors : apart);
 }
 

@@ -52,8 +52,10 @@ struct mve_run {
   uint32_t x_step; /* 124: depthwise: bytes from group to group */
   int32_t
       first_zp; /* 128: minus_zp where a group's first pixel makes the sums of its weights on the way */
+  uint32_t skip;      /* 132: windows of five to eight vectors: bytes before them of those not there, */
+  uintptr_t enter[2]; /* 136: and where their code begins */
 };
-typedef char mve_run_layout[offsetof(struct mve_run, first_zp) == 128 ? 1 : -1];
+typedef char mve_run_layout[offsetof(struct mve_run, enter) == 136 ? 1 : -1];
 
 /* 0 1 2 3, at most n - 1. */
 static inline uint32x4_t mve_lanes(uint32_t n) {
@@ -74,10 +76,11 @@ static inline void mve_fill(int8_t *to, uint32_t n, int8_t value) {
 }
 
 /* Goes over the channels of `groups` groups and their pixels; not where `general`. The body makes one group:
- * mote_mve_body's takes windows of one length, and four channels; mote_mve_apart's one window for each channel, of
+ * mote_mve_set_body's takes windows of one length, and four channels; mote_mve_apart's one window for each channel, of
  * up to 16 bytes and readable as 16, and also fewer channels. */
 void mote_mve_run(struct mve_run *r);
-void (*mote_mve_body(uint32_t length, uint32_t pixels))(void);
+/* Chooses it by the length of windows and the pixels, which are set. */
+void mote_mve_set_body(struct mve_run *r);
 /* Whether a group goes by first_zp: its body takes pixels two by two, and one is left alone. */
 static inline int mote_mve_sums_first(const struct mve_run *r) {
   return r->length > 16 && r->length <= 128 && r->pixels > 1 && r->pixels % 2;

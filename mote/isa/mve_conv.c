@@ -174,7 +174,7 @@ void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *r
     /* One pixel is its own neighbour where a loop takes two. */
     r.step = r.pixels == 1 ? 0 : column * (shared || in_place ? p->stride_w : p->kernel_w);
     r.out_step = r.pixels == 1 ? 0 : p->out_c;
-    r.body = mote_mve_body(r.length, r.pixels);
+    mote_mve_set_body(&r);
     r.x[0] = (const int8_t *)(in_place ? at.rows[0] : state);
     if (in_place)
       at.rows += p->stride_h;

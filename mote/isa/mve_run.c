@@ -210,6 +210,8 @@ __asm__(
     "  .if \\n == 7\n"
     "    mote_mve_zero\n"
     "    ldr pc, [sp, #28 - 4 * \\two]\n"
+    ".global mote_mve_vectors_\\two\n"
+    ".thumb_func\n"
     "mote_mve_vectors_\\two:\n"
     "    mote_mve_vector \\two, 0, a\n"
     "    mote_mve_vector \\two, 16, a\n"
@@ -235,24 +237,13 @@ __asm__(
     "mote_mve_body_\\tail:\n"
     "  vctp.8 r2\n"
     "  .if \\n == 7\n"
-    "    ldr r4, [r0, #84]\n"
-    "    adds r4, #15\n"
-    "    lsrs r4, r4, #4\n"
-    "    rsb r4, r4, #8\n" /* vectors that are not there */
-    "    lsl r6, r4, #4\n"
+    "    ldr r6, [r0, #132]\n"
+    "    ldrd r2, r4, [r0, #136]\n"
     "    sub r1, r1, r6\n"
     "    sub r3, r3, r6\n"
     "    sub r5, r5, r6\n"
     "    sub r11, r11, r6\n"
     "    sub r9, r9, r6\n"
-    "    movs r6, #mote_mve_vectors_1_step\n"
-    "    mul r6, r6, r4\n"
-    "    adr.w r2, mote_mve_vectors_1 + 1\n"
-    "    add r2, r2, r6\n"
-    "    movs r6, #mote_mve_vectors_0_step\n"
-    "    mul r6, r6, r4\n"
-    "    adr.w r4, mote_mve_vectors_0 + 1\n"
-    "    add r4, r4, r6\n"
     "    push {r2, r4}\n"
     "  .endif\n"
     "  sub sp, #24\n"
@@ -388,8 +379,6 @@ __asm__(
     "mote_mve_one 3, 4\n"
     "  .size mote_mve_bodies, . - mote_mve_bodies\n"
     "mote_mve_function mote_mve_body_8\n"
-    ".set mote_mve_vectors_1_step, 56\n"
-    ".set mote_mve_vectors_0_step, 52\n"
     "mote_mve_body 7, of_eight\n"
     "  .size mote_mve_body_8, . - mote_mve_body_8\n"
     ".text\n");
@@ -624,13 +613,29 @@ void mote_mve_one_2(void);
 void mote_mve_one_3(void);
 void mote_mve_one_4(void);
 
-void (*mote_mve_body(uint32_t length, uint32_t pixels))(void) {
+/* Where eight vectors begin, of two pixels and of one; instructions of a vector: 14 and 13, of four bytes. */
+void mote_mve_vectors_1(void);
+void mote_mve_vectors_0(void);
+
+static void of_eight(struct mve_run *r) {
+  const uint32_t less = 8 - (r->length + 15) / 16;
+  r->skip = 16 * less;
+  r->enter[0] = (uintptr_t)mote_mve_vectors_1 + 56 * less;
+  r->enter[1] = (uintptr_t)mote_mve_vectors_0 + 52 * less;
+  r->body = mote_mve_body_8;
+}
+
+void mote_mve_set_body(struct mve_run *r) {
   static void (*const bodies[])(void) = {mote_mve_body_1, mote_mve_body_2, mote_mve_body_3,
                                          mote_mve_body_4};
   static void (*const ones[])(void) = {mote_mve_body_1, mote_mve_one_2, mote_mve_one_3,
                                        mote_mve_one_4};
-  if (length > 64) return length > 128 || pixels == 1 ? mote_mve_long_body : mote_mve_body_8;
-  return (pixels == 1 ? ones : bodies)[(length - 1) / 16];
+  if (r->length <= 64)
+    r->body = (r->pixels == 1 ? ones : bodies)[(r->length - 1) / 16];
+  else if (r->length > 128 || r->pixels == 1)
+    r->body = mote_mve_long_body;
+  else
+    of_eight(r);
 }
 
 #else
