@@ -22,6 +22,32 @@
 
 #include <arm_mve.h>
 
+/* What pieces of assembly share. mote_mve_sums: r0 r2 r4 r6 are the sums of channels 0 .. 3; q4 receives them.
+ * mote_mve_finish requantises them by q5 multipliers, q6 shifts, q7 biases, r12 zero point. tmp: a vector. */
+#define MVE_MACROS                                                                                 \
+  ".macro mote_mve_function name\n"                                                                \
+  "  .section .text.\\name, \"ax\", %progbits\n"                                                   \
+  "  .balign 4\n"                                                                                  \
+  "  .global \\name\n"                                                                             \
+  "  .type \\name, %function\n"                                                                    \
+  "  .thumb_func\n"                                                                                \
+  "\\name:\n"                                                                                      \
+  ".endm\n"                                                                                        \
+  ".macro mote_mve_sums\n"                                                                         \
+  "  vmov q4[2], q4[0], r0, r4\n"                                                                  \
+  "  vmov q4[3], q4[1], r2, r6\n"                                                                  \
+  ".endm\n"                                                                                        \
+  ".macro mote_mve_finish tmp\n"                                                                   \
+  "  vadd.i32 q4, q4, q7\n"                                                                        \
+  "  vqrdmulh.s32 q4, q4, q5\n"                                                                    \
+  "  vshr.s32 \\tmp, q4, #31\n"                                                                    \
+  "  vadd.i32 q4, q4, \\tmp\n"                                                                     \
+  "  vrshl.s32 q4, q4, q6\n"                                                                       \
+  "  vqadd.s32 q4, q4, r12\n"                                                                      \
+  "  vqmovnb.s32 q4, q4\n"                                                                         \
+  "  vqmovnb.s16 q4, q4\n"                                                                         \
+  ".endm\n"
+
 /* Groups of four channels of a strip of pixels, as the assembly reads and advances them. */
 struct mve_run {
   const int8_t *weights[4]; /*   0: of the next group */
@@ -52,7 +78,7 @@ struct mve_run {
   uint32_t x_step; /* 124: depthwise: bytes from group to group */
   int32_t
       first_zp; /* 128: minus_zp where a group's first pixel makes the sums of its weights on the way */
-  uint32_t skip;      /* 132: windows of five to eight vectors: bytes before them of those not there, */
+  uint32_t skip; /* 132: windows of five to eight vectors: bytes before them of those not there, */
   uintptr_t enter[2]; /* 136: and where their code begins */
 };
 typedef char mve_run_layout[offsetof(struct mve_run, enter) == 136 ? 1 : -1];

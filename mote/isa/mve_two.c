@@ -1,0 +1,284 @@
+/* mve_two: windows of two to eight vectors for mve_run (mve.h): four channels meet two pixels, so that six loads serve eight
+ * VMLADAVA.
+ *
+ *   window, bytes     instructions of two pixels and four channels
+ *   17 .. 64          14 for each vector and 37
+ *   65 .. 128         14 for each and 46: one piece of code for all, entered where the first vector is
+ *
+ * Sums are in every register that can be added to; what leads from pixel to pixel is on the stack. A pixel that is left takes 13 for
+ * each vector and 31 and makes the sums of weights on its way, where those are wanted; one alone 9 and 14.
+ * Only the last vector of a window is predicated, so nothing is read beyond weights or windows. */
+#include "mote/isa/mve.h"
+
+#if MOTE_ISA_MVE
+
+__asm__(
+    MVE_MACROS
+    /* Two to four: of each vector four weights meet two pixels. Sums are r0 r2 r4 r6 and r8 r10 r12 lr, weights r1 r3 r5
+     * r7, pixels r9 r11; the rest is on the stack: zero point, out, out_step, two steps, pixels left, minus_zp. The last
+     * vector is predicated. One pixel alone, which comes first where weights are to be summed: r8 r10 r12 lr do so.
+     * acc: "a" from the second vector on. */
+    ".macro mote_mve_meet two, acc, sum, w, other\n"
+    "  vmladav\\acc\\().s8 \\sum, \\w, q0\n"
+    "  .if \\two\n"
+    "    vmladav\\acc\\().s8 \\other, \\w, q1\n"
+    "  .else\n"
+    "    vaddv\\acc\\().s8 \\other, \\w\n"
+    "  .endif\n"
+    ".endm\n"
+    ".macro mote_mve_vector two, at, acc, p, pst\n"
+    "  \\pst\n"
+    "  vldrb\\p\\().8 q0, [r9, #\\at]\n"
+    "  .if \\two\n"
+    "    vldrb\\p\\().8 q1, [r11, #\\at]\n"
+    "  .else\n"
+    "    vldrb\\p\\().8 q1, [r7, #\\at]\n"
+    "  .endif\n"
+    "  vldrb\\p\\().8 q2, [r1, #\\at]\n"
+    "  vldrb\\p\\().8 q3, [r3, #\\at]\n"
+    "  mote_mve_meet \\two, \\acc, r0, q2, r8\n"
+    "  mote_mve_meet \\two, \\acc, r2, q3, r10\n"
+    "  .ifnb \\pst\n"
+    "    .if \\two\n"
+    "      vpstt\n"
+    "    .else\n"
+    "      vpst\n"
+    "    .endif\n"
+    "  .endif\n"
+    "  vldrb\\p\\().8 q2, [r5, #\\at]\n"
+    "  .if \\two\n"
+    "    vldrb\\p\\().8 q3, [r7, #\\at]\n"
+    "  .endif\n"
+    "  mote_mve_meet \\two, \\acc, r4, q2, r12\n"
+    "  .if \\two\n"
+    "    mote_mve_meet 1, \\acc, r6, q3, lr\n"
+    "  .else\n"
+    "    mote_mve_meet 0, \\acc, r6, q1, lr\n"
+    "  .endif\n"
+    ".endm\n"
+    ".macro mote_mve_zero\n"
+    "  movs r0, #0\n"
+    "  movs r2, #0\n"
+    "  movs r4, #0\n"
+    "  movs r6, #0\n"
+    "  mov r8, #0\n"
+    "  mov r10, #0\n"
+    "  mov r12, #0\n"
+    "  mov lr, #0\n"
+    ".endm\n"
+    /* 7: the last five to eight of eight vectors; pointers stand as if all eight were there. */
+    ".macro mote_mve_vectors two, n\n"
+    "  .if \\n == 7\n"
+    "    mote_mve_zero\n"
+    "    ldr pc, [sp, #28 - 4 * \\two]\n"
+    ".global mote_mve_vectors_\\two\n"
+    ".thumb_func\n"
+    "mote_mve_vectors_\\two:\n"
+    "    mote_mve_vector \\two, 0, a\n"
+    "    mote_mve_vector \\two, 16, a\n"
+    "    mote_mve_vector \\two, 32, a\n"
+    "    mote_mve_vector \\two, 48, a\n"
+    "    mote_mve_vector \\two, 64, a\n"
+    "    mote_mve_vector \\two, 80, a\n"
+    "    mote_mve_vector \\two, 96, a\n"
+    "  .else\n"
+    "  mote_mve_vector \\two, 0\n"
+    "  .if \\n > 1\n"
+    "    mote_mve_vector \\two, 16, a\n"
+    "  .endif\n"
+    "  .if \\n > 2\n"
+    "    mote_mve_vector \\two, 32, a\n"
+    "  .endif\n"
+    "  .endif\n"
+    "  mote_mve_vector \\two, 16 * \\n, a, t, vpstttt\n"
+    ".endm\n"
+    ".macro mote_mve_body n, tail\n"
+    "  .balign 4\n"
+    "  .global mote_mve_body_\\tail\n"
+    "  .thumb_func\n"
+    "mote_mve_body_\\tail:\n"
+    "  vctp.8 r2\n"
+    "  .if \\n == 7\n"
+    "    ldr r6, [r0, #132]\n"
+    "    ldrd r2, r4, [r0, #136]\n"
+    "    sub r1, r1, r6\n"
+    "    sub r3, r3, r6\n"
+    "    sub r5, r5, r6\n"
+    "    sub r11, r11, r6\n"
+    "    sub r9, r9, r6\n"
+    "    push {r2, r4}\n"
+    "  .endif\n"
+    "  sub sp, #24\n"
+    "  strd r12, r7, [sp]\n"
+    "  lsl r2, r8, #1\n"
+    "  strd r10, r2, [sp, #8]\n"
+    "  mov r7, r11\n"
+    "  ldr r4, [r0, #128]\n"
+    "  add r11, r9, r8\n"
+    "  strd lr, r4, [sp, #16]\n"
+    "  cmp r4, #0\n"
+    "  bne 3f\n"
+    "1:\n"
+    "  ldr r2, [sp, #16]\n"
+    "  subs r2, #2\n"
+    "  blo 2f\n"
+    "  str r2, [sp, #16]\n"
+    "  mote_mve_vectors 1, \\n\n"
+    "  vmov q2[2], q2[0], r0, r4\n"
+    "  vmov q2[3], q2[1], r2, r6\n"
+    "  vmov q3[2], q3[0], r8, r12\n"
+    "  vmov q3[3], q3[1], r10, lr\n"
+    "  ldrd r0, r2, [sp]\n"
+    "  vadd.i32 q2, q2, q7\n"
+    "  vadd.i32 q3, q3, q7\n"
+    "  ldrd r4, r6, [sp, #8]\n"
+    "  vqrdmulh.s32 q2, q2, q5\n"
+    "  vqrdmulh.s32 q3, q3, q5\n"
+    "  vshr.s32 q0, q2, #31\n"
+    "  vshr.s32 q1, q3, #31\n"
+    "  vadd.i32 q2, q2, q0\n"
+    "  vadd.i32 q3, q3, q1\n"
+    "  vrshl.s32 q2, q2, q6\n"
+    "  vrshl.s32 q3, q3, q6\n"
+    "  vqadd.s32 q2, q2, r0\n"
+    "  vqadd.s32 q3, q3, r0\n"
+    "  vqmovnb.s32 q2, q2\n"
+    "  vqmovnb.s32 q3, q3\n"
+    "  vqmovnb.s16 q2, q2\n"
+    "  vqmovnb.s16 q3, q3\n"
+    "  vstrb.32 q2, [r2]\n"
+    "  adds r2, r2, r4\n"
+    "  vstrb.32 q3, [r2]\n"
+    "  adds r2, r2, r4\n"
+    "  str r2, [sp, #4]\n"
+    "  add r9, r9, r6\n"
+    "  add r11, r11, r6\n"
+    "  b 1b\n"
+    "2:\n"
+    "  adds r2, #2\n"
+    "  beq 4f\n"
+    "3:\n"
+    "  mote_mve_vectors 0, \\n\n"
+    "  vmov q4[2], q4[0], r0, r4\n"
+    "  vmov q4[3], q4[1], r2, r6\n"
+    "  vmov q2[2], q2[0], r8, r12\n"
+    "  vmov q2[3], q2[1], r10, lr\n"
+    "  ldrd r2, r4, [sp, #16]\n"
+    "  vmla.s32 q7, q2, r4\n"
+    "  ldrd r12, r4, [sp]\n"
+    "  mote_mve_finish q0\n"
+    "  ldrd r6, r8, [sp, #8]\n"
+    "  vstrb.32 q4, [r4]\n"
+    "  add r4, r4, r6\n"
+    "  mov r6, r11\n"
+    "  add r11, r9, r8\n"
+    "  mov r9, r6\n"
+    "  movs r6, #0\n"
+    "  subs r2, #1\n"
+    "  strd r2, r6, [sp, #16]\n" /* the sums of weights are in */
+    "  str r4, [sp, #4]\n"
+    "  bne 1b\n"
+    "4:\n"
+    "  .if \\n == 7\n"
+    "    add sp, #32\n"
+    "  .else\n"
+    "    add sp, #24\n"
+    "  .endif\n"
+    "  b mote_mve_done\n"
+    ".endm\n"
+    "mote_mve_function mote_mve_bodies\n"
+    "mote_mve_body 1, 2\n"
+    "mote_mve_body 2, 3\n"
+    "mote_mve_body 3, 4\n"
+    /* The same of one pixel, where nothing is gained by two. */
+    ".macro mote_mve_channel sum, weights, n\n"
+    "  vldrb.8 q4, [\\weights]\n"
+    "  vmladava.s8 \\sum, q4, q0\n"
+    "  .if \\n > 1\n"
+    "    vldrb.8 q4, [\\weights, #16]\n"
+    "    vmladava.s8 \\sum, q4, q1\n"
+    "  .endif\n"
+    "  .if \\n > 2\n"
+    "    vldrb.8 q4, [\\weights, #32]\n"
+    "    vmladava.s8 \\sum, q4, q2\n"
+    "  .endif\n"
+    ".endm\n"
+    ".macro mote_mve_one n, tail\n"
+    "  .balign 4\n"
+    "  .thumb_func\n"
+    "mote_mve_one_\\tail:\n"
+    "  vctp.8 r2\n"
+    "  vldrb.8 q0, [r9]\n"
+    "  .if \\n > 1\n"
+    "    vldrb.8 q1, [r9, #16]\n"
+    "  .endif\n"
+    "  .if \\n > 2\n"
+    "    vldrb.8 q2, [r9, #32]\n"
+    "  .endif\n"
+    "  vpstttt\n"
+    "  vldrbt.8 q3, [r9, #16 * \\n]\n"
+    "  vldrbt.8 q4, [r1, #16 * \\n]\n"
+    "  vmladavt.s8 r0, q4, q3\n"
+    "  vldrbt.8 q4, [r3, #16 * \\n]\n"
+    "  vpstttt\n"
+    "  vmladavt.s8 r2, q4, q3\n"
+    "  vldrbt.8 q4, [r5, #16 * \\n]\n"
+    "  vmladavt.s8 r4, q4, q3\n"
+    "  vldrbt.8 q4, [r11, #16 * \\n]\n"
+    "  vmladav.s8 r6, q4, q3\n"
+    "  mote_mve_channel r0, r1, \\n\n"
+    "  mote_mve_channel r2, r3, \\n\n"
+    "  mote_mve_channel r4, r5, \\n\n"
+    "  mote_mve_channel r6, r11, \\n\n"
+    "  mote_mve_sums\n"
+    "  mote_mve_finish q0\n"
+    "  vstrb.32 q4, [r7]\n"
+    "  b mote_mve_done\n"
+    ".endm\n"
+    "mote_mve_one 1, 2\n"
+    "mote_mve_one 2, 3\n"
+    "mote_mve_one 3, 4\n"
+    "  .size mote_mve_bodies, . - mote_mve_bodies\n"
+    "mote_mve_function mote_mve_body_8\n"
+    "mote_mve_body 7, of_eight\n"
+    "  .size mote_mve_body_8, . - mote_mve_body_8\n"
+    ".text\n");
+
+void mote_mve_long_body(void);
+void mote_mve_body_1(void);
+void mote_mve_body_2(void);
+void mote_mve_body_3(void);
+void mote_mve_body_4(void);
+void mote_mve_body_8(void);
+void mote_mve_one_2(void);
+void mote_mve_one_3(void);
+void mote_mve_one_4(void);
+
+/* Where eight vectors begin, of two pixels and of one; instructions of a vector: 14 and 13, of four bytes. */
+void mote_mve_vectors_1(void);
+void mote_mve_vectors_0(void);
+
+static void of_eight(struct mve_run *r) {
+  const uint32_t less = 8 - (r->length + 15) / 16;
+  r->skip = 16 * less;
+  r->enter[0] = (uintptr_t)mote_mve_vectors_1 + 56 * less;
+  r->enter[1] = (uintptr_t)mote_mve_vectors_0 + 52 * less;
+  r->body = mote_mve_body_8;
+}
+
+void mote_mve_set_body(struct mve_run *r) {
+  static void (*const bodies[])(void) = {mote_mve_body_1, mote_mve_body_2, mote_mve_body_3,
+                                         mote_mve_body_4};
+  static void (*const ones[])(void) = {mote_mve_body_1, mote_mve_one_2, mote_mve_one_3,
+                                       mote_mve_one_4};
+  if (r->length <= 64)
+    r->body = (r->pixels == 1 ? ones : bodies)[(r->length - 1) / 16];
+  else if (r->length > 128 || r->pixels == 1)
+    r->body = mote_mve_long_body;
+  else
+    of_eight(r);
+}
+
+#else
+typedef int mote_isa_mve_two_is_empty; /* C wants a declaration in every file */
+#endif
