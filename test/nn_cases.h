@@ -243,10 +243,10 @@ static void case_fold_zero_point(struct nn_case *t, const struct case_window *w,
   t->has_bias = 1;
 }
 
-/* Puts stairs in the place of the requantisation of n channels of in_c weights a tap. raw: the sums hold the zero point, and
- * every channel must have a stair. Returns how many have none, or -1: it cannot be. */
+/* Puts stairs in the place of the requantisation of n channels of in_c weights a tap. all: every channel must have
+ * a stair. Returns how many have none, or -1: it cannot be. */
 static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_output *o,
-                       const struct case_window *w, int in_c, int n, int raw) {
+                       const struct case_window *w, int in_c, int n, int all) {
   struct mote_stair *stairs = (struct mote_stair *)(void *)case_take(m, 16 * (size_t)n);
   int without = 0;
   if (!stairs) return -1;
@@ -256,7 +256,7 @@ static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_out
   o->requant_at = (int32_t)((uint8_t *)stairs - (uint8_t *)t->params);
   o->bias_at = 0;
   for (int c = 0; c < n; c++) {
-    const int low = -128 - (raw ? 0 : o->in_zp), high = 127 - (raw ? 0 : o->in_zp);
+    const int low = -128, high = 127;
     int32_t least = 0, most = 0, bias = t->has_bias ? t->bias[c] : 0;
     for (int x = 0; x < w->kernel_w; x++)
       for (int y = 0; y < w->kernel_h; y++)
@@ -264,12 +264,12 @@ static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_out
           const int v = case_weight(t, c, y, x, i);
           most += v * (v > 0 ? high : low);
           least += v * (v > 0 ? low : high);
-          if (raw) bias -= v * o->in_zp;
+          bias -= v * o->in_zp;
         }
-    if (c % 7 != 6 || raw) {
+    if (c % 7 != 6 || all) {
       if (mote_find_stair(o, t->multiplier[c], t->shift[c], bias, least, most, &stairs[c]))
         continue;
-      if (raw) return -1;
+      if (all) return -1;
     }
     stairs[c].offset = bias;
     stairs[c].word = (uint32_t)without << 8 | MOTE_STAIR_NONE;

@@ -14,8 +14,7 @@
 /* One channel in so many may do without. */
 enum { NONE_SHARE = 16 };
 
-/* A layer's weights: channel c's are weights[c * per_out + k * per_tap]. raw: the zero point stays in the sums, which is in
- * the biases then. */
+/* A layer's weights: channel c's are weights[c * per_out + k * per_tap]. */
 struct layer {
   const struct graph *g;
   int node;
@@ -23,12 +22,11 @@ struct layer {
   size_t per_out, per_tap;
   struct mote_output o;
   int32_t zp;
-  bool raw;
 };
 
-static struct layer layer_of(const struct graph *g, const struct graph_node *n, bool raw) {
+static struct layer layer_of(const struct graph *g, const struct graph_node *n) {
   const bool depthwise = n->op == MOTE_OP_DEPTHWISE_CONV_2D;
-  struct layer l = {.g = g, .node = (int)(n - g->nodes), .d = params_dense_of(g, n), .raw = raw};
+  struct layer l = {.g = g, .node = (int)(n - g->nodes), .d = params_dense_of(g, n)};
   l.per_out = depthwise ? 1 : l.d.per_channel;
   l.per_tap = depthwise ? l.d.channels : 1;
   l.zp = input(g, n, 0)->quant.zp[0];
@@ -36,18 +34,18 @@ static struct layer layer_of(const struct graph *g, const struct graph_node *n, 
   return l;
 }
 
-/* What the sums of channel c can be, and its bias. */
+/* What the sums of channel c can be, in which the zero point stays, and its bias, which has it. */
 struct reached {
   int64_t least, most, bias;
 };
 static struct reached reached_by(const struct layer *l, size_t c) {
-  const int64_t low = INT8_MIN - (l->raw ? 0 : l->zp), high = INT8_MAX - (l->raw ? 0 : l->zp);
+  const int64_t low = INT8_MIN, high = INT8_MAX;
   struct reached r = {0, 0, l->d.bias != NULL ? l->d.bias[c] : 0};
   for (size_t k = 0; k < l->d.per_channel; k++) {
     const int64_t w = l->d.weights[c * l->per_out + k * l->per_tap];
     r.most += w > 0 ? w * high : w * low;
     r.least += w > 0 ? w * low : w * high;
-    if (l->raw) r.bias -= w * l->zp;
+    r.bias -= w * l->zp;
   }
   return r;
 }
@@ -68,6 +66,7 @@ static bool is_worth(const struct layer *l, size_t most_without) {
     const struct reached r = reached_by(l, c);
     struct mote_stair stair;
     if (r.least < -(1 << 20) || r.most >= 1 << 20) return false;
+    if (r.bias < -(1 << 29) || r.bias > 1 << 29) return false;
     if (!stair_of(l, c, &stair) && ++without > most_without) return false;
   }
   return true;
@@ -79,7 +78,7 @@ static bool takes_conv(const struct graph *g, const struct graph_node *n) {
   const bool borders =
       n->n_in > 2 && n->in[2] >= 0 && graph_elements(input(g, n, 2)) != output(g, n)->dims[3];
   if (borders || !fits16(w->dims[2])) return false;
-  const struct layer l = layer_of(g, n, false);
+  const struct layer l = layer_of(g, n);
   return is_worth(&l, l.d.channels / NONE_SHARE);
 }
 
@@ -92,7 +91,7 @@ static bool takes_depthwise(const struct graph *g, const struct graph_node *n) {
   if (!lower_takes_core(g, n)) return false;
   const struct graph_tensor *w = input(g, n, 1);
   if (w->dims[1] != 3 || w->dims[2] != 3 || n->attrs.dilation_w > 1) return false;
-  const struct layer l = layer_of(g, n, true);
+  const struct layer l = layer_of(g, n);
   return is_worth(&l, 0);
 }
 
@@ -113,7 +112,7 @@ static size_t pack_stairs(const struct layer *l, struct packed *out, struct mote
     int32_t multiplier;
     int shift;
     graph_output_multiplier(l->g, l->node, (int)c, &multiplier, &shift);
-    stairs[c].offset = l->d.bias != NULL ? l->d.bias[c] : 0;
+    stairs[c].offset = (int32_t)reached_by(l, c).bias;
     stairs[c].word = (uint32_t)without << 8 | MOTE_STAIR_NONE;
     stairs[n + without].offset = multiplier;
     stairs[n + without++].word = (uint32_t)shift;
@@ -127,7 +126,7 @@ static bool pack_conv(const struct program *p, const struct work *w, union kerne
                       struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
-  const struct layer l = layer_of(g, n, false);
+  const struct layer l = layer_of(g, n);
   struct mote_conv2d_triples_s8 *t = &params->conv2d_stairs_s8;
   (void)e;
   t->run_values = (uint16_t)pack_stairs(&l, out, &t->conv.output);
@@ -142,7 +141,7 @@ static bool pack_depthwise(const struct program *p, const struct work *w,
                            union kernel_params *params, struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
-  const struct layer l = layer_of(g, n, true);
+  const struct layer l = layer_of(g, n);
   struct mote_depthwise_conv2d_s8 *d = &params->depthwise_stairs_s8;
   if (pack_stairs(&l, out, &d->output) > 0) return err_internal(e, "a stair that was is no more");
   d->weights_at = params_pack_columns(&g->tensors[n->in[1]], l.d.per_channel, out);

@@ -60,7 +60,8 @@ struct mote_conv2d_triples_s8 {
  * count. A channel for which there is none has MOTE_STAIR_NONE in the place of the shift, its bias as offset, and in
  * word >> 8 which of the pairs of multiplier and shift behind the last stair is its own.
  *
- * conv2d_stairs_s8: as conv2d_triples_s8; the run is the whole window, run_values the number of channels without a stair.
+ * conv2d_stairs_s8: as conv2d_triples_s8; the run is the whole window, run_values the number of channels without a stair; the sums
+ * are those of the input as it is, as depthwise_stairs_s8's.
  * depthwise_stairs_s8: as depthwise_conv2d_s8, all channels with stairs, and the sum is that of the products with the input
  * as it is, in_zp at every tap outside. */
 #define MOTE_STAIR_BITS 23

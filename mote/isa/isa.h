@@ -414,13 +414,17 @@ static inline void mote_triple_sums(uint32_t first, uint32_t second, uint32_t su
   sums[2] = rest & 0x1FFFFF;
 }
 
-/* Writes n values from a, b and c; NULL: the zero point. With quad_step > 8, n is a multiple of 4. */
+/* Writes n values from a, b and c; NULL: `pad`; zp is taken from all. With quad_step > 8, n is a multiple of 4. */
 void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, const int8_t *b,
-                           const int8_t *c, uint32_t n, int32_t zp);
+                           const int8_t *c, uint32_t n, int32_t zp, int32_t pad);
 /* The same of `columns` neighbouring columns, all there, whose words are column_step apart. */
 void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a,
                             const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
                             int32_t zp);
+/* The same where nothing is taken away. */
+void mote_isa_widen_triples_raw(uint32_t *to, uint32_t quad_step, uint32_t column_step,
+                                const int8_t *a, const int8_t *b, const int8_t *c, uint32_t n,
+                                uint32_t columns);
 /* All output channels of the strip's pixels. */
 void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
                                   const struct mote_triples_job *d);

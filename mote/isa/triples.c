@@ -8,9 +8,10 @@ static inline void put(uint32_t *to, int32_t a, int32_t b, int32_t c) {
 }
 
 void mote_isa_widen_triple(uint32_t *to, uint32_t quad_step, const int8_t *a, const int8_t *b,
-                           const int8_t *c, uint32_t n, int32_t zp) {
+                           const int8_t *c, uint32_t n, int32_t zp, int32_t pad) {
+  const int32_t outside = pad - zp;
   for (uint32_t i = 0; i < n; i++, to += i % 4 ? 2 : quad_step - 6)
-    put(to, a ? a[i] - zp : 0, b ? b[i] - zp : 0, c ? c[i] - zp : 0);
+    put(to, a ? a[i] - zp : outside, b ? b[i] - zp : outside, c ? c[i] - zp : outside);
 }
 
 /* The zero point is taken from the words: that of a lane counts as often as the lane. */
@@ -22,11 +23,9 @@ static inline __attribute__((always_inline)) void put_raw(uint32_t *to, const in
   to[1] = (uint32_t)(int32_t)*c + (middle << 10) - second;
 }
 
-void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a,
-                            const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
-                            int32_t zp) {
-  const uint32_t first = (uint32_t)zp * (1 + ((uint32_t)1 << 21)),
-                 second = (uint32_t)zp * (1 + ((uint32_t)1 << 10));
+static inline __attribute__((always_inline)) void
+widen(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a, const int8_t *b,
+      const int8_t *c, uint32_t n, uint32_t columns, uint32_t first, uint32_t second) {
   if (n == 1) { /* spectrograms */
     for (; columns; columns--, to += column_step) put_raw(to, a++, b++, c++, first, second);
     return;
@@ -49,6 +48,18 @@ void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_st
     }
     for (; left; left--, at += 2) put_raw(at, a++, b++, c++, first, second);
   }
+}
+
+void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_step, const int8_t *a,
+                            const int8_t *b, const int8_t *c, uint32_t n, uint32_t columns,
+                            int32_t zp) {
+  widen(to, quad_step, column_step, a, b, c, n, columns, (uint32_t)zp * (1 + ((uint32_t)1 << 21)),
+        (uint32_t)zp * (1 + ((uint32_t)1 << 10)));
+}
+void mote_isa_widen_triples_raw(uint32_t *to, uint32_t quad_step, uint32_t column_step,
+                                const int8_t *a, const int8_t *b, const int8_t *c, uint32_t n,
+                                uint32_t columns) {
+  widen(to, quad_step, column_step, a, b, c, n, columns, 0, 0);
 }
 
 /* Adds one run of `columns` pieces of n values, from value `at` of a column on, to the sums. */

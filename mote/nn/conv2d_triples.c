@@ -31,7 +31,7 @@ static int is_apart(const struct mote_conv2d_s8 *p) {
  * row they are widened as one run. */
 static void fill_row(const struct mote_conv2d_s8 *p, const void *row, uint32_t column,
                      uint32_t columns, uint32_t apart, uint32_t step, uint32_t quad_step,
-                     uint32_t *to) {
+                     uint32_t *to, int raw) {
   const uint32_t n = p->in_c;
   const int32_t zp = p->output.in_zp;
   for (uint32_t c = 0, some; c < columns; c += some, column += some, to += some * step) {
@@ -39,18 +39,23 @@ static void fill_row(const struct mote_conv2d_s8 *p, const void *row, uint32_t c
     some = 1;
     if (third && column < p->in_w) {
       some = least(columns - c, p->in_w - (column + 2 * apart));
-      mote_isa_widen_triples(to, quad_step, step, third - 2 * (size_t)apart * n,
-                             third - (size_t)apart * n, third, n, some, zp);
+      const int8_t *const second = third - (size_t)apart * n, *const first =
+                                                                  second - (size_t)apart * n;
+      if (raw)
+        mote_isa_widen_triples_raw(to, quad_step, step, first, second, third, n, some);
+      else
+        mote_isa_widen_triples(to, quad_step, step, first, second, third, n, some, zp);
     } else {
       mote_isa_widen_triple(to, quad_step, column_of(p, row, column),
-                            column_of(p, row, column + apart), third, n, zp);
+                            column_of(p, row, column + apart), third, n, raw ? 0 : zp, zp);
     }
   }
 }
 
-/* Widens what d's triples from pixel x on see, and sets d's steps. */
+/* raw: the zero point stays in what is widened, and stands outside of the rows.
+ * Widens what d's triples from pixel x on see, and sets d's steps. */
 static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                 struct mote_triples_job *d, uint32_t *to) {
+                 struct mote_triples_job *d, uint32_t *to, int raw) {
   const uint32_t m = d->triples, columns = (uint32_t)columns_of(p, m), apart = m * p->stride_w;
   const uint32_t n = p->in_c, step = is_apart(p) ? 8 : 2 * mote_conv_column(p);
   d->pixel_step = p->stride_w * step;
@@ -58,11 +63,12 @@ static void fill(const struct mote_conv2d_s8 *p, const void *const *rows, uint32
   d->quad_step = is_apart(p) ? 8 * columns : 8;
   const uint32_t row_step = is_apart(p) ? n / 4 * d->quad_step : 2 * n;
   for (uint32_t i = 0; i < p->kernel_h; i++, to += row_step)
-    fill_row(p, rows[i], x * p->stride_w - p->pad_left, columns, apart, step, d->quad_step, to);
+    fill_row(p, rows[i], x * p->stride_w - p->pad_left, columns, apart, step, d->quad_step, to,
+             raw);
 }
 
 static inline __attribute__((always_inline)) void
-make_rows(const void *params, const void *const *rows, void *state, void *out,
+make_rows(const void *params, const void *const *rows, void *state, void *out, int raw,
           void (*conv)(const struct mote_conv2d_triples_s8 *, const struct mote_triples_job *)) {
   const struct mote_conv2d_triples_s8 *t = (const struct mote_conv2d_triples_s8 *)params;
   const struct mote_conv2d_s8 *p = &t->conv;
@@ -74,17 +80,17 @@ make_rows(const void *params, const void *const *rows, void *state, void *out,
     for (uint32_t x = 0; x < p->out_w; x += d.pixels) {
       d.pixels = least(p->out_w - x, most);
       d.triples = (d.pixels + 2) / 3;
-      fill(p, rows, x, &d, (uint32_t *)state);
+      fill(p, rows, x, &d, (uint32_t *)state, raw);
       conv(t, &d);
       d.out += (size_t)d.pixels * p->out_c;
     }
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
-  make_rows(params, rows, state, out, mote_isa_conv_triples);
+  make_rows(params, rows, state, out, 0, mote_isa_conv_triples);
 }
 static void row_stairs(const void *params, const void *const *rows, void *state, void *out) {
-  make_rows(params, rows, state, out, mote_isa_conv_stairs);
+  make_rows(params, rows, state, out, 1, mote_isa_conv_stairs);
 }
 
 const struct mote_kernel mote_kernel_conv2d_triples_s8 = {NULL, row, NULL};
