@@ -347,7 +347,14 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
     triples->run_values = (uint16_t)case_range(r, 1, 32);
     state = mote_conv2d_triples_s8_state_bytes(triples);
   }
-  if (t->kernel == &mote_kernel_conv2d_stairs_s8) {
+  if (t->kernel == &mote_kernel_conv2d_stairs_words_s8) {
+    int32_t *words =
+        (int32_t *)(void *)case_weights(t, m, &p->weights_at, 4 * (size_t)(out_c * k4));
+    if (!words) return 0;
+    for (int i = 0; i < out_c * k4; i++) words[i] = weights[i];
+  }
+  if (t->kernel == &mote_kernel_conv2d_stairs_s8 ||
+      t->kernel == &mote_kernel_conv2d_stairs_words_s8) {
     struct mote_conv2d_triples_s8 *triples = (struct mote_conv2d_triples_s8 *)t->params;
     const int without = k > 32 ? -1 : case_stairs(t, m, &p->output, &w, in_c, out_c, 0);
     if (without < 0) return 0;
@@ -403,9 +410,37 @@ static int case_tiles(struct nn_case *t, struct case_memory *m, uint32_t *r) {
                      mote_conv2d_tiles_s8_state_bytes(tiles), (size_t)(2 * out_w * out_c), 1);
 }
 
+/* Tables of a depthwise convolution by stairs. */
+static int case_tables(struct nn_case *t, struct case_memory *m, struct mote_depthwise_conv2d_s8 *p,
+                       const struct case_window *w) {
+  const int out_c = p->in_c * p->multiplier;
+  struct mote_nine_table *tables =
+      (struct mote_nine_table *)(void *)case_take(m, sizeof *tables * (size_t)out_c);
+  if (!tables || case_stairs(t, m, &p->output, w, 1, out_c, 1) < 0) return 0;
+  const struct mote_stair *stairs =
+      (const struct mote_stair *)(const void *)((uint8_t *)t->params + p->output.requant_at);
+  p->output.requant_at = 0;
+  p->weights_at = (int32_t)((uint8_t *)tables - (uint8_t *)t->params);
+  memset(tables, 0, sizeof *tables * (size_t)out_c);
+  for (int c = 0; c < out_c; c++, tables++, stairs++) {
+    for (int x = 0; x < 3; x++)
+      for (int y = 0; y < 3; y++) {
+        const int32_t v = case_weight(t, c, y, x, 0);
+        tables->weights[p->stride_w == 1 ? 3 * y + 2 - x : 3 * x + y] = v;
+        tables->outside[x] += (uint32_t)(v * p->output.in_zp);
+      }
+    tables->offset = stairs->offset;
+    tables->word = stairs->word;
+    tables->h = (int32_t)(stairs->word >> 20);
+    tables->l = (int32_t)(stairs->word << 12) >> 20;
+  }
+  return 1;
+}
+
 static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
-  const int stairs = t->kernel == &mote_kernel_depthwise_stairs_s8;
+  const int stairs = t->kernel == &mote_kernel_depthwise_stairs_s8 ||
+                     t->kernel == &mote_kernel_depthwise_stairs_tables_s8;
   struct case_window w = case_window(r, !stairs);
   if (stairs && (w.kernel_w != 3 || w.kernel_h != 3)) return 0;
   if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 3;
@@ -436,6 +471,7 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
   if (t->kernel == &mote_kernel_depthwise_stairs_s8 &&
       case_stairs(t, m, &p->output, &w, 1, out_c, 1) < 0)
     return 0;
+  if (t->kernel == &mote_kernel_depthwise_stairs_tables_s8 && !case_tables(t, m, p, &w)) return 0;
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
                      (size_t)(w.in_w * in_c), mote_depthwise_conv2d_s8_state_bytes(p),
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
@@ -781,8 +817,11 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
                    ? 2
                    : !tiles && t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
-  if (kind == 6 && way > 0) t->kernel = &mote_kernel_conv2d_stairs_s8;
-  if (kind == 4 && way == 1) t->kernel = &mote_kernel_depthwise_stairs_s8;
+  if (kind == 6 && way > 0)
+    t->kernel = way == 1 ? &mote_kernel_conv2d_stairs_s8 : &mote_kernel_conv2d_stairs_words_s8;
+  if (kind == 4 && way == 1)
+    t->kernel = number / CASE_KINDS / 3 % 2 ? &mote_kernel_depthwise_stairs_tables_s8
+                                            : &mote_kernel_depthwise_stairs_s8;
   if (wide) t->kernel = &mote_kernel_fully_connected_wide_s8;
   if (kind == 0 && way > 0 && !tiles) t->kernel = &mote_kernel_conv2d_wide_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {

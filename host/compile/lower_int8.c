@@ -224,7 +224,8 @@ static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t
 
 static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t channels = (int64_t)p->in_c * p->multiplier;
-  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8;
+  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8 ||
+                      w->kernel == MOTE_KERNEL_depthwise_stairs_tables_s8;
   switch (w->options->core) {
   case COMPILE_CORE_MVE: return helium_depthwise(p) + 100;
   case COMPILE_CORE_V6M: return plain_depthwise(p, channels, stairs ? &v6m_stairs : &v6m_depthwise);

@@ -137,6 +137,27 @@ static bool pack_conv(const struct program *p, const struct work *w, union kerne
   return true;
 }
 
+/* The same with weights as words. */
+static bool pack_words(const struct program *p, const struct work *w, union kernel_params *params,
+                       struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct graph_node *n = &g->nodes[w->node];
+  struct packed bytes = {.arena = out->arena, .align = 4};
+  struct mote_conv2d_triples_s8 *t = &params->conv2d_stairs_words_s8;
+  const struct layer l = layer_of(g, n);
+  const size_t window = (l.d.per_channel + 3) & ~(size_t)3, count = window * l.d.channels;
+  int32_t at;
+  (void)e;
+  t->run_values = (uint16_t)pack_stairs(&l, out, &t->conv.output);
+  at = n->op == MOTE_OP_DEPTHWISE_CONV_2D
+           ? params_pack_columns(&g->tensors[n->in[1]], window, &bytes)
+           : params_pack_weights(&g->tensors[n->in[1]], &bytes);
+  const int8_t *from = (const int8_t *)bytes.bytes + at;
+  int32_t *to = packed_add(out, "weights", MOTE_INT32, count, &t->conv.weights_at);
+  for (size_t i = 0; i < count; i++) to[i] = from[i];
+  return true;
+}
+
 static bool pack_depthwise(const struct program *p, const struct work *w,
                            union kernel_params *params, struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
@@ -148,7 +169,48 @@ static bool pack_depthwise(const struct program *p, const struct work *w,
   return true;
 }
 
+/* The same as one table a channel. */
+static bool pack_tables(const struct program *p, const struct work *w, union kernel_params *params,
+                        struct packed *out, struct err *e) {
+  const struct graph *g = p->graph;
+  const struct layer l = layer_of(g, &g->nodes[w->node]);
+  struct mote_depthwise_conv2d_s8 *d = &params->depthwise_stairs_tables_s8;
+  const size_t words = sizeof(struct mote_nine_table) / 4;
+  struct mote_nine_table *t =
+      packed_add(out, "tables", MOTE_INT32, words * l.d.channels, &d->weights_at);
+  for (size_t c = 0; c < l.d.channels; c++, t++) {
+    struct mote_stair stair;
+    if (!stair_of(&l, c, &stair)) return err_internal(e, "a stair that was is no more");
+    for (uint32_t i = 0; i < 9; i++) { /* the model's go row by row */
+      const int32_t v = l.d.weights[c * l.per_out + (i % 3 * 3 + i / 3) * l.per_tap];
+      t->weights[mote_nine_at(d->stride_w, i)] = v;
+      t->outside[i / 3] += (uint32_t)(v * l.zp);
+    }
+    t->offset = stair.offset;
+    t->word = stair.word;
+    t->h = (int32_t)(stair.word >> 20);
+    t->l = (int32_t)(stair.word << 12) >> 20;
+  }
+  return true;
+}
+
+#define WORDS                                                                                      \
+  .kernel = MOTE_KERNEL_conv2d_stairs_words_s8, .cores = 1u << COMPILE_CORE_V6M, .fast = true,     \
+  .widened = true, .each_channel = true, .build = build_conv, .pack = pack_words,                  \
+  .packed = WEIGHTS
 static const struct recipe recipes[] = {
+    {.op = MOTE_OP_CONV_2D, .takes = takes_conv, WORDS},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D, .takes = takes_spread, WORDS},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .kernel = MOTE_KERNEL_depthwise_stairs_tables_s8,
+     .takes = takes_depthwise,
+     .cores = 1u << COMPILE_CORE_V6M,
+     .fast = true,
+     .widened = true,
+     .each_channel = true,
+     .build = lower_depthwise,
+     .pack = pack_tables,
+     .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
      .kernel = MOTE_KERNEL_conv2d_stairs_s8,
      .takes = takes_conv,

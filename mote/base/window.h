@@ -62,6 +62,7 @@ struct mote_conv2d_triples_s8 {
  *
  * conv2d_stairs_s8: as conv2d_triples_s8; the run is the whole window, run_values the number of channels without a stair; the sums
  * are those of the input as it is, as depthwise_stairs_s8's.
+ * conv2d_stairs_words_s8: the same with weights that are int32, each in -128..127.
  * depthwise_stairs_s8: as depthwise_conv2d_s8, all channels with stairs, and the sum is that of the products with the input
  * as it is, in_zp at every tap outside. */
 #define MOTE_STAIR_BITS 23
@@ -70,6 +71,20 @@ struct mote_stair {
   int32_t offset;
   uint32_t word;
 };
+/* depthwise_stairs_tables_s8: as depthwise_stairs_s8, with all that a channel needs in one table at weights_at, in the order in which
+ * a loop over the columns of a row meets it: kernel row after row of the last, middle and first column with a stride of 1, which
+ * has a value in three windows; else column after column. requant_at is 0. */
+struct mote_nine_table {
+  int32_t weights[9];
+  int32_t l, h, offset; /* the stair's multiplier in two parts */
+  uint32_t word;        /* the stair's */
+  uint32_t more;        /* 0: place for what is added to every sum */
+  uint32_t outside[3];  /* in_zp times the weights of the first, second, third column */
+};
+/* Where the weight of column i / 3, row i % 3 stands. */
+static inline uint32_t mote_nine_at(uint32_t stride_w, uint32_t i) {
+  return stride_w == 1 ? 3 * (i % 3) + 2 - i / 3 : i;
+}
 
 /* CONV_2D by pairs of pixels (mote/isa/isa.h) with weights -8..7 in nibbles as conv2d_s4's. The bias has what the input's zero
  * point adds: it is the model's less in_zp times the sum of the channel's weights; in_zp is what stands for padding.

@@ -439,9 +439,16 @@ void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *p,
                                const struct mote_triples_job *d);
 void mote_isa_conv_stairs__rv32(const struct mote_conv2d_triples_s8 *p,
                                 const struct mote_triples_job *d);
-/* Channel c of it alone, in C. */
+/* And with weights that are words. */
+void mote_isa_conv_stairs_words__plain(const struct mote_conv2d_triples_s8 *p,
+                                       const struct mote_triples_job *d);
+void mote_isa_conv_stairs_words__v6m(const struct mote_conv2d_triples_s8 *p,
+                                     const struct mote_triples_job *d);
+/* Channel c of them alone, in C. */
 void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
                               const struct mote_triples_job *d, uint32_t c);
+void mote_conv_stairs_words_channel(const struct mote_conv2d_triples_s8 *p,
+                                    const struct mote_triples_job *d, uint32_t c);
 /* One call of a convolution, rows to outputs, in the state's bytes; where MOTE_ISA_MVE is 1. */
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out);
@@ -589,6 +596,12 @@ void mote_isa_depthwise_tall__rv32(const void *params, const void *const *rows, 
  * are. */
 void mote_depthwise_stairs_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
                                  uint32_t x, uint32_t n, void *state, int8_t *out);
+void mote_depthwise_tables_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                                 uint32_t x, uint32_t n, void *state, int8_t *out);
+void mote_isa_depthwise_tables__plain(const void *params, const void *const *rows, void *state,
+                                      void *out);
+void mote_isa_depthwise_tables__v6m(const void *params, const void *const *rows, void *state,
+                                    void *out);
 /* By stairs, 3x3 without dilation. */
 void mote_isa_depthwise_stairs__plain(const void *params, const void *const *rows, void *state,
                                       void *out);
@@ -806,6 +819,14 @@ static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_
 #endif
 
 #include "mote/isa/block.h"
+
+#if MOTE_ISA_V6M
+#define mote_isa_conv_stairs_words mote_isa_conv_stairs_words__v6m
+#define mote_isa_depthwise_tables  mote_isa_depthwise_tables__v6m
+#else
+#define mote_isa_conv_stairs_words mote_isa_conv_stairs_words__plain
+#define mote_isa_depthwise_tables  mote_isa_depthwise_tables__plain
+#endif
 
 #if MOTE_ISA_RV32
 #define mote_isa_conv_triples     mote_isa_conv_triples__rv32

@@ -62,16 +62,22 @@ void mote_isa_widen_triples_raw(uint32_t *to, uint32_t quad_step, uint32_t colum
   widen(to, quad_step, column_step, a, b, c, n, columns, 0, 0);
 }
 
-/* Adds one run of `columns` pieces of n values, from value `at` of a column on, to the sums. */
-static void add_run(const int8_t *w, const struct mote_triples_job *d, const uint32_t *words,
-                    uint32_t columns, uint32_t at, uint32_t n, uint32_t sums[3]) {
+static inline __attribute__((always_inline)) uint32_t weight(const void *w, uint32_t i, int words) {
+  return words ? ((const uint32_t *)w)[i] : (uint32_t)((const int8_t *)w)[i];
+}
+
+/* Adds one run of `columns` pieces of n values, from value `at` of a column on, to the sums. Weights from number k of w on are
+ * bytes or words. */
+static inline __attribute__((always_inline)) void
+add_run(const void *w, uint32_t k, int as_words, const struct mote_triples_job *d,
+        const uint32_t *words, uint32_t columns, uint32_t at, uint32_t n, uint32_t sums[3]) {
   uint32_t first = MOTE_TRIPLE_FIRST, second = MOTE_TRIPLE_SECOND, run[3];
   words += at / 4 * d->quad_step + at % 4 * 2;
-  for (; columns; columns--, words += d->column_step, w += n) {
+  for (; columns; columns--, words += d->column_step, k += n) {
     const uint32_t *from = words;
     for (uint32_t i = 0; i < n; from += (at + ++i) % 4 ? 2 : d->quad_step - 6) {
-      first += (uint32_t)w[i] * from[0];
-      second += (uint32_t)w[i] * from[1];
+      first += weight(w, k + i, as_words) * from[0];
+      second += weight(w, k + i, as_words) * from[1];
     }
   }
   mote_triple_sums(first, second, run);
@@ -86,14 +92,14 @@ static void add_runs(const struct mote_conv2d_triples_s8 *p, const int8_t *w,
     for (uint32_t j = 0, some; j < kernel_w;
          j += some, words += some * d->column_step, w += some * n) {
       some = kernel_w - j < p->run_columns ? kernel_w - j : p->run_columns;
-      add_run(w, d, words, some, 0, n, sums);
+      add_run(w, 0, 0, d, words, some, 0, n, sums);
     }
     return;
   }
   for (uint32_t j = 0; j < kernel_w; j++, words += d->column_step)
     for (uint32_t k = 0, some; k < n; k += some, w += some) {
       some = n - k < p->run_values ? n - k : p->run_values;
-      add_run(w, d, words, 1, k, some, sums);
+      add_run(w, 0, 0, d, words, 1, k, some, sums);
     }
 }
 
@@ -112,22 +118,36 @@ void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
   }
 }
 
-void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
-                              const struct mote_triples_job *d, uint32_t c) {
-  const uint32_t out_c = p->conv.out_c;
-  const int8_t *w = (const int8_t *)mote_at(p, p->conv.weights_at) + c * mote_conv_window(&p->conv);
+static inline __attribute__((always_inline)) void stairs(const struct mote_conv2d_triples_s8 *p,
+                                                         const struct mote_triples_job *d,
+                                                         uint32_t c, int words) {
+  const uint32_t out_c = p->conv.out_c, from = c * mote_conv_window(&p->conv);
+  const void *const w = mote_at(p, p->conv.weights_at);
   for (uint32_t i = 0; i < d->triples; i++) {
     uint32_t sums[3] = {0, 0, 0};
-    add_runs(p, w, d, d->words + i * d->pixel_step, sums);
+    add_run(w, from, words, d, d->words + i * d->pixel_step, p->conv.kernel_w, 0,
+            mote_conv_column(&p->conv), sums);
     for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
       d->out[(size_t)x * out_c + c] =
           mote_output_stair(&p->conv.output, c, out_c, (int32_t)sums[k]);
   }
 }
+void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
+                              const struct mote_triples_job *d, uint32_t c) {
+  stairs(p, d, c, 0);
+}
+void mote_conv_stairs_words_channel(const struct mote_conv2d_triples_s8 *p,
+                                    const struct mote_triples_job *d, uint32_t c) {
+  stairs(p, d, c, 1);
+}
 
 void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d) {
   for (uint32_t c = 0; c < p->conv.out_c; c++) mote_conv_stairs_channel(p, d, c);
+}
+void mote_isa_conv_stairs_words__plain(const struct mote_conv2d_triples_s8 *p,
+                                       const struct mote_triples_job *d) {
+  for (uint32_t c = 0; c < p->conv.out_c; c++) mote_conv_stairs_words_channel(p, d, c);
 }
 
 /* Adds a run of n inputs to the sums of one pair of channels; its words lie `step` apart. */

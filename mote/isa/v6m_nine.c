@@ -8,30 +8,23 @@
 
 #if MOTE_ISA_V6M
 
-struct table {
-  int32_t k
-      [9]; /* a slide's: of row after row the weights of the last, middle and first column; else column by column */
-  int32_t l, h, offset; /* the stair */
-  uint32_t word, more;  /* more: is added to every sum */
-  uint32_t
-      outside[3]; /* what a column outside of the row adds as a window's first, second, third */
-};
+/* A slide's weights are those of row after row, of the last, middle and first column; else column by column. */
 
 /* Windows of one channel; the assembly knows the offsets. */
 struct nine {
-  const struct table *table; /*  0 */
-  const int8_t *end;         /*  4: where the columns inside the row end */
-  const int8_t *at;          /*  8: the first of them, in the first row */
-  uintptr_t second, third;   /* 12: the other rows, from there on */
-  uint32_t step;             /* 20: bytes from column to column */
-  int8_t *out;               /* 24 */
-  uint32_t out_step;         /* 28 */
-  uint32_t left;             /* 32: columns outside in front, at most 2 */
-  uint32_t right;            /* 36: and behind */
-  uint32_t next;             /* 40: bytes from a window's last column to the next window's first */
+  const struct mote_nine_table *table; /*  0 */
+  const int8_t *end;                   /*  4: where the columns inside the row end */
+  const int8_t *at;                    /*  8: the first of them, in the first row */
+  uintptr_t second, third;             /* 12: the other rows, from there on */
+  uint32_t step;                       /* 20: bytes from column to column */
+  int8_t *out;                         /* 24 */
+  uint32_t out_step;                   /* 28 */
+  uint32_t left;                       /* 32: columns outside in front, at most 2 */
+  uint32_t right;                      /* 36: and behind */
+  uint32_t next; /* 40: bytes from a window's last column to the next window's first */
 };
 typedef char nine_layout[sizeof(struct nine) == 44 ? 1 : -1];
-typedef char table_layout[sizeof(struct table) == 68 ? 1 : -1];
+typedef char table_layout[sizeof(struct mote_nine_table) == 68 ? 1 : -1];
 
 /* Stack: 0 table, 4 end, 8 columns without an output, or r; r0 column, r6, r7 the other rows, r11 step, r12 out, lr its step.
  * Outputs: 15 instructions, 3 more where what is shifted leaves a byte. */
@@ -215,10 +208,9 @@ static int find_taps(struct taps *t, const void *const *rows) {
 }
 
 /* Fills a table. What taps in missing rows add is the same for all sums. */
-static inline __attribute__((always_inline)) void set_table(struct table *t, const int8_t *w,
-                                                            const struct mote_stair *stair,
-                                                            int32_t zp, int slide,
-                                                            const int32_t *masks) {
+static inline __attribute__((always_inline)) void
+set_table(struct mote_nine_table *t, const int8_t *w, const struct mote_stair *stair, int32_t zp,
+          int slide, const int32_t *masks) {
   int32_t k[9], more = 0;
   for (int i = 0; i < 9; i++) {
     k[i] = w[i];
@@ -226,7 +218,7 @@ static inline __attribute__((always_inline)) void set_table(struct table *t, con
       more += k[i] & ~masks[i % 3];
       k[i] &= masks[i % 3];
     }
-    t->k[slide ? 3 * (i % 3) + 2 - i / 3 : i] = k[i];
+    t->weights[slide ? 3 * (i % 3) + 2 - i / 3 : i] = k[i];
     if (i % 3 == 2) t->outside[i / 3] = (uint32_t)((k[i - 2] + k[i - 1] + k[i]) * zp);
   }
   t->more = (uint32_t)(more * zp); /* at most 9 * 2^14 */
@@ -234,6 +226,24 @@ static inline __attribute__((always_inline)) void set_table(struct table *t, con
   t->h = (int32_t)(stair->word >> 20);
   t->l = (int32_t)(stair->word << 12) >> 20;
   t->offset = stair->offset;
+}
+
+/* The same of a table in flash, of which rows are missing. */
+static void mask_table(struct mote_nine_table *t, const struct mote_nine_table *from, int32_t zp,
+                       int slide, const int32_t *masks) {
+  int32_t more = 0;
+  *t = *from;
+  for (uint32_t j = 0; j < 3; j++) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+      int32_t *const k = &t->weights[slide ? 3 * i + 2 - j : 3 * j + i];
+      more += *k & ~masks[i];
+      *k &= masks[i];
+      sum += *k;
+    }
+    t->outside[j] = (uint32_t)(sum * zp);
+  }
+  t->more = (uint32_t)(more * zp);
 }
 
 /* The strip's columns in the row. */
@@ -251,19 +261,37 @@ static struct span span_of(const struct mote_depthwise_conv2d_s8 *p, int32_t fir
   return c;
 }
 
+/* How tables come about: of whole windows, of some whose rows are missing, from the model's weights or from flash. */
+enum from { WEIGHTS, WEIGHTS_MASKED, TABLES, TABLES_MASKED };
+static inline __attribute__((always_inline)) void
+next_table(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, struct mote_nine_table *t,
+           uint32_t c, int slide, const int32_t *masks, enum from from) {
+  const struct mote_nine_table *const tables =
+      (const struct mote_nine_table *)(const void *)mote_at(p, p->weights_at);
+  const int8_t *const weights = (const int8_t *)(const void *)tables;
+  const int32_t zp = p->output.in_zp;
+  w->table = from == TABLES ? tables + c : t;
+  if (from == TABLES_MASKED)
+    mask_table(t, tables + c, zp, slide, masks);
+  else if (from != TABLES)
+    set_table(t, weights + 9 * (size_t)c, mote_stairs_of(&p->output) + c, zp, slide,
+              from == WEIGHTS ? NULL : masks);
+}
+
 /* All channels of windows one column apart. */
 static inline __attribute__((always_inline)) void slide(const struct mote_depthwise_conv2d_s8 *p,
-                                                        struct nine *w, const int32_t *masks) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  const struct mote_stair *stair = mote_stairs_of(&p->output);
-  const int32_t zp = p->output.in_zp;
-  struct table t;
-  w->table = &t;
-  for (uint32_t c = p->in_c; c; c--, w->at++, w->end++)
-    for (uint32_t m = p->multiplier; m; m--, weights += 9, w->out++) {
-      set_table(&t, weights, stair++, zp, 1, masks);
-      mote_v6m_nine_slide(w);
-    }
+                                                        struct nine *w, const int32_t *masks,
+                                                        enum from from) {
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  struct mote_nine_table t;
+  for (uint32_t c = 0, m = p->multiplier; c < out_c; c++, w->out++) {
+    next_table(p, w, &t, c, 1, masks, from);
+    mote_v6m_nine_slide(w);
+    if (--m) continue;
+    m = p->multiplier;
+    w->at++;
+    w->end++;
+  }
 }
 
 /* Windows of a row two or more columns apart. */
@@ -276,8 +304,8 @@ struct apart {
 static __attribute__((noinline)) void border(const struct mote_depthwise_conv2d_s8 *p,
                                              const struct nine *w, const int8_t *row,
                                              int32_t column, int8_t *out) {
-  const struct table *const t = w->table;
-  const int32_t *k = t->k;
+  const struct mote_nine_table *const t = w->table;
+  const int32_t *k = t->weights;
   uint32_t sum = t->more;
   for (int32_t j = 0; j < 3; j++, k += 3, column++) {
     if (column < 0 || column >= p->in_w) {
@@ -295,28 +323,30 @@ static __attribute__((noinline)) void border(const struct mote_depthwise_conv2d_
 
 static inline __attribute__((always_inline)) void apart(const struct mote_depthwise_conv2d_s8 *p,
                                                         struct nine *w, const int8_t *row,
-                                                        const struct apart *a,
-                                                        const int32_t *masks) {
-  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
-  const struct mote_stair *stair = mote_stairs_of(&p->output);
-  const int32_t zp = p->output.in_zp, step = p->stride_w;
+                                                        const struct apart *a, const int32_t *masks,
+                                                        enum from from) {
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  const int32_t step = p->stride_w;
   int8_t *out = w->out;
-  struct table t;
-  w->table = &t;
-  for (uint32_t c = p->in_c; c; c--, w->at++, w->end++, row++)
-    for (uint32_t m = p->multiplier; m; m--, weights += 9, out++) {
-      int32_t column = a->first;
-      int8_t *to = out;
-      set_table(&t, weights, stair++, zp, 0, masks);
-      for (uint32_t i = a->left; i; i--, column += step, to += w->out_step)
-        border(p, w, row, column, to);
-      w->out = to;
-      if (a->inside) mote_v6m_nine_apart(w);
-      column += (int32_t)a->inside * step;
-      to += a->inside * w->out_step;
-      for (uint32_t i = a->right; i; i--, column += step, to += w->out_step)
-        border(p, w, row, column, to);
-    }
+  struct mote_nine_table t;
+  for (uint32_t c = 0, m = p->multiplier; c < out_c; c++, out++) {
+    int32_t column = a->first;
+    int8_t *to = out;
+    next_table(p, w, &t, c, 0, masks, from);
+    for (uint32_t i = a->left; i; i--, column += step, to += w->out_step)
+      border(p, w, row, column, to);
+    w->out = to;
+    if (a->inside) mote_v6m_nine_apart(w);
+    column += (int32_t)a->inside * step;
+    to += a->inside * w->out_step;
+    for (uint32_t i = a->right; i; i--, column += step, to += w->out_step)
+      border(p, w, row, column, to);
+    if (--m) continue;
+    m = p->multiplier;
+    w->at++;
+    w->end++;
+    row++;
+  }
 }
 
 static struct apart apart_of(const struct mote_depthwise_conv2d_s8 *p, int32_t first, uint32_t n) {
@@ -329,8 +359,10 @@ static struct apart apart_of(const struct mote_depthwise_conv2d_s8 *p, int32_t f
 }
 
 /* n windows of a row from window x on; returns 0 where that is left to C. */
-static int windows(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows, uint32_t x,
-                   uint32_t n, int8_t *out) {
+static inline __attribute__((always_inline)) int windows(const struct mote_depthwise_conv2d_s8 *p,
+                                                         const void *const *rows, uint32_t x,
+                                                         uint32_t n, int8_t *out, enum from whole,
+                                                         enum from masked) {
   const int32_t first = (int32_t)(x * p->stride_w) - p->pad_left;
   struct taps taps;
   struct nine w;
@@ -349,9 +381,9 @@ static int windows(const struct mote_depthwise_conv2d_s8 *p, const void *const *
     w.left = (uint32_t)c.left;
     w.right = (uint32_t)c.right;
     if (taps.whole)
-      slide(p, &w, NULL);
+      slide(p, &w, NULL, whole);
     else
-      slide(p, &w, masks);
+      slide(p, &w, masks, masked);
     return 1;
   }
   const struct apart a = apart_of(p, first, n);
@@ -360,26 +392,37 @@ static int windows(const struct mote_depthwise_conv2d_s8 *p, const void *const *
   w.end = w.at + a.inside * step;
   w.next = step - 2u * p->in_c;
   if (taps.whole)
-    apart(p, &w, taps.first, &a, NULL);
+    apart(p, &w, taps.first, &a, NULL, whole);
   else
-    apart(p, &w, taps.first, &a, masks);
+    apart(p, &w, taps.first, &a, masks, masked);
   return 1;
 }
 
-void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
-                                    void *out) {
-  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+static inline __attribute__((always_inline)) void all(const struct mote_depthwise_conv2d_s8 *p,
+                                                      const void *const *rows, void *state,
+                                                      int8_t *to, int tables) {
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
   const int32_t low = p->output.low, high = p->output.high;
-  int8_t *to = (int8_t *)out;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
     for (uint32_t x = 0, n; x < p->out_w; x += n) {
       n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      if (!windows(p, rows, x, n, to)) mote_depthwise_stairs_strip(p, rows, x, n, state, to);
+      if (!windows(p, rows, x, n, to, tables ? TABLES : WEIGHTS,
+                   tables ? TABLES_MASKED : WEIGHTS_MASKED))
+        (tables ? mote_depthwise_tables_strip : mote_depthwise_stairs_strip)(p, rows, x, n, state,
+                                                                             to);
       if (low > -128 || high < 127)
         for (uint32_t i = 0; i < n * out_c; i++) to[i] = (int8_t)mote_clamp(to[i], low, high);
       to += (size_t)n * out_c;
     }
+}
+
+void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
+                                    void *out) {
+  all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out, 0);
+}
+void mote_isa_depthwise_tables__v6m(const void *params, const void *const *rows, void *state,
+                                    void *out) {
+  all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out, 1);
 }
 
 #else

@@ -19,7 +19,7 @@ struct block {
   uint32_t jump;          /*  8: bytes from a quad's end to the same quad of the next triple */
   uint32_t back;          /* 12: and from the last triple's to the next quad of the first */
   uint32_t column_jump;   /* 16: from a column's end to the next */
-  uint32_t n;             /* 20: weights of a column, a multiple of 4 */
+  uint32_t n;             /* 20: bytes of a column's weights, a multiple of a quad's */
   uint32_t columns, left; /* 24: of a window; those left */
   const uint32_t *words;  /* 32: of the first triple */
   int8_t *out;            /* 36: moves on */
@@ -55,7 +55,41 @@ __asm__(".syntax unified\n"
         "  ldr r5, [sp, #52]\n"
         "  strb r7, [r0, r5]\n"
         ".endm\n"
-        ".macro mote_v6m_stairs name, triples, jump\n"
+        /* Four weights times the triples of a block. */
+        ".macro mote_quad triples, jump, words\n"
+        "  .if \\words\n"
+        "    ldm r1!, {r2, r3, r4, r5}\n"
+        "    str r1, [sp]\n"
+        "  .else\n"
+        "    ldm r1!, {r5}\n"
+        "    str r1, [sp]\n"
+        "    sxtb r2, r5\n"
+        "    asrs r5, r5, #8\n"
+        "    sxtb r3, r5\n"
+        "    asrs r5, r5, #8\n"
+        "    sxtb r4, r5\n"
+        "    asrs r5, r5, #8\n"
+        "  .endif\n"
+        "  mote_triple r8, r9\n"
+        "  .if \\triples > 1\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
+        "    mote_triple r10, r11\n"
+        "  .endif\n"
+        "  .if \\triples > 2\n"
+        "    .if \\jump\n"
+        "      ldr r1, [sp, #8]\n"
+        "      adds r0, r0, r1\n"
+        "    .endif\n"
+        "    mote_triple r12, lr\n"
+        "  .endif\n"
+        "  ldr r1, [sp, #12]\n"
+        "  adds r0, r0, r1\n"
+        "  ldr r1, [sp]\n"
+        ".endm\n"
+        ".macro mote_v6m_stairs name, triples, jump, words\n"
         "  mote_enter \\name\n"
         "  sub sp, sp, #68\n"
         "  mov r1, sp\n"
@@ -83,38 +117,28 @@ __asm__(".syntax unified\n"
         "  ldr r1, [sp]\n"
         "2:\n" /* a column */
         "  ldr r2, [sp, #20]\n"
-        "  adds r2, r2, r1\n"
-        "  str r2, [sp, #4]\n"
+        "  adds r3, r2, r1\n"
+        "  str r3, [sp, #4]\n"
+        "  .if \\words\n" /* two quads a turn */
+        "    lsls r2, r2, #27\n"
+        "    beq 3f\n"
+        "    b 8f\n"
+        "  .endif\n"
         "3:\n" /* four weights */
-        "  ldm r1!, {r5}\n"
-        "  str r1, [sp]\n"
-        "  sxtb r2, r5\n"
-        "  asrs r5, r5, #8\n"
-        "  sxtb r3, r5\n"
-        "  asrs r5, r5, #8\n"
-        "  sxtb r4, r5\n"
-        "  asrs r5, r5, #8\n"
-        "  mote_triple r8, r9\n"
-        "  .if \\triples > 1\n"
-        "    .if \\jump\n"
-        "      ldr r1, [sp, #8]\n"
-        "      adds r0, r0, r1\n"
-        "    .endif\n"
-        "    mote_triple r10, r11\n"
+        "  .if \\words\n"
+        "    mote_quad \\triples, \\jump, 1\n"
+        "  8:\n"
         "  .endif\n"
-        "  .if \\triples > 2\n"
-        "    .if \\jump\n"
-        "      ldr r1, [sp, #8]\n"
-        "      adds r0, r0, r1\n"
-        "    .endif\n"
-        "    mote_triple r12, lr\n"
-        "  .endif\n"
-        "  ldr r1, [sp, #12]\n"
-        "  adds r0, r0, r1\n"
-        "  ldr r1, [sp]\n"
+        "  mote_quad \\triples, \\jump, \\words\n"
         "  ldr r2, [sp, #4]\n"
         "  cmp r1, r2\n"
-        "  bne 3b\n"
+        "  .if \\words\n"
+        "    beq 7f\n"
+        "    b 3b\n"
+        "  7:\n"
+        "  .else\n"
+        "    bne 3b\n"
+        "  .endif\n"
         "  ldr r2, [sp, #28]\n"
         "  subs r2, r2, #1\n"
         "  beq 4f\n"
@@ -154,11 +178,16 @@ __asm__(".syntax unified\n"
         "  add sp, sp, #68\n"
         "  mote_leave \\name\n"
         ".endm\n"
-        "mote_v6m_stairs mote_v6m_stairs1, 1, 0\n"
-        "mote_v6m_stairs mote_v6m_stairs2, 2, 0\n"
-        "mote_v6m_stairs mote_v6m_stairs3, 3, 0\n"
-        "mote_v6m_stairs mote_v6m_stairs2_far, 2, 1\n"
-        "mote_v6m_stairs mote_v6m_stairs3_far, 3, 1\n"
+        "mote_v6m_stairs mote_v6m_stairs1, 1, 0, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs2, 2, 0, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs3, 3, 0, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs2_far, 2, 1, 0\n"
+        "mote_v6m_stairs mote_v6m_stairs3_far, 3, 1, 0\n"
+        "mote_v6m_stairs mote_v6m_words1, 1, 0, 1\n"
+        "mote_v6m_stairs mote_v6m_words2, 2, 0, 1\n"
+        "mote_v6m_stairs mote_v6m_words3, 3, 0, 1\n"
+        "mote_v6m_stairs mote_v6m_words2_far, 2, 1, 1\n"
+        "mote_v6m_stairs mote_v6m_words3_far, 3, 1, 1\n"
         ".text\n");
 
 void mote_v6m_stairs1(const struct block *b);
@@ -167,6 +196,12 @@ void mote_v6m_stairs3(const struct block *b);
 /* Where the same quads of neighbouring triples do not stand side by side. */
 void mote_v6m_stairs2_far(const struct block *b);
 void mote_v6m_stairs3_far(const struct block *b);
+/* The same with weights that are words. */
+void mote_v6m_words1(const struct block *b);
+void mote_v6m_words2(const struct block *b);
+void mote_v6m_words3(const struct block *b);
+void mote_v6m_words2_far(const struct block *b);
+void mote_v6m_words3_far(const struct block *b);
 
 /* How long a window's pieces without gaps are; 0: pieces end inside a word of weights. */
 static uint32_t piece_of(const struct mote_conv2d_s8 *p, const struct mote_triples_job *d) {
@@ -176,8 +211,11 @@ static uint32_t piece_of(const struct mote_conv2d_s8 *p, const struct mote_tripl
   return n % 4 == 0 ? n : 0;
 }
 
+typedef void one_channel(const struct mote_conv2d_triples_s8 *t, const struct mote_triples_job *d,
+                         uint32_t c);
 /* What the assembly takes for granted: bytes between -128 and 127, and a stair for each channel. */
-static void correct(const struct mote_conv2d_triples_s8 *t, const struct mote_triples_job *d) {
+static __attribute__((noinline)) void correct(const struct mote_conv2d_triples_s8 *t,
+                                              const struct mote_triples_job *d, one_channel *one) {
   const struct mote_conv2d_s8 *p = &t->conv;
   const struct mote_stair *stairs = mote_stairs_of(&p->output);
   const int32_t low = p->output.low, high = p->output.high;
@@ -186,29 +224,23 @@ static void correct(const struct mote_conv2d_triples_s8 *t, const struct mote_tr
       d->out[i] = (int8_t)mote_clamp(d->out[i], low, high);
   for (uint32_t c = 0, none = t->run_values; none && c < p->out_c; c++)
     if (!mote_has_stair(&stairs[c])) {
-      mote_conv_stairs_channel(t, d, c);
+      one(t, d, c);
       none--;
     }
 }
 
-void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
-                               const struct mote_triples_job *d) {
-  static void (*const loops[2][BLOCK])(const struct block *) = {
-      {mote_v6m_stairs1, mote_v6m_stairs2, mote_v6m_stairs3},
-      {mote_v6m_stairs1, mote_v6m_stairs2_far, mote_v6m_stairs3_far}};
-  void (*const *const loop)(const struct block *) = loops[d->pixel_step != 8];
+/* loops: of blocks of one to three triples; bytes: of a weight. Returns 0 where it is left to C. */
+static int make(const struct mote_conv2d_triples_s8 *t, const struct mote_triples_job *d,
+                void (*const *loops)(const struct block *), uint32_t bytes, one_channel *one) {
   const struct mote_conv2d_s8 *p = &t->conv;
   const uint32_t out_c = p->out_c, piece = piece_of(p, d);
   /* With one pixel the other two are stored where the next channel's follows; the last has none. */
   const uint32_t channels = d->pixels > 1 ? out_c : out_c - 1;
   struct block b;
-  if (!piece) {
-    mote_isa_conv_stairs__plain(t, d);
-    return;
-  }
+  if (!piece) return 0;
   b.weights = (const int8_t *)mote_at(t, p->weights_at);
   b.jump = 4 * d->pixel_step - 32;
-  b.n = piece;
+  b.n = piece * bytes;
   b.columns = piece == mote_conv_window(p) ? 1 : p->kernel_w;
   b.column_jump = 4 * d->column_step - piece * d->quad_step;
   b.words = d->words;
@@ -223,12 +255,30 @@ void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
     b.back = 4 * d->quad_step - 4 * (n - 1) * d->pixel_step - 32;
     for (uint32_t i = 0; i < n; i++)
       b.third[i] = done + i + 2 * d->triples < d->pixels ? 2 * b.lane : b.lane;
-    loop[n - 1](&b);
+    loops[n - 1](&b);
     b.words += (size_t)n * d->pixel_step;
     b.out += (size_t)n * out_c;
   }
-  if (channels < out_c) mote_conv_stairs_channel(t, d, channels);
-  correct(t, d);
+  if (channels < out_c) one(t, d, channels);
+  correct(t, d, one);
+  return 1;
+}
+
+void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *t,
+                               const struct mote_triples_job *d) {
+  static void (*const loops[2][BLOCK])(const struct block *) = {
+      {mote_v6m_stairs1, mote_v6m_stairs2, mote_v6m_stairs3},
+      {mote_v6m_stairs1, mote_v6m_stairs2_far, mote_v6m_stairs3_far}};
+  if (!make(t, d, loops[d->pixel_step != 8], 1, mote_conv_stairs_channel))
+    mote_isa_conv_stairs__plain(t, d);
+}
+void mote_isa_conv_stairs_words__v6m(const struct mote_conv2d_triples_s8 *t,
+                                     const struct mote_triples_job *d) {
+  static void (*const loops[2][BLOCK])(const struct block *) = {
+      {mote_v6m_words1, mote_v6m_words2, mote_v6m_words3},
+      {mote_v6m_words1, mote_v6m_words2_far, mote_v6m_words3_far}};
+  if (!make(t, d, loops[d->pixel_step != 8], 4, mote_conv_stairs_words_channel))
+    mote_isa_conv_stairs_words__plain(t, d);
 }
 
 #else

@@ -92,9 +92,13 @@ static void row(const void *params, const void *const *rows, void *state, void *
 static void row_stairs(const void *params, const void *const *rows, void *state, void *out) {
   make_rows(params, rows, state, out, 1, mote_isa_conv_stairs);
 }
+static void row_stairs_words(const void *params, const void *const *rows, void *state, void *out) {
+  make_rows(params, rows, state, out, 1, mote_isa_conv_stairs_words);
+}
 
 const struct mote_kernel mote_kernel_conv2d_triples_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_conv2d_stairs_s8 = {NULL, row_stairs, NULL};
+const struct mote_kernel mote_kernel_conv2d_stairs_words_s8 = {NULL, row_stairs_words, NULL};
 
 /* Columns are below 2^33 and a column's values below 2^32: 8 times both may be too much for 64 bits. */
 size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
@@ -107,6 +111,10 @@ size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t
 }
 
 size_t mote_conv2d_stairs_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
+  return mote_conv2d_triples_s8_state_bytes(t);
+}
+
+size_t mote_conv2d_stairs_words_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
   return mote_conv2d_triples_s8_state_bytes(t);
 }
 
@@ -132,4 +140,13 @@ enum mote_status mote_conv2d_triples_s8_check(const struct mote_conv2d_triples_s
   if (status != MOTE_OK) return status;
   if (t->run_columns == 0 && t->run_values == 0) return MOTE_ERR_PARAMS;
   return mote_conv2d_triples_s8_state_bytes(t) > b->state_bytes ? MOTE_ERR_BOUNDS : MOTE_OK;
+}
+
+/* A window is below 2^32 and out_c below 2^16. */
+enum mote_status mote_conv2d_stairs_words_s8_check(const struct mote_conv2d_triples_s8 *t,
+                                                   const struct mote_bounds *b) {
+  const enum mote_status status = mote_conv2d_stairs_s8_check(t, b);
+  if (status != MOTE_OK) return status;
+  const uint64_t bytes = 4 * (uint64_t)mote_conv_window(&t->conv) * t->conv.out_c;
+  return mote_bounds_constant(b, t->conv.weights_at, bytes) ? MOTE_OK : MOTE_ERR_BOUNDS;
 }

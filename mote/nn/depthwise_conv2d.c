@@ -83,3 +83,25 @@ enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv
              ? MOTE_OK
              : MOTE_ERR_PARAMS;
 }
+
+const struct mote_kernel mote_kernel_depthwise_stairs_tables_s8 = {NULL, mote_isa_depthwise_tables,
+                                                                   NULL};
+
+size_t mote_depthwise_stairs_tables_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
+  return mote_depthwise_conv2d_s8_state_bytes(p);
+}
+
+enum mote_status mote_depthwise_stairs_tables_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                       const struct mote_bounds *b) {
+  const enum mote_status status = check_window(p, b);
+  if (status != MOTE_OK) return status;
+  const uint64_t out_c = (uint64_t)p->in_c * p->multiplier; /* below 2^31 */
+  if (p->kernel_w != 3 || p->kernel_h != 3 || p->dilation_w != 1 || p->output.low > p->output.high)
+    return MOTE_ERR_PARAMS;
+  if (!mote_bounds_constant(b, p->weights_at, out_c * sizeof(struct mote_nine_table)))
+    return MOTE_ERR_BOUNDS;
+  const struct mote_nine_table *t = (const struct mote_nine_table *)mote_at(p, p->weights_at);
+  for (uint64_t c = 0; c < out_c; c++)
+    if ((t[c].word & 255) > 31) return MOTE_ERR_PARAMS;
+  return MOTE_OK;
+}
