@@ -83,7 +83,8 @@ static bool read_reshape(struct reader *r, struct op *o) {
   int64_t shape[TFLITE_MOST_PARAMETERS];
   int count = 0;
   o->node.n_in = 1;
-  if (graph_elements(y) > 0) return true;
+  /* A file may say 1 for axes that are open: more than one of them, and the shape is computed here. */
+  if (graph_elements(y) > 0 && graph_elements(y) == graph_elements(x)) return true;
   if (o->n_in > 1 && o->in[1] >= 0) {
     if (!tflite_parameters(r, o->in[1], "shape", shape, &count)) return false;
   } else {
@@ -109,8 +110,10 @@ static bool read_reshape(struct reader *r, struct op *o) {
   if (rest > GRAPH_MAX_ELEMENTS || (open < 0 && rest != 1))
     return err_set(r->e, "its shape does not hold the %lld elements of its input",
                    (long long)graph_elements(x));
-  y->rank = count;
-  for (int i = 0; i < count; i++) y->dims[i] = (int32_t)(i == open ? rest : shape[i]);
+  struct graph_tensor made = *y;
+  made.rank = count;
+  for (int i = 0; i < count; i++) made.dims[i] = (int32_t)(i == open ? rest : shape[i]);
+  tflite_set_shape(r, o->out, &made);
   return true;
 }
 

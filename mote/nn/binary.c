@@ -125,7 +125,7 @@ enum mote_status mote_power_f32_check(const struct mote_binary_f32 *p,
 
 /* ---- int32 --------------------------------------------------------------------- */
 /* Rounded down; the remainder has the divisor's sign. By 0 (the reference fails) 0; by -1 without the overflow. */
-static int32_t floored(uint32_t arithmetic, int32_t a, int32_t b) {
+static __attribute__((noinline)) int32_t floored(uint32_t arithmetic, int32_t a, int32_t b) {
   const int div = arithmetic == MOTE_ARITHMETIC_FLOOR_DIV;
   if (b == 0 || b == -1) return b != 0 && div ? (int32_t)(0u - (uint32_t)a) : 0;
   const int32_t rest = a % b;
@@ -143,9 +143,8 @@ static int32_t of_s32(const struct mote_binary_s32 *p, int32_t a, int32_t b) {
   case MOTE_ARITHMETIC_DIV: q = b == 0 ? 0 : b == -1 ? (int32_t)(0u - x) : a / b; break;
   case MOTE_ARITHMETIC_SQUARED_DIFFERENCE: return (int32_t)((x - y) * (x - y));
   case MOTE_ARITHMETIC_MAXIMUM: return a > b ? a : b;
-  case MOTE_ARITHMETIC_FLOOR_DIV:
-  case MOTE_ARITHMETIC_FLOOR_MOD: return floored(p->arithmetic, a, b);
-  default: return a < b ? a : b;
+  case MOTE_ARITHMETIC_MINIMUM: return a < b ? a : b;
+  default: return floored(p->arithmetic, a, b);
   }
   return mote_clamp(q, p->low, p->high);
 }

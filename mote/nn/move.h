@@ -111,10 +111,10 @@ struct mote_reduce_q {
   uint8_t bytes; /* 1 or 2 */
 };
 enum mote_reduction {
-  MOTE_REDUCE_SUM, /* float alone; divided by count */
+  MOTE_REDUCE_SUM, /* float: divided by count; integers wrap */
   MOTE_REDUCE_MAX,
   MOTE_REDUCE_MIN,
-  MOTE_REDUCE_PRODUCT /* float alone */
+  MOTE_REDUCE_PRODUCT
 };
 struct mote_reduce_f32 {
   struct mote_loops kept, reduced;

@@ -308,10 +308,22 @@ def build(rng):
     return m
 
 
-def opened(m, tensor):
-    """The batch of a tensor is unknown: its size in the file, 1, says nothing."""
-    m.g.tensors[tensor].shapeSignature = [-1] + m.g.tensors[tensor].shape[1:]
+def opened(m, tensor, axes=1):
+    """The first axes of a tensor are unknown: their size in the file, 1, says nothing."""
+    m.g.tensors[tensor].shapeSignature = [-1] * axes + m.g.tensors[tensor].shape[axes:]
     return tensor
+
+
+@add("RESHAPE", "float32_open_axes")
+def build(rng):
+    """A dense layer over several axes: rows and columns of the matrix in front of it are both open."""
+    m = Model()
+    x = m.input((2, 4, 6), "float32")
+    flat, made = opened(m, m.tensor((1, 1), "float32"), 2), opened(m, m.tensor((1, 5), "float32"))
+    m.op("RESHAPE", [x, m.const(np.array([-1, 6]), "int32")], [flat], newShape=[-1, 6])
+    m.op("FULLY_CONNECTED", [flat, m.const(draw(rng, (5, 6), "float32"), "float32")], [made])
+    m.op("RESHAPE", [made, m.const(np.array([-1, 4, 5]), "int32")], [m.output((2, 4, 5), "float32")], newShape=[-1, 4, 5])
+    return m
 
 
 @add("SPACE_TO_BATCH_ND", "float32_open_batch")
