@@ -354,8 +354,10 @@ static bool is_spool(const char *name) {
   return strncmp(name, "recording-", 10) == 0 && text_ends(name, ".part");
 }
 
-/* One that cannot be kept stays where it is: told, and with --recover an error, but no reason not to record. */
+/* One that cannot be kept stays where it is: told, and with --recover an error in the end, but no reason not to look at the others, or
+ * not to record. */
 static bool keep_what_is_left(struct recording *r) {
+  struct err first = {0};
   char **names;
   int n;
   if (!dir_list(r->c->arena, r->p.dir, &names, &n, &r->c->err)) return false;
@@ -363,12 +365,17 @@ static bool keep_what_is_left(struct recording *r) {
     const char *path = arena_printf(r->c->arena, "%s/%s", r->p.dir, names[i]);
     if (!is_spool(names[i]) || keep_left(r, path)) continue;
     err_file(&r->c->err, path);
-    if (r->o->recover) return false;
-    fprintf(stderr, "mote: %s: a recording that was cut short is not kept: %s\n", path,
-            r->c->err.text);
+    if (!first.text[0]) first = r->c->err;
+    if (!r->o->recover)
+      fprintf(stderr,
+              "mote: %s: a recording that was cut short is not kept: %s (what is none can be "
+              "deleted)\n",
+              path, r->c->err.text);
     memset(&r->c->err, 0, sizeof r->c->err);
   }
-  return true;
+  if (!r->o->recover || !first.text[0]) return true;
+  r->c->err = first;
+  return false;
 }
 
 static void begin_spool(struct recording *r) {
@@ -388,6 +395,11 @@ static bool keep_and_clear(struct recording *r) {
   if (r->result.spool_lock >= 0) close(r->result.spool_lock);
   if (kept) return true;
   const char *why = arena_strdup(r->c->arena, r->c->err.text);
+  if (r->result.spool_error)
+    return err_set(&r->c->err,
+                   "%s; %s of %s frames are in %s (%s), and `mote record --recover` keeps those",
+                   why, text_thousands(r->result.spooled), text_thousands(r->result.length),
+                   r->spool, strerror(r->result.spool_error));
   return err_set(&r->c->err, "%s; what came is in %s, and `mote record --recover` keeps it", why,
                  r->spool);
 }
@@ -538,9 +550,12 @@ static bool options_fit(struct command_line *c, const struct record_options *o, 
   enum store_split split;
   const int sources = (o->serial != NULL) + (o->udp != 0) + o->input + o->microphone;
   *code = EXIT_OK;
-  if (o->recover && sources == 0) return true;
+  const bool more = o->label || o->group || o->split || o->columns || o->cut_s > 0 ||
+                    o->seconds > 0 || o->rate_hz > 0 || o->meta.count || o->raw;
+  if (o->recover && sources == 0 && !more) return true;
   if (o->recover)
-    *code = command_usage(c, "--recover goes without a source");
+    *code = command_usage(
+        c, "--recover goes without a source and without options: a recording has its own");
   else if (sources != 1)
     *code = command_usage(
         c, sources ? "one source at a time: --serial, --udp, --stdin or --microphone"

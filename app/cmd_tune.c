@@ -265,6 +265,10 @@ static bool read_past(struct tuner *u, const char *path, struct past *p, struct 
     err_file(e, path);
     return err_set(e, "this journal does not say what was searched; --fresh begins anew");
   }
+  if (p->folds < 1 || p->folds > TUNING_MOST_FOLDS) {
+    err_file(e, path);
+    return err_set(e, "this journal is of another version of Mote; --fresh begins anew");
+  }
   p->same = strcmp(p->yaml.data, ended(a, (const char *)stands)) == 0;
   const char *sum = checksum(a, (const char *)stands);
   for (int i = 0; i < p->n; i++)
@@ -293,7 +297,7 @@ static bool open_past(struct tuner *u, const char *path, struct past *p, struct 
   o->board = p->board;
   o->target = p->board ? NULL : p->chip;
   o->against = p->against;
-  u->tuning.folds = p->folds > 0 && p->folds <= TUNING_MOST_FOLDS ? p->folds : 1;
+  u->tuning.folds = p->folds;
   u->o = o;
   if (!take_target(u, p, e) || !tuning_open(&u->tuning, e)) return false;
   for (int i = 0; i < p->n_set; i++)
@@ -446,7 +450,9 @@ static bool run(struct tuner *u, struct err *e) {
   t->folds = (int)o->folds;
   u->config = (struct tune_config){
       .seed = (uint64_t)o->seed, .round = ROUND, .rungs = RUNGS, .factor = FACTOR};
-  u->config.rounds = o->trials > 0 ? (int)((o->trials + ROUND - 2) / ROUND) : o->show ? 1 : 1000;
+  u->config.rounds = o->trials > ROUND          ? (int)((o->trials + ROUND - 2) / ROUND)
+                     : o->trials > 0 || o->show ? 1
+                                                : 1000;
   if (!project_open(u->c->arena, o->dir, STORE_READ, &u->project, e)) return false;
   if (u->project.config.suppress.on) {
     err_file(e, u->project.yaml_path);

@@ -43,6 +43,13 @@ static void digits(const void *data, size_t n, char hex[17]) {
   hex[16] = 0;
 }
 
+bool tuning_parse(const struct tuning *t, struct arena *a, const char *yaml,
+                  struct project_config *c, struct err *e) {
+  if (!project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), c, e)) return false;
+  for (int i = 0; i < c->n_features; i++) c->features[i].unit = t->p->config.features[0].unit;
+  return true;
+}
+
 /* ---- opening ------------------------------------------------------------------------------ */
 static bool check_project(const struct project *p, struct err *e) {
   err_file(e, p->yaml_path);
@@ -83,10 +90,16 @@ static bool divide(struct tuning *t, struct err *e) {
     while (at < folds.n && folds.ids[at] < all.samples[i].id) at++;
     fold[i] = at < folds.n && folds.ids[at] == all.samples[i].id ? folds.fold[at] : -1;
   }
-  for (int k = 0; k < t->folds; k++)
-    if (!lay_part(t, &all, fold, k, true, &t->divisions[k].train, e) ||
-        !lay_part(t, &all, fold, k, false, &t->divisions[k].validation, e))
+  const int parts = t->folds;
+  t->folds = 0;
+  for (int k = 0; k < parts; k++) {
+    struct tuning_division *d = &t->divisions[t->folds];
+    if (!lay_part(t, &all, fold, k, true, &d->train, e) ||
+        !lay_part(t, &all, fold, k, false, &d->validation, e))
       return false;
+    /* A part of few windows has no vote; whether the project's own has enough is asked by tuning_open. */
+    t->folds += k == 0 || d->validation.n_windows >= LEAST_VALIDATION;
+  }
   return true;
 }
 
@@ -317,8 +330,7 @@ static bool lay_out(const struct tuning *t, struct arena *a, const char *yaml,
                     struct err *e) {
   struct train_network *net = ARENA_NEW(a, struct train_network);
   struct train_config train;
-  if (!project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), c, e) ||
-      !features_build(c->features, c->n_features, a, block, e) ||
+  if (!tuning_parse(t, a, yaml, c, e) || !features_build(c->features, c->n_features, a, block, e) ||
       !training_network(c, a, block->dims, t->n_classes, (uint32_t)t->divisions[0].train.n_windows,
                         net, NULL, e))
     return false;
@@ -456,7 +468,7 @@ static bool try_point(struct attempt *at, const struct tune_point *p, bool base,
                       struct tuning_result *out, struct err *e) {
   struct tuning *t = at->t;
   const char *yaml = base ? t->yaml : tuning_yaml(t, a, t->yaml, p, e);
-  if (!yaml || !project_parse_config(a, PROJECT_FILE, yaml, strlen(yaml), &at->c, e) ||
+  if (!yaml || !tuning_parse(t, a, yaml, &at->c, e) ||
       !features_build(at->c.features, at->c.n_features, a, &at->raw, e))
     return false;
   if (at->rung + 1 < t->rungs) /* by turns, the project's own last */

@@ -104,6 +104,10 @@ bool tuning_can_write(const struct tuning *t, struct err *e);
 /* A point in words: "logmel 32 ms, conv 64 x 4 ...". */
 const char *tuning_words(const struct tuning *t, struct arena *a, const struct tune_point *p);
 
+/* A text of mote.yaml as the trials see it: what features must know of the sensor's unit is the samples'. */
+bool tuning_parse(const struct tuning *t, struct arena *a, const char *yaml,
+                  struct project_config *c, struct err *e);
+
 /* ---- trying (tuning.c) ---------------------------------------------------------- */
 /* Loads the samples and makes the space. errors: those of the project. */
 bool tuning_open(struct tuning *t, struct err *e);

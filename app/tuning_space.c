@@ -163,7 +163,7 @@ static void find_start(struct tuning *t) {
                          : t->divisions[0].train.n_windows < 600   ? 32
                          : t->divisions[0].train.n_windows < 2000  ? 48
                          : t->divisions[0].train.n_windows < 20000 ? 64
-                                                      : 96},
+                                                                   : 96},
                {"depth", 4},
                {"dense layers", 2},
                {"dropout", 0.2},
@@ -356,7 +356,7 @@ static bool set_network(struct writer *w, const struct tuning *t, const struct t
   struct project_config c;
   struct features_block block;
   struct train_network *net = ARENA_NEW(w->a, struct train_network);
-  if (!w->yaml || !project_parse_config(w->a, PROJECT_FILE, w->yaml, strlen(w->yaml), &c, w->e) ||
+  if (!w->yaml || !tuning_parse(t, w->a, w->yaml, &c, w->e) ||
       !features_build(c.features, c.n_features, w->a, &block, w->e))
     return false;
   set(w, "", "network", network_text(t, w->a, p, block.dims));
@@ -365,9 +365,9 @@ static bool set_network(struct writer *w, const struct tuning *t, const struct t
     set(w, "training", "flash_bytes", NULL);
     return w->yaml != NULL;
   }
-  if (!w->yaml || !project_parse_config(w->a, PROJECT_FILE, w->yaml, strlen(w->yaml), &c, w->e) ||
-      !training_network(&c, w->a, block.dims, t->n_classes, (uint32_t)t->divisions[0].train.n_windows, net, NULL,
-                        w->e))
+  if (!w->yaml || !tuning_parse(t, w->a, w->yaml, &c, w->e) ||
+      !training_network(&c, w->a, block.dims, t->n_classes,
+                        (uint32_t)t->divisions[0].train.n_windows, net, NULL, w->e))
     return false;
   set_number(w, "training", "flash_bytes",
              nearbyint((double)train_network_cost(net).weight_bytes * share));

@@ -23,6 +23,8 @@ skip_all() {
 }
 [ -x "$MOTE_SHARED/unpack" ] || skip_all "no shared models"
 command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null || skip_all "no compiler or emulator"
+twice=$(rows $table | cut -f1-3 | sort | uniq -d | tr '\t\n' ' ;')
+[ -z "$twice" ] || { echo "not ok - rows of $table that stand twice: $twice"; exit 1; }
 "$MOTE_SHARED/unpack" build/shared models/reference >/dev/null 2>&1 || skip_all "the shared models do not unpack"
 
 value() { # the first number of a key in one line of JSON

@@ -186,6 +186,11 @@ is "all but a second of it" yes "$("$MOTE" data list --label cut --json | awk -F
 is "and nothing lies there any more" 0 "$(find . -name 'recording-*.part' | wc -l)"
 cp "$T/left" recording-again.part; "$MOTE" record --recover >/dev/null 2>err.txt; is "it is kept once" "0 1" "$? $("$MOTE" data list --label cut --json | grep -c '"id"')"
 for n in 0 7 30 40 60 200; do head -c $n "$T/left" >"recording-$n.part"; out=$("$MOTE" record --recover 2>&1); [ $? -le 1 ] || not_ok "$n bytes of it" "$out"; rm -f recording-*.part; done
+: >recording-empty.part; cp "$T/left" recording-z.part
+"$MOTE" data delete --label cut >/dev/null 2>&1
+out=$("$MOTE" record --recover --json 2>&1); is "an empty one stops no other" "0 0" "$? $(find . -name 'recording-*.part' | wc -l)"
+out=$("$MOTE" record --serial /dev/nowhere --label x 2>&1); is "a port that is not there" 1 $?
+case $out in *.part*) not_ok "the error names the port" "$out" ;; *) ok "the error names the port" ;; esac
 printf 'MOTEREC2 is of another time and place, or none' >recording-odd.part
 out=$("$MOTE" record --recover 2>&1); is "what is none" 1 $?
 has "is named" "recording-odd.part: no recording" "$out"

@@ -54,6 +54,8 @@ for cut in 1 3000; do
 done
 tune --seed 2 >out 2>err; is "another seed is another search" 1 $?
 grep -q 'seed 1' err && grep -q -- '--fresh' err; is "and the error says so" 0 $?
+"$MOTE" tune -q --no-count --json --trials 1 --journal tiny >tiny.json 2>err; is "a single trial is a round" 0 $?
+is "with its points alone" 10 "$(number tiny.json trials)"
 tune --ram 2000 --journal little >little; is "limits that nothing keeps" 0 $?
 is "leave mote.yaml alone" 1 "$(number little trials)"
 

@@ -94,7 +94,7 @@ ends 1 "mote.yaml" data split
 ends 1 "mote.yaml" data undo
 ends 1 "mote.yaml" data history
 ends 1 "mote.yaml" data
-ends 2 "recover goes without a source" record --recover --stdin --label x
+ends 2 "recover goes without a source and without options" record --recover --stdin --label x
 ends 2 "where from" record --label x
 ends 2 "one source at a time" record --stdin --udp 9 --label x
 ends 2 "label says what it is" record --stdin
@@ -253,5 +253,6 @@ ends 1 "0 recordings of noise" train --project q
 ends 1 "nothing is trained" test --project q --wav w
 ends 1 "has no classes" test --project q --folds 3
 ends 1 "suppresses noise" tune --project q --trials 10
-ends 1 "for projects that suppress noise" test --project y --wav w
+"$MOTE" new v --template motion --quiet >/dev/null
+ends 1 "for projects that suppress noise" test --project v --wav w
 echo "1..$n"

@@ -110,6 +110,7 @@ struct record_result {
   int most_wrong;
   enum record_end ended;
   int spool_error; /* errno, where the spool could not be written to its end */
+  int64_t spooled; /* frames that it holds */
   int spool_lock; /* a descriptor, the caller's to close once the spool may be taken by others; -1: none */
 };
 /* Records into a. errors: the port cannot be opened (with what would help), nothing came, no device, no line fits. */

@@ -4,7 +4,8 @@
  * written and made safe, then the head is, with the rate as it is known by then: whatever the moment of a power cut, the file holds
  * whole frames. The recorder keeps a lock on the file while it lives, so that nobody takes what is still growing.
  *
- * invariant: a file that cannot be written any more ends the spool, never the recording. Bytes of a file are hostile. */
+ * invariant: a file that cannot be written any more (a full disk) never ends the recording: each second it is tried again, and
+ * the end is told when it stayed so. Bytes of a file are hostile. */
 #include "host/record/private.h"
 
 #include <errno.h>
@@ -64,8 +65,10 @@ bool record_spool_begin(struct recorder *r, struct err *e) {
   if (r->spool < 0)
     return err_set(e, "%s: a recording keeps there what came until it is over", strerror(errno));
   if (flock(r->spool, LOCK_EX | LOCK_NB) == 0 && write_head(r) &&
-      write_at(r->spool, q->note, strlen(q->note), sizeof(struct head)))
+      write_at(r->spool, q->note, strlen(q->note), sizeof(struct head))) {
+    e->file[0] = 0;
     return true;
+  }
   err_set(e, "%s", strerror(errno));
   close(r->spool);
   unlink(q->spool);
@@ -81,22 +84,26 @@ static bool write_new(struct recorder *r) {
          fdatasync(r->spool) == 0 && write_head(r);
 }
 
+static void write_rest(struct recorder *r) {
+  r->out->spool_error = 0;
+  if (r->length <= r->spooled) return;
+  if (write_new(r))
+    r->spooled = r->length;
+  else
+    r->out->spool_error = errno;
+}
+
 void record_spool_write(struct recorder *r, double now_s) {
   if (r->spool < 0 || now_s - r->spooled_s < SAFE_EVERY_S) return;
-  if (r->length > r->spooled && !write_new(r)) {
-    r->out->spool_error = errno;
-    close(r->spool);
-    r->spool = -1;
-    return;
-  }
-  r->spooled = r->length;
+  write_rest(r);
   r->spooled_s = now_s;
 }
 
 void record_spool_end(struct recorder *r) {
   if (r->spool < 0) return;
   /* The rest, so that what the caller cannot store is whole here. */
-  if (r->length > r->spooled && !write_new(r)) r->out->spool_error = errno;
+  write_rest(r);
+  r->out->spooled = r->spooled;
   r->out->spool_lock = r->spool;
 }
 
@@ -104,9 +111,11 @@ void record_spool_end(struct recorder *r) {
 static bool take(struct arena *a, uint8_t *bytes, size_t n, struct record_left *out,
                  struct err *e) {
   struct head h;
-  if (n < sizeof h) return err_set(e, "no recording: %zu bytes", n);
+  out->note = "";
+  if (memcmp(bytes, MAGIC, n < sizeof h.magic ? n : sizeof h.magic) != 0)
+    return err_set(e, "no recording");
+  if (n < sizeof h) return true; /* the power went before anything was safe */
   memcpy(&h, bytes, sizeof h);
-  if (memcmp(h.magic, MAGIC, sizeof h.magic) != 0) return err_set(e, "no recording");
   if (h.channels < 1 || h.channels > RECORD_MAX_CHANNELS || h.int16 > 1 ||
       !(h.rate_hz >= 0 && h.rate_hz <= 1e9) || h.note_bytes > n - sizeof h)
     return err_set(e, "a damaged head: %u channels, %g Hz, %u bytes of note in %zu", h.channels,
