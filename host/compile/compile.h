@@ -182,7 +182,8 @@ struct compile_stream {
 /* The model as one that is given the newest `rows` rows of its input (0: the fewest that its strides allow) and keeps
  * what it needs of the earlier ones in variables. Rows lie along the first axis of the input that is longer than 1.
  * Every call's outputs are those of g over the last window_rows rows; before the first call all were zero points. Where memories
- * are carried, they are those of g over a window that began with the first call, however long.
+ * are carried, they are those of g over a window that began with the first call, however long; what is kept of rows behind
+ * such a memory begins with those that it makes of silence, so there from the call on whose rows all came since the first.
  * Operators keep their source_op; those that keep windows come behind.
  * needs: graph_check. errors: NULL; an operator that pads along time (its name, its padding); strides that do not divide rows;
  * nothing that would be saved. exact: bit for bit. */

@@ -24,6 +24,7 @@ struct variables {
 
 /* The reader of one subgraph of a model. bytes_of: the arena's copy of a buffer once it is used. */
 struct reader {
+  struct graph_tensor absent;
   struct flat f;
   struct arena *a;
   struct err *e;
@@ -71,8 +72,9 @@ struct tflite_reader {
 /* Fields of option tables that many operators have. */
 enum { TFLITE_PADDING = 0, TFLITE_STRIDE_W = 1, TFLITE_STRIDE_H = 2 };
 
+/* Of an input that is left out (-1): a tensor without shape, which no check takes. */
 static inline struct graph_tensor *tflite_in(struct reader *r, const struct op *o, int i) {
-  return &r->g->tensors[o->in[i]];
+  return o->in[i] < 0 ? &r->absent : &r->g->tensors[o->in[i]];
 }
 static inline struct graph_tensor *tflite_out(struct reader *r, const struct op *o, int i) {
   return &r->g->tensors[o->node.out[i]];

@@ -108,6 +108,8 @@ static bool read_windows(struct reader *r, struct op *o, int *before, int *after
                                        &a->pad_top, &a->pad_bottom),
                       graph_window_out(x->dims[3], w->dims[2], a->stride_w, a->dilation_w, p,
                                        &a->pad_left, &a->pad_right)};
+  if ((int64_t)x->dims[1] + *before + *after > GRAPH_MAX_ELEMENTS)
+    return err_set(r->e, "%d + %d of padding around a depth of %d", *before, *after, x->dims[1]);
   a->block_h = stride; /* of depth, until the node is gone */
   a->block_w = dilation;
   return (out[0] == y->dims[1] && out[1] == y->dims[2] && out[2] == y->dims[3]) ||

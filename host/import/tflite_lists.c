@@ -38,6 +38,7 @@ static int leading(struct reader *r, int tensor, int rank, int64_t rest) {
   int32_t dims[GRAPH_MAX_RANK];
   int axes;
   if (!tflite_shape(r, first, &axes, dims) || axes != 1 || dims[0] != 1) return -1;
+  if (m.in.count > (size_t)rank) return -1; /* each has a number at least */
   for (size_t i = 1; i < m.in.count; i++) {
     if (!tflite_numbers(r, input_of(r, &m, i), values, &n)) return -1;
     for (int k = 0; k < n; k++, at++)
@@ -68,8 +69,8 @@ static bool follows(struct reader *r, int index, int next) {
 
 bool tflite_is_list_write(struct reader *r, int number, struct tflite_list_write *out) {
   struct tflite_maker whole, front, back;
-  int32_t dims[GRAPH_MAX_RANK];
-  int rank;
+  int32_t dims[GRAPH_MAX_RANK], item[GRAPH_MAX_RANK];
+  int rank, item_rank;
   if (!tflite_maker_at(r, number, &whole) || whole.code != CODE_CONCATENATION ||
       whole.in.count != 3 || whole.out.count != 1 ||
       flat_i32_field(&r->f, &whole.options, 0, 0) != 0 ||
@@ -82,6 +83,10 @@ bool tflite_is_list_write(struct reader *r, int number, struct tflite_list_write
   if (out->list != input_of(r, &back, 0) || !tflite_shape(r, out->list, &rank, dims) || rank < 1 ||
       out->item < 0 || (size_t)out->item >= r->tensors.count ||
       !is_all(r, input_of(r, &front, 1), 0, rank) || !is_all(r, input_of(r, &back, 2), -1, rank))
+    return false;
+  /* One element in the place of one: an item of several rows would make the list longer. */
+  if (!tflite_shape(r, out->item, &item_rank, item) || item_rank != rank || item[0] != 1 ||
+      memcmp(item + 1, dims + 1, (size_t)(rank - 1) * sizeof *dims) != 0)
     return false;
   out->index = leading(r, input_of(r, &front, 2), rank, -1);
   const int next = leading(r, input_of(r, &back, 1), rank, 0);

@@ -86,23 +86,26 @@ four(struct pair_s16 *x, uint32_t m, struct pair_s16 *plus, struct pair_s16 *min
   *minus = stored(odd.re + turn.im, odd.im - turn.re);
 }
 
-/* A twiddle of 32767 leaves a number of at most 2^14 as it is. */
+/* A twiddle of 32767 leaves what quarter() gives, at most 2^13, as it is. */
 static void radix4_s16(struct pair_s16 *all, const struct pair_s16 *w, uint32_t stride, uint32_t m,
                        uint32_t n, int inverse) {
   const uint32_t up = inverse ? m : 3 * m, down = inverse ? 3 * m : m;
-  const struct pair_s16 *const end = all + n;
   for (uint32_t k = 0; k < m; k++) {
     const struct wide w1 = {w[k * stride].re, w[k * stride].im};
     const struct wide w2 = {w[2 * k * stride].re, w[2 * k * stride].im};
     const struct wide w3 = {w[3 * k * stride].re, w[3 * k * stride].im};
     if (!k && w1.re == INT16_MAX && !w1.im)
-      for (struct pair_s16 *x = all; x < end; x += 4 * m)
+      for (uint32_t i = 0; i < n; i += 4 * m) {
+        struct pair_s16 *const x = all + i;
         four(x, m, x + up, x + down, quarter(x[0]), quarter(x[m]), quarter(x[2 * m]),
              quarter(x[3 * m]));
+      }
     else
-      for (struct pair_s16 *x = all + k; x < end; x += 4 * m)
+      for (uint32_t i = k; i < n; i += 4 * m) {
+        struct pair_s16 *const x = all + i;
         four(x, m, x + up, x + down, quarter(x[0]), turned(quarter(x[m]), w1),
              turned(quarter(x[2 * m]), w2), turned(quarter(x[3 * m]), w3));
+      }
   }
 }
 
@@ -112,12 +115,14 @@ void mote_fft_s16(const struct mote_fft *p, const int16_t *from, int16_t *to) {
 
 /* ---- scaling, roots ------------------------------------------------------------------ */
 
-/* exact: -32768 has no int16 magnitude; the reference stores it as -32768, below every later one. */
+/* exact: -32768 has no int16 magnitude; the reference stores it as -32768, below every later one, whatever its sign. */
 static int16_t largest_magnitude(const int16_t *x, uint32_t n) {
   int16_t most = 0;
   for (uint32_t i = 0; i < n; i++) {
-    const int32_t v = x[i] < 0 ? -(int32_t)x[i] : x[i];
-    if (v > most) most = (int16_t)v;
+    if (x[i] > most)
+      most = x[i];
+    else if (-(int32_t)x[i] > most)
+      most = (int16_t)(uint16_t) - (int32_t)x[i];
   }
   return most;
 }

@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define MOTE_PLAN_MAGIC   0x45544F4Du /* "MOTE", little-endian */
-#define MOTE_PLAN_VERSION 3
+#define MOTE_PLAN_VERSION 4
 #define MOTE_MAX_RANK     6
 
 /* Row pointers of a call that lie on the stack; a plan with a call that takes more has room for them in its arena. */
