@@ -297,6 +297,70 @@ static void test_index(void **state) {
   arena_free(a);
 }
 
+/* Crowds and boxes without a pixel are left out, and said. */
+static void test_coco_left_out(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)1 << 30);
+  struct ingest_index *x;
+  struct err e;
+  assert_true(read_index(
+      a, "coco.json",
+      "{\"images\":[{\"id\":7,\"file_name\":\"b.png\"},{\"id\":3,\"file_name\":\"a.png\"}],"
+      "\"annotations\":[{\"image_id\":3,\"category_id\":2,\"bbox\":[1,2,3,4],\"iscrowd\":0},"
+      "{\"image_id\":7,\"category_id\":2,\"bbox\":[0,0,60,60],\"iscrowd\":1},"
+      "{\"image_id\":3,\"category_id\":2,\"bbox\":[3.2,4,0.4,5]},"
+      "{\"image_id\":3,\"category_id\":1,\"bbox\":[5.2,6,6.9,8]}],"
+      "\"categories\":[{\"id\":1,\"name\":\"nut\"},{\"id\":2,\"name\":\"coin\"}]}",
+      &x, &e));
+  check_boxes(x);
+  assert_non_null(strstr(ingest_index_notes(x), "(iscrowd) left out, 1 in 1 picture:"));
+  assert_non_null(strstr(ingest_index_notes(x), "less than half a pixel left out, 1"));
+  arena_free(a);
+}
+
+/* Two files that tell the same boxes: they are there once, and what the first does not say comes from the second. */
+static void test_two_indexes(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "file,label,x,y,width,height\na.png,coin,1,2,3,4\na.png,nut,5,6,7,8\nb.png,,,,,\n",
+      "{\"files\":[{\"path\":\"a.png\",\"category\":\"testing\",\"boundingBoxes\":["
+      "{\"label\":\"coin\",\"x\":1,\"y\":2,\"width\":3,\"height\":4},"
+      "{\"label\":\"nut\",\"x\":5,\"y\":6,\"width\":7,\"height\":8}]}]}"};
+  struct arena *a = arena_new((size_t)1 << 30);
+  struct err e = {0};
+  char *dir, **files;
+  assert_true(dir_temporary(a, &dir, &e));
+  for (int turn = 0; turn < 2; turn++) {
+    struct ingest_index *x = NULL;
+    for (int i = 0; i < 4; i++) { /* each of them twice, too */
+      const char *path = arena_printf(a, "%s/%d", dir, i), *text = texts[(i + turn) % 2];
+      assert_true(file_write(path, text, strlen(text), &e));
+      assert_true(ingest_index_read(a, path, NULL, &x, &e));
+    }
+    check_boxes(x);
+    assert_string_equal(ingest_index_find(x, "a.png")->split, "testing");
+    assert_int_equal(ingest_index_files(x, a, &files), 2);
+  }
+  dir_remove(dir);
+  arena_free(a);
+}
+
+/* What all boxes of a picture show is the picture's label, too; and a row without a box has one of its own. */
+static void test_label_of_boxes(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)1 << 30);
+  struct ingest_index *x;
+  struct err e;
+  assert_true(read_index(a, "i.csv",
+                         "file,label,x,y,w,h\na.png,cat,1,2,3,4\nb.png,empty,,,,\n"
+                         "c.png,cat,1,2,3,4\nc.png,dog,2,2,3,4\na.png,cat,3,3,3,4\n",
+                         &x, &e));
+  assert_string_equal(ingest_index_find(x, "a.png")->label, "cat");
+  assert_string_equal(ingest_index_find(x, "b.png")->label, "empty");
+  assert_null(ingest_index_find(x, "c.png")->label);
+  arena_free(a);
+}
+
 static void test_bad_index(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -308,6 +372,14 @@ static void test_bad_index(void **state) {
       {"file,label,xmin,ymin,xmax,ymax\na.png,coin,9,2,3,4\n", "has no area"},
       {"{\"images\":[],\"annotations\":[{\"image_id\":1}]}", "\"images\" does not have"},
       {"{\"images\":[{\"id\":1}],\"annotations\":[]}", "no file_name"},
+      {"{\"images\":[{\"file_name\":\"a.png\"}],\"annotations\":[{\"image_id\":0}]}", "has no id"},
+      {"{\"images\":[{\"id\":3,\"file_name\":\"a.png\"},{\"id\":3,\"file_name\":\"b.png\"}],"
+       "\"annotations\":[]}",
+       "its id 3 is that of another image"},
+      {"{\"images\":[{\"id\":1,\"file_name\":\"a.png\"}],\"categories\":[{\"id\":1,\"name\":"
+       "\"nut\"}],"
+       "\"annotations\":[{\"image_id\":1,\"category_id\":1,\"bbox\":[1,2,-3,4]}]}",
+       "has no area"},
       {"{\"images\":[{\"id\":1}],\"annotations\":[{\"image_id\":1,\"bbox\":[1]}]}",
        "\"categories\" does not name"},
       {"{\"type\":\"bounding-box-labels\",\"boundingBoxes\":{\"a.png\":[{\"label\":\"b\",\"x\":1,"
@@ -358,6 +430,9 @@ int main(void) {
                                      cmocka_unit_test(test_view),
                                      cmocka_unit_test(test_figures),
                                      cmocka_unit_test(test_index),
+                                     cmocka_unit_test(test_coco_left_out),
+                                     cmocka_unit_test(test_two_indexes),
+                                     cmocka_unit_test(test_label_of_boxes),
                                      cmocka_unit_test(test_bad_index),
                                      cmocka_unit_test(test_picture)};
   return cmocka_run_group_tests(tests, NULL, NULL);

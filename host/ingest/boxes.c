@@ -50,14 +50,24 @@ static int by_id(const void *x, const void *y) {
   return (a > b) - (a < b);
 }
 
-/* The members of an array by their "id". */
-static struct numbered *number(struct arena *a, const json_t *array) {
+/* The members of an array by their "id"; NULL: one has none, or one that another has. */
+static struct numbered *number(struct arena *a, const json_t *array, const char *what,
+                               struct err *e) {
   const size_t n = json_array_size(array);
   struct numbered *list = ARENA_ARRAY(a, struct numbered, n + 1);
-  for (size_t i = 0; i < n; i++)
-    list[i] =
-        (struct numbered){json_integer_value(json_object_get(json_array_get(array, i), "id")), i};
+  for (size_t i = 0; i < n; i++) {
+    const json_t *id = json_object_get(json_array_get(array, i), "id");
+    err_node(e, "%s %zu", what, i + 1);
+    if (!json_is_integer(id)) return err_set(e, "it has no id, which is a whole number"), NULL;
+    list[i] = (struct numbered){json_integer_value(id), i};
+  }
   qsort(list, n, sizeof *list, by_id);
+  for (size_t i = 1; i < n; i++) {
+    if (list[i].id != list[i - 1].id) continue;
+    err_node(e, "%s %zu", what, (list[i].at > list[i - 1].at ? list[i].at : list[i - 1].at) + 1);
+    return err_set(e, "its id %lld is that of another %s, too", (long long)list[i].id, what), NULL;
+  }
+  e->node[0] = 0;
   return list;
 }
 
@@ -68,8 +78,15 @@ static const struct numbered *find(const struct numbered *list, const json_t *ar
   return bsearch(&key, list, json_array_size(array), sizeof *list, by_id);
 }
 
+/* A region around many things is one annotation with iscrowd 1: neither a thing nor how many there are. */
+static bool is_crowd(const json_t *one) {
+  const json_t *crowd = json_object_get(one, "iscrowd");
+  return json_is_true(crowd) || json_integer_value(crowd) != 0;
+}
+
+/* small: it has less than half a pixel on a side, and no box is taken. */
 static bool take_annotation(struct arena *a, const json_t *one, const char *label,
-                            struct ingest_box *box, struct err *e) {
+                            struct ingest_box *box, bool *small, struct err *e) {
   const json_t *place = json_object_get(one, "bbox");
   int v[4];
   for (size_t k = 0; k < 4; k++)
@@ -77,7 +94,8 @@ static bool take_annotation(struct arena *a, const json_t *one, const char *labe
         !to_pixels(json_number_value(json_array_get(place, k)), &v[k]))
       return err_set(e, "its bbox is not four numbers: x, y, width, height");
   *box = (struct ingest_box){arena_strdup(a, label), v[0], v[1], v[2], v[3]};
-  return boxes_check(box, e);
+  *small = v[2] >= 0 && v[3] >= 0 && (v[2] == 0 || v[3] == 0);
+  return *small || boxes_check(box, e);
 }
 
 bool boxes_is_coco(const json_t *root) {
@@ -85,37 +103,62 @@ bool boxes_is_coco(const json_t *root) {
          json_is_array(json_object_get(root, "annotations"));
 }
 
-bool boxes_read_coco(struct arena *a, const json_t *root, boxes_entry_fn *entry, void *context,
-                     struct err *e) {
-  const json_t *images = json_object_get(root, "images"),
-               *annotations = json_object_get(root, "annotations"),
-               *categories = json_object_get(root, "categories");
-  const struct numbered *image_ids = number(a, images), *category_ids = number(a, categories);
-  const size_t n = json_array_size(annotations), n_images = json_array_size(images);
-  struct ingest_box *all = ARENA_ARRAY(a, struct ingest_box, n + 1), *sorted;
-  size_t *of = ARENA_ARRAY(a, size_t, n + 1), *from = ARENA_ARRAY(a, size_t, n_images + 2);
+struct coco {
+  const json_t *images, *annotations, *categories;
+  const struct numbered *image_ids, *category_ids;
+};
+
+/* The boxes of all annotations that are things, and the picture of each: its place among the images. */
+static bool take_annotations(struct arena *a, const struct coco *c, struct ingest_box *boxes,
+                             size_t *of, size_t *n_boxes, struct boxes_left_out *left,
+                             struct err *e) {
+  const size_t n = json_array_size(c->annotations);
+  bool *crowded = ARENA_ARRAY(a, bool, json_array_size(c->images) + 1);
+  *n_boxes = 0;
   for (size_t i = 0; i < n; i++) {
-    const json_t *one = json_array_get(annotations, i);
-    const struct numbered *image = find(image_ids, images, json_object_get(one, "image_id")),
-                          *category =
-                              find(category_ids, categories, json_object_get(one, "category_id"));
-    const char *label =
-        category
-            ? json_string_value(json_object_get(json_array_get(categories, category->at), "name"))
-            : NULL;
+    const json_t *one = json_array_get(c->annotations, i);
+    const struct numbered *image = find(c->image_ids, c->images, json_object_get(one, "image_id"));
+    const struct numbered *category =
+        find(c->category_ids, c->categories, json_object_get(one, "category_id"));
+    const json_t *named = category ? json_array_get(c->categories, category->at) : NULL;
+    const char *label = json_string_value(json_object_get(named, "name"));
+    bool small;
     err_node(e, "annotation %zu", i + 1);
     if (!image) return err_set(e, "it is of a picture that \"images\" does not have");
     if (!label) return err_set(e, "it is of a category that \"categories\" does not name");
-    if (!take_annotation(a, one, label, &all[i], e)) return false;
-    of[i] = image->at;
-    from[image->at + 2]++;
+    if (is_crowd(one)) {
+      left->crowds++;
+      left->crowd_pictures += !crowded[image->at];
+      crowded[image->at] = true;
+      continue;
+    }
+    if (!take_annotation(a, one, label, &boxes[*n_boxes], &small, e)) return false;
+    left->small += small;
+    if (!small) of[(*n_boxes)++] = image->at;
   }
+  return true;
+}
+
+bool boxes_read_coco(struct arena *a, const json_t *root, boxes_entry_fn *entry, void *context,
+                     struct boxes_left_out *left, struct err *e) {
+  struct coco c = {.images = json_object_get(root, "images"),
+                   .annotations = json_object_get(root, "annotations"),
+                   .categories = json_object_get(root, "categories")};
+  c.image_ids = number(a, c.images, "image", e);
+  if (!c.image_ids) return false;
+  c.category_ids = number(a, c.categories, "category", e);
+  if (!c.category_ids) return false;
+  const size_t most = json_array_size(c.annotations), n_images = json_array_size(c.images);
+  struct ingest_box *all = ARENA_ARRAY(a, struct ingest_box, most + 1), *sorted;
+  size_t *of = ARENA_ARRAY(a, size_t, most + 1), *from = ARENA_ARRAY(a, size_t, n_images + 2), n;
+  if (!take_annotations(a, &c, all, of, &n, left, e)) return false;
   /* The boxes of a picture behind each other: places by counting. */
+  for (size_t i = 0; i < n; i++) from[of[i] + 2]++;
   for (size_t i = 2; i <= n_images; i++) from[i] += from[i - 1];
   sorted = ARENA_ARRAY(a, struct ingest_box, n + 1);
   for (size_t i = 0; i < n; i++) sorted[from[of[i] + 1]++] = all[i];
   for (size_t i = 0; i < n_images; i++) {
-    const char *name = json_string_value(json_object_get(json_array_get(images, i), "file_name"));
+    const char *name = json_string_value(json_object_get(json_array_get(c.images, i), "file_name"));
     err_node(e, "image %zu", i + 1);
     if (!name || !name[0]) return err_set(e, "it has no file_name");
     struct ingest_entry *to = entry(context, name);

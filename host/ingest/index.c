@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,12 +24,15 @@
 struct item {
   struct ingest_entry entry;
   char *full; /* path from here */
+  int file;   /* which of the files that were read says it */
 };
 
 struct ingest_index {
   struct item *items;
   int count, room;
   int *by_full, *by_name; /* sorted by path, and by name */
+  int files;              /* that were read */
+  struct text notes;
 };
 
 /* ---- paths --------------------------------------------------------------------------- */
@@ -75,11 +80,22 @@ static struct ingest_entry *add_item(struct arena *a, struct ingest_index *x,
     x->items = more;
   }
   struct item *i = &x->items[x->count++];
+  i->file = x->files;
   const int folder = (int)(base_name(index_path) - index_path);
   i->entry.path = arena_strdup(a, path);
   i->full =
       plain_path(a, path[0] == '/' ? path : arena_printf(a, "%.*s%s", folder, index_path, path));
   return &i->entry;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_note(struct ingest_index *x, const char *format, ...) {
+  char words[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(words, sizeof words, format, args);
+  va_end(args);
+  text_printf(&x->notes, "%s%s", x->notes.size ? "; " : "", words);
 }
 
 /* ---- CSV ----------------------------------------------------------------------------- */
@@ -137,7 +153,7 @@ static char *field_text(struct arena *a, struct field f) {
   return out;
 }
 
-/* The row's box, whose label is the column's: the picture has none of its own. */
+/* The row's box, whose label is the column's; without a box the label is the picture's. */
 static bool take_box(struct arena *a, const struct field *fields, const struct box_columns *columns,
                      struct ingest_entry *entry, struct err *e) {
   const struct field values[4] = {fields[columns->at[0]], fields[columns->at[1]],
@@ -148,7 +164,7 @@ static bool take_box(struct arena *a, const struct field *fields, const struct b
   entry->boxes = box;
   entry->n_boxes = there;
   entry->boxed = true;
-  entry->label = NULL;
+  if (there) entry->label = NULL;
   return true;
 }
 
@@ -338,14 +354,27 @@ static struct ingest_entry *coco_entry(void *context, const char *name) {
   return add_item(p->a, p->x, p->path, name);
 }
 
+static bool take_coco(struct arena *a, const char *path, const json_t *root, struct ingest_index *x,
+                      struct err *e) {
+  struct boxes_left_out left = {0};
+  if (!boxes_read_coco(a, root, coco_entry, &(struct coco_place){a, x, path}, &left, e))
+    return false;
+  if (left.crowds)
+    add_note(x,
+             "%s: regions of many things at once (iscrowd) left out, %d in %d picture%s: these "
+             "things count as background",
+             path, left.crowds, left.crowd_pictures, left.crowd_pictures == 1 ? "" : "s");
+  if (left.small) add_note(x, "%s: boxes of less than half a pixel left out, %d", path, left.small);
+  return true;
+}
+
 static bool take_root(struct arena *a, const char *path, json_t *root, struct ingest_index *x,
                       struct err *e) {
   const json_t *files = json_object_get(root, "files");
   size_t i;
   json_t *one;
   const char *key;
-  if (boxes_is_coco(root))
-    return boxes_read_coco(a, root, coco_entry, &(struct coco_place){a, x, path}, e);
+  if (boxes_is_coco(root)) return take_coco(a, path, root, x, e);
   if (json_is_array(files)) {
     json_array_foreach((json_t *)(uintptr_t)files, i,
                        one) if (!take_file(a, path, one, x, e)) return false;
@@ -421,29 +450,45 @@ static void sort(struct arena *a, struct ingest_index *x) {
   qsort_r(x->by_name, (size_t)x->count, sizeof *x->by_name, compare_name, x->items);
 }
 
-/* Rows of one picture, a box each, become one entry with all of them, in the place of the first. */
-static void merge_boxes(struct arena *a, struct ingest_index *x) {
-  bool *gone = ARENA_ARRAY(a, bool, x->count + 1);
-  for (int i = 0, next; i < x->count; i = next) {
-    struct item *first = &x->items[x->by_full[i]];
-    int n = first->entry.n_boxes;
-    for (next = i + 1; next < x->count; next++) {
-      const struct item *more = &x->items[x->by_full[next]];
-      if (!first->entry.boxed || !more->entry.boxed || strcmp(first->full, more->full) != 0) break;
-      n += more->entry.n_boxes;
-    }
-    if (next == i + 1) continue;
-    struct ingest_box *boxes = ARENA_ARRAY(a, struct ingest_box, n + 1);
-    int at = 0;
-    for (int k = i; k < next; k++) {
-      const struct ingest_entry *one = &x->items[x->by_full[k]].entry;
-      if (one->n_boxes) memcpy(boxes + at, one->boxes, (size_t)one->n_boxes * sizeof *boxes);
-      at += one->n_boxes;
-      gone[x->by_full[k]] = k > i;
-    }
-    first->entry.boxes = boxes;
-    first->entry.n_boxes = n;
+/* Rows of one file about one picture, a box each, become the first of them: all boxes, and the label that all of them have. */
+static void join_rows(struct arena *a, struct ingest_index *x, int from, int to, bool *gone) {
+  struct ingest_entry *const first = &x->items[x->by_full[from]].entry;
+  int n = 0, at = 0;
+  for (int k = from; k < to; k++) n += x->items[x->by_full[k]].entry.n_boxes;
+  struct ingest_box *boxes = ARENA_ARRAY(a, struct ingest_box, n + 1);
+  for (int k = from; k < to; k++) {
+    const struct ingest_entry *one = &x->items[x->by_full[k]].entry;
+    if (one->n_boxes) memcpy(boxes + at, one->boxes, (size_t)one->n_boxes * sizeof *boxes);
+    at += one->n_boxes;
+    if (first->label && (!one->label || strcmp(first->label, one->label) != 0)) first->label = NULL;
+    gone[x->by_full[k]] = k > from;
   }
+  first->boxes = boxes;
+  first->n_boxes = n;
+}
+
+/* What an earlier file does not say of a picture, a later one may; what both say is the earlier's, so that two files with the same
+ * boxes do not double them. */
+static void fill(struct ingest_entry *to, const struct ingest_entry *from) {
+  if (!to->boxed && from->boxed)
+    to->boxes = from->boxes, to->n_boxes = from->n_boxes, to->boxed = true;
+  if (to->n_spans == 0) to->spans = from->spans, to->n_spans = from->n_spans;
+  if (to->n_metadata == 0) to->metadata = from->metadata, to->n_metadata = from->n_metadata;
+  if (!to->label) to->label = from->label;
+  if (!to->group) to->group = from->group;
+  if (!to->split) to->split = from->split;
+}
+
+/* The label of a picture whose boxes all have the same. */
+static void label_of_boxes(struct ingest_entry *entry) {
+  if (!entry->boxed || entry->label || entry->n_boxes == 0) return;
+  for (int i = 1; i < entry->n_boxes; i++)
+    if (strcmp(entry->boxes[i].label, entry->boxes[0].label) != 0) return;
+  entry->label = entry->boxes[0].label;
+}
+
+/* Takes the entries out that another holds now. */
+static void drop(struct arena *a, struct ingest_index *x, const bool *gone) {
   int kept = 0;
   for (int i = 0; i < x->count; i++)
     if (!gone[i]) x->items[kept++] = x->items[i];
@@ -452,13 +497,41 @@ static void merge_boxes(struct arena *a, struct ingest_index *x) {
   sort(a, x);
 }
 
+/* One entry for each picture that several rows or files tell about, in the place of the first; equal paths are in the order of
+ * reading. Rows of one file without boxes stay apart. */
+static void merge(struct arena *a, struct ingest_index *x) {
+  bool *gone = ARENA_ARRAY(a, bool, x->count + 1);
+  struct item *first = NULL; /* that has this path */
+  for (int i = 0, next; i < x->count; i = next) {
+    struct item *const item = &x->items[x->by_full[i]];
+    for (next = i + 1; next < x->count && item->entry.boxed; next++) {
+      const struct item *more = &x->items[x->by_full[next]];
+      if (more->file != item->file || !more->entry.boxed || strcmp(more->full, item->full) != 0)
+        break;
+    }
+    if (next > i + 1) join_rows(a, x, i, next, gone);
+    label_of_boxes(&item->entry);
+    if (!first || strcmp(first->full, item->full) != 0) {
+      first = item;
+    } else if (first->file != item->file) {
+      fill(&first->entry, &item->entry);
+      gone[x->by_full[i]] = true;
+    }
+  }
+  drop(a, x, gone);
+}
+
 bool ingest_index_read(struct arena *a, const char *path, const char *columns,
                        struct ingest_index **index, struct err *e) {
   uint8_t *text = NULL;
   size_t size = 0;
   struct arena *own = arena_new(MAX_BYTES + (MAX_BYTES >> 1));
   if (!own) return err_set(e, "no memory left");
-  if (!*index) *index = ARENA_NEW(a, struct ingest_index);
+  if (!*index) {
+    *index = ARENA_NEW(a, struct ingest_index);
+    text_init(&(*index)->notes, a);
+  }
+  (*index)->files++;
   bool ok = file_read(own, path, MAX_BYTES, &text, &size, e);
   if (ok && memchr(text, 0, size))
     ok = err_set(e, "holds zero bytes: this is neither a CSV index nor a labels file");
@@ -467,7 +540,7 @@ bool ingest_index_read(struct arena *a, const char *path, const char *columns,
   if (ok)
     ok = first < size && text[first] == '{' ? read_labels(a, path, (char *)text, size, *index, e)
                                             : read_csv(a, path, (char *)text, columns, *index, e);
-  if (ok) sort(a, *index), merge_boxes(a, *index);
+  if (ok) sort(a, *index), merge(a, *index);
   if (!ok) err_file(e, path);
   arena_free(own);
   return ok;
@@ -493,6 +566,10 @@ const struct ingest_entry *ingest_index_find(const struct ingest_index *x, const
   }
   arena_free(a);
   return found;
+}
+
+const char *ingest_index_notes(const struct ingest_index *index) {
+  return index && index->notes.size ? index->notes.data : "";
 }
 
 int ingest_index_files(const struct ingest_index *index, struct arena *a, char ***files) {

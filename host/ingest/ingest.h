@@ -159,9 +159,12 @@ struct ingest_index;
  * columns become metadata; `columns` names them where there is no header, "path,-,label"; with x, y, width, height or xmin, ymin,
  * xmax, ymax a row is a box, and a picture has as many rows as boxes, or one without numbers) or a labels file (info.labels,
  * bounding boxes, structured labels, label maps, COCO's annotations; JSON or lines of it) into *index, which *index may hold
- * already: entries are added. errors: no table, no path column, damaged JSON (with its line). */
+ * already: entries are added, and where several files tell about one path each thing is the first's that says it. A picture's label
+ * is what all its boxes have, if they have one. errors: no table, no path column, damaged JSON (with its line). */
 bool ingest_index_read(struct arena *a, const char *path, const char *columns,
                        struct ingest_index **index, struct err *e);
+/* What was left out of the files: short sentences with "; " between them; "" for nothing. */
+const char *ingest_index_notes(const struct ingest_index *index);
 /* The entry for a file: by its path from the index's folder, else by its whole name where only one has it; NULL. */
 const struct ingest_entry *ingest_index_find(const struct ingest_index *index, const char *path);
 /* The files that it names, as paths from here, in its order. */

@@ -105,11 +105,17 @@ bool boxes_check(const struct ingest_box *b, struct err *e);
 /* A row's box: x, y, width, height, or with `corners` xmin, ymin, xmax, ymax. there: false where all four are empty. */
 bool boxes_of_row(const struct field values[4], bool corners, const char *label,
                   struct ingest_box *box, bool *there, struct err *e);
-/* COCO: images, annotations, categories. entry: a new entry for a path. */
+/* Annotations that are no box of a thing. */
+struct boxes_left_out {
+  int crowds, crowd_pictures; /* regions around many things, and the pictures that have any */
+  int small;                  /* less than half a pixel on a side */
+};
+/* COCO: images, annotations, categories. entry: a new entry for a path. errors: ids that are none, or stand twice; annotations of no
+ * picture or category, or without four numbers. */
 struct json_t;
 typedef struct ingest_entry *boxes_entry_fn(void *context, const char *path);
 bool boxes_is_coco(const struct json_t *root);
 bool boxes_read_coco(struct arena *a, const struct json_t *root, boxes_entry_fn *entry,
-                     void *context, struct err *e);
+                     void *context, struct boxes_left_out *left, struct err *e);
 
 #endif
