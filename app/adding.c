@@ -2,6 +2,7 @@
 #include "app/adding.h"
 #include "app/pictures.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -285,7 +286,8 @@ static bool commit(struct adding *d, struct batch *b, bool again, struct err *e)
   if (!d->o->dry_run && !store_commit(d->p.store, e)) return false;
   d->added += d->new_added;
   d->duplicates += d->new_duplicates;
-  d->new_added = d->new_duplicates = 0;
+  d->reboxed += d->new_reboxed;
+  d->new_added = d->new_duplicates = d->new_reboxed = 0;
   *b = (struct batch){.since_s = now_s()};
   return !again || d->o->dry_run || store_begin(d->p.store, e);
 }
@@ -350,14 +352,14 @@ static bool with_details(struct arena *a, const struct about *f, const struct in
 }
 
 /* What a picture shows, in a project that counts: the labels of its boxes, each once. */
-static const char *shown(struct arena *a, const struct ingest_recording *r) {
+static const char *shown(struct arena *a, const struct store_box *boxes, int n) {
   struct text t;
   text_init(&t, a);
   const char *last = NULL;
   for (;;) { /* in the order of names; a picture has few */
     const char *next = NULL;
-    for (int i = 0; i < r->n_boxes; i++) {
-      const char *label = r->boxes[i].label;
+    for (int i = 0; i < n; i++) {
+      const char *label = boxes[i].label;
       if ((!last || strcmp(label, last) > 0) && (!next || strcmp(label, next) < 0)) next = label;
     }
     if (!next || t.size > 120) break;
@@ -365,6 +367,49 @@ static const char *shown(struct arena *a, const struct ingest_recording *r) {
     last = next;
   }
   return t.size ? t.data : "nothing";
+}
+
+static bool same_boxes(const struct store_sample *x, const struct store_sample *y) {
+  if (x->n_boxes != y->n_boxes) return false;
+  for (int i = 0; i < x->n_boxes; i++) {
+    const struct store_box *p = &x->boxes[i], *q = &y->boxes[i];
+    if (p->x != q->x || p->y != q->y || p->width != q->width || p->height != q->height ||
+        strcmp(p->label, q->label) != 0)
+      return false;
+  }
+  return true;
+}
+
+static int compare_ids(const void *x, const void *y) {
+  const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+  return (a > b) - (a < b);
+}
+
+/* Whether an index told boxes of this sample before, in this run. */
+static bool met(struct adding *d, int64_t id) {
+  int64_t *key = ARENA_NEW(d->c->arena, int64_t), **node;
+  *key = id;
+  node = tsearch(key, &d->met, compare_ids);
+  return node && *node != key;
+}
+
+/* In a project that counts, a picture that is there already takes the boxes that an index tells of it now: it was added without, or
+ * they were corrected. Of several files with the same pixels the first counts, so that the same command again changes nothing. The
+ * label follows the boxes where it was made of them. */
+static bool take_boxes(struct adding *d, struct arena *a, const struct store_sample *s,
+                       struct err *e) {
+  struct store_sample old;
+  int64_t other;
+  if (!store_describe(d->p.store, a, s->id, &old, e)) return false;
+  if (same_boxes(&old, s)) return true;
+  if (strcmp(old.label, shown(a, old.boxes, old.n_boxes)) == 0)
+    old.label = shown(a, s->boxes, s->n_boxes);
+  old.boxes = s->boxes;
+  old.n_boxes = s->n_boxes;
+  old.data = NULL; /* the pixels stay */
+  if (!store_edit(d->p.store, &old, &other, e)) return false;
+  d->new_reboxed++;
+  return true;
 }
 
 static bool take(struct adding *d, struct arena *a, struct batch *b, const struct about *f,
@@ -386,8 +431,9 @@ static bool take(struct adding *d, struct arena *a, struct batch *b, const struc
                            .data = r->data};
   if (d->p.config.kind == PROJECT_IMAGE && (r->type != INGEST_UINT8 || r->width < 1))
     return err_set(e, "it is no picture, and the project is of pictures (sensor.kind: image)");
+  if (!with_details(a, f, r, &s, e)) return false;
   if (d->p.config.objects.on && !d->o->label && !d->o->label_from) {
-    s.label = shown(a, r);
+    s.label = shown(a, s.boxes, s.n_boxes);
     if (!f->entry || !f->entry->boxed)
       keep_notes(d, "no boxes are known of them: they are taken for pictures of nothing");
   }
@@ -395,10 +441,14 @@ static bool take(struct adding *d, struct arena *a, struct batch *b, const struc
     *e = f->no_label;
     return e->text[0] ? false : err_set(e, "it has no label; use --label or --label-from");
   }
+  if (!d->p.config.objects.on && r->n_boxes && !d->o->label && !f->entry->label)
+    keep_notes(d, "their boxes have several labels: the label of the whole picture is the one of "
+                  "--label-from (default: the folder's name)");
   s.split = split_of(d, a, f, r, s.group);
-  if (!with_details(a, f, r, &s, e)) return false;
   if (!d->o->dry_run && !store_add(d->p.store, &s, &duplicate, e))
     return *fatal = e->internal || strcmp(e->file, d->p.db_path) == 0, false;
+  const bool boxed = d->p.config.objects.on && !d->o->dry_run && f->entry && f->entry->boxed;
+  if (boxed && !met(d, s.id) && duplicate && !take_boxes(d, a, &s, e)) return *fatal = true, false;
   if (duplicate)
     d->new_duplicates++;
   else
@@ -415,7 +465,10 @@ static bool look_up(struct adding *d, struct arena *a, struct about *f, struct e
   char *word = NULL;
   const struct adding_rules *r = &d->rules;
   f->entry = ingest_index_find(d->index, f->path);
-  f->label = d->o->label ? d->o->label : f->entry ? f->entry->label : NULL;
+  /* In a project that counts the label of boxes is that of things, not of the picture; elsewhere a rule that was named says more. */
+  const bool of_things =
+      (d->p.config.objects.on || d->o->label_from) && f->entry && f->entry->boxed;
+  f->label = d->o->label ? d->o->label : f->entry && !of_things ? f->entry->label : NULL;
   if (!f->label && r->label && ingest_rule_apply(r->label, a, f->path, &word, &f->no_label))
     f->label = word;
   f->group = d->o->group ? d->o->group : f->entry ? f->entry->group : NULL;
@@ -499,6 +552,7 @@ static bool read_indexes(struct adding *d, struct err *e) {
   d->only_indexed = d->o->index != NULL;
   for (int i = 0; i < d->files.n_labels; i++)
     if (!ingest_index_read(a, d->files.labels[i], NULL, &d->index, e)) return false;
+  keep_notes(d, ingest_index_notes(d->index));
   if (d->files.count == 0 && d->index)
     d->files.count = ingest_index_files(d->index, a, &d->files.files);
   return d->files.count > 0 || err_set(e, "there are no files to add");
@@ -513,11 +567,15 @@ bool adding_plan(struct adding *d, struct err *e) {
          read_indexes(d, e) && plan_split(d, e);
 }
 
+static void leave_alone(void *key) { (void)key; } /* keys are the arena's */
+
 void adding_close(struct adding *d) {
   ingest_rule_free(d->rules.label);
   ingest_rule_free(d->rules.group);
   ingest_rule_free(d->rules.split);
   ingest_rule_free(d->rules.test);
   ingest_rule_free(d->rules.validation);
+  tdestroy(d->met, leave_alone);
+  d->met = NULL;
   project_close(&d->p);
 }

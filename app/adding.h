@@ -60,10 +60,12 @@ struct adding {
   struct placed_group *groups;
   int n_groups;
   bool by_group;
-  int64_t added, duplicates, failed, unlisted; /* committed, but for failed and unlisted */
-  int64_t new_added, new_duplicates;           /* since the last commit */
-  int64_t clipped, resampled, in_pieces;       /* recordings */
-  int64_t metadata;                            /* recordings whose key-value pairs were not kept */
+  int64_t added, duplicates, failed, unlisted;    /* committed, but for failed and unlisted */
+  int64_t reboxed;                                /* duplicates that took other boxes */
+  int64_t new_added, new_duplicates, new_reboxed; /* since the last commit */
+  void *met; /* of a project that counts: a tree of the ids whose boxes this run has seen */
+  int64_t clipped, resampled, in_pieces; /* recordings */
+  int64_t metadata;                      /* recordings whose key-value pairs were not kept */
   struct err failures[ADDING_FAILURES];
   struct adding_note notes[ADDING_NOTES];
   int n_notes;

@@ -28,6 +28,7 @@ static void print_json(const struct adding *d) {
   json_put_bool(&j, "dry_run", d->o->dry_run);
   json_put_int(&j, "added", d->added);
   json_put_int(&j, "duplicates", d->duplicates);
+  json_put_int(&j, "reboxed", d->reboxed);
   json_put_int(&j, "clipped", d->clipped);
   json_put_int(&j, "resampled", d->resampled);
   json_put_int(&j, "failed", d->failed);
@@ -108,6 +109,7 @@ static void print_notes(const struct adding *d) {
 static void print_text(const struct adding *d) {
   printf(d->o->dry_run ? "%s would be added" : "%s added", text_thousands(d->added));
   if (d->duplicates) printf(", %s were there already", text_thousands(d->duplicates));
+  if (d->reboxed) printf(", %s of them took other boxes", text_thousands(d->reboxed));
   if (d->clipped) printf(", %s clipped", text_thousands(d->clipped));
   if (d->failed) printf(", %s failed", text_thousands(d->failed));
   printf("\n");

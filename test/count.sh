@@ -24,6 +24,27 @@ cd bench || exit 1
 "$MOTE" data show 2 --plot -o picture.svg >out 2>err && grep -q '<rect fill="none"' picture.svg; ok $? "the picture with its boxes"
 cp project.db before.db
 
+# Pictures that are there already take the boxes of an index, once; and undo takes them back.
+# boxes_of ID: how many boxes it has
+boxes_of() { "$MOTE" data show "$1" --json 2>err | tr -d ' \n' | sed 's/.*"boxes":\[//' | grep -o '"label"' | wc -l; }
+"$MOTE" new ../again --template count --width 64 --board "" -q >out 2>err && cd ../again || exit 1
+"$MOTE" add ../parts.d/*.pgm --validation "name:3" -q >out 2>err && [ "$(boxes_of 2)" = 0 ]; ok $? "add without boxes"
+"$MOTE" add --index ../parts.d/boxes.csv --json >out 2>err && [ "$(value duplicates)" = 160 ] && [ "$(value reboxed)" -gt 100 ]; ok $? "boxes reach pictures that are there"
+"$MOTE" data list --json >out 2>err && grep -q '"label": "[a-z]*+[a-z]*"' out && [ "$(boxes_of 2)" -gt 0 ]; ok $? "and so do labels"
+"$MOTE" add --index ../parts.d/boxes.csv --json >out 2>err && [ "$(value reboxed)" = 0 ]; ok $? "the same again changes nothing"
+"$MOTE" data undo -q >out 2>err && [ "$(boxes_of 2)" = 0 ]; ok $? "undo takes the boxes back"
+
+# One file that is read twice, by name and with its folder, gives its boxes once.
+mkdir ../once && cp ../parts.d/000[1-4].pgm ../once && "$MOTE" new ../single --template count --width 64 -q >out 2>err && cd ../single || exit 1
+echo '{"type":"bounding-box-labels","boundingBoxes":{"0001.pgm":[{"label":"nut","x":4,"y":5,"width":6,"height":7},{"label":"nut","x":30,"y":5,"width":6,"height":7}]}}' >../once/all.labels
+"$MOTE" add ../once --index ../once/all.labels -q >out 2>err && [ "$(boxes_of 1)" = 2 ]; ok $? "boxes of a file that is read twice are there once"
+
+# A whole picture has the label of its boxes where the project does not count.
+"$MOTE" new ../whole --template image -q >out 2>err && cd ../whole || exit 1
+printf 'file,label,x,y,w,h\n%s,cat,1,2,3,4\n%s,dog,1,2,3,4\n%s,none,,,,\n' ../once/0001.pgm ../once/0002.pgm ../once/0003.pgm >rows.csv
+"$MOTE" add --whole --index rows.csv --json >out 2>err; for label in cat dog none; do grep -q "\"label\": \"$label\"" out || false; ok $? "--whole: the label $label"; done
+cd ../bench || exit 1
+
 # What is wrong is said, and where.
 printf 'file,label,x,y,width,height\n%s\n' "../parts.d/0001.pgm,nut,100,5,9,9" >bad.csv
 refused "outside of the picture" add --index bad.csv
@@ -52,7 +73,6 @@ grep -q '<circle' page.html && grep -q 'data:image/png' page.html; ok $? "the pa
 "$MOTE" predict ../parts.d/0005.pgm ../parts.d/0010.pgm --windows >out 2>err; ok $? "predict"
 "$MOTE" predict ../parts.d/0005.pgm --json >out 2>err && grep -q '"counts"' out; ok $? "predict --json"
 refused "mote test --html" report
-refused "objects are counted" tune --trials 1 --board wio-terminal
 "$MOTE" run -i ../parts.d/0005.pgm -o map.bin >out 2>err && [ "$(wc -c <map.bin)" = 256 ]; ok $? "run: the map, 8 x 8 cells of 4 scores"
 "$MOTE" verify --target host --inferences 4 -q >out 2>err; ok $? "verify: the emitted C makes the same list"
 
