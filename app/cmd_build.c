@@ -120,6 +120,8 @@ static bool online_head(struct command_line *c, const struct bundle_model *m, co
                    "out, in the project's folder");
   if (project_only_scores(m->trained))
     return err_set(&c->err, "the model tells anomalies: there are no classes to learn");
+  if (m->objects)
+    return err_set(&c->err, "this project counts objects: --learn tells classes of whole windows");
   /* Eight examples of each class, as long as its count (a byte) holds them. */
   const int classes = m->trained->n_classes, room = kind != MOTE_ML_ONLINE_NEAREST ? classes
                                                     : classes < 255 / 8            ? 8 * classes

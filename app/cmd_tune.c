@@ -458,6 +458,10 @@ static bool run(struct tuner *u, struct err *e) {
     err_file(e, u->project.yaml_path);
     return err_set(e, "this project suppresses noise: mote tune searches models that tell classes");
   }
+  if (u->project.config.objects.on) {
+    err_file(e, u->project.yaml_path);
+    return err_set(e, "this project counts objects: mote tune searches models that tell classes");
+  }
   const char *path =
       o->journal ? o->journal : arena_printf(u->c->arena, "%s/tune.journal", u->project.dir);
   struct arguments past = *o;

@@ -67,7 +67,6 @@ static bool read_sensor(const struct reader *r, const struct project_yaml *y,
   if (kind == PROJECT_AUDIO && c->channels != 1)
     return err_set(config_at_key(r, "sensor", "channels"),
                    "%d channels; audio is mixed down to 1 channel", c->channels);
-  c->unit = s->unit ? s->unit : "";
   c->range = s->range;
   c->n_range = (int)s->range_count;
   if (c->n_range > 1 && c->n_range != c->channels)

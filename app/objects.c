@@ -123,7 +123,6 @@ static bool plan_of(const struct room *r, struct arena *a, const struct train_ne
 static bool fits(void *context, const struct train_network *net, struct err *e) {
   const struct room *r = context;
   struct compiled c;
-  if (r->budget->ram_bytes <= 0 && r->budget->flash_bytes <= 0) return true;
   struct arena *a = arena_new((size_t)4 << 30);
   if (!a) return err_internal(e, "no memory left");
   bool ok = plan_of(r, a, net, &c, e);
@@ -163,8 +162,9 @@ bool objects_network(struct project *p, const char *network, const struct featur
   bool ok;
   text_init(&words, p->arena);
   if (n == 0) {
-    ok = train_network_cells(p->arena, dims[0], dims[1], dims[2], n_classes, fits, &room, net,
-                             &words, e);
+    const bool limited = budget->ram_bytes > 0 || budget->flash_bytes > 0;
+    ok = train_network_cells(p->arena, dims[0], dims[1], dims[2], n_classes, limited ? fits : NULL,
+                             &room, net, &words, e);
   } else if (n == 1 && train_is_preset(lines[0])) {
     text_printf(&words, "the preset %s", lines[0]);
     ok = train_network_preset(p->arena, lines[0], dims[0], dims[1], dims[2], n_classes, net, e);

@@ -28,10 +28,12 @@ cp project.db before.db
 # boxes_of ID: how many boxes it has
 boxes_of() { "$MOTE" data show "$1" --json 2>err | tr -d ' \n' | sed 's/.*"boxes":\[//' | grep -o '"label"' | wc -l; }
 "$MOTE" new ../again --template count --width 64 --board "" -q >out 2>err && cd ../again || exit 1
+refused "counts objects: mote tune" tune --trials 1
 "$MOTE" add ../parts.d/*.pgm --validation "name:3" -q >out 2>err && [ "$(boxes_of 2)" = 0 ]; ok $? "add without boxes"
 "$MOTE" add --index ../parts.d/boxes.csv --json >out 2>err && [ "$(value duplicates)" = 160 ] && [ "$(value reboxed)" -gt 100 ]; ok $? "boxes reach pictures that are there"
 "$MOTE" data list --json >out 2>err && grep -q '"label": "[a-z]*+[a-z]*"' out && [ "$(boxes_of 2)" -gt 0 ]; ok $? "and so do labels"
 "$MOTE" add --index ../parts.d/boxes.csv --json >out 2>err && [ "$(value reboxed)" = 0 ]; ok $? "the same again changes nothing"
+"$MOTE" train --epochs 1 >out 2>err; cat err >>out; grep -q "the preset fomo 1: .* multiply-accumulates.$" out; ok $? "without a board no word of its room"
 "$MOTE" data undo -q >out 2>err && [ "$(boxes_of 2)" = 0 ]; ok $? "undo takes the boxes back"
 
 # One file that is read twice, by name and with its folder, gives its boxes once.
@@ -73,6 +75,8 @@ grep -q '<circle' page.html && grep -q 'data:image/png' page.html; ok $? "the pa
 "$MOTE" predict ../parts.d/0005.pgm ../parts.d/0010.pgm --windows >out 2>err; ok $? "predict"
 "$MOTE" predict ../parts.d/0005.pgm --json >out 2>err && grep -q '"counts"' out; ok $? "predict --json"
 refused "mote test --html" report
+"$MOTE" run -i ../parts.d/0005.pgm --json >out 2>err && tr -d ' \n' <out | grep -q '^{"classes":\[\],"windows":\[\[[0-9]*\]\]}$'; ok $? "run --json: how many, and no classes"
+refused "counts objects: --learn" build --learn softmax --board wio-terminal -o learns
 "$MOTE" run -i ../parts.d/0005.pgm -o map.bin >out 2>err && [ "$(wc -c <map.bin)" = 256 ]; ok $? "run: the map, 8 x 8 cells of 4 scores"
 "$MOTE" verify --target host --inferences 4 -q >out 2>err; ok $? "verify: the emitted C makes the same list"
 

@@ -201,18 +201,18 @@ bool train_network_cells(struct arena *a, int in_h, int in_w, int in_c, int clas
     struct err own = {{0}, {0}, {0}, false};
     const char *const name = arena_printf(a, "fomo %g", times[i]);
     if (!train_network_preset(a, name, in_h, in_w, in_c, classes, net, e)) return false;
-    if (!fits(context, net, &own)) {
+    if (fits && !fits(context, net, &own)) {
       if (own.internal) return *e = own, false;
       wider = own;
       continue;
     }
     const struct train_cost cost = train_network_cost(net);
-    text_printf(why, "the preset %s: %s parameters, %s multiply-accumulates. ", name,
+    text_printf(why, "the preset %s: %s parameters, %s multiply-accumulates.", name,
                 text_thousands(cost.parameters), text_thousands(cost.macs));
     if (i > 0)
-      text_printf(why, "fomo %g does not fit: %s", times[i - 1], wider.text);
-    else
-      text_add(why, "The board has room for it.");
+      text_printf(why, " fomo %g does not fit: %s", times[i - 1], wider.text);
+    else if (fits)
+      text_add(why, " The board has room for it.");
     return true;
   }
   return err_set(e, "even the smallest preset for objects (fomo %g) does not fit: %s", times[N - 1],

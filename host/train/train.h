@@ -173,7 +173,7 @@ bool train_network_default(enum train_input input, int in_h, int in_w, int in_c,
                            struct train_network *net, struct text *why, struct err *e);
 
 /* The same for a map of cells with `classes` and a background: the preset fomo, as wide as `fits` allows, which asks the caller
- * whether a network does (with an error that says why not). */
+ * whether a network does (with an error that says why not); NULL: there is no limit, and the widest is taken. */
 bool train_network_cells(struct arena *a, int in_h, int in_w, int in_c, int classes,
                          bool (*fits)(void *context, const struct train_network *net,
                                       struct err *e),
