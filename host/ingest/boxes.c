@@ -122,7 +122,7 @@ static bool take_annotations(struct arena *a, const struct coco *c, struct inges
         find(c->category_ids, c->categories, json_object_get(one, "category_id"));
     const json_t *named = category ? json_array_get(c->categories, category->at) : NULL;
     const char *label = json_string_value(json_object_get(named, "name"));
-    bool small;
+    bool small = false;
     err_node(e, "annotation %zu", i + 1);
     if (!image) return err_set(e, "it is of a picture that \"images\" does not have");
     if (!label) return err_set(e, "it is of a category that \"categories\" does not name");
