@@ -131,8 +131,8 @@ static inline struct share segment_share(const int32_t *x, const uint8_t *weight
     p += 2;
   } while (p != end);
   /* Bits of bins - 1 and of the magnitude: of twice as much and one, less one, so that 0 is no case of its own. */
-  const int32_t keep = (__builtin_clz(2 * bins - 1) - 9) >> 1;
-  int32_t shift = 31 - __builtin_clz(2 * magnitude | 1) - keep;
+  const int32_t keep = (mote_zeros_of(2 * bins - 1) - 9) >> 1;
+  int32_t shift = 31 - mote_zeros_of(2 * magnitude | 1) - keep;
   shift &= ~(shift >> 31);
   do {
     const int32_t re = x[0] >> shift, im = x[1] >> shift;

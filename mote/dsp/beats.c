@@ -82,7 +82,7 @@ static int averages_step(const struct mote_beats *p, struct mote_beats_state *s,
              square_of(p, ring[out >= slow ? out - slow : out]);
   s->at = s->at + 1 == slow ? 0 : s->at + 1;
   if (s->pushed < INT32_MAX) s->pushed++;
-  int32_t memory = 31 - __builtin_clz(s->pushed);
+  int32_t memory = 31 - mote_zeros_of(s->pushed);
   if (memory > p->memory) memory = p->memory;
   s->level += (uint64_t)(((int64_t)(square << 8) - (int64_t)s->level) >> memory);
   const uint64_t least = (s->level * p->threshold) >> 16;

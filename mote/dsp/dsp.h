@@ -244,6 +244,10 @@ int32_t mote_fft_real_inverse(int32_t *x, unsigned log2n, const int16_t *table);
  * j = 1 .. m - 1 the cosine and sine of 2 pi i j / (4 m) for i = 1, 2, 3. */
 uint32_t mote_fft_table_values(unsigned log2n);
 
+/* Zeros in front of x > 0 in 32 bits. A long has at least these, an unsigned int may have 16. */
+static inline int32_t mote_zeros_of(uint32_t x) {
+  return __builtin_clzl(x) - (int32_t)(8 * sizeof(long) - 32);
+}
 /* log2(x) in Q8 of x > 0. errors: at most 0.52/256. */
 int32_t mote_log2_u32_q8(uint32_t x);
 /* log2(x) in Q8; -16384 (less than any x >= 1 gives) for 0. errors: at most 0.52/256. */

@@ -99,7 +99,7 @@ static void fft_reverse(int32_t *x, uint32_t points) {
 static int32_t fft_headroom(const int32_t *x, uint32_t n) {
   uint32_t sum = 0;
   for (uint32_t i = 0; i < n; i++) sum += ((uint32_t)(x[i] ^ (x[i] >> 31)) >> 12) + 1;
-  const int32_t shift = 32 - __builtin_clz(sum) + 12 - 27;
+  const int32_t shift = 32 - mote_zeros_of(sum) + 12 - 27;
   return shift > 0 ? shift : 0;
 }
 

@@ -14,8 +14,6 @@ static const uint16_t log2_table[65] = {
     28114, 28520, 28922, 29321, 29717, 30109, 30498, 30884, 31267, 31647, 32024, 32397, 32768,
 };
 
-static unsigned leading_zeros(uint32_t x) { return (unsigned)__builtin_clz(x); } /* x > 0 */
-
 /* The fraction of a number whose leading bit stands at bit 31, in Q8. */
 static inline int32_t fraction_of(uint32_t mantissa) {
   const uint32_t i = (mantissa >> 25) & 63, rest = (mantissa >> 9) & 0xFFFF;
@@ -26,7 +24,7 @@ static inline int32_t fraction_of(uint32_t mantissa) {
 }
 
 int32_t mote_log2_u32_q8(uint32_t x) {
-  const unsigned zeros = leading_zeros(x);
+  const unsigned zeros = (unsigned)mote_zeros_of(x);
   return (31 - (int32_t)zeros) * 256 + fraction_of(x << zeros);
 }
 
@@ -34,6 +32,6 @@ int32_t mote_log2_q8(uint64_t x) {
   const uint32_t high = (uint32_t)(x >> 32);
   if (!x) return -16384;
   if (!high) return mote_log2_u32_q8((uint32_t)x);
-  const unsigned zeros = leading_zeros(high);
+  const unsigned zeros = (unsigned)mote_zeros_of(high);
   return (63 - (int32_t)zeros) * 256 + fraction_of((uint32_t)(x << zeros >> 32));
 }

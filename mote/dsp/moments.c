@@ -15,7 +15,7 @@ uint32_t mote_largest(const int32_t *x, uint32_t n) {
 int32_t mote_level(int32_t *x, uint32_t n, int32_t bits) {
   const uint32_t most = mote_largest(x, n);
   if (!most) return 0;
-  const int32_t left = bits - 32 + __builtin_clz(most);
+  const int32_t left = bits - 32 + mote_zeros_of(most);
   for (uint32_t i = 0; i < n; i++) x[i] = mote_moved(x[i], left);
   return left;
 }
@@ -47,7 +47,7 @@ void mote_moments(int32_t *x, uint32_t n, struct mote_moments *m) {
   for (uint32_t i = 0; i < n; i++) x[i] -= m->mean; /* |x| <= 2^31 - 2 */
   const uint32_t most = mote_largest(x, n);
   if (!most) return;
-  const int32_t left = __builtin_clz(most) - 1;
+  const int32_t left = mote_zeros_of(most) - 1;
   const struct sums s = sums_of(x, n, left);
   const struct mote_scaled count = mote_scaled_of(n, 0),
                            second = mote_scaled_of((uint64_t)s.second, -31);

@@ -5,7 +5,7 @@
 #include "mote/dsp/dsp.h"
 
 /* Bits of x: floor(log2(x)) + 1, 0 for 0. */
-static inline int32_t mote_bits_of(uint32_t x) { return x ? 32 - __builtin_clz(x) : 0; }
+static inline int32_t mote_bits_of(uint32_t x) { return x ? 32 - mote_zeros_of(x) : 0; }
 static inline int16_t mote_clamp_s16(int32_t x) {
   return (int16_t)mote_clamp(x, INT16_MIN, INT16_MAX);
 }

@@ -9,7 +9,7 @@ struct mote_scaled mote_scaled_of(uint64_t x, int32_t e) {
   } else {
     e += 32;
   }
-  const unsigned zeros = (unsigned)__builtin_clz(high);
+  const unsigned zeros = (unsigned)mote_zeros_of(high);
   if (zeros) high = (high << zeros) | (low >> (32 - zeros));
   return (struct mote_scaled){high, e - (int32_t)zeros};
 }

@@ -92,11 +92,11 @@ static void scale_spectrum(const struct mote_features *f, int32_t *x, const int8
   scale_bins(x, segment[f->bands + 1], half, highest);
 }
 
-/* x times 2^-r, held to 24 bits and a sign; r from -31 to 31. */
+/* x times 2^-r, held to 24 bits and a sign; r from -30 to 31. */
 static inline int32_t moved(int32_t x, int32_t r) {
-  const int32_t most = (1 << 24) - 1;
-  if (r > 0) return mote_clamp((x + (1 << (r - 1))) >> r, -most, most);
-  return mote_clamp(x, -(most >> -r), most >> -r) * (1 << -r);
+  const int32_t most = ((int32_t)1 << 24) - 1;
+  if (r > 0) return mote_clamp((x + ((int32_t)1 << (r - 1))) >> r, -most, most);
+  return mote_clamp(x, -(most >> -r), most >> -r) * ((int32_t)1 << -r);
 }
 
 void mote_suppress_give(const struct mote_features *f, void *memory, const int8_t *mask,
