@@ -196,6 +196,11 @@ out=$("$MOTE" record --recover 2>&1); is "what is none" 1 $?
 has "is named" "recording-odd.part: no recording" "$out"
 out=$(lines 30 0 | "$MOTE" record --stdin --label y --json 2>err.txt); is "and stops no other" 0 $?
 has "which is told of it" "is not kept" "$(cat err.txt)"
+rm recording-odd.part; mkfifo recording-pipe.part
+out=$(timeout 20 "$MOTE" record --recover 2>&1); has "a pipe is not waited for" "recording-pipe.part: no recording" "$out"
+rm recording-pipe.part; mkdir recording-folder.part
+out=$("$MOTE" record --recover 2>&1); has "nor is a folder one" "recording-folder.part: no recording" "$out"
+rmdir recording-folder.part
 "$MOTE" new "$T/a" --template keyword >/dev/null; cd "$T/a" || exit 1
 out=$(head -c 64000 /dev/urandom | "$MOTE" record --stdin --raw --label noise --seconds 1 --json); is "raw sound" 16000 "$(number "$out" frames)"
 "$MOTE" data export -o "$T/wav" >/dev/null; "$MOTE" new "$T/b" --template keyword >/dev/null

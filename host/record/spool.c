@@ -139,8 +139,14 @@ static bool take(struct arena *a, uint8_t *bytes, size_t n, struct record_left *
 bool record_left(struct arena *a, const char *path, struct record_left *out, struct err *e) {
   memset(out, 0, sizeof *out);
   err_file(e, path);
-  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  /* A pipe of this name has nobody who writes: not waited for. */
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return err_set(e, "%s", strerror(errno));
+  struct stat st;
+  if (fstat(file, &st) != 0 || !S_ISREG(st.st_mode)) {
+    close(file);
+    return err_set(e, "no recording: not a file of bytes on a disk");
+  }
   out->busy = flock(file, LOCK_SH | LOCK_NB) != 0;
   close(file);
   if (out->busy) return true;
