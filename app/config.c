@@ -220,6 +220,28 @@ static bool read_detect(const struct reader *r, const struct project_yaml *y,
   return true;
 }
 
+/* What is said of classes and their windows would be read and never used in a project that mixes sound. */
+static bool means_something(const struct reader *r, const struct project_yaml *y) {
+  const char *const drawn =
+      y->augmentation ? config_first_key("augmentation", y->augmentation) : NULL;
+  const struct yaml_window *w = y->window;
+  const struct yaml_data *d = y->data;
+  if (drawn)
+    return err_set(
+        config_at_key(r, "augmentation", drawn),
+        "a project that suppresses noise mixes its samples and changes them in no other "
+        "way: leave this out; suppress.snr_db_min and .snr_db_max say how they are mixed");
+  if (w && (w->stride_ms || w->place))
+    return err_set(config_at_key(r, "window", w->stride_ms ? "stride_ms" : "place"),
+                   "a project that suppresses noise lays no windows over samples: leave this out; "
+                   "window.length_ms is that of a mixture");
+  if (d && (d->unknown_count || d->background_count))
+    return err_set(config_at_key(r, "data", d->unknown_count ? "unknown" : "background"),
+                   "a project that suppresses noise has no classes: leave this out; suppress.noise "
+                   "names the labels of noise");
+  return true;
+}
+
 /* Sound that is to come back without its noise. */
 static bool read_suppress(const struct reader *r, const struct project_yaml *y,
                           struct project_config *c) {
@@ -244,10 +266,11 @@ static bool read_suppress(const struct reader *r, const struct project_yaml *y,
                    "%g to %g dB; within -40 to 60 dB works", to->snr_db_min, to->snr_db_max);
   if (!(to->most_db >= 0 && to->most_db <= 60))
     return err_set(config_at_key(r, "suppress", "most_db"), "%g dB; 0 to 60 works", to->most_db);
-  if (c->learner.on || c->anomaly.on || c->n_detect || c->n_background)
+  if (c->learner.on || c->anomaly.on || c->n_detect)
     return err_set(config_at_key(r, "", "suppress"),
-                   "a project that suppresses noise has no classes: without `learner`, `anomaly`, "
-                   "`detect` and `data.background` it works");
+                   "a project that suppresses noise has no classes: without `learner`, `anomaly` "
+                   "and `detect` it works");
+  if (!means_something(r, y)) return false;
   if (c->n_features != 1)
     return err_set(config_at_key(r, "", "more_features"), "one part alone can come back as sound");
   c->features[0].half_sine = true;

@@ -126,6 +126,8 @@ struct reader {
 bool config_load(const struct reader *r, size_t size, struct project_yaml **y);
 /* Names file, line and key of an error that is set next. */
 struct err *config_at_key(const struct reader *r, const char *section, const char *key);
+/* The first key that is said in a section of pointers alone; NULL: none. */
+const char *config_first_key(const char *section, const void *said);
 
 static inline double real_or(const double *value, double otherwise) {
   return value ? *value : otherwise;

@@ -249,7 +249,7 @@ static void list_keys(const cyaml_schema_field_t *fields, char *out, size_t room
 }
 
 /* ---- lines of keys ---------------------------------------------------------------- */
-/* The line of `key` in `section` ("" for the top level), 0 where it cannot be found (flow style). */
+/* The line of `key` in `section` ("" for the top level), 0 where it cannot be found (flow style, or it is not there). */
 static int line_of(const char *text, const char *section, const char *key) {
   bool inside = section[0] == 0;
   int number = 0;
@@ -309,9 +309,16 @@ static bool fail_yaml(const struct report *r, const char *path, const char *text
   return err_set(e, "%s", what);
 }
 
+const char *config_first_key(const char *section, const void *said) {
+  for (const cyaml_schema_field_t *f = fields_of(section); f->key; f++)
+    if (*(const void *const *)(const void *)((const uint8_t *)said + f->data_offset)) return f->key;
+  return NULL;
+}
+
 /* ---- the whole ------------------------------------------------------------------------ */
 struct err *config_at_key(const struct reader *r, const char *section, const char *key) {
   int line = line_of(r->text, section, key);
+  if (!line && section[0]) line = line_of(r->text, "", section); /* {of: it, in: a row} */
   err_file(r->e, r->path);
   if (line)
     err_node(r->e, "line %d, %s%s%s", line, section, section[0] ? "." : "", key);
