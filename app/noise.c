@@ -70,7 +70,8 @@ static void targets(void *context, uint32_t index, uint64_t seed, float *out) {
   kept = (struct kept){0};
 }
 
-/* Mixtures of validation are drawn once, from its samples; where there are none from those of training. */
+/* Mixtures of validation are drawn once, from its samples; where they cannot be mixed, from those of training: epochs are
+ * compared by them all the same, but the figure is not one of validation and is not called so. */
 static void make_validation(struct noise_training *t) {
   struct arena *a = t->p->arena;
   const uint32_t n = 96;
@@ -80,7 +81,7 @@ static void make_validation(struct noise_training *t) {
 #pragma omp parallel for schedule(static)
   for (uint32_t i = 0; i < n; i++) {
     struct noise_mixture m;
-    mixture(t, t->validation.n_speech ? &t->validation : &t->train, i, 0x7A11DA7E, &m);
+    mixture(t, noise_mixes(&t->validation) ? &t->validation : &t->train, i, 0x7A11DA7E, &m);
     void *scratch = malloc(t->features.scratch_bytes);
     if (!scratch) abort();
     features_run(&t->features, m.mixed, scratch, features + i * t->features.out_bytes);
@@ -293,6 +294,12 @@ static void say_choices(const struct noise_training *t) {
   text_printf(&s, "%d recordings that stay (%.0f s), %d of noise (%.0f s); %s mixtures an epoch\n",
               t->train.n_speech, (double)t->train.speech_length / rate, t->train.n_noise,
               (double)t->train.noise_length / rate, text_thousands((int64_t)t->n));
+  if (!noise_mixes(&t->validation))
+    text_printf(
+        &s,
+        "validation has %d recordings that stay and %d of noise, and both are needed: epochs "
+        "are chosen by mixtures of training samples (`mote data split` deals anew)\n",
+        t->validation.n_speech, t->validation.n_noise);
   text_printf(&s, "features  %s: %d x %d, a frame every %g ms\nnetwork   %s\n",
               project_features_name(t->p->arena, &t->p->config), t->rows, t->bands,
               t->p->config.features[0].hop_ms, t->why);
@@ -313,7 +320,10 @@ static void print(const struct noise_training *t, const struct store_epoch *h, i
   const struct train_cost cost = train_network_cost(&t->network);
   const double best = n ? h[n - 1].validation_loss : (double)NAN;
   if (!t->c->json) {
-    printf("run %lld: loss of the validation mixtures %.4f\n", (long long)t->run, best);
+    printf("run %lld: loss of %s %.4f\n", (long long)t->run,
+           noise_mixes(&t->validation) ? "the validation mixtures"
+                                       : "mixtures of training samples (validation has none)",
+           best);
     printf("%s MAC a frame, %s bytes of weights\n\nnext:  mote test\n",
            text_thousands(cost.macs / t->rows), text_thousands(bytes));
     return;
@@ -342,7 +352,8 @@ static void print(const struct noise_training *t, const struct store_epoch *h, i
     json_open_object(&j, NULL);
     json_put_int(&j, "epoch", h[i].epoch);
     json_put_real(&j, "loss", h[i].loss);
-    json_put_real(&j, "validation_loss", h[i].validation_loss);
+    json_put_real(&j, "validation_loss",
+                  noise_mixes(&t->validation) ? h[i].validation_loss : (double)NAN);
     json_put_real(&j, "learning_rate", h[i].learning_rate);
     json_close_object(&j);
   }
@@ -385,12 +396,12 @@ bool noise_train(struct command_line *c, struct project *p, const struct trainin
   struct store_epoch *history = NULL;
   int64_t bytes = 0;
   int n = 0, four_bit = 0;
-  struct err none = {0};
   t->c = c;
   t->p = p;
   t->job = job;
-  if (!noise_load(p, &job->train, &t->train, e)) return false;
-  if (!noise_load(p, &job->validation, &t->validation, &none)) t->validation.n_speech = 0;
+  if (!noise_load(p, &job->train, &t->train, e) || !noise_need(p, &t->train, e) ||
+      !noise_load(p, &job->validation, &t->validation, e))
+    return false;
   if (!make_features(t, e) || !choose_network(t, e) || !settle(t, e)) return false;
   describe(t);
   if (!find_stored(t, e)) return false;

@@ -22,9 +22,12 @@ struct noise_pool {
   int64_t speech_length, noise_length; /* time steps of all */
   char digest[65];
 };
-/* The samples that pick names. errors: none of one of the two. */
+/* The samples that pick names. */
 bool noise_load(struct project *p, const struct dataset_pick *pick, struct noise_pool *pool,
                 struct err *e);
+/* Mixtures need speech and noise. noise_need: an error where one of the two is missing. */
+bool noise_mixes(const struct noise_pool *pool);
+bool noise_need(const struct project *p, const struct noise_pool *pool, struct err *e);
 
 /* What was mixed: sound that stays, noise, and both, n time steps each. */
 struct noise_mixture {

@@ -40,14 +40,20 @@ bool noise_load(struct project *p, const struct dataset_pick *pick, struct noise
       pool->speech_length += s.length;
     }
   }
-  if (pool->n_speech && pool->n_noise) return true;
+  return true;
+}
+
+bool noise_mixes(const struct noise_pool *pool) { return pool->n_speech && pool->n_noise; }
+
+bool noise_need(const struct project *p, const struct noise_pool *pool, struct err *e) {
+  if (noise_mixes(pool)) return true;
   err_file(e, p->db_path);
   return err_set(e,
-                 "%d recordings of noise (label%s %s%s) and %d of what should stay, of %d samples "
-                 "that were asked for; both are needed (`mote data` shows what there is)",
+                 "%d recordings of noise (label%s %s%s) and %d of what should stay are among the "
+                 "samples that were asked for; both are needed (`mote data` shows what there is)",
                  pool->n_noise, p->config.suppress.n_noise == 1 ? "" : "s",
                  p->config.suppress.noise[0], p->config.suppress.n_noise > 1 ? " ..." : "",
-                 pool->n_speech, d.n_samples);
+                 pool->n_speech);
 }
 
 /* ---- levels ------------------------------------------------------------------------------ */

@@ -171,14 +171,12 @@ static bool measure_ratio(struct measuring *t, int ratio, const char *wav, struc
 bool noise_hops(struct project *p, const struct noise_model *model, int hops, int16_t **samples,
                 struct err *e) {
   static const enum store_split splits[] = {STORE_TEST, STORE_VALIDATION, STORE_TRAIN};
-  struct noise_pool pool;
-  bool found = false;
-  for (int i = 0; i < 3 && !found; i++) {
+  struct noise_pool pool = {0};
+  for (int i = 0; i < 3 && !noise_mixes(&pool); i++) {
     const struct dataset_pick pick = {.splits = 1u << splits[i]};
-    *e = (struct err){0};
-    found = noise_load(p, &pick, &pool, e);
+    if (!noise_load(p, &pick, &pool, e)) return false;
   }
-  if (!found) return false;
+  if (!noise_need(p, &pool, e)) return false;
   const double snr_db = 5;
   struct noise_mixture m = {.n = hops * model->frame.parts[0].params->hop};
   m.speech = ARENA_ARRAY(p->arena, int16_t, 3 * m.n);
@@ -262,7 +260,9 @@ bool noise_measure(struct command_line *c, struct project *p, const struct noise
   const struct dataset_pick pick = {.splits = 1u << o->split, .group = o->group};
   t->c = c;
   t->p = p;
-  if (!noise_load_model(p, &t->model, e) || !noise_load(p, &pick, &t->pool, e)) return false;
+  if (!noise_load_model(p, &t->model, e) || !noise_load(p, &pick, &t->pool, e) ||
+      !noise_need(p, &t->pool, e))
+    return false;
   t->f = t->model.frame.parts[0].params;
   t->hops = (int)ceil(SECONDS * p->config.rate_hz / t->f->hop);
   if (o->wav && !dir_make(o->wav, e)) return false;
