@@ -9,13 +9,16 @@
 
 #include <string.h>
 
+#include "mote/isa/isa.h"
 #include "mote/nn/nn.h"
 
 #define CASE_BYTES    11264
 #define CASE_ROWS     24
 #define CASE_CHANNELS 24
 #define CASE_COUNT    700
-#define CASE_KINDS    16 /* case n is of kind n mod CASE_KINDS */
+#define CASE_KINDS    16          /* case n is of kind n mod CASE_KINDS */
+#define CASE_IN_ROW   0x80000000u /* in a number: a convolution that may be written over rows[0] */
+#define CASE_ALL      (CASE_COUNT + 400) /* what chips run: case_number(0 .. CASE_ALL - 1) */
 #define CASE_GUARD                                                                                 \
   16 /* bytes on either side of the state and the output that must stay as they are */
 
@@ -34,6 +37,7 @@ struct nn_case {
   int nibbles; /* weights of 4 bits: 1 two channels in a byte, 2 two channels in the lanes of a word */
   int least;  /* weights are no less */
   int shrink; /* and lose so many bits */
+  int in_row;
 };
 
 struct case_memory {
@@ -322,7 +326,8 @@ static int case_wide(struct nn_case *t, struct case_memory *m, uint32_t *r,
 
 static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_conv2d_s8 *p = (struct mote_conv2d_s8 *)t->params;
-  const struct case_window w = case_window(r, 1);
+  struct case_window w = case_window(r, 1);
+  if (t->in_row) w.rows_out = 1;
   const int in_c = case_range(r, 0, 1) ? 4 * case_range(r, 1, 4) : case_range(r, 1, 9);
   const int out_c = case_range(r, 1, 20);
   const int k = w.kernel_w * w.kernel_h * in_c, k4 = (k + 3) & ~3;
@@ -336,6 +341,7 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
           case_put_weight(t, weights, k4, oc, (x * w.kernel_h + y) * in_c + c,
                           case_weight(t, oc, y, x, c));
   CASE_SET_WINDOW(p, w, in_c, r);
+  if (t->in_row) p->strip_w = p->out_w;
   if (t->kernel == &mote_kernel_conv2d_s8) case_fold(t, &p->output, weights, out_c, k4);
   p->out_c = (uint16_t)out_c;
   size_t state = mote_conv2d_s8_state_bytes(p);
@@ -447,7 +453,8 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
   if (!stairs && case_range(r, 0, 2) == 0) w.kernel_w = 1, w.kernel_h = case_range(r, 2, 9);
   const int reach = (w.kernel_w - 1) * w.dilation_w;
   if (w.pad_left > reach) w.pad_left = reach;
-  const int multiplier = case_range(r, 0, 2) ? 1 : case_range(r, 1, 3);
+  if (t->in_row) w.rows_out = w.stride_w = 1;
+  const int multiplier = t->in_row || case_range(r, 0, 2) ? 1 : case_range(r, 1, 3);
   const int in_c = case_range(r, 1, CASE_CHANNELS / multiplier), out_c = in_c * multiplier;
   const int area = w.kernel_w * w.kernel_h;
   if (!case_output(t, m, r, &p->output, out_c, (uint32_t)area)) return 0;
@@ -465,8 +472,8 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
       for (int y = 0; y < w.kernel_h; y++)
         weights[oc * area + x * w.kernel_h + y] = case_weight(t, oc, y, x, 0);
   CASE_SET_WINDOW(p, w, in_c, r);
-  if (t->kernel == &mote_kernel_depthwise_conv2d_s8)
-    case_fold(t, &p->output, weights, out_c, area);
+  if (t->in_row) p->strip_w = p->out_w;
+  if (t->kernel == &mote_kernel_depthwise_conv2d_s8) case_fold(t, &p->output, weights, out_c, area);
   p->multiplier = (uint16_t)multiplier;
   if (t->kernel == &mote_kernel_depthwise_stairs_s8 &&
       case_stairs(t, m, &p->output, &w, 1, out_c, 1) < 0)
@@ -755,6 +762,10 @@ static int case_shape(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   return 1;
 }
 
+static inline uint32_t case_number(uint32_t n) {
+  return n < CASE_COUNT ? n : (n - CASE_COUNT) | CASE_IN_ROW;
+}
+
 /* Makes case `number`. Returns 0 where what was drawn does not fit. */
 static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t number) {
   static const struct {
@@ -789,16 +800,18 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
        sizeof(struct mote_fully_connected_s8)},
   };
   _Static_assert(sizeof kinds / sizeof *kinds == CASE_KINDS, "the number of kinds");
-  const size_t kind = number % CASE_KINDS;
   uint32_t r = number * 7919u + 1;
   memset(t, 0, sizeof *t);
+  t->in_row = (number & CASE_IN_ROW) != 0;
+  number &= ~CASE_IN_ROW;
+  const size_t kind = number % (t->in_row ? 2 : CASE_KINDS);
   m->used = 0;
   t->op = kinds[kind].op;
   t->kernel = kinds[kind].kernel;
   t->least = -128;
   /* Some cases of these kinds have weights of 4 bits. */
   size_t params_bytes = kinds[kind].params_bytes;
-  const unsigned way = number / CASE_KINDS % 3;
+  const unsigned way = t->in_row ? 0 : number / CASE_KINDS % 3;
   if (kind == 2 && way == 1) {
     t->kernel = &mote_kernel_conv2d_s4;
   } else if (kind == 2 && way == 2) {
@@ -870,6 +883,19 @@ static inline void case_run(const struct nn_case *t) {
   for (unsigned i = 0; i < t->calls; i++)
     kernel->row(t->params, t->rows + i * t->pointers, t->state, t->out);
   if (kernel->end) kernel->end(t->params, t->state, t->out);
+}
+
+/* What a case that ran gave; those for it give it once more over their first row, where this instruction set's plans do. */
+static inline const int8_t *case_result(const struct nn_case *t) {
+  if (!t->in_row || !t->rows[0] || t->bounds.out_bytes > t->bounds.row_bytes[0]) return t->out;
+  if (!(t->op == MOTE_OP_CONV_2D
+            ? mote_conv2d_s8_reads_first((const struct mote_conv2d_s8 *)t->params, MOTE_ISA_MVE)
+            : mote_depthwise_conv2d_s8_in_row((const struct mote_depthwise_conv2d_s8 *)t->params,
+                                              MOTE_ISA_MVE)))
+    return t->out;
+  int8_t *row = (int8_t *)(uintptr_t)t->rows[0];
+  case_kernel(t)->row(t->params, t->rows, t->state, row);
+  return row;
 }
 
 /* 1 when nothing was written beside the state and the output. */

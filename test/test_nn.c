@@ -235,6 +235,27 @@ static void test_conv_in_place(void **s) {
   assert_true(tried > 10);
 }
 
+/* Convolutions that a plan may write over what they read. */
+static void test_conv_in_row(void **s) {
+  (void)s;
+  struct nn_case t;
+  static int8_t expected[CASE_BYTES];
+  unsigned tried[2] = {0, 0};
+  for (uint32_t n = 0; n < 4000; n++) {
+    if (!case_make(&t, &memory, n | CASE_IN_ROW)) continue;
+    assert_int_equal(case_check(&t), MOTE_OK);
+    (t.op == MOTE_OP_CONV_2D ? reference_conv : reference_depthwise)(&t, expected);
+    case_run(&t);
+    assert_memory_equal(t.out, expected, t.bounds.out_bytes);
+    const int8_t *result = case_result(&t);
+    if (memcmp(result, expected, t.bounds.out_bytes))
+      fail_msg("case %u in its row (%s) differs", (unsigned)n, mote_op_name((int)t.op));
+    assert_true(case_guards(&t));
+    tried[n % 2] += result != t.out;
+  }
+  assert_true(tried[0] > 100 && tried[1] > 100);
+}
+
 /* Against real arithmetic: at most one step away, and the rows sum to about 256. */
 static double exponential(double x) {
   double e = 1, term = 1;
@@ -482,11 +503,12 @@ static void test_bounds_are_tight(void **s) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kernels),       cmocka_unit_test(test_add_in_place),
-      cmocka_unit_test(test_conv_in_place), cmocka_unit_test(test_softmax),
-      cmocka_unit_test(test_mul_high),      cmocka_unit_test(test_packed_output),
-      cmocka_unit_test(test_stairs),        cmocka_unit_test(test_pack_refuses),
-      cmocka_unit_test(test_hostile),       cmocka_unit_test(test_bounds_are_tight),
+      cmocka_unit_test(test_kernels),          cmocka_unit_test(test_add_in_place),
+      cmocka_unit_test(test_conv_in_place),    cmocka_unit_test(test_conv_in_row),
+      cmocka_unit_test(test_softmax),          cmocka_unit_test(test_mul_high),
+      cmocka_unit_test(test_packed_output),    cmocka_unit_test(test_stairs),
+      cmocka_unit_test(test_pack_refuses),     cmocka_unit_test(test_hostile),
+      cmocka_unit_test(test_words_are_proven), cmocka_unit_test(test_bounds_are_tight),
   };
   return cmocka_run_group_tests_name("nn", tests, NULL, NULL);
 }

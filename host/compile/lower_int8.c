@@ -265,12 +265,7 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   f->calls = f->out.rows;
   f->rows_out = 1;
   f->instructions = f->calls * depthwise_cost(work, p);
-  /* A group of channels is read before it is written; strips share columns where the kernel is wider than one. The
-   * forms for a chip's own instructions make what is left of four channels with the last four once more, and
-   * would read what they wrote. */
-  const bool once = p->in_c % 4 == 0 || mote_depthwise_conv2d_s8_form(p) == 0;
-  f->alias[0] = p->multiplier == 1 && p->stride_w == 1 && once &&
-                (p->strip_w >= p->out_w || p->kernel_w == 1);
+  f->alias[0] = mote_depthwise_conv2d_s8_in_row(p, work->options->core == COMPILE_CORE_MVE);
   f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
   set_window(n, w->dims[1], f);
   return true;

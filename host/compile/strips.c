@@ -200,9 +200,9 @@ static int64_t helium_cost(const struct work *w, const struct mote_conv2d_s8 *p,
   struct mote_conv2d_s8 q = *p;
   q.strip_w = (uint16_t)strip;
   const int64_t column = (int64_t)p->kernel_h * p->in_c, vectors = (p->kernel_w * column + 15) / 16;
-  const int64_t room = (int64_t)strips_state_bytes(w, &q) / column, fours = (p->out_c + 3) / 4;
-  const bool shared = p->dilation_w == 1 && p->stride_w < p->kernel_w;
-  const int64_t most = shared ? (room - p->kernel_w) / p->stride_w + 1 : room / p->kernel_w;
+  const int64_t fours = (p->out_c + 3) / 4;
+  const bool shared = mote_conv_overlap(p);
+  const int64_t most = mote_conv_overlap_pixels(p, strips_state_bytes(w, &q));
   const int64_t strips = (pixels + most - 1) / most;
   const int64_t columns =
       shared ? pixels * p->stride_w + strips * p->kernel_w : pixels * p->kernel_w;
@@ -234,11 +234,12 @@ static int64_t strip_cost(const struct work *w, const struct mote_conv2d_s8 *p, 
 /* Pixels of a call that are widened as one run. */
 static int64_t pixels_of(const struct mote_conv2d_s8 *p) { return (int64_t)p->rows_out * p->out_w; }
 
-/* Whether one strip holds all that a call reads. Where windows share no columns, a strip is a block at most. */
+/* Whether one strip holds all that a call reads. */
 static bool reads_first(const struct work *w, const struct mote_conv2d_s8 *p) {
   if (by_wide(w)) return pixels_of(p) <= MOTE_WIDE_PIXELS;
-  const bool shares = by_triples(w) || by_pairs(w) || (p->kernel_w > 1 && p->in_c % 4 == 0);
-  return p->strip_w >= pixels_of(p) && (shares || pixels_of(p) <= MOTE_CONV_BLOCK);
+  if (by_triples(w) || by_pairs(w)) return p->strip_w >= pixels_of(p);
+  const bool helium = w->options->core == COMPILE_CORE_MVE && w->kernel == MOTE_KERNEL_conv2d_s8;
+  return mote_conv2d_s8_reads_first(p, helium);
 }
 
 void strips_of_conv(const struct work *w, struct form *f) {

@@ -332,6 +332,16 @@ static inline uint32_t mote_conv_window(const struct mote_conv2d_s8 *p) {
   return (mote_conv_column(p) * p->kernel_w + 3) & ~(uint32_t)3;
 }
 
+/* Helium: whether windows share columns, and of how many pixels those of a block fit the state. */
+static inline int mote_conv_overlap(const struct mote_conv2d_s8 *p) {
+  return p->dilation_w == 1 && p->stride_w < p->kernel_w;
+}
+static inline uint32_t mote_conv_overlap_pixels(const struct mote_conv2d_s8 *p,
+                                                size_t state_bytes) {
+  const uint32_t columns = (uint32_t)(state_bytes / mote_conv_column(p));
+  return mote_conv_overlap(p) ? (columns - p->kernel_w) / p->stride_w + 1 : columns / p->kernel_w;
+}
+
 /* All output channels of `pixels` neighbouring pixels (at most MOTE_CONV_BLOCK) at `out`.
  *
  * _patch: `values` are the pixels' whole windows, positions without gaps.

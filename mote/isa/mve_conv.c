@@ -160,9 +160,8 @@ static int is_in_place(const struct mote_conv2d_s8 *p) {
 
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out) {
-  const int shared = p->dilation_w == 1 && p->stride_w < p->kernel_w;
-  const uint32_t column = mote_conv_column(p), room = state_bytes / column; /* columns */
-  const uint32_t most = shared ? (room - p->kernel_w) / p->stride_w + 1 : room / p->kernel_w;
+  const int shared = mote_conv_overlap(p);
+  const uint32_t column = mote_conv_column(p), most = mote_conv_overlap_pixels(p, state_bytes);
   struct mve_run r;
   int8_t *to = (int8_t *)out;
   r.length = column * p->kernel_w;

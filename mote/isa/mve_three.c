@@ -9,7 +9,8 @@
  * strip are one call, since most of the time of short rows went into what lies around their pixels.
  *
  * Channels are read before any of their outputs is written: rows may be written where they are read. What is left of four
- * channels is made with the last four once more, and such rows are never written over (lower_int8.c). */
+ * channels is made with the last four once more, and such rows are never written over
+ * (mote_depthwise_conv2d_s8_in_row in mote/nn). */
 #include "mote/isa/mve.h"
 
 #if MOTE_ISA_MVE

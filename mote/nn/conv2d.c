@@ -318,6 +318,16 @@ size_t mote_conv2d_s8_state_bytes(const struct mote_conv2d_s8 *p) {
   return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 
+/* Elsewhere a strip of windows that share nothing is a block at most. Helium shares columns in other layers, and of those
+ * that share none, fewer pixels may fit the state than strip_w says. */
+int mote_conv2d_s8_reads_first(const struct mote_conv2d_s8 *p, int helium) {
+  const uint64_t pixels = (uint64_t)p->rows_out * p->out_w;
+  const int by_rows = is_shared(p) || (helium && mote_conv_overlap(p));
+  if (p->strip_w < pixels || (by_rows && p->rows_out > 1)) return 0;
+  if (!is_shared(p) && pixels > MOTE_CONV_BLOCK) return 0;
+  return !helium || mote_conv_overlap_pixels(p, mote_conv2d_s8_state_bytes(p)) >= pixels;
+}
+
 size_t mote_conv2d_s4_state_bytes(const struct mote_conv2d_s8 *p) {
   return mote_conv2d_s8_state_bytes(p);
 }

@@ -16,6 +16,14 @@ unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p)
   return 0;
 }
 
+int mote_depthwise_conv2d_s8_in_row(const struct mote_depthwise_conv2d_s8 *p, int helium) {
+  /* Helium takes windows of three rows by eights of channels whatever their form is (mote/isa/mve_three.c). */
+  const int eights = helium && p->in_c >= 4 && p->kernel_h == 3 && p->kernel_w <= 4;
+  const int once = p->in_c % 4 == 0 || (mote_depthwise_conv2d_s8_form(p) == 0 && !eights);
+  return p->multiplier == 1 && p->stride_w == 1 && once &&
+         (p->strip_w >= p->out_w || p->kernel_w == 1);
+}
+
 static void row(const void *params, const void *const *rows, void *state, void *out) {
   static void (*const rows_of[])(const void *, const void *const *, void *, void *) = {
       mote_isa_depthwise, mote_isa_depthwise_3x3, mote_isa_depthwise_tall, mote_isa_depthwise_3x3};

@@ -214,6 +214,11 @@ unsigned mote_depthwise_conv2d_s8_form(const struct mote_depthwise_conv2d_s8 *p)
 unsigned mote_fully_connected_s8_form(const struct mote_fully_connected_s8 *p);
 unsigned mote_mean_s8_form(const struct mote_mean_s8 *p);
 
+/* What a plan may count on where outputs are written over inputs; helium: on a Cortex-M55.
+ * in_row: out may be rows[0]. reads_first: a call has read all its rows before it writes, wherever out is. */
+int mote_depthwise_conv2d_s8_in_row(const struct mote_depthwise_conv2d_s8 *p, int helium);
+int mote_conv2d_s8_reads_first(const struct mote_conv2d_s8 *p, int helium);
+
 /* mote_kernel_<stem>: the code. mote_<stem>_check: MOTE_OK, or why these params would leave their bounds;
  * every number in params is hostile there, and OK proves that begin, row and end read and write only what
  * struct mote_bounds grants, whatever the constants and activations are. mote_<stem>_state_bytes: need of
