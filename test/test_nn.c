@@ -471,6 +471,55 @@ static void test_hostile(void **s) {
   assert_true(passed > 1000);
 }
 
+/* A constant that is not what the compiler writes. */
+static void refuse(const struct nn_case *t, int32_t *at, int32_t value) {
+  const int32_t was = *at;
+  *at = value;
+  assert_int_equal(case_check(t), MOTE_ERR_PARAMS);
+  *at = was;
+  assert_int_equal(case_check(t), MOTE_OK);
+}
+
+static void refuse_table(const struct nn_case *t, struct mote_nine_table *table) {
+  static const int32_t h[] = {-1, 4096, 0x7FFFF, INT32_MIN}, l[] = {-2049, 2048, INT32_MAX};
+  for (int i = 0; i < 4; i++) refuse(t, &table->h, h[i]);
+  for (int i = 0; i < 3; i++) refuse(t, &table->l, l[i]);
+  for (int i = 0; i < 9; i++) {
+    refuse(t, &table->weights[i], 128);
+    refuse(t, &table->weights[i], INT32_MIN);
+  }
+  refuse(t, (int32_t *)&table->more, 1);
+  refuse(t, (int32_t *)&table->word, (int32_t)(table->word | 32));
+  for (int i = 0; i < 3; i++)
+    refuse(t, (int32_t *)&table->outside[i], (int32_t)(table->outside[i] ^ 1));
+}
+
+/* Tables and weights as words have room for numbers that int8 has not: none that a loop could meet. */
+static void test_words_are_proven(void **s) {
+  (void)s;
+  unsigned tried[2] = {0, 0};
+  struct nn_case t;
+  for (uint32_t n = 0; n < 4000; n++) {
+    if (!case_make(&t, &memory, n)) continue;
+    if (t.kernel == &mote_kernel_depthwise_stairs_tables_s8) {
+      const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)t.params;
+      struct mote_nine_table *tables =
+          (struct mote_nine_table *)(void *)((uint8_t *)t.params + p->weights_at);
+      refuse_table(&t, &tables[0]);
+      refuse_table(&t, &tables[p->in_c * p->multiplier - 1]);
+      tried[0]++;
+    }
+    if (t.kernel == &mote_kernel_conv2d_stairs_words_s8) {
+      const struct mote_conv2d_s8 *p = (const struct mote_conv2d_s8 *)t.params;
+      int32_t *weights = (int32_t *)(void *)((uint8_t *)t.params + p->weights_at);
+      refuse(&t, &weights[0], 128);
+      refuse(&t, &weights[p->out_c * mote_conv_window(p) - 1], -129);
+      tried[1]++;
+    }
+  }
+  assert_true(tried[0] > 5 && tried[1] > 5);
+}
+
 /* One byte less of anything that a kernel touches must be refused. */
 static void test_bounds_are_tight(void **s) {
   (void)s;

@@ -147,6 +147,10 @@ enum mote_status mote_conv2d_stairs_words_s8_check(const struct mote_conv2d_trip
                                                    const struct mote_bounds *b) {
   const enum mote_status status = mote_conv2d_stairs_s8_check(t, b);
   if (status != MOTE_OK) return status;
-  const uint64_t bytes = 4 * (uint64_t)mote_conv_window(&t->conv) * t->conv.out_c;
-  return mote_bounds_constant(b, t->conv.weights_at, bytes) ? MOTE_OK : MOTE_ERR_BOUNDS;
+  const uint64_t n = (uint64_t)mote_conv_window(&t->conv) * t->conv.out_c;
+  if (!mote_bounds_constant(b, t->conv.weights_at, 4 * n)) return MOTE_ERR_BOUNDS;
+  const int32_t *w = (const int32_t *)mote_at(t, t->conv.weights_at);
+  for (uint64_t i = 0; i < n; i++)
+    if (!mote_is_int8(w[i])) return MOTE_ERR_PARAMS;
+  return MOTE_OK;
 }
