@@ -62,7 +62,7 @@ static int8_t case_weight(const struct nn_case *t, int oc, int y, int x, int c) 
   const uint32_t h = case_hash(t->seed + (uint32_t)(((oc * 31 + y) * 31 + x) * 257 + c));
   const int8_t w = h % 16 == 0 ? (h & 256 ? 127 : -128) : (int8_t)(h >> 8);
   if (t->nibbles) return (int8_t)(w >> 4);
-  return w < t->least ? (int8_t)t->least : (int8_t)(w >> t->shrink);
+  return (int8_t)(w < t->least ? t->least : w >> t->shrink);
 }
 static int8_t case_input(const struct nn_case *t, int row, int i) {
   const uint32_t h = case_hash(t->seed * 3 + (uint32_t)(row * 4099 + i));
