@@ -173,9 +173,10 @@ static void fill_units(const struct features_config *c, struct mote_spectral_uni
   const double seen = left < fft ? left : fft;
   u->bin_hz = (float)(is_v1(c) ? rate_of(c) / 2 / (fft / 2 - 1) : rate_of(c) / fft);
   u->density = (float)(2 * fft / (seen * rate_of(c)) / (is_v1(c) ? 10 : 1));
+  uint32_t *const least = (uint32_t *)(void *)(u + 1);
   for (int i = 0; i < c->channels; i++) {
     const double unit = c->unit ? c->unit[c->stride ? c->select[i] : i] : 1;
-    u->least[i] = (uint32_t)fmin(ceil(4096 * c->threshold / unit - 1e-6), INT32_MAX);
+    least[i] = (uint32_t)fmin(ceil(4096 * c->threshold / unit - 1e-6), INT32_MAX);
   }
 }
 

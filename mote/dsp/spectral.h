@@ -52,11 +52,10 @@ struct mote_spectral {
 };
 /* Behind it: struct mote_filter[filters + low], struct mote_section[sections], int32_t sine[fft / 4 + 1] (Q30),
  * uint16_t[bands + 1]: the first bin of each band, and the end; where HEIGHTS or DENSITIES are among the values, at the next
- * multiple of 4: */
+ * multiple of 4, this and uint32_t least[channels]: the least height of a peak, in counts, Q12 */
 struct mote_spectral_units {
-  float bin_hz;     /* of a bin of HEIGHTS; the device does not use it */
-  float density;    /* real DENSITIES are times this; nor this */
-  uint32_t least[]; /* [channels]: counts, Q12 */
+  float bin_hz;  /* of a bin of HEIGHTS; the device does not use it */
+  float density; /* real DENSITIES are times this; nor this */
 };
 static inline int32_t mote_spectral_units_at(const struct mote_spectral *p) {
   return (int32_t)((uint32_t)p->band_at + ((2u * (p->bands + 1u) + 3u) & ~3u));

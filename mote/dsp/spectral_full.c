@@ -108,13 +108,14 @@ static int32_t *put_peaks(const struct mote_spectral_work *w, int32_t *out) {
 
 /* A line's amplitude is 2 |X| / fft, the power |X|^2 / fft. Where there are fewer: 0 and 0. */
 static int32_t *put_heights(const struct mote_spectral_work *w, int32_t *out) {
-  const struct mote_spectral_units *const units = mote_at(w->p, mote_spectral_units_at(w->p));
+  const uint32_t *const least =
+      mote_at(w->p, mote_spectral_units_at(w->p) + (int32_t)sizeof(struct mote_spectral_units));
   struct maximum m = {UINT64_MAX, 0};
   for (uint32_t i = 0; i < w->p->peaks; i++) {
     m = next_maximum(w, m);
     const int32_t height = mote_scaled_fix(
         mote_scaled_sqrt(mote_scaled_of(m.power, w->exponent + 2 - w->p->fft_log2)), 12);
-    const int counts = (uint32_t)height >= units->least[w->channel];
+    const int counts = (uint32_t)height >= least[w->channel];
     *out++ = counts ? (int32_t)(m.bin << 16) : 0;
     *out++ = counts ? height : 0;
   }
