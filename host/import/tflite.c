@@ -25,22 +25,10 @@ enum {
   OPERATOR_CUSTOM,
   OPERATOR_OPTIONS_2 = 12
 };
-enum {
-  TENSOR_SHAPE,
-  TENSOR_TYPE,
-  TENSOR_BUFFER,
-  TENSOR_NAME,
-  TENSOR_QUANT,
-  TENSOR_VARIABLE,
-  TENSOR_SPARSITY,
-  TENSOR_SIGNATURE
-};
-enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_AXIS };
-enum { BLOCK_SCALES, BLOCK_ZPS, BLOCK_SIZE };
-#define DETAILS_BLOCKWISE 2
 enum { BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE };
 #define CODE_PLACEHOLDER 127 /* old field of models whose code needs the new one */
 #define CODE_IS_CUSTOM   32
+#define CODE_DENSIFY     124
 #define DECODE           "TFLM_DECODE"
 #define MOST_TENSORS     65535 /* a plan numbers tensors and operators in 16 bits */
 #define MOST_CHANNELS    65536
@@ -49,22 +37,7 @@ static const char *const type_names[] = {"FLOAT32", "FLOAT16",    "INT32",  "UIN
                                          "STRING",  "BOOL",       "INT16",  "COMPLEX64", "INT8",
                                          "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE",  "VARIANT",
                                          "UINT32",  "UINT16",     "INT4"};
-enum {
-  TYPE_FLOAT32 = 0,
-  TYPE_FLOAT16 = 1,
-  TYPE_INT32 = 2,
-  TYPE_UINT8 = 3,
-  TYPE_INT64 = 4,
-  TYPE_BOOL = 6,
-  TYPE_INT16 = 7,
-  TYPE_INT8 = 9,
-  TYPE_UINT64 = 12,
-  TYPE_RESOURCE = 13,
-  TYPE_UINT32 = 15,
-  TYPE_INT4 = 17
-};
-
-static const char *type_name(int32_t type) {
+const char *tflite_type_name(int32_t type) {
   return type >= 0 && (size_t)type < sizeof type_names / sizeof *type_names ? type_names[type]
                                                                             : "an unknown type";
 }
@@ -135,7 +108,7 @@ static char *read_name(struct reader *r, const struct flat_table *t) {
 
 /* The bytes of buffer `index` in the file; count 0 where it has none. Large models keep data behind the flatbuffer:
  * then offset and size count from the start of the file. */
-static bool buffer_span(struct reader *r, uint32_t index, size_t *at, size_t *count) {
+bool tflite_buffer(struct reader *r, uint32_t index, size_t *at, size_t *count) {
   *at = *count = 0;
   if (index >= r->buffers.count) return err_set(r->e, "buffer %u of %zu", index, r->buffers.count);
   const struct flat_table b = flat_table_at(&r->f, &r->buffers, index);
@@ -165,13 +138,7 @@ static bool read_quant(struct reader *r, const struct flat_table *tensor, struct
   const struct flat_vector zp = flat_vector_field(&r->f, &t, QUANT_ZP, 8);
   *q = (struct graph_quant){0};
   if (r->f.bad) return false;
-  if (flat_i8_field(&r->f, &t, QUANT_DETAILS_TYPE, 0) == DETAILS_BLOCKWISE) {
-    const struct flat_table blocks = flat_table_field(&r->f, &t, QUANT_DETAILS);
-    return err_set(r->e,
-                   "blockwise quantisation (a scale for every %d weights along an axis) is not "
-                   "supported; convert the model with one scale for each channel",
-                   flat_i32_field(&r->f, &blocks, BLOCK_SIZE, 0));
-  }
+  if (tflite_is_blockwise(r, tensor)) return true; /* its constant becomes real numbers */
   if (scale.count == 0) return true;
   if (scale.count > MOST_CHANNELS) return err_set(r->e, "%zu scales", scale.count);
   if (zp.count > 1 && zp.count != scale.count)
@@ -200,67 +167,6 @@ static bool read_shape(struct reader *r, const struct flat_table *t, struct grap
   return true;
 }
 
-/* IEEE half precision as single precision: every value is exact. */
-static uint32_t float_of_half(uint16_t h) {
-  const uint32_t sign = (uint32_t)(h & 0x8000) << 16, fraction = h & 0x3FF;
-  const uint32_t exponent = h >> 10 & 31;
-  if (exponent == 31) return sign | 0x7F800000u | fraction << 13;
-  if (exponent > 0) return sign | (exponent + 112) << 23 | fraction << 13;
-  if (fraction == 0) return sign;
-  /* Subnormal, fraction * 2^-24: the leading one moves to bit 10. */
-  const uint32_t up = (uint32_t)__builtin_clz(fraction) - 21;
-  return sign | (113 - up) << 23 | (fraction << up & 0x3FF) << 13;
-}
-
-/* Fills to[] from the file's own form of the constant. */
-static void unpack_constant(const uint8_t *from, int32_t type, int64_t elements, void *to) {
-  uint32_t *words = to;
-  int8_t *bytes = to;
-  for (int64_t i = 0; i < elements; i++) {
-    if (type == TYPE_FLOAT16) {
-      words[i] = float_of_half((uint16_t)(from[2 * i] | from[2 * i + 1] << 8));
-    } else { /* two to a byte, the first in the low half */
-      const int nibble = i % 2 ? from[i / 2] >> 4 : from[i / 2] & 15;
-      bytes[i] = (int8_t)(nibble < 8 ? nibble : nibble - 16);
-    }
-  }
-}
-
-/* The constant bytes of a tensor, copied once for each buffer. float16 becomes float32, int4 becomes int8. */
-static bool read_constant(struct reader *r, const struct flat_table *t, struct graph_tensor *x) {
-  const uint32_t index = (uint32_t)flat_i32_field(&r->f, t, TENSOR_BUFFER, 0);
-  const int32_t type = flat_i8_field(&r->f, t, TENSOR_TYPE, TYPE_FLOAT32);
-  const bool packed = type == TYPE_FLOAT16 || type == TYPE_INT4;
-  size_t at, count;
-  if (r->f.bad || !buffer_span(r, index, &at, &count)) return false;
-  if (count == 0)
-    return !packed || err_set(r->e, "type %s is supported for constants only", type_name(type));
-  const int64_t elements = graph_elements(x);
-  const size_t wanted = type == TYPE_FLOAT16 ? 2 * (size_t)elements
-                        : type == TYPE_INT4  ? ((size_t)elements + 1) / 2
-                                             : graph_bytes(x);
-  if (elements < 1 || elements > GRAPH_MAX_ELEMENTS || wanted != count)
-    return err_set(r->e, "a constant with %zu bytes where its shape needs %lld elements of %s",
-                   count, (long long)elements, type_name(type));
-  if (!r->bytes_of[index]) {
-    void *copy = tflite_take(r, graph_bytes(x), 1);
-    if (!copy) return false;
-    if (packed)
-      unpack_constant(r->f.p + at, type, elements, copy);
-    else
-      memcpy(copy, r->f.p + at, count);
-    r->bytes_of[index] = copy;
-    r->type_of[index] = type;
-  }
-  /* Tensors of other types may share a buffer; float16 and int4 have another form here than in the file. */
-  if (r->type_of[index] != type &&
-      (packed || r->type_of[index] == TYPE_FLOAT16 || r->type_of[index] == TYPE_INT4))
-    return err_set(r->e, "its constant is shared with a tensor of type %s",
-                   type_name(r->type_of[index]));
-  x->data = r->bytes_of[index];
-  return true;
-}
-
 static bool read_type(struct reader *r, const struct flat_table *t, struct graph_tensor *x) {
   const int32_t type = flat_i8_field(&r->f, t, TENSOR_TYPE, TYPE_FLOAT32);
   if (r->f.bad) return false;
@@ -277,7 +183,7 @@ static bool read_type(struct reader *r, const struct flat_table *t, struct graph
   case TYPE_BOOL: x->type = MOTE_BOOL; return true;
   case TYPE_FLOAT16:
   case TYPE_FLOAT32: x->type = MOTE_FLOAT32; return true;
-  default: return err_set(r->e, "type %s is not supported", type_name(type));
+  default: return err_set(r->e, "type %s is not supported", tflite_type_name(type));
   }
 }
 
@@ -294,6 +200,23 @@ static bool first_value(struct reader *r, struct graph_tensor *t) {
   return data != NULL;
 }
 
+/* Its constant, or that of the sparse tensor which DENSIFY would make dense when the model begins: that is dense already. */
+static bool read_constant(struct reader *r, int index, const struct flat_table *t,
+                          struct graph_tensor *x) {
+  struct tflite_maker m;
+  if (!tflite_maker_of(r, index, &m) || m.code != CODE_DENSIFY) return tflite_constant(r, t, x);
+  const uint32_t from = m.in.count > 0 ? flat_u32(&r->f, m.in.at) : UINT32_MAX;
+  if (from >= r->tensors.count) return err_set(r->e, "DENSIFY makes it of no tensor");
+  const struct flat_table sparse = flat_table_at(&r->f, &r->tensors, from);
+  struct graph_tensor shape = *x;
+  if (!read_type(r, &sparse, &shape) || !read_shape(r, &sparse, &shape)) return false;
+  if (shape.type != x->type || shape.rank != x->rank ||
+      memcmp(shape.dims, x->dims, sizeof x->dims) != 0)
+    return err_set(r->e, "DENSIFY makes it of tensor %u, which has another type or shape", from);
+  if (!tflite_constant(r, &sparse, x)) return false;
+  return x->data || err_set(r->e, "DENSIFY makes it of tensor %u, which is no constant", from);
+}
+
 bool tflite_use_tensor(struct reader *r, int index) {
   if (index < 0 || (size_t)index >= r->tensors.count)
     return err_set(r->e, "tensor %d of %zu", index, r->tensors.count);
@@ -306,11 +229,9 @@ bool tflite_use_tensor(struct reader *r, int index) {
   r->e = r->f.e = &inner;
   fresh.name = read_name(r, &t);
   bool ok = fresh.name && read_type(r, &t, &fresh) && read_shape(r, &t, &fresh) &&
-            read_quant(r, &t, &fresh.quant) && read_constant(r, &t, &fresh);
+            read_quant(r, &t, &fresh.quant) && read_constant(r, index, &t, &fresh);
   if (ok) fresh.is_state = flat_i8_field(&r->f, &t, TENSOR_VARIABLE, 0) != 0;
   ok = ok && (!fresh.is_state || first_value(r, &fresh));
-  if (ok && flat_table_field(&r->f, &t, TENSOR_SPARSITY).at)
-    ok = err_set(r->e, "sparse weights are not supported; convert the model with dense weights");
   if (r->f.bad) ok = false;
   r->e = r->f.e = outer;
   if (!ok)
@@ -361,9 +282,9 @@ static bool read_numbers(struct reader *r, int index, const char *what, bool *co
   const int32_t type = flat_i8_field(&r->f, &t, TENSOR_TYPE, TYPE_FLOAT32);
   const uint32_t buffer = (uint32_t)flat_i32_field(&r->f, &t, TENSOR_BUFFER, 0);
   size_t at, bytes;
-  if (r->f.bad || !buffer_span(r, buffer, &at, &bytes)) return false;
+  if (r->f.bad || !tflite_buffer(r, buffer, &at, &bytes)) return false;
   if (type != TYPE_INT32 && type != TYPE_INT64)
-    return err_set(r->e, "its %s is %s instead of int32", what, type_name(type));
+    return err_set(r->e, "its %s is %s instead of int32", what, tflite_type_name(type));
   if (bytes == 0) return true;
   const size_t size = type == TYPE_INT32 ? 4 : 8;
   if (bytes % size || bytes / size > TFLITE_MOST_PARAMETERS)
@@ -488,6 +409,7 @@ struct entry {
   int32_t code;              /* in the schema */
   int known;                 /* row of ops.def; -1 where mote has none */
   bool decodes;              /* compressed constants: gone once they are read */
+  bool densifies;            /* sparse constants: its output is read dense (read_constant) */
 };
 
 /* false when the file is damaged. */
@@ -508,6 +430,7 @@ static bool read_entry(struct reader *r, size_t number, struct entry *out) {
   out->known = operator_of(r, out->code, &out->custom);
   out->decodes = out->code == CODE_IS_CUSTOM && out->custom.count == strlen(DECODE) &&
                  !memcmp(r->f.p + out->custom.at, DECODE, strlen(DECODE));
+  out->densifies = out->code == CODE_DENSIFY;
   return true;
 }
 
@@ -576,8 +499,8 @@ static void want_inputs(struct reader *r, int number, const struct entry *entry,
     wanted[write.list] = wanted[write.index] = wanted[write.item] = true;
     return;
   }
-  const size_t read = entry->decodes     ? 0
-                      : entry->known < 0 ? in.count
+  const size_t read = entry->decodes || entry->densifies ? 0
+                      : entry->known < 0                 ? in.count
                                          : (size_t)readers[entry->known].reader->tensors;
   for (size_t k = 0; k < in.count && k < read; k++) {
     const uint32_t t = flat_u32(&r->f, in.at + 4 * k);
@@ -636,7 +559,7 @@ static bool check_operators(struct reader *r) {
   for (size_t i = 0; i < r->operators.count; i++) {
     struct entry entry;
     if (!read_entry(r, i, &entry)) return false;
-    if (entry.known >= 0 || entry.decodes || !r->needed[i]) continue;
+    if (entry.known >= 0 || entry.decodes || entry.densifies || !r->needed[i]) continue;
     if (count++ == 0) {
       at = i;
       accelerator = accelerator_of(r, &entry);
@@ -703,6 +626,7 @@ static bool read_operator(struct reader *r, int number) {
   struct entry entry;
   struct op o = {.number = number};
   if (!read_entry(r, (size_t)number, &entry)) return false;
+  if (entry.densifies) return true;
   if (entry.decodes) return read_decode(r, number, &entry.op);
   const struct tflite_reader *reader = readers[entry.known].reader;
   o.code = (enum mote_op)entry.known;

@@ -8,6 +8,33 @@
 #include "host/graph/graph.h"
 #include "host/import/flatbuffer.h"
 
+/* Fields of the schema's tables that more than one file reads, and the types of its tensors. */
+enum {
+  TENSOR_SHAPE,
+  TENSOR_TYPE,
+  TENSOR_BUFFER,
+  TENSOR_NAME,
+  TENSOR_QUANT,
+  TENSOR_VARIABLE,
+  TENSOR_SPARSITY,
+  TENSOR_SIGNATURE
+};
+enum { QUANT_MIN, QUANT_MAX, QUANT_SCALE, QUANT_ZP, QUANT_DETAILS_TYPE, QUANT_DETAILS, QUANT_AXIS };
+enum {
+  TYPE_FLOAT32 = 0,
+  TYPE_FLOAT16 = 1,
+  TYPE_INT32 = 2,
+  TYPE_UINT8 = 3,
+  TYPE_INT64 = 4,
+  TYPE_BOOL = 6,
+  TYPE_INT16 = 7,
+  TYPE_INT8 = 9,
+  TYPE_UINT64 = 12,
+  TYPE_RESOURCE = 13,
+  TYPE_UINT32 = 15,
+  TYPE_INT4 = 17
+};
+
 /* A variable of the model: what its handles call it and what it begins with. */
 struct variable {
   const uint8_t *name; /* container and shared name, a zero between */
@@ -82,6 +109,14 @@ static inline struct graph_tensor *tflite_out(struct reader *r, const struct op 
 
 /* Reads tensor `index` of the file into the graph, the first time that it is used. */
 bool tflite_use_tensor(struct reader *r, int index);
+const char *tflite_type_name(int32_t type);
+/* The bytes of buffer `index` in the file: *count of them from *at; count 0 where it has none. */
+bool tflite_buffer(struct reader *r, uint32_t index, size_t *at, size_t *count);
+/* Gives x the data of the file's tensor t, if it has any, in the graph's form (tflite_constants.c): type and shape of x are set;
+ * scales of blocks make it float32. */
+bool tflite_constant(struct reader *r, const struct flat_table *t, struct graph_tensor *x);
+/* A tensor whose scales stand for blocks of weights. */
+bool tflite_is_blockwise(struct reader *r, const struct flat_table *tensor);
 /* TFLM_DECODE: its outputs become constants (tflite_decode.c). */
 bool tflite_decode(struct reader *r, const struct flat_vector *in, const struct flat_vector *out);
 /* Memory for hostile sizes: NULL with an error instead of an exhausted arena. */

@@ -37,7 +37,7 @@ OPTIONS = {
     "LOGISTIC": None, "RELU": None, "RELU6": None, "RELU_N1_TO_1": None, "TANH": None, "ELU": None,
     "FLOOR": None, "CEIL": None, "ROUND": None, "SIN": None, "LOG": None, "SQRT": None, "RSQRT": None,
     "PRELU": None, "EMBEDDING_LOOKUP": None, "BROADCAST_ARGS": None, "RELU_0_TO_1": None,
-    "TOPK_V2": "TopKV2",
+    "TOPK_V2": "TopKV2", "DENSIFY": None,
 }
 # Options in the schema's second list.
 OPTIONS_2 = {"STABLEHLO_COMPOSITE": "StableHLOComposite"}
