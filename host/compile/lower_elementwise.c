@@ -585,9 +585,11 @@ static bool is_8_to_8(const struct graph *g, const struct graph_node *n) {
 static const struct recipe recipes[] = {
     TABLE(ABS, is_s8),
     TABLE(ELU, is_s8),
+    TABLE(EXP, is_s8),
     TABLE(GELU, is_s8),
     TABLE(HARD_SWISH, is_s8),
     TABLE(LEAKY_RELU, is_s8),
+    TABLE(LOG, is_s8),
     TABLE(LOGISTIC, is_s8),
     TABLE(RELU, is_s8),
     TABLE(RELU6, is_s8),

@@ -84,19 +84,28 @@ static int32_t rsqrt(const struct function *f, int32_t x) {
 }
 
 /* ---- in float ------------------------------------------------------------------- */
-static int32_t elu(const struct function *f, int32_t x) {
-  const float real = f->in_scale * (float)x, inverse = 1 / f->out_scale;
-  const float y = roundf((real < 0.0f ? expf(real) - 1.0f : real) * inverse) + (float)f->out_zp;
+/* A real value as one of the output: the reference multiplies by the reciprocal. */
+static int32_t quantised(const struct function *f, float value) {
+  const float y = roundf(value * (1 / f->out_scale)) + (float)f->out_zp;
   return y < -128 ? -128 : y > 127 ? 127 : (int32_t)y;
 }
 
+static int32_t elu(const struct function *f, int32_t x) {
+  const float real = f->in_scale * (float)x;
+  return quantised(f, real < 0.0f ? expf(real) - 1.0f : real);
+}
+
+/* Of what has no logarithm the reference makes the least value. */
+static int32_t logarithm(const struct function *f, int32_t x) {
+  return x <= 0 ? -128 : quantised(f, logf(f->in_scale * (float)x));
+}
+
 static int32_t gelu(const struct function *f, int32_t x) {
-  const float real = f->in_scale * (float)x, inverse = 1 / f->out_scale;
+  const float real = f->in_scale * (float)x;
   const float u = 0.7978845608f * (real + 0.044715f * real * real * real);
   const float value = f->n->attrs.approximate ? 0.5f * real * (1.0f + tanhf(u))
                                               : 0.5f * real * erfcf(real * -0.7071067812f);
-  const float y = roundf(value * inverse) + (float)f->out_zp;
-  return y < -128 ? -128 : y > 127 ? 127 : (int32_t)y;
+  return quantised(f, value);
 }
 
 /* ---- rescaled ------------------------------------------------------------------- */
@@ -126,6 +135,8 @@ static int32_t value_of(const struct function *f, int32_t x) {
   case MOTE_OP_RSQRT: return rsqrt(f, x);
   case MOTE_OP_ELU: return elu(f, x);
   case MOTE_OP_GELU: return gelu(f, x);
+  case MOTE_OP_EXP: return quantised(f, expf(f->in_scale * (float)x));
+  case MOTE_OP_LOG: return logarithm(f, x);
   case MOTE_OP_LEAKY_RELU: return leaky_relu(f, x);
   case MOTE_OP_ABS:
     x = x < 0 ? -x : x;

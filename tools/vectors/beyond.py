@@ -49,6 +49,11 @@ for approximate, name in ((False, ""), (True, "_tanh")):
     unary("GELU", "int8" + name, "int8", shape=(3, 100), inq=(0.0471, 5), outq=(0.0313, -100), approximate=approximate)
 
 
+for op in ("EXP", "LOG"):
+    unary(op, "int8", "int8", shape=(2, 3, 43), inq=(0.0471, -20), outq=(0.0313, -100))
+    unary(op, "int8_fine", "int8", shape=(300,), inq=(0.011, 40), outq=(0.0071, 5))
+
+
 def power(name, shapes, low, high, exponents):
     """exponents: low and high, or a list of constants."""
     @add("POW", name)
