@@ -52,8 +52,8 @@ void bundle_stream_print(const struct bundle_model *m, struct text *t) {
   if (m->stream.end_op >= 0)
     text_printf(t, ", operator %d is the first that sees its whole window", m->stream.end_op);
   if (m->stream.carried)
-    text_printf(t, "\n          %d LSTM carr%s all that came since the first call",
-                m->stream.carried, m->stream.carried == 1 ? "ies" : "y");
+    text_printf(t, "\n          %d layer%s with a memory (LSTM, GRU): carried on from the first call",
+                m->stream.carried, m->stream.carried == 1 ? "" : "s");
   text_printf(t, "\n          windows that are kept: %zu bytes\n", m->stream.window_bytes);
 }
 

@@ -114,7 +114,7 @@ static bool make_features(struct noise_training *t, struct err *e) {
 }
 
 /* ---- the network ---------------------------------------------------------------------------- */
-/* Rows in front of the last that see what lies before a window (an LSTM's past is carried on, whatever its length); -1: layer `at` looks at other rows than those up to now. */
+/* Rows in front of the last that see what lies before a window (the past of an LSTM or GRU is carried on, whatever its length); -1: layer `at` looks at other rows than those up to now. */
 static int reach_of(const struct train_network *net, int *at) {
   int reach[TRAIN_MAX_LAYERS + 1] = {0}, most = 0;
   for (int i = 0; i < net->n_layers; i++) {

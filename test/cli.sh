@@ -163,6 +163,10 @@ printf '%s\n' 'stem: conv 8 5x1 s2 hswish  # a; comment' 'conv1d 8 3 causal' 'a:
   'mean' >own.net
 has "two lines from one" '"network": "' "$("$MOTE" train --epochs 20 --net own.net --json 2>&1)"
 has "the file's name in errors" 'own.net' "$(echo 'conv 8' >>own.net; "$MOTE" train --net own.net 2>&1)"
+out=$("$MOTE" train --epochs 20 --network 'conv 8 5x1 s2; sequence; gru 8; last' --prune macs=90% --json 2>"$T/err"); is "a gru, and channels before it gone" 0 $? ||
+  cat "$T/err"
+is "channels before a gru are gone" 1 "$(awk -v k="$(number "$out" pruned)" 'BEGIN { print (k > 0) }')"
+has "its float network answers, too" '"accuracy_float": ' "$("$MOTE" test --json 2>&1 | grep -v null)"
 out=$("$MOTE" train --epochs 20 --network tc-resnet --flash 45000 --json 2>"$T/err"); is "4 bits under a budget" 0 $? || cat "$T/err"
 is "the budget is kept" 1 "$(awk -v n="$(number "$out" weight_bytes)" -v k="$(number "$out" four_bit_layers)" 'BEGIN { print (n <= 45000 && k > 0) }')"
 has "its float network is known" '"accuracy_float": ' "$("$MOTE" test --json 2>&1 | grep -v null)"

@@ -554,6 +554,141 @@ static void lstm_may_be_cut_into_steps(void **state) {
   }
 }
 
+/* A GRU with operands of exactly its sizes; values are small enough that nothing saturates. */
+struct gru_case {
+  struct mote_gru p;
+  void *in[9];
+  const void *rows[9];
+  struct mote_bounds b;
+};
+
+static struct gru_case gru_of(int batch, int steps, int in_c, int units) {
+  struct gru_case c = {.p = {.batch = (uint16_t)batch,
+                             .steps = (uint16_t)steps,
+                             .in_c = (uint16_t)in_c,
+                             .units = (uint16_t)units,
+                             .in_zp = (int16_t)range(-99, 99)}};
+  const int sizes[9] = {batch * steps * in_c, units * in_c,  units * in_c,
+                        units * in_c,         units * units, units * units,
+                        units * units,        2 * 4 * units, 2 * batch * units};
+  for (int g = 0; g < 3; g++) { /* 2^-2 of a product of x, 2^-11 of one of h: weights up to 1/4 */
+    c.p.input[g] = (struct mote_scale_pair){1 << 30, -1};
+    c.p.recurrent[g] = (struct mote_scale_pair){1 << 30, -10};
+  }
+  for (int i = 0; i < 9; i++) {
+    c.rows[i] = c.in[i] = values((size_t)sizes[i], 1);
+    c.b.rows[i] = 1;
+    c.b.row_bytes[i] = (size_t)sizes[i];
+  }
+  for (int i = 0; i < 4 * units; i++) ((int16_t *)c.in[7])[i] = (int16_t)range(-4000, 4000);
+  memset(c.in[8], 0, (size_t)sizes[8]);
+  c.b.params_bytes = sizeof c.p;
+  c.b.n_in = 9;
+  c.b.n_out = 1;
+  c.b.out_bytes = (size_t)(batch * steps * units);
+  c.b.state_bytes = mote_gru_s8_state_bytes(&c.p);
+  c.b.writable = 1 << 8;
+  return c;
+}
+static void gru_free(struct gru_case *c) {
+  for (int i = 0; i < 9; i++) free(c->in[i]);
+}
+
+/* A sequence cut into calls of one step gives what one call gives; several sequences are each its own. */
+static void gru_may_be_cut_into_steps(void **state) {
+  (void)state;
+  seed = 6;
+  for (int n = 0; n < 200; n++) {
+    const int batch = range(1, 3), steps = range(1, 6), in_c = range(1, 9), units = range(1, 7);
+    struct gru_case c = gru_of(batch, steps, in_c, units);
+    const size_t each = (size_t)(steps * units);
+    int8_t *whole = values((size_t)batch * each, 1), *cut = values(each, 1);
+    int16_t *scratch = values((size_t)units, 2), *hidden = c.in[8];
+    assert_int_equal(mote_gru_s8_check(&c.p, &c.b), MOTE_OK);
+    mote_kernel_gru_s8.row(&c.p, c.rows, scratch, whole);
+    for (int i = 0; i < batch; i++) {
+      struct mote_gru q = c.p;
+      int16_t *own = calloc((size_t)units, sizeof *own);
+      assert_non_null(own);
+      const void *rows[9];
+      memcpy(rows, c.rows, sizeof rows);
+      rows[8] = own;
+      q.batch = q.steps = 1;
+      for (int t = 0; t < steps; t++) {
+        rows[0] = (const int8_t *)c.in[0] + (i * steps + t) * in_c;
+        mote_kernel_gru_s8.row(&q, rows, scratch, cut + t * units);
+      }
+      assert_memory_equal(cut, whole + (size_t)i * each, each);
+      assert_memory_equal(own, hidden + i * units, (size_t)units * sizeof *own);
+      for (int u = 0; u < units; u++) {
+        const int q8 = (own[u] + 128) >> 8;
+        assert_int_equal(cut[(steps - 1) * units + u], q8 > 127 ? 127 : q8);
+      }
+      free(own);
+    }
+    free(whole), free(cut), free(scratch);
+    gru_free(&c);
+  }
+}
+
+/* An update gate that is all but open forgets what was there; one that is shut keeps 16 bits of it through many steps, and what
+ * comes in by less than a step of the output adds up. */
+static void gru_keeps_what_it_is_told(void **state) {
+  (void)state;
+  struct gru_case c = gru_of(1, 1, 1, 1);
+  int16_t *bias = c.in[7], *hidden = c.in[8], scratch[1];
+  int8_t out;
+  for (int i = 1; i < 7; i++) memset(c.in[i], 0, 1);
+  bias[0] = 32767; /* sigmoid(8) = 0.99966: a step of 1/3000 towards n = tanh(2) = 0.964 */
+  bias[2] = 8192;
+  bias[1] = bias[3] = 0;
+  for (int i = 1; i <= 3000; i++) {
+    mote_kernel_gru_s8.row(&c.p, c.rows, scratch, &out);
+    if (i == 20) assert_in_range(hidden[0], 100, 250); /* 20 * 0.964 / 2980 of 32768 is 212 */
+    if (i == 20) assert_in_range(out, 0, 1);
+  }
+  assert_in_range(hidden[0], 15000, 21000); /* 0.964 (1 - 1 / e) is 19968 */
+  bias[0] = -32768;
+  mote_kernel_gru_s8.row(&c.p, c.rows, scratch, &out);
+  assert_in_range(hidden[0], 31500, 31650); /* tanh(2) */
+  assert_in_range(out, 123, 124);
+  gru_free(&c);
+}
+
+/* Each bound that the check holds, missed by one. */
+static void gru_refuses_what_does_not_fit(void **state) {
+  (void)state;
+  struct gru_case c = gru_of(2, 3, 5, 4);
+  assert_int_equal(mote_gru_s8_check(&c.p, &c.b), MOTE_OK);
+  for (int i = 0; i < 9; i++) {
+    struct mote_bounds b = c.b;
+    b.row_bytes[i] -= i < 7 ? 1 : 2;
+    assert_int_equal(mote_gru_s8_check(&c.p, &b), MOTE_ERR_BOUNDS);
+  }
+  struct mote_bounds b = c.b;
+  b.out_bytes--;
+  assert_int_equal(mote_gru_s8_check(&c.p, &b), MOTE_ERR_BOUNDS);
+  b = c.b;
+  b.state_bytes--;
+  assert_int_equal(mote_gru_s8_check(&c.p, &b), MOTE_ERR_BOUNDS);
+  b = c.b;
+  b.writable = 0;
+  assert_int_equal(mote_gru_s8_check(&c.p, &b), MOTE_ERR_BOUNDS);
+  b = c.b;
+  b.params_bytes--;
+  assert_int_equal(mote_gru_s8_check(&c.p, &b), MOTE_ERR_BOUNDS);
+  struct mote_gru q = c.p;
+  q.units = 513;
+  assert_int_equal(mote_gru_s8_check(&q, &c.b), MOTE_ERR_PARAMS);
+  q = c.p;
+  q.input[2].shift = 31;
+  assert_int_equal(mote_gru_s8_check(&q, &c.b), MOTE_ERR_PARAMS);
+  q = c.p;
+  q.in_zp = 128;
+  assert_int_equal(mote_gru_s8_check(&q, &c.b), MOTE_ERR_PARAMS);
+  gru_free(&c);
+}
+
 /* The memory of an SVDF holds the latest features, oldest first. */
 static void svdf_remembers_in_order(void **state) {
   (void)state;
@@ -593,6 +728,9 @@ int main(void) {
       cmocka_unit_test(sigmoids_rise_and_are_odd),
       cmocka_unit_test(softmax_is_a_distribution),
       cmocka_unit_test(lstm_may_be_cut_into_steps),
+      cmocka_unit_test(gru_may_be_cut_into_steps),
+      cmocka_unit_test(gru_keeps_what_it_is_told),
+      cmocka_unit_test(gru_refuses_what_does_not_fit),
       cmocka_unit_test(svdf_remembers_in_order),
   };
   return cmocka_run_group_tests_name("fixed", tests, NULL, NULL);

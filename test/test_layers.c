@@ -20,7 +20,7 @@
   NETWORK(12, 12, 1, 4, "a: conv 8 3x3 hswish", "b: conv 8 3x3 d2 causal relu6", "c: maxpool 2x2", \
           "d: dsconv 8 3x3 s2 from b", "e: add c d relu", "f: se 2", "g: concat f c",              \
           "upsample 2x2 from e", "h: avgpool 2x2", "concat g h", "dropout 0.1", "sequence",        \
-          "lstm 12", "last", "mean", "i: dense 8 tanh", "j: dense 8 sigmoid", "mul i j")
+          "lstm 12", "gru 10", "last", "mean", "i: dense 8 tanh", "j: dense 8 sigmoid", "mul i j")
 
 /* ---- gradients ------------------------------------------------------------------------ */
 static void windows_have_gradients(void **state) {
@@ -59,6 +59,9 @@ static void moves_have_gradients(void **state) {
   CHECK(6, 5, 2, "sequence", "conv1d 6 3 linear", "mean");
   CHECK(7, 1, 3, "lstm 5", "last");
   CHECK(5, 3, 2, "sequence", "conv1d 4 3 linear", "lstm 18", "lstm 3", "mean");
+  CHECK(7, 1, 3, "gru 5", "last");
+  CHECK(5, 3, 2, "sequence", "conv1d 4 3 linear", "a: gru 18", "b: gru 3", "concat a b", "mean");
+  CHECK(1, 1, 4, "gru 5", "mean");
   CHECK(6, 5, 2, "a: conv 5 3x3 linear s2", "upsample 2x3", "conv 3 3x3 linear", "mean");
 }
 
@@ -88,13 +91,12 @@ static void each_parameter(const struct engine *g, void *context,
                            void (*each)(void *context, const struct unit *u, int part, size_t at)) {
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
-    const bool lstm = u->d.kind == TRAIN_LSTM;
-    if (!u->linear && !lstm) continue;
-    const int gates = lstm ? 4 : 1;
-    const size_t row = (size_t)(gates * u->np);
+    const struct recurrent *r = recurrent_of(u->d.kind);
+    if (!u->linear && !r) continue;
+    const size_t row = (size_t)((r ? r->gates : 1) * u->np);
     for (int part = 0; part < (u->batch_norm ? 3 : 2); part++)
       for (int k = 0; k < (part ? 1 : u->k); k++)
-        for (int gate = 0; gate < gates; gate++)
+        for (int gate = 0; gate < (!r ? 1 : part ? r->biases : r->gates); gate++)
           for (int c = 0; c < u->d.out_c; c++)
             each(context, u, part,
                  (part == 0   ? u->w_at + (size_t)k * row
@@ -111,7 +113,7 @@ struct begin {
 };
 static void begin_with(void *context, const struct unit *u, int part, size_t at) {
   struct begin *b = context;
-  const bool half = u->d.kind == TRAIN_LSTM ||
+  const bool half = recurrent_of(u->d.kind) ||
                     (u->d.kind == TRAIN_CONV && u->d.activation == TRAIN_LINEAR &&
                      !u->d.batch_norm && u->d.kernel_h == 3) ||
                     (u->d.kind == TRAIN_DENSE && u->k == 16);
@@ -228,6 +230,8 @@ static void steps_are_pytorchs(void **state) {
   follows_pytorch("merges", 1, 0, &net, text);
   net = NETWORK(6, 3, 2, 3, "sequence", "conv1d 4 3", "lstm 5", "last");
   follows_pytorch("recurrent", 2, 0, &net, text);
+  net = NETWORK(6, 3, 2, 3, "sequence", "conv1d 4 3", "gru 5", "gru 17", "last");
+  follows_pytorch("gated", 4, 0, &net, text);
   net = NETWORK(4, 4, 2, 3, "y: conv 5 3x3 s2", "upsample 2x2", "head input",
                 "head mask 3 weight 2 from y", "mean from y", "head numbers 2 huber 0.5",
                 "head classes");
@@ -339,6 +343,8 @@ static void integers_are_the_runtimes(void **state) {
   RUN(8, 6, 2, "a: maxpool 2x2", "b: conv 4 3x3 from input s2", "concat a b", "c: act sigmoid",
       "concat a c b", "mean");
   RUN(12, 6, 1, "sequence", "conv1d 8 3", "a: lstm 9", "b: lstm 5", "concat a b", "last");
+  RUN(12, 6, 1, "sequence", "conv1d 8 3", "a: gru 9", "b: gru 21", "concat a b", "last");
+  RUN(9, 4, 1, "sequence", "gru 6", "mean");
   RUN(8, 8, 1, "conv 8 3x3 s2", "head cells 3", "mean", "head numbers 2", "head classes",
       "head classes 2");
   RUN(8, 4, 1, "e: conv 8 3x3 s2", "upsample 2x2", "head input", "conv 4 3x3", "head mask 3");
@@ -407,7 +413,7 @@ static void check_nearness(struct train_network net) {
     }
     const double db = 10 * log10(signal / (noise + 1e-30));
     if (db < 25) fail_msg("layer %d (kind %d): %.1f dB", i, (int)u->d.kind, db);
-    const double cosine = u->linear ? same_direction(u, x, y) : 1.0;
+    const double cosine = u->linear || recurrent_of(u->d.kind) ? same_direction(u, x, y) : 1.0;
     if (cosine < 0.97)
       fail_msg("layer %d (kind %d): gradients %.3f alike", i, (int)u->d.kind, cosine);
   }
@@ -418,6 +424,7 @@ static void integers_are_near_the_floats(void **state) {
   (void)state;
   check_nearness(NETWORK(12, 12, 1, 4, "conv 16 3x3", "dsconv 32 3x3 s2", "branch",
                          "conv 32 3x3 linear", "join", "se 4", "dropout 0.2", "mean"));
+  check_nearness(NETWORK(12, 12, 1, 4, "sequence", "conv1d 12 3", "gru 16", "last"));
   check_nearness(NETWORK(12, 12, 1, 4, "conv 48 3x3 s2", "dsconv 192 3x3", "dsconv 192 3x3 s2",
                          "conv 16 3x3", "mean"));
   check_nearness(NETWORK(12, 12, 1, 4, "a: conv 16 3x3 hswish", "b: conv 16 3x3 relu6",
@@ -793,8 +800,10 @@ static void wrong_texts_are_explained(void **state) {
       {{"dense 8 causal"}, "padding"},
       {{"act relu"}, "flag of the layer"},
       {{"act"}, "activation"},
-      {{"gru 8"}, "lstm"},
-      {{"lstm 8"}, "sequence"},
+      {{"gru 8"}, "before gru"},
+      {{"lstm 8"}, "before lstm"},
+      {{"sequence", "gru 513"}, "at most 512"},
+      {{"sequence", "gru"}, "needs a number"},
       {{"mean", "last"}, "no map"},
       {{"upsample 65x1"}, "outside"},
       {{"conv 8 3x3 d300"}, "dilation"},

@@ -500,9 +500,8 @@ static void draw_targets(void *context, uint32_t index, uint64_t seed, float *ta
 }
 
 /* A trained network of 12 rows whose memories begin each window with nothing. */
-static struct graph *with_memory(struct arena *a, int layers) {
-  static const char *const lines[] = {"sequence", "lstm 8", "lstm 7", "head mask 5"};
-  const char *text[4] = {lines[0], lines[1], layers > 1 ? lines[2] : lines[3], lines[3]};
+static struct graph *with_memory(struct arena *a, const char *first, const char *second) {
+  const char *text[4] = {"sequence", first, second ? second : "head mask 5", "head mask 5"};
   const struct train_examples x = {.n = 32, .example = draw_noise, .targets = draw_targets};
   struct train_config c = train_config_default(TRAIN_INPUT_AUDIO, 32);
   struct train_network net;
@@ -514,7 +513,7 @@ static struct graph *with_memory(struct arena *a, int layers) {
   c.threads = 1;
   c.mixup = c.label_smoothing = 0;
   c.class_weights = false;
-  if (!train_network_parse(text, layers > 1 ? 4 : 3, 12, 6, 1, 0, &net, &e) ||
+  if (!train_network_parse(text, second ? 4 : 3, 12, 6, 1, 0, &net, &e) ||
       !train_fit(a, &net, &x, NULL, &c, &hooks, &r, &e))
     fail_msg("%s: %s", e.node, e.text);
   return r.graph;
@@ -523,10 +522,12 @@ static struct graph *with_memory(struct arena *a, int layers) {
 /* Row k of the window's output is what call k answers: a call sees one row, and all that came. */
 static void test_memory_is_carried(void **state) {
   (void)state;
-  for (int layers = 1; layers <= 2; layers++)
+  static const char *const memories[][2] = {
+      {"lstm 8", NULL}, {"lstm 8", "lstm 7"}, {"gru 8", NULL}, {"gru 8", "lstm 7"}};
+  for (size_t m = 0; m < sizeof memories / sizeof *memories; m++)
     for (int schedule = 0; schedule < SCHEDULES; schedule++) {
       struct arena *a = arena_new(0);
-      struct graph *g = with_memory(a, layers);
+      struct graph *g = with_memory(a, memories[m][0], memories[m][1]);
       struct graph_tensor last = g->tensors[g->outputs[0]];
       struct graph_node slice = {.op = MOTE_OP_SLICE, .n_in = 1, .n_out = 1, .source_op = 99};
       struct compile_stream what;
@@ -553,7 +554,7 @@ static void test_memory_is_carried(void **state) {
       graph_set_outputs(g, slice.out, 1);
       const struct graph *streamed = compile_stream(g, 1, a, &what, &e);
       if (!streamed) fail_msg("%s: %s", e.node, e.text);
-      assert_int_equal(what.carried, layers);
+      assert_int_equal(what.carried, memories[m][1] ? 2 : 1);
       start(&less, streamed, a, schedule);
       for (int k = 0; k < 12; k++) {
         memcpy(mote_input(&less.model, 0), window + k * 6, 6);

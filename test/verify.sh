@@ -5,7 +5,7 @@
 set -u
 
 # ---- inferences in a row: the golden files of operators that remember -------------------
-for case in SVDF/int8:6 UNIDIRECTIONAL_SEQUENCE_LSTM/int8:3 SignalDelay/int16:5; do
+for case in SVDF/int8:6 UNIDIRECTIONAL_SEQUENCE_LSTM/int8:3 MoteGru/int8:3 SignalDelay/int16:5; do
   name=${case%:*} n=${case#*:} model=test/golden/${case%:*}
   "$MOTE" run $model.tflite -i $model.in -o "$T/out" --inferences "$n" -q 2>"$T/err" && cmp -s "$T/out" $model.out
   is "run $name, $n inferences" 0 $?
@@ -34,7 +34,7 @@ cmp -s "$T/out" "$T/layers/op00.bin"; is "the only layer is the output" 0 $?
 # ---- witnesses -----------------------------------------------------------------------------------
 if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null &&
   command -v riscv64-unknown-elf-gcc >/dev/null && command -v qemu-system-riscv32 >/dev/null; then
-  for name in RESHAPE/bool SVDF/int8 UNIDIRECTIONAL_SEQUENCE_LSTM/int8 TFLite_Detection_PostProcess/float32_fast \
+  for name in RESHAPE/bool SVDF/int8 UNIDIRECTIONAL_SEQUENCE_LSTM/int8 MoteGru/int8 TFLite_Detection_PostProcess/float32_fast \
     SignalFftAutoScale/int16 ADD/int8; do
     model=test/golden/$name.tflite
     "$MOTE" verify $model --json -q >"$T/verify" 2>"$T/err"

@@ -175,7 +175,7 @@ struct compiled {
 struct compile_stream {
   int rows, window_rows; /* of the input: new ones a call; all that the source sees */
   int streamed;          /* operators that compute new rows only */
-  int carried; /* memories (LSTM) whose past is all that came since the first call, not a window */
+  int carried; /* memories (LSTM, GRU) whose past is all that came since the first call, not a window */
   int end_op; /* the source operator that looks at all rows; -1: rows became one before, or never end */
   size_t window_bytes; /* of the windows that are kept, new rows included */
 };

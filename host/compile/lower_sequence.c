@@ -87,6 +87,31 @@ static bool build_lstm(const struct graph *g, const struct work *work, bool flat
   return true;
 }
 
+static bool build_gru(const struct graph *g, const struct work *work, bool flat, struct form *f,
+                      struct err *e) {
+  const struct graph_node *n = &g->nodes[work->node];
+  const struct graph_tensor *x = &g->tensors[n->in[0]], *y = &g->tensors[n->out[0]];
+  struct mote_gru *p = &f->params.gru_s8;
+  struct graph_gru_scales s;
+  if (!sizes_fit(x, e) || !sizes_fit(y, e)) return false;
+  if (flat && (x->dims[0] != 1 || x->dims[1] == 1)) return false;
+  const bool in_steps = !flat && x->dims[0] == 1;
+  set_steps(g, work, in_steps, f);
+  graph_gru_scales_of(g, n, &s);
+  for (int i = 0; i < MOTE_GRU_GATES; i++) {
+    p->input[i] = pair_of(s.input[i]);
+    p->recurrent[i] = pair_of(s.recurrent[i]);
+  }
+  p->batch = (uint16_t)x->dims[0];
+  p->steps = (uint16_t)(in_steps ? 1 : x->dims[1]);
+  p->in_c = (uint16_t)x->dims[2];
+  p->units = (uint16_t)y->dims[2];
+  p->in_zp = (int16_t)x->quant.zp[0];
+  f->state_bytes = mote_gru_s8_state_bytes(p);
+  f->instructions = graph_elements(y) * (700 + 6 * ((int64_t)p->in_c + p->units));
+  return true;
+}
+
 static bool takes_svdf(const struct graph *g, const struct graph_node *n, enum mote_type state) {
   return g->tensors[n->in[0]].type == MOTE_INT8 && g->tensors[n->in[4]].type == state;
 }
@@ -120,5 +145,6 @@ static const struct recipe recipes[] = {
      .kernel = MOTE_KERNEL_lstm_s16,
      .takes = takes_lstm_s16,
      .build = build_lstm},
+    {.op = MOTE_OP_GRU, .kernel = MOTE_KERNEL_gru_s8, .build = build_gru},
 };
 const struct lower_family lower_sequence = {recipes, sizeof recipes / sizeof *recipes};

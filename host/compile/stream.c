@@ -438,7 +438,9 @@ static int reset_of(const struct graph *g, int state) {
   return reset;
 }
 
-enum { LSTM_HIDDEN = 18, LSTM_CELL = 19 };
+static bool has_memory(const struct graph_node *n) {
+  return n->op == MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM || n->op == MOTE_OP_GRU;
+}
 
 /* The memory that a state belongs to, the only node that reads it; -1: another reads it, too. */
 static int memory_of(const struct graph *g, int state) {
@@ -446,9 +448,7 @@ static int memory_of(const struct graph *g, int state) {
   for (int n = 0; n < g->n_nodes; n++)
     for (int i = 0; i < g->nodes[n].n_in; i++) {
       if (g->nodes[n].in[i] != state || g->nodes[n].op == MOTE_OP_ASSIGN_VARIABLE) continue;
-      if (memory >= 0 || g->nodes[n].op != MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM ||
-          (i != LSTM_HIDDEN && i != LSTM_CELL))
-        return -1;
+      if (memory >= 0 || !has_memory(&g->nodes[n]) || !graph_writes(&g->nodes[n], i)) return -1;
       memory = n;
     }
   return memory;
@@ -472,10 +472,11 @@ static bool begins_memory(struct stream *s, int node) {
   return true;
 }
 
-static enum fate pass_lstm(struct stream *s, int node, struct graph_node *n) {
+static enum fate pass_memory(struct stream *s, int node, struct graph_node *n) {
   (void)node;
-  if (!steps_flow(s, n) || !s->carried[n->in[LSTM_HIDDEN]] || !s->carried[n->in[LSTM_CELL]])
-    return ENDS;
+  if (!steps_flow(s, n)) return ENDS;
+  for (int i = 0; i < n->n_in; i++)
+    if (graph_writes(n, i) && !s->carried[n->in[i]]) return ENDS;
   const enum fate fate = flow_on(s, n->out[0], s->flow[n->in[0]]);
   if (fate != FLOWS) return fate;
   s->memories++;
@@ -515,7 +516,8 @@ static pass_operator *pass_of(enum mote_op op) {
   case MOTE_OP_REDUCE_MIN:
   case MOTE_OP_REDUCE_ALL: return pass_reduction;
   case MOTE_OP_TRANSPOSE: return pass_transpose;
-  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM: return pass_lstm;
+  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM:
+  case MOTE_OP_GRU: return pass_memory;
   case MOTE_OP_ADD:
   case MOTE_OP_SELECT_V2:
   case MOTE_OP_RELU_N1_TO_1:

@@ -9,8 +9,13 @@
  *          hidden state, 19 cell state, n * units elements (written); the others are -1. Output like x with
  *          units. cell_clip > 0 bounds the cell.
  *          float32; or x, hidden state and output int8 with int32 biases, or int16 with int64 biases, weights
- *          int8 and the cell state int16 (its scale a power of 2). */
+ *          int8 and the cell state int16 (its scale a power of 2).
+ *   GRU    9 inputs: 0 x [n,t,c]; 1-3 weights of the update, reset and new gate [units,c]; 4-6 recurrent ones
+ *          [units,units]; 7 biases [4,units], the last those of the new gate's recurrent sums; 8 hidden state, n * units
+ *          elements (written). Output [n,t,units]. x, weights and output int8, the output's scale 2^-7 and zero point 0;
+ *          biases int16 in steps of 2^-12; hidden state int16 in steps of 2^-15. */
 #include "host/graph/private.h"
+#include "mote/nn/nn.h"
 
 #include <math.h>
 
@@ -151,6 +156,61 @@ static bool check_lstm(const struct check *c) {
   return x->type == MOTE_FLOAT32 || check_lstm_scales(c);
 }
 
+/* Inputs of a GRU. */
+enum { GRU_WEIGHTS = 1, GRU_RECURRENT = 4, GRU_BIASES = 7, GRU_HIDDEN };
+
+static bool check_fixed_scale(const struct check *c, const struct graph_tensor *t, float scale,
+                              const char *what) {
+  if (!check_one_scale(c, t, what)) return false;
+  if (t->quant.scale[0] == scale && t->quant.zp[0] == 0) return true;
+  return err_set(c->e, "scale %g and zero point %d of its %s must be %g and 0",
+                 (double)t->quant.scale[0], t->quant.zp[0], what, (double)scale);
+}
+
+static bool check_gru_weights(const struct check *c, int input, int32_t units, int32_t columns,
+                              const char *what) {
+  const struct graph_tensor *w = check_in(c, input);
+  if (!check_type(c, w, S8, what) || !check_shape(c, w, 2, units, columns, what) ||
+      !check_one_scale(c, w, what))
+    return false;
+  return w->quant.zp[0] == 0 ||
+         err_set(c->e, "the zero point of its %s is %d and must be 0", what, w->quant.zp[0]);
+}
+
+static bool check_gru(const struct check *c) {
+  const struct graph_tensor *x = check_in(c, 0), *y = check_out(c, 0),
+                            *biases = check_in(c, GRU_BIASES), *hidden = check_in(c, GRU_HIDDEN);
+  if (!check_type(c, x, S8, "input") || !check_type(c, y, S8, "output") ||
+      !check_type(c, biases, S16, "biases") || !check_type(c, hidden, S16, "hidden state") ||
+      !check_rank(c, x, 3, "input") || !check_rank(c, y, 3, "output"))
+    return false;
+  const int32_t units = y->dims[2];
+  if (y->dims[0] != x->dims[0] || y->dims[1] != x->dims[1])
+    return err_set(c->e, "input %s and output %s must have as many steps and sequences",
+                   check_shape_of(x).text, check_shape_of(y).text);
+  if (units > MOTE_GRU_MOST_UNITS)
+    return err_set(c->e, "it has %d units; at most %d are possible", units, MOTE_GRU_MOST_UNITS);
+  for (int i = 0; i < MOTE_GRU_GATES; i++)
+    if (!check_gru_weights(c, GRU_WEIGHTS + i, units, x->dims[2], "weights") ||
+        !check_gru_weights(c, GRU_RECURRENT + i, units, units, "recurrent weights"))
+      return false;
+  if (!check_shape(c, biases, 2, 4, units, "biases")) return false;
+  if (graph_elements(hidden) != (int64_t)x->dims[0] * units)
+    return err_set(c->e, "its hidden state %s must have %d times %d elements",
+                   check_shape_of(hidden).text, x->dims[0], units);
+  if (!check_one_scale(c, x, "input") || !check_fixed_scale(c, y, 0x1p-7f, "output") ||
+      !check_fixed_scale(c, biases, 0x1p-12f, "biases") ||
+      !check_fixed_scale(c, hidden, 0x1p-15f, "hidden state"))
+    return false;
+  struct graph_gru_scales s;
+  graph_gru_scales_of(c->g, c->n, &s);
+  for (int i = 0; i < MOTE_GRU_GATES; i++)
+    if (!check_real(c, s.input[i], 1073741824.0, "gates") ||
+        !check_real(c, s.recurrent[i], 1073741824.0, "gates"))
+      return false;
+  return true;
+}
+
 const struct graph_rule graph_rule_SVDF = {5, 5, 1, 1, 1u << 3, 1u << 4, check_svdf};
 const struct graph_rule graph_rule_UNIDIRECTIONAL_SEQUENCE_LSTM = {
     24,
@@ -160,3 +220,4 @@ const struct graph_rule graph_rule_UNIDIRECTIONAL_SEQUENCE_LSTM = {
     7u << PEEPHOLES | 3u << PROJECTION | 15u << NORMS,
     1u << HIDDEN | 1u << CELL,
     check_lstm};
+const struct graph_rule graph_rule_GRU = {9, 9, 1, 1, 0, 1u << GRU_HIDDEN, check_gru};

@@ -97,11 +97,11 @@ static int64_t window_macs(const struct graph *g, const struct graph_node *n, in
   return channels > 0 ? elements_of(g, n->out[0]) * (elements_of(g, n->in[1]) / channels) : 0;
 }
 
-/* Every weight of an LSTM counts once a step of each sequence. */
-static int64_t lstm_macs(const struct graph *g, const struct graph_node *n) {
+/* The first `matrices` weights of an LSTM or a GRU count once a step of each sequence. */
+static int64_t recurrent_macs(const struct graph *g, const struct graph_node *n, int matrices) {
   const struct graph_tensor *y = &g->tensors[n->out[0]];
   int64_t weights = 0;
-  for (int i = 1; i < 9 && i < n->n_in; i++)
+  for (int i = 1; i <= matrices && i < n->n_in; i++)
     if (n->in[i] >= 0) weights += elements_of(g, n->in[i]);
   return y->rank > 0 && y->dims[y->rank - 1] > 0
              ? graph_elements(y) / y->dims[y->rank - 1] * weights
@@ -125,7 +125,8 @@ int64_t graph_macs(const struct graph *g, int node) {
     return n->n_in > 2 && n->in[2] >= 0
                ? x->dims[0] * (graph_elements(w) + elements_of(g, n->in[2]))
                : 0;
-  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM: return lstm_macs(g, n);
+  case MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM: return recurrent_macs(g, n, 8);
+  case MOTE_OP_GRU: return recurrent_macs(g, n, 6);
   default: return 0;
   }
 }

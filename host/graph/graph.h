@@ -251,6 +251,13 @@ struct graph_lstm_scales {
 void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
                           struct graph_lstm_scales *s);
 
+/* GRU: products of weights in steps of a gate, 2^-12. */
+struct graph_gru_scales {
+  double input[3], recurrent[3];
+};
+void graph_gru_scales_of(const struct graph *g, const struct graph_node *n,
+                         struct graph_gru_scales *s);
+
 /* A function of 8-bit values (LOGISTIC, TANH, ELU, HARD_SWISH, LEAKY_RELU, RELU, RELU6, ABS, RSQRT, QUANTIZE) as its
  * value for each byte of the input. needs: graph_check; both ends have 8 bits. exact: the reference's bits. */
 void graph_table(const struct graph *g, int node, uint8_t table[256]);

@@ -124,6 +124,14 @@ void graph_lstm_scales_of(const struct graph *g, const struct graph_node *n,
   }
 }
 
+void graph_gru_scales_of(const struct graph *g, const struct graph_node *n,
+                         struct graph_gru_scales *s) {
+  for (int i = 0; i < 3; i++) {
+    s->input[i] = (double)scale_of(g, n->in[0]) * (double)scale_of(g, n->in[1 + i]) * 0x1p12;
+    s->recurrent[i] = (double)scale_of(g, n->in[8]) * (double)scale_of(g, n->in[4 + i]) * 0x1p12;
+  }
+}
+
 /* real / scale in steps from zp, rounded in float, halves away from zero, kept within int32. */
 static int32_t quantise(float real, float scale, int32_t zp) {
   const double steps = (double)roundf(real / scale) + (double)zp;

@@ -30,3 +30,5 @@ static bool read_lstm(struct reader *r, struct op *o) {
 const struct tflite_reader tflite_reader_SVDF = {5, 5, 1, 5, read_svdf, NULL};
 const struct tflite_reader tflite_reader_UNIDIRECTIONAL_SEQUENCE_LSTM = {20, 24,        1,
                                                                          24, read_lstm, NULL};
+/* Mote's own: what its networks are made of, and vectors prove (test/golden/MoteGru). */
+const struct tflite_reader tflite_reader_GRU = {9, 9, 1, 9, NULL, "MoteGru"};

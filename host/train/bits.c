@@ -19,7 +19,8 @@ int64_t engine_weight_bytes(const struct engine *g) {
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
     if (u->linear) bytes += (weights_of(u) * u->bits + 7) / 8 + 4 * u->d.out_c;
-    if (u->d.kind == TRAIN_LSTM) bytes += 4 * weights_of(u) + 19 * u->d.out_c;
+    const struct recurrent *r = recurrent_of(u->d.kind);
+    if (r) bytes += r->gates * weights_of(u) + r->unit_bytes * u->d.out_c;
   }
   return bytes;
 }

@@ -92,6 +92,7 @@ const struct family *family_of(enum train_kind kind) {
   case TRAIN_REQUANTISE: return &family_move;
   case TRAIN_ACTIVATION: return &family_activation;
   case TRAIN_LSTM: return &family_lstm;
+  case TRAIN_GRU: return &family_gru;
   }
   return NULL;
 }
@@ -103,7 +104,7 @@ static void unit_sizes(struct engine *g, struct unit *u) {
   unit_window(u, in, out);
   u->linear = family_of(u->d.kind) == NULL;
   if (u->linear) linear_sizes(g, u);
-  if (u->d.kind == TRAIN_LSTM) lstm_sizes(g, u);
+  if (recurrent_of(u->d.kind)) recurrent_sizes(g, u);
 }
 
 /* Bytes of everything that grows with the batch or the weights, before any of it is taken. */
@@ -114,8 +115,10 @@ static double engine_bytes(const struct engine *g, bool backward) {
     const bool has_z = i > 0 && g->units[i - 1].batch_norm;
     floats += (double)g->capacity * v->h * v->w * v->cs * (backward ? (has_z ? 3 : 2) : 1);
   }
-  for (int i = 0; i < g->n_units; i++)
-    if (g->units[i].d.kind == TRAIN_LSTM) floats += lstm_floats(g, &g->units[i]);
+  for (int i = 0; i < g->n_units; i++) {
+    const struct recurrent *r = recurrent_of(g->units[i].d.kind);
+    if (r) floats += r->floats(g, &g->units[i]);
+  }
   return floats * 4.0 + (double)g->scratch_floats * 4.0 * ENGINE_WORKERS / 8.0;
 }
 
@@ -148,7 +151,7 @@ static int chunks_for(const struct engine *g) {
   double products = 0;
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
-    if (u->linear || u->d.kind == TRAIN_LSTM) products += (double)u->k * u->np * u->pixels;
+    if (u->linear || recurrent_of(u->d.kind)) products += (double)u->k * u->np * u->pixels;
   }
   const double chunks = products * g->capacity / 2097152.0;
   return chunks < 4.0 ? 4 : chunks > ENGINE_CHUNKS ? ENGINE_CHUNKS : (int)chunks;
@@ -177,7 +180,7 @@ static void decays_of(struct engine *g) {
   g->decays = ARENA_ARRAY(g->arena, uint8_t, g->n_params / LANES + 1);
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
-    if (u->linear || u->d.kind == TRAIN_LSTM)
+    if (u->linear || recurrent_of(u->d.kind))
       memset(g->decays + u->w_at / LANES, 1, (u->b_at - u->w_at) / LANES);
   }
 }
@@ -238,7 +241,8 @@ struct engine *engine_new(struct arena *a, const struct train_network *net, int 
   for (int i = 0; i < g->n_units; i++) {
     g->units[i].seen = arena_alloc(a, ENGINE_CHUNKS, sizeof *g->units[i].seen);
     if (g->units[i].linear) linear_memory(g, &g->units[i], backward);
-    if (g->units[i].d.kind == TRAIN_LSTM) lstm_memory(g, &g->units[i], backward);
+    const struct recurrent *r = recurrent_of(g->units[i].d.kind);
+    if (r) r->memory(g, &g->units[i], backward);
   }
   if (backward) g->gradients = ARENA_ARRAY(a, float, (size_t)g->most_chunks * g->n_params);
   find_first_writers(g);
@@ -253,7 +257,10 @@ void engine_init_params(struct engine *g, float *params, float *running, uint64_
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &g->units[i];
     rng_seed(&r, train_mix(seed, 0x696e6974, (uint64_t)i));
-    if (u->d.kind == TRAIN_LSTM) lstm_init(u, &r, params);
+    if (recurrent_of(u->d.kind)) {
+      recurrent_init(u, &r, params);
+      recurrent_of(u->d.kind)->init(u, params);
+    }
     if (!u->linear) continue;
     /* He et al. 2015: variance 2 / inputs for ReLU, 1 / inputs for the linear end; uniform in +-limit. */
     const float limit = sqrtf((u->d.activation != TRAIN_LINEAR ? 6.0f : 3.0f) / (float)u->k);
@@ -381,8 +388,9 @@ static void back_segment(void *context, int chunk, int worker) {
 static void transpose_weights(void *context, int item, int worker) {
   struct engine *g = context;
   (void)worker;
-  if (g->units[item].d.kind == TRAIN_LSTM)
-    lstm_transpose(g, &g->units[item]);
+  const struct recurrent *r = recurrent_of(g->units[item].d.kind);
+  if (r)
+    r->transpose(g, &g->units[item]);
   else
     linear_transpose(g, &g->units[item]);
 }

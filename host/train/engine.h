@@ -8,13 +8,15 @@
  * In integer mode a value holds q - zp as a float, exactly. Gradients are of real values in every mode.
  *
  * A kind of layer belongs to a family, a file each: linear.c (with weights), layer_pool.c, layer_merge.c (several
- * inputs), layer_move.c (elements elsewhere), layer_activation.c, layer_lstm.c. loss.c asks the heads. */
+ * inputs), layer_move.c (elements elsewhere), layer_activation.c, layer_lstm.c and layer_gru.c
+ * (layer_recurrent.c). loss.c asks the heads. */
 #ifndef HOST_TRAIN_ENGINE_H
 #define HOST_TRAIN_ENGINE_H
 
 #include "host/train/lanes.h"
 #include "host/train/pool.h"
 #include "host/train/train.h"
+#include "mote/nn/nn.h"
 
 #define ENGINE_CHUNKS  16
 #define ENGINE_WORKERS 64
@@ -42,11 +44,11 @@ struct value {
 /* What one layer owns besides the layer's own description. */
 struct unit {
   struct train_layer d;
-  int in, also, out;     /* values */
-  bool linear;           /* conv, depthwise, dense: has weights */
-  bool batch_norm;       /* until folded */
-  bool windowed;         /* window.c goes over the map itself */
-  bool winograd;         /* and, in float, winograd.c */
+  int in, also, out;           /* values */
+  bool linear;                 /* conv, depthwise, dense: has weights */
+  bool batch_norm;             /* until folded */
+  bool windowed;               /* window.c goes over the map itself */
+  bool winograd;               /* and, in float, winograd.c */
   float *places, *places_back; /* its weights */
   bool direct;           /* rows of the input are the rows of the product: no window to gather */
   int k, kk, np, pixels; /* rows of the weights, padded; padded channels; output pixels */
@@ -61,7 +63,7 @@ struct unit {
   float *
       wt; /* weights transposed for the gradient of the input: [n][kk]; windowed: [tap][n][cs of the input] */
   float *scale, *shift, *mean, *inverse, *back_a, *back_b; /* [np] */
-  float *part_mean, *part_m2;                                       /* [chunks][np] */
+  float *part_mean, *part_m2;                              /* [chunks][np] */
   /* Integer mode: weights as integers, the same times their scale, biases, requantisation. */
   float *wq, *wr;
   int32_t *bias, *multiplier, *left, *right;
@@ -79,6 +81,7 @@ struct unit {
   float table
       [256]; /* of a function of one value: steps of the output for each step of the input from -128 */
   struct lstm *lstm; /* of layer_lstm.c; NULL: another kind */
+  struct gru *gru;   /* of layer_gru.c, likewise */
   float (*seen)[2];  /* [chunks] least and greatest real output before clamping */
 };
 
@@ -160,6 +163,8 @@ void engine_choose_bits(struct engine *g, int64_t budget, double (*loss)(void *c
 /* prune.c: the network without the channels that are worth least, and its folded weights. */
 bool engine_prune(const struct engine *g, const float *params, const struct train_budget *budget,
                   struct arena *a, struct train_start *start, struct err *e);
+/* Floats that a unit of it keeps. */
+size_t engine_kept_weights(const struct unit *u);
 /* Begins with these weights; normalisation begins with the moments of the `count` examples in the input, and changes
  * nothing. needs: params and running are the engine's, from engine_init_params. */
 void engine_start(struct engine *g, int count, const struct train_start *start, float *params,
@@ -174,7 +179,8 @@ struct family {
   void (*forward_int8)(struct engine *g, struct unit *u, int s0, int s1, int chunk);
   void (*back)(struct engine *g, struct unit *u, int s0, int s1, int chunk);
 };
-extern const struct family family_pool, family_merge, family_move, family_activation, family_lstm;
+extern const struct family family_pool, family_merge, family_move, family_activation, family_lstm,
+    family_gru;
 /* NULL: of linear.c. */
 const struct family *family_of(enum train_kind kind);
 
@@ -222,18 +228,43 @@ void linear_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk, in
 /* layer_activation.c: steps through the unit's table. */
 void engine_table_int8(struct engine *g, struct unit *u, int s0, int s1, float seen[2]);
 
-/* layer_lstm.c */
-void lstm_sizes(struct engine *g, struct unit *u);
-double lstm_floats(const struct engine *g, const struct unit *u);
-void lstm_memory(struct engine *g, struct unit *u, bool backward);
-void lstm_init(const struct unit *u, struct rng *r, float *params);
-void lstm_transpose(struct engine *g, struct unit *u);
-void lstm_quant_init(struct engine *g, struct unit *u);
-void lstm_quantise(struct engine *g, struct unit *u);
-/* Adds the nodes that read `input`; returns the tensor they make. */
-int lstm_graph(const struct engine *g, struct graph *gr, struct unit *u, int index, int input);
+/* Layers with a memory: layer_lstm.c, layer_gru.c. */
+struct recurrent {
+  int gates, biases; /* W is [c + units][gates np], behind it stand [biases np] */
+  int unit_bytes;    /* of a unit's biases, and of the zeros that its states begin with */
+  double (*floats)(const struct engine *g, const struct unit *u);
+  void (*memory)(struct engine *g, struct unit *u, bool backward);
+  void (*init)(const struct unit *u, float *params); /* behind recurrent_init: biases */
+  void (*transpose)(struct engine *g, struct unit *u);
+  void (*quant_init)(struct engine *g, struct unit *u);
+  void (*quantise)(struct engine *g, struct unit *u);
+  /* Adds the nodes that read `input`; returns the tensor they make. */
+  int (*graph)(const struct engine *g, struct graph *gr, struct unit *u, int index, int input);
+};
+extern const struct recurrent recurrent_lstm, recurrent_gru;
+/* layer_recurrent.c. NULL: another kind. */
+const struct recurrent *recurrent_of(enum train_kind kind);
+void recurrent_sizes(struct engine *g, struct unit *u);
+void recurrent_init(const struct unit *u, struct rng *r, float *params);
+void recurrent_tanh(const struct lanes *lanes, size_t n, const float *x, float *y);
+/* Rows [from, to) of one gate become int8 [unit][row], and in `made`, laid out as W, what they are worth for a step of what
+ * they multiply; returns the scale. */
+float recurrent_weights(const struct engine *g, const struct unit *u, int gate, int from, int to,
+                        float step, float *made, int8_t *q);
+struct mote_scale_pair recurrent_pair(double real);
+/* The input of sample s as the kernel takes it: [steps][c]. */
+void recurrent_steps(const struct engine *g, const struct unit *u, int s, int8_t *x);
+int recurrent_constant(struct graph *gr, const char *name, enum mote_type type, int rows,
+                       int columns, const float *scale, const int32_t *zero, const void *data);
+/* A state, set to zero before each window: the first node of an inference. */
+int recurrent_state(struct graph *gr, const char *name, enum mote_type type, int units,
+                    const float *scale, const int32_t *zero);
+int recurrent_reshape(struct graph *gr, int tensor, const char *name, int rank, const int *dims);
+/* Adds node n with its output; returns that as a map. */
+int recurrent_add(const struct engine *g, struct graph *gr, struct unit *u, struct graph_node *n,
+                  const char *name);
 /* Copies of weights and biases for a graph that is given away. */
-void lstm_export(struct graph *gr, const struct unit *u, struct arena *a);
+void recurrent_export(struct graph *gr, const struct unit *u, struct arena *a);
 
 /* loss.c */
 void loss_of_chunk(struct engine *g, int chunk, bool gradient);

@@ -64,6 +64,7 @@ static enum mote_op operator_of(const struct train_layer *d) {
   case TRAIN_UPSAMPLE: return MOTE_OP_RESIZE_NEAREST_NEIGHBOR;
   case TRAIN_REQUANTISE: return MOTE_OP_QUANTIZE;
   case TRAIN_LSTM: return MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM;
+  case TRAIN_GRU: return MOTE_OP_GRU;
   case TRAIN_SEQUENCE:
   case TRAIN_DROPOUT: break;
   }
@@ -140,8 +141,8 @@ static struct graph *build(struct engine *g, struct arena *a) {
     struct unit *u = &g->units[i];
     tensors[u->out] = tensors[u->in];
     if (u->d.kind == TRAIN_DROPOUT) continue;
-    if (u->d.kind == TRAIN_LSTM) {
-      tensors[u->out] = lstm_graph(g, gr, u, i, tensors[u->in]);
+    if (recurrent_of(u->d.kind)) {
+      tensors[u->out] = recurrent_of(u->d.kind)->graph(g, gr, u, i, tensors[u->in]);
       continue;
     }
     struct graph_node n = {.op = operator_of(&u->d), .n_in = unit_inputs(u), .n_out = 1};
@@ -184,7 +185,7 @@ static void find_groups(struct engine *g) {
       const int x = group_of(g, unit_input(u, k)), y = group_of(g, u->out);
       g->values[x > y ? x : y].range_of = x < y ? x : y;
     }
-    if (u->d.kind == TRAIN_LSTM) { /* |h| < 1 */
+    if (recurrent_of(u->d.kind)) { /* |h| < 1 */
       out->fixed = true;
       out->scale = 0x1p-7f;
       out->zp = 0;
@@ -203,7 +204,7 @@ void engine_quant_init(struct engine *g) {
   for (int i = 0; i < g->n_units; i++) {
     struct unit *u = &g->units[i];
     const size_t np = (size_t)u->np;
-    if (u->d.kind == TRAIN_LSTM) lstm_quant_init(g, u);
+    if (recurrent_of(u->d.kind)) recurrent_of(u->d.kind)->quant_init(g, u);
     if (!u->linear) continue;
     u->wq = ARENA_ARRAY(a, float, (size_t)u->k *np);
     u->wr = ARENA_ARRAY(a, float, (size_t)u->k *np);
@@ -249,7 +250,7 @@ struct graph *engine_export(const struct engine *g, struct arena *a) {
   }
   for (int i = 0; i < g->n_units; i++) {
     const struct unit *u = &copy.units[i];
-    if (u->d.kind == TRAIN_LSTM) lstm_export(gr, u, a);
+    if (recurrent_of(u->d.kind)) recurrent_export(gr, u, a);
     if (!u->linear) continue;
     const struct graph_node *n = &gr->nodes[u->node];
     gr->tensors[n->in[1]].data = weights_of(u, a);

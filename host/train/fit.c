@@ -277,8 +277,7 @@ static void add_start(struct fit *f, const struct train_network *net) {
   for (int i = 0; i < net->n_layers; i++) {
     const struct unit *u = &f->g->units[i];
     const float *w = f->hooks->start->weights[i];
-    const size_t columns = u->d.kind == TRAIN_LSTM ? 4 * (size_t)u->np : (size_t)u->d.out_c;
-    if (w) sha256_add(&s, w, ((size_t)u->k + 1) * columns * sizeof *w);
+    if (w) sha256_add(&s, w, engine_kept_weights(u) * sizeof *w);
   }
   sha256_end(&s, f->head.fingerprint);
 }

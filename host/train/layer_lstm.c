@@ -36,21 +36,11 @@ struct lstm {
 
 static size_t turned_row(const struct lstm *l) { return (size_t)lanes_pad(l->c + l->units); }
 
-void lstm_sizes(struct engine *g, struct unit *u) {
-  const struct value *in = &g->values[u->in];
-  u->k = in->c + u->d.channels;
-  u->kk = lanes_pad(u->k);
-  u->tile = 1;
-  u->w_at = g->n_params;
-  u->b_at = u->w_at + (size_t)u->k * GATES * (size_t)u->np;
-  g->n_params = u->b_at + GATES * (size_t)u->np;
-}
-
-double lstm_floats(const struct engine *g, const struct unit *u) {
+static double floats(const struct engine *g, const struct unit *u) {
   return (double)g->capacity * u->pixels * u->np * (GATES + 2);
 }
 
-void lstm_memory(struct engine *g, struct unit *u, bool backward) {
+static void memory(struct engine *g, struct unit *u, bool backward) {
   struct arena *a = g->arena;
   struct lstm *l = u->lstm = ARENA_NEW(a, struct lstm);
   const size_t np = (size_t)u->np, rows = (size_t)g->capacity * (size_t)u->pixels;
@@ -67,26 +57,12 @@ void lstm_memory(struct engine *g, struct unit *u, bool backward) {
   l->turned = ARENA_ARRAY(a, float, GATES *np *turned_row(l));
 }
 
-/* Uniform within 1 / sqrt(inputs); the forget gate begins open. source: Jozefowicz et al. 2015. */
-void lstm_init(const struct unit *u, struct rng *r, float *params) {
-  const float limit = sqrtf(3.0f / (float)u->k);
-  const size_t row = GATES * (size_t)u->np;
-  for (int k = 0; k < u->k; k++)
-    for (int gate = 0; gate < GATES; gate++)
-      for (int c = 0; c < u->d.channels; c++)
-        params[u->w_at + (size_t)k * row + (size_t)(gate * u->np + c)] =
-            (2.0f * rng_unit(r) - 1.0f) * limit;
+/* The forget gate begins open. source: Jozefowicz et al. 2015. */
+static void init(const struct unit *u, float *params) {
   for (int c = 0; c < u->d.channels; c++) params[u->b_at + (size_t)(FORGET * u->np + c)] = 1.0f;
 }
 
 /* ---- forward -------------------------------------------------------------------------- */
-/* tanh x = 2 sigmoid(2x) - 1. */
-static void curve(const struct lanes *lanes, size_t n, const float *x, float *y) {
-  for (size_t i = 0; i < n; i++) y[i] = 2.0f * x[i];
-  lanes->sigmoid(n, y, y);
-  for (size_t i = 0; i < n; i++) y[i] = 2.0f * y[i] - 1.0f;
-}
-
 /* Gates, cell and h of one sample at step t; gates hold the sums. h NULL: it is known already. */
 static void step_forward(const struct engine *g, const struct unit *u, int s, int t, float *h) {
   const struct lstm *l = u->lstm;
@@ -95,13 +71,13 @@ static void step_forward(const struct engine *g, const struct unit *u, int s, in
   const float *bias = g->params + u->b_at;
   for (size_t i = 0; i < GATES * np; i++) z[i] += bias[i];
   g->lanes->sigmoid(2 * np, z, z);
-  curve(g->lanes, np, z + CELL * np, z + CELL * np);
+  recurrent_tanh(g->lanes, np, z + CELL * np, z + CELL * np);
   g->lanes->sigmoid(np, z + OUTPUT * np, z + OUTPUT * np);
   for (size_t i = 0; i < np; i++) {
     const float before = t > 0 ? cell[i - np] : 0.0f;
     cell[i] = z[FORGET * np + i] * before + z[INPUT * np + i] * z[CELL * np + i];
   }
-  curve(g->lanes, np, cell, curved);
+  recurrent_tanh(g->lanes, np, cell, curved);
   for (size_t i = 0; h && i < np; i++) h[i] = z[OUTPUT * np + i] * curved[i];
 }
 
@@ -130,7 +106,7 @@ static void forward(struct engine *g, struct unit *u, int s0, int s1) {
 }
 
 /* ---- backward ------------------------------------------------------------------------- */
-void lstm_transpose(struct engine *g, struct unit *u) {
+static void transpose(struct engine *g, struct unit *u) {
   struct lstm *l = u->lstm;
   const float *w = g->mode == ENGINE_INT8 ? l->w : g->params + u->w_at;
   const float unit_x = g->mode == ENGINE_INT8 ? g->values[u->in].scale : 1.0f,
@@ -214,7 +190,7 @@ static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
 }
 
 /* ---- integers ------------------------------------------------------------------------- */
-void lstm_quant_init(struct engine *g, struct unit *u) {
+static void quant_init(struct engine *g, struct unit *u) {
   struct lstm *l = u->lstm;
   for (int i = 0; i < GATES; i++) {
     l->weights[i] = ARENA_ARRAY(g->arena, int8_t, l->units * l->c);
@@ -227,42 +203,13 @@ void lstm_quant_init(struct engine *g, struct unit *u) {
   l->cell_scale = CELL_SCALE;
 }
 
-/* Rows [from, to) of one gate become int8 [unit][row], and W as quantised; returns the scale. */
-static float gate_weights(const struct engine *g, const struct unit *u, int gate, int from, int to,
-                          float step, int8_t *q) {
-  const struct lstm *l = u->lstm;
-  const size_t row = GATES * (size_t)u->np;
-  const float *w = g->params + u->w_at;
-  float most = 1e-6f;
-  for (int k = from; k < to; k++)
-    for (int c = 0; c < l->units; c++)
-      most = fmaxf(most, fabsf(w[(size_t)k * row + (size_t)(gate * u->np + c)]));
-  const float scale = most / 127.0f;
-  for (int k = from; k < to; k++)
-    for (int c = 0; c < l->units; c++) {
-      const size_t at = (size_t)k * row + (size_t)(gate * u->np + c);
-      const float x = rintf(w[at] / scale);
-      const float kept = x < -127.0f ? -127.0f : x > 127.0f ? 127.0f : x;
-      q[(size_t)c * (size_t)(to - from) + (size_t)(k - from)] = (int8_t)kept;
-      l->w[at] = kept * scale * step;
-    }
-  return scale;
-}
-
-static struct mote_scale_pair pair_of(double real) {
-  struct mote_scale_pair p;
-  int shift;
-  graph_multiplier(real, &p.multiplier, &shift);
-  p.shift = shift;
-  return p;
-}
-
-void lstm_quantise(struct engine *g, struct unit *u) {
+static void quantise(struct engine *g, struct unit *u) {
   struct lstm *l = u->lstm;
   const struct value *in = &g->values[u->in];
   for (int i = 0; i < GATES; i++) {
-    l->weight_scale[i] = gate_weights(g, u, i, 0, l->c, in->scale, l->weights[i]);
-    l->recurrent_scale[i] = gate_weights(g, u, i, l->c, u->k, l->hidden_scale, l->recurrent[i]);
+    l->weight_scale[i] = recurrent_weights(g, u, i, 0, l->c, in->scale, l->w, l->weights[i]);
+    l->recurrent_scale[i] =
+        recurrent_weights(g, u, i, l->c, u->k, l->hidden_scale, l->w, l->recurrent[i]);
     l->bias_scale[i] = in->scale * l->weight_scale[i];
     for (int c = 0; c < l->units; c++) {
       const double b =
@@ -274,10 +221,11 @@ void lstm_quantise(struct engine *g, struct unit *u) {
   graph_lstm_scales_of(g->graph, &g->graph->nodes[u->node], &s);
   struct mote_lstm *p = &l->params;
   for (int i = 0; i < GATES; i++)
-    p->gate[i] = (struct mote_lstm_gate){pair_of(s.input[i]), pair_of(s.recurrent[i])};
-  p->forget = pair_of(s.forget_product);
-  p->input = pair_of(s.input_product);
-  p->out = pair_of(s.out_product);
+    p->gate[i] =
+        (struct mote_lstm_gate){recurrent_pair(s.input[i]), recurrent_pair(s.recurrent[i])};
+  p->forget = recurrent_pair(s.forget_product);
+  p->input = recurrent_pair(s.input_product);
+  p->out = recurrent_pair(s.out_product);
   p->cell_tanh = (struct mote_scale_pair){3 << (12 + s.cell_power), 0}; /* cell_power is -11 */
   p->batch = 1;
   p->steps = (uint16_t)l->steps;
@@ -305,7 +253,7 @@ static void kernel(const struct unit *u, const int8_t *x, int8_t *hidden, int16_
 
 static void forward_int8(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
   const struct lstm *l = u->lstm;
-  const struct value *in = &g->values[u->in], *out = &g->values[u->out];
+  const struct value *out = &g->values[u->out];
   const size_t steps = (size_t)l->steps;
   struct arena *a = arena_new(steps * (size_t)(l->c + l->units) + (size_t)l->units * 3 + (1 << 20));
   int8_t *x = ARENA_ARRAY(a, int8_t, steps * (size_t)l->c), *h = ARENA_ARRAY(a, int8_t, l->units),
@@ -313,9 +261,7 @@ static void forward_int8(struct engine *g, struct unit *u, int s0, int s1, int c
   int16_t *cell = ARENA_ARRAY(a, int16_t, l->units);
   (void)chunk;
   for (int s = s0; s < s1; s++) {
-    for (int t = 0; t < l->steps; t++)
-      for (int c = 0; c < l->c; c++)
-        x[t * l->c + c] = (int8_t)((int32_t)value_at(in, in->y, s)[t * in->cs + c] + in->zp);
+    recurrent_steps(g, u, s, x);
     kernel(u, x, h, cell, y);
     for (int t = 0; t < l->steps; t++)
       for (int c = 0; c < l->units; c++)
@@ -326,87 +272,30 @@ static void forward_int8(struct engine *g, struct unit *u, int s0, int s1, int c
 }
 
 /* ---- the graph -------------------------------------------------------------------------- */
-static int constant(struct graph *gr, const char *name, enum mote_type type, int rows, int columns,
-                    const float *scale, const int32_t *zero, const void *data) {
-  struct graph_tensor t = {
-      .name = name, .type = type, .rank = columns ? 2 : 1, .dims = {rows, columns}};
-  t.quant = (struct graph_quant){1, 0, scale, zero};
-  t.data = data;
-  return graph_add_tensor(gr, &t);
-}
-
-/* A state, set to zero before each window: the first node of an inference. */
-static int state(struct graph *gr, const char *name, enum mote_type type, int units,
-                 const float *scale, const int32_t *zero) {
-  struct graph_tensor t = {.name = name, .type = type, .rank = 2, .dims = {1, units}};
-  t.quant = (struct graph_quant){1, 0, scale, zero};
-  t.is_state = true;
-  const int made = graph_add_tensor(gr, &t);
-  t.is_state = false;
-  t.name = arena_printf(gr->arena, "%s/zero", name);
-  t.data = arena_alloc(gr->arena, (size_t)units, sizeof(int16_t));
-  struct graph_node n = {.op = MOTE_OP_ASSIGN_VARIABLE, .n_in = 2, .source_op = gr->n_nodes};
-  n.attrs = (struct graph_attrs){.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
-  n.in[0] = made;
-  n.in[1] = graph_add_tensor(gr, &t);
-  graph_add_node(gr, &n);
-  return made;
-}
-
-static int reshape(struct graph *gr, int tensor, const char *name, int rank, const int *dims) {
-  struct graph_tensor t = gr->tensors[tensor];
-  t.name = name;
-  t.rank = rank;
-  for (int i = 0; i < rank; i++) t.dims[i] = dims[i];
-  struct graph_node n = {.op = MOTE_OP_RESHAPE, .n_in = 1, .n_out = 1, .source_op = gr->n_nodes};
-  n.attrs = (struct graph_attrs){.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
-  n.in[0] = tensor;
-  n.out[0] = graph_add_tensor(gr, &t);
-  graph_add_node(gr, &n);
-  return n.out[0];
-}
-
-int lstm_graph(const struct engine *g, struct graph *gr, struct unit *u, int index, int input) {
+static int graph(const struct engine *g, struct graph *gr, struct unit *u, int index, int input) {
   struct lstm *l = u->lstm;
-  const struct value *out = &g->values[u->out];
-  const int sequence[3] = {1, l->steps, l->c}, map[4] = {1, l->steps, 1, l->units};
+  const int sequence[3] = {1, l->steps, l->c};
   const char *name = arena_printf(gr->arena, "layer%d", index + 1);
 #define NAMED(what) arena_printf(gr->arena, "%s/%s", name, what)
-  struct graph_node n = {.op = MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM, .n_in = 24, .n_out = 1};
+  struct graph_node n = {.op = MOTE_OP_UNIDIRECTIONAL_SEQUENCE_LSTM, .n_in = 24};
   for (int i = 0; i < n.n_in; i++) n.in[i] = -1;
-  n.in[0] = reshape(gr, input, NAMED("rows"), 3, sequence);
+  n.in[0] = recurrent_reshape(gr, input, NAMED("rows"), 3, sequence);
   for (int i = 0; i < GATES; i++) {
-    n.in[1 + i] = constant(gr, NAMED("weights"), MOTE_INT8, l->units, l->c, &l->weight_scale[i],
-                           &l->zero, l->weights[i]);
-    n.in[5 + i] = constant(gr, NAMED("recurrent"), MOTE_INT8, l->units, l->units,
-                           &l->recurrent_scale[i], &l->zero, l->recurrent[i]);
-    n.in[12 + i] = constant(gr, NAMED("bias"), MOTE_INT32, l->units, 0, &l->bias_scale[i], &l->zero,
-                            l->bias[i]);
+    n.in[1 + i] = recurrent_constant(gr, NAMED("weights"), MOTE_INT8, l->units, l->c,
+                                     &l->weight_scale[i], &l->zero, l->weights[i]);
+    n.in[5 + i] = recurrent_constant(gr, NAMED("recurrent"), MOTE_INT8, l->units, l->units,
+                                     &l->recurrent_scale[i], &l->zero, l->recurrent[i]);
+    n.in[12 + i] = recurrent_constant(gr, NAMED("bias"), MOTE_INT32, l->units, 0, &l->bias_scale[i],
+                                      &l->zero, l->bias[i]);
   }
-  n.in[18] = state(gr, NAMED("hidden"), MOTE_INT8, l->units, &l->hidden_scale, &l->zero);
-  n.in[19] = state(gr, NAMED("cell"), MOTE_INT16, l->units, &l->cell_scale, &l->zero);
+  n.in[18] = recurrent_state(gr, NAMED("hidden"), MOTE_INT8, l->units, &l->hidden_scale, &l->zero);
+  n.in[19] = recurrent_state(gr, NAMED("cell"), MOTE_INT16, l->units, &l->cell_scale, &l->zero);
 #undef NAMED
-  struct graph_tensor t = {
-      .name = name, .type = MOTE_INT8, .rank = 3, .dims = {1, l->steps, l->units}};
-  t.quant = (struct graph_quant){1, 0, &out->scale, &out->zp};
-  n.out[0] = graph_add_tensor(gr, &t);
-  n.attrs = (struct graph_attrs){.stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
   n.attrs.activation = GRAPH_ACT_TANH;
-  n.source_op = gr->n_nodes;
-  u->node = graph_add_node(gr, &n);
-  return reshape(gr, n.out[0], arena_printf(gr->arena, "%s/map", name), 4, map);
-}
-
-void lstm_export(struct graph *gr, const struct unit *u, struct arena *a) {
-  const struct graph_node *n = &gr->nodes[u->node];
-  for (int i = 1; i < 16; i++) {
-    if (n->in[i] < 0) continue;
-    struct graph_tensor *t = &gr->tensors[n->in[i]];
-    const size_t bytes = graph_bytes(t);
-    void *copy = arena_alloc(a, bytes, 1);
-    memcpy(copy, t->data, bytes);
-    t->data = copy;
-  }
+  return recurrent_add(g, gr, u, &n, name);
 }
 
 const struct family family_lstm = {forward, forward_int8, back};
+/* An int32 bias for each gate; an int8 and an int16 zero to begin with. */
+const struct recurrent recurrent_lstm = {GATES, GATES,     19,         floats,   memory,
+                                         init,  transpose, quant_init, quantise, graph};

@@ -98,7 +98,8 @@ bool train_scale_fixed(const struct train_network *net, int i) {
     case TRAIN_SEQUENCE:
     case TRAIN_LAST:
     case TRAIN_UPSAMPLE: i = l->from; break;
-    case TRAIN_LSTM: return true;
+    case TRAIN_LSTM:
+    case TRAIN_GRU: return true;
     case TRAIN_ACTIVATION: return l->activation == TRAIN_SIGMOID || l->activation == TRAIN_TANH;
     default: return false;
     }
@@ -138,6 +139,7 @@ int64_t train_layer_inputs(const struct train_network *net, const struct train_l
   if (l->kind == TRAIN_DEPTHWISE) return (int64_t)l->kernel_h * l->kernel_w;
   if (l->kind == TRAIN_DENSE) return (int64_t)m.h * m.w * m.c;
   if (l->kind == TRAIN_LSTM) return 4 * ((int64_t)m.c + l->channels);
+  if (l->kind == TRAIN_GRU) return 3 * ((int64_t)m.c + l->channels);
   return 0;
 }
 
@@ -196,9 +198,11 @@ static bool kind_shape(struct train_network *net, int index, struct train_map m,
     l->out_w = m.w * l->kernel_w;
     return true;
   case TRAIN_LSTM:
+  case TRAIN_GRU:
     l->out_c = l->channels;
     if (m.w != 1)
-      return err_set(e, "rows of %d pixels: \"sequence\" before lstm makes them channels", m.w);
+      return err_set(e, "rows of %d pixels: \"sequence\" before %s makes them channels", m.w,
+                     l->kind == TRAIN_GRU ? "gru" : "lstm");
     if (m.h > 65535 || l->channels > 512) return err_set(e, "%d units: at most 512", l->channels);
     return true;
   case TRAIN_ACTIVATION:
@@ -387,9 +391,11 @@ struct train_cost train_network_cost(const struct train_network *net) {
       cost.macs += inputs * l->out_h * l->out_w * l->out_c;
       cost.parameters += (inputs + 1) * l->out_c;
       cost.weight_bytes += (inputs + 4) * l->out_c;
-      /* A bias for each gate, and the zeros that its states begin with. */
+      /* Four biases, of 4 bytes or 2, and the zeros that its states begin with. */
       if (l->kind == TRAIN_LSTM)
         cost.parameters += 3 * l->out_c, cost.weight_bytes += 15 * l->out_c;
+      if (l->kind == TRAIN_GRU)
+        cost.parameters += 3 * l->out_c, cost.weight_bytes += 6 * l->out_c;
     }
     int64_t alive = is_view(net, i) ? 0 : bytes_of(net, i);
     for (int j = -1; j < i; j++)

@@ -14,9 +14,8 @@
 
 #define FORMS                                                                                      \
   "understood: conv 64 3x3 s2 | dwconv 3x3 s2 | dsconv 64 3x3 s2 | conv1d 64 9 s2 | dense 32 | "   \
-  "avgpool 2x2 | maxpool 2x2 | mean | dropout 0.2 | act sigmoid | sequence | lstm 32 | last | "    \
-  "upsample 2x2 "                                                                                  \
-  "| "                                                                                             \
+  "avgpool 2x2 | maxpool 2x2 | mean | dropout 0.2 | act sigmoid | sequence | lstm 32 | gru 32 | "  \
+  "last | upsample 2x2 | "                                                                         \
   "se 4 | add A B | mul A B | concat A B | branch | join | join project | head classes; flags: "   \
   "valid causal d2 linear relu6 hswish sigmoid tanh nobn from NAME"
 
@@ -393,6 +392,7 @@ static const struct form forms[] = {
     {"act", TRAIN_ACTIVATION, '-', '-', '-', '-', '-', '-', 'n', 'o', false},
     {"sequence", TRAIN_SEQUENCE, '-', '-', '-', '-', '-', '-', '-', 'o', false},
     {"lstm", TRAIN_LSTM, 'n', '-', '-', '-', '-', '-', '-', 'o', false},
+    {"gru", TRAIN_GRU, 'n', '-', '-', '-', '-', '-', '-', 'o', false},
     {"last", TRAIN_LAST, '-', '-', '-', '-', '-', '-', '-', 'o', false},
     {"upsample", TRAIN_UPSAMPLE, '-', 'n', '-', '-', '-', '-', '-', 'o', false},
     {"requantise", TRAIN_REQUANTISE, '-', '-', '-', '-', '-', '-', '-', 'o', false},
@@ -542,10 +542,6 @@ static bool parse_line(struct parser *p, const char *line) {
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
     if (strcmp(forms[i].name, name) == 0) f = &forms[i];
   struct words w;
-  if (strcmp(name, "gru") == 0)
-    return err_set(p->e,
-                   "gru has no operator on the device that keeps its state; lstm has, and causal "
-                   "convolutions (conv1d 32 3 d2 causal) see as far");
   if (!f) return err_set(p->e, "\"%s\" is no layer; " FORMS, name);
   return read_words(p, f, &save, line, &w) && check_words(p->e, f, &w) && parse_form(p, f, &w) &&
          (!label || give_name(p, label, before));
@@ -635,6 +631,7 @@ static void layer_text(const struct train_layer *l, struct text *out) {
   case TRAIN_ACTIVATION: text_printf(out, "act %s", activation_names[l->activation]); break;
   case TRAIN_SEQUENCE: text_add(out, "sequence"); break;
   case TRAIN_LSTM: text_printf(out, "lstm %d", l->channels); break;
+  case TRAIN_GRU: text_printf(out, "gru %d", l->channels); break;
   case TRAIN_LAST: text_add(out, "last"); break;
   case TRAIN_REQUANTISE: text_add(out, "requantise"); break;
   }

@@ -2,7 +2,7 @@
  *
  * Every channel of every value is a node; layers tie nodes that can only leave together: a depthwise layer its output to its
  * input, a sum both inputs, a concatenation its pieces. What is tied is a class. The network's input, heads and
- * LSTM units stay. A class is worth the length of the weights that make it, relative to those of its layer's other channels;
+ * units with a memory stay. A class is worth the length of the weights that make it, relative to those of its layer's other channels;
  * it goes in the order of worth by what it costs of the resource that is short (multiply-accumulates, bytes of weights, bytes of
  * maps). A layer keeps at least an eighth of its channels, and two.
  *
@@ -61,7 +61,8 @@ static void tie_unit(struct pruning *p, const struct unit *u) {
   switch (u->d.kind) {
   case TRAIN_CONV:
   case TRAIN_DENSE: break;
-  case TRAIN_LSTM: fix(p, u->out); break;
+  case TRAIN_LSTM:
+  case TRAIN_GRU: fix(p, u->out); break;
   case TRAIN_ADD:
   case TRAIN_MULTIPLY:
     tie_values(p, u->in, u->out);
@@ -212,18 +213,28 @@ static bool is_kept(const struct pruning *p, int value, int channel) {
   return !p->gone[root(p, node_of(p, value, channel))];
 }
 
-/* Weights [rows][channels] of what is left, then biases, without padding. */
+/* Columns of row k of a unit's weights, and of the biases behind them, as they are kept: a memory's with padding. */
+static int kept_columns(const struct unit *u, int k) {
+  const struct recurrent *r = recurrent_of(u->d.kind);
+  return !r ? u->d.out_c : (k < u->k ? r->gates : r->biases) * u->np;
+}
+
+size_t engine_kept_weights(const struct unit *u) {
+  return (size_t)u->k * (size_t)kept_columns(u, 0) + (size_t)kept_columns(u, u->k);
+}
+
+/* Weights [rows][channels] of what is left, then biases. */
 static float *weights_left(const struct pruning *p, const struct unit *u) {
   const struct value *in = &p->g->values[u->in];
-  const bool lstm = u->d.kind == TRAIN_LSTM, depthwise = u->d.kind == TRAIN_DEPTHWISE;
-  const int columns = lstm ? 4 * u->np : u->d.out_c;
-  const size_t row = lstm ? (size_t)columns : (size_t)u->np;
-  float *to = ARENA_ARRAY(p->arena, float, ((size_t)u->k + 1) * (size_t)columns), *first = to;
+  const struct recurrent *r = recurrent_of(u->d.kind);
+  const bool depthwise = u->d.kind == TRAIN_DEPTHWISE;
+  const size_t row = (size_t)(r ? r->gates : 1) * (size_t)u->np;
+  float *to = ARENA_ARRAY(p->arena, float, engine_kept_weights(u)), *first = to;
   for (int k = 0; k <= u->k; k++) {
-    if (k < u->k && !depthwise && (!lstm || k < in->c) && !is_kept(p, u->in, k % in->c)) continue;
+    if (k < u->k && !depthwise && (!r || k < in->c) && !is_kept(p, u->in, k % in->c)) continue;
     const float *from = p->params + (k < u->k ? u->w_at + (size_t)k * row : u->b_at);
-    for (int c = 0; c < columns; c++)
-      if (lstm || is_kept(p, u->out, c)) *to++ = from[c];
+    for (int c = 0; c < kept_columns(u, k); c++)
+      if (r || is_kept(p, u->out, c)) *to++ = from[c];
   }
   return first;
 }
@@ -256,7 +267,7 @@ bool engine_prune(const struct engine *g, const float *params, const struct trai
   }
   start->net = p->net;
   for (int i = 0; i < g->n_units; i++)
-    if (g->units[i].linear || g->units[i].d.kind == TRAIN_LSTM)
+    if (g->units[i].linear || recurrent_of(g->units[i].d.kind))
       start->weights[i] = weights_left(p, &g->units[i]);
   return train_network_check(&start->net, e);
 }
@@ -264,12 +275,11 @@ bool engine_prune(const struct engine *g, const float *params, const struct trai
 /* ---- beginning with weights ---------------------------------------------------------------------- */
 static void put_weights(const struct engine *g, const struct unit *u, const float *from,
                         float *params) {
-  const bool lstm = u->d.kind == TRAIN_LSTM;
-  const int columns = lstm ? 4 * u->np : u->d.out_c;
-  const size_t row = lstm ? (size_t)columns : (size_t)u->np;
+  const struct recurrent *r = recurrent_of(u->d.kind);
+  const size_t row = (size_t)(r ? r->gates : 1) * (size_t)u->np;
   (void)g;
   for (int k = 0; k <= u->k; k++)
-    for (int c = 0; c < columns; c++)
+    for (int c = 0; c < kept_columns(u, k); c++)
       params[(k < u->k ? u->w_at + (size_t)k * row : u->b_at) + (size_t)c] = *from++;
 }
 

@@ -125,8 +125,8 @@ void engine_quantise(struct engine *g) {
     struct unit *u = &g->units[i];
     const struct value *in = &g->values[u->in], *also = &g->values[u->also];
     if (u->linear) unit_weights(g, u);
-    if (u->d.kind == TRAIN_LSTM) {
-      lstm_quantise(g, u);
+    if (recurrent_of(u->d.kind)) {
+      recurrent_of(u->d.kind)->quantise(g, u);
       continue;
     }
     if (u->d.kind == TRAIN_ADD) graph_add_scaling_of(g->graph, u->node, &u->add);

@@ -35,7 +35,8 @@ enum train_kind {
   TRAIN_LAST,         /* SLICE: the last row */
   TRAIN_UPSAMPLE,     /* RESIZE_NEAREST_NEIGHBOR by whole factors */
   TRAIN_REQUANTISE,   /* QUANTIZE to a scale of its own; put before concatenations by the parser */
-  TRAIN_LSTM          /* UNIDIRECTIONAL_SEQUENCE_LSTM over the rows, from a state of zero */
+  TRAIN_LSTM,         /* UNIDIRECTIONAL_SEQUENCE_LSTM over the rows, from a state of zero */
+  TRAIN_GRU           /* GRU over the rows, from a state of zero */
 };
 
 enum train_activation {
@@ -116,6 +117,7 @@ struct train_network {
  *   act sigmoid          an activation by itself
  *   sequence             rows become pixels: [h,w,c] to [h,1,w*c]
  *   lstm 32              long short-term memory over the rows, which have one pixel; every step's output
+ *   gru 32               gated recurrent units over the rows, likewise
  *   last                 the last row
  *   upsample 2x2         pixels repeated
  *   se 4                 squeeze and excitation, 4 times fewer channels between

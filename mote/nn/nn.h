@@ -2,7 +2,7 @@
  * This file holds the int8 core and what every kernel has; a family of operators has a header of its own:
  *
  *   fixed16.h      int16 activations, and the general forms of the int8 core
- *   sequence.h     integer SVDF and LSTM
+ *   sequence.h     integer SVDF, LSTM and GRU
  *   elementwise.h  outputs made of the elements at the same place
  *   move.h         copies, picks, blends, reductions
  *   signal.h       audio front ends, detection

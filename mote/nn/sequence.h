@@ -1,4 +1,4 @@
-/* sequence: integer operators with a memory: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM. Their memory is a state tensor
+/* sequence: integer operators with a memory: SVDF, UNIDIRECTIONAL_SEQUENCE_LSTM and GRU. Their memory is a state tensor
  * that the kernel reads and writes; it lives from one inference to the next. */
 #ifndef MOTE_NN_SEQUENCE_H
 #define MOTE_NN_SEQUENCE_H
@@ -56,6 +56,30 @@ struct mote_lstm {
   int16_t in_zp, hidden_zp;
   int16_t clip; /* -1: none */
   uint8_t time_major, reserved;
+};
+
+enum { MOTE_GRU_UPDATE, MOTE_GRU_RESET, MOTE_GRU_NEW, MOTE_GRU_GATES };
+#define MOTE_GRU_MOST_UNITS 512
+
+/* GRU, an operator of Mote's own: gru_s8, whose reset gate works behind the recurrent product (PyTorch's form, Keras'
+ * with reset_after). Operands, one row each but x: x int8 [batch][steps][in_c]; weights int8 [units][in_c] of the update,
+ * reset and new gate; recurrent weights int8 [units][units] likewise; biases int16 [4][units] of the three gates' sums
+ * and of the new gate's recurrent sum, in steps of 2^-12; hidden state int16 [batch][units] in steps of 2^-15 (writable).
+ *
+ * Each step, with S(x) = R(sum w (x - in_zp), input) and S(h) = R(sum r h, recurrent), both saturated to int16 in steps
+ * of 2^-12, and every sum of such likewise:
+ *   z = sigmoid(S(x) + S(h) + bias), r likewise        in steps of 2^-15
+ *   n = tanh(S(x) + bias + r (S(h) + recurrent bias))  the product rounded, halves up
+ *   h = z h + (1 - z) n                                rounded, halves up; |h| < 1, no saturation
+ * and the output, int8 in steps of 2^-7, is h rounded likewise: steps finer than the output's add up in the state.
+ *
+ * range: units <= 512, so that sums of r h stay within int32 for what the operator itself makes (|h| <= 32767); others
+ * wrap. A sequence may be cut into several calls where the batch is 1. state: 2 * units bytes of scratch. */
+struct mote_gru {
+  struct mote_scale_pair input[MOTE_GRU_GATES], recurrent[MOTE_GRU_GATES];
+  uint16_t batch, steps, in_c, units;
+  int16_t in_zp;
+  uint16_t reserved;
 };
 
 #endif

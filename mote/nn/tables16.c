@@ -1,4 +1,4 @@
-/* tables16: the tables of int16 activations, part of the meaning of LOGISTIC, TANH, SOFTMAX and LSTM.
+/* tables16: the tables of int16 activations, part of the meaning of LOGISTIC, TANH, SOFTMAX, LSTM and GRU.
  *
  * mote_exp_table: exp over [-10, 0] in Q0.15 at 512 equal steps and the end, mote_reciprocal_table: 1 / (1 + x)
  * over [0, 1] likewise, each value lowered or raised by half of the error that a straight line to the next has

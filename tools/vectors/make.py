@@ -113,6 +113,8 @@ def main():
                 stem, end = os.path.splitext(f)
                 if stem.startswith(("hybrid", "unsigned")):  # hybrid.py and unsigned.py make them
                     continue
+                if os.path.basename(folder).startswith("Mote"):  # own.py makes them
+                    continue
                 if end in (".tflite", ".in", ".out") and (os.path.basename(folder), stem) not in seen:
                     os.remove(os.path.join(folder, f))
     print(f"{count} cases, {total} bytes, {bad} problems")
