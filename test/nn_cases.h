@@ -432,7 +432,7 @@ static int case_tables(struct nn_case *t, struct case_memory *m, struct mote_dep
     for (int x = 0; x < 3; x++)
       for (int y = 0; y < 3; y++) {
         const int32_t v = case_weight(t, c, y, x, 0);
-        tables->weights[p->stride_w == 1 ? 3 * y + 2 - x : 3 * x + y] = v;
+        tables->weights[mote_nine_at(mote_nine_slides(p), (uint32_t)(3 * x + y))] = v;
         tables->outside[x] += (uint32_t)(v * p->output.in_zp);
       }
     tables->offset = stairs->offset;
@@ -480,7 +480,10 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
     return 0;
   if (t->kernel == &mote_kernel_depthwise_stairs_tables_s8 && !case_tables(t, m, p, &w)) return 0;
   return case_finish(t, m, r, (unsigned)((w.rows_out - 1) * w.stride_h + w.kernel_h), 1,
-                     (size_t)(w.in_w * in_c), mote_depthwise_conv2d_s8_state_bytes(p),
+                     (size_t)(w.in_w * in_c),
+                     t->kernel == &mote_kernel_depthwise_stairs_tables_s8
+                         ? mote_depthwise_stairs_tables_s8_state_bytes(p)
+                         : mote_depthwise_conv2d_s8_state_bytes(p),
                      (size_t)(w.rows_out * w.out_w * out_c), 1);
 }
 

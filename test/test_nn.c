@@ -488,7 +488,6 @@ static void refuse_table(const struct nn_case *t, struct mote_nine_table *table)
     refuse(t, &table->weights[i], 128);
     refuse(t, &table->weights[i], INT32_MIN);
   }
-  refuse(t, (int32_t *)&table->more, 1);
   refuse(t, (int32_t *)&table->word, (int32_t)(table->word | 32));
   for (int i = 0; i < 3; i++)
     refuse(t, (int32_t *)&table->outside[i], (int32_t)(table->outside[i] ^ 1));

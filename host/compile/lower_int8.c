@@ -185,8 +185,9 @@ struct depthwise_cost {
 };
 static const struct depthwise_cost v6m_depthwise = {320, 74, 94, 112, 13, 250, 30, 44};
 static const struct depthwise_cost rv32_depthwise = {235, 40, 60, 72, 8, 200, 14, 26};
-/* By stairs (mote/isa/v6m_nine.c, rv32_nine.c). */
+/* By stairs (mote/isa/v6m_nine.c, v6m_tables.c, rv32_nine.c). */
 static const struct depthwise_cost v6m_stairs = {150, 49, 64, 112, 13, 250, 30, 44};
+static const struct depthwise_cost v6m_tables = {75, 42, 55, 112, 13, 250, 30, 44};
 static const struct depthwise_cost rv32_stairs = {80, 34, 37, 72, 8, 200, 14, 26};
 
 static int64_t plain_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t channels,
@@ -224,8 +225,9 @@ static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t
 
 static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t channels = (int64_t)p->in_c * p->multiplier;
-  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8 ||
-                      w->kernel == MOTE_KERNEL_depthwise_stairs_tables_s8;
+  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8;
+  if (w->kernel == MOTE_KERNEL_depthwise_stairs_tables_s8)
+    return plain_depthwise(p, channels, &v6m_tables);
   switch (w->options->core) {
   case COMPILE_CORE_MVE: return helium_depthwise(p) + 100;
   case COMPILE_CORE_V6M: return plain_depthwise(p, channels, stairs ? &v6m_stairs : &v6m_depthwise);
@@ -258,7 +260,8 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   p->dilation_w = (uint16_t)(a->dilation_w > 0 ? a->dilation_w : 1);
   p->pad_left = (uint16_t)a->pad_left;
   p->rows_out = 1;
-  p->strip_w = (uint16_t)(y->dims[2] <= 24 ? y->dims[2] : 16);
+  const bool tables = work->kernel == MOTE_KERNEL_depthwise_stairs_tables_s8; /* of whole rows */
+  p->strip_w = (uint16_t)(tables || y->dims[2] <= 24 ? y->dims[2] : 16);
   p->output.in_zp = (int8_t)x->quant.zp[0];
   f->in[0] = rows_of_tensor(x);
   f->out = rows_of_tensor(y);
@@ -266,7 +269,8 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   f->rows_out = 1;
   f->instructions = f->calls * depthwise_cost(work, p);
   f->alias[0] = mote_depthwise_conv2d_s8_in_row(p, work->options->core == COMPILE_CORE_MVE);
-  f->state_bytes = mote_depthwise_conv2d_s8_state_bytes(p);
+  f->state_bytes = tables ? mote_depthwise_stairs_tables_s8_state_bytes(p)
+                          : mote_depthwise_conv2d_s8_state_bytes(p);
   set_window(n, w->dims[1], f);
   return true;
 }

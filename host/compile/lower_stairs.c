@@ -183,7 +183,7 @@ static bool pack_tables(const struct program *p, const struct work *w, union ker
     if (!stair_of(&l, c, &stair)) return err_internal(e, "a stair that was is no more");
     for (uint32_t i = 0; i < 9; i++) { /* the model's go row by row */
       const int32_t v = l.d.weights[c * l.per_out + (i % 3 * 3 + i / 3) * l.per_tap];
-      t->weights[mote_nine_at(d->stride_w, i)] = v;
+      t->weights[mote_nine_at(mote_nine_slides(d), i)] = v;
       t->outside[i / 3] += (uint32_t)(v * l.zp);
     }
     t->offset = stair.offset;

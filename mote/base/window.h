@@ -72,18 +72,17 @@ struct mote_stair {
   uint32_t word;
 };
 /* depthwise_stairs_tables_s8: as depthwise_stairs_s8, with all that a channel needs in one table at weights_at, in the order in which
- * a loop over the columns of a row meets it: kernel row after row of the last, middle and first column with a stride of 1, which
- * has a value in three windows; else column after column. requant_at is 0. */
+ * a loop over the columns of a row meets it: kernel row after row of the last, middle and first column where windows slide (mote_nine_slides), which
+ * has a value in three windows; else column after column. requant_at is 0, strip_w does not matter. */
 struct mote_nine_table {
   int32_t weights[9];
   int32_t l, h, offset; /* the stair's multiplier in two parts */
   uint32_t word;        /* the stair's */
-  uint32_t more;        /* 0: place for what is added to every sum */
   uint32_t outside[3];  /* in_zp times the weights of the first, second, third column */
 };
 /* Where the weight of column i / 3, row i % 3 stands. */
-static inline uint32_t mote_nine_at(uint32_t stride_w, uint32_t i) {
-  return stride_w == 1 ? 3 * (i % 3) + 2 - i / 3 : i;
+static inline uint32_t mote_nine_at(int slides, uint32_t i) {
+  return slides ? 3 * (i % 3) + 2 - i / 3 : i;
 }
 
 /* CONV_2D by pairs of pixels (mote/isa/isa.h) with weights -8..7 in nibbles as conv2d_s4's. The bias has what the input's zero
@@ -158,6 +157,10 @@ struct mote_depthwise_conv2d_s8 {
   uint16_t kernel_w, kernel_h, stride_w, stride_h, dilation_w;
   uint16_t pad_left, rows_out, strip_w;
 };
+/* Whether the windows of a row share columns channel by channel (struct mote_nine_table). */
+static inline int mote_nine_slides(const struct mote_depthwise_conv2d_s8 *p) {
+  return p->stride_w == 1 && p->multiplier == 1;
+}
 
 /* FULLY_CONNECTED: rows[0] holds `vectors` vectors of in_c, out receives `vectors` vectors of out_c.
  * Weights: int8[out_c][round_up_4(in_c)], padded with zeros. No state.

@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void strip(const struct mote_depthw
   for (uint32_t c = 0; c < out_c; c++, t++) {
     int32_t column = (int32_t)(x * p->stride_w) - p->pad_left;
     for (uint32_t i = 0; tables && i < 9; i++)
-      nine[i] = (int8_t)t->weights[mote_nine_at(p->stride_w, i)];
+      nine[i] = (int8_t)t->weights[mote_nine_at(mote_nine_slides(p), i)];
     for (uint32_t i = 0; i < n; i++, column += p->stride_w) {
       const int32_t sum = window(p, rows, tables ? nine : w, column, c / p->multiplier);
       made[i] = tables ? table_output(p, t, sum) : mote_output_stair(&p->output, c, out_c, sum);

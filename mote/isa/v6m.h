@@ -110,8 +110,8 @@ static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_ou
   "  add \\second, \\second, r7\n"                                                                 \
   ".endm\n"
 
-/* Assembly: mote_stair s: the sum in s becomes its output there; r1 the stair's word, r2 l, r3 h, r4 offset. 10 instructions, 3 more
- * where what is shifted leaves a byte: its sign says to which side. Uses r5. */
+/* Assembly: mote_stair s: the sum in s becomes its output there; r1 the stair's word, r2 l, r3 h, r4 offset. 10 instructions, 2 more
+ * where what is shifted leaves a byte: 127, or 128, the byte of -128. Uses r5. */
 #define MOTE_V6M_STAIR                                                                             \
   ".macro mote_stair s\n"                                                                          \
   "  movs r5, \\s\n"                                                                               \
@@ -124,9 +124,8 @@ static inline __attribute__((always_inline)) void mote_v6m_channel(struct v6m_ou
   "  sxtb r5, \\s\n"                                                                               \
   "  cmp r5, \\s\n"                                                                                \
   "  beq 98f\n"                                                                                    \
-  "  asrs \\s, \\s, #31\n"                                                                         \
-  "  movs r5, #127\n"                                                                              \
-  "  eors \\s, \\s, r5\n"                                                                          \
+  "  lsrs \\s, \\s, #31\n"                                                                         \
+  "  adds \\s, \\s, #127\n"                                                                        \
   "98:\n"                                                                                          \
   ".endm\n"
 

@@ -8,26 +8,33 @@
 
 #if MOTE_ISA_V6M
 
-/* A slide's weights are those of row after row, of the last, middle and first column; else column by column. */
+/* As struct mote_nine_table, for a row of one channel, with a word more. The assembly knows the offsets. */
+struct table {
+  int32_t weights[9];   /* of missing rows 0 */
+  int32_t l, h, offset; /* 36 */
+  uint32_t word;        /* 48 */
+  uint32_t more;        /* 52: what missing rows add to every sum */
+  uint32_t outside[3];  /* 56 */
+};
 
 /* Windows of one channel; the assembly knows the offsets. */
 struct nine {
-  const struct mote_nine_table *table; /*  0 */
-  const int8_t *end;                   /*  4: where the columns inside the row end */
-  const int8_t *at;                    /*  8: the first of them, in the first row */
-  uintptr_t second, third;             /* 12: the other rows, from there on */
-  uint32_t step;                       /* 20: bytes from column to column */
-  int8_t *out;                         /* 24 */
-  uint32_t out_step;                   /* 28 */
-  uint32_t left;                       /* 32: columns outside in front, at most 2 */
-  uint32_t right;                      /* 36: and behind */
-  uint32_t next; /* 40: bytes from a window's last column to the next window's first */
+  const struct table *table; /*  0 */
+  const int8_t *end;         /*  4: where the columns inside the row end */
+  const int8_t *at;          /*  8: the first of them, in the first row */
+  uintptr_t second, third;   /* 12: the other rows, from there on */
+  uint32_t step;             /* 20: bytes from column to column */
+  int8_t *out;               /* 24 */
+  uint32_t out_step;         /* 28 */
+  uint32_t left;             /* 32: columns outside in front, at most 2 */
+  uint32_t right;            /* 36: and behind */
+  uint32_t next;             /* 40: bytes from a window's last column to the next window's first */
 };
 typedef char nine_layout[sizeof(struct nine) == 44 ? 1 : -1];
-typedef char table_layout[sizeof(struct mote_nine_table) == 68 ? 1 : -1];
+typedef char table_layout[sizeof(struct table) == 68 ? 1 : -1];
 
 /* Stack: 0 table, 4 end, 8 columns without an output, or r; r0 column, r6, r7 the other rows, r11 step, r12 out, lr its step.
- * Outputs: 15 instructions, 3 more where what is shifted leaves a byte. */
+ * Outputs: 15 instructions, 2 more where what is shifted leaves a byte. */
 __asm__(".syntax unified\n"
         ".thumb\n" MOTE_V6M_FRAME ".macro mote_nine_row a, b, c, op\n"
         "  ldm r5!, {r2, r3, r4}\n"
@@ -66,9 +73,8 @@ __asm__(".syntax unified\n"
         "  sxtb r1, r5\n"
         "  cmp r1, r5\n"
         "  beq 98f\n"
-        "  asrs r5, r5, #31\n"
-        "  movs r1, #127\n"
-        "  eors r5, r5, r1\n"
+        "  lsrs r5, r5, #31\n" /* 127, or 128: the byte of -128 */
+        "  adds r5, r5, #127\n"
         "98:\n"
         "  mov r1, r12\n"
         "  strb r5, [r1]\n"
@@ -208,9 +214,10 @@ static int find_taps(struct taps *t, const void *const *rows) {
 }
 
 /* Fills a table. What taps in missing rows add is the same for all sums. */
-static inline __attribute__((always_inline)) void
-set_table(struct mote_nine_table *t, const int8_t *w, const struct mote_stair *stair, int32_t zp,
-          int slide, const int32_t *masks) {
+static inline __attribute__((always_inline)) void set_table(struct table *t, const int8_t *w,
+                                                            const struct mote_stair *stair,
+                                                            int32_t zp, int slide,
+                                                            const int32_t *masks) {
   int32_t k[9], more = 0;
   for (int i = 0; i < 9; i++) {
     k[i] = w[i];
@@ -218,7 +225,7 @@ set_table(struct mote_nine_table *t, const int8_t *w, const struct mote_stair *s
       more += k[i] & ~masks[i % 3];
       k[i] &= masks[i % 3];
     }
-    t->weights[slide ? 3 * (i % 3) + 2 - i / 3 : i] = k[i];
+    t->weights[mote_nine_at(slide, (uint32_t)i)] = k[i];
     if (i % 3 == 2) t->outside[i / 3] = (uint32_t)((k[i - 2] + k[i - 1] + k[i]) * zp);
   }
   t->more = (uint32_t)(more * zp); /* at most 9 * 2^14 */
@@ -226,24 +233,6 @@ set_table(struct mote_nine_table *t, const int8_t *w, const struct mote_stair *s
   t->h = (int32_t)(stair->word >> 20);
   t->l = (int32_t)(stair->word << 12) >> 20;
   t->offset = stair->offset;
-}
-
-/* The same of a table in flash, of which rows are missing. */
-static void mask_table(struct mote_nine_table *t, const struct mote_nine_table *from, int32_t zp,
-                       int slide, const int32_t *masks) {
-  int32_t more = 0;
-  *t = *from;
-  for (uint32_t j = 0; j < 3; j++) {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < 3; i++) {
-      int32_t *const k = &t->weights[slide ? 3 * i + 2 - j : 3 * j + i];
-      more += *k & ~masks[i];
-      *k &= masks[i];
-      sum += *k;
-    }
-    t->outside[j] = (uint32_t)(sum * zp);
-  }
-  t->more = (uint32_t)(more * zp);
 }
 
 /* The strip's columns in the row. */
@@ -261,31 +250,17 @@ static struct span span_of(const struct mote_depthwise_conv2d_s8 *p, int32_t fir
   return c;
 }
 
-/* How tables come about: of whole windows, of some whose rows are missing, from the model's weights or from flash. */
-enum from { WEIGHTS, WEIGHTS_MASKED, TABLES, TABLES_MASKED };
-static inline __attribute__((always_inline)) void
-next_table(const struct mote_depthwise_conv2d_s8 *p, struct nine *w, struct mote_nine_table *t,
-           uint32_t c, int slide, const int32_t *masks, enum from from) {
-  const struct mote_nine_table *const tables =
-      (const struct mote_nine_table *)(const void *)mote_at(p, p->weights_at);
-  const int8_t *const weights = (const int8_t *)(const void *)tables;
-  const int32_t zp = p->output.in_zp;
-  w->table = from == TABLES ? tables + c : t;
-  if (from == TABLES_MASKED)
-    mask_table(t, tables + c, zp, slide, masks);
-  else if (from != TABLES)
-    set_table(t, weights + 9 * (size_t)c, mote_stairs_of(&p->output) + c, zp, slide,
-              from == WEIGHTS ? NULL : masks);
-}
-
 /* All channels of windows one column apart. */
 static inline __attribute__((always_inline)) void slide(const struct mote_depthwise_conv2d_s8 *p,
-                                                        struct nine *w, const int32_t *masks,
-                                                        enum from from) {
+                                                        struct nine *w, const int32_t *masks) {
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
-  struct mote_nine_table t;
+  const struct mote_stair *stairs = mote_stairs_of(&p->output);
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  const int32_t zp = p->output.in_zp;
+  struct table t;
+  w->table = &t;
   for (uint32_t c = 0, m = p->multiplier; c < out_c; c++, w->out++) {
-    next_table(p, w, &t, c, 1, masks, from);
+    set_table(&t, weights + 9 * (size_t)c, stairs + c, zp, 1, masks);
     mote_v6m_nine_slide(w);
     if (--m) continue;
     m = p->multiplier;
@@ -304,7 +279,7 @@ struct apart {
 static __attribute__((noinline)) void border(const struct mote_depthwise_conv2d_s8 *p,
                                              const struct nine *w, const int8_t *row,
                                              int32_t column, int8_t *out) {
-  const struct mote_nine_table *const t = w->table;
+  const struct table *const t = w->table;
   const int32_t *k = t->weights;
   uint32_t sum = t->more;
   for (int32_t j = 0; j < 3; j++, k += 3, column++) {
@@ -323,16 +298,20 @@ static __attribute__((noinline)) void border(const struct mote_depthwise_conv2d_
 
 static inline __attribute__((always_inline)) void apart(const struct mote_depthwise_conv2d_s8 *p,
                                                         struct nine *w, const int8_t *row,
-                                                        const struct apart *a, const int32_t *masks,
-                                                        enum from from) {
+                                                        const struct apart *a,
+                                                        const int32_t *masks) {
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
   const int32_t step = p->stride_w;
   int8_t *out = w->out;
-  struct mote_nine_table t;
+  const struct mote_stair *stairs = mote_stairs_of(&p->output);
+  const int8_t *weights = (const int8_t *)mote_at(p, p->weights_at);
+  const int32_t zp = p->output.in_zp;
+  struct table t;
+  w->table = &t;
   for (uint32_t c = 0, m = p->multiplier; c < out_c; c++, out++) {
     int32_t column = a->first;
     int8_t *to = out;
-    next_table(p, w, &t, c, 0, masks, from);
+    set_table(&t, weights + 9 * (size_t)c, stairs + c, zp, 0, masks);
     for (uint32_t i = a->left; i; i--, column += step, to += w->out_step)
       border(p, w, row, column, to);
     w->out = to;
@@ -361,8 +340,7 @@ static struct apart apart_of(const struct mote_depthwise_conv2d_s8 *p, int32_t f
 /* n windows of a row from window x on; returns 0 where that is left to C. */
 static inline __attribute__((always_inline)) int windows(const struct mote_depthwise_conv2d_s8 *p,
                                                          const void *const *rows, uint32_t x,
-                                                         uint32_t n, int8_t *out, enum from whole,
-                                                         enum from masked) {
+                                                         uint32_t n, int8_t *out) {
   const int32_t first = (int32_t)(x * p->stride_w) - p->pad_left;
   struct taps taps;
   struct nine w;
@@ -381,9 +359,9 @@ static inline __attribute__((always_inline)) int windows(const struct mote_depth
     w.left = (uint32_t)c.left;
     w.right = (uint32_t)c.right;
     if (taps.whole)
-      slide(p, &w, NULL, whole);
+      slide(p, &w, NULL);
     else
-      slide(p, &w, masks, masked);
+      slide(p, &w, masks);
     return 1;
   }
   const struct apart a = apart_of(p, first, n);
@@ -392,37 +370,26 @@ static inline __attribute__((always_inline)) int windows(const struct mote_depth
   w.end = w.at + a.inside * step;
   w.next = step - 2u * p->in_c;
   if (taps.whole)
-    apart(p, &w, taps.first, &a, NULL, whole);
+    apart(p, &w, taps.first, &a, NULL);
   else
-    apart(p, &w, taps.first, &a, masks, masked);
+    apart(p, &w, taps.first, &a, masks);
   return 1;
-}
-
-static inline __attribute__((always_inline)) void all(const struct mote_depthwise_conv2d_s8 *p,
-                                                      const void *const *rows, void *state,
-                                                      int8_t *to, int tables) {
-  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
-  const int32_t low = p->output.low, high = p->output.high;
-  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
-    for (uint32_t x = 0, n; x < p->out_w; x += n) {
-      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      if (!windows(p, rows, x, n, to, tables ? TABLES : WEIGHTS,
-                   tables ? TABLES_MASKED : WEIGHTS_MASKED))
-        (tables ? mote_depthwise_tables_strip : mote_depthwise_stairs_strip)(p, rows, x, n, state,
-                                                                             to);
-      if (low > -128 || high < 127)
-        for (uint32_t i = 0; i < n * out_c; i++) to[i] = (int8_t)mote_clamp(to[i], low, high);
-      to += (size_t)n * out_c;
-    }
 }
 
 void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
                                     void *out) {
-  all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out, 0);
-}
-void mote_isa_depthwise_tables__v6m(const void *params, const void *const *rows, void *state,
-                                    void *out) {
-  all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out, 1);
+  const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
+  const uint32_t out_c = (uint32_t)p->in_c * p->multiplier;
+  const int32_t low = p->output.low, high = p->output.high;
+  int8_t *to = (int8_t *)out;
+  for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h)
+    for (uint32_t x = 0, n; x < p->out_w; x += n) {
+      n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
+      if (!windows(p, rows, x, n, to)) mote_depthwise_stairs_strip(p, rows, x, n, state, to);
+      if (low > -128 || high < 127)
+        for (uint32_t i = 0; i < n * out_c; i++) to[i] = (int8_t)mote_clamp(to[i], low, high);
+      to += (size_t)n * out_c;
+    }
 }
 
 #else

@@ -49,8 +49,9 @@ size_t mote_depthwise_conv2d_s8_state_bytes(const struct mote_depthwise_conv2d_s
 }
 
 /* All but the output. */
-static enum mote_status check_window(const struct mote_depthwise_conv2d_s8 *p,
-                                     const struct mote_bounds *b) {
+static enum mote_status
+check_window(const struct mote_depthwise_conv2d_s8 *p, const struct mote_bounds *b,
+             size_t (*state_bytes)(const struct mote_depthwise_conv2d_s8 *)) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   const uint64_t out_c = (uint64_t)p->in_c * p->multiplier;
   if (out_c == 0 || out_c > INT32_MAX || p->strip_w == 0) return MOTE_ERR_PARAMS;
@@ -61,15 +62,14 @@ static enum mote_status check_window(const struct mote_depthwise_conv2d_s8 *p,
   if (k > INT32_MAX || !mote_bounds_constant(b, p->weights_at, k * out_c)) return MOTE_ERR_BOUNDS;
   const uint64_t in_row = (uint64_t)p->in_w * p->in_c; /* column * in_c + c is an int32 */
   if (in_row > INT32_MAX || in_row > b->row_bytes[0] ||
-      p->rows_out * (p->out_w * out_c) > b->out_bytes ||
-      mote_depthwise_conv2d_s8_state_bytes(p) > b->state_bytes)
+      p->rows_out * (p->out_w * out_c) > b->out_bytes || state_bytes(p) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
   return MOTE_OK;
 }
 
 enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv2d_s8 *p,
                                                 const struct mote_bounds *b) {
-  const enum mote_status status = check_window(p, b);
+  const enum mote_status status = check_window(p, b, mote_depthwise_conv2d_s8_state_bytes);
   if (status != MOTE_OK) return status;
   return mote_output_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier,
                            (uint64_t)p->kernel_w * p->kernel_h);
@@ -84,7 +84,7 @@ size_t mote_depthwise_stairs_s8_state_bytes(const struct mote_depthwise_conv2d_s
 
 enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv2d_s8 *p,
                                                 const struct mote_bounds *b) {
-  const enum mote_status status = check_window(p, b);
+  const enum mote_status status = check_window(p, b, mote_depthwise_stairs_s8_state_bytes);
   if (status != MOTE_OK) return status;
   const int nine = p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1;
   return nine && mote_stairs_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier, 0)
@@ -95,18 +95,21 @@ enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv
 const struct mote_kernel mote_kernel_depthwise_stairs_tables_s8 = {NULL, mote_isa_depthwise_tables,
                                                                    NULL};
 
+/* A row of zero points in whole words, for those that are missing; or one channel of outputs. */
 size_t mote_depthwise_stairs_tables_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
-  return mote_depthwise_conv2d_s8_state_bytes(p);
+  const uint64_t row = ((uint64_t)p->in_w * p->in_c + 3) / 4 * 4; /* at most 2^32 */
+  const uint64_t bytes = row > p->out_w ? row : p->out_w;
+  return bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes;
 }
 
 /* What the loops count on: with it no sum passes 9 * 2^14 and its product with l 2^29, and all of them give the same. */
-static int is_nine_table(const struct mote_nine_table *t, uint32_t stride_w, int32_t zp) {
-  if ((t->word & 255) > 31 || t->more != 0) return 0;
+static int is_nine_table(const struct mote_nine_table *t, int slides, int32_t zp) {
+  if ((t->word & 255) > 31) return 0;
   if (t->h < 0 || t->h >= 4096 || t->l < -2048 || t->l >= 2048) return 0;
   for (uint32_t j = 0; j < 3; j++) {
     int32_t sum = 0; /* of three int8 */
     for (uint32_t i = 0; i < 3; i++) {
-      const int32_t v = t->weights[mote_nine_at(stride_w, 3 * j + i)];
+      const int32_t v = t->weights[mote_nine_at(slides, 3 * j + i)];
       if (!mote_is_int8(v)) return 0;
       sum += v;
     }
@@ -117,7 +120,7 @@ static int is_nine_table(const struct mote_nine_table *t, uint32_t stride_w, int
 
 enum mote_status mote_depthwise_stairs_tables_s8_check(const struct mote_depthwise_conv2d_s8 *p,
                                                        const struct mote_bounds *b) {
-  const enum mote_status status = check_window(p, b);
+  const enum mote_status status = check_window(p, b, mote_depthwise_stairs_tables_s8_state_bytes);
   if (status != MOTE_OK) return status;
   const uint64_t out_c = (uint64_t)p->in_c * p->multiplier; /* below 2^31 */
   if (p->kernel_w != 3 || p->kernel_h != 3 || p->dilation_w != 1 || p->output.low > p->output.high)
@@ -126,6 +129,6 @@ enum mote_status mote_depthwise_stairs_tables_s8_check(const struct mote_depthwi
     return MOTE_ERR_BOUNDS;
   const struct mote_nine_table *t = (const struct mote_nine_table *)mote_at(p, p->weights_at);
   for (uint64_t c = 0; c < out_c; c++)
-    if (!is_nine_table(&t[c], p->stride_w, p->output.in_zp)) return MOTE_ERR_PARAMS;
+    if (!is_nine_table(&t[c], mote_nine_slides(p), p->output.in_zp)) return MOTE_ERR_PARAMS;
   return MOTE_OK;
 }
