@@ -15,7 +15,7 @@
 #define CASE_BYTES    11264
 #define CASE_ROWS     24
 #define CASE_CHANNELS 24
-#define CASE_COUNT    700
+#define CASE_COUNT    1400
 #define CASE_KINDS    16          /* case n is of kind n mod CASE_KINDS */
 #define CASE_IN_ROW   0x80000000u /* in a number: a convolution that may be written over rows[0] */
 #define CASE_ALL      (CASE_COUNT + 400) /* what chips run: case_number(0 .. CASE_ALL - 1) */
@@ -247,11 +247,15 @@ static void case_fold_zero_point(struct nn_case *t, const struct case_window *w,
   t->has_bias = 1;
 }
 
-/* Puts stairs in the place of the requantisation of n channels of in_c weights a tap. all: every channel must have
- * a stair. Returns how many have none, or -1: it cannot be. */
+/* Puts stairs in the place of the requantisation of n channels of in_c weights a tap, of the kernel's kind. all: every channel must
+ * have a stair. Returns how many have none, or -1: it cannot be. */
 static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_output *o,
                        const struct case_window *w, int in_c, int n, int all) {
   struct mote_stair *stairs = (struct mote_stair *)(void *)case_take(m, 16 * (size_t)n);
+  const enum mote_stair_kind kind = t->kernel == &mote_kernel_conv2d_stairs_high_s8 ? MOTE_STAIR_SUM
+                                    : t->kernel == &mote_kernel_depthwise_stairs_high_s8
+                                        ? MOTE_STAIR_NINE
+                                        : MOTE_STAIR_DIGITS;
   int without = 0;
   if (!stairs) return -1;
   /* Both sides of the zero point have no stair in common, and looking for one takes a chip long. */
@@ -271,12 +275,13 @@ static int case_stairs(struct nn_case *t, struct case_memory *m, struct mote_out
           bias -= v * o->in_zp;
         }
     if (c % 7 != 6 || all) {
-      if (mote_find_stair(o, t->multiplier[c], t->shift[c], bias, least, most, &stairs[c]))
+      if (mote_find_stair(o, kind, t->multiplier[c], t->shift[c], bias, least, most, &stairs[c]))
         continue;
       if (all) return -1;
     }
     stairs[c].offset = bias;
-    stairs[c].word = (uint32_t)without << 8 | MOTE_STAIR_NONE;
+    stairs[c].word =
+        kind == MOTE_STAIR_DIGITS ? (uint32_t)without << 8 | MOTE_STAIR_NONE : (uint32_t)without;
     stairs[n + without].offset = t->multiplier[c];
     stairs[n + without++].word = (uint32_t)t->shift[c];
   }
@@ -360,6 +365,7 @@ static int case_conv(struct nn_case *t, struct case_memory *m, uint32_t *r) {
     for (int i = 0; i < out_c * k4; i++) words[i] = weights[i];
   }
   if (t->kernel == &mote_kernel_conv2d_stairs_s8 ||
+      t->kernel == &mote_kernel_conv2d_stairs_high_s8 ||
       t->kernel == &mote_kernel_conv2d_stairs_words_s8) {
     struct mote_conv2d_triples_s8 *triples = (struct mote_conv2d_triples_s8 *)t->params;
     const int without = k > 32 ? -1 : case_stairs(t, m, &p->output, &w, in_c, out_c, 0);
@@ -446,6 +452,7 @@ static int case_tables(struct nn_case *t, struct case_memory *m, struct mote_dep
 static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r) {
   struct mote_depthwise_conv2d_s8 *p = (struct mote_depthwise_conv2d_s8 *)t->params;
   const int stairs = t->kernel == &mote_kernel_depthwise_stairs_s8 ||
+                     t->kernel == &mote_kernel_depthwise_stairs_high_s8 ||
                      t->kernel == &mote_kernel_depthwise_stairs_tables_s8;
   struct case_window w = case_window(r, !stairs);
   if (stairs && (w.kernel_w != 3 || w.kernel_h != 3)) return 0;
@@ -475,7 +482,8 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
   if (t->in_row) p->strip_w = p->out_w;
   if (t->kernel == &mote_kernel_depthwise_conv2d_s8) case_fold(t, &p->output, weights, out_c, area);
   p->multiplier = (uint16_t)multiplier;
-  if (t->kernel == &mote_kernel_depthwise_stairs_s8 &&
+  if ((t->kernel == &mote_kernel_depthwise_stairs_s8 ||
+       t->kernel == &mote_kernel_depthwise_stairs_high_s8) &&
       case_stairs(t, m, &p->output, &w, 1, out_c, 1) < 0)
     return 0;
   if (t->kernel == &mote_kernel_depthwise_stairs_tables_s8 && !case_tables(t, m, p, &w)) return 0;
@@ -833,11 +841,15 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
                    ? 2
                    : !tiles && t->kernel != kinds[kind].kernel;
   if (sums) t->kernel = &mote_kernel_depthwise_sums_s8;
+  const unsigned turn = number / CASE_KINDS / 3; /* counts the cases of a kind and way */
   if (kind == 6 && way > 0)
-    t->kernel = way == 1 ? &mote_kernel_conv2d_stairs_s8 : &mote_kernel_conv2d_stairs_words_s8;
+    t->kernel = turn % 2   ? &mote_kernel_conv2d_stairs_high_s8
+                : way == 1 ? &mote_kernel_conv2d_stairs_s8
+                           : &mote_kernel_conv2d_stairs_words_s8;
   if (kind == 4 && way == 1)
-    t->kernel = number / CASE_KINDS / 3 % 2 ? &mote_kernel_depthwise_stairs_tables_s8
-                                            : &mote_kernel_depthwise_stairs_s8;
+    t->kernel = turn % 3 == 0   ? &mote_kernel_depthwise_stairs_tables_s8
+                : turn % 3 == 1 ? &mote_kernel_depthwise_stairs_s8
+                                : &mote_kernel_depthwise_stairs_high_s8;
   if (wide) t->kernel = &mote_kernel_fully_connected_wide_s8;
   if (kind == 0 && way > 0 && !tiles) t->kernel = &mote_kernel_conv2d_wide_s8;
   if (kind == 3 && way == 0 && number / CASE_KINDS % 2) {

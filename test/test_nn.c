@@ -366,13 +366,12 @@ static void test_packed_output(void **s) {
 }
 
 /* A stair gives the operator's output for every sum of its range: all of them are tried. */
-static void test_stairs(void **state) {
-  (void)state;
+static void try_stairs(enum mote_stair_kind kind, int bits) {
   uint32_t r = 4711;
   unsigned found = 0, tried = 0;
   for (int i = 0; i < 240; i++) {
     const int32_t multiplier = (int32_t)(1u << 30 | case_next(&r) >> 2);
-    const int shift = case_range(&r, -12, -5), reach = 1 << case_range(&r, 10, 20);
+    const int shift = case_range(&r, i % 8 ? -12 : -22, -5), reach = 1 << case_range(&r, 10, bits);
     const int32_t least = -case_range(&r, 0, reach), most = case_range(&r, 0, reach - 1);
     const int32_t bias = case_range(&r, -200000, 200000);
     struct {
@@ -385,19 +384,30 @@ static void test_stairs(void **state) {
     p.o.requant_at = (int32_t)((uint8_t *)&p.stair - (uint8_t *)&p);
     const int above = p.o.low == p.o.zp;
     tried += (unsigned)above;
-    if (!mote_find_stair(&p.o, multiplier, shift, bias, least, most, &p.stair)) continue;
+    if (!mote_find_stair(&p.o, kind, multiplier, shift, bias, least, most, &p.stair)) continue;
     found += (unsigned)above;
-    assert_true((p.stair.word & 255) <= 31);
+    if (kind == MOTE_STAIR_DIGITS)
+      assert_true((p.stair.word & 255) <= 31);
+    else
+      assert_true(p.stair.word >= MOTE_STAIR_HIGH && (p.stair.word & 31) <= 24);
     for (int32_t sum = least; sum <= most; sum++) {
       const int32_t q = mote_requantise(sum + bias, multiplier, shift) + p.o.zp;
       const int8_t expected = (int8_t)mote_clamp(q, p.o.low, p.o.high);
-      if (mote_output_stair(&p.o, 0, 1, sum) != expected)
-        fail_msg("case %d: a sum of %d gives another output", i, sum);
+      if ((kind == MOTE_STAIR_DIGITS
+               ? mote_output_stair(&p.o, 0, 1, sum)
+               : mote_output_stair_high(&p.o, 0, 1, sum, kind == MOTE_STAIR_NINE)) != expected)
+        fail_msg("kind %d, case %d: a sum of %d gives another output", (int)kind, i, sum);
     }
   }
   assert_true(
       10 * found >=
       9 * tried); /* where nothing below the zero point comes out, there almost always is one */
+}
+static void test_stairs(void **state) {
+  (void)state;
+  try_stairs(MOTE_STAIR_DIGITS, 20);
+  try_stairs(MOTE_STAIR_SUM, 20);
+  try_stairs(MOTE_STAIR_NINE, 17);
 }
 
 static void test_pack_refuses(void **s) {
@@ -498,7 +508,7 @@ static void test_words_are_proven(void **s) {
   (void)s;
   unsigned tried[2] = {0, 0};
   struct nn_case t;
-  for (uint32_t n = 0; n < 4000; n++) {
+  for (uint32_t n = 0; n < 8000; n++) {
     if (!case_make(&t, &memory, n)) continue;
     if (t.kernel == &mote_kernel_depthwise_stairs_tables_s8) {
       const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)t.params;

@@ -341,11 +341,9 @@ static void emit_words(struct emitter *m, int i) {
 /* Whether the parameters are written member by member. */
 static bool has_writer(unsigned kernel) {
   return kernel <= MOTE_KERNEL_pad_s8 || kernel == MOTE_KERNEL_conv2d_triples_s8 ||
-         kernel == MOTE_KERNEL_conv2d_stairs_s8 || kernel == MOTE_KERNEL_conv2d_tiles_s8 ||
-         kernel == MOTE_KERNEL_conv2d_stairs_words_s8 ||
-         kernel == MOTE_KERNEL_depthwise_stairs_tables_s8 ||
-         kernel == MOTE_KERNEL_depthwise_stairs_s8 || kernel == MOTE_KERNEL_conv2d_s4 ||
-         kernel == MOTE_KERNEL_conv2d_wide_s8 || kernel == MOTE_KERNEL_fully_connected_s4 ||
+         kernel - MOTE_KERNEL_conv2d_stairs_s8 < 6 || /* to depthwise_stairs_tables_s8 */
+         kernel - MOTE_KERNEL_conv2d_stairs_high_s8 < 2 || kernel == MOTE_KERNEL_conv2d_s4 ||
+         kernel == MOTE_KERNEL_fully_connected_s4 ||
          kernel == MOTE_KERNEL_fully_connected_pairs_s8 ||
          kernel == MOTE_KERNEL_fully_connected_wide_s8 ||
          kernel == MOTE_KERNEL_fully_connected_lanes_s8 ||
@@ -361,10 +359,12 @@ static void emit_params(struct emitter *m, int i) {
   case MOTE_KERNEL_conv2d_s8: emit_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_conv2d_tiles_s8:
   case MOTE_KERNEL_conv2d_stairs_words_s8:
+  case MOTE_KERNEL_conv2d_stairs_high_s8:
   case MOTE_KERNEL_conv2d_stairs_s8:
   case MOTE_KERNEL_conv2d_triples_s8: emit_conv2d_triples_s8(m, step, p); break;
   case MOTE_KERNEL_depthwise_stairs_s8:
   case MOTE_KERNEL_depthwise_stairs_tables_s8:
+  case MOTE_KERNEL_depthwise_stairs_high_s8:
   case MOTE_KERNEL_depthwise_conv2d_s8: emit_depthwise_conv2d_s8(m, step, p); break;
   case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_lanes_s4:

@@ -225,7 +225,8 @@ static int64_t lanes_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t
 
 static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t channels = (int64_t)p->in_c * p->multiplier;
-  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8;
+  const bool stairs = w->kernel == MOTE_KERNEL_depthwise_stairs_s8 ||
+                      w->kernel == MOTE_KERNEL_depthwise_stairs_high_s8;
   if (w->kernel == MOTE_KERNEL_depthwise_stairs_tables_s8)
     return plain_depthwise(p, channels, &v6m_tables);
   switch (w->options->core) {

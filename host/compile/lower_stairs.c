@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define CORES   (1u << COMPILE_CORE_V6M | 1u << COMPILE_CORE_RV32)
 #define WEIGHTS (1u << 1 | 1u << 2)
 
 /* One channel in so many may do without. */
@@ -22,11 +21,13 @@ struct layer {
   size_t per_out, per_tap;
   struct mote_output o;
   int32_t zp;
+  enum mote_stair_kind kind;
 };
 
-static struct layer layer_of(const struct graph *g, const struct graph_node *n) {
+static struct layer layer_of(const struct graph *g, const struct graph_node *n,
+                             enum mote_stair_kind kind) {
   const bool depthwise = n->op == MOTE_OP_DEPTHWISE_CONV_2D;
-  struct layer l = {.g = g, .node = (int)(n - g->nodes), .d = params_dense_of(g, n)};
+  struct layer l = {.g = g, .node = (int)(n - g->nodes), .d = params_dense_of(g, n), .kind = kind};
   l.per_out = depthwise ? 1 : l.d.per_channel;
   l.per_tap = depthwise ? l.d.channels : 1;
   l.zp = input(g, n, 0)->quant.zp[0];
@@ -55,7 +56,7 @@ static bool stair_of(const struct layer *l, size_t c, struct mote_stair *to) {
   int32_t multiplier;
   int shift;
   graph_output_multiplier(l->g, l->node, (int)c, &multiplier, &shift);
-  return mote_find_stair(&l->o, multiplier, shift, r.bias, r.least, r.most, to) != 0;
+  return mote_find_stair(&l->o, l->kind, multiplier, shift, r.bias, r.least, r.most, to) != 0;
 }
 
 /* Whether all sums keep to what triples of pixels hold, and most channels have a stair. */
@@ -72,27 +73,43 @@ static bool is_worth(const struct layer *l, size_t most_without) {
   return true;
 }
 
-static bool takes_conv(const struct graph *g, const struct graph_node *n) {
+static bool conv_has(const struct graph *g, const struct graph_node *n, enum mote_stair_kind kind) {
   if (!lower_takes_core(g, n)) return false;
   const struct graph_tensor *w = input(g, n, 1);
   const bool borders =
       n->n_in > 2 && n->in[2] >= 0 && graph_elements(input(g, n, 2)) != output(g, n)->dims[3];
   if (borders || !fits16(w->dims[2])) return false;
-  const struct layer l = layer_of(g, n);
+  const struct layer l = layer_of(g, n, kind);
   return is_worth(&l, l.d.channels / NONE_SHARE);
+}
+static bool takes_conv(const struct graph *g, const struct graph_node *n) {
+  return conv_has(g, n, MOTE_STAIR_DIGITS);
+}
+static bool takes_conv_high(const struct graph *g, const struct graph_node *n) {
+  return conv_has(g, n, MOTE_STAIR_SUM);
 }
 
 /* All output channels see the one channel of the input, as a CONV_2D's do. */
 static bool takes_spread(const struct graph *g, const struct graph_node *n) {
   return lower_takes_core(g, n) && input(g, n, 0)->dims[3] == 1 && takes_conv(g, n);
 }
+static bool takes_spread_high(const struct graph *g, const struct graph_node *n) {
+  return lower_takes_core(g, n) && input(g, n, 0)->dims[3] == 1 && takes_conv_high(g, n);
+}
 
-static bool takes_depthwise(const struct graph *g, const struct graph_node *n) {
+static bool depthwise_has(const struct graph *g, const struct graph_node *n,
+                          enum mote_stair_kind kind) {
   if (!lower_takes_core(g, n)) return false;
   const struct graph_tensor *w = input(g, n, 1);
   if (w->dims[1] != 3 || w->dims[2] != 3 || n->attrs.dilation_w > 1) return false;
-  const struct layer l = layer_of(g, n);
+  const struct layer l = layer_of(g, n, kind);
   return is_worth(&l, 0);
+}
+static bool takes_depthwise(const struct graph *g, const struct graph_node *n) {
+  return depthwise_has(g, n, MOTE_STAIR_DIGITS);
+}
+static bool takes_depthwise_high(const struct graph *g, const struct graph_node *n) {
+  return depthwise_has(g, n, MOTE_STAIR_NINE);
 }
 
 static bool build_conv(const struct graph *g, const struct work *work, bool flat, struct form *f,
@@ -113,7 +130,8 @@ static size_t pack_stairs(const struct layer *l, struct packed *out, struct mote
     int shift;
     graph_output_multiplier(l->g, l->node, (int)c, &multiplier, &shift);
     stairs[c].offset = (int32_t)reached_by(l, c).bias;
-    stairs[c].word = (uint32_t)without << 8 | MOTE_STAIR_NONE;
+    stairs[c].word =
+        l->kind == MOTE_STAIR_DIGITS ? (uint32_t)without << 8 | MOTE_STAIR_NONE : (uint32_t)without;
     stairs[n + without].offset = multiplier;
     stairs[n + without++].word = (uint32_t)shift;
   }
@@ -126,7 +144,8 @@ static bool pack_conv(const struct program *p, const struct work *w, union kerne
                       struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
-  const struct layer l = layer_of(g, n);
+  const bool high = w->kernel == MOTE_KERNEL_conv2d_stairs_high_s8;
+  const struct layer l = layer_of(g, n, high ? MOTE_STAIR_SUM : MOTE_STAIR_DIGITS);
   struct mote_conv2d_triples_s8 *t = &params->conv2d_stairs_s8;
   (void)e;
   t->run_values = (uint16_t)pack_stairs(&l, out, &t->conv.output);
@@ -144,7 +163,7 @@ static bool pack_words(const struct program *p, const struct work *w, union kern
   const struct graph_node *n = &g->nodes[w->node];
   struct packed bytes = {.arena = out->arena, .align = 4};
   struct mote_conv2d_triples_s8 *t = &params->conv2d_stairs_words_s8;
-  const struct layer l = layer_of(g, n);
+  const struct layer l = layer_of(g, n, MOTE_STAIR_DIGITS);
   const size_t window = (l.d.per_channel + 3) & ~(size_t)3, count = window * l.d.channels;
   int32_t at;
   (void)e;
@@ -162,7 +181,8 @@ static bool pack_depthwise(const struct program *p, const struct work *w,
                            union kernel_params *params, struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
   const struct graph_node *n = &g->nodes[w->node];
-  const struct layer l = layer_of(g, n);
+  const bool high = w->kernel == MOTE_KERNEL_depthwise_stairs_high_s8;
+  const struct layer l = layer_of(g, n, high ? MOTE_STAIR_NINE : MOTE_STAIR_DIGITS);
   struct mote_depthwise_conv2d_s8 *d = &params->depthwise_stairs_s8;
   if (pack_stairs(&l, out, &d->output) > 0) return err_internal(e, "a stair that was is no more");
   d->weights_at = params_pack_columns(&g->tensors[n->in[1]], l.d.per_channel, out);
@@ -173,7 +193,7 @@ static bool pack_depthwise(const struct program *p, const struct work *w,
 static bool pack_tables(const struct program *p, const struct work *w, union kernel_params *params,
                         struct packed *out, struct err *e) {
   const struct graph *g = p->graph;
-  const struct layer l = layer_of(g, &g->nodes[w->node]);
+  const struct layer l = layer_of(g, &g->nodes[w->node], MOTE_STAIR_DIGITS);
   struct mote_depthwise_conv2d_s8 *d = &params->depthwise_stairs_tables_s8;
   const size_t words = sizeof(struct mote_nine_table) / 4;
   struct mote_nine_table *t =
@@ -198,6 +218,9 @@ static bool pack_tables(const struct program *p, const struct work *w, union ker
   .kernel = MOTE_KERNEL_conv2d_stairs_words_s8, .cores = 1u << COMPILE_CORE_V6M, .fast = true,     \
   .widened = true, .each_channel = true, .build = build_conv, .pack = pack_words,                  \
   .packed = WEIGHTS
+#define STAIRS(core, stem, make, put)                                                              \
+  .kernel = MOTE_KERNEL_##stem, .cores = 1u << COMPILE_CORE_##core, .each_channel = true,          \
+  .build = make, .pack = put, .packed = WEIGHTS
 static const struct recipe recipes[] = {
     {.op = MOTE_OP_CONV_2D, .takes = takes_conv, WORDS},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D, .takes = takes_spread, WORDS},
@@ -212,28 +235,22 @@ static const struct recipe recipes[] = {
      .pack = pack_tables,
      .packed = WEIGHTS},
     {.op = MOTE_OP_CONV_2D,
-     .kernel = MOTE_KERNEL_conv2d_stairs_s8,
      .takes = takes_conv,
-     .cores = CORES,
-     .each_channel = true,
-     .build = build_conv,
-     .pack = pack_conv,
-     .packed = WEIGHTS},
+     STAIRS(V6M, conv2d_stairs_s8, build_conv, pack_conv)},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
-     .kernel = MOTE_KERNEL_conv2d_stairs_s8,
      .takes = takes_spread,
-     .cores = CORES,
-     .each_channel = true,
-     .build = build_conv,
-     .pack = pack_conv,
-     .packed = WEIGHTS},
+     STAIRS(V6M, conv2d_stairs_s8, build_conv, pack_conv)},
     {.op = MOTE_OP_DEPTHWISE_CONV_2D,
-     .kernel = MOTE_KERNEL_depthwise_stairs_s8,
      .takes = takes_depthwise,
-     .cores = CORES,
-     .each_channel = true,
-     .build = lower_depthwise,
-     .pack = pack_depthwise,
-     .packed = WEIGHTS},
+     STAIRS(V6M, depthwise_stairs_s8, lower_depthwise, pack_depthwise)},
+    {.op = MOTE_OP_CONV_2D,
+     .takes = takes_conv_high,
+     STAIRS(RV32, conv2d_stairs_high_s8, build_conv, pack_conv)},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .takes = takes_spread_high,
+     STAIRS(RV32, conv2d_stairs_high_s8, build_conv, pack_conv)},
+    {.op = MOTE_OP_DEPTHWISE_CONV_2D,
+     .takes = takes_depthwise_high,
+     STAIRS(RV32, depthwise_stairs_high_s8, lower_depthwise, pack_depthwise)},
 };
 const struct lower_family lower_stairs = {recipes, sizeof recipes / sizeof *recipes};

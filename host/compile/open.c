@@ -52,12 +52,14 @@ static enum mote_op op_of(unsigned kernel) {
   case MOTE_KERNEL_conv2d_triples_s8:
   case MOTE_KERNEL_conv2d_tiles_s8:
   case MOTE_KERNEL_conv2d_stairs_words_s8:
+  case MOTE_KERNEL_conv2d_stairs_high_s8:
   case MOTE_KERNEL_conv2d_stairs_s8:
   case MOTE_KERNEL_conv2d_wide_s8:
   case MOTE_KERNEL_conv2d_s8: return MOTE_OP_CONV_2D;
   case MOTE_KERNEL_depthwise_sums_s8:
   case MOTE_KERNEL_depthwise_stairs_s8:
   case MOTE_KERNEL_depthwise_stairs_tables_s8:
+  case MOTE_KERNEL_depthwise_stairs_high_s8:
   case MOTE_KERNEL_depthwise_conv2d_s8: return MOTE_OP_DEPTHWISE_CONV_2D;
   case MOTE_KERNEL_fully_connected_s4:
   case MOTE_KERNEL_fully_connected_pairs_s8:

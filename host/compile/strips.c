@@ -98,7 +98,8 @@ static int64_t plain_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
 
 static bool by_stairs(const struct work *w) {
   return w->kernel == MOTE_KERNEL_conv2d_stairs_s8 ||
-         w->kernel == MOTE_KERNEL_conv2d_stairs_words_s8;
+         w->kernel == MOTE_KERNEL_conv2d_stairs_words_s8 ||
+         w->kernel == MOTE_KERNEL_conv2d_stairs_high_s8;
 }
 
 static bool by_triples(const struct work *w) {

@@ -64,9 +64,20 @@ struct mote_conv2d_triples_s8 {
  * are those of the input as it is, as depthwise_stairs_s8's.
  * conv2d_stairs_words_s8: the same with weights that are int32, each in -128..127.
  * depthwise_stairs_s8: as depthwise_conv2d_s8, all channels with stairs, and the sum is that of the products with the input
- * as it is, in_zp at every tap outside. */
-#define MOTE_STAIR_BITS 23
-#define MOTE_STAIR_NONE 255
+ * as it is, in_zp at every tap outside.
+ *
+ * For cores that give the upper half of a product, `word` is a multiplier of 32 bits as it is, and its lowest five bits are
+ * the shift as well, so that nothing is taken apart. With all numbers modulo 2^32,
+ *   v = (s + 2^20) word / 2^21 without its fraction, first = low 2^shift - offset,
+ * the output is low where v < first, else min((v + offset) >> shift, high), where the shifted is an int32.
+ * conv2d_stairs_high_s8: as conv2d_stairs_s8 with these. A channel that has none has in `word`, below MOTE_STAIR_HIGH, which of the
+ * pairs is its own.
+ * depthwise_stairs_high_s8: as depthwise_stairs_s8 with v = s word / 2^19 rounded down; v and first are int32. |s| < 2^18. */
+#define MOTE_STAIR_BITS    23
+#define MOTE_STAIR_NONE    255
+#define MOTE_STAIR_HIGH    ((uint32_t)1 << 16)
+#define MOTE_STAIR_UP      11 /* 32 - 21: what a sum goes up by before its product */
+#define MOTE_STAIR_NINE_UP 13
 struct mote_stair {
   int32_t offset;
   uint32_t word;

@@ -268,6 +268,29 @@ static inline int8_t mote_output_stair(const struct mote_output *o, uint32_t c, 
   return (int8_t)mote_clamp((int32_t)(v + (uint32_t)own->offset) >> (own->word & 31), o->low,
                             o->high);
 }
+/* The same where words are multipliers; nine: of depthwise_stairs_high_s8. */
+static inline int8_t mote_output_stair_high(const struct mote_output *o, uint32_t c, uint32_t n,
+                                            int32_t sum, int nine) {
+  const struct mote_stair *s = mote_stairs_of(o), *own = s + c;
+  const uint32_t word = own->word, offset = (uint32_t)own->offset;
+  if (word < MOTE_STAIR_HIGH) {
+    const struct mote_stair *by = s + n + word;
+    const struct mote_channel ch = {own->offset, by->offset, (int)(int32_t)by->word};
+    return mote_output_wide(o, &ch, (int32_t)((uint32_t)sum + offset));
+  }
+  const uint32_t first = ((uint32_t)(int32_t)o->low << (word & 31)) - offset;
+  uint32_t v;
+  if (nine) {
+    v = (uint32_t)((int64_t)(int32_t)((uint32_t)sum << MOTE_STAIR_NINE_UP) * word >> 32);
+    if ((int32_t)v < (int32_t)first) return (int8_t)o->low;
+  } else {
+    const uint32_t up = ((uint32_t)sum + ((uint32_t)1 << 20)) << MOTE_STAIR_UP;
+    v = (uint32_t)((uint64_t)up * word >> 32);
+    if (v < first) return (int8_t)o->low;
+  }
+  const int32_t q = (int32_t)(v + offset) >> (word & 31);
+  return (int8_t)(q > o->high ? o->high : q);
+}
 
 /* Whether nothing below the zero point gets through, and all else is int8's: there are fewer steps then. */
 static inline int mote_output_is_above(const struct mote_output *o) {
@@ -447,8 +470,11 @@ void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
                                  const struct mote_triples_job *d);
 void mote_isa_conv_stairs__v6m(const struct mote_conv2d_triples_s8 *p,
                                const struct mote_triples_job *d);
-void mote_isa_conv_stairs__rv32(const struct mote_conv2d_triples_s8 *p,
-                                const struct mote_triples_job *d);
+/* And those whose words are multipliers. */
+void mote_isa_conv_stairs_high__plain(const struct mote_conv2d_triples_s8 *p,
+                                      const struct mote_triples_job *d);
+void mote_isa_conv_stairs_high__rv32(const struct mote_conv2d_triples_s8 *p,
+                                     const struct mote_triples_job *d);
 /* And with weights that are words. */
 void mote_isa_conv_stairs_words__plain(const struct mote_conv2d_triples_s8 *p,
                                        const struct mote_triples_job *d);
@@ -459,6 +485,8 @@ void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
                               const struct mote_triples_job *d, uint32_t c);
 void mote_conv_stairs_words_channel(const struct mote_conv2d_triples_s8 *p,
                                     const struct mote_triples_job *d, uint32_t c);
+void mote_conv_stairs_high_channel(const struct mote_conv2d_triples_s8 *p,
+                                   const struct mote_triples_job *d, uint32_t c);
 /* One call of a convolution, rows to outputs, in the state's bytes; where MOTE_ISA_MVE is 1. */
 void mote_isa_conv_row__mve(const struct mote_conv2d_s8 *p, const void *const *rows, void *state,
                             size_t state_bytes, void *out);
@@ -608,6 +636,8 @@ void mote_depthwise_stairs_strip(const struct mote_depthwise_conv2d_s8 *p, const
                                  uint32_t x, uint32_t n, void *state, int8_t *out);
 void mote_depthwise_tables_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
                                  uint32_t x, uint32_t n, void *state, int8_t *out);
+void mote_depthwise_high_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                               uint32_t x, uint32_t n, void *state, int8_t *out);
 void mote_isa_depthwise_tables__plain(const void *params, const void *const *rows, void *state,
                                       void *out);
 void mote_isa_depthwise_tables__v6m(const void *params, const void *const *rows, void *state,
@@ -617,8 +647,10 @@ void mote_isa_depthwise_stairs__plain(const void *params, const void *const *row
                                       void *out);
 void mote_isa_depthwise_stairs__v6m(const void *params, const void *const *rows, void *state,
                                     void *out);
-void mote_isa_depthwise_stairs__rv32(const void *params, const void *const *rows, void *state,
-                                     void *out);
+void mote_isa_depthwise_stairs_high__plain(const void *params, const void *const *rows, void *state,
+                                           void *out);
+void mote_isa_depthwise_stairs_high__rv32(const void *params, const void *const *rows, void *state,
+                                          void *out);
 
 /* Words that a column of one channel takes: four rows in two words, what is left over in one or two. */
 static inline uint32_t mote_isa_column_words(uint32_t kernel_h) {
@@ -831,31 +863,37 @@ static inline void mote_job_conv4_column(struct mote_conv_job *job, const int16_
 #include "mote/isa/block.h"
 
 #if MOTE_ISA_V6M
+#define mote_isa_conv_stairs       mote_isa_conv_stairs__v6m
 #define mote_isa_conv_stairs_words mote_isa_conv_stairs_words__v6m
+#define mote_isa_depthwise_stairs  mote_isa_depthwise_stairs__v6m
 #define mote_isa_depthwise_tables  mote_isa_depthwise_tables__v6m
 #else
+#define mote_isa_conv_stairs       mote_isa_conv_stairs__plain
 #define mote_isa_conv_stairs_words mote_isa_conv_stairs_words__plain
+#define mote_isa_depthwise_stairs  mote_isa_depthwise_stairs__plain
 #define mote_isa_depthwise_tables  mote_isa_depthwise_tables__plain
 #endif
 
 #if MOTE_ISA_RV32
-#define mote_isa_conv_triples     mote_isa_conv_triples__rv32
-#define mote_isa_conv_stairs      mote_isa_conv_stairs__rv32
-#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__rv32
-#define mote_isa_dense_pairs      mote_isa_dense_pairs__rv32
-#define mote_isa_conv_tiles       mote_isa_conv_tiles__rv32
-#elif MOTE_ISA_V6M
-#define mote_isa_conv_triples     mote_isa_conv_triples__v6m
-#define mote_isa_conv_stairs      mote_isa_conv_stairs__v6m
-#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__v6m
-#define mote_isa_dense_pairs      mote_isa_dense_pairs__v6m
-#define mote_isa_conv_tiles       mote_isa_conv_tiles__v6m
+#define mote_isa_conv_stairs_high      mote_isa_conv_stairs_high__rv32
+#define mote_isa_depthwise_stairs_high mote_isa_depthwise_stairs_high__rv32
 #else
-#define mote_isa_conv_triples     mote_isa_conv_triples__plain
-#define mote_isa_conv_stairs      mote_isa_conv_stairs__plain
-#define mote_isa_depthwise_stairs mote_isa_depthwise_stairs__plain
-#define mote_isa_dense_pairs      mote_isa_dense_pairs__plain
-#define mote_isa_conv_tiles       mote_isa_conv_tiles__plain
+#define mote_isa_conv_stairs_high      mote_isa_conv_stairs_high__plain
+#define mote_isa_depthwise_stairs_high mote_isa_depthwise_stairs_high__plain
+#endif
+
+#if MOTE_ISA_RV32
+#define mote_isa_conv_triples mote_isa_conv_triples__rv32
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__rv32
+#define mote_isa_conv_tiles   mote_isa_conv_tiles__rv32
+#elif MOTE_ISA_V6M
+#define mote_isa_conv_triples mote_isa_conv_triples__v6m
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__v6m
+#define mote_isa_conv_tiles   mote_isa_conv_tiles__v6m
+#else
+#define mote_isa_conv_triples mote_isa_conv_triples__plain
+#define mote_isa_dense_pairs  mote_isa_dense_pairs__plain
+#define mote_isa_conv_tiles   mote_isa_conv_tiles__plain
 #endif
 
 #ifdef __cplusplus

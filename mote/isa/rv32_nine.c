@@ -2,13 +2,14 @@
  * they lie. With stride 1 a value is loaded once for the three windows that it is in:
  *
  *     3 x (LB, ADD, 3 MUL, 3 ADD), less one ADD     23
- *     SLLI, MULHSU, ADD, SRA, clamp, SB, ADD, BEQ    9 to 11
+ *     SLLI, MULHSU, BLT, ADD, SRA, BLE, SB, ADD, BEQ    9, and 7 where the output is the lowest
  *
  * and with stride 2 for one or two. Nine weights, three pointers and their steps, three sums, a value, a product and what makes
  * outputs are all 28 registers. A row that is missing is one byte, the zero point, read again and again: its step is 0. A column
  * outside of the row, at most one on either side, is the zero point times three weights.
  *
- * |sum| <= 9 * 2^7 * 2^7 < 2^18: with m < 2^24, floor(sum m / 2^12) is the upper half of 2^12 sum times 2^8 m. */
+ * |sum| <= 9 * 2^7 * 2^7 < 2^18, so 2^13 sum is an int32, and the upper half of its product with the stair's word is what the shift
+ * by the same word is of. */
 #include "mote/isa/rv32.h"
 
 #if MOTE_ISA_RV32
@@ -29,7 +30,7 @@ struct row {
 typedef char row_layout[sizeof(struct row) == 84 ? 1 : -1];
 
 /* s0..s8 weights, column by column; a0..a2 pointers, a3..a5 steps; a6 out, a7 its step, ra the end; t0..t2 sums, t3 a value,
- * t4 a product; t5 the multiplier, t6 the offset, s9 the shift, s10 low, s11 high. In a frame: 0 the row. */
+ * t4 a product; t5 the stair's word, t6 its offset, s9 where the second step begins, s10 low, s11 high. In a frame: 0 the row. */
 __asm__(
     MOTE_RV32_FRAME
     /* A value for the windows whose last, middle, first column it is in; begins: a sum from nothing. */
@@ -59,18 +60,22 @@ __asm__(
     "  mote_nine_row a2, a5, s8, s5, s2, \\last, \\middle, \\first, 0\n"
     ".endm\n"
     ".macro mote_nine_out sum\n"
-    "  slli \\sum, \\sum, 12\n"
+    "  slli \\sum, \\sum, 13\n" /* MOTE_STAIR_NINE_UP */
     "  mulhsu \\sum, \\sum, t5\n"
+    "  blt \\sum, s9, .Lmote_nine_low\\@\n"
     "  add \\sum, \\sum, t6\n"
-    "  sra \\sum, \\sum, s9\n"
-    "  bge \\sum, s10, 7f\n"
-    "  mv \\sum, s10\n"
-    "7:\n"
-    "  ble \\sum, s11, 8f\n"
+    "  sra \\sum, \\sum, t5\n"
+    "  ble \\sum, s11, .Lmote_nine_put\\@\n"
     "  mv \\sum, s11\n"
-    "8:\n"
+    ".Lmote_nine_put\\@:\n"
     "  sb \\sum, 0(a6)\n"
+    ".Lmote_nine_out\\@:\n"
     "  add a6, a6, a7\n"
+    ".subsection 1\n"
+    ".Lmote_nine_low\\@:\n"
+    "  sb s10, 0(a6)\n"
+    "  j .Lmote_nine_out\\@\n"
+    ".subsection 0\n"
     ".endm\n"
     /* What a column outside adds; t3 the row. */
     ".macro mote_nine_outside to, w0, w1, w2\n"
@@ -109,15 +114,11 @@ __asm__(
     "  sw t4, 52(t3)\n"
     "  lw t4, 56(t3)\n"
     "  lw t6, 0(t4)\n"
-    "  lw s9, 4(t4)\n"
+    "  lw t5, 4(t4)\n"
     "  addi t4, t4, 8\n"
     "  sw t4, 56(t3)\n"
-    "  srli t5, s9, 20\n"
-    "  slli t5, t5, 20\n"
-    "  slli t4, s9, 12\n"
-    "  srai t4, t4, 20\n"
-    "  slli t4, t4, 8\n"
-    "  add t5, t5, t4\n" /* 2^8 m */
+    "  sll s9, s10, t5\n"
+    "  sub s9, s9, t6\n"
     "  lw t4, 76(t3)\n"
     "  bnez t4, 2f\n"
     "  mote_nine_column no, no, t0\n"
@@ -213,8 +214,8 @@ static int make(const struct mote_depthwise_conv2d_s8 *p, const void *const *row
   return 1;
 }
 
-void mote_isa_depthwise_stairs__rv32(const void *params, const void *const *rows, void *state,
-                                     void *out) {
+void mote_isa_depthwise_stairs_high__rv32(const void *params, const void *const *rows, void *state,
+                                          void *out) {
   const struct mote_depthwise_conv2d_s8 *p = (const struct mote_depthwise_conv2d_s8 *)params;
   int8_t *to = (int8_t *)out;
   for (uint32_t r = p->rows_out; r; r--, rows += p->stride_h) {
@@ -225,7 +226,7 @@ void mote_isa_depthwise_stairs__rv32(const void *params, const void *const *rows
     }
     for (uint32_t x = 0, n; x < p->out_w; x += n, to += (size_t)n * out_c) {
       n = p->out_w - x < p->strip_w ? p->out_w - x : p->strip_w;
-      mote_depthwise_stairs_strip(p, rows, x, n, state, to);
+      mote_depthwise_high_strip(p, rows, x, n, state, to);
     }
   }
 }

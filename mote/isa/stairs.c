@@ -27,7 +27,7 @@ static int8_t table_output(const struct mote_depthwise_conv2d_s8 *p,
 static inline __attribute__((always_inline)) void strip(const struct mote_depthwise_conv2d_s8 *p,
                                                         const void *const *rows, uint32_t x,
                                                         uint32_t n, void *state, int8_t *to,
-                                                        int tables) {
+                                                        int tables, int high) {
   const uint32_t out_c = (uint32_t)p->in_c * p->multiplier,
                  area = (uint32_t)p->kernel_w * p->kernel_h;
   const int8_t *w = (const int8_t *)mote_at(p, p->weights_at);
@@ -40,7 +40,9 @@ static inline __attribute__((always_inline)) void strip(const struct mote_depthw
       nine[i] = (int8_t)t->weights[mote_nine_at(mote_nine_slides(p), i)];
     for (uint32_t i = 0; i < n; i++, column += p->stride_w) {
       const int32_t sum = window(p, rows, tables ? nine : w, column, c / p->multiplier);
-      made[i] = tables ? table_output(p, t, sum) : mote_output_stair(&p->output, c, out_c, sum);
+      made[i] = tables ? table_output(p, t, sum)
+                : high ? mote_output_stair_high(&p->output, c, out_c, sum, 1)
+                       : mote_output_stair(&p->output, c, out_c, sum);
     }
     if (!tables) w += area;
     for (uint32_t i = 0; i < n; i++) to[(size_t)i * out_c + c] = made[i];
@@ -48,11 +50,15 @@ static inline __attribute__((always_inline)) void strip(const struct mote_depthw
 }
 void mote_depthwise_stairs_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
                                  uint32_t x, uint32_t n, void *state, int8_t *to) {
-  strip(p, rows, x, n, state, to, 0);
+  strip(p, rows, x, n, state, to, 0, 0);
 }
 void mote_depthwise_tables_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
                                  uint32_t x, uint32_t n, void *state, int8_t *to) {
-  strip(p, rows, x, n, state, to, 1);
+  strip(p, rows, x, n, state, to, 1, 0);
+}
+void mote_depthwise_high_strip(const struct mote_depthwise_conv2d_s8 *p, const void *const *rows,
+                               uint32_t x, uint32_t n, void *state, int8_t *to) {
+  strip(p, rows, x, n, state, to, 0, 1);
 }
 
 static inline __attribute__((always_inline)) void
@@ -75,4 +81,9 @@ void mote_isa_depthwise_tables__plain(const void *params, const void *const *row
                                       void *out) {
   all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out,
       mote_depthwise_tables_strip);
+}
+void mote_isa_depthwise_stairs_high__plain(const void *params, const void *const *rows, void *state,
+                                           void *out) {
+  all((const struct mote_depthwise_conv2d_s8 *)params, rows, state, (int8_t *)out,
+      mote_depthwise_high_strip);
 }

@@ -120,7 +120,7 @@ void mote_isa_conv_triples__plain(const struct mote_conv2d_triples_s8 *p,
 
 static inline __attribute__((always_inline)) void stairs(const struct mote_conv2d_triples_s8 *p,
                                                          const struct mote_triples_job *d,
-                                                         uint32_t c, int words) {
+                                                         uint32_t c, int words, int high) {
   const uint32_t out_c = p->conv.out_c, from = c * mote_conv_window(&p->conv);
   const void *const w = mote_at(p, p->conv.weights_at);
   for (uint32_t i = 0; i < d->triples; i++) {
@@ -129,16 +129,21 @@ static inline __attribute__((always_inline)) void stairs(const struct mote_conv2
             mote_conv_column(&p->conv), sums);
     for (uint32_t k = 0, x = i; k < 3 && x < d->pixels; k++, x += d->triples)
       d->out[(size_t)x * out_c + c] =
-          mote_output_stair(&p->conv.output, c, out_c, (int32_t)sums[k]);
+          high ? mote_output_stair_high(&p->conv.output, c, out_c, (int32_t)sums[k], 0)
+               : mote_output_stair(&p->conv.output, c, out_c, (int32_t)sums[k]);
   }
 }
 void mote_conv_stairs_channel(const struct mote_conv2d_triples_s8 *p,
                               const struct mote_triples_job *d, uint32_t c) {
-  stairs(p, d, c, 0);
+  stairs(p, d, c, 0, 0);
 }
 void mote_conv_stairs_words_channel(const struct mote_conv2d_triples_s8 *p,
                                     const struct mote_triples_job *d, uint32_t c) {
-  stairs(p, d, c, 1);
+  stairs(p, d, c, 1, 0);
+}
+void mote_conv_stairs_high_channel(const struct mote_conv2d_triples_s8 *p,
+                                   const struct mote_triples_job *d, uint32_t c) {
+  stairs(p, d, c, 0, 1);
 }
 
 void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
@@ -148,6 +153,10 @@ void mote_isa_conv_stairs__plain(const struct mote_conv2d_triples_s8 *p,
 void mote_isa_conv_stairs_words__plain(const struct mote_conv2d_triples_s8 *p,
                                        const struct mote_triples_job *d) {
   for (uint32_t c = 0; c < p->conv.out_c; c++) mote_conv_stairs_words_channel(p, d, c);
+}
+void mote_isa_conv_stairs_high__plain(const struct mote_conv2d_triples_s8 *p,
+                                      const struct mote_triples_job *d) {
+  for (uint32_t c = 0; c < p->conv.out_c; c++) mote_conv_stairs_high_channel(p, d, c);
 }
 
 /* Adds a run of n inputs to the sums of one pair of channels; its words lie `step` apart. */

@@ -37,9 +37,9 @@ enum mote_status mote_output_check(const struct mote_output *o, const void *para
 /* mote_conv2d_s8_check without its output. */
 enum mote_status mote_conv2d_window_check(const struct mote_conv2d_s8 *p,
                                           const struct mote_bounds *b);
-/* Whether an output by stairs is good for n channels, `none` of which have no stair. */
+/* Whether an output by stairs is good for n channels, `none` of which have no stair. high: their words are multipliers. */
 int mote_stairs_check(const struct mote_output *o, const void *params, const struct mote_bounds *b,
-                      uint32_t n, uint32_t none);
+                      uint32_t n, uint32_t none, int high);
 
 /* Windows along a row: every column index that a kernel works out stays below 2^24. */
 static inline int mote_bounds_window(uint32_t in_w, uint32_t out_w, uint32_t kernel_w,

@@ -95,10 +95,14 @@ static void row_stairs(const void *params, const void *const *rows, void *state,
 static void row_stairs_words(const void *params, const void *const *rows, void *state, void *out) {
   make_rows(params, rows, state, out, 1, mote_isa_conv_stairs_words);
 }
+static void row_stairs_high(const void *params, const void *const *rows, void *state, void *out) {
+  make_rows(params, rows, state, out, 1, mote_isa_conv_stairs_high);
+}
 
 const struct mote_kernel mote_kernel_conv2d_triples_s8 = {NULL, row, NULL};
 const struct mote_kernel mote_kernel_conv2d_stairs_s8 = {NULL, row_stairs, NULL};
 const struct mote_kernel mote_kernel_conv2d_stairs_words_s8 = {NULL, row_stairs_words, NULL};
+const struct mote_kernel mote_kernel_conv2d_stairs_high_s8 = {NULL, row_stairs_high, NULL};
 
 /* Columns are below 2^33 and a column's values below 2^32: 8 times both may be too much for 64 bits. */
 size_t mote_conv2d_triples_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
@@ -118,17 +122,30 @@ size_t mote_conv2d_stairs_words_s8_state_bytes(const struct mote_conv2d_triples_
   return mote_conv2d_triples_s8_state_bytes(t);
 }
 
-enum mote_status mote_conv2d_stairs_s8_check(const struct mote_conv2d_triples_s8 *t,
-                                             const struct mote_bounds *b) {
+size_t mote_conv2d_stairs_high_s8_state_bytes(const struct mote_conv2d_triples_s8 *t) {
+  return mote_conv2d_triples_s8_state_bytes(t);
+}
+
+static enum mote_status stairs_check(const struct mote_conv2d_triples_s8 *t,
+                                     const struct mote_bounds *b, int high) {
   struct mote_bounds without_state = *b;
   if (b->params_bytes < sizeof *t) return MOTE_ERR_BOUNDS;
   without_state.state_bytes = SIZE_MAX;
   const enum mote_status status = mote_conv2d_window_check(&t->conv, &without_state);
   if (status != MOTE_OK) return status;
   if (t->run_columns < t->conv.kernel_w ||
-      !mote_stairs_check(&t->conv.output, t, b, t->conv.out_c, t->run_values))
+      !mote_stairs_check(&t->conv.output, t, b, t->conv.out_c, t->run_values, high))
     return MOTE_ERR_PARAMS;
   return mote_conv2d_triples_s8_state_bytes(t) > b->state_bytes ? MOTE_ERR_BOUNDS : MOTE_OK;
+}
+
+enum mote_status mote_conv2d_stairs_s8_check(const struct mote_conv2d_triples_s8 *t,
+                                             const struct mote_bounds *b) {
+  return stairs_check(t, b, 0);
+}
+enum mote_status mote_conv2d_stairs_high_s8_check(const struct mote_conv2d_triples_s8 *t,
+                                                  const struct mote_bounds *b) {
+  return stairs_check(t, b, 1);
 }
 
 enum mote_status mote_conv2d_triples_s8_check(const struct mote_conv2d_triples_s8 *t,

@@ -77,19 +77,33 @@ enum mote_status mote_depthwise_conv2d_s8_check(const struct mote_depthwise_conv
 
 /* ---- by stairs ---- */
 const struct mote_kernel mote_kernel_depthwise_stairs_s8 = {NULL, mote_isa_depthwise_stairs, NULL};
+const struct mote_kernel mote_kernel_depthwise_stairs_high_s8 = {
+    NULL, mote_isa_depthwise_stairs_high, NULL};
 
 size_t mote_depthwise_stairs_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
   return mote_depthwise_conv2d_s8_state_bytes(p);
 }
 
-enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv2d_s8 *p,
-                                                const struct mote_bounds *b) {
+size_t mote_depthwise_stairs_high_s8_state_bytes(const struct mote_depthwise_conv2d_s8 *p) {
+  return mote_depthwise_conv2d_s8_state_bytes(p);
+}
+
+static enum mote_status stairs_check(const struct mote_depthwise_conv2d_s8 *p,
+                                     const struct mote_bounds *b, int high) {
   const enum mote_status status = check_window(p, b, mote_depthwise_stairs_s8_state_bytes);
   if (status != MOTE_OK) return status;
   const int nine = p->kernel_w == 3 && p->kernel_h == 3 && p->dilation_w == 1;
-  return nine && mote_stairs_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier, 0)
+  return nine && mote_stairs_check(&p->output, p, b, (uint32_t)p->in_c * p->multiplier, 0, high)
              ? MOTE_OK
              : MOTE_ERR_PARAMS;
+}
+enum mote_status mote_depthwise_stairs_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                const struct mote_bounds *b) {
+  return stairs_check(p, b, 0);
+}
+enum mote_status mote_depthwise_stairs_high_s8_check(const struct mote_depthwise_conv2d_s8 *p,
+                                                     const struct mote_bounds *b) {
+  return stairs_check(p, b, 1);
 }
 
 const struct mote_kernel mote_kernel_depthwise_stairs_tables_s8 = {NULL, mote_isa_depthwise_tables,

@@ -83,10 +83,12 @@ int mote_is_bounded(const int32_t *shift, const int32_t *bias, size_t n, uint32_
 int mote_pack_wide(const struct mote_output *o, int32_t multiplier, int shift, int64_t least,
                    int64_t most, struct mote_wide_finish *to);
 
-/* Finds a stair (mote/base/window.h) that gives the outputs of a multiplier, shift and bias for every sum of products in
- * least .. most; of o, its zp, low and high count. Returns 0 where there is none. */
-int mote_find_stair(const struct mote_output *o, int32_t multiplier, int shift, int64_t bias,
-                    int64_t least, int64_t most, struct mote_stair *to);
+/* The stairs of mote/base/window.h: in two digits, and as a word of conv2d_stairs_high_s8 and depthwise_stairs_high_s8. */
+enum mote_stair_kind { MOTE_STAIR_DIGITS, MOTE_STAIR_SUM, MOTE_STAIR_NINE };
+/* Finds one that gives the outputs of a multiplier, shift and bias for every sum of products in least .. most; of o, its zp,
+ * low and high count. Returns 0 where there is none. */
+int mote_find_stair(const struct mote_output *o, enum mote_stair_kind kind, int32_t multiplier,
+                    int shift, int64_t bias, int64_t least, int64_t most, struct mote_stair *to);
 
 /* ADD: rows[0] and rows[1], n elements each. With d[i] = (x[i] - zp[i]) * 2^left_shift:
  *   q = clamp(out_zp + R(R(d[0], 0) + R(d[1], 1), out), low, high),
