@@ -188,7 +188,7 @@ static const struct depthwise_cost rv32_depthwise = {235, 40, 60, 72, 8, 200, 14
 /* By stairs (mote/isa/v6m_nine.c, v6m_tables.c, rv32_nine.c). */
 static const struct depthwise_cost v6m_stairs = {150, 49, 64, 112, 13, 250, 30, 44};
 static const struct depthwise_cost v6m_tables = {75, 42, 55, 112, 13, 250, 30, 44};
-static const struct depthwise_cost rv32_stairs = {80, 34, 37, 72, 8, 200, 14, 26};
+static const struct depthwise_cost rv32_stairs = {70, 33, 36, 72, 8, 200, 14, 26};
 
 static int64_t plain_depthwise(const struct mote_depthwise_conv2d_s8 *p, int64_t channels,
                                const struct depthwise_cost *k) {

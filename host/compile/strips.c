@@ -134,9 +134,9 @@ static int64_t rv32_stairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) 
   const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, fours = (p->out_c + 3) / 4;
   const int64_t triples = (pixels + 2) / 3;
   const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
-  return triples / 2 * (fours * (41 * k + 370) + 110) +
-         triples % 2 * (fours * (23 * k + 210) + 90) +
-         p->kernel_h * (columns * (15 * (int64_t)p->in_c + 8) + 60) + 150;
+  return triples / 2 * (fours * (41 * k + 260) + 90) +
+         triples % 2 * (fours * (23 * k + 150) + 70) +
+         p->kernel_h * (columns * (11 * (int64_t)p->in_c + 5) + 60) + 150;
 }
 
 /* The same on the Cortex-M0+ (mote/isa/v6m_conv.c): blocks of up to three triples, 21 for four weights of each. */

@@ -59,6 +59,10 @@ void mote_isa_widen_triples(uint32_t *to, uint32_t quad_step, uint32_t column_st
 void mote_isa_widen_triples_raw(uint32_t *to, uint32_t quad_step, uint32_t column_step,
                                 const int8_t *a, const int8_t *b, const int8_t *c, uint32_t n,
                                 uint32_t columns) {
+  if (!MOTE_ISA_TRIPLES_APART && column_step == 2 * n) { /* columns behind one another are one */
+    n *= columns;
+    columns = 1;
+  }
   widen(to, quad_step, column_step, a, b, c, n, columns, 0, 0);
 }
 
