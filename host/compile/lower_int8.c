@@ -165,12 +165,12 @@ static int64_t helium_depthwise(const struct mote_depthwise_conv2d_s8 *p) {
   const int64_t strips = (p->out_w + p->strip_w - 1) / p->strip_w;
   const int64_t eights = (p->in_c + 7) / 8, fours = ((int64_t)p->in_c * p->multiplier + 3) / 4;
   if (mote_depthwise_conv2d_s8_form(p) == 2 && p->out_w <= 3 && p->in_c % 8 == 0)
-    return 100 + p->out_w * (50 + eights * (46 + 9 * (int64_t)p->kernel_h));
+    return 100 + p->out_w * (50 + eights * (45 + 9 * (int64_t)p->kernel_h));
   if (p->multiplier == 1 && p->kernel_h == 3 && p->kernel_w <= 4 && p->in_c >= 4)
     return strips * (170 + eights * 30 + fours * 55) + eights * 11 * columns +
-           fours * 23 * p->out_w;
+           fours * 22 * p->out_w;
   return eights * (50 + p->kernel_h * (15 + 4 * columns)) +
-         fours * (60 + p->out_w * (vectors == 1 ? 25 : 60 * vectors));
+         fours * (60 + p->out_w * (vectors == 1 ? 23 : 60 * vectors));
 }
 
 /* Of a depthwise call, for each channel: 3x3 windows, those of one column, any other. A core's own are fitted to 22 shapes; a

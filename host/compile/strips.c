@@ -187,11 +187,11 @@ static int64_t wide_cost(const struct mote_conv2d_s8 *p, int64_t pixels) {
 /* Four channels of a strip of so many pixels, of windows of so many vectors; sums: those of weights are made. */
 static int64_t helium_group(int64_t vectors, int64_t pixels, bool sums) {
   const int64_t apart = sums ? 10 + 9 * vectors : 0;
-  if (vectors == 1) return 50 + 22 * pixels + apart;
-  if (vectors > 4) return 60 + pixels * (24 + 8 * vectors) + apart;
-  if (pixels == 1) return 64 + 9 * vectors + apart;
-  const int64_t pairs = 78 + pixels / 2 * (35 + 14 * vectors);
-  return pairs + (pixels % 2 ? 32 + 13 * vectors : apart);
+  if (vectors == 1) return 47 + 19 * pixels + apart;
+  if (vectors > 8 || (vectors > 4 && pixels == 1)) return 55 + pixels * (23 + 8 * vectors) + apart;
+  if (pixels == 1) return 62 + 9 * vectors + apart;
+  const int64_t pairs = 35 + pixels / 2 * (28 + 14 * vectors);
+  return pairs + (pixels % 2 ? 25 + 13 * vectors : apart);
 }
 
 /* A whole call on the Cortex-M55 (mote/isa/mve_run.c): groups of four channels, for each strip and each pixel; the state

@@ -56,7 +56,7 @@ void mote_mve_from(struct mve_run *r, const struct mote_output *o, uint32_t c,
   weights_of(r, weights + c * step, step, vidupq_n_u32(0, 1));
   r->weights_step = 4 * step;
   r->scale.packed.words = (const uint32_t *)mote_at(o, o->requant_at) + c;
-  r->scale.packed.shift_base = o->shift_base;
+  r->scale.packed.shift = o->shift_base + 1;
   r->scale.packed.bias_bytes = o->bias_at ? o->bias_bytes : 0;
   r->scale.packed.bias = (const uint8_t *)mote_at(o, o->bias_at) + c * r->scale.packed.bias_bytes;
   r->minus_zp = -o->in_zp;

@@ -23,7 +23,10 @@
 #include <arm_mve.h>
 
 /* What pieces of assembly share. mote_mve_sums: r0 r2 r4 r6 are the sums of channels 0 .. 3; q4 receives them.
- * mote_mve_finish requantises them by q5 multipliers, q6 shifts, q7 biases, r12 zero point. tmp: a vector. */
+ * mote_mve_finish requantises them by q5 multipliers, q6 shifts, q7 biases, r12 zero point; `one` holds 1: doubled, the high
+ * half of its product with x is x >> 31, which VQDMLAH adds to x at once.
+ * mote_mve_constants: q5 q6 q7 of the next group of the frame r0; what it takes for biases that are not int16 stands apart.
+ * mote_mve_weight_sums: q0 receives the sums of n weights at four pointers. */
 #define MVE_MACROS                                                                                 \
   ".macro mote_mve_function name\n"                                                                \
   "  .section .text.\\name, \"ax\", %progbits\n"                                                   \
@@ -37,15 +40,57 @@
   "  vmov q4[2], q4[0], r0, r4\n"                                                                  \
   "  vmov q4[3], q4[1], r2, r6\n"                                                                  \
   ".endm\n"                                                                                        \
-  ".macro mote_mve_finish tmp\n"                                                                   \
+  ".macro mote_mve_finish one\n"                                                                   \
   "  vadd.i32 q4, q4, q7\n"                                                                        \
   "  vqrdmulh.s32 q4, q4, q5\n"                                                                    \
-  "  vshr.s32 \\tmp, q4, #31\n"                                                                    \
-  "  vadd.i32 q4, q4, \\tmp\n"                                                                     \
+  "  vqdmlah.s32 q4, q4, \\one\n"                                                                  \
   "  vrshl.s32 q4, q4, q6\n"                                                                       \
   "  vqadd.s32 q4, q4, r12\n"                                                                      \
   "  vqmovnb.s32 q4, q4\n"                                                                         \
   "  vqmovnb.s16 q4, q4\n"                                                                         \
+  ".endm\n"                                                                                        \
+  ".macro mote_mve_constants\n"                                                                    \
+  "  ldrd r1, r3, [r0, #64]\n"                                                                     \
+  "  ldrd r2, r4, [r0, #72]\n"                                                                     \
+  "  vldrw.32 q5, [r1], #16\n"                                                                     \
+  "  vmvn.i32 q0, #3\n"                                                                            \
+  "  vorn q6, q0, q5\n"                                                                            \
+  "  vshr.u32 q5, q5, #2\n"                                                                        \
+  "  vadd.i32 q6, q6, r2\n"                                                                        \
+  "  vorr.i32 q5, #0x40000000\n"                                                                   \
+  "  cmp r4, #2\n"                                                                                 \
+  "  bne 21f\n"                                                                                    \
+  "  vldrh.s32 q7, [r3], #8\n"                                                                     \
+  "22:\n"                                                                                          \
+  "  strd r1, r3, [r0, #64]\n"                                                                     \
+  ".endm\n"                                                                                        \
+  ".macro mote_mve_constants_apart\n"                                                              \
+  "21:\n"                                                                                          \
+  "  blo 23f\n"                                                                                    \
+  "  vldrw.32 q7, [r3], #16\n"                                                                     \
+  "  b 22b\n"                                                                                      \
+  "23:\n"                                                                                          \
+  "  vmov.i32 q7, #0\n"                                                                            \
+  "  b 22b\n"                                                                                      \
+  ".endm\n"                                                                                        \
+  ".macro mote_mve_weight_sums a, b, c, d, n\n"                                                    \
+  "  movs r2, #0\n"                                                                                \
+  "  movs r4, #0\n"                                                                                \
+  "  movs r6, #0\n"                                                                                \
+  "  mov r10, #0\n"                                                                                \
+  "  dlstp.8 lr, \\n\n"                                                                            \
+  "24:\n"                                                                                          \
+  "  vldrb.8 q0, [\\a], #16\n"                                                                     \
+  "  vaddva.s8 r2, q0\n"                                                                           \
+  "  vldrb.8 q1, [\\b], #16\n"                                                                     \
+  "  vaddva.s8 r4, q1\n"                                                                           \
+  "  vldrb.8 q2, [\\c], #16\n"                                                                     \
+  "  vaddva.s8 r6, q2\n"                                                                           \
+  "  vldrb.8 q3, [\\d], #16\n"                                                                     \
+  "  vaddva.s8 r10, q3\n"                                                                          \
+  "  letp lr, 24b\n"                                                                               \
+  "  vmov q0[2], q0[0], r2, r6\n"                                                                  \
+  "  vmov q0[3], q0[1], r4, r10\n"                                                                 \
   ".endm\n"
 
 /* Groups of four channels of a strip of pixels, as the assembly reads and advances them. */
@@ -57,8 +102,8 @@ struct mve_run {
   union {
     struct {
       const uint32_t *words; /*  64: packed requantisation */
-      int32_t shift_base;    /*  68 */
-      const void *bias;      /*  72 */
+      const void *bias;      /*  68 */
+      int32_t shift;         /*  72: shift_base + 1 */
       uint32_t bias_bytes;   /*  76: 4, 2, or 0 where there is none */
     } packed;                /* of the next group */
     int32_t multiplier[4];
@@ -78,8 +123,9 @@ struct mve_run {
   uint32_t x_step; /* 124: depthwise: bytes from group to group */
   int32_t
       first_zp; /* 128: minus_zp where a group's first pixel makes the sums of its weights on the way */
-  uint32_t skip; /* 132: windows of five to eight vectors: bytes before them of those not there, */
-  uintptr_t enter[2]; /* 136: and where their code begins */
+  uint32_t
+      skip; /* 132: pixels by two: bytes before windows of five to eight vectors of those not there, else 0; */
+  uintptr_t enter[2]; /* 136: and where the code of vectors begins */
 };
 typedef char mve_run_layout[offsetof(struct mve_run, enter) == 136 ? 1 : -1];
 
@@ -101,15 +147,21 @@ static inline void mve_fill(int8_t *to, uint32_t n, int8_t value) {
                    : "lr", "memory");
 }
 
-/* Goes over the channels of `groups` groups and their pixels; not where `general`. The body makes one group:
- * mote_mve_set_body's takes windows of one length, and four channels; mote_mve_apart's one window for each channel, of
- * up to 16 bytes and readable as 16, and also fewer channels. */
+/* Goes over the channels of `groups` groups and their pixels. The body makes one group: mote_mve_set_body's takes windows of
+ * one length, and four channels; mote_mve_apart's one window for each channel, of up to 16 bytes and readable as 16, and also
+ * fewer channels. */
 void mote_mve_run(struct mve_run *r);
-/* Chooses it by the length of windows and the pixels, which are set. */
+/* The same where mve_goes_by_two. */
+void mote_mve_run_two(struct mve_run *r);
+/* Chooses the body by the length of windows, the pixels and out_step, which are set. */
 void mote_mve_set_body(struct mve_run *r);
-/* Whether a group goes by first_zp: its body takes pixels two by two, and one is left alone. */
+/* Whether its body takes pixels two by two (the outputs of both are stored at once, at places of 16 bits), */
+static inline int mve_goes_by_two(const struct mve_run *r) {
+  return r->length > 16 && r->length <= 128 && r->pixels > 1 && r->out_step <= UINT16_MAX - 3;
+}
+/* and whether a group goes by first_zp: one pixel is left alone. */
 static inline int mote_mve_sums_first(const struct mve_run *r) {
-  return r->length > 16 && r->length <= 128 && r->pixels > 1 && r->pixels % 2;
+  return mve_goes_by_two(r) && r->pixels % 2;
 }
 void mote_mve_apart(void);
 void mote_mve_dense_body(void);

@@ -79,6 +79,13 @@ APART void gather(const struct mote_conv2d_s8 *p, const void *const *rows, int32
   }
 }
 
+static void run(struct mve_run *r) {
+  if (mve_goes_by_two(r))
+    mote_mve_run_two(r);
+  else
+    mote_mve_run(r);
+}
+
 /* Layers that are wide or have fewer channels than four: group by group. */
 APART void any_group(const struct mote_conv2d_s8 *p, struct mve_run *r, uint32_t c, uint32_t n) {
   const struct mve_windows w = {&p->output, c, n, r->length, 1, 0};
@@ -93,7 +100,7 @@ APART void any_groups(const struct mote_conv2d_s8 *p, struct mve_run *r, int8_t 
     if (mote_mve_prepare(r, &p->output, c, n, (const int8_t *)mote_at(p, p->weights_at),
                          mote_conv_window(p), mote_conv_column(p) * p->kernel_w) &&
         n == 4)
-      mote_mve_run(r);
+      run(r);
     else
       any_group(p, r, c, n);
   }
@@ -111,7 +118,7 @@ static inline void groups(const struct mote_conv2d_s8 *p, struct mve_run *r, uin
   }
   r->out = out + c;
   r->groups = n;
-  mote_mve_run(r);
+  run(r);
 }
 
 /* Where the next pixels come from. */

@@ -2,8 +2,8 @@
  *
  * Eight channels at a time are turned into words in the state: column after column, of each channel a word with its three
  * rows and a zero. VLD and VST of pairs do it (VST2): 11 instructions for a column of eight. A window is then up to four
- * words, which one gather brings into a vector, and one VMLADAV multiplies. Four channels are requantised together: 23
- * instructions for a pixel of four channels, 24 where the stride is not 1.
+ * words, which one gather brings into a vector, and one VMLADAV multiplies. Four channels are requantised together: 22
+ * instructions for a pixel of four channels, 23 where the stride is not 1.
  *
  * What a strip needs stands in one frame; a missing row is a few zero points that are read with a step of 0. All channels of a
  * strip are one call, since most of the time of short rows went into what lies around their pixels.
@@ -84,8 +84,7 @@ __asm__(".macro mote_mve_three_pad count\n"
         "  vldrw.32 q6, [r11]\n"
         "  vadd.i32 q4, q4, q6\n"
         "  vqrdmulh.s32 q4, q4, q5\n"
-        "  vshr.s32 q6, q4, #31\n"
-        "  vadd.i32 q4, q4, q6\n"
+        "  vqdmlah.s32 q4, q4, r1\n"
         "  vldrw.32 q6, [r11, #16]\n"
         "  vrshl.s32 q4, q4, q6\n"
         "  vqadd.s32 q4, q4, r12\n"
@@ -194,6 +193,7 @@ __asm__(".macro mote_mve_three_pad count\n"
         "  ldrd r2, r8, [r0, #104]\n"
         "  ldr r12, [r0, #92]\n"
         "  add r11, r0, #160\n"
+        "  movs r1, #1\n"
         "  dls lr, r2\n"
         "  cmp r8, #32\n"
         "  bne 9f\n"

@@ -2,11 +2,14 @@
  * VMLADAVA.
  *
  *   window, bytes     instructions of two pixels and four channels
- *   17 .. 64          14 for each vector and 37
- *   65 .. 128         14 for each and 46: one piece of code for all, entered where the first vector is
+ *   17 .. 64          14 for each vector and 28
+ *   65 .. 128         14 for each and 29: one piece of code for all; the last vector goes first and sets the sums, then it is
+ *                     entered where the first vector is
  *
- * Sums are in every register that can be added to; what leads from pixel to pixel is on the stack. A pixel that is left takes 13 for
- * each vector and 31 and makes the sums of weights on its way, where those are wanted; one alone 9 and 14.
+ * Sums are in every register that can be added to; what leads from pixel to pixel is on the stack, where it is put once for all
+ * groups. Sums of both pixels are narrowed into one vector and stored at once, by a scatter. Of an odd number of pixels the
+ * first goes alone: 13 for each vector and 26, and it makes the sums of weights on its way, where those are wanted. A single
+ * pixel takes 9 for each and 14.
  * Only the last vector of a window is predicated, so nothing is read beyond weights or windows. */
 #include "mote/isa/mve.h"
 
@@ -56,20 +59,11 @@ __asm__(
     "    mote_mve_meet 0, \\acc, r6, q1, lr\n"
     "  .endif\n"
     ".endm\n"
-    ".macro mote_mve_zero\n"
-    "  movs r0, #0\n"
-    "  movs r2, #0\n"
-    "  movs r4, #0\n"
-    "  movs r6, #0\n"
-    "  mov r8, #0\n"
-    "  mov r10, #0\n"
-    "  mov r12, #0\n"
-    "  mov lr, #0\n"
-    ".endm\n"
-    /* 7: the last five to eight of eight vectors; pointers stand as if all eight were there. */
+    /* 7: the last five to eight of eight vectors; pointers stand as if all eight were there. The last goes first there: it
+     * sets the sums. */
     ".macro mote_mve_vectors two, n\n"
     "  .if \\n == 7\n"
-    "    mote_mve_zero\n"
+    "    mote_mve_vector \\two, 112, , t, vpstttt\n"
     "    ldr pc, [sp, #28 - 4 * \\two]\n"
     ".global mote_mve_vectors_\\two\n"
     ".thumb_func\n"
@@ -82,47 +76,135 @@ __asm__(
     "    mote_mve_vector \\two, 80, a\n"
     "    mote_mve_vector \\two, 96, a\n"
     "  .else\n"
-    "  mote_mve_vector \\two, 0\n"
-    "  .if \\n > 1\n"
-    "    mote_mve_vector \\two, 16, a\n"
+    "    mote_mve_vector \\two, 0\n"
+    "    .if \\n > 1\n"
+    "      mote_mve_vector \\two, 16, a\n"
+    "    .endif\n"
+    "    .if \\n > 2\n"
+    "      mote_mve_vector \\two, 32, a\n"
+    "    .endif\n"
+    "    mote_mve_vector \\two, 16 * \\n, a, t, vpstttt\n"
     "  .endif\n"
-    "  .if \\n > 2\n"
-    "    mote_mve_vector \\two, 32, a\n"
-    "  .endif\n"
-    "  .endif\n"
-    "  mote_mve_vector \\two, 16 * \\n, a, t, vpstttt\n"
     ".endm\n"
+    /* From group to group. q5 multipliers, q6 shifts, q7 what sums begin with; q4 where eight outputs stand. On the stack: zero
+     * point, out, out_step doubled, where pixels end, 1, step doubled, where vectors begin. */
+    "mote_mve_function mote_mve_run_two\n"
+    "  push {r0, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n"
+    "  vpush {d8, d9, d10, d11, d12, d13, d14, d15}\n"
+    "  sub sp, #32\n"
+    "  ldrd r4, r5, [r0, #88]\n"
+    "  ldrd r6, r7, [r0, #132]\n"
+    "  ldr r8, [r0, #140]\n"
+    "  strd r7, r8, [sp, #24]\n"
+    "  vldrw.32 q0, [r0]\n"
+    "  vsub.i32 q0, q0, r6\n"
+    "  vstrw.32 q0, [r0]\n"
+    "  ldr r9, [r0, #16]\n"
+    "  sub r9, r9, r6\n"
+    "  add r11, r9, r5\n"
+    "  strd r9, r11, [r0, #20]\n"
+    "  mla r9, r4, r5, r9\n"
+    "  ldrd r3, r12, [r0, #100]\n"
+    "  str r12, [sp]\n"
+    "  lsls r2, r3, #1\n"
+    "  strd r2, r9, [sp, #8]\n"
+    "  movs r2, #1\n"
+    "  lsls r5, r5, #1\n"
+    "  strd r2, r5, [sp, #16]\n"
+    "  ldr r2, [r0, #108]\n"
+    "  vctp.8 r2\n"
+    "  movs r2, #0\n"
+    "  vidup.u32 q4, r2, #1\n"
+    "  vsli.32 q4, q4, #16\n"
+    "  lsls r3, r3, #16\n"
+    "  vadd.i32 q4, q4, r3\n"
+    "1:\n"
+    "  ldr r6, [r0, #120]\n"
+    "  cbz r6, 5f\n"
+    "  mote_mve_constants\n"
+    "  ldr r7, [r0, #80]\n"
+    "  cbnz r7, 7f\n"
+    "6:\n"
+    "  vldrw.32 q0, [r0]\n"
+    "  ldrd r1, r3, [r0]\n"
+    "  ldrd r5, r7, [r0, #8]\n"
+    "  vadd.i32 q0, q0, r6\n"
+    "  vstrw.32 q0, [r0]\n"
+    "  ldr r2, [r0, #96]\n"
+    "  ldrd r9, r11, [r0, #20]\n"
+    "  str r2, [sp, #4]\n"
+    "  adds r2, #4\n"
+    "  str r2, [r0, #96]\n"
+    "  ldr pc, [r0, #112]\n"
+    ".global mote_mve_next\n"
+    "mote_mve_next:\n"
+    "  ldr r0, [sp, #96]\n"
+    "  ldr r1, [r0, #116]\n"
+    "  subs r1, r1, #1\n"
+    "  str r1, [r0, #116]\n"
+    "  bne 1b\n"
+    "  add sp, #32\n"
+    "  vpop {d8, d9, d10, d11, d12, d13, d14, d15}\n"
+    "  pop {r0, r4, r5, r6, r7, r8, r9, r10, r11, pc}\n"
+    "5:\n"
+    "  vldrw.32 q5, [r0, #64]\n"
+    "  vldrw.32 q6, [r0, #48]\n"
+    "  vldrw.32 q7, [r0, #32]\n"
+    "  b 6b\n"
+    "  mote_mve_constants_apart\n"
+    "7:\n"
+    "  ldr r11, [r0, #132]\n"
+    "  ldrd r1, r3, [r0]\n"
+    "  ldrd r5, r9, [r0, #8]\n"
+    "  add r1, r1, r11\n"
+    "  add r3, r3, r11\n"
+    "  add r5, r5, r11\n"
+    "  add r9, r9, r11\n"
+    "  ldr r8, [r0, #84]\n"
+    "  mote_mve_weight_sums r1, r3, r5, r9, r8\n"
+    "  vmla.s32 q7, q0, r7\n"
+    "  ldr r6, [r0, #120]\n"
+    "  b 6b\n"
+    /* The first pixel's outputs, and the sums of weights. */
+    ".global mote_mve_first\n"
+    ".thumb_func\n"
+    "mote_mve_first:\n"
+    "  vmov q3[2], q3[0], r0, r4\n"
+    "  vmov q3[3], q3[1], r2, r6\n"
+    "  vmov q2[2], q2[0], r8, r12\n"
+    "  ldr r4, [sp, #96]\n"
+    "  ldr r4, [r4, #128]\n"
+    "  vmla.s32 q7, q2, r4\n"
+    "  ldrd r0, r2, [sp]\n"
+    "  vadd.i32 q3, q3, q7\n"
+    "  ldrd r6, r8, [sp, #16]\n"
+    "  vqrdmulh.s32 q3, q3, q5\n"
+    "  vqdmlah.s32 q3, q3, r6\n"
+    "  vrshl.s32 q3, q3, q6\n"
+    "  ldr r4, [sp, #8]\n"
+    "  vqadd.s32 q3, q3, r0\n"
+    "  vqmovnb.s32 q3, q3\n"
+    "  vqmovnb.s16 q3, q3\n"
+    "  vstrb.32 q3, [r2]\n"
+    "  add r2, r2, r4, lsr #1\n"
+    "  str r2, [sp, #4]\n"
+    "  mov r9, r11\n"
+    "  add r11, r11, r8, lsr #1\n"
+    "  bx lr\n"
+    "  .size mote_mve_run_two, . - mote_mve_run_two\n"
+    /* One group; of an odd number of pixels the first alone. */
     ".macro mote_mve_body n, tail\n"
     "  .balign 4\n"
-    "  .global mote_mve_body_\\tail\n"
+    "  .global mote_mve_odd_\\tail\n"
     "  .thumb_func\n"
-    "mote_mve_body_\\tail:\n"
-    "  vctp.8 r2\n"
-    "  .if \\n == 7\n"
-    "    ldr r6, [r0, #132]\n"
-    "    ldrd r2, r4, [r0, #136]\n"
-    "    sub r1, r1, r6\n"
-    "    sub r3, r3, r6\n"
-    "    sub r5, r5, r6\n"
-    "    sub r11, r11, r6\n"
-    "    sub r9, r9, r6\n"
-    "    push {r2, r4}\n"
-    "  .endif\n"
-    "  sub sp, #24\n"
-    "  strd r12, r7, [sp]\n"
-    "  lsl r2, r8, #1\n"
-    "  strd r10, r2, [sp, #8]\n"
-    "  mov r7, r11\n"
-    "  ldr r4, [r0, #128]\n"
-    "  add r11, r9, r8\n"
-    "  strd lr, r4, [sp, #16]\n"
-    "  cmp r4, #0\n"
-    "  bne 3f\n"
+    "mote_mve_odd_\\tail:\n"
+    "  mote_mve_vectors 0, \\n\n"
+    "  vmov q2[3], q2[1], r10, lr\n"
+    "  bl mote_mve_first\n"
+    "  .global mote_mve_even_\\tail\n"
+    "  .thumb_func\n"
+    "mote_mve_even_\\tail:\n"
     "1:\n"
-    "  ldr r2, [sp, #16]\n"
-    "  subs r2, #2\n"
-    "  blo 2f\n"
-    "  str r2, [sp, #16]\n"
     "  mote_mve_vectors 1, \\n\n"
     "  vmov q2[2], q2[0], r0, r4\n"
     "  vmov q2[3], q2[1], r2, r6\n"
@@ -131,60 +213,26 @@ __asm__(
     "  ldrd r0, r2, [sp]\n"
     "  vadd.i32 q2, q2, q7\n"
     "  vadd.i32 q3, q3, q7\n"
-    "  ldrd r4, r6, [sp, #8]\n"
+    "  ldrd r6, r8, [sp, #16]\n"
     "  vqrdmulh.s32 q2, q2, q5\n"
     "  vqrdmulh.s32 q3, q3, q5\n"
-    "  vshr.s32 q0, q2, #31\n"
-    "  vshr.s32 q1, q3, #31\n"
-    "  vadd.i32 q2, q2, q0\n"
-    "  vadd.i32 q3, q3, q1\n"
+    "  vqdmlah.s32 q2, q2, r6\n"
+    "  vqdmlah.s32 q3, q3, r6\n"
     "  vrshl.s32 q2, q2, q6\n"
     "  vrshl.s32 q3, q3, q6\n"
-    "  vqadd.s32 q2, q2, r0\n"
-    "  vqadd.s32 q3, q3, r0\n"
+    "  ldrd r4, r6, [sp, #8]\n"
     "  vqmovnb.s32 q2, q2\n"
-    "  vqmovnb.s32 q3, q3\n"
+    "  vqmovnt.s32 q2, q3\n"
+    "  add r9, r9, r8\n"
+    "  vqadd.s16 q2, q2, r0\n"
     "  vqmovnb.s16 q2, q2\n"
-    "  vqmovnb.s16 q3, q3\n"
-    "  vstrb.32 q2, [r2]\n"
-    "  adds r2, r2, r4\n"
-    "  vstrb.32 q3, [r2]\n"
+    "  add r11, r11, r8\n"
+    "  vstrb.16 q2, [r2, q4]\n"
     "  adds r2, r2, r4\n"
     "  str r2, [sp, #4]\n"
-    "  add r9, r9, r6\n"
-    "  add r11, r11, r6\n"
-    "  b 1b\n"
-    "2:\n"
-    "  adds r2, #2\n"
-    "  beq 4f\n"
-    "3:\n"
-    "  mote_mve_vectors 0, \\n\n"
-    "  vmov q4[2], q4[0], r0, r4\n"
-    "  vmov q4[3], q4[1], r2, r6\n"
-    "  vmov q2[2], q2[0], r8, r12\n"
-    "  vmov q2[3], q2[1], r10, lr\n"
-    "  ldrd r2, r4, [sp, #16]\n"
-    "  vmla.s32 q7, q2, r4\n"
-    "  ldrd r12, r4, [sp]\n"
-    "  mote_mve_finish q0\n"
-    "  ldrd r6, r8, [sp, #8]\n"
-    "  vstrb.32 q4, [r4]\n"
-    "  add r4, r4, r6\n"
-    "  mov r6, r11\n"
-    "  add r11, r9, r8\n"
-    "  mov r9, r6\n"
-    "  movs r6, #0\n"
-    "  subs r2, #1\n"
-    "  strd r2, r6, [sp, #16]\n" /* the sums of weights are in */
-    "  str r4, [sp, #4]\n"
+    "  cmp r9, r6\n"
     "  bne 1b\n"
-    "4:\n"
-    "  .if \\n == 7\n"
-    "    add sp, #32\n"
-    "  .else\n"
-    "    add sp, #24\n"
-    "  .endif\n"
-    "  b mote_mve_done\n"
+    "  b mote_mve_next\n"
     ".endm\n"
     "mote_mve_function mote_mve_bodies\n"
     "mote_mve_body 1, 2\n"
@@ -231,7 +279,8 @@ __asm__(
     "  mote_mve_channel r4, r5, \\n\n"
     "  mote_mve_channel r6, r11, \\n\n"
     "  mote_mve_sums\n"
-    "  mote_mve_finish q0\n"
+    "  movs r1, #1\n"
+    "  mote_mve_finish r1\n"
     "  vstrb.32 q4, [r7]\n"
     "  b mote_mve_done\n"
     ".endm\n"
@@ -246,10 +295,14 @@ __asm__(
 
 void mote_mve_long_body(void);
 void mote_mve_body_1(void);
-void mote_mve_body_2(void);
-void mote_mve_body_3(void);
-void mote_mve_body_4(void);
-void mote_mve_body_8(void);
+void mote_mve_even_2(void);
+void mote_mve_even_3(void);
+void mote_mve_even_4(void);
+void mote_mve_even_of_eight(void);
+void mote_mve_odd_2(void);
+void mote_mve_odd_3(void);
+void mote_mve_odd_4(void);
+void mote_mve_odd_of_eight(void);
 void mote_mve_one_2(void);
 void mote_mve_one_3(void);
 void mote_mve_one_4(void);
@@ -263,20 +316,23 @@ static void of_eight(struct mve_run *r) {
   r->skip = 16 * less;
   r->enter[0] = (uintptr_t)mote_mve_vectors_1 + 56 * less;
   r->enter[1] = (uintptr_t)mote_mve_vectors_0 + 52 * less;
-  r->body = mote_mve_body_8;
+  r->body = r->pixels % 2 ? mote_mve_odd_of_eight : mote_mve_even_of_eight;
 }
 
 void mote_mve_set_body(struct mve_run *r) {
-  static void (*const bodies[])(void) = {mote_mve_body_1, mote_mve_body_2, mote_mve_body_3,
-                                         mote_mve_body_4};
-  static void (*const ones[])(void) = {mote_mve_body_1, mote_mve_one_2, mote_mve_one_3,
-                                       mote_mve_one_4};
-  if (r->length <= 64)
-    r->body = (r->pixels == 1 ? ones : bodies)[(r->length - 1) / 16];
-  else if (r->length > 128 || r->pixels == 1)
-    r->body = mote_mve_long_body;
-  else
+  static void (*const bodies[3][3])(void) = {{mote_mve_one_2, mote_mve_one_3, mote_mve_one_4},
+                                             {mote_mve_even_2, mote_mve_even_3, mote_mve_even_4},
+                                             {mote_mve_odd_2, mote_mve_odd_3, mote_mve_odd_4}};
+  const int by_two = mve_goes_by_two(r);
+  r->skip = 0;
+  if (r->length <= 16)
+    r->body = mote_mve_body_1;
+  else if (r->length <= 64 && (by_two || r->pixels == 1))
+    r->body = bodies[by_two ? 1 + r->pixels % 2 : 0][(r->length - 17) / 16];
+  else if (by_two)
     of_eight(r);
+  else
+    r->body = mote_mve_long_body;
 }
 
 #else
