@@ -417,6 +417,8 @@ static void test_goldens(void **state) {
       {.schedule = COMPILE_STREAM},
       {.schedule = COMPILE_LAYERS, .fast = true},
       {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP, .fast = true},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_MVE},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_MVE, .fast = true},
       {.schedule = COMPILE_AUTO, .input_rows = true}};
   for (int i = 0; i < N_REFERENCES; i++)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

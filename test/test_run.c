@@ -148,7 +148,9 @@ static void test_plans_equal_evaluation(void **state) {
       {.schedule = COMPILE_AUTO, .input_rows = true},
       {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP},
       {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP, .fast = true},
-      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP, .input_rows = true}};
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_DSP, .input_rows = true},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_MVE},
+      {.schedule = COMPILE_AUTO, .core = COMPILE_CORE_MVE, .fast = true}};
   int streamed = 0, follow = 0, joined = 0, beyond = 0, grown = 0;
   for (uint64_t seed = 1; seed <= 250; seed++) {
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

@@ -157,7 +157,7 @@ struct mote_conv2d_borders_s8 {
  *
  * strip_w: output columns of a row transposed at a time; it decides the state. out_w is best, down to 8 or
  * so costs little.
- * alias: with multiplier 1, stride 1, in_w = out_w and one row a call, out may be rows[0] where one strip takes the
+ * alias: with multiplier 1, stride 1, out_w <= in_w and one row a call, out may be rows[0] where one strip takes the
  * whole row or kernel_w is 1, and where each channel is read once, before it is written: always where the channels are
  * a multiple of four, else by form and instruction set, some of which make some of the last five to seven channels
  * twice (mote_depthwise_conv2d_s8_in_row in mote/nn). */

@@ -5,7 +5,7 @@
  *
  *   window, bytes     instructions a pixel and four channels
  *   1 .. 16           19: the weights stay in q0 .. q3, 4 VMLADAV
- *   depthwise         25, or 21 where the step to the next pixel is 3 or 6 bytes: a load and a VMLADAV a channel
+ *   depthwise         25, or 21 where the step to the next pixel is 1 or 3 bytes: a load and a VMLADAV a channel
  *
  * 8 of them requantise (mve_finish) and store. Only the last vector of a window is predicated, so nothing is read
  * beyond weights or windows. */
@@ -235,13 +235,13 @@ __asm__(".macro mote_mve_window sum, x, weights, step\n"
         "  vadd.i32 q4, q4, r4\n"
         "  vstrw.32 q4, [r0, #16]\n"
         "  mov r11, #1\n"
+        "  cmp r8, #1\n"
+        "  beq mote_mve_apart_1\n"
         "  cmp r8, #3\n"
         "  beq mote_mve_apart_3\n"
-        "  cmp r8, #6\n"
-        "  beq mote_mve_apart_6\n"
         "mote_mve_apart 0\n"
+        "mote_mve_apart 1\n"
         "mote_mve_apart 3\n"
-        "mote_mve_apart 6\n"
         "  .size mote_mve_apart, . - mote_mve_apart\n"
         ".text\n");
 
