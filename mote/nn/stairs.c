@@ -46,21 +46,25 @@ static int64_t scaled(const struct search *s, int32_t sum, uint32_t m) {
 }
 
 /* Narrows low .. high to offsets with which nothing overflows; returns 0 where none is left. */
-static int narrow(const struct search *s, uint32_t m, int shift, int64_t *low, int64_t *high) {
+static int narrow_word(const struct search *s, uint32_t m, int shift, int64_t *low, int64_t *high) {
   const int64_t most = INT32_MAX - scaled(s, s->most, m);
-  const int64_t floor = (int64_t)s->o->low * ((int64_t)1 << shift); /* the word's: at most 2^31 */
-  int64_t from = INT32_MIN, to = most < INT32_MAX ? most : INT32_MAX;
-  if (s->kind == MOTE_STAIR_DIGITS) {
-    const int64_t least = INT32_MIN - scaled(s, s->least, m);
-    if (least > from) from = least;
-  } else { /* what lies below `first` = floor - offset is not shifted */
-    from = floor - (s->kind == MOTE_STAIR_SUM ? (int64_t)UINT32_MAX : INT32_MAX);
-    to = floor - (s->kind == MOTE_STAIR_SUM ? 0 : (int64_t)INT32_MIN);
-    if (most < to) to = most;
-  }
+  const int64_t floor = (int64_t)s->o->low * ((int64_t)1 << shift); /* an int32 */
+  /* What lies below `first` = floor - offset is not shifted. */
+  const int64_t from = floor - (s->kind == MOTE_STAIR_SUM ? (int64_t)UINT32_MAX : INT32_MAX);
+  int64_t to = floor - (s->kind == MOTE_STAIR_SUM ? 0 : (int64_t)INT32_MIN);
+  if (most < to) to = most;
   if (*low < from) *low = from;
   if (*high > to) *high = to;
   return *low <= *high;
+}
+
+/* The same of digits, where what is shifted in the end must be an int32 for every sum, and so must the offset. */
+static int narrow_digits(const struct search *s, uint32_t m, int64_t *low, int64_t *high) {
+  if (*low < INT32_MIN) *low = *high < 0 ? *high : 0; /* no step, or only one side bounds it */
+  if (*high > INT32_MAX) *high = *low;
+  const int64_t middle = *low + (*high - *low) / 2;
+  const int64_t a = scaled(s, s->least, m) + middle, b = scaled(s, s->most, m) + middle;
+  return middle >= INT32_MIN && middle <= INT32_MAX && a >= INT32_MIN && b <= INT32_MAX;
 }
 
 /* The offsets that serve all steps with this multiplier; returns 0 where there is none. */
@@ -73,7 +77,10 @@ static int offset_of(const struct search *s, const int32_t *begins, int32_t firs
     if (t <= s->most && at - scaled(s, t, m) > low) low = at - scaled(s, t, m);
     if (t > s->least && at - 1 - scaled(s, t - 1, m) < high) high = at - 1 - scaled(s, t - 1, m);
   }
-  if (low > high || !narrow(s, m, shift, &low, &high)) return 0;
+  if (low > high) return 0;
+  if (s->kind == MOTE_STAIR_DIGITS ? !narrow_digits(s, m, &low, &high)
+                                   : !narrow_word(s, m, shift, &low, &high))
+    return 0;
   *offset = (int32_t)(uint32_t)(uint64_t)(low + (high - low) / 2);
   return 1;
 }
