@@ -19,11 +19,12 @@ enum { INPUT, FORGET, CELL, OUTPUT }; /* TensorFlow Lite's order */
 
 struct lstm {
   int units, c, steps;
-  float *gates;   /* [capacity][steps][4 np]; backwards their gradients */
-  float *cells;   /* [capacity][steps][np] */
-  float *curved;  /* tanh of cells */
-  float *dh, *dc; /* [capacity][np] from the step behind */
-  float *turned;  /* W transposed: [4 np][padded c + units] */
+  float *gates;    /* [capacity][steps][4 np]; backwards their gradients */
+  float *cells;    /* [capacity][steps][np] */
+  float *curved;   /* tanh of cells */
+  float *dh, *dc;  /* [capacity][np] from the step behind */
+  float *turned_x; /* W transposed, rows of x: [4 np][padded c] */
+  float *turned_h; /* those of h: [4 np][np] */
   /* Integer mode: weights of each gate as the kernel takes them. */
   float *w; /* W as quantised, in real units of a step of x and h */
   int8_t *weights[GATES], *recurrent[GATES];
@@ -33,8 +34,6 @@ struct lstm {
   int32_t zero;
   struct mote_lstm params;
 };
-
-static size_t turned_row(const struct lstm *l) { return (size_t)lanes_pad(l->c + l->units); }
 
 static double floats(const struct engine *g, const struct unit *u) {
   return (double)g->capacity * u->pixels * u->np * (GATES + 2);
@@ -54,7 +53,8 @@ static void memory(struct engine *g, struct unit *u, bool backward) {
   if (!backward) return;
   l->dh = ARENA_ARRAY(a, float, (size_t)g->capacity *np);
   l->dc = ARENA_ARRAY(a, float, (size_t)g->capacity *np);
-  l->turned = ARENA_ARRAY(a, float, GATES *np *turned_row(l));
+  l->turned_x = ARENA_ARRAY(a, float, GATES *np *(size_t)lanes_pad(l->c));
+  l->turned_h = ARENA_ARRAY(a, float, GATES *np *np);
 }
 
 /* The forget gate begins open. source: Jozefowicz et al. 2015. */
@@ -111,10 +111,13 @@ static void transpose(struct engine *g, struct unit *u) {
   const float *w = g->mode == ENGINE_INT8 ? l->w : g->params + u->w_at;
   const float unit_x = g->mode == ENGINE_INT8 ? g->values[u->in].scale : 1.0f,
               unit_h = g->mode == ENGINE_INT8 ? l->hidden_scale : 1.0f;
-  const size_t row = GATES * (size_t)u->np, to = turned_row(l);
-  for (int k = 0; k < u->k; k++) /* gradients are of real values, not of steps */
-    for (size_t n = 0; n < row; n++)
-      l->turned[n * to + (size_t)k] = w[(size_t)k * row + n] / (k < l->c ? unit_x : unit_h);
+  const size_t np = (size_t)u->np, row = GATES * np, padded = (size_t)lanes_pad(l->c);
+  for (size_t n = 0; n < row; n++) { /* gradients are of real values, not of steps */
+    for (int k = 0; k < l->c; k++)
+      l->turned_x[n * padded + (size_t)k] = w[(size_t)k * row + n] / unit_x;
+    for (int k = 0; k < l->units; k++)
+      l->turned_h[n * np + (size_t)k] = w[(size_t)(l->c + k) * row + n] / unit_h;
+  }
 }
 
 /* The gates' gradients in their place, and what the step before gets through the cell. */
@@ -165,28 +168,14 @@ static void back(struct engine *g, struct unit *u, int s0, int s1, int chunk) {
   for (int t = l->steps - 1; t >= 0; t--) {
     for (int s = s0; s < s1; s++) step_back(u, s, t, value_at(out, out->dy, s) + (size_t)t * np);
     if (t == 0) break;
-    /* The transposed rows of h begin at column c, which need not be aligned: element by element. */
-    for (int s = s0; s < s1; s++) {
-      const float *from = l->gates + ((size_t)s * (size_t)l->steps + (size_t)t) * row;
-      float *to = l->dh + (size_t)s * np;
-      memset(to, 0, np * sizeof *to);
-      for (size_t k = 0; k < row; k++) {
-        const float d = from[k], *w = l->turned + k * turned_row(l) + l->c;
-        for (int c = 0; d != 0.0f && c < l->units; c++) to[c] += d * w[c];
-      }
-    }
+    g->lanes->gemm((int)n, (int)np, (int)row, z + (size_t)t * row, (size_t)l->steps * row, 1,
+                   l->turned_h, np, dh, np, false);
   }
   weight_gradients(g, u, s0, s1, gradient + u->w_at);
   g->lanes->sums((int)n * l->steps, (int)row, z, gradient + u->b_at);
   if (u->in == 0) return;
-  for (size_t m = 0; m < n * (size_t)l->steps; m++) {
-    float *dx = value_at(in, in->dy, s0) + m * (size_t)in->cs;
-    if (!u->add_in) memset(dx, 0, (size_t)in->cs * sizeof *dx);
-    for (size_t k = 0; k < row; k++) {
-      const float d = z[m * row + k], *w = l->turned + k * turned_row(l);
-      for (int c = 0; d != 0.0f && c < l->c; c++) dx[c] += d * w[c];
-    }
-  }
+  g->lanes->gemm((int)n * l->steps, in->cs, (int)row, z, row, 1, l->turned_x, (size_t)in->cs,
+                 value_at(in, in->dy, s0), (size_t)in->cs, u->add_in);
 }
 
 /* ---- integers ------------------------------------------------------------------------- */
