@@ -25,3 +25,30 @@ int64_t mote_isa_dot_s16__plain(const int16_t *x, const int8_t *w, uint32_t n) {
   }
   return total;
 }
+
+/* Products are below 2^7 * 2^8 and 2^7 * 2^15; only their sums may wrap. */
+void mote_isa_dots3_s8__plain(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                              int32_t sums[3]) {
+  const int8_t *a = w[0], *b = w[1], *c = w[2];
+  uint32_t sum_a = 0, sum_b = 0, sum_c = 0;
+  for (; n; n--) {
+    const int32_t value = *x++ - x_zp;
+    sum_a += (uint32_t)(*a++ * value);
+    sum_b += (uint32_t)(*b++ * value);
+    sum_c += (uint32_t)(*c++ * value);
+  }
+  sums[0] = (int32_t)sum_a, sums[1] = (int32_t)sum_b, sums[2] = (int32_t)sum_c;
+}
+
+void mote_isa_dots3_s16__plain(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                               int32_t sums[3]) {
+  const int8_t *a = w[0], *b = w[1], *c = w[2];
+  uint32_t sum_a = 0, sum_b = 0, sum_c = 0;
+  for (; n; n--) {
+    const int32_t value = *x++;
+    sum_a += (uint32_t)(*a++ * value);
+    sum_b += (uint32_t)(*b++ * value);
+    sum_c += (uint32_t)(*c++ * value);
+  }
+  sums[0] = (int32_t)sum_a, sums[1] = (int32_t)sum_b, sums[2] = (int32_t)sum_c;
+}

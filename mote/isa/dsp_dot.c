@@ -56,4 +56,49 @@ int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n) {
   return total + rest;
 }
 
+/* What three rows have in common: four values of x, the even and the odd. */
+static inline int32_t quad_of(uint32_t even_x, uint32_t odd_x, const void **w, int32_t sum) {
+  const uint32_t d = take_word(w);
+  sum = smlad(even_x, even(d), sum);
+  return smlad(odd_x, odd(d), sum);
+}
+
+void mote_isa_dots3_s8__dsp(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                            int32_t sums[3]) {
+  const uint32_t base = both(-x_zp);
+  const void *from = x, *a = w[0], *b = w[1], *c = w[2];
+  int32_t sum_a = 0, sum_b = 0, sum_c = 0;
+  for (uint32_t quads = n / 4; quads; quads--) {
+    const uint32_t d = take_word(&from), even_x = even_add(base, d), odd_x = odd_add(base, d);
+    sum_a = quad_of(even_x, odd_x, &a, sum_a);
+    sum_b = quad_of(even_x, odd_x, &b, sum_b);
+    sum_c = quad_of(even_x, odd_x, &c, sum_c);
+  }
+  const int8_t *rest = from;
+  const int8_t *const by[3] = {a, b, c};
+  mote_isa_dots3_s8__plain(rest, by, n & 3, x_zp, sums);
+  sums[0] = (int32_t)((uint32_t)sums[0] + (uint32_t)sum_a);
+  sums[1] = (int32_t)((uint32_t)sums[1] + (uint32_t)sum_b);
+  sums[2] = (int32_t)((uint32_t)sums[2] + (uint32_t)sum_c);
+}
+
+void mote_isa_dots3_s16__dsp(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                             int32_t sums[3]) {
+  const void *from = x, *a = w[0], *b = w[1], *c = w[2];
+  int32_t sum_a = 0, sum_b = 0, sum_c = 0;
+  for (uint32_t quads = n / 4; quads; quads--) {
+    const uint32_t low = take_word(&from), high = take_word(&from), even_x = bottoms(low, high),
+                   odd_x = tops(low, high);
+    sum_a = quad_of(even_x, odd_x, &a, sum_a);
+    sum_b = quad_of(even_x, odd_x, &b, sum_b);
+    sum_c = quad_of(even_x, odd_x, &c, sum_c);
+  }
+  const int16_t *rest = from;
+  const int8_t *const by[3] = {a, b, c};
+  mote_isa_dots3_s16__plain(rest, by, n & 3, sums);
+  sums[0] = (int32_t)((uint32_t)sums[0] + (uint32_t)sum_a);
+  sums[1] = (int32_t)((uint32_t)sums[1] + (uint32_t)sum_b);
+  sums[2] = (int32_t)((uint32_t)sums[2] + (uint32_t)sum_c);
+}
+
 #endif

@@ -716,6 +716,19 @@ int32_t mote_isa_dot_s8__mve(const int8_t *x, const int8_t *w, uint32_t n, int32
 int64_t mote_isa_dot_s16__plain(const int16_t *x, const int8_t *w, uint32_t n);
 int64_t mote_isa_dot_s16__dsp(const int16_t *x, const int8_t *w, uint32_t n);
 int64_t mote_isa_dot_s16__mve(const int16_t *x, const int8_t *w, uint32_t n);
+/* Three rows of weights with the same vector, all modulo 2^32: sums[k] of w[k][i] * (x[i] - x_zp), and of w[k][i] * x[i]. */
+void mote_isa_dots3_s8__plain(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                              int32_t sums[3]);
+void mote_isa_dots3_s8__dsp(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                            int32_t sums[3]);
+void mote_isa_dots3_s8__mve(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                            int32_t sums[3]);
+void mote_isa_dots3_s16__plain(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                               int32_t sums[3]);
+void mote_isa_dots3_s16__dsp(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                             int32_t sums[3]);
+void mote_isa_dots3_s16__mve(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                             int32_t sums[3]);
 
 #if MOTE_ISA_MVE
 #define mote_isa_add     mote_isa_add__mve
@@ -765,6 +778,8 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #if MOTE_ISA_MVE
 #define mote_isa_dot_s8              mote_isa_dot_s8__mve
 #define mote_isa_dot_s16             mote_isa_dot_s16__mve
+#define mote_isa_dots3_s8            mote_isa_dots3_s8__mve
+#define mote_isa_dots3_s16           mote_isa_dots3_s16__mve
 #define mote_isa_dense               mote_isa_dense__mve
 #define mote_isa_dense_few           mote_isa_dense__mve
 #define mote_isa_depthwise           mote_isa_depthwise__mve
@@ -774,6 +789,8 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #else
 #define mote_isa_dot_s8              mote_isa_dot_s8__dsp
 #define mote_isa_dot_s16             mote_isa_dot_s16__dsp
+#define mote_isa_dots3_s8            mote_isa_dots3_s8__dsp
+#define mote_isa_dots3_s16           mote_isa_dots3_s16__dsp
 #define mote_isa_dense               mote_isa_dense__dsp
 #define mote_isa_dense_few           mote_isa_dense_few__dsp
 #define mote_isa_depthwise           mote_isa_depthwise__dsp
@@ -787,9 +804,11 @@ void mote_isa_taps_f32__vfp(float sum[8], const float *x, uint32_t x_step, const
 #define mote_isa_dense_wide   mote_isa_dense_wide__dsp
 #define mote_isa_conv_wide    mote_isa_conv_wide__dsp
 #else
-#define mote_isa_dot_s8  mote_isa_dot_s8__plain
-#define mote_isa_dot_s16 mote_isa_dot_s16__plain
-#define mote_isa_widen   mote_isa_widen__plain
+#define mote_isa_dot_s8    mote_isa_dot_s8__plain
+#define mote_isa_dot_s16   mote_isa_dot_s16__plain
+#define mote_isa_dots3_s8  mote_isa_dots3_s8__plain
+#define mote_isa_dots3_s16 mote_isa_dots3_s16__plain
+#define mote_isa_widen     mote_isa_widen__plain
 #if MOTE_ISA_V6M
 #define mote_isa_conv_patch  mote_isa_conv_patch__v6m
 #define mote_isa_conv_column mote_isa_conv_column__v6m

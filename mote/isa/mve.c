@@ -290,6 +290,17 @@ int64_t mote_isa_dot_s16__mve(const int16_t *x, const int8_t *w, uint32_t n) {
   return (int64_t)((uint64_t)high << 32 | low);
 }
 
+/* What is loaded twice more is a quarter of each. */
+void mote_isa_dots3_s8__mve(const int8_t *x, const int8_t *const w[3], uint32_t n, int32_t x_zp,
+                            int32_t sums[3]) {
+  for (int k = 0; k < 3; k++) sums[k] = mote_isa_dot_s8__mve(x, w[k], n, x_zp, 0);
+}
+
+void mote_isa_dots3_s16__mve(const int16_t *x, const int8_t *const w[3], uint32_t n,
+                             int32_t sums[3]) {
+  for (int k = 0; k < 3; k++) sums[k] = (int32_t)(uint32_t)mote_isa_dot_s16__mve(x, w[k], n);
+}
+
 #else
 typedef int mote_isa_mve_is_empty; /* C wants a declaration in every file */
 #endif

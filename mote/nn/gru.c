@@ -24,41 +24,44 @@ static inline int32_t scaled(int32_t sum, const struct mote_scale_pair *s) {
   return saturate(mote_requantise(sum, s->multiplier, (int)s->shift));
 }
 
-static inline int32_t of_x(const struct step *s, uint32_t gate, uint32_t unit) {
-  const struct mote_gru *p = s->p;
-  const int8_t *w = (const int8_t *)s->rows[WEIGHTS + gate] + (size_t)unit * p->in_c;
-  return scaled((int32_t)mote_dot_s8(s->x, w, p->in_c, p->in_zp, 0), &p->input[gate]);
-}
+/* The sums of a unit's three gates over x and over the states, in steps of 2^-12. */
+struct sums {
+  int32_t of_x[MOTE_GRU_GATES], of_hidden[MOTE_GRU_GATES];
+};
 
-static inline int32_t of_hidden(const struct step *s, uint32_t gate, uint32_t unit) {
+static inline void sums_of(const struct step *s, uint32_t unit, struct sums *to) {
   const struct mote_gru *p = s->p;
-  const int8_t *w = (const int8_t *)s->rows[RECURRENT + gate] + (size_t)unit * p->units;
-  /* 512 products of at most 2^7 * 32767 stay below 2^31. */
-  const uint64_t sum = (uint64_t)mote_dot_s16(s->hidden, w, p->units, 0, 0);
-  return scaled((int32_t)(uint32_t)sum, &p->recurrent[gate]);
+  const int8_t *w[MOTE_GRU_GATES];
+  for (uint32_t g = 0; g < MOTE_GRU_GATES; g++)
+    w[g] = (const int8_t *)s->rows[WEIGHTS + g] + (size_t)unit * p->in_c;
+  mote_isa_dots3_s8(s->x, w, p->in_c, p->in_zp, to->of_x);
+  for (uint32_t g = 0; g < MOTE_GRU_GATES; g++)
+    w[g] = (const int8_t *)s->rows[RECURRENT + g] + (size_t)unit * p->units;
+  mote_isa_dots3_s16(s->hidden, w, p->units, to->of_hidden); /* 512 * 2^7 * 32767 < 2^31 */
+  for (uint32_t g = 0; g < MOTE_GRU_GATES; g++) {
+    to->of_x[g] = scaled(to->of_x[g], &p->input[g]);
+    to->of_hidden[g] = scaled(to->of_hidden[g], &p->recurrent[g]);
+  }
 }
 
 static inline int32_t bias_of(const struct step *s, uint32_t row, uint32_t unit) {
   return ((const int16_t *)s->rows[BIAS])[row * s->p->units + unit];
 }
 
-/* The tables take 1 / 12288; gates are in 1 / 4096. */
-static inline int32_t sigmoid_of(const struct step *s, uint32_t gate, uint32_t unit) {
-  return mote_sigmoid_s16_of(
-      3 * saturate(of_x(s, gate, unit) + of_hidden(s, gate, unit) + bias_of(s, gate, unit)));
-}
-
-/* The state of a unit after the step. */
+/* The state of a unit after the step. The tables take 1 / 12288; gates are in 1 / 4096. */
 static inline int32_t unit_of(const struct step *s, uint32_t unit) {
-  const int32_t half = 1 << 14;
-  const int32_t z = sigmoid_of(s, MOTE_GRU_UPDATE, unit);
-  const int32_t r = sigmoid_of(s, MOTE_GRU_RESET, unit);
-  const int32_t again = saturate(of_hidden(s, MOTE_GRU_NEW, unit) + bias_of(s, AGAIN, unit));
-  const int32_t passed = (r * again + half) >> 15; /* r >= 0: below 2^30 */
-  const int32_t n = mote_tanh_s16_of(
-      3 * saturate(of_x(s, MOTE_GRU_NEW, unit) + bias_of(s, MOTE_GRU_NEW, unit) + passed));
+  enum { Z = MOTE_GRU_UPDATE, R = MOTE_GRU_RESET, N = MOTE_GRU_NEW };
+  const int32_t half = 1 << 14, one = (int32_t)1 << 15;
+  struct sums d;
+  sums_of(s, unit, &d);
+  int32_t gate[2];
+  for (uint32_t g = 0; g < 2; g++)
+    gate[g] = mote_sigmoid_s16_of(3 * saturate(d.of_x[g] + d.of_hidden[g] + bias_of(s, g, unit)));
+  const int32_t again = saturate(d.of_hidden[N] + bias_of(s, AGAIN, unit));
+  const int32_t passed = (gate[R] * again + half) >> 15; /* the gate >= 0: below 2^30 */
+  const int32_t n = mote_tanh_s16_of(3 * saturate(d.of_x[N] + bias_of(s, N, unit) + passed));
   /* Shares of 2^15 in all: at most 2^30, and not above the larger of both. */
-  return (z * s->hidden[unit] + (((int32_t)1 << 15) - z) * n + half) >> 15;
+  return (gate[Z] * s->hidden[unit] + (one - gate[Z]) * n + half) >> 15;
 }
 
 static void row(const void *params, const void *const *rows, void *state, void *out) {
