@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "test/fuzz/ingest.h"
+#include "test/fuzz/mend.h"
 
 static char folder[512];
 
@@ -38,6 +39,8 @@ static const struct ingest_fuzzed *format_of(const char *name) {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t most, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *bytes, size_t n, size_t most);
 
 static void remove_folder(void) { dir_remove(folder); }
 
@@ -56,6 +59,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
   struct err e = {0};
   ingest_fuzz_case(format_of(getenv("MOTE_FUZZ_FORMAT")), folder, bytes, n, &e);
   return 0;
+}
+
+/* The library's own mutations; behind 15 of 16 the checksums are right again. */
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t most, unsigned seed) {
+  void (*const mend)(uint8_t *, size_t) = mend_of(getenv("MOTE_FUZZ_FORMAT"));
+  n = LLVMFuzzerMutate(bytes, n, most);
+  if (mend && seed % 16) mend(bytes, n);
+  return n;
 }
 
 #else
@@ -83,6 +94,7 @@ static void hostile_bytes(void **state) {
   int seeds = 0;
   current = *state;
   const struct fuzz_reader reader = {current->name, read_current, NULL};
+  fuzz_mend = mend_of(current->name);
   fuzz_watch();
   while (current->seed(a, folder, seeds).n) seeds++;
   assert_true(seeds > 0);
@@ -96,7 +108,8 @@ static void hostile_bytes(void **state) {
                                &others));
   }
   print_message("%s: %lu taken, %lu refused\n", current->name, others.taken, others.refused);
-  assert_true(valid.refused == 0 && others.refused > 0); /* every page of an OGG has a checksum */
+  assert_true(valid.refused == 0 && others.refused > 0);
+  if (fuzz_mend) assert_true(others.taken > 0); /* not all of them end at a checksum */
   arena_free(a);
 }
 

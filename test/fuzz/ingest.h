@@ -74,8 +74,9 @@ static struct ingest_seed seed_flac(struct arena *a, const char *folder, int i) 
            : seed_sound(a, folder, SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 1);
 }
 static struct ingest_seed seed_ogg(struct arena *a, const char *folder, int i) {
-  return i ? (struct ingest_seed){NULL, 0}
-           : seed_sound(a, folder, SF_FORMAT_OGG | SF_FORMAT_VORBIS, 1);
+  static const int formats[] = {SF_FORMAT_VORBIS, SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
+  if (i >= (int)(sizeof formats / sizeof *formats)) return (struct ingest_seed){NULL, 0};
+  return seed_sound(a, folder, SF_FORMAT_OGG | formats[i], 1 + i % 2);
 }
 
 /* The first letter chooses options: see case_options. */
