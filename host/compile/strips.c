@@ -134,8 +134,7 @@ static int64_t rv32_stairs_cost(const struct mote_conv2d_s8 *p, int64_t pixels) 
   const int64_t k = (int64_t)p->kernel_w * p->kernel_h * p->in_c, fours = (p->out_c + 3) / 4;
   const int64_t triples = (pixels + 2) / 3;
   const int64_t columns = (triples - 1) * p->stride_w + (p->kernel_w - 1) * p->dilation_w + 1;
-  return triples / 2 * (fours * (41 * k + 260) + 90) +
-         triples % 2 * (fours * (23 * k + 150) + 70) +
+  return triples / 2 * (fours * (41 * k + 260) + 90) + triples % 2 * (fours * (23 * k + 150) + 70) +
          p->kernel_h * (columns * (11 * (int64_t)p->in_c + 5) + 60) + 150;
 }
 
