@@ -134,6 +134,62 @@ static void test_constants_fold_and_dead_nodes_go(void **state) {
   arena_free(a);
 }
 
+/* A depthwise layer of 8 channels over 21 x 1 pixels: 5 taps down, some of them on a border. */
+static struct graph *column(struct arena *a, int stride, int dilation) {
+  enum { H = 21, TAPS = 5, C = 8 };
+  struct graph *g = graph_new(a, "column");
+  int8_t *weights = ARENA_ARRAY(a, int8_t, TAPS * C);
+  for (int i = 0; i < TAPS * C; i++) weights[i] = (int8_t)(i * 37 - 128);
+  const int out_h = (H + 3 - (TAPS - 1) * dilation - 1) / stride + 1;
+  const int x = image_tensor(g, "x", H, 1, C, NULL), y = image_tensor(g, "y", out_h, 1, C, NULL);
+  struct graph_tensor w = {
+      .name = "w", .type = MOTE_INT8, .rank = 4, .dims = {1, TAPS, 1, C}, .data = weights};
+  w.quant = graph_quant_one(a, 0.01f, 0);
+  const int wi = graph_add_tensor(g, &w);
+  add_node(g, MOTE_OP_DEPTHWISE_CONV_2D, 0, x, wi, y);
+  struct graph_attrs *at = &g->nodes[0].attrs;
+  at->stride_h = stride;
+  at->dilation_h = dilation;
+  at->pad_top = 2;
+  at->pad_bottom = 1;
+  g->nodes[0].n_in = 3;
+  g->nodes[0].in[2] = -1;
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &y, 1);
+  struct err e = {0};
+  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
+  return g;
+}
+
+static void test_columns_are_one_call_on_helium(void **state) {
+  (void)state;
+  const struct compile_options o = {.core = COMPILE_CORE_MVE, .fast = true};
+  for (int k = 0; k < 4; k++) {
+    struct arena *a = new_arena();
+    struct graph *g = column(a, 1 + k % 2, 1 + k / 2);
+    const void **values = ARENA_ARRAY(a, const void *, g->n_tensors);
+    int8_t x[21 * 8];
+    const void *inputs[1] = {x};
+    struct compiled c;
+    struct mote_model m;
+    struct err e = {0};
+    for (size_t i = 0; i < sizeof x; i++) x[i] = (int8_t)(i * 91 % 256 - 128);
+    assert_true(graph_evaluate(g, inputs, a, values, &e));
+    if (!compile_graph(g, &o, a, &c, &e)) fail_msg("%s: %s", e.node, e.text);
+    const struct mote_plan *plan = (const void *)c.plan;
+    const struct mote_step *step = (const void *)(c.plan + plan->steps);
+    assert_int_equal(plan->n_steps, 1);
+    assert_int_equal(step->calls == 1, k < 2); /* a dilated kernel goes row by row */
+    void *room = ARENA_ARRAY(a, uint8_t, c.arena_bytes);
+    assert_int_equal(mote_open(&m, c.plan, c.plan_bytes, room, c.arena_bytes), MOTE_OK);
+    memcpy(mote_input(&m, 0), x, sizeof x);
+    mote_run(&m);
+    assert_memory_equal(mote_output(&m, 0), values[g->outputs[0]],
+                        graph_bytes(&g->tensors[g->outputs[0]]));
+    arena_free(a);
+  }
+}
+
 static void test_what_no_kernel_covers_is_refused(void **state) {
   (void)state;
   struct arena *a = new_arena();
@@ -749,6 +805,7 @@ int main(void) {
       cmocka_unit_test(test_pads_are_fused),
       cmocka_unit_test(test_pads_that_are_seen_stay),
       cmocka_unit_test(test_constants_fold_and_dead_nodes_go),
+      cmocka_unit_test(test_columns_are_one_call_on_helium),
       cmocka_unit_test(test_what_no_kernel_covers_is_refused),
       cmocka_unit_test(test_windows_beyond_16_bits_are_refused),
       cmocka_unit_test(test_pieces_do_not_collide),

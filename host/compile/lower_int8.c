@@ -239,15 +239,17 @@ static int64_t depthwise_cost(const struct work *w, const struct mote_depthwise_
 }
 
 /* An image one pixel wide as a single row, whose pixels are its rows: Helium turns channels once for all windows, where row
- * by row each window is one pixel, and a call. Weights lie in the same order. */
+ * by row each window is one pixel, and a call. Weights lie in the same order. Windows must be one vector each: longer ones,
+ * and those of dilated kernels, are quicker row by row. */
+enum { VECTOR = 16 };
 static bool lower_column(const struct graph *g, const struct work *work, struct form *f) {
   const struct graph_node *n = &g->nodes[work->node];
   const struct graph_tensor *x = input(g, n, 0), *w = input(g, n, 1), *y = output(g, n);
   const struct graph_attrs *a = &n->attrs;
   struct mote_depthwise_conv2d_s8 *p = &f->params.depthwise_conv2d_s8;
   if (work->options->core != COMPILE_CORE_MVE || x->dims[0] != 1 || x->dims[2] != 1 ||
-      y->dims[2] != 1 || w->dims[2] != 1 || y->dims[1] == 1 || !fits16(x->dims[1]) ||
-      !fits16(y->dims[3]))
+      y->dims[2] != 1 || w->dims[2] != 1 || y->dims[1] == 1 || w->dims[1] > VECTOR ||
+      a->dilation_h > 1 || !fits16(x->dims[1]) || !fits16(y->dims[3]))
     return false;
   lower_set_output(g, n, &p->output);
   p->in_w = (uint16_t)x->dims[1];
@@ -257,7 +259,7 @@ static bool lower_column(const struct graph *g, const struct work *work, struct 
   p->kernel_h = p->stride_h = p->rows_out = 1;
   p->kernel_w = (uint16_t)w->dims[1];
   p->stride_w = (uint16_t)a->stride_h;
-  p->dilation_w = (uint16_t)(a->dilation_h > 0 ? a->dilation_h : 1);
+  p->dilation_w = 1;
   p->pad_left = (uint16_t)a->pad_top;
   p->output.in_zp = (int8_t)x->quant.zp[0];
   whole_form(g, work, f);
