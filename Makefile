@@ -158,11 +158,11 @@ fuzz-structured:
 # Each reader of recordings under libFuzzer (clang), SECONDS each; FORMATS names some of them. Exit code 1: a finding,
 # whose bytes lie in build/libfuzzer/found. What libvorbis leaves behind is looked for after each case, which takes all of the
 # time: leaks of .ogg are the tests' (test_ingest_fuzz under asan).
-FORMATS ?= wav flac ogg csv json cbor jpeg png pnm npy npz idx wfdb raw index
-build/libfuzzer/ingest: test/test_ingest_fuzz.c test/fuzz/ingest.h $(wildcard host/kit/*.[ch] host/ingest/*.[ch])
+FORMATS ?= wav flac ogg csv json cbor jpeg png pnm npy npz idx wfdb raw index spool
+build/libfuzzer/ingest: test/test_ingest_fuzz.c $(wildcard test/fuzz/*.h host/kit/*.[ch] host/ingest/*.[ch] host/record/*.[ch])
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -I. -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -fno-omit-frame-pointer -DMOTE_LIBFUZZER $(PKG_CFLAGS) -o $@ test/test_ingest_fuzz.c host/kit/*.c host/ingest/*.c \
+	  -fno-omit-frame-pointer -DMOTE_LIBFUZZER $(PKG_CFLAGS) -o $@ test/test_ingest_fuzz.c host/kit/*.c host/ingest/*.c host/record/*.c \
 	  $(PKG_LIBS) -lm
 fuzz-ingest: build/libfuzzer/ingest build/host/test/test_ingest_fuzz
 	build/host/test/test_ingest_fuzz seeds build/libfuzzer/seeds

@@ -16,6 +16,7 @@
 #include <zlib.h>
 
 #include "host/ingest/ingest.h"
+#include "host/record/record.h"
 
 /* What one case may make before it counts as read. */
 #define INGEST_CASE_BYTES      ((int64_t)8 << 20)
@@ -341,6 +342,17 @@ static struct ingest_seed seed_index(struct arena *a, const char *folder, int i)
   return seed_text(a, texts[i]);
 }
 
+/* What a recorder that was killed left: a head, a note of two bytes, frames. */
+static struct ingest_seed seed_spool(struct arena *a, const char *folder, int i) {
+  struct ingest_seed s =
+      seed_copy(a, BYTES("MOTEREC1\2\0\0\0\1\0\2\0\0\0\0\0\0\0\x59\x40\0\0\0\0\0\0\0\0"
+                         "{}aabbccdd"));
+  (void)folder;
+  if (i > 1) s.n = 0;
+  if (i == 1) s.bytes[12] = 0, s.bytes[14] = 1; /* float, one channel */
+  return s;
+}
+
 /* ---- the table -------------------------------------------------------------------------- */
 static const struct ingest_fuzzed ingest_fuzzed[] = {
     {"wav", {"f.wav"}, seed_wav, {.rate_hz = 12000, .channels = 1}},
@@ -361,6 +373,7 @@ static const struct ingest_fuzzed ingest_fuzzed[] = {
      {.type = INGEST_FLOAT32, .rate_hz = 180, .cut = true}},
     {"raw", {"f.bin"}, seed_raw, {.type = INGEST_FLOAT32, .raw = "int24:be", .channels = 2}},
     {"index", {"f.labels"}, seed_index, {.channels = 0}},
+    {"spool", {"f.part"}, seed_spool, {.channels = 0}},
 };
 #define INGEST_FUZZED (sizeof ingest_fuzzed / sizeof *ingest_fuzzed)
 
@@ -435,6 +448,19 @@ static bool read_index_case(const char *path, struct err *e) {
   return ok;
 }
 
+static bool read_spool_case(const char *path, struct err *e) {
+  struct arena *a = arena_new((size_t)512 << 20);
+  struct record_left left;
+  const bool ok = record_left(a, path, &left, e);
+  if (ok && left.length) {
+    HOLDS(!left.busy && left.channels >= 1 && left.rate_hz >= 0 && strlen(left.note) <= UINT16_MAX);
+    for (int64_t i = 0; !left.int16 && i < left.length * left.channels; i++)
+      HOLDS(isfinite(((const float *)left.data)[i]));
+  }
+  arena_free(a);
+  return ok;
+}
+
 /* true: taken. */
 __attribute__((unused)) static bool ingest_fuzz_case(const struct ingest_fuzzed *f,
                                                      const char *folder, const uint8_t *bytes,
@@ -462,6 +488,7 @@ __attribute__((unused)) static bool ingest_fuzz_case(const struct ingest_fuzzed 
   char path[600];
   snprintf(path, sizeof path, "%s/%s", folder, f->files[0]);
   if (strcmp(f->name, "index") == 0) return read_index_case(path, e);
+  if (strcmp(f->name, "spool") == 0) return read_spool_case(path, e);
   struct ingest_reader *reader = NULL;
   bool ok = ingest_open(path, &o, &reader, e), there = true;
   int64_t made = 0;
