@@ -103,6 +103,12 @@ static void hostile_bytes(void **state) {
     struct err e = {0};
     if (!read_current(s.bytes, s.n, &e)) fail_msg("%s: seed %d: %s", current->name, i, e.text);
     assert_true(fuzz_case(&reader, s.bytes, s.n, &valid));
+    if (fuzz_mend) { /* A valid stream's checksums are what they are mended to. */
+      uint8_t *const copy = arena_alloc(a, s.n, 1);
+      memcpy(copy, s.bytes, s.n);
+      fuzz_mend(copy, s.n);
+      assert_memory_equal(copy, s.bytes, s.n);
+    }
     assert_true(fuzz_prefixes(&reader, s.bytes, s.n, 2000, &others));
     assert_true(fuzz_mutations(&reader, s.bytes, s.n, cases / (unsigned)seeds, seed + (unsigned)i,
                                &others));
