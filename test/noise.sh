@@ -65,6 +65,14 @@ else
   n=$((n + 1)); echo "ok $n - on chips # SKIP no cross compiler or emulator"
 fi
 
+# The states of a GRU are carried on from frame to frame: the chip makes the sound of this machine.
+"$MOTE" train --network 'sequence; gru 12; head mask 32' -q >"$T/out" 2>"$T/err" && "$MOTE" verify --target host -q >"$T/out" 2>"$T/err" &&
+  grep -q 'the same sound' "$T/out"
+ok $? "a gru, whose states are carried on"
+if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
+  "$MOTE" test --chip cortex-m4 -q >"$T/out" 2>"$T/err" && grep -q 'bit for bit' "$T/out"; ok $? "and its sound on a Cortex-M4"
+fi
+
 refused "suppresses noise" predict "$T/speech/0_george_0.wav"
 refused "no classes" test --folds 3
 refused "suppresses noise" tune --trials 10

@@ -187,6 +187,57 @@ static void means_of_sequences_are_means_of_pictures(void **state) {
   assert_int_equal(((const int8_t *)values[1])[1], 5);
 }
 
+/* ---- Mote's own operators -------------------------------------------------------------- */
+static struct graph *gru_of(struct arena *a) {
+  uint8_t *bytes = NULL;
+  size_t n = 0;
+  struct err e = {0};
+  struct graph *g = NULL;
+  if (file_read(a, "test/golden/MoteGru/int8.tflite", (size_t)1 << 20, &bytes, &n, &e))
+    g = import_tflite(a, "gru", bytes, n, &e);
+  if (!g) fail_msg("%s: %s", e.node, e.text);
+  assert_int_equal(g->n_nodes, 1);
+  assert_int_equal(g->nodes[0].op, MOTE_OP_GRU);
+  return g;
+}
+
+/* Every scale, type and shape that the operator's definition fixes. */
+static void a_gru_is_held_to_its_definition(void **state) {
+  static const float other = 0x1p-6f;
+  static const int32_t one = 1;
+  (void)state;
+#define GRU(change, says)                                                                          \
+  do {                                                                                             \
+    struct arena *a = arena_new(0);                                                                \
+    struct err e = {0};                                                                            \
+    struct graph *g = gru_of(a);                                                                   \
+    struct graph_node *n = &g->nodes[0];                                                           \
+    struct graph_tensor *t = g->tensors;                                                           \
+    assert_true(graph_check(g, &e));                                                               \
+    change;                                                                                        \
+    assert_false(graph_check(g, &e));                                                              \
+    if (!strstr(e.text, says)) fail_msg("\"%s\" does not say \"%s\"", e.text, says);               \
+    arena_free(a);                                                                                 \
+  } while (0)
+  GRU(t[n->out[0]].quant.scale = &other, "output must be 0.0078125 and 0");
+  GRU(t[n->out[0]].quant.zp = &one, "output must be");
+  GRU(t[n->in[7]].quant.scale = &other, "biases must be 0.000244141 and 0");
+  GRU(t[n->in[8]].quant.scale = &other, "hidden state must be");
+  GRU(t[n->in[2]].quant.zp = &one, "zero point of its weights is 1");
+  GRU(t[n->in[6]].quant.zp = &one, "zero point of its recurrent weights");
+  GRU(t[n->in[5]].dims[1]++, "recurrent weights");
+  GRU(t[n->in[1]].dims[0]++, "weights");
+  GRU(t[n->in[7]].dims[0] = 3, "biases has shape [3,4]; [4,4]");
+  GRU(t[n->in[8]].dims[1] = 3, "must have 1 times 4 elements");
+  GRU(t[n->in[8]].is_state = false, "");
+  GRU(t[n->out[0]].dims[1]--, "as many steps");
+  GRU(t[n->out[0]].dims[2] = 513, "at most 512");
+  GRU(t[n->in[7]].type = MOTE_INT32, "biases");
+  GRU(t[n->in[0]].type = MOTE_INT16, "input");
+  GRU(((void)t, n->n_in = 8), "inputs");
+#undef GRU
+}
+
 /* ---- what is refused ------------------------------------------------------------------ */
 static void unsupported_models_are_refused_with_the_reason(void **state) {
   struct fixture *f = *state;
@@ -396,6 +447,7 @@ int main(void) {
       TEST(operators_for_a_known_shape_fall_away),
       TEST(constants_of_a_sum_may_be_smaller),
       TEST(means_of_sequences_are_means_of_pictures),
+      cmocka_unit_test(a_gru_is_held_to_its_definition),
       TEST(unsupported_models_are_refused_with_the_reason),
       TEST(paddings_and_axes_must_give_the_output),
       TEST(other_files_are_named),
