@@ -108,7 +108,7 @@ static bool build_gru(const struct graph *g, const struct work *work, bool flat,
   p->units = (uint16_t)y->dims[2];
   p->in_zp = (int16_t)x->quant.zp[0];
   f->state_bytes = mote_gru_s8_state_bytes(p);
-  f->instructions = graph_elements(y) * (700 + 6 * ((int64_t)p->in_c + p->units));
+  f->instructions = graph_elements(y) * (600 + 5 * ((int64_t)p->in_c + p->units));
   return true;
 }
 
