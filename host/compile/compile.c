@@ -1,6 +1,7 @@
 /* compile: runs the passes, lowers, schedules, builds the plan; tells what became of each operator. */
 #include "host/compile/private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum compile_core compile_core_named(const char *name) {
@@ -167,17 +168,59 @@ static bool is_within_flash(const struct compiled *c) {
 }
 
 /* And of the fastest plan 2.1 times the source model's. */
-static bool is_within_fast_flash(const struct compiled *c) {
-  const size_t source = c->source_weight_bytes;
-  return !c->options.fast || c->flash_weight_bytes <= source * 2 + source / 10 + FLASH_SPARE;
+static int64_t left_of_fast_flash(const struct compiled *c) {
+  const int64_t source = (int64_t)c->source_weight_bytes;
+  return source * 2 + source / 10 + FLASH_SPARE - (int64_t)c->flash_weight_bytes;
 }
 
-/* The fewest outputs of a channel of the layers that have constants for each, or widened weights; 0: none has. */
-static int64_t least_pixels(const struct program *p, bool widened) {
+/* A layer with widened weights: what they take more than the model's, and what a byte of that saves. */
+struct wide_layer {
+  int node;
+  int64_t bytes, worth;
+};
+static int by_worth(const void *a, const void *b) {
+  const struct wide_layer *x = a, *y = b;
+  if (x->worth != y->worth) return x->worth > y->worth ? -1 : 1;
+  return (x->node > y->node) - (x->node < y->node);
+}
+
+/* The layers whose weights stay narrow, since those worth more leave no flash for them; NULL: there is none to leave out. One
+ * at least is left out where all are too many, whatever the estimates are of what they would take. */
+static const bool *narrow_layers(const struct program *p, const struct compiled *c,
+                                 struct arena *a) {
+  const struct graph *g = p->graph;
+  struct wide_layer *wide = ARENA_ARRAY(a, struct wide_layer, p->n_work + 1);
+  bool *narrow = ARENA_ARRAY(a, bool, g->n_nodes + 1);
+  int64_t left = left_of_fast_flash(c);
+  int n = 0;
+  if (!c->options.fast || left >= 0) return NULL;
+  for (int i = 0; i < p->n_work; i++) {
+    const struct work *w = &p->work[i];
+    if (w->recipe == NULL || !w->recipe->widened) continue;
+    wide[n].node = w->node;
+    wide[n].bytes = (int64_t)c->steps[w->step].weight_bytes - graph_weight_bytes(g, w->node);
+    wide[n].worth = lower_pixels(out_of(g, w)) * w->recipe->widened;
+    left += wide[n++].bytes;
+  }
+  if (n == 0) return NULL;
+  qsort(wide, (size_t)n, sizeof *wide, by_worth);
+  for (int i = 0; i < g->n_nodes && c->options.narrow != NULL; i++)
+    narrow[i] = c->options.narrow[i];
+  for (int i = 0; i < n; i++) {
+    if (wide[i].bytes <= left)
+      left -= wide[i].bytes;
+    else
+      narrow[wide[i].node] = true;
+  }
+  return narrow;
+}
+
+/* The fewest outputs of a channel of the layers that have constants for each; 0: none has. */
+static int64_t least_pixels(const struct program *p) {
   int64_t least = 0;
   for (int i = 0; i < p->n_work; i++) {
     const struct recipe *r = p->work[i].recipe;
-    if (r == NULL || !(widened ? r->widened : r->each_channel || p->work[i].folds)) continue;
+    if (r == NULL || !(r->each_channel || p->work[i].folds)) continue;
     const struct graph_tensor *y = out_of(p->graph, &p->work[i]);
     const int64_t pixels =
         p->work[i].folds ? lower_fold_pixels(y, p->work[i].kernel) : lower_pixels(y);
@@ -207,12 +250,12 @@ static bool compile(const struct graph *g, const struct compile_options *options
   if (!schedule_choose(&program, &out->options, a, &schedule, e)) return false;
   if (!plan_build(&program, &schedule, a, out, e)) return false;
   if (!fits_pointers(out, e)) return false;
-  const int64_t least = is_within_flash(out) ? 0 : least_pixels(&program, false);
-  const int64_t widened = is_within_fast_flash(out) ? 0 : least_pixels(&program, true);
-  if (least > 0 || widened > 0) {
+  const int64_t least = is_within_flash(out) ? 0 : least_pixels(&program);
+  const bool *const narrow = narrow_layers(&program, out, a);
+  if (least > 0 || narrow != NULL) {
     struct compile_options fewer = *options;
     if (least > 0) fewer.least_pixels = least + 1;
-    if (widened > 0) fewer.least_widened = widened + 1;
+    if (narrow != NULL) fewer.narrow = narrow;
     return compile(g, &fewer, a, out, e);
   }
   const bool too_large = options->ram_bytes > 0 && out->arena_bytes > options->ram_bytes;

@@ -50,9 +50,9 @@ struct compile_options {
   /* Constants that save time for more flash a channel are taken by layers of so many outputs a channel; 0: all. Where the
    * default plan would leave its share of flash, the compiler raises it by itself. */
   int64_t least_pixels;
-  /* The same of weights in a form that takes several times their flash, where the fastest plan would take more than 2.1 times
-   * the source model's. */
-  int64_t least_widened;
+  /* [nodes] Layers that keep to the flash of their weights where faster forms take several times it; NULL: none. Where the
+   * fastest plan would take more than 2.1 times the source model's, the compiler chooses them by itself. */
+  const bool *narrow;
   bool curve; /* tell what less RAM costs and more saves (struct compiled, curve) */
   enum compile_schedule schedule;
   bool all_channels;   /* channels that need not be computed stay: for tests and comparison */

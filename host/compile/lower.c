@@ -112,11 +112,11 @@ static bool is_for(const struct recipe *r, const struct compile_options *o) {
          (!r->small || o->small);
 }
 
-/* What costs flash for each channel, or for each weight, must make so many outputs of it. */
+/* What costs flash for each channel must make so many outputs of it; what does for each weight must not be left out. */
 static bool pays(const struct recipe *r, const struct graph *g, const struct graph_node *n,
                  const struct compile_options *o) {
   return (!r->each_channel || lower_pixels(output(g, n)) >= o->least_pixels) &&
-         (!r->widened || lower_pixels(output(g, n)) >= o->least_widened);
+         (!r->widened || o->narrow == NULL || !o->narrow[n - g->nodes]);
 }
 
 static const struct recipe *recipe_of(const struct graph *g, const struct graph_node *n,

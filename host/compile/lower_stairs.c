@@ -216,8 +216,7 @@ static bool pack_tables(const struct program *p, const struct work *w, union ker
 
 #define WORDS                                                                                      \
   .kernel = MOTE_KERNEL_conv2d_stairs_words_s8, .cores = 1u << COMPILE_CORE_V6M, .fast = true,     \
-  .widened = true, .each_channel = true, .build = build_conv, .pack = pack_words,                  \
-  .packed = WEIGHTS
+  .widened = 1, .each_channel = true, .build = build_conv, .pack = pack_words, .packed = WEIGHTS
 #define STAIRS(core, stem, make, put)                                                              \
   .kernel = MOTE_KERNEL_##stem, .cores = 1u << COMPILE_CORE_##core, .each_channel = true,          \
   .build = make, .pack = put, .packed = WEIGHTS
@@ -229,7 +228,7 @@ static const struct recipe recipes[] = {
      .takes = takes_depthwise,
      .cores = 1u << COMPILE_CORE_V6M,
      .fast = true,
-     .widened = true,
+     .widened = 8,
      .each_channel = true,
      .build = lower_depthwise,
      .pack = pack_tables,

@@ -134,7 +134,8 @@ struct work {
   bool keeps_state; /* the kernel's state lives from call to call */
   /* Every CONV_2D of the graph has windows of one column, of multiples of four channels: mote_conv2d_s8_form 2 or 5. */
   bool whole_windows;
-  bool folds; /* its plan has biases with the sums of weights in them (struct mote_output, folded) */
+  bool
+      folds; /* its plan has biases with the sums of weights in them (struct mote_output, folded) */
   struct form row, flat, grouped;
   /* Row by row with several rows a call, from many to few; without calls: there is none. */
 #define JOINS     2
@@ -260,8 +261,9 @@ struct recipe {
   bool fast;       /* only where options->fast: it takes more flash */
   bool
       each_channel; /* takes flash for each channel: only where its outputs reach options->least_pixels */
-  bool
-      widened; /* takes several times its weights' flash: only where outputs reach options->least_widened */
+  /* Takes several times its weights' flash: not where options->narrow says. What a byte more saves for each output of a
+   * channel, in parts of what it does where weights alone are wider; 0: it is none of these. */
+  int widened;
   bool small;   /* only where options->small: it takes less flash and more time */
   int assigned; /* 1 + the input that is the work's output, where the node has none; 0: none is */
   bool each_output; /* every output is made by a work of its own (work.part) */
