@@ -169,23 +169,6 @@ bool check_broadcast(const struct graph_tensor *a, const struct graph_tensor *b,
   return true;
 }
 
-/* The largest magnitude that enters a requantisation with this shift must stay in int32 after the left
- * shift, with room for the zero point that is added afterwards. */
-bool check_sum(const struct check *c, int channel, int64_t most, double real) {
-  int32_t multiplier;
-  int shift;
-  if (!isfinite(real) || real < 0)
-    return err_set(c->e, "scale of channel %d is not a number", channel);
-  graph_multiplier(real, &multiplier, &shift);
-  const int left = shift > 0 ? shift : 0;
-  if (real < 1073741824.0 && left <= 30 && most <= (int64_t)(INT32_MAX - 256) >> left) return true;
-  return err_set(c->e,
-                 "the sum of channel %d can reach %lld, which times its scale %g does not fit in "
-                 "32 bits; the reference "
-                 "would wrap. Quantise the model again with representative data",
-                 channel, (long long)most, real);
-}
-
 /* One axis of a window: out = floor((in + before + after - span) / stride) + 1, and no window lies
  * entirely in padding. */
 static bool check_window_axis(const struct check *c, const char *axis, int in, int out, int kernel,

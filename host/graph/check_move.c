@@ -417,9 +417,12 @@ static bool check_sum_or_mean(const struct check *c) {
   if (!is_quantised(x)) return true;
   const int64_t count = graph_elements(x) / graph_elements(y);
   const int64_t most = x->type == MOTE_INT8 ? 255 : 65535;
-  double real = (double)x->quant.scale[0] / (double)y->quant.scale[0];
-  if (c->n->op == MOTE_OP_MEAN && x->type == MOTE_INT16) real /= (double)count;
-  return check_sum(c, 0, count * most, real);
+  const double real = (double)x->quant.scale[0] / (double)y->quant.scale[0];
+  if (graph_sum_fits(count * most, real, c->n->op == MOTE_OP_MEAN ? count : 1)) return true;
+  return err_set(c->e,
+                 "its sum can reach %lld, which times the scale %g does not fit in 32 bits; the "
+                 "reference would wrap. Quantise the model again with representative data",
+                 (long long)(count * most), real);
 }
 
 static bool check_reduce_extreme(const struct check *c) {

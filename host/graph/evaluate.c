@@ -3,7 +3,7 @@
  * Loops over output elements, nothing packed, nothing skipped. It shares with the kernels only the
  * rounding of mote/base and the scaling rules of scaling.c. graph_check has proven that no sum
  * leaves int32. source: the semantics of TensorFlow Lite Micro's reference kernels, double rounding. */
-#include "host/graph/graph.h"
+#include "host/graph/private.h"
 
 #include <string.h>
 
@@ -311,9 +311,11 @@ bool graph_is_core(const struct graph *g, int node) {
   if (!is_int8(g, n->in[0]) || !is_int8(g, n->out[0]) || x->is_state) return false;
   const bool one_image = x->rank != 4 || x->dims[0] == 1;
   switch (n->op) {
-  case MOTE_OP_CONV_2D: return one_image && has_core_weights(g, n, 3, x->dims[3]);
-  case MOTE_OP_DEPTHWISE_CONV_2D: return one_image && has_core_weights(g, n, -1, 0);
-  case MOTE_OP_FULLY_CONNECTED: return has_core_weights(g, n, -1, 0);
+  case MOTE_OP_CONV_2D:
+    return one_image && has_core_weights(g, n, 3, x->dims[3]) && graph_sums_fit(g, node);
+  case MOTE_OP_DEPTHWISE_CONV_2D:
+    return one_image && has_core_weights(g, n, -1, 0) && graph_sums_fit(g, node);
+  case MOTE_OP_FULLY_CONNECTED: return has_core_weights(g, n, -1, 0) && graph_sums_fit(g, node);
   case MOTE_OP_ADD: return is_int8(g, n->in[1]) && graph_same_shape(x, &g->tensors[n->in[1]]);
   case MOTE_OP_MEAN: return x->rank == 4 && a->n_axes == 0;
   case MOTE_OP_PAD: {

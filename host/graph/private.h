@@ -70,8 +70,11 @@ bool check_same_scale(const struct check *c, const struct graph_tensor *x,
 bool check_fused_activation(const struct check *c);
 /* Height and width of a window with this kernel, strides, dilations and paddings in attrs give the output's. */
 bool check_window(const struct check *c, int kernel_h, int kernel_w);
-/* The largest magnitude that enters a requantisation by `real` stays in int32. */
-bool check_sum(const struct check *c, int channel, int64_t most, double real);
+/* The largest magnitude that enters a requantisation by `real`, divided by `count` with it, stays in int32. */
+bool graph_sum_fits(int64_t most, double real, int64_t count);
+/* Every sum that the weights of a convolution or dense layer can make with any int8 input fits so: kernels of the core need not
+ * look for overflow. needs: constant symmetric int8 weights, an int32 bias or none, one scale of input and output. */
+bool graph_sums_fit(const struct graph *g, int node);
 /* The proof of a subgraph: as graph_check, but it may have no outputs. */
 bool check_graph_body(const struct graph *g, struct err *e);
 /* The shape that numpy's broadcasting gives a and b; false where they do not suit each other (no error is set). */

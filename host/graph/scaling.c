@@ -2,7 +2,7 @@
  *
  * Every expression below is in the order and the type (float or double) of the reference's preparation of the
  * operator, since a last bit here changes outputs. */
-#include "host/graph/graph.h"
+#include "host/graph/private.h"
 
 #include <float.h>
 #include <math.h>
@@ -31,6 +31,52 @@ double graph_output_scale(const struct graph *g, int node, int channel) {
 void graph_output_multiplier(const struct graph *g, int node, int channel, int32_t *multiplier,
                              int *shift) {
   graph_multiplier(graph_output_scale(g, node, channel), multiplier, shift);
+}
+
+bool graph_sum_fits(int64_t most, double real, int64_t count) {
+  int32_t multiplier;
+  int shift;
+  if (!isfinite(real) || real < 0 || real >= 1073741824.0) return false;
+  graph_multiplier(real, &multiplier, &shift);
+  if (most <= INT32_MAX && count > 1) mote_fold_count((uint32_t)count, &multiplier, &shift);
+  const int left = shift > 0 ? shift : 0; /* <= 30; 256: room for the zero point */
+  return most <= (int64_t)(INT32_MAX - 256) >> left;
+}
+
+/* The magnitudes of a channel's weights, added up. */
+static int64_t weight_of(const int8_t *w, int64_t n, int64_t step) {
+  int64_t sum = 0; /* <= 2^28 * 128 */
+  for (int64_t i = 0; i < n; i++) sum += w[i * step] < 0 ? -w[i * step] : w[i * step];
+  return sum;
+}
+
+/* Sum over |w| * max|x - zp| plus |bias| bounds every partial sum, in whatever order a kernel adds. Weights are looked at only
+ * where 128 for each of them is too much. */
+bool graph_sums_fit(const struct graph *g, int node) {
+  const struct graph_node *n = &g->nodes[node];
+  const struct graph_tensor *w = &g->tensors[n->in[1]];
+  const struct graph_tensor *b = n->in[2] >= 0 ? &g->tensors[n->in[2]] : NULL;
+  const bool deep = n->op == MOTE_OP_DEPTHWISE_CONV_2D;
+  const int64_t elements = graph_elements(w), biases = b ? graph_elements(b) : 0;
+  const int64_t channels = w->rank < 1 ? 0 : w->dims[deep ? w->rank - 1 : 0];
+  if (channels < 1 || elements < 1 || (w->quant.count > 1 && w->quant.count != channels))
+    return true; /* refused for what it is */
+  const int64_t each = elements / channels;
+  const int32_t zp = g->tensors[n->in[0]].quant.zp[0];
+  const int64_t reach = 127 - zp > zp + 128 ? 127 - zp : zp + 128;
+  for (int64_t c = 0; c < channels; c++) {
+    int64_t worst = 0;
+    for (int64_t i = c; i < biases; i += channels) {
+      const int64_t v = ((const int32_t *)b->data)[i], size = v < 0 ? -v : v;
+      worst = size > worst ? size : worst;
+    }
+    const double real = graph_output_scale(g, node, (int)c);
+    if (graph_sum_fits(each * 128 * reach + worst, real, 1)) continue;
+    const int8_t *from = (const int8_t *)w->data + (deep ? c : c * each);
+    if (!graph_sum_fits(weight_of(from, each, deep ? channels : 1) * reach + worst, real, 1))
+      return false;
+  }
+  return true;
 }
 
 bool graph_sums_are_wide(const struct graph *g, const struct graph_node *n) {

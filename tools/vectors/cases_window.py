@@ -155,6 +155,29 @@ dense("int16_int32_bias", "int16", btype="int32")
 dense("int16_per_channel", "int16", per_channel=True)
 
 
+def far(op, shape, kernel, out):
+    """Biases at the ends of int32: with other inputs than these the sums would wrap."""
+    @case(op, "int8_far_bias")
+    def build(rng):
+        m = Model()
+        x = m.input(shape, "int8", 0.05, -11, draw=(-13, -9))
+        oc = out[-1]
+        k = m.const(rng.integers(-127, 128, kernel), "int8", np.full(oc, 0.01), 0, axis=3 if op == "DEPTHWISE_CONV_2D" else 0)
+        ends = [2**31 - 1 - 20000, -2**31 + 20000, 2**30, 5]
+        b = m.const(np.array([ends[i % 4] for i in range(oc)]), "int32", np.float32(0.05) * np.full(oc, 0.01, np.float32), 0)
+        y = m.output(out, "int8", 11000.0, 4)
+        window = {} if op == "FULLY_CONNECTED" else {"padding": "SAME", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+        if op == "DEPTHWISE_CONV_2D":
+            window["depthMultiplier"] = 1
+        m.op(op, [x, k, b], [y], fusedActivationFunction="NONE", **window)
+        return m
+
+
+far("CONV_2D", (1, 5, 4, 3), (6, 3, 3, 3), (1, 5, 4, 6))
+far("DEPTHWISE_CONV_2D", (1, 5, 4, 4), (1, 3, 3, 4), (1, 5, 4, 4))
+far("FULLY_CONNECTED", (2, 12), (7, 12), (2, 7))
+
+
 def pool(op, name, type="int8", shape=(1, 7, 6, 3), kernel=(3, 3), stride=(2, 2), padding="VALID", act="NONE"):
     @case(op, name)
     def build(rng):

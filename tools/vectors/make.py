@@ -106,17 +106,6 @@ def main():
                     bad += 1
             else:
                 open(p, "wb").write(b)
-    # What no case makes any more goes.
-    if not a.check and not a.only:
-        for folder, _, files in os.walk(a.out):
-            for f in files:
-                stem, end = os.path.splitext(f)
-                if stem.startswith(("hybrid", "unsigned")):  # hybrid.py and unsigned.py make them
-                    continue
-                if os.path.basename(folder).startswith("Mote"):  # own.py makes them
-                    continue
-                if end in (".tflite", ".in", ".out") and (os.path.basename(folder), stem) not in seen:
-                    os.remove(os.path.join(folder, f))
     print(f"{count} cases, {total} bytes, {bad} problems")
     return 1 if bad else 0
 
