@@ -160,6 +160,9 @@ static bool read_pads(struct reader *r, struct op *o, int i, int first, int n) {
   int64_t values[TFLITE_MOST_PARAMETERS];
   int count;
   if (!tflite_parameters(r, o->in[i], "list of paddings", values, &count)) return false;
+  if (n == 0 && count > 0)
+    return err_set(r->e, "the file does not say the shape of what it reads; convert the model with "
+                         "fixed shapes");
   if (count != 2 * n || first + n > GRAPH_MAX_RANK)
     return err_set(r->e, "%d paddings for %d axes; two for each of at most %d are possible", count,
                    n, GRAPH_MAX_RANK);
