@@ -10,7 +10,7 @@ MOTE=${MOTE:-$PWD/build/mote}
 MOTE_SHARED=${MOTE_SHARED:-../shared}
 table=test/budget.tsv promises=test/limits.tsv bounds=test/estimates.tsv
 columns="flash_code_bytes flash_weight_bytes ram_arena_bytes stack_bytes instructions"
-promised="flash_code_bytes ram_arena_bytes ram_static_bytes stack_bytes"
+promised="flash_code_bytes ram_arena_bytes ram_static_bytes stack_bytes instructions"
 write=0; [ "${1:-}" = --write ] && write=1
 tab=$(printf '\t')
 
