@@ -18,7 +18,9 @@
 #define CASE_COUNT    1400
 #define CASE_KINDS    16          /* case n is of kind n mod CASE_KINDS */
 #define CASE_IN_ROW   0x80000000u /* in a number: a convolution that may be written over rows[0] */
-#define CASE_ALL      (CASE_COUNT + 400) /* what chips run: case_number(0 .. CASE_ALL - 1) */
+#define CASE_NINE     0x40000000u /* in a number: depthwise windows of 3x3 by stairs */
+#define CASE_ROW_MOST (CASE_COUNT + 400)
+#define CASE_ALL      (CASE_ROW_MOST + 240) /* what chips run: case_number(0 .. CASE_ALL - 1) */
 #define CASE_GUARD                                                                                 \
   16 /* bytes on either side of the state and the output that must stay as they are */
 
@@ -455,7 +457,7 @@ static int case_depthwise(struct nn_case *t, struct case_memory *m, uint32_t *r)
                      t->kernel == &mote_kernel_depthwise_stairs_high_s8 ||
                      t->kernel == &mote_kernel_depthwise_stairs_tables_s8;
   struct case_window w = case_window(r, !stairs);
-  if (stairs && (w.kernel_w != 3 || w.kernel_h != 3)) return 0;
+  while (stairs && (w.kernel_w != 3 || w.kernel_h != 3)) w = case_window(r, 0);
   if (case_range(r, 0, 3) == 0) w.kernel_w = w.kernel_h = 3;
   if (!stairs && case_range(r, 0, 2) == 0) w.kernel_w = 1, w.kernel_h = case_range(r, 2, 9);
   const int reach = (w.kernel_w - 1) * w.dilation_w;
@@ -774,7 +776,9 @@ static int case_shape(struct nn_case *t, struct case_memory *m, uint32_t *r) {
 }
 
 static inline uint32_t case_number(uint32_t n) {
-  return n < CASE_COUNT ? n : (n - CASE_COUNT) | CASE_IN_ROW;
+  return n < CASE_COUNT      ? n
+         : n < CASE_ROW_MOST ? (n - CASE_COUNT) | CASE_IN_ROW
+                             : (n - CASE_ROW_MOST) | CASE_NINE;
 }
 
 /* Makes case `number`. Returns 0 where what was drawn does not fit. */
@@ -815,6 +819,7 @@ static inline int case_make(struct nn_case *t, struct case_memory *m, uint32_t n
   memset(t, 0, sizeof *t);
   t->in_row = (number & CASE_IN_ROW) != 0;
   number &= ~CASE_IN_ROW;
+  if (number & CASE_NINE) number = 4 + CASE_KINDS * (1 + 3 * (number & ~CASE_NINE));
   const size_t kind = number % (t->in_row ? 2 : CASE_KINDS);
   m->used = 0;
   t->op = kinds[kind].op;
