@@ -26,6 +26,8 @@ struct verify {
   uint8_t *inputs;    /* of the network; behind features what this machine made of the windows */
   const int16_t *windows; /* NULL: no features in front */
   const char *stream;
+  bool fast, small; /* plans of the targets, as in `mote build` */
+  int64_t ram;
   const uint8_t *whole; /* outputs of the model of the whole window; NULL: not streamed */
   struct compiled here; /* compiled for this machine; decides which layers exist */
   struct witness witnesses[16];
@@ -127,7 +129,10 @@ static bool same_sound(struct command_line *c, struct verify *v, const struct em
                                    .features = m->features,
                                    .target = t,
                                    .suppress = true,
-                                   .least = m->least};
+                                   .least = m->least,
+                                   .fast = v->fast,
+                                   .small = v->small,
+                                   .ram_bytes = (size_t)v->ram};
   struct emulate_result result;
   struct bundle b;
   if (!m->suppress) return true;
@@ -148,6 +153,9 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
                              .graph = v->model.graph,
                              .features = v->windows ? v->model.features : NULL,
                              .objects = v->model.objects,
+                             .fast = v->fast,
+                             .small = v->small,
+                             .ram_bytes = (size_t)v->ram,
                              .keep_features = v->windows != NULL};
   const void *inputs = v->windows ? (const void *)v->windows : v->inputs;
   struct emulate_result result;
@@ -493,6 +501,9 @@ int cmd_verify(int argc, char **argv) {
       {'i', "input", OPTION_LIST, "FILE",
        "raw input tensors, or a recording where no MODEL is; default: a pattern, or test windows",
        &v.in},
+      {0, "ram", OPTION_COUNT, "N", "most bytes of arena on each target", &v.ram},
+      {0, "fast", OPTION_FLAG, NULL, "the targets' fastest plans, RAM as needed", &v.fast},
+      {0, "small", OPTION_FLAG, NULL, "the targets' plans of the least flash", &v.small},
       {0, "stream", OPTION_TEXT, "ROWS",
        "give only the newest rows of the window; least: as few as strides allow", &v.stream},
       {0, "inferences", OPTION_COUNT, "N",

@@ -43,6 +43,12 @@ if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/n
     [ "$(grep -c '"target"' "$T/verify")" -ge 10 ]; is "$name has ten witnesses and more" 0 $?
     is "$name has one hash" 1 "$(grep -o '"hash": *"[0-9a-f]*"' "$T/verify" | sort -u | wc -l)"
   done
+  for plan in --fast --small "--ram 4000"; do
+    "$MOTE" verify test/golden/CONV_2D/int8.tflite $plan --json -q --target cortex-m4 --target cortex-m0plus --target cortex-m55 --target rv32imc >"$T/verify" 2>"$T/err"
+    is "verify with $plan" 0 $?
+    is "one hash with $plan" 1 "$(grep -o '"hash": *"[0-9a-f]*"' "$T/verify" | sort -u | wc -l)"
+  done
+  "$MOTE" verify test/golden/CONV_2D/int8.tflite --ram 10 -q --target cortex-m4 2>"$T/err"; is "no plan is so small" 1 $?
   grep -q '"inferences": 1' "$T/verify"; is "one inference of a model without variables" 0 $?
   "$MOTE" verify test/golden/SVDF/int8.tflite --json -q --target host | grep -q '"inferences": 3'
   is "three of a model with variables" 0 $?
