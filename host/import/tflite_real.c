@@ -26,7 +26,7 @@ bool tflite_real_constant(struct reader *r, int tensor) {
     return err_set(r->e, "tensor %d \"%s\" has no single scale", tensor, t->name);
   float *real = tflite_take(r, (size_t)elements, sizeof *real);
   for (int64_t i = 0; real && i < elements; i++)
-    real[i] = (float)(((const int8_t *)t->data)[i] - t->quant.zp[0]) * t->quant.scale[0];
+    real[i] = (float)((int64_t)((const int8_t *)t->data)[i] - t->quant.zp[0]) * t->quant.scale[0];
   if (!real) return false;
   t->type = MOTE_FLOAT32;
   t->quant = (struct graph_quant){0};
