@@ -597,6 +597,9 @@ int cmd_bench(int argc, char **argv) {
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (o.fast && o.small)
+    return command_usage(
+        &c, "--fast and --small exclude each other: the fastest plan, or the least flash");
   if (!bundle_stream_reads(o.stream))
     return command_usage(&c, "--stream takes a number of rows, or the word least");
   if (!c.n_words && (o.in.count > 1 || o.out.count > 1))

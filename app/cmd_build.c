@@ -227,6 +227,9 @@ int cmd_build(int argc, char **argv) {
   if (!o.out) return command_usage(&c, "no folder was named: add -o DIR");
   if (c.n_words && !o.target && !o.board)
     return command_usage(&c, "no chip was named: add --target cortex-m4, or --board wio-terminal");
+  if (o.fast && o.small)
+    return command_usage(
+        &c, "--fast and --small exclude each other: the fastest plan, or the least flash");
   if (!bundle_stream_reads(o.stream))
     return command_usage(&c, "--stream takes a number of rows, or the word least");
   if (o.input && strcmp(o.input, "rows") != 0)

@@ -159,10 +159,12 @@ static bool add_target(struct command_line *c, struct verify *v, const char *nam
                              .keep_features = v->windows != NULL};
   const void *inputs = v->windows ? (const void *)v->windows : v->inputs;
   struct emulate_result result;
-  struct bundle b;
+  struct bundle b = {.dir = NULL};
   if (!emulate_find_target(c->arena, name, &r.target, &c->err)) return false;
   if (!bundle_run_once(c->arena, &r, inputs, (int)v->inferences, true, &b, &result, &c->err)) {
-    if (v->targets.count || !b.program.too_large) return false;
+    const bool needs_more = v->ram > 0 && b.compiled.arena_bytes > (size_t)v->ram;
+    if (!c->err.node[0]) err_node(&c->err, "%s", name);
+    if (v->targets.count || (!b.program.too_large && !needs_more)) return false;
     c->err = (struct err){0};
     v->too_small[v->n_too_small++] = name;
     return true;
@@ -488,6 +490,9 @@ static bool gather(struct command_line *c, struct verify *v) {
     progress_update(c->progress, "verify", (uint64_t)i + 1, (uint64_t)n + 1, "%s", names[i]);
     if (!add_target(c, v, names[i])) return false;
   }
+  if (v->n_too_small == n)
+    return err_set(&c->err, "no target has memory enough for this model%s",
+                   v->ram ? ", or a plan within --ram" : "");
   progress_update(c->progress, "verify", (uint64_t)n + 1, (uint64_t)n + 1, "%d witnesses", v->n);
   keep_common(c, v);
   return true;
@@ -528,6 +533,9 @@ int cmd_verify(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
+  if (v.fast && v.small)
+    return command_usage(
+        &c, "--fast and --small exclude each other: the fastest plan, or the least flash");
   if (!bundle_stream_reads(v.stream))
     return command_usage(&c, "--stream takes a number of rows, or the word least");
   bool equal = true;

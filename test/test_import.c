@@ -439,6 +439,27 @@ static void models_of_many_producers_are_exact_or_refused(void **state) {
   arena_free(a);
 }
 
+/* Sparse tensors that say less, or more, than what they hold. */
+static void damaged_sparse_tensors_are_refused(void **state) {
+  static const char *const files[][2] = {
+      {"sparse_of_nothing", "elements of which 0 are not zero"},
+      {"sparse_unknown_level", "unknown format 7"},
+      {"sparse_values_left", "name 2 of 6 values"},
+      {"sparse_first_segment", "name 1 of 2 values"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    struct arena *a = arena_new((size_t)1 << 30);
+    struct err e = {0};
+    uint8_t *bytes;
+    size_t n;
+    const char *path = arena_printf(a, "test/fuzz/corpus/%s.tflite", files[i][0]);
+    if (!file_read(a, path, 1 << 20, &bytes, &n, &e)) fail_msg("%s: %s", path, e.text);
+    assert_null(import_tflite(a, path, bytes, n, &e));
+    if (!strstr(e.text, files[i][1])) fail_msg("\"%s\" does not say \"%s\"", e.text, files[i][1]);
+    arena_free(a);
+  }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
@@ -451,6 +472,7 @@ int main(void) {
       TEST(unsupported_models_are_refused_with_the_reason),
       TEST(paddings_and_axes_must_give_the_output),
       TEST(other_files_are_named),
+      cmocka_unit_test(damaged_sparse_tensors_are_refused),
       TEST(little_memory_is_an_error),
       cmocka_unit_test(reference_models_are_exact_in_every_layer),
       cmocka_unit_test(models_of_many_producers_are_exact_or_refused),

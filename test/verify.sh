@@ -48,6 +48,7 @@ if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/n
     is "verify with $plan" 0 $?
     is "one hash with $plan" 1 "$(grep -o '"hash": *"[0-9a-f]*"' "$T/verify" | sort -u | wc -l)"
   done
+  "$MOTE" verify test/golden/CONV_2D/int8.tflite --fast --small -q 2>/dev/null; is "the fastest of the least flash is none" 2 $?
   "$MOTE" verify test/golden/CONV_2D/int8.tflite --ram 10 -q --target cortex-m4 2>"$T/err"; is "no plan is so small" 1 $?
   grep -q '"inferences": 1' "$T/verify"; is "one inference of a model without variables" 0 $?
   "$MOTE" verify test/golden/SVDF/int8.tflite --json -q --target host | grep -q '"inferences": 3'

@@ -14,7 +14,7 @@
  * changes. What is left over goes: it is never read, but for constants that biases have taken. Every tensor
  * keeps one channel at least.
  *
- * exact: biases are int32 and stay within the bound that graph_check has proven for the source, for a channel
+ * exact: biases are int32 and stay within the bound that graph_is_core has proven for the source, for a channel
  * that became constant still counts with |w| * |k - zp| in it. */
 #include "host/compile/private.h"
 
@@ -327,7 +327,7 @@ struct cut {
 static bool sum_for(const struct finish *f, int16_t k, int32_t *sum) {
   const int16_t zero = finish_sum(f, 0);
   const int32_t sign = k < zero ? -1 : 1;
-  /* The reach that graph_check grants: the left shift and the zero point stay in int32. */
+  /* The reach that graph_is_core grants: the left shift and the zero point stay in int32. */
   int64_t low = 0, high = (INT32_MAX - 256) >> (f->shift > 0 ? f->shift : 0);
   while (low < high) { /* the least magnitude that reaches k */
     const int64_t middle = low + (high - low) / 2;
@@ -412,7 +412,7 @@ static int cut_bias(const struct removal *r, struct graph *c, struct cut *t) {
   bool any = before != NULL;
   for (int i = 0; i < rows * columns * t->out.n; i++) {
     const int k = i % t->out.n, o = t->out.at[k];
-    /* Within int32: graph_check has bounded |bias| + sum of |w| * |x - zp| for all x. */
+    /* Within int32: graph_is_core has bounded |bias| + sum of |w| * |x - zp| for all x. */
     if (t->constant[k])
       data[i] = constant_bias(r, t, k);
     else

@@ -607,7 +607,7 @@ static bool takes_int8(const struct graph *g, const struct graph_node *n) {
   return is_int8(input(g, n, 0)) && is_int8(output(g, n));
 }
 
-/* One image, constant symmetric weights, no groups: what the rule has proven of sums. */
+/* One image, constant symmetric weights, no groups, and sums that fit int32. */
 bool lower_takes_core(const struct graph *g, const struct graph_node *n) {
   return graph_is_core(g, (int)(n - g->nodes));
 }

@@ -704,7 +704,7 @@ static bool build_reduce(const struct graph *g, const struct work *w, bool flat,
   graph_multiplier((double)x->quant.scale[0] / (double)y->quant.scale[0], &p->multiplier, &shift);
   if (op == MOTE_OP_MEAN) mote_fold_count((uint32_t)count, &p->multiplier, &shift);
   p->shift = (int8_t)shift;
-  p->zero = (int32_t)(x->quant.zp[0] * count); /* check_sum bounds it */
+  p->zero = (int32_t)(x->quant.zp[0] * count); /* graph_sum_fits bounds it */
   p->out_zp = (int16_t)y->quant.zp[0];
   p->bytes = (uint8_t)size_of(x);
   p->low = p->bytes == 1 ? INT8_MIN : INT16_MIN;

@@ -5,7 +5,7 @@
  *
  *   sums     low  = bias + sum of min(w * (x_low - zp), w * (x_high - zp)),   high likewise with max
  *   outputs  [R(low), R(high)], R = requantise, add the zero point, clamp: it never falls as its sum grows
- *            (multipliers are >= 0, every rounding is monotone, and graph_check has proven that nothing wraps)
+ *            (multipliers are >= 0, every rounding is monotone, and nothing of the core wraps)
  *
  * Behind padding a window lacks taps at the border, so a sum is taken for each set of taps that some window
  * has (a border class), and the range is the hull of them all. The bounds ignore that inputs depend on each
@@ -76,7 +76,7 @@ void window_of(const struct graph *g, const struct graph_node *n, const struct w
 /* ---- sums ------------------------------------------------------------------------------ */
 
 struct sum {
-  int64_t low, high; /* within int32 by graph_check, and so is every sum over some of the taps */
+  int64_t low, high; /* within int32 by graph_is_core, and so is every sum over some of the taps */
 };
 
 static struct sum sum_add(struct sum a, struct sum b, int sign) {

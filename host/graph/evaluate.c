@@ -1,8 +1,8 @@
 /* graph: the slow, obvious evaluation (graph_evaluate). See graph.h.
  *
  * Loops over output elements, nothing packed, nothing skipped. It shares with the kernels only the
- * rounding of mote/base and the scaling rules of scaling.c. graph_check has proven that no sum
- * leaves int32. source: the semantics of TensorFlow Lite Micro's reference kernels, double rounding. */
+ * rounding of mote/base and the scaling rules of scaling.c. Nodes of the core make no sum
+ * that leaves int32. source: the semantics of TensorFlow Lite Micro's reference kernels, double rounding. */
 #include "host/graph/private.h"
 
 #include <string.h>

@@ -27,7 +27,7 @@
  *
  * invariant (graph_check): every index is in range, every shape agrees with its operator, every
  * quantisation is finite and has one scale or one for each channel, constants have all their bytes, and no
- * sum that an int8 operator makes can leave int32 for any input. */
+ * sum that a node of the int8 core (graph_is_core) makes can leave int32 for any input; other sums wrap as the reference's. */
 #ifndef HOST_GRAPH_H
 #define HOST_GRAPH_H
 
@@ -258,7 +258,7 @@ struct graph_gru_scales {
 void graph_gru_scales_of(const struct graph *g, const struct graph_node *n,
                          struct graph_gru_scales *s);
 
-/* A function of 8-bit values (LOGISTIC, TANH, ELU, HARD_SWISH, LEAKY_RELU, RELU, RELU6, ABS, RSQRT, QUANTIZE) as its
+/* A function of 8-bit values (LOGISTIC, TANH, ELU, HARD_SWISH, LEAKY_RELU, RELU, RELU6, ABS, RSQRT, GELU, EXP, LOG, QUANTIZE) as its
  * value for each byte of the input. needs: graph_check; both ends have 8 bits. exact: the reference's bits. */
 void graph_table(const struct graph *g, int node, uint8_t table[256]);
 
@@ -276,7 +276,8 @@ void graph_print(const struct graph *g, struct text *out);
 struct graph *graph_parse(struct arena *a, const char *name, const char *text, struct err *e);
 
 /* Whether a node is of the int8 core: one of the operators listed above in exactly that form. Passes that look into
- * channels reason about these and leave all others alone. needs: numbers of inputs and indices in range. */
+ * channels reason about these and leave all others alone: their sums fit int32, shifted as requantisation shifts them.
+ * needs: tensors that graph_check has proven. cost: biases, and weights where their number alone proves nothing. */
 bool graph_is_core(const struct graph *g, int node);
 /* Whether graph_evaluate covers every node: the int8 core above. (Other operators are proven against the
  * reference's own outputs, test/golden.) */

@@ -87,7 +87,9 @@ static int32_t rsqrt(const struct function *f, int32_t x) {
 /* A real value as one of the output: the reference multiplies by the reciprocal. */
 static int32_t quantised(const struct function *f, float value) {
   const float y = roundf(value * (1 / f->out_scale)) + (float)f->out_zp;
-  return y < -128 ? -128 : y > 127 ? 127 : (int32_t)y;
+  return !(y > -128) ? -128
+         : y > 127   ? 127
+                     : (int32_t)y; /* 0 times the reciprocal of next to nothing is no number */
 }
 
 static int32_t elu(const struct function *f, int32_t x) {

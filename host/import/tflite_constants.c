@@ -23,6 +23,7 @@ enum { INDICES_INT32 = 1, INDICES_UINT16, INDICES_UINT8 };
 enum { BLOCK_SCALES, BLOCK_ZPS, BLOCK_SIZE };
 #define DETAILS_BLOCKWISE 2
 #define MOST_LEVELS       (2 * GRAPH_MAX_RANK)
+#define MOST_EMPTY        4096 /* elements for each that is not zero: bounds memory by the file's size */
 
 /* IEEE half precision as single precision: every value is exact. */
 static uint32_t float_of_half(uint16_t h) {
@@ -66,6 +67,7 @@ struct sparse {
   int n_levels;
   const uint8_t *values;
   size_t n_values, bytes; /* of a value */
+  size_t used;            /* values that lie in the dense tensor so far */
   uint8_t *to;
 };
 
@@ -117,7 +119,10 @@ static bool read_order(struct reader *r, const struct flat_table *t, const struc
     if (axis >= rank) return err_set(r->e, "blocks along axis %u of %d", axis, x->rank);
     axes->of[i] = (int)axis;
     const struct flat_table level = flat_table_at(&r->f, &levels, i);
-    s->levels[i].compressed = flat_i8_field(&r->f, &level, LEVEL_FORMAT, 0) != LEVEL_DENSE;
+    const int32_t format = flat_i8_field(&r->f, &level, LEVEL_FORMAT, LEVEL_DENSE);
+    if (format != LEVEL_DENSE && format != LEVEL_COMPRESSED)
+      return err_set(r->e, "level %zu of its sparse axes has the unknown format %d", i, format);
+    s->levels[i].compressed = format == LEVEL_COMPRESSED;
     s->levels[i].size = flat_i32_field(&r->f, &level, LEVEL_SIZE, 0);
     if (d < rank) continue;
     const int64_t block = s->levels[i].size;
@@ -148,10 +153,10 @@ static bool read_level(struct reader *r, const struct flat_table *t, const struc
          read_indices(r, &level, LEVEL_INDICES_TYPE, LEVEL_INDICES, &l->indices);
 }
 
-static bool scatter(struct reader *r, const struct sparse *s, int number, size_t place, int64_t at);
+static bool scatter(struct reader *r, struct sparse *s, int number, size_t place, int64_t at);
 
 /* The children of one place of a compressed level: their indices rise, so that none comes twice. */
-static bool scatter_compressed(struct reader *r, const struct sparse *s, int number, size_t place,
+static bool scatter_compressed(struct reader *r, struct sparse *s, int number, size_t place,
                                int64_t at) {
   const struct level *l = &s->levels[number];
   if (place + 1 >= l->segments.count)
@@ -176,12 +181,12 @@ static bool scatter_compressed(struct reader *r, const struct sparse *s, int num
 
 /* All below one place: `place` counts the places of its level in the order of the file, at is where they begin in the dense
  * tensor. */
-static bool scatter(struct reader *r, const struct sparse *s, int number, size_t place,
-                    int64_t at) {
+static bool scatter(struct reader *r, struct sparse *s, int number, size_t place, int64_t at) {
   if (number == s->n_levels) {
     if (place >= s->n_values)
       return err_set(r->e, "its sparse axes name value %zu of %zu", place, s->n_values);
     memcpy(s->to + (size_t)at * s->bytes, s->values + place * s->bytes, s->bytes);
+    s->used++;
     return true;
   }
   const struct level *l = &s->levels[number];
@@ -205,7 +210,9 @@ static bool make_dense(struct reader *r, const struct flat_table *t, const uint8
   if (!s.to) return false;
   memset(s.to, 0, (size_t)graph_elements(x) * s.bytes);
   x->data = s.to;
-  return scatter(r, &s, 0, 0, 0) && !r->f.bad;
+  if (!scatter(r, &s, 0, 0, 0) || r->f.bad) return false;
+  return s.used == n_values ||
+         err_set(r->e, "its sparse axes name %zu of %zu values", s.used, n_values);
 }
 
 /* ---- weights with a scale for each block ---------------------------------------- */
@@ -285,7 +292,10 @@ static bool read_sparse(struct reader *r, const struct flat_table *sparsity, con
   if (type != TYPE_FLOAT32 && type != TYPE_FLOAT16 && type != TYPE_INT8)
     return err_set(r->e, "sparse constants of type %s; FLOAT32, FLOAT16 and INT8 are possible",
                    tflite_type_name(type));
-  const size_t n = bytes / stored_bytes(x, type, 1);
+  const size_t n = bytes / stored_bytes(x, type, 1), most = MOST_EMPTY * (n + 256);
+  if ((size_t)graph_elements(x) > most)
+    return err_set(r->e, "%lld elements of which %zu are not zero; at most %zu are possible",
+                   (long long)graph_elements(x), n, most);
   uint8_t *values = tflite_take(r, n, mote_type_bytes((int)x->type));
   if (!values) return false;
   if (type == TYPE_FLOAT16)

@@ -203,7 +203,8 @@ static bool kind_shape(struct train_network *net, int index, struct train_map m,
     if (m.w != 1)
       return err_set(e, "rows of %d pixels: \"sequence\" before %s makes them channels", m.w,
                      l->kind == TRAIN_GRU ? "gru" : "lstm");
-    if (m.h > 65535 || l->channels > 512) return err_set(e, "%d units: at most 512", l->channels);
+    if (m.h > 65535) return err_set(e, "%d moments: at most 65535", m.h);
+    if (l->channels > 512) return err_set(e, "%d units: at most 512", l->channels);
     return true;
   case TRAIN_ACTIVATION:
   case TRAIN_REQUANTISE: return true;
@@ -394,8 +395,7 @@ struct train_cost train_network_cost(const struct train_network *net) {
       /* Four biases, of 4 bytes or 2, and the zeros that its states begin with. */
       if (l->kind == TRAIN_LSTM)
         cost.parameters += 3 * l->out_c, cost.weight_bytes += 15 * l->out_c;
-      if (l->kind == TRAIN_GRU)
-        cost.parameters += 3 * l->out_c, cost.weight_bytes += 6 * l->out_c;
+      if (l->kind == TRAIN_GRU) cost.parameters += 3 * l->out_c, cost.weight_bytes += 6 * l->out_c;
     }
     int64_t alive = is_view(net, i) ? 0 : bytes_of(net, i);
     for (int j = -1; j < i; j++)
