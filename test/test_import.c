@@ -441,11 +441,10 @@ static void models_of_many_producers_are_exact_or_refused(void **state) {
 
 /* Sparse tensors that say less, or more, than what they hold. */
 static void damaged_sparse_tensors_are_refused(void **state) {
-  static const char *const files[][2] = {
-      {"sparse_of_nothing", "elements of which 0 are not zero"},
-      {"sparse_unknown_level", "unknown format 7"},
-      {"sparse_values_left", "name 2 of 6 values"},
-      {"sparse_first_segment", "name 1 of 2 values"}};
+  static const char *const files[][2] = {{"sparse_of_nothing", "elements of which 0 are not zero"},
+                                         {"sparse_unknown_level", "unknown format 7"},
+                                         {"sparse_values_left", "name 2 of 6 values"},
+                                         {"sparse_first_segment", "name 1 of 2 values"}};
   (void)state;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     struct arena *a = arena_new((size_t)1 << 30);
