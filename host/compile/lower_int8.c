@@ -26,7 +26,8 @@ bool lower_whole_conv(const struct graph *g, const struct work *work, bool flat,
     in_w = out_w = (int64_t)x->dims[1] * x->dims[2];
     if (!pointwise || !fits16(in_w) || x->dims[1] == 1) return false;
   }
-  if (!fits16(in_w)) return lower_too_large(e, "the width", in_w, UINT16_MAX);
+  if (!fits16(in_w) || !fits16(out_w)) /* padding may make more */
+    return lower_too_large(e, "the width", in_w > out_w ? in_w : out_w, UINT16_MAX);
   if (!window_fits(a, w->dims[1], w->dims[2], e)) return false;
   if (!fits16(x->dims[3]) || !fits16(y->dims[3]))
     return lower_too_large(e, "the number of channels",
@@ -276,6 +277,7 @@ bool lower_depthwise(const struct graph *g, const struct work *work, bool flat, 
   const struct graph_attrs *a = &n->attrs;
   struct mote_depthwise_conv2d_s8 *p = &f->params.depthwise_conv2d_s8;
   if (flat) return lower_column(g, work, f);
+  if (!fits16(y->dims[2])) return lower_too_large(e, "the width", y->dims[2], UINT16_MAX);
   if (!fits16(x->dims[2]) || !fits16(y->dims[3]))
     return lower_too_large(e, "width or channels",
                            x->dims[2] > y->dims[3] ? x->dims[2] : y->dims[3], UINT16_MAX);
@@ -620,10 +622,21 @@ static bool takes_borders(const struct graph *g, const struct graph_node *n) {
 
 /* Two channels in the lanes of a word: folding the zero point into a bias must keep it in 32 bits, and loops pay from
  * a thousand products on: below, the loop for few is as fast and a sixth of the code. */
+/* What fills a pair of channels up may be a twentieth of the weights. */
+static bool pairs_are_full(const struct graph_tensor *w) {
+  return 20 * ((w->dims[0] + 1) / 2 * 2) <= 21 * w->dims[0];
+}
+
+/* A pair costs as much as two channels: for few of them the plain loop is faster. */
+static bool takes_pairs(const struct graph *g, const struct graph_node *n) {
+  return lower_takes_core(g, n) && pairs_are_full(input(g, n, 1));
+}
+
 static bool takes_lanes8(const struct graph *g, const struct graph_node *n) {
-  if (!lower_takes_core(g, n)) return false;
+  if (!takes_pairs(g, n)) return false;
   const struct graph_tensor *w = input(g, n, 1);
   const int32_t *bias = has_input(n, 2) ? input(g, n, 2)->data : NULL;
+  if (w->dims[0] <= 4) return false; /* 4 of 2304: 78 thousand instructions, 74 without */
   if (graph_elements(w) < 1024 || w->dims[1] > UINT16_MAX || !params_lanes8_fit(w)) return false;
   for (int c = 0; bias != NULL && c < w->dims[0]; c++)
     if (bias[c] < -(1 << 29) || bias[c] > 1 << 29) return false;
@@ -735,9 +748,19 @@ static const struct recipe recipes[] = {
      .packed = WEIGHTS},
     {.op = MOTE_OP_FULLY_CONNECTED,
      .kernel = MOTE_KERNEL_fully_connected_pairs_s8,
-     .takes = lower_takes_core,
-     .cores = SHORT,
+     .takes = takes_pairs,
+     .cores = 1u << COMPILE_CORE_V6M,
      .fast = true,
+     .widened = 1,
+     .build = lower_dense,
+     .pack = params_pack_pairs,
+     .packed = WEIGHTS},
+    {.op = MOTE_OP_FULLY_CONNECTED, /* the plain loop works out eight channels for one */
+     .kernel = MOTE_KERNEL_fully_connected_pairs_s8,
+     .takes = lower_takes_core,
+     .cores = 1u << COMPILE_CORE_RV32,
+     .fast = true,
+     .widened = 1,
      .build = lower_dense,
      .pack = params_pack_pairs,
      .packed = WEIGHTS},
@@ -746,6 +769,7 @@ static const struct recipe recipes[] = {
      .takes = takes_wide,
      .cores = 1u << COMPILE_CORE_DSP,
      .fast = true,
+     .widened = 1,
      .build = lower_dense,
      .pack = params_pack_wide,
      .packed = WEIGHTS},
