@@ -561,6 +561,50 @@ static void test_fast_flash_is_spent_well(void **state) {
     }
 }
 
+/* One dense layer of 2400 inputs. */
+static struct graph *dense(struct arena *a, int units) {
+  enum { INPUTS = 2400 };
+  struct graph *g = graph_new(a, "dense");
+  int8_t *weights = ARENA_ARRAY(a, int8_t, INPUTS * units);
+  for (int i = 0; i < INPUTS * units; i++) weights[i] = (int8_t)(i * 7919 % 61 - 30);
+  const int x = image_tensor(g, "x", 1, 1, INPUTS, NULL),
+            y = image_tensor(g, "y", 1, 1, units, NULL);
+  struct graph_tensor w = {
+      .name = "w", .type = MOTE_INT8, .rank = 2, .dims = {units, INPUTS}, .data = weights};
+  w.quant = graph_quant_one(a, 0.01f, 0);
+  const int wi = graph_add_tensor(g, &w);
+  add_node(g, MOTE_OP_FULLY_CONNECTED, 0, x, wi, y);
+  g->nodes[0].n_in = 3;
+  g->nodes[0].in[2] = -1;
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &y, 1);
+  struct err e = {0};
+  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
+  return g;
+}
+
+/* What fills pairs and groups of channels up counts, too. */
+static void test_dense_layers_keep_to_their_flash(void **state) {
+  (void)state;
+  static const enum compile_core cores[] = {COMPILE_CORE_V6M, COMPILE_CORE_DSP, COMPILE_CORE_MVE,
+                                            COMPILE_CORE_RV32};
+  static const int units[] = {1, 2, 3, 5, 8, 9};
+  for (size_t k = 0; k < sizeof cores / sizeof *cores; k++)
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
+      for (int fast = 0; fast < 2; fast++) {
+        struct arena *a = new_arena();
+        const struct compile_options o = {.core = cores[k], .pointer_bytes = 4, .fast = fast != 0};
+        struct compiled c;
+        struct err e = {0};
+        if (!compile_graph(dense(a, units[u]), &o, a, &c, &e)) fail_msg("%s", e.text);
+        const size_t most = c.source_weight_bytes * (fast ? 210 : 105) / 100 + 512;
+        if (c.flash_weight_bytes > most)
+          fail_msg("core %d, %d units, fast %d: %zu bytes of %zu", (int)cores[k], units[u], fast,
+                   c.flash_weight_bytes, most);
+        arena_free(a);
+      }
+}
+
 /* Half of the visual-wake-words model is channels that are constant for any input. */
 static void test_constant_channels_go(void **state) {
   (void)state;
@@ -847,6 +891,7 @@ int main(void) {
       cmocka_unit_test(test_layers_are_compared),
       cmocka_unit_test(test_budgets),
       cmocka_unit_test(test_fast_flash_is_spent_well),
+      cmocka_unit_test(test_dense_layers_keep_to_their_flash),
       cmocka_unit_test(test_constant_channels_go),
       cmocka_unit_test(test_ram_limits),
       cmocka_unit_test(test_curve),
