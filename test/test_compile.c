@@ -134,6 +134,17 @@ static void test_constants_fold_and_dead_nodes_go(void **state) {
   arena_free(a);
 }
 
+/* The first node is weighted, and all there is from x to y. */
+static struct graph *without_bias(struct graph *g, int x, int y) {
+  g->nodes[0].n_in = 3;
+  g->nodes[0].in[2] = -1;
+  graph_set_inputs(g, &x, 1);
+  graph_set_outputs(g, &y, 1);
+  struct err e = {0};
+  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
+  return g;
+}
+
 /* A depthwise layer of 8 channels over 21 x 1 pixels: 5 taps down, some of them on a border. */
 static struct graph *column(struct arena *a, int stride, int dilation) {
   enum { H = 21, TAPS = 5, C = 8 };
@@ -152,13 +163,7 @@ static struct graph *column(struct arena *a, int stride, int dilation) {
   at->dilation_h = dilation;
   at->pad_top = 2;
   at->pad_bottom = 1;
-  g->nodes[0].n_in = 3;
-  g->nodes[0].in[2] = -1;
-  graph_set_inputs(g, &x, 1);
-  graph_set_outputs(g, &y, 1);
-  struct err e = {0};
-  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
-  return g;
+  return without_bias(g, x, y);
 }
 
 static void test_columns_are_one_call_on_helium(void **state) {
@@ -574,13 +579,7 @@ static struct graph *dense(struct arena *a, int units) {
   w.quant = graph_quant_one(a, 0.01f, 0);
   const int wi = graph_add_tensor(g, &w);
   add_node(g, MOTE_OP_FULLY_CONNECTED, 0, x, wi, y);
-  g->nodes[0].n_in = 3;
-  g->nodes[0].in[2] = -1;
-  graph_set_inputs(g, &x, 1);
-  graph_set_outputs(g, &y, 1);
-  struct err e = {0};
-  if (!graph_check(g, &e)) fail_msg("%s: %s", e.node, e.text);
-  return g;
+  return without_bias(g, x, y);
 }
 
 /* What fills pairs and groups of channels up counts, too. */
