@@ -59,7 +59,8 @@ bool graph_sums_fit(const struct graph *g, int node) {
   const bool deep = n->op == MOTE_OP_DEPTHWISE_CONV_2D;
   const int64_t elements = graph_elements(w), biases = b ? graph_elements(b) : 0;
   const int64_t channels = w->rank < 1 ? 0 : w->dims[deep ? w->rank - 1 : 0];
-  if (channels < 1 || elements < 1 || (w->quant.count > 1 && w->quant.count != channels))
+  if (channels < 1 || elements < 1 || elements % channels || biases % channels ||
+      (w->quant.count > 1 && w->quant.count != channels))
     return true; /* refused for what it is */
   const int64_t each = elements / channels;
   const int32_t zp = g->tensors[n->in[0]].quant.zp[0];
