@@ -134,11 +134,62 @@ static void test_value_names(void **state) {
   arena_free(a);
 }
 
+/* Each kind's values have names of their own: what the row at a place holds, as docs/spec/cli.md orders them. */
+static void test_value_names_of_kinds(void **state) {
+  (void)state;
+  static const struct {
+    enum features_kind kind;
+    bool more; /* all values, decimated, with a low pass */
+    int index;
+    const char *name;
+  } cases[] = {
+      {FEATURES_SPECTRAL, false, 0, "channel 1: RMS"},
+      {FEATURES_SPECTRAL, false, 11 + 2, "channel 2: kurtosis"},
+      {FEATURES_SPECTRAL, false, 22 + 3, "channel 3: 3.125 Hz"},
+      {FEATURES_SPECTRAL, true, 3, "channel 1: skewness of the powers"},
+      {FEATURES_SPECTRAL, true, 5, "channel 1: 1.042 Hz"},
+      {FEATURES_SPECTRAL, true, 5 + 8, "channel 1: 0.5 to 4 Hz"},
+      {FEATURES_SPECTRAL, true, 5 + 8 + 1 + 1, "channel 1: roll-off"},
+      {FEATURES_SPECTRAL, true, 5 + 8 + 1 + 3 + 3, "channel 1: height of peak 2"},
+      {FEATURES_SPECTRAL, true, 21 + 1, "channel 2: skewness"},
+      {FEATURES_SPECTRAL, true, 3 * 21 + 21 + 5, "channel 2: low: 0.1042 Hz"},
+      {FEATURES_FLATTEN, false, 7 + 4, "channel 2: deviation"},
+      {FEATURES_WAVELET, false, 13, "channel 1: rest: kurtosis"},
+      {FEATURES_WAVELET, false, 14, "channel 1: details 1: entropy"},
+      {FEATURES_SPECTROGRAM, false, 3 * 9 + 4, "frame 2, channel 2: 3.125 Hz"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct arena *a = arena_new(0);
+    struct err e = {0};
+    struct features_config c;
+    struct features_block block;
+    struct text name;
+    features_defaults(cases[i].kind, 50, 3, 20000, &c, NULL);
+    if (c.kind == FEATURES_SPECTRAL || c.kind == FEATURES_SPECTROGRAM) c.fft_size = 16;
+    if (c.kind == FEATURES_SPECTROGRAM) c.frame_ms = 320, c.hop_ms = 160;
+    if (c.kind == FEATURES_WAVELET) c.levels = 1;
+    if (cases[i].more) {
+      c.values = MOTE_SPECTRAL_RMS | MOTE_SPECTRAL_SKEWNESS | MOTE_SPECTRAL_KURTOSIS |
+                 MOTE_SPECTRAL_SHAPE | MOTE_SPECTRAL_POWERS | MOTE_SPECTRAL_BANDS |
+                 MOTE_SPECTRAL_CENTROID | MOTE_SPECTRAL_ROLLOFF | MOTE_SPECTRAL_FLATNESS |
+                 MOTE_SPECTRAL_PEAKS;
+      c.decimate = 3, c.extra_low = true, c.peaks = 2;
+      c.n_edges = 2, c.edges_hz[0] = 0.5, c.edges_hz[1] = 4;
+    }
+    if (!features_build(&c, 1, a, &block, &e)) fail_msg("%zu: %s: %s", i, e.node, e.text);
+    text_init(&name, a);
+    features_value_name(&block, &c, cases[i].index, &name);
+    assert_string_equal(name.data, cases[i].name);
+    arena_free(a);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_embed),
       cmocka_unit_test(test_rank_and_judge),
       cmocka_unit_test(test_value_names),
+      cmocka_unit_test(test_value_names_of_kinds),
   };
   return cmocka_run_group_tests_name("explore", tests, NULL, NULL);
 }
