@@ -141,11 +141,19 @@ struct search {
   int n, best;
 };
 
-/* Whether to change for it: better, or as good with fewer values. Half a standard error counts as equal. */
-static bool better(const struct trial *x, const struct trial *than) {
-  const double slack = than->deviation / 2;
-  if (x->accuracy > than->accuracy + slack) return true;
-  return x->accuracy >= than->accuracy - slack / 4 && x->values < than->values;
+/* Of those within half a standard error of the best the one with the fewest values, of these the best: whatever the order
+ * in which they were tried. */
+static int choose(const struct trial *t, int n) {
+  int top = 0, best = -1;
+  for (int i = 1; i < n; i++)
+    if (t[i].accuracy > t[top].accuracy) top = i;
+  for (int i = 0; i < n; i++) {
+    if (t[i].accuracy < t[top].accuracy - t[top].deviation / 2) continue;
+    if (best < 0 || t[i].values < t[best].values ||
+        (t[i].values == t[best].values && t[i].accuracy > t[best].accuracy))
+      best = i;
+  }
+  return best;
 }
 
 /* Builds, fits and judges one configuration; one that features_check refuses is left out. */
@@ -179,8 +187,7 @@ static bool try_config(struct search *s, const struct features_config *c, const 
                                          .folds = s->w.folds};
     ok = ok && features_judge(&table, a, &t->accuracy, &t->deviation, e);
     if (ok) {
-      if (s->n == 0 || better(t, &s->trials[s->best])) s->best = s->n;
-      s->n++;
+      s->best = choose(s->trials, ++s->n);
       progress_update(s->look->line->progress, "parameters", (uint64_t)s->n, 0, "%s: %.1f %%",
                       features_kind_name(c->kind), 100 * t->accuracy);
     }

@@ -67,6 +67,11 @@ out=$("$MOTE" features --auto -q 2>&1); is "parameters chosen" 0 $?
 has "and said why" "told right" "$out"
 cp mote.yaml before.yaml
 out=$("$MOTE" features --auto --write -q --json 2>&1); is "parameters written" 0 $?
+is "of equally good ones that with the fewest values" yes "$(awk -F': ' '/"accuracy"/ { a[++n] = $2 + 0 }
+  /"deviation"/ { d[n] = $2 + 0 } /"values"/ { v[n] = $2 + 0 } /"best": true/ { best = n }
+  END { for (i = 1; i <= n; i++) if (a[i] > a[top]) top = i
+    for (i = 1; i <= n; i++) if (a[i] >= a[top] - d[top] / 2 && v[i] < v[best]) { print i; exit }
+    print (best ? "yes" : "none") }' <<<"$out")"
 has "the section is new" "  normalise:" "$(cat mote.yaml)"
 out=$("$MOTE" features 2>&1); is "and can be read" 0 $?
 is "nothing else changed" "$(sed '/^features:/,/^[a-z]/{/^features:/d;/^ /d;}' before.yaml)" \
