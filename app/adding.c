@@ -1,5 +1,6 @@
 /* What `mote add` does: see adding.h. */
 #include "app/adding.h"
+#include "app/dataset.h"
 #include "app/pictures.h"
 
 #include <search.h>
@@ -247,6 +248,8 @@ static void count_sample(struct adding *d, const struct store_sample *s,
   d->resampled +=
       r->source_rate_hz < r->rate_hz * (1 - 1e-6) || r->source_rate_hz > r->rate_hz * (1 + 1e-6);
   d->in_pieces += r->piece;
+  d->beyond += s->type == STORE_FLOAT32 && s->channels == d->p.config.channels &&
+               dataset_is_beyond(&d->p.config, s->data, s->length);
   int i = 0;
   while (i < d->n_counts && strcmp(d->counts[i].label, s->label) != 0) i++;
   if (i == d->n_counts) {

@@ -65,6 +65,7 @@ struct adding {
   int64_t new_added, new_duplicates, new_reboxed; /* since the last commit */
   void *met; /* of a project that counts: a tree of the ids whose boxes this run has seen */
   int64_t clipped, resampled, in_pieces; /* recordings */
+  int64_t beyond;                        /* of whose numbers sensor.range cuts off many */
   int64_t metadata;                      /* recordings whose key-value pairs were not kept */
   struct err failures[ADDING_FAILURES];
   struct adding_note notes[ADDING_NOTES];

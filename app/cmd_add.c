@@ -31,6 +31,7 @@ static void print_json(const struct adding *d) {
   json_put_int(&j, "reboxed", d->reboxed);
   json_put_int(&j, "clipped", d->clipped);
   json_put_int(&j, "resampled", d->resampled);
+  json_put_int(&j, "beyond_range", d->beyond);
   json_put_int(&j, "failed", d->failed);
   json_put_int(&j, "left_out", d->files.left_out + d->unlisted);
   put_counts(&j, d);
@@ -97,6 +98,9 @@ static void print_notes(const struct adding *d) {
                : "");
   if (d->resampled)
     printf("  converted to %g Hz: %s\n", d->p.config.rate_hz, text_thousands(d->resampled));
+  if (d->beyond)
+    printf("  reach beyond sensor.range in mote.yaml, where training cuts them off: %s\n",
+           text_thousands(d->beyond));
   if (d->in_pieces)
     printf("  pieces of recordings longer than %zu MiB: %s\n", INGEST_PIECE_BYTES >> 20,
            text_thousands(d->in_pieces));

@@ -4,6 +4,7 @@
  * fingerprint), and what is left is judged over all: near-duplicates, leaks between splits, labels that their neighbours
  * contradict, classes. Findings are advice, so the exit code is 0 unless --strict. */
 #include "app/data.h"
+#include "app/dataset.h"
 #include "host/inspect/inspect.h"
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ enum finding_kind {
   MISLABELLED,
   CONSTANT,
   CLIPPED,
+  BEYOND,
   DROPOUT,
   SILENCE,
   OFFSET,
@@ -62,6 +64,8 @@ static const struct {
                   "is a wire off, or an axis switched off? Remove them, or leave the channel out"},
     [CLIPPED] = {"clipped", "lie against the end of the range: the sensor saturated",
                  "record with less gain or a larger range; remove the worst"},
+    [BEYOND] = {"beyond_range", "reach beyond sensor.range in mote.yaml: training cuts them off",
+                "state the unit's own range, or range: [] for the largest number that there is"},
     [DROPOUT] = {"dropout", "stand still for a while in the middle of movement: numbers were lost",
                  "mote data crop or split-at leaves the piece out"},
     [SILENCE] = {"silent", "are silent",
@@ -167,6 +171,7 @@ static void check_shape(struct checking *k, const struct store_sample *s) {
     add_id(k, OTHER_SHAPE, s->id);
     return;
   }
+  if (wanted == STORE_FLOAT32 && dataset_is_beyond(c, s->data, s->length)) add_id(k, BEYOND, s->id);
   if (fabs(s->rate_hz - c->rate_hz) > 1e-6 * c->rate_hz) add_id(k, OTHER_RATE, s->id);
   if (data_seconds(s) * 1000 < c->length_ms - 1000 / c->rate_hz) add_id(k, SHORT, s->id);
 }

@@ -206,6 +206,20 @@ bool dataset_range(struct project *p, const struct dataset_pick *pick, const dou
   return set_units(p, most);
 }
 
+#define BEYOND_SHARE                                                                               \
+  0.002 /* of the numbers; a sensor that is hit once in a while may be meant to saturate */
+
+bool dataset_is_beyond(const struct project_config *c, const float *values, int64_t length) {
+  const int64_t n = length * c->channels;
+  int64_t beyond = 0;
+  if (!project_has_range(c) || !c->n_range) return false;
+  for (int64_t i = 0; i < n; i++) {
+    const double most = c->range[c->n_range == 1 ? 0 : i % c->channels];
+    beyond += fabs(on_scale(c, i % c->channels, values[i])) * 32767 > most * 32768;
+  }
+  return (double)beyond > BEYOND_SHARE * (double)n;
+}
+
 /* round(value / range * 32767), limited to int16. */
 static int16_t *to_int16(struct arena *a, const struct project_config *c, const float *values,
                          int64_t length, int channels, const double *range) {

@@ -75,6 +75,9 @@ bool dataset_classes(struct project *p, const struct dataset_pick *pick,
 bool dataset_range(struct project *p, const struct dataset_pick *pick, const double **range,
                    struct err *e);
 
+/* Whether sensor.range cuts off so many of these numbers, [length][channels] of the project's, that it must be too small. */
+bool dataset_is_beyond(const struct project_config *c, const float *values, int64_t length);
+
 /* Reads samples and lays windows. errors: a sample of another kind or number of channels, memory. */
 bool dataset_load(struct project *p, const struct dataset_pick *pick, const char *const *classes,
                   int n_classes, const double *range, struct dataset *d, struct err *e);

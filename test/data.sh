@@ -116,6 +116,13 @@ out=$("$MOTE" data check --strict --json); is "strict: findings are an error" 1 
 "$MOTE" data check >/dev/null; is "findings alone are none" 0 $?
 has "it reads the whole file" '"whole": true' "$out"
 has "a group on two sides is a leak" "group p0: " "$out"
+# Readings in another unit than sensor.range has.
+awk -F, 'NR == 1 { print; next } { printf "%s,%s,%s,%s\n", $1, $2 * 1000, $3 * 1000, $4 * 1000 }' "$T/data/slow/p1_5.csv" >"$T/milli.csv"
+out=$("$MOTE" add "$T/milli.csv" --label slow --split train); has "numbers beyond the range are told" "beyond sensor.range in mote.yaml, where training cuts them off: 1" "$out"
+milli=$("$MOTE" data list --where "source=$T/milli.csv" | awk 'NR == 2 { print $1 }')
+is "and found" "$milli" "$(finds "$("$MOTE" data check --json)" beyond_range)"
+sed -i.before 's/range: .*/range: []/' mote.yaml; is "not where the range is found" "" "$(finds "$("$MOTE" data check --json)" beyond_range)"; mv mote.yaml.before mote.yaml
+"$MOTE" data undo >/dev/null
 # A flat axis, a saturated sensor, a dropout, another label, nearly the same.
 awk -F, 'NR == 1 { print; next } { printf "%s,%s,0.25,%s\n", $1, $2, $4 }' "$T/data/slow/p1_5.csv" >"$T/flat.csv"
 awk -F, 'NR == 1 { print; next } { v = $2 * 3; if (v > 1) v = 1; if (v < -1) v = -1; printf "%s,%.4f,%s,%s\n", $1, v, $3, $4 + 0.001 * (NR % 3) }' "$T/data/slow/p2_6.csv" >"$T/clip.csv"
