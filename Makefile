@@ -155,7 +155,7 @@ fuzz-structured:
 	ASAN_OPTIONS=detect_leaks=0:handle_sigill=1:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
 	  build/fuzz/test/test_structured campaign $(SECONDS) build/fuzz/found $(MORE)
 
-# Each reader of recordings under libFuzzer (clang), SECONDS each; FORMATS names some of them. Exit code 1: a finding,
+# Each reader of recordings under libFuzzer (`tools/packages fuzz`), SECONDS each; FORMATS names some of them. Exit code 1: a finding,
 # whose bytes lie in build/libfuzzer/found. What libvorbis leaves behind is looked for after each case, which takes all of the
 # time: leaks of .ogg are the tests' (test_ingest_fuzz under asan).
 FORMATS ?= wav flac ogg csv json cbor jpeg png pnm npy npz idx wfdb raw index spool
