@@ -15,6 +15,7 @@
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
 #include "test/shared.h"
+#include "test/snr.h"
 
 /* Of all outputs, on every machine and in every profile. */
 #define CHIP_CRC 0x88e5e6fd
@@ -73,14 +74,18 @@ static void compare(const char *name, enum features_kind kind) {
   features_values(&b, &one, x, scratch, got);
   features_run(&b, x, scratch, q);
   double worst = 0, coarse = 0;
+  struct snr snr = {0};
   for (size_t i = 0; i < b.out_bytes; i++) {
     const double value = json_number_value(json_array_get(want, i));
     worst = fmax(worst, fabs(got[i] - value));
+    snr_add(&snr, value, got[i]);
     const double low = (double)b.scale * (-128 - b.zp), high = (double)b.scale * (127 - b.zp);
     coarse = fmax(coarse, fabs((double)b.scale * (q[i] - b.zp) - fmin(fmax(value, low), high)));
   }
-  print_message("%s: %zu values, furthest from the reference %.5f; as int8 %.5f in steps of %.5f\n",
-                name, b.out_bytes, worst, coarse, (double)b.scale);
+  print_message("%s: %zu values, furthest from the reference %.5f; as int8 %.5f in steps of %.5f; "
+                "SNR %.0f dB\n",
+                name, b.out_bytes, worst, coarse, (double)b.scale, snr_db(&snr));
+  assert_true(snr_db(&snr) > 40);
   assert_true(worst < 0.006);
   assert_true(coarse < (double)b.scale * 0.51 + 0.006);
   json_decref(file);

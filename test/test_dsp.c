@@ -9,6 +9,7 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "mote/dsp/dsp.h"
+#include "test/snr.h"
 
 #define PI 3.14159265358979323846
 
@@ -178,6 +179,7 @@ static void test_bands_against_double(void **state) {
     int32_t scratch[2048];
     int16_t x[2048], row[64];
     double want[64], worst = 0, squares = 0;
+    struct snr snr = {0};
     int n = 0;
     for (int trial = 0; trial < 40; trial++) {
       const double level = pow(10, -trial % 10 / 3.0) * 12000, pitch = 90 + 10 * trial;
@@ -195,11 +197,12 @@ static void test_bands_against_double(void **state) {
         if (want[b] < top - 20) continue; /* octaves of power */
         const double error = fabs(row[b] / 256.0 - want[b]) * 3.0103;
         worst = fmax(worst, error), squares += error * error, n++;
+        snr_add(&snr, want[b], row[b] / 256.0);
       }
     }
-    print_message("bands at %d Hz: worst error %.3f dB, RMS %.4f dB over %d values\n", rate, worst,
-                  sqrt(squares / n), n);
-    assert_true(n > 1000 && worst < 1 && sqrt(squares / n) < 0.04);
+    print_message("bands at %d Hz: worst error %.3f dB, RMS %.4f dB over %d values; SNR %.0f dB\n",
+                  rate, worst, sqrt(squares / n), n, snr_db(&snr));
+    assert_true(n > 1000 && worst < 1 && sqrt(squares / n) < 0.04 && snr_db(&snr) > 52);
   }
   arena_free(a);
 }
@@ -217,6 +220,7 @@ static void test_statistics_against_double(void **state) {
   struct rng r;
   rng_seed(&r, 4);
   static int16_t x[600];
+  struct snr snr[8] = {{0}};
   for (int trial = 0; trial < 200; trial++) {
     for (int i = 0; i < 600; i++) {
       const double v = trial == 0   ? 0
@@ -243,8 +247,13 @@ static void test_statistics_against_double(void **state) {
       assert_true(got[3] == low && got[4] == high && got[5] == (int)((high - low) / 2));
       assert_true(got[6] >= 0 && got[6] < 200);
       assert_true(fabs(got[7] - fmin(steps / 200, 32767)) < 1);
+      const double want[7] = {mean, deviation,        sqrt(squares / 200), low,
+                              high, (high - low) / 2, steps / 200};
+      for (int k = 0; k < 7 && trial > 3; k++) snr_add(&snr[k], want[k], got[k < 6 ? k : 7]);
     }
   }
+  print_message("statistics: SNR of the worst of seven %.0f dB\n", snr_least(snr, 7));
+  assert_true(snr_least(snr, 7) > 60);
   /* A known number of crossings: nearly 5 periods of a sine. */
   for (int t = 0; t < 200; t++)
     for (int ch = 0; ch < 3; ch++)

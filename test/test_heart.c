@@ -245,6 +245,7 @@ static void test_figures(void **state) {
       if (off > 2e-3)
         fail_msg("%s, value %d: %.9g, in double %.9g", cases[i].name, k, got[k], want[k]);
     }
+    assert_true(error < 2e-9);
     /* The true beats of that time, each at the same distance from its peak. */
     double at = 0;
     int true_n = 0;

@@ -10,6 +10,7 @@
 
 #include "host/features/features.h"
 #include "host/train/train.h"
+#include "test/snr.h"
 
 static const struct shape {
   int format, w, h, out_w, out_h, colour;
@@ -119,6 +120,7 @@ static void test_resize(void **state) {
     void *const scratch = malloc(b.scratch_bytes);
     double *const values = ARENA_ARRAY(a, double, b.out_bytes), unit = 1;
     int compared = 0;
+    struct snr snr = {0};
     features_run(&b, x, scratch, out);
     assert_int_equal(b.dims[0] * b.dims[1] * b.dims[2], (int)b.out_bytes);
     for (int y = 0; y < s->out_h; y++) {
@@ -128,12 +130,16 @@ static void test_resize(void **state) {
         const double want = slow(s, x, k / f->depth, y, k % f->depth);
         if (isnan(want)) continue;
         compared++;
+        snr_add(&snr, want, out[y * f->columns + k] + 128);
         if (fabs(out[y * f->columns + k] + 128 - want) > 0.56)
           fail_msg("shape %d, row %d, value %d: %d, not %g", i, y, k, out[y * f->columns + k] + 128,
                    want);
       }
     }
     assert_true(compared > (int)b.out_bytes / 3);
+    print_message("shape %d: %d x %d from %d x %d, SNR %.0f dB\n", i, s->out_w, s->out_h, s->w,
+                  s->h, snr_db(&snr));
+    assert_true(snr_db(&snr) > 35);
     /* As real numbers 0 to 1: what Edge Impulse's block of pictures gives, within half of a step. */
     features_values(&b, &unit, x, arena_alloc(a, 1, b.scratch_bytes + 4 * b.out_bytes), values);
     for (size_t k = 0; k < b.out_bytes; k++)

@@ -14,6 +14,7 @@
 
 #include "host/features/features.h"
 #include "host/kit/kit.h"
+#include "test/snr.h"
 
 static int int_of(const json_t *o, const char *key) {
   return (int)json_integer_value(json_object_get(o, key));
@@ -56,14 +57,19 @@ static void compare(const json_t *v) {
   const json_t *const wanted = json_object_get(v, "values");
   assert_int_equal(json_array_size(wanted), block.out_bytes);
   double worst = 0, sum = 0;
+  struct snr snr = {0};
   for (size_t i = 0; i < block.out_bytes; i++) {
-    const double off = fabs(got[i] - json_number_value(json_array_get(wanted, i)));
+    const double want = json_number_value(json_array_get(wanted, i)), off = fabs(got[i] - want);
+    snr_add(&snr, want, got[i]);
     worst = fmax(worst, off);
     sum += off * off;
   }
   const double rms = sqrt(sum / (double)block.out_bytes);
-  print_message("%s, %g Hz, FFT %d, %d bands: %zu values, at most %.3f dB off, RMS %.4f\n",
-                features_kind_name(c.kind), rate, c.fft_size, bands, block.out_bytes, worst, rms);
+  print_message(
+      "%s, %g Hz, FFT %d, %d bands: %zu values, at most %.3f dB off, RMS %.4f; SNR %.0f dB\n",
+      features_kind_name(c.kind), rate, c.fft_size, bands, block.out_bytes, worst, rms,
+      snr_db(&snr));
+  assert_true(snr_db(&snr) > 50);
   assert_true(rms < (coefficients ? 0.05 : 0.03));
   assert_true(worst < 0.25);
   arena_free(a);

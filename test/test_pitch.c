@@ -11,6 +11,7 @@
 #include "host/features/features.h"
 #include "host/kit/kit.h"
 #include "test/chip_blocks.h"
+#include "test/snr.h"
 
 #define PI   3.14159265358979323846
 #define MOST 96000
@@ -125,7 +126,8 @@ struct errors {
   int frames, lost;
 };
 
-static struct errors measure(enum sound sound, double hz, double rate, double size) {
+static struct errors measure(enum sound sound, double hz, double rate, double size,
+                             struct snr snr[2]) {
   struct arena *a = arena_new(0);
   struct features_config c;
   features_defaults(FEATURES_PITCH, rate, 1, 1000, &c, NULL);
@@ -147,6 +149,8 @@ static struct errors measure(enum sound sound, double hz, double rate, double si
       continue;
     }
     worst.arithmetic = fmax(worst.arithmetic, cents(got[2 * r], want.hz));
+    snr_add(&snr[0], log2(want.hz), log2(got[2 * r]));
+    snr_add(&snr[1], want.voicing, got[2 * r + 1]);
     worst.truth = fmax(worst.truth, cents(got[2 * r], truth(sound, hz, middle)));
   }
   arena_free(a);
@@ -157,13 +161,14 @@ static void test_against_double(void **state) {
   (void)state;
   static const double rates[] = {8000, 16000, 44100}, sizes[] = {32767, 3000, 100};
   struct errors all[SOUNDS] = {{0}};
+  struct snr snr[2] = {{0}}; /* octaves, voicing */
   for (int s = 0; s < SOUNDS; s++)
     for (size_t i = 0; i < 3; i++)
       for (size_t k = 0; k < 3; k++)
         for (double hz = s == VOICE ? 100 : 90; hz < 400; hz *= 1.31) {
           const double most = s == CHIRP ? 2 * hz : s == VOICE ? 1.2 * hz : hz;
           if (most > 480) continue;
-          const struct errors e = measure((enum sound)s, hz, rates[i], sizes[k]);
+          const struct errors e = measure((enum sound)s, hz, rates[i], sizes[k], snr);
           if (e.lost || e.truth > 45)
             fail_msg("%s of %g Hz at %g Hz, size %g: %d of %d frames lost, %.1f cents off",
                      names[s], hz, rates[i], sizes[k], e.lost, e.frames, e.truth);
@@ -179,6 +184,8 @@ static void test_against_double(void **state) {
     assert_true(all[s].arithmetic < 0.05 && all[s].voicing < 2e-4);
     assert_true(all[s].truth < (s == VOICE ? 8 : s == VIBRATO ? 4 : 1));
   }
+  print_message("SNR of octaves %.0f dB, of voicing %.0f dB\n", snr_db(&snr[0]), snr_db(&snr[1]));
+  assert_true(snr_db(&snr[0]) > 90 && snr_db(&snr[1]) > 60);
 }
 
 /* What does not repeat has no pitch, and what is quiet neither. */

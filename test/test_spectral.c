@@ -16,6 +16,7 @@
 #include "test/chip_blocks.h"
 #include "test/hostile_blocks.h"
 #include "test/shared.h"
+#include "test/snr.h"
 #include "mote/dsp/flatten.h"
 #include "mote/dsp/spectral.h"
 
@@ -160,6 +161,67 @@ static double *block_values(struct arena *a, const struct features_config *c, in
   return got;
 }
 
+/* One channel's values from their definitions. */
+static void flatten_reference(const int16_t *x, int n, double out[9]) {
+  double sum = 0, squares = 0, m[3] = {0}, low = x[0], high = x[0];
+  for (int t = 0; t < n; t++) {
+    const double v = x[3 * t];
+    sum += v, squares += v * v, low = fmin(low, v), high = fmax(high, v);
+  }
+  const double mean = sum / n;
+  int crossings = 0, zeros = 0;
+  for (int t = 0; t < n; t++) {
+    double d = x[3 * t] - mean, power = d;
+    for (int k = 0; k < 3; k++) m[k] += (power *= d) / n;
+    if (!t) continue;
+    crossings += (x[3 * t] > mean) != (x[3 * t - 3] > mean);
+    zeros += (x[3 * t] > 0) != (x[3 * t - 3] > 0);
+  }
+  const double values[9] = {mean,
+                            low,
+                            high,
+                            sqrt(squares / n),
+                            sqrt(m[0]),
+                            m[1] / pow(m[0], 1.5),
+                            m[2] / (m[0] * m[0]) - 3,
+                            crossings,
+                            zeros};
+  memcpy(out, values, sizeof values);
+}
+
+/* Two hundred windows of other length, level, shape and offset. */
+static void test_flatten_against_double(void **state) {
+  (void)state;
+  struct snr snr[9] = {{0}};
+  struct rng r;
+  rng_seed(&r, 6);
+  for (int trial = 0; trial < 200; trial++) {
+    struct arena *a = arena_new(0);
+    struct features_config c;
+    struct features_block block;
+    struct err e = {0};
+    const int n = 20 + 3 * trial;
+    const double unit[3] = {1, 1, 1}, level = 60.0 * (trial % 50 + 1), bend = trial % 7 / 7.0;
+    features_defaults(FEATURES_FLATTEN, 50, 3, 20.0 * n, &c, NULL);
+    c.values = MOTE_FLATTEN_ALL & ~MOTE_FLATTEN_MOVING;
+    if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+    int16_t *const x = ARENA_ARRAY(a, int16_t, 3 * n);
+    for (int i = 0; i < 3 * n; i++) {
+      const double v = rng_normal(&r);
+      x[i] = (int16_t)fmin(fmax(level * (v + bend * v * v) + 40 * (trial - 100), -32768), 32767);
+    }
+    double *const got = ARENA_ARRAY(a, double, block.out_bytes), want[9];
+    run_values(a, &block, unit, x, got);
+    for (int ch = 0; ch < 3; ch++) {
+      flatten_reference(x + ch, n, want);
+      for (int k = 0; k < 9; k++) snr_add(&snr[k], want[k], got[9 * ch + k]);
+    }
+    arena_free(a);
+  }
+  print_message("flatten: SNR of the worst of nine %.0f dB\n", snr_least(snr, 9));
+  assert_true(snr_least(snr, 9) > 85);
+}
+
 /* The first version of Spectral Analysis: numbers of its authors' program (tools/feature-vectors edge-impulse), of float32 in
  * its filters. A count is 0.01. */
 static void test_edge_impulse_v1(void **state) {
@@ -268,7 +330,7 @@ static void test_wavelet_against_double(void **state) {
     c.taps = int_of(v, "taps");
     c.levels = int_of(v, "levels");
     const double *const got = block_values(a, &c, n);
-    double worst = 0;
+    double worst = 0, relative = 0;
     const json_t *const wanted = json_object_get(v, "values");
     for (size_t k = 0; k < json_array_size(wanted); k++) {
       const double w = json_number_value(json_array_get(wanted, k));
@@ -276,9 +338,12 @@ static void test_wavelet_against_double(void **state) {
       /* A number at a bin's edge may fall to the other side. */
       if (off > (k % 14 == 0 ? 0.02 : 2e-3))
         fail_msg("%d taps, value %zu: %.9g, wanted %.9g", c.taps, k, got[k], w);
-      if (k % 14) worst = fmax(worst, off);
+      if (k % 14) worst = fmax(worst, off), relative += off * off;
     }
-    print_message("wavelet of %d taps, %d levels: worst %.1e\n", c.taps, c.levels, worst);
+    relative /= (double)json_array_size(wanted) * 13 / 14;
+    print_message("wavelet of %d taps, %d levels: worst %.1e, %.0f dB\n", c.taps, c.levels, worst,
+                  -10 * log10(relative));
+    assert_true(relative < 1e-7);
     arena_free(a);
   }
   json_decref(all);
@@ -346,13 +411,10 @@ CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_edge_impulse_spectral),
-      cmocka_unit_test(test_edge_impulse_flatten),
-      cmocka_unit_test(test_edge_impulse_v1),
-      cmocka_unit_test(test_spectral_against_double),
-      cmocka_unit_test(test_wavelet_against_double),
-      cmocka_unit_test(test_hostile_bytes),
-      CHIP_TEST_LIST,
+      cmocka_unit_test(test_edge_impulse_spectral),  cmocka_unit_test(test_edge_impulse_flatten),
+      cmocka_unit_test(test_edge_impulse_v1),        cmocka_unit_test(test_spectral_against_double),
+      cmocka_unit_test(test_flatten_against_double), cmocka_unit_test(test_wavelet_against_double),
+      cmocka_unit_test(test_hostile_bytes),          CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
