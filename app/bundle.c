@@ -453,6 +453,7 @@ bool bundle_write(struct arena *a, const struct bundle_request *request, const c
          (!request->online || write_text(a, dir, "online.h", request->online, e)) &&
          (!request->objects || write_objects(a, b, e)) &&
          (!request->sensor || write_text(a, dir, "sensor.h", request->sensor, e)) &&
+         (!request->numbers || write_text(a, dir, "numbers.h", request->numbers, e)) &&
          (!request->detector || write_text(a, dir, "detector.h", request->detector, e)) &&
          write_text(a, dir, "program.c", request->suppress ? sound_text(a, b) : program_text(a, b),
                     e);

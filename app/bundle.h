@@ -76,6 +76,7 @@ struct bundle_request {
   const char *detector; /* text of detector.h; NULL: none */
   const char *online;   /* text of online.h; NULL: none */
   const char *sensor;   /* text of sensor.h; NULL: none */
+  const char *numbers;  /* text of numbers.h; NULL: none */
   /* Sound passes (mote/dsp/suppress.h): features is of one frame, graph takes its row and answers its mask. An inference takes a hop
    * of samples and its output is a hop of sound; least: the least gain of 256. */
   bool suppress;

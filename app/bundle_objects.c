@@ -1,16 +1,6 @@
 /* bundle_objects: objects.h of a built project: how a list of objects is made of the network's map. See bundle.h. */
 #include "app/bundle.h"
 
-static void add_name(struct text *t, const char *name) {
-  text_add(t, "\"");
-  for (const unsigned char *s = (const unsigned char *)name; *s; s++)
-    if (*s < 0x20 || *s >= 0x7F || *s == '"' || *s == '\\' || *s == '?')
-      text_printf(t, "\\%03o", *s);
-    else
-      text_addn(t, (const char *)s, 1);
-  text_add(t, "\"");
-}
-
 void bundle_objects_emit(const struct bundle_objects *o, const char *name, struct text *out) {
   const struct mote_objects *f = &o->find;
   text_printf(
@@ -29,7 +19,7 @@ void bundle_objects_emit(const struct bundle_objects *o, const char *name, struc
       f->width, f->height, name, f->classes, BUNDLE_OBJECTS_MOST);
   for (unsigned i = 0; i < f->classes; i++) {
     text_add(out, i ? ", " : "");
-    add_name(out, o->names[i]);
+    text_add_literal(out, o->names[i]);
   }
   text_printf(out,
               "};\n/* cells downwards and across, classes, threshold in 256ths; then where the "

@@ -4,6 +4,7 @@
 #include "app/bundle.h"
 #include "app/continuous.h"
 #include "app/few.h"
+#include "app/regression.h"
 #include "app/sensor.h"
 
 struct arguments {
@@ -120,6 +121,8 @@ static bool online_head(struct command_line *c, const struct bundle_model *m, co
                    "out, in the project's folder");
   if (project_only_scores(m->trained))
     return err_set(&c->err, "the model tells anomalies: there are no classes to learn");
+  if (m->trained->scales)
+    return err_set(&c->err, "this project estimates numbers: there are no classes to learn");
   if (m->objects)
     return err_set(&c->err, "this project counts objects: --learn tells classes of whole windows");
   /* Eight examples of each class, as long as its count (a byte) holds them. */
@@ -139,6 +142,15 @@ static const char *sensor_text(struct arena *a, const struct bundle_model *m) {
   if (!m->project || !m->trained->range) return NULL;
   text_init(&t, a);
   sensor_emit(&m->project->config, m->trained->range, &t);
+  return t.data;
+}
+
+/* What the outputs of a project mean that estimates numbers. */
+static const char *numbers_text(struct arena *a, const struct bundle_model *m, const char *name) {
+  struct text t;
+  if (!m->project || !m->trained->scales) return NULL;
+  text_init(&t, a);
+  regression_emit(&m->project->config, m->graph, m->trained->scales, name, &t);
   return t.data;
 }
 
@@ -164,6 +176,7 @@ static bool run(struct command_line *c, const struct arguments *o, struct bundle
   r.least = m->least;
   r.objects = m->objects;
   r.sensor = sensor_text(c->arena, m);
+  r.numbers = numbers_text(c->arena, m, o->name ? o->name : "model");
   if (o->learn && m->suppress)
     return err_set(&c->err, "this project suppresses noise: there are no classes to learn");
   if (o->learn && !online_head(c, m, o->learn, &r)) return false;

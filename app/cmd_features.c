@@ -158,6 +158,10 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
   if (looks && p->config.objects.on)
     return err_set(&c->err, "this looks at windows by their classes; pictures in which objects are "
                             "counted have none (`mote data show ID --plot` draws one)");
+  if (looks && p->config.regression.on)
+    return err_set(&c->err,
+                   "this looks at windows by their classes; this project estimates numbers "
+                   "(`mote features ID --plot` draws a sample)");
   if (looks) return run_look(c, p, w, &block, range, trained);
   if (what && is_number(what) && !file_exists(what)) {
     if (!load_sample(p, strtoll(what, NULL, 10), range, &d, &title, &c->err)) return false;

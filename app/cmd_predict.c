@@ -2,6 +2,7 @@
 #include "app/anomaly.h"
 #include "app/decide.h"
 #include "app/objects.h"
+#include "app/regression.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ struct answer {
   const double *start_s;
   double *mean; /* [classes], 0 to 1 */
   int best;
+  const float *numbers; /* [windows][classes], of projects that estimate them; NULL: others */
   struct mote_object *objects; /* of projects that count; NULL: others */
   int n_objects;
 };
@@ -73,6 +75,19 @@ static bool add_anomaly(struct project *p, const struct project_model *m, const 
   x->n_why = learning_why(m->anomaly, features + (size_t)worst * m->features.out_bytes, p->arena,
                           x->why, 4);
   return true;
+}
+
+/* The values of every window, and their means. */
+static void add_numbers(struct project *p, const struct project_model *m, struct answer *x) {
+  const struct regression_map *map = regression_maps(p->arena, m->graph, m->scales, m->n_classes);
+  float *numbers = ARENA_ARRAY(p->arena, float, (size_t)x->windows *(size_t)m->n_classes + 1);
+  for (int i = 0; i < x->windows; i++)
+    for (int k = 0; k < m->n_classes; k++) {
+      const int at = i * m->n_classes + k;
+      numbers[at] = regression_value(&map[k], x->scores[at]);
+      x->mean[k] += (double)numbers[at] / x->windows;
+    }
+  x->numbers = numbers;
 }
 
 static bool predict(struct project *p, const struct project_model *m, const char *path,
@@ -101,6 +116,10 @@ static bool predict(struct project *p, const struct project_model *m, const char
   decide_take(m->graph, 0, outputs, d.n_windows, scores);
   x->scores = scores;
   x->mean = ARENA_ARRAY(p->arena, double, m->n_classes);
+  if (m->scales) {
+    add_numbers(p, m, x);
+    return true;
+  }
   for (int i = 0; i < d.n_windows; i++)
     for (int k = 0; k < m->n_classes; k++)
       x->mean[k] += (scores[i * m->n_classes + k] + 128) / 256.0 / d.n_windows;
@@ -123,7 +142,9 @@ static void print_anomaly(const struct project_model *m, const struct answer *x)
 
 static void print_window(const struct project_model *m, const struct answer *x, int i) {
   printf("  %8.2f s", x->start_s[i]);
-  if (x->scores) {
+  for (int k = 0; x->numbers && k < m->n_classes; k++)
+    printf("  %s %.4g", m->classes[k], (double)x->numbers[i * m->n_classes + k]);
+  if (x->scores && !x->numbers) {
     const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
     const int best = decide_best(s, m->n_classes);
     printf("  %-16s %.0f %%", m->classes[best], (s[best] + 128) / 2.56);
@@ -168,13 +189,16 @@ static void json_objects(struct json *j, const struct project_model *m, const st
   json_close_array(j);
 }
 
-static void print_text(const struct project_model *m, const struct answer *x, bool windows) {
+static void print_text(const struct project_model *m, const struct answer *x, const char *unit,
+                       bool windows) {
   if (x->objects) {
     print_objects(m, x, windows);
     return;
   }
   printf("%s", x->path);
-  if (x->scores) {
+  for (int k = 0; x->numbers && k < m->n_classes; k++)
+    printf("  %s %.4g%s%s", m->classes[k], x->mean[k], unit[0] ? " " : "", unit);
+  if (x->scores && !x->numbers) {
     printf("  %s  %.0f %%", m->classes[x->best], 100 * x->mean[x->best]);
     int second = -1;
     for (int k = 0; k < m->n_classes; k++)
@@ -212,7 +236,11 @@ static void add_json(struct json *j, const struct project_model *m, const struct
     json_close_object(j);
     return;
   }
-  if (x->scores) {
+  if (x->numbers) {
+    json_open_object(j, "numbers");
+    for (int k = 0; k < m->n_classes; k++) json_put_real(j, m->classes[k], x->mean[k]);
+    json_close_object(j);
+  } else if (x->scores) {
     json_put_string(j, "class", m->classes[x->best]);
     json_put_real(j, "score", x->mean[x->best]);
     json_open_object(j, "scores");
@@ -225,7 +253,9 @@ static void add_json(struct json *j, const struct project_model *m, const struct
     for (int i = 0; i < x->windows; i++) {
       json_open_object(j, NULL);
       json_put_real(j, "start_s", x->start_s[i]);
-      if (x->scores) {
+      for (int k = 0; x->numbers && k < m->n_classes; k++)
+        json_put_real(j, m->classes[k], (double)x->numbers[i * m->n_classes + k]);
+      if (x->scores && !x->numbers) {
         const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
         const int best = decide_best(s, m->n_classes);
         json_put_string(j, "class", m->classes[best]);
@@ -268,7 +298,8 @@ static bool run(struct command_line *c, struct project *p, const char *dir, int6
       return false;
     }
     if (!predict(p, &m, path, c->words[i], &x[i], &c->err)) return false;
-    if (!c->json) print_text(&m, &x[i], windows);
+    if (!c->json)
+      print_text(&m, &x[i], p->config.regression.on ? p->config.regression.unit : "", windows);
     if (c->n_words > 10)
       progress_update(c->progress, "predict", (uint64_t)i + 1, (uint64_t)c->n_words, "%s", "");
   }

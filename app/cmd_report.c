@@ -50,6 +50,9 @@ static bool answer_all(struct job *job, struct err *e) {
     return err_set(e,
                    "the page tells of classes, and this project counts objects; `mote test --html "
                    "FILE` writes its page");
+  if (m->scales)
+    return err_set(e, "the page tells of classes, and this project estimates numbers; `mote test "
+                      "--html FILE` writes its page");
   if (project_only_scores(m))
     return err_set(e,
                    "the page tells of classes, and run %lld gives an anomaly score alone; "

@@ -11,6 +11,7 @@
 #include "app/evaluation.h"
 #include "app/few.h"
 #include "app/noise.h"
+#include "app/regression_test.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -38,7 +39,8 @@ struct testing {
   const double *range;
   struct features_block features; /* of the model that was tested; unless groups were left out */
   struct evaluation evaluation;
-  struct counting counting; /* in place of it, of projects that count */
+  struct counting counting;          /* in place of it, of projects that count */
+  struct regression_test regression; /* the same of projects that estimate numbers */
   struct figures all;
   /* Models of its own making: each part of the plan with each seed. */
   bool by_group, by_fold;
@@ -113,6 +115,7 @@ static bool load_outcome(struct testing *t, struct training_outcome *o,
   o->classes = m.classes;
   o->n_classes = m.n_classes;
   o->range = m.range;
+  o->scales = m.scales;
   *objects = m.objects;
   return true;
 }
@@ -143,6 +146,11 @@ static bool finish(struct testing *t, struct err *e) {
          (!t->html || evaluation_page(&t->evaluation, &t->p, t->range, features, t->html, e));
 }
 
+static bool finish_regression(struct testing *t, struct err *e) {
+  return regression_test_finish(&t->regression, t->p.arena, e) &&
+         (!t->html || regression_test_page(&t->regression, &t->p, t->html, e));
+}
+
 static bool test_model(struct testing *t, struct err *e) {
   struct training_outcome o;
   struct dataset d;
@@ -152,6 +160,11 @@ static bool test_model(struct testing *t, struct err *e) {
   if (objects.height)
     return counting_measure(&t->p, &o, &objects, &pick, t->chip, &t->counting, e) &&
            (!t->html || counting_page(&t->counting, &t->p, t->html, e));
+  if (o.scales) {
+    regression_test_begin(&t->regression, &t->p, 1);
+    return regression_test_add(&t->regression, 0, t->p.arena, &t->p, &o, &pick, t->chip, e) &&
+           finish_regression(t, e);
+  }
   if (!test_anomaly(t, &o, &pick, e)) return false;
   if (t->scores_only) return true;
   if (!dataset_load(&t->p, &pick, o.classes, o.n_classes, o.range, &d, e)) return false;
@@ -260,6 +273,12 @@ static bool test_part(struct testing *t, int seed, int index, const struct train
     arena_free(p.arena);
     return ok;
   }
+  if (ok && o.scales) {
+    ok = regression_test_add(&t->regression, seed, t->p.arena, &p, &o, &part->test,
+                             seed == 0 ? t->chip : NULL, e);
+    arena_free(p.arena);
+    return ok;
+  }
   ok = ok && dataset_load(&p, &part->test, o.classes, o.n_classes, o.range, &d, e);
   ok = ok && same_classes(t, part, &o, e);
   if (ok && d.n_windows == 0) {
@@ -330,19 +349,26 @@ static bool test_parts(struct testing *t, const struct training_job *base, int f
   if (!dataset_classes(&t->p, whole ? &all : &train, &t->classes, &t->n_classes, e)) return false;
   t->trials = ARENA_ARRAY(t->p.arena, struct figures, (size_t)seeds_of(t) * (size_t)t->plan.n);
   t->confusion = ARENA_ARRAY(t->p.arena, int64_t, (size_t)t->n_classes * (size_t)t->n_classes);
+  const bool numbers = t->p.config.regression.on, tells = !numbers && !t->listening;
+  if (numbers) regression_test_begin(&t->regression, &t->p, seeds_of(t));
   if (t->listening) t->heard = ARENA_ARRAY(t->p.arena, struct continuous_heard, seeds_of(t));
   for (int s = 0; s < seeds_of(t); s++) {
     if (t->n_seeds) job.seed = t->first_seed + s;
-    if (t->n_seeds && whole && !t->c->json && !t->listening)
-      printf("seed %lld\n", (long long)job.seed);
+    if (t->n_seeds && whole && !t->c->json && tells) printf("seed %lld\n", (long long)job.seed);
     for (int i = 0; i < t->plan.n; i++)
       if (!test_part(t, s, i, &job, e)) return false;
-    if (whole && !t->c->json && !t->listening) {
+    if (whole && !t->c->json && tells) {
       double mean[4];
       mean_of_seed(t, s, mean);
       printf("%-16s %6s        ", "mean", "");
       print_shares(mean, has_recordings(t), t->chip && s == 0);
     }
+  }
+  if (numbers) {
+    t->regression.what = t->by_group ? "groups" : t->by_fold ? "folds" : NULL;
+    t->regression.seeded = t->n_seeds > 0;
+    t->regression.first_seed = t->first_seed;
+    return finish_regression(t, e);
   }
   return t->listening ||
          (dataset_range(&t->p, whole ? &all : &train, &t->range, e) && finish(t, e));
@@ -431,6 +457,14 @@ static void print_json(const struct testing *t) {
   if (t->has_anomaly) anomaly_json(&t->anomaly, &j);
   if (t->counting.n_classes) {
     counting_json(&t->counting, &j);
+    json_put_string(&j, "reason_no_float", t->no_float);
+    json_put_string(&j, "output", t->html);
+    json_close_object(&j);
+    fputs(text.data, stdout);
+    return;
+  }
+  if (t->regression.n) {
+    regression_test_json(&t->regression, t->c->arena, &j);
     json_put_string(&j, "reason_no_float", t->no_float);
     json_put_string(&j, "output", t->html);
     json_close_object(&j);
@@ -526,6 +560,12 @@ static void print_text(const struct testing *t) {
   if (t->counting.n_classes) {
     if (t->no_float) printf("float  unknown: %s\n", t->no_float);
     counting_print(&t->counting);
+    if (t->html) printf("\n%s\n", t->html);
+    return;
+  }
+  if (t->regression.n) {
+    if (t->no_float) printf("float  unknown: %s\n", t->no_float);
+    regression_test_print(&t->regression, t->c->arena);
     if (t->html) printf("\n%s\n", t->html);
     return;
   }
@@ -644,8 +684,11 @@ static bool test_few(struct testing *t, const struct few_request *r, struct err 
   return true;
 }
 
-/* What is asked of classes is not asked of counts. */
-static bool plainly(const struct testing *t, bool more, struct err *e) {
+/* What is asked of classes is not asked of counts and numbers. */
+static bool plainly(const struct testing *t, bool more, bool trains, struct err *e) {
+  if (t->p.config.regression.on && ((more && !trains) || t->robust))
+    return err_set(e, "--learn, --continuous and --robust are for models that tell classes; this "
+                      "project estimates numbers");
   if (!t->p.config.objects.on || (!more && !t->robust)) return true;
   return err_set(e,
                  "--leave-one-group-out, --folds, --seeds, --learn, --continuous and --robust are "
@@ -791,7 +834,7 @@ int cmd_test(int argc, char **argv) {
   }
   if (ok && wav)
     ok = err_set(&c.err, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
-  ok = ok && plainly(&t, trains || examples || continuous, &c.err) &&
+  ok = ok && plainly(&t, trains || examples || continuous, trains && !continuous, &c.err) &&
        (examples              ? test_few(&t, &few, &c.err)
         : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
         : continuous          ? test_continuous(&t, &listening, &c.err)

@@ -3,7 +3,20 @@
 #include "app/noise.h"
 #include "app/training.h"
 
+#include <math.h>
 #include <string.h>
+
+/* Windows that all have one number say nothing about how much of their spread is explained. */
+static const char *known(struct arena *a, float r2) {
+  return isfinite(r2) ? arena_printf(a, "%.3f", (double)r2) : "-";
+}
+
+static void json_known(struct json *j, const char *key, float r2) {
+  if (isfinite(r2))
+    json_put_real(j, key, (double)r2);
+  else
+    json_put_null(j, key);
+}
 
 static void print_json(struct command_line *c, const struct training_outcome *t,
                        const struct store_epoch *h, int n) {
@@ -35,8 +48,8 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   json_put_int(&j, "weight_bytes", t->cost.weight_bytes);
   json_put_int(&j, "four_bit_layers", t->four_bit_layers);
   json_put_int(&j, "pruned", t->removed);
-  const bool counts = t->threshold != 0;
-  if (t->learner || counts)
+  const bool counts = t->threshold != 0, unknown = counts || t->scales;
+  if (t->learner || unknown)
     json_put_null(&j, "validation_accuracy_float");
   else
     json_put_real(&j, "validation_accuracy_float", (double)t->validation_float);
@@ -45,7 +58,11 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_put_real(&j, "validation_f1_int8", (double)t->validation_int8);
     json_put_real(&j, "threshold", t->threshold / 256.0);
   }
-  if (t->scores_only || counts)
+  if (t->scales) {
+    json_known(&j, "validation_r2_float", t->validation_float);
+    json_known(&j, "validation_r2_int8", t->validation_int8);
+  }
+  if (t->scores_only || unknown)
     json_put_null(&j, "validation_accuracy_int8");
   else
     json_put_real(&j, "validation_accuracy_int8", (double)t->validation_int8);
@@ -55,12 +72,12 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_open_object(&j, NULL);
     json_put_int(&j, "epoch", h[i].epoch);
     json_put_real(&j, "loss", h[i].loss);
-    if (counts)
+    if (unknown)
       json_put_null(&j, "accuracy");
     else
       json_put_real(&j, "accuracy", h[i].accuracy);
     json_put_real(&j, "validation_loss", h[i].validation_loss);
-    if (counts)
+    if (unknown)
       json_put_null(&j, "validation_accuracy");
     else
       json_put_real(&j, "validation_accuracy", h[i].validation_accuracy);
@@ -186,10 +203,15 @@ int cmd_train(int argc, char **argv) {
   if (ok && c.json) print_json(&c, &t, history, n);
   if (ok && !c.json && t.learner) print_learner(&c, &t);
   if (ok && !c.json && !t.learner) {
-    printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t.run,
-           t.n_validation ? "validation" : "training samples (there are none for validation)",
-           t.threshold ? "F1 of objects" : "accuracy", 100 * (double)t.validation_float,
-           100 * (double)t.validation_int8);
+    const char *const what =
+        t.n_validation ? "validation" : "training samples (there are none for validation)";
+    if (t.scales)
+      printf("run %lld: %s, R2 %s in float, %s in int8", (long long)t.run, what,
+             known(c.arena, t.validation_float), known(c.arena, t.validation_int8));
+    else
+      printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t.run, what,
+             t.threshold ? "F1 of objects" : "accuracy", 100 * (double)t.validation_float,
+             100 * (double)t.validation_int8);
     if (t.threshold) printf(" from a score of %.2f on", t.threshold / 256.0);
     printf("\n");
     printf("%s MAC, %s bytes of weights\n", text_thousands(t.cost.macs),

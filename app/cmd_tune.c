@@ -462,6 +462,11 @@ static bool run(struct tuner *u, struct err *e) {
     err_file(e, u->project.yaml_path);
     return err_set(e, "this project counts objects: mote tune searches models that tell classes");
   }
+  if (u->project.config.regression.on) {
+    err_file(e, u->project.yaml_path);
+    return err_set(e,
+                   "this project estimates numbers: mote tune searches models that tell classes");
+  }
   const char *path =
       o->journal ? o->journal : arena_printf(u->c->arena, "%s/tune.journal", u->project.dir);
   struct arguments past = *o;

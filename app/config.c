@@ -189,6 +189,47 @@ static bool read_objects(const struct reader *r, const struct project_yaml *y,
   return true;
 }
 
+/* Numbers that are estimated: each named once. */
+static bool read_regression(const struct reader *r, const struct project_yaml *y,
+                            struct project_config *c) {
+  static const char *const label[] = {"label"};
+  const struct yaml_regression *g = y->regression;
+  struct project_regression *to = &c->regression;
+  if (!g) return true;
+  *to = (struct project_regression){.on = true,
+                                    .of = g->of_count ? (const char *const *)g->of : label,
+                                    .n_of = g->of_count ? (int)g->of_count : 1,
+                                    .unit = g->unit ? g->unit : "",
+                                    .huber = real_or(g->huber, 0)};
+  for (int i = 0; i < to->n_of; i++)
+    if (word_at(to->of[i], to->of, i) >= 0)
+      return err_set(config_at_key(r, "regression", "of"), "\"%s\" is there twice", to->of[i]);
+  if (!(to->huber >= 0 && to->huber <= 1000))
+    return err_set(config_at_key(r, "regression", "huber"), "%g; 0 to 1,000 works", to->huber);
+  if (y->learner || y->anomaly || y->objects || y->detect_count || y->suppress)
+    return err_set(
+        config_at_key(r, "",
+                      y->learner    ? "learner"
+                      : y->anomaly  ? "anomaly"
+                      : y->objects  ? "objects"
+                      : y->suppress ? "suppress"
+                                    : "detect"),
+        "a project with `regression` estimates numbers by a network, and has no classes: "
+        "leave this out");
+  const struct yaml_training *t = y->training;
+  if (t && (t->label_smoothing || t->mixup || t->focal || t->class_weights))
+    return err_set(config_at_key(r, "training",
+                                 t->label_smoothing ? "label_smoothing"
+                                 : t->mixup         ? "mixup"
+                                 : t->focal         ? "focal"
+                                                    : "class_weights"),
+                   "this is about classes, and a project with `regression` has none: leave it out");
+  if (c->n_unknown || c->n_background)
+    return err_set(config_at_key(r, "data", c->n_unknown ? "unknown" : "background"),
+                   "a project with `regression` has no classes: leave this out");
+  return true;
+}
+
 /* The rules of detections: each names a class once. */
 static bool read_detect(const struct reader *r, const struct project_yaml *y,
                         struct project_config *c) {
@@ -300,8 +341,8 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
   if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
       !read_window(&r, y, c) || !config_read_features(&r, y, c))
     return false;
-  return read_objects(&r, y, c) && config_read_training(&r, y, c) && read_detect(&r, y, c) &&
-         read_suppress(&r, y, c);
+  return read_objects(&r, y, c) && read_regression(&r, y, c) && config_read_training(&r, y, c) &&
+         read_detect(&r, y, c) && read_suppress(&r, y, c);
 }
 
 bool project_read_config(struct arena *a, const char *path, struct project_config *c,

@@ -75,6 +75,11 @@ struct yaml_detect {
 struct yaml_objects {
   double *weight, *threshold;
 };
+struct yaml_regression {
+  char **of, *unit;
+  unsigned of_count;
+  double *huber;
+};
 struct yaml_calibrate {
   char *by, **labels;
   unsigned labels_count;
@@ -112,6 +117,7 @@ struct project_yaml {
   struct yaml_calibrate *calibrate;
   struct yaml_suppress *suppress;
   struct yaml_objects *objects;
+  struct yaml_regression *regression;
   struct yaml_detect *detect;
   unsigned detect_count;
 };

@@ -144,6 +144,9 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     CYAML_FIELD_END};
 static const cyaml_schema_field_t objects_fields[] = {
     REAL(yaml_objects, weight), REAL(yaml_objects, threshold), CYAML_FIELD_END};
+static const cyaml_schema_field_t regression_fields[] = {
+    CYAML_FIELD_SEQUENCE("of", OPTIONAL, struct yaml_regression, of, &text_entry, 0, 64),
+    TEXT(yaml_regression, unit), REAL(yaml_regression, huber), CYAML_FIELD_END};
 static const cyaml_schema_field_t calibrate_fields[] = {
     TEXT(yaml_calibrate, by), BOOL(yaml_calibrate, deviation),
     CYAML_FIELD_SEQUENCE("labels", OPTIONAL, struct yaml_calibrate, labels, &text_entry, 0, 1000),
@@ -194,6 +197,7 @@ static const cyaml_schema_field_t top_fields[] = {
     SECTION(calibrate),
     SECTION(suppress),
     SECTION(objects),
+    SECTION(regression),
     CYAML_FIELD_SEQUENCE("detect", OPTIONAL, struct project_yaml, detect, &detect_entry, 0, 1000),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t top = {

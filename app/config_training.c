@@ -21,7 +21,8 @@ static bool read_augmentation(const struct reader *r, const struct project_yaml 
   const struct yaml_augmentation *g = y->augmentation ? y->augmentation : &none;
   struct train_augment *o = &c->augmentation;
   *o = train_augment_default(project_input(c));
-  if (c->objects.on) o->cutout = 0; /* it would cover what the boxes say is there */
+  if (c->objects.on) o->cutout = 0;     /* it would cover what the boxes say is there */
+  if (c->regression.on) o->gain_db = 0; /* how strong a signal is may be what the number says */
   o->shift_ms = (float)real_or(g->shift_ms, (double)o->shift_ms);
   o->gain_db = (float)real_or(g->gain_db, (double)o->gain_db);
   o->speed = (float)real_or(g->speed, (double)o->speed);
@@ -116,6 +117,11 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   o.average = (float)real_or(t->average, (double)o.average);
   if (c->objects.on) { /* cells have their own weight, and are mixed with nothing */
     o.label_smoothing = (float)real_or(t->label_smoothing, 0);
+    o.class_weights = false;
+  }
+  if (c->regression.on) { /* numbers have no classes to smooth, mix or weigh */
+    o.label_smoothing = 0;
+    o.mixup = 0;
     o.class_weights = false;
   }
   if (t->class_weights) o.class_weights = *t->class_weights;

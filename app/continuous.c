@@ -327,17 +327,6 @@ static const struct project_detect *rule_of(const struct project_config *c, cons
   return NULL;
 }
 
-/* A name as a C string: what is not plain is written in octal, which no following digit can lengthen. */
-static void add_name(struct text *t, const char *name) {
-  text_add(t, "\"");
-  for (const unsigned char *s = (const unsigned char *)name; *s; s++)
-    if (*s < 0x20 || *s >= 0x7F || *s == '"' || *s == '\\' || *s == '?')
-      text_printf(t, "\\%03o", *s);
-    else
-      text_addn(t, (const char *)s, 1);
-  text_add(t, "\"");
-}
-
 bool continuous_emit(const struct project_config *c, const char *const *classes, int n,
                      struct text *out, struct err *e) {
   int rows = 1, used = 0;
@@ -365,7 +354,7 @@ bool continuous_emit(const struct project_config *c, const char *const *classes,
       c->stride_ms, n, n, rows);
   for (int i = 0; i < n; i++) {
     text_add(out, i ? ", " : "");
-    add_name(out, classes[i]);
+    text_add_literal(out, classes[i]);
   }
   text_add(out, "};\n/* average, threshold in 256ths, answers of silence */\n"
                 "static const struct mote_detector_rule detector_rules[DETECTOR_CLASSES] = {\n");

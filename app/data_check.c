@@ -277,7 +277,9 @@ static bool check_labels(struct checking *k) {
   struct inspect_doubt *doubts = NULL;
   int n = 0;
   struct arena *a = k->c->arena;
-  if (k->n < 2 * SMALL_CLASS || k->n_classes < 2 || k->p.config.objects.on) return true;
+  if (k->n < 2 * SMALL_CLASS || k->n_classes < 2 || k->p.config.objects.on ||
+      k->p.config.regression.on)
+    return true;
   /* Pieces of one file share a wrong label and would confirm it; another file of the same speaker is a good witness. */
   const char **files = ARENA_ARRAY(a, const char *, k->n + 1), **names;
   int32_t *file_of = ARENA_ARRAY(a, int32_t, k->n + 1);
@@ -298,7 +300,8 @@ static bool check_labels(struct checking *k) {
 }
 
 static void check_classes(struct checking *k) {
-  if (k->p.config.objects.on) return; /* boxes are counted, pictures are of no class */
+  /* Boxes are counted, numbers estimated: samples are of no class. */
+  if (k->p.config.objects.on || k->p.config.regression.on) return;
   int64_t *count = ARENA_ARRAY(k->c->arena, int64_t, k->n_classes * STORE_SPLIT_COUNT + 1);
   int64_t total[STORE_SPLIT_COUNT] = {0}, largest = 0;
   for (int i = 0; i < k->n; i++) {

@@ -136,7 +136,8 @@ static bool plan(struct splitting *s) {
   s->group_of = ARENA_ARRAY(a, int32_t, s->n + 1);
   s->class_of = ARENA_ARRAY(a, int32_t, s->n + 1);
   if (!read_keys(s)) return false;
-  for (int i = 0; i < s->n; i++) labels[i] = s->samples[i].label;
+  const struct project_regression *const numbers = &s->p.config.regression;
+  for (int i = 0; i < s->n; i++) labels[i] = numbers->on ? numbers->of[0] : s->samples[i].label;
   s->n_groups = data_number_texts(a, s->key, s->n, &s->groups, s->group_of);
   s->n_classes = data_number_texts(a, labels, s->n, &s->classes, s->class_of);
   s->split = ARENA_ARRAY(a, uint8_t, s->n_groups + 1);

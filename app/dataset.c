@@ -2,6 +2,7 @@
 #include "app/dataset.h"
 #include "app/data.h"
 #include "app/pictures.h"
+#include "app/regression.h"
 #include "host/ingest/ingest.h"
 
 #include <math.h>
@@ -17,6 +18,7 @@ static bool in_list(const char *word, const char *const *list, int n) {
 
 const char *dataset_class_of_label(const struct project_config *c, const char *label) {
   if (in_list(label, c->ignore, c->n_ignore)) return NULL;
+  if (c->regression.on) return c->regression.of[0];
   if (in_list(label, c->unknown, c->n_unknown)) return "unknown";
   return label;
 }
@@ -95,6 +97,11 @@ bool dataset_classes(struct project *p, const struct dataset_pick *pick,
   struct store_sample *list = NULL;
   int n = 0, kept = 0;
   const char **names;
+  if (p->config.regression.on) {
+    *classes = p->config.regression.of;
+    *n_classes = p->config.regression.n_of;
+    return true;
+  }
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
   if (p->config.objects.on) {
     if (!box_classes(p, pick, list, n, &names, &kept, e)) return false;
@@ -540,6 +547,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
       return false;
     }
     if (counts) adapt_boxes(p, &s, classes, n_classes, d, out);
+    if (c->regression.on && !regression_numbers(p, &s, &out->numbers, e)) return false;
     if (!calibrate_sample(p, &calibrations, list, n, &list[i], range, out, e)) return false;
     d->n_samples++;
   }
@@ -633,6 +641,10 @@ void dataset_digest(const struct dataset *d, char hex[65]) {
       const struct dataset_object *o = &d->samples[i].objects[k];
       n = snprintf(line, sizeof line, "%.3f %.3f %.3f %.3f %d\n", (double)o->x, (double)o->y,
                    (double)o->width, (double)o->height, (int)o->label);
+      sha256_add(&h, line, (size_t)n);
+    }
+    for (int k = 0; d->samples[i].numbers && k < d->config->regression.n_of; k++) {
+      n = snprintf(line, sizeof line, "%.9g\n", (double)d->samples[i].numbers[k]);
       sha256_add(&h, line, (size_t)n);
     }
   }

@@ -46,6 +46,7 @@ struct dataset_sample {
   int64_t length;
   const struct dataset_object *objects; /* of projects that count */
   int n_objects;
+  const float *numbers; /* of projects that estimate, in their order */
 };
 
 struct dataset_window {
@@ -65,9 +66,10 @@ struct dataset {
   int n_unknown_label; /* samples (of projects that count boxes) left out since their label is no class */
 };
 
-/* The class that a label means; NULL where data.ignore leaves it out. */
+/* The class that a label means, which is one for all in projects that estimate numbers; NULL where data.ignore leaves it out. */
 const char *dataset_class_of_label(const struct project_config *c, const char *label);
-/* The classes of the samples that pick names; in projects that count, of their boxes. */
+/* The classes of the samples that pick names; in projects that count, of their boxes; the numbers' names in projects that
+ * estimate. */
 bool dataset_classes(struct project *p, const struct dataset_pick *pick,
                      const char *const **classes, int *n_classes, struct err *e);
 /* The physical value that fills int16, for each channel: from the config, else the largest of these samples.

@@ -1,6 +1,7 @@
 /* project: finding and opening, and the trained model. Reading mote.yaml is config.c, samples are dataset.c. */
 #include "app/learning.h"
 #include "app/objects.h"
+#include "app/regression.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,11 +48,13 @@ static bool read_card(struct project *p, const char *text, struct project_model 
   size_t room = strlen(text) / 6 + 2; /* a line is at least "class ", so no more can come */
   const char **names = ARENA_ARRAY(p->arena, const char *, room);
   double *values = ARENA_ARRAY(p->arena, double, room);
-  int n = 0, n_range = 0;
+  struct project_scale *scales = ARENA_ARRAY(p->arena, struct project_scale, room);
+  int n = 0, n_range = 0, n_scales = 0;
   bool ok = true;
   char *copy = arena_strdup(p->arena, text), *rest = NULL;
   for (char *line = strtok_r(copy, "\n", &rest); line && ok; line = strtok_r(NULL, "\n", &rest)) {
     if (text_starts(line, "class ")) names[n++] = line + 6;
+    if (text_starts(line, "number ")) regression_read_card(line, scales, &n_scales);
     if (text_starts(line, "threshold ")) learning_read_card(line, &m->calibration);
     if (text_starts(line, "objects_threshold "))
       m->objects.threshold = (uint8_t)strtoul(line + 18, NULL, 10);
@@ -68,6 +71,10 @@ static bool read_card(struct project *p, const char *text, struct project_model 
         "what is kept of run %lld does not fit mote.yaml (%d classes, ranges of %d channels); "
         "train again",
         (long long)m->run, n, n_range);
+  if (p->config.regression.on ? n_scales != n : n_scales)
+    return err_set(e, "run %lld %s and mote.yaml says otherwise (`regression`); train again",
+                   (long long)m->run, n_scales ? "estimates numbers" : "tells classes");
+  m->scales = n_scales ? scales : NULL;
   m->classes = names;
   m->n_classes = n;
   m->range = n_range ? values : NULL;

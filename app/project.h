@@ -83,6 +83,15 @@ struct project_objects {
   double threshold; /* of a cell's score, 0 to 1; 0: what training finds */
 };
 
+/* Numbers in place of classes (app/regression.h). */
+struct project_regression {
+  bool on;
+  const char *const *of; /* "label", where labels are numbers, or keys of metadata */
+  int n_of;
+  const char *unit; /* for people; "" unknown */
+  double huber;     /* errors beyond so many standard deviations count linearly; 0: none does */
+};
+
 struct project_config {
   const char *name;
   enum project_kind kind;
@@ -114,6 +123,7 @@ struct project_config {
   int n_detect;
   struct project_suppress suppress;
   struct project_objects objects;
+  struct project_regression regression;
 };
 
 /* Whether its samples are numbers of a sensor, with a range for each channel. */
@@ -163,6 +173,11 @@ const char *project_set_key(struct arena *a, const char *yaml, const char *secti
 /* The folder that project_open(NULL) would take; NULL when there is none. */
 const char *project_find(struct arena *a);
 
+/* A network is trained on (number - mean) / deviation. */
+struct project_scale {
+  double mean, deviation; /* > 0 */
+};
+
 /* A trained network with the features in front of it: what `info run build bench verify` take where MODEL
  * is left out. */
 struct project_model {
@@ -179,6 +194,8 @@ struct project_model {
   int score_output; /* -1: no anomaly score */
   /* Of projects that count: the output is [1, height, width, n_classes + 1]. height 0: no such project. */
   struct mote_objects objects;
+  /* Of projects that estimate numbers, whose names `classes` are; NULL: no such project. */
+  const struct project_scale *scales;
   /* How the threshold was found: false alarms that were wanted and seen, their bounds, windows. */
   struct learn_threshold calibration;
 };

@@ -2,6 +2,7 @@
 #include "app/learning.h"
 #include "app/objects.h"
 #include "app/pictures.h"
+#include "app/regression.h"
 #include "app/stages.h"
 #include "host/emulate/emulate.h"
 
@@ -133,6 +134,14 @@ static void draw_targets(void *context, uint32_t index, uint64_t seed, float *ta
   objects_targets(&t->grid, d->config, &d->samples[d->windows[index].sample], seed, targets);
 }
 
+/* The same of numbers, which no augmentation changes. */
+static void draw_numbers(void *context, uint32_t index, uint64_t seed, float *targets) {
+  const struct training *t = context;
+  (void)seed;
+  regression_targets(t->out->scales, t->out->n_classes,
+                     &t->train.samples[t->train.windows[index].sample], targets);
+}
+
 /* ---- preparing --------------------------------------------------------------------- */
 static bool gather_background(struct training *t) {
   struct arena *a = t->p->arena;
@@ -161,7 +170,7 @@ static bool load_samples(struct training *t, struct err *e) {
                                   "(docs/howto/count.md)",
                    o->n_classes);
   }
-  if (o->n_classes < 2 && !t->p->config.objects.on) {
+  if (o->n_classes < 2 && !t->p->config.objects.on && !t->p->config.regression.on) {
     err_file(e, t->p->db_path);
     return err_set(
         e,
@@ -228,10 +237,11 @@ static bool answers_classes(const struct train_network *net, struct err *e) {
   if (net->n_heads == 1 && net->heads[0].kind == TRAIN_HEAD_CLASSES && !net->heads[0].own)
     return true;
   return err_set(
-      e,
-      "the samples of a project have a label each: its network must have the head of the "
-      "classes alone; a mask is for a project that suppresses noise (`mote new --template noise`), "
-      "other heads are for programs that use host/train");
+      e, "the samples of a project have a label each: its network must have the head of the "
+         "classes alone; numbers are for a project with `regression` in mote.yaml, a mask for one "
+         "that "
+         "suppresses noise (`mote new --template noise`), other heads for programs that use "
+         "host/train");
 }
 
 /* The map of cells, and of the validation pictures what it should be. */
@@ -265,9 +275,41 @@ static bool choose_objects(struct training *t, struct err *e) {
   return true;
 }
 
+/* The numbers' scales, and of the validation windows what they should be. */
+static void lay_numbers(struct training *t) {
+  struct training_outcome *o = t->out;
+  const struct dataset *v = &t->validation;
+  const size_t n = (size_t)o->n_classes;
+  float *targets = ARENA_ARRAY(t->p->arena, float, (size_t)v->n_windows *n + 1);
+  for (int i = 0; i < v->n_windows; i++)
+    regression_targets(o->scales, o->n_classes, &v->samples[v->windows[i].sample],
+                       targets + (size_t)i * n);
+  t->validation_set.targets = targets;
+}
+
+static bool choose_regression(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  struct train_budget budget;
+  if (t->job->teacher)
+    return err_set(e, "a teacher's opinion is of classes: --teacher is not for numbers");
+  if (!regression_scales(t->p, &t->train, &o->scales, e) || !board_budget(t, &budget, e))
+    return false;
+  if (!regression_network(t->p, t->job->network ? t->job->network : t->p->config.network,
+                          o->features.dims, (uint32_t)t->train.n_windows, &budget, &o->network,
+                          &o->why, e)) {
+    err_file(e, !t->job->network       ? t->p->yaml_path
+                : t->job->network_from ? t->job->network_from
+                                       : "--network");
+    return false;
+  }
+  o->cost = train_network_cost(&o->network);
+  return true;
+}
+
 static bool choose_network(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
   if (t->p->config.objects.on) return choose_objects(t, e);
+  if (t->p->config.regression.on) return choose_regression(t, e);
   const int *dims = o->features.dims;
   const char **lines = NULL;
   const char *network = t->job->network ? t->job->network : t->p->config.network;
@@ -321,6 +363,7 @@ static void describe_settings(struct training *t) {
   text_printf(&s, "window %g ms stride %g ms place %d\n", t->p->config.length_ms,
               t->p->config.stride_ms, (int)t->p->config.place);
   for (int i = 0; i < t->out->n_classes; i++) text_printf(&s, "class %s\n", t->out->classes[i]);
+  if (t->out->scales) regression_card(t->out->scales, t->out->n_classes, &s);
   text_printf(
       &s,
       "epochs %d + %d batch %d rate %g %g decay %g smoothing %g mixup %g weights %d patience %d\n",
@@ -373,6 +416,7 @@ static bool prepare(struct training *t, struct err *e) {
   t->validation_set =
       (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
   if (t->p->config.objects.on) lay_grid(t);
+  if (t->out->scales) lay_numbers(t);
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
   describe_settings(t);
@@ -410,8 +454,14 @@ static void say_choices(const struct training *t) {
   const struct training_outcome *o = t->out;
   struct text s;
   text_init(&s, t->p->arena);
-  text_printf(&s, "%s training windows, %s for validation, %d classes\n",
-              text_thousands(o->n_train), text_thousands(o->n_validation), o->n_classes);
+  text_printf(&s, "%s training windows, %s for validation, %d %s\n", text_thousands(o->n_train),
+              text_thousands(o->n_validation), o->n_classes,
+              !o->scales          ? "classes"
+              : o->n_classes == 1 ? "number"
+                                  : "numbers");
+  for (int i = 0; o->scales && i < o->n_classes; i++)
+    text_printf(&s, "%-9.9s mean %.5g, deviation %.5g %s\n", o->classes[i], o->scales[i].mean,
+                o->scales[i].deviation, t->p->config.regression.unit);
   if (t->p->config.objects.on)
     text_printf(&s, "cells     %d x %d, each %.3g x %.3g pixels of the frame\n", t->grid.width,
                 t->grid.height, t->grid.view.across * t->grid.in_width / t->grid.width,
@@ -459,6 +509,7 @@ static const char *card(struct training *t, const struct train_result *r) {
   if (t->job->learner) text_printf(&s, "option learner %s\n", t->job->learner);
   if (o->calibration.n) learning_card(&o->calibration, &s);
   if (t->p->config.objects.on) text_printf(&s, "objects_threshold %u\n", o->threshold);
+  if (o->scales) regression_card(o->scales, o->n_classes, &s);
   return s.data;
 }
 
@@ -510,6 +561,21 @@ static bool measure_objects(struct training *t, const struct train_result *r, st
   return true;
 }
 
+/* How much of the validation windows' spread the estimates explain (the training ones without any). */
+static bool measure_numbers(struct training *t, const struct train_result *r, struct err *e) {
+  struct training_outcome *o = t->out;
+  const struct dataset *d = t->validation.n_windows ? &t->validation : &t->train;
+  float *values = NULL;
+  struct arena *a = t->p->arena;
+  if (!regression_here(r->graph, &o->features, o->scales, o->n_classes, d, a, &values, e))
+    return false;
+  o->validation_int8 = (float)regression_r2(d, o->n_classes, values);
+  if (!regression_float(r->model, &o->features, o->scales, o->n_classes, d, a, &values, e))
+    return false;
+  o->validation_float = (float)regression_r2(d, o->n_classes, values);
+  return true;
+}
+
 static bool finish(struct training *t, const struct train_result *r, struct err *e) {
   struct training_outcome *o = t->out;
   uint8_t *bytes = NULL;
@@ -524,6 +590,7 @@ static bool finish(struct training *t, const struct train_result *r, struct err 
   o->validation_float = r->float_accuracy;
   o->validation_int8 = r->int8_accuracy;
   if (t->p->config.objects.on && !measure_objects(t, r, e)) return false;
+  if (o->scales && !measure_numbers(t, r, e)) return false;
   o->epochs = r->n_history;
   o->cost.weight_bytes = r->weight_bytes;
   o->four_bit_layers = r->four_bit_layers;
@@ -545,9 +612,12 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
     err_file(e, job->learner ? "--learner" : p->yaml_path);
     return false;
   }
-  if (learner.on && p->config.objects.on) {
+  if (learner.on && (p->config.objects.on || p->config.regression.on)) {
     err_file(e, job->learner ? "--learner" : p->yaml_path);
-    return err_set(e, "objects are found by a network; %s tells whole pictures apart",
+    return err_set(e,
+                   p->config.objects.on
+                       ? "objects are found by a network; %s tells whole pictures apart"
+                       : "numbers are estimated by a network; %s tells classes or anomalies",
                    learn_kind_name(learner.config.kind));
   }
   if (learner.on) return learning_run(c, p, job, &learner, out, e);
@@ -562,7 +632,9 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   struct train_examples examples = {.n = (uint32_t)t->train.n_windows,
                                     .labels = t->train.labels,
                                     .example = draw,
-                                    .targets = p->config.objects.on ? draw_targets : NULL,
+                                    .targets = p->config.objects.on ? draw_targets
+                                               : out->scales        ? draw_numbers
+                                                                    : NULL,
                                     .context = t};
   /* A known run is at its last epoch already: the trainer only sets it up again. */
   struct train_hooks hooks = {.progress = c->progress,
@@ -591,9 +663,10 @@ bool training_network(const struct project_config *c, struct arena *a, const int
                       struct err *e) {
   const char **lines = NULL;
   const int n = project_layers(a, c->network, &lines);
-  if (c->objects.on)
-    return err_set(e, "this is for networks that tell pictures apart; objects are counted "
-                      "(`objects` in mote.yaml)");
+  if (c->objects.on || c->regression.on)
+    return err_set(e, "this is for networks that tell classes; %s in mote.yaml)",
+                   c->objects.on ? "objects are counted (`objects`"
+                                 : "numbers are estimated (`regression`");
   struct text words;
   text_init(&words, a);
   if (n == 0) {

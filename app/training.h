@@ -49,9 +49,11 @@ struct training_outcome {
   float validation_float, validation_int8; /* accuracy; of projects that count F1 */
   unsigned threshold;                      /* of projects that count: of a cell's score, of 256 */
   int epochs;
-  struct train_model *model;          /* NULL where known, and of learners */
-  const char *learner;                /* NULL: a network */
-  bool scores_only;                   /* an anomaly score instead of classes */
+  struct train_model *model; /* NULL where known, and of learners */
+  const struct project_scale
+      *scales;         /* of projects that estimate numbers; validation figures are R2 */
+  const char *learner; /* NULL: a network */
+  bool scores_only;    /* an anomaly score instead of classes */
   struct learn_threshold calibration; /* of an anomaly score; n 0: there is none */
 };
 

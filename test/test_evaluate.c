@@ -51,6 +51,39 @@ static void test_by_hand(void **state) {
   arena_free(a);
 }
 
+/* Errors of estimates counted on paper; a truth of one number has no R2; far from zero no digits are lost. */
+static void test_numbers_by_hand(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  static const double truth[] = {1, 2, 3, 6}, said[] = {2, 2, 1, 7}, one[] = {5, 5, 5, 5};
+  static const int32_t clusters[] = {0, 0, 1, 2};
+  struct evaluate_pairs s = {4, truth, said, clusters};
+  struct evaluate_numbers f, again;
+  assert_true(evaluate_numbers(&s, 1, a, &f, &e));
+  assert_true(near(f.mean_error.value, 1) && near(f.bias.value, 0));
+  assert_true(near(f.rms_error.value, sqrt(6.0 / 4)));
+  assert_true(near(f.r2.value, 1 - 6.0 / 14)); /* about 3: 4 + 1 + 0 + 9 */
+  assert_true(f.mean_error.low >= 0.5 && f.mean_error.high <= 2 && f.r2.low <= f.r2.value);
+  assert_true(evaluate_numbers(&s, 1, a, &again, &e));
+  assert_memory_equal(&f, &again, sizeof f);
+  double far[4], far_said[4];
+  for (int i = 0; i < 4; i++) far[i] = 1e9 + truth[i], far_said[i] = 1e9 + said[i];
+  s = (struct evaluate_pairs){4, far, far_said, NULL};
+  assert_true(evaluate_numbers(&s, 1, a, &again, &e));
+  assert_true(fabs(again.r2.value - f.r2.value) < 1e-6 && fabs(again.bias.value) < 1e-6);
+  s.truth = one;
+  s.said = said;
+  assert_true(evaluate_numbers(&s, 1, a, &f, &e));
+  assert_true(isnan(f.r2.value) && isnan(f.r2.low) && near(f.bias.value, -2));
+  far[2] = (double)NAN;
+  s.truth = far;
+  assert_false(evaluate_numbers(&s, 1, a, &f, &e));
+  s.n = 0;
+  assert_false(evaluate_numbers(&s, 1, a, &f, &e));
+  arena_free(a);
+}
+
 /* Of 200 sets with a known accuracy about 95 of 100 intervals hold it; drawn one by one they would be far too narrow
  * where answers of a cluster agree. */
 static void test_intervals_cover(void **state) {
@@ -208,11 +241,9 @@ static void test_detector_of_the_device(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_by_hand),
-      cmocka_unit_test(test_intervals_cover),
-      cmocka_unit_test(test_temperature),
-      cmocka_unit_test(test_detections),
-      cmocka_unit_test(test_detector_of_the_device),
+      cmocka_unit_test(test_by_hand),         cmocka_unit_test(test_numbers_by_hand),
+      cmocka_unit_test(test_intervals_cover), cmocka_unit_test(test_temperature),
+      cmocka_unit_test(test_detections),      cmocka_unit_test(test_detector_of_the_device),
   };
   return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
 }

@@ -613,6 +613,32 @@ static void heads_learn(void **state) {
   arena_free(a);
 }
 
+/* One example in a hundred lies far out. */
+static void rare_number(void *context, uint32_t index, uint64_t seed, float *targets) {
+  (void)context, (void)seed;
+  targets[0] = index % 100 == 7 ? 12.0f : (float)(index % 10) / 10.0f - 0.5f;
+}
+
+/* What a head of numbers can say in int8 reaches from the least to the largest target, rare ones too. */
+static void rare_numbers_can_be_said(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  const struct train_network net = NETWORK(12, 12, 1, 4, "conv 4 3x3 s2", "head numbers 1");
+  struct train_config c = quick_config(2, 1);
+  c.class_weights = false;
+  struct toy *t = bars(a, 400, 12, 12, 4, 3);
+  struct train_examples x = examples_of(t);
+  x.targets = rare_number;
+  x.labels = NULL;
+  struct train_result r;
+  struct err e = {0};
+  if (!train_fit(a, &net, &x, NULL, &c, NULL, &r, &e)) fail_msg("%s", e.text);
+  const struct graph_quant *q = &r.graph->tensors[r.graph->outputs[0]].quant;
+  assert_true(q->scale[0] * (float)(127 - q->zp[0]) > 12.0f - q->scale[0]);
+  assert_true(q->scale[0] * (float)(-128 - q->zp[0]) < -0.5f + q->scale[0]);
+  arena_free(a);
+}
+
 static void comes_back(const struct train_network *net);
 
 /* ---- smaller ----------------------------------------------------------------------------------- */
@@ -930,6 +956,7 @@ int main(void) {
       cmocka_unit_test(same_bits_whatever_happens),
       cmocka_unit_test(students_follow_teachers),
       cmocka_unit_test(heads_learn),
+      cmocka_unit_test(rare_numbers_can_be_said),
       cmocka_unit_test(weights_take_four_bits_in_a_budget),
       cmocka_unit_test(channels_are_pruned_to_a_budget),
       cmocka_unit_test(texts_come_back),

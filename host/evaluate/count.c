@@ -1,11 +1,9 @@
 /* Counting: what was found in pictures, against what is there. */
-#include "host/evaluate/evaluate.h"
+#include "host/evaluate/bootstrap.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { DRAWS = 1000, FIGURES = 5 };
+enum { FIGURES = 5 };
 
 /* Sums over pictures, of one class or of all. */
 struct sums {
@@ -38,42 +36,27 @@ static void figures_of(const struct sums *s, double out[FIGURES]) {
   out[4] = share(s->exact, s->pictures);
 }
 
-static int by_value(const void *x, const void *y) {
-  const double a = *(const double *)x, b = *(const double *)y;
-  return (a > b) - (a < b);
-}
-
-/* Draws in which a figure is not known (none of the class is there) say nothing about it. */
-static struct evaluate_interval interval(double value, double *draws) {
-  int n = 0;
-  for (int i = 0; i < DRAWS; i++)
-    if (isfinite(draws[i])) draws[n++] = draws[i];
-  if (!n || !isfinite(value)) return (struct evaluate_interval){value, NAN, NAN};
-  qsort(draws, (size_t)n, sizeof *draws, by_value);
-  const int high = n * 975 / 1000 - 1;
-  return (struct evaluate_interval){value, draws[n * 25 / 1000], draws[high < 0 ? 0 : high]};
-}
-
 static void measure(const struct evaluate_counts *s, int first, int last, uint64_t seed,
                     struct arena *a, struct evaluate_counting *out) {
-  double *const draws = ARENA_ARRAY(a, double, FIGURES *DRAWS), values[FIGURES];
+  double *const draws = ARENA_ARRAY(a, double, FIGURES *BOOTSTRAP_DRAWS), values[FIGURES];
   struct evaluate_interval *const to[FIGURES] = {&out->precision, &out->recall, &out->f1,
                                                  &out->error, &out->exact};
   struct sums all = {0};
   struct rng r;
   rng_seed(&r, seed);
   for (int i = 0; i < s->n; i++) add(&all, s->counts + (size_t)i * (size_t)s->classes, first, last);
-  for (int draw = 0; draw < DRAWS; draw++) {
+  for (int draw = 0; draw < BOOTSTRAP_DRAWS; draw++) {
     struct sums sums = {0};
     for (int i = 0; i < s->n; i++)
       add(&sums, s->counts + (size_t)rng_below(&r, (uint32_t)s->n) * (size_t)s->classes, first,
           last);
     figures_of(&sums, values);
-    for (int k = 0; k < FIGURES; k++) draws[k * DRAWS + draw] = values[k];
+    for (int k = 0; k < FIGURES; k++) draws[k * BOOTSTRAP_DRAWS + draw] = values[k];
   }
   figures_of(&all, values);
   out->truth = all.truth, out->found = all.found, out->right = all.right;
-  for (int k = 0; k < FIGURES; k++) *to[k] = interval(values[k], draws + k * DRAWS);
+  for (int k = 0; k < FIGURES; k++)
+    *to[k] = bootstrap_interval(values[k], draws + k * BOOTSTRAP_DRAWS);
 }
 
 bool evaluate_counting(const struct evaluate_counts *s, uint64_t seed, struct arena *a,

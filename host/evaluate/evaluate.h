@@ -78,6 +78,25 @@ struct evaluate_counting {
 bool evaluate_counting(const struct evaluate_counts *s, uint64_t seed, struct arena *a,
                        struct evaluate_counting *out, struct err *e);
 
+/* ---- numbers ------------------------------------------------------------------------- */
+/* Estimates of one quantity. */
+struct evaluate_pairs {
+  int n;
+  const double *truth, *said; /* [n] */
+  const int32_t *clusters;    /* as in struct evaluate_set */
+};
+struct evaluate_numbers {
+  struct evaluate_interval mean_error; /* mean of |said - truth| */
+  struct evaluate_interval rms_error;  /* root of the mean of its square */
+  struct evaluate_interval bias;       /* mean of said - truth */
+  /* Coefficient of determination: 1 - sum of squared errors / sum of squares of truth about its mean. 1 is right, 0 no better than
+   * always to say the mean. NAN where the truth is one number. */
+  struct evaluate_interval r2;
+};
+/* errors: no estimates, one that is not finite. */
+bool evaluate_numbers(const struct evaluate_pairs *s, uint64_t seed, struct arena *a,
+                      struct evaluate_numbers *out, struct err *e);
+
 /* ---- continuous listening ------------------------------------------------------------ */
 /* How a stream of answers becomes detections: the mean of the last `average` scores of a class passes the threshold;
  * then that class is silent for `suppress_s`. */

@@ -1,11 +1,11 @@
 /* Figures of a set of answers, and their intervals. */
-#include "host/evaluate/evaluate.h"
+#include "host/evaluate/bootstrap.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 1000, STEPS = 15 };
+enum { STEPS = 15 };
 
 static int answer(const struct evaluate_set *s, int i) {
   const float *const row = s->scores + (size_t)i * (size_t)s->classes;
@@ -44,45 +44,15 @@ static struct totals totals_of(const int64_t *confusion, int classes) {
 
 /* ---- bootstrap ------------------------------------------------------------------------- */
 
-/* Answers sorted by cluster: those of cluster k are order[from[k]] .. order[from[k + 1] - 1]. */
-struct clusters {
-  int count;
-  int *from, *order;
-};
-
-static struct clusters clusters_of(const struct evaluate_set *s, struct arena *a) {
-  struct clusters k = {0};
-  for (int i = 0; i < s->n; i++) {
-    const int c = s->clusters ? s->clusters[i] : i;
-    if (c >= k.count) k.count = c + 1;
-  }
-  k.from = ARENA_ARRAY(a, int, k.count + 2);
-  k.order = ARENA_ARRAY(a, int, s->n);
-  for (int i = 0; i < s->n; i++) k.from[(s->clusters ? s->clusters[i] : i) + 2]++;
-  for (int c = 0; c <= k.count; c++) k.from[c + 1] += k.from[c];
-  for (int i = 0; i < s->n; i++) k.order[k.from[(s->clusters ? s->clusters[i] : i) + 1]++] = i;
-  return k;
-}
-
-static int by_value(const void *x, const void *y) {
-  const double a = *(const double *)x, b = *(const double *)y;
-  return (a > b) - (a < b);
-}
-
-static struct evaluate_interval interval(double value, double *draws) {
-  qsort(draws, DRAWS, sizeof *draws, by_value);
-  return (struct evaluate_interval){value, draws[DRAWS * 25 / 1000], draws[DRAWS * 975 / 1000 - 1]};
-}
-
 static void bootstrap(const struct evaluate_set *s, const int *answers, uint64_t seed,
                       struct arena *a, struct evaluate_figures *out) {
-  const struct clusters k = clusters_of(s, a);
+  const struct clusters k = clusters_of(s->clusters, s->n, a);
   const size_t cells = (size_t)s->classes * (size_t)s->classes;
   int64_t *const counts = ARENA_ARRAY(a, int64_t, cells);
-  double *const draws = ARENA_ARRAY(a, double, 3 * DRAWS);
+  double *const draws = ARENA_ARRAY(a, double, 3 * BOOTSTRAP_DRAWS);
   struct rng r;
   rng_seed(&r, seed);
-  for (int draw = 0; draw < DRAWS; draw++) {
+  for (int draw = 0; draw < BOOTSTRAP_DRAWS; draw++) {
     memset(counts, 0, cells * sizeof *counts);
     for (int c = 0; c < k.count; c++) {
       const uint32_t which = rng_below(&r, (uint32_t)k.count);
@@ -90,13 +60,13 @@ static void bootstrap(const struct evaluate_set *s, const int *answers, uint64_t
         counts[s->truth[k.order[i]] * s->classes + answers[k.order[i]]]++;
     }
     const struct totals t = totals_of(counts, s->classes);
-    draws[draw] = t.accuracy, draws[DRAWS + draw] = t.balanced,
-    draws[2 * DRAWS + draw] = t.macro_f1;
+    draws[draw] = t.accuracy, draws[BOOTSTRAP_DRAWS + draw] = t.balanced,
+    draws[2 * BOOTSTRAP_DRAWS + draw] = t.macro_f1;
   }
   const struct totals t = totals_of(out->confusion, s->classes);
-  out->accuracy = interval(t.accuracy, draws);
-  out->balanced_accuracy = interval(t.balanced, draws + DRAWS);
-  out->macro_f1 = interval(t.macro_f1, draws + 2 * DRAWS);
+  out->accuracy = bootstrap_interval(t.accuracy, draws);
+  out->balanced_accuracy = bootstrap_interval(t.balanced, draws + BOOTSTRAP_DRAWS);
+  out->macro_f1 = bootstrap_interval(t.macro_f1, draws + 2 * BOOTSTRAP_DRAWS);
 }
 
 /* ---- calibration ------------------------------------------------------------------------ */

@@ -52,6 +52,8 @@ struct text {
 void text_init(struct text *t, struct arena *a);
 void text_add(struct text *t, const char *s);
 void text_addn(struct text *t, const char *s, size_t n);
+/* s as a string of C, quotes around it: what is not plain is written in octal, which no following digit can lengthen. */
+void text_add_literal(struct text *t, const char *s);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool text_starts(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);

@@ -61,6 +61,16 @@ void text_addn(struct text *t, const char *s, size_t n) {
 
 void text_add(struct text *t, const char *s) { text_addn(t, s, strlen(s)); }
 
+void text_add_literal(struct text *t, const char *s) {
+  text_add(t, "\"");
+  for (const unsigned char *c = (const unsigned char *)s; *c; c++)
+    if (*c < 0x20 || *c >= 0x7F || *c == '"' || *c == '\\' || *c == '?')
+      text_printf(t, "\\%03o", *c);
+    else
+      text_addn(t, (const char *)c, 1);
+  text_add(t, "\"");
+}
+
 void text_printf(struct text *t, const char *format, ...) {
   char small[512];
   va_list args, again;

@@ -149,6 +149,8 @@ void engine_set_folded(struct engine *g);
 /* quantised.c, export.c */
 /* Builds the graph whose scales follow this engine's values. Once, after engine_fold. */
 void engine_quant_init(struct engine *g);
+/* After it: the scale of a value that covers low to high, whatever is seen. */
+void engine_cover(struct engine *g, int value, float low, float high);
 /* Scales from ranges, integer weights and biases from params, requantisation from both. */
 void engine_quantise(struct engine *g);
 /* Least and greatest of each value in a float pass; ranges[v] moves by `share` towards them (1: becomes them). */

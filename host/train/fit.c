@@ -719,6 +719,24 @@ static void choose_bits(struct fit *f) {
   for (int i = 0; i < f->g->n_units; i++) f->bits[i] = (float)f->g->units[i].bits;
 }
 
+/* What a head of numbers says must reach all of its targets: between the ends of most batches, as other values have it, the
+ * rare ones would be cut off. */
+static void cover_targets(struct fit *f) {
+  const struct train_network *net = &f->g->net;
+  for (int h = 0, at = 0; h < net->n_heads; at += net->heads[h++].n_targets) {
+    if (net->heads[h].kind != TRAIN_HEAD_NUMBERS) continue;
+    float low = 0, high = 0;
+    for (uint32_t i = 0; i < f->examples->n; i++) {
+      f->examples->targets(f->examples->context, i, 0, f->drawn_targets);
+      for (int k = at; k < at + net->heads[h].n_targets; k++) {
+        low = f->drawn_targets[k] < low ? f->drawn_targets[k] : low;
+        high = f->drawn_targets[k] > high ? f->drawn_targets[k] : high;
+      }
+    }
+    engine_cover(f->g, net->heads[h].layer + 1, low, high);
+  }
+}
+
 /* From the best float weights to integers: fold, then look at the ranges of some augmented batches. */
 static void calibrate(struct fit *f) {
   struct engine *g = f->g;
@@ -728,6 +746,7 @@ static void calibrate(struct fit *f) {
   engine_set_folded(g);
   memcpy(f->folded, f->params, bytes_of(g->n_params));
   engine_quant_init(g);
+  cover_targets(f);
   shuffle(f, 0);
   for (int i = 0; i < CALIBRATION && i < f->steps; i++) {
     const int count = fill_batch(f, 0, i, ENGINE_EVAL);
@@ -777,6 +796,7 @@ static bool run_phases(struct fit *f) {
   } else {
     engine_set_folded(f->g);
     engine_quant_init(f->g);
+    cover_targets(f);
     for (int i = 0; i < f->g->n_units && f->config->flash_bytes > 0; i++)
       f->g->units[i].bits = f->bits[i] == 4.0f ? 4 : 8;
   }

@@ -24,6 +24,15 @@ static void value_scale(struct value *v) {
   v->zp = (int32_t)(zp < -128.0 ? -128.0 : zp > 127.0 ? 127.0 : zp);
 }
 
+void engine_cover(struct engine *g, int value, float low, float high) {
+  struct value *v = &g->values[value];
+  if (v->fixed || v->moved || v->range_of != value) return;
+  v->low = low < 0.0f ? low : 0.0f;
+  v->high = high > 0.0f ? high : 0.0f;
+  value_scale(v);
+  v->fixed = true;
+}
+
 /* What rounding weights w[0..k) of row length np to steps of `scale` up to 7 leaves, squared. */
 static double rounding_error(const float *w, int k, size_t np, double scale) {
   double error = 0;

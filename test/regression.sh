@@ -1,0 +1,94 @@
+#!/bin/sh
+# Projects that estimate numbers, from samples to a chip: a made sensor whose swing and mean are what labels and metadata say.
+# Prints TAP lines.
+cd "$(dirname "$0")/.." || exit 1
+MOTE=${MOTE:-$PWD/build/mote}
+export MOTE_HOME=${MOTE_HOME:-$PWD}
+T=$(mktemp -d) || exit 1
+trap 'rm -rf "$T"' EXIT
+n=0
+ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -c 600 err out | sed 's/^/# /'; fi; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# refused WORDS COMMAND...: exit 1, and these words.
+refused() { words=$1; shift; "$MOTE" "$@" >out 2>err; [ $? = 1 ] && grep -q -- "$words" err; ok $? "$*: $words"; }
+# above KEY LEAST: the first value of an object KEY in out
+above() { awk -v key="\"$1\":" -v least="$2" '$1 == key { inside = 1 } inside && $1 == "\"value\":" { found = 1; exit !($2 + 0 > least) } END { if (!found) exit 1 }' out; }
+
+# 240 recordings of 50 frames: channel 1 swings by the label, channel 2 stands at another number, some of both in three groups.
+cd "$T" || exit 1
+awk 'BEGIN {
+  srand(3)
+  for (i = 0; i < 240; i++) {
+    swing = 1 + 99 * rand(); level = 300 + 20 * rand(); phase = 6.28 * rand()
+    file = sprintf("r%03d.csv", i); print "t,a,b" >file
+    for (k = 0; k < 50; k++) printf "%.2f,%.4f,%.4f\n", k / 50, swing * sin(phase + k * 0.7) + rand() - 0.5, level + rand() - 0.5 >file
+    close(file)
+    printf "%s,%.3f,%s\n", file, swing, "g" (i % 3) >"all.csv"
+    printf "%d %.3f\n", i + 1, level >"levels"
+  }
+}' && sed -i '1i path,label,group' all.csv
+"$MOTE" new flow --template sensor --rate-hz 50 --channels 2 --length-ms 1000 -q >out 2>err && cd flow; ok $? "new"
+sed -i 's/^  kind: auto .*/  kind: statistics/' mote.yaml
+printf 'regression:\n  unit: l\n' >>mote.yaml
+"$MOTE" add --index ../all.csv -q >out 2>err && grep -q "240 added" out; ok $? "add"
+"$MOTE" data split --by sample --json >out 2>err && grep -A4 '"label": "label"' out | grep -q '"test": 4[0-9]'; ok $? "split, numbers of one kind"
+"$MOTE" data check >out 2>err; ! grep -q "too small\|label noise\|classes" out; ok $? "the check of the data speaks of no classes"
+"$MOTE" train --json >out 2>err && grep -q '"validation_r2_int8": 0.9' out && grep -q '"validation_accuracy_int8": null' out; ok $? "train"
+"$MOTE" train >out 2>err && grep -q "R2 0.9" out; ok $? "train again, which is known"
+"$MOTE" test --json --html page.html >out 2>err && above r2 0.95 && above mean_error 0 && grep -q "off by, in the mean" page.html; ok $? "test"
+grep -q '"name": "label"' out && grep -q '"unit": "l"' out; ok $? "the number has name and unit"
+"$MOTE" test >out 2>err && grep -q "estimates" out && grep -q "farthest off" out && grep -q "^g1 " out; ok $? "as text, with groups"
+"$MOTE" test --folds 3 --seeds 2 >out 2>err && grep -q "240 estimates" out && grep -q "2 seeds off by" out; ok $? "folds and seeds"
+"$MOTE" test --leave-one-group-out --json >out 2>err && above r2 0.95; ok $? "groups left out"
+said=$("$MOTE" predict ../r007.csv --json 2>err | sed -n 's/.*"label": \([-0-9.]*\).*/\1/p')
+truth=$(sed -n 's/^r007.csv,\([0-9.]*\),.*/\1/p' ../all.csv)
+awk -v a="$said" -v b="$truth" 'BEGIN { exit !(a != "" && (a - b) ^ 2 < 100) }'; ok $? "predict: $said for $truth"
+"$MOTE" predict ../r007.csv -w >out 2>err && grep -q "r007.csv  label [-0-9.]* l" out; ok $? "predict as text"
+
+# The device: numbers.h maps the very output to the value that predict says.
+"$MOTE" build --target host --no-compile -o fw >out 2>err && printf '#include "numbers.h"\n#include <stdio.h>\n#include <stdlib.h>\nint main(int n, char **x) { (void)n; printf("%%.3f %%s\\n", (double)numbers_value(0, (int8_t)atoi(x[1])), numbers_names[0]); }\n' >map.c &&
+  cc -std=c99 -Wall -Werror -Ifw map.c -o map 2>err && "$MOTE" predict ../r007.csv -o scores >out 2>err &&
+  ./map "$(od -An -td1 scores)" >out && awk -v a="$said" '{ exit !(($1 - a) ^ 2 < 1e-4 && $2 == "label") }' out; ok $? "numbers.h"
+if command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-gcc >/dev/null; then
+  "$MOTE" test --chip cortex-m4 >out 2>err && grep -q "answers, to the bit" out; ok $? "the chip's answers"
+  "$MOTE" bench --target cortex-m0plus >out 2>err; ok $? "bench"
+else
+  skip "the chip's answers" "no emulated chip"
+fi
+
+# Two numbers, one of them metadata.
+"$MOTE" new ../two --template sensor --rate-hz 50 --channels 2 --length-ms 1000 -q >out 2>err && cd ../two || exit 1
+sed -i 's/^  kind: auto .*/  kind: statistics/' mote.yaml
+printf 'regression: {of: [label, level], huber: 1.5}\n' >>mote.yaml
+"$MOTE" add --index ../all.csv -q >out 2>err
+refused 'sample 1: it has no metadata "level"' train
+while read -r id level; do "$MOTE" data set "$id" --meta "level=$level" -q >out 2>err || break; done <../levels
+"$MOTE" data split --by sample -q >out 2>err
+"$MOTE" train >out 2>err && "$MOTE" test --json >out 2>err && above r2 0.95 && grep -c '"int8": {' out | grep -q '^2$'; ok $? "two numbers"
+"$MOTE" predict ../r001.csv >out 2>err && grep -q "label .* level 3[0-2]" out; ok $? "both are told"
+refused 'is no number, and `regression` estimates it' train --project "$(
+  "$MOTE" new ../words --template sensor --rate-hz 50 --channels 2 --length-ms 1000 -q >out 2>err
+  printf 'regression: {}\n' >>../words/mote.yaml
+  "$MOTE" add ../r001.csv ../r002.csv --label full --split train -q --project ../words >out 2>err
+  echo ../words)"
+refused 'all training samples have the label 5' train --project "$(
+  "$MOTE" data set 1-2 --set-label 5 -q --project ../words >out 2>err
+  echo ../words)"
+
+# What belongs to classes is refused, by name.
+refused "tell classes" tune --trials 1
+refused "estimates numbers" report
+refused "no classes to learn" build --target host --learn softmax -o fw2
+refused "models that tell classes" test --robust
+refused "tells classes or anomalies" train --learner forest
+refused 'ends in "head numbers 2"' train --network 'dense 8; head numbers 3'
+refused "by their classes" features --rank
+cp mote.yaml kept.yaml
+sed -i 's/^regression.*//' mote.yaml && refused "estimates numbers and mote.yaml says otherwise" predict ../r001.csv
+for line in 'learner: forest' 'anomaly: {}' 'detect: [{class: a}]'; do
+  { cat kept.yaml; echo "$line"; } >mote.yaml && refused "has no classes" train
+done
+sed 's/^training: .*/training: {mixup: 0.2}/' kept.yaml >mote.yaml && refused "training.mixup: this is about classes" train
+sed 's/huber: 1.5/huber: -1/' kept.yaml >mote.yaml && refused "regression.huber: -1" train
+sed 's/of: .label, level./of: [level, level]/' kept.yaml >mote.yaml && refused "is there twice" train
+echo "1..$n"
