@@ -252,6 +252,43 @@ static void test_fft(void **state) {
                  mote_type_name((int)spectra[s].type));
 }
 
+/* Signal to noise against the definition, of a frame that was moved to full scale as the kind "micro" does: the exponent is the
+ * frame's, and each stage divides by its radix. */
+static double block_floating_snr(int16_t *x, int length) {
+  static int16_t spectrum[4098];
+  const double pi = 3.14159265358979323846;
+  double signal = 0, noise = 0;
+  const unsigned bits = mote_signal_spare_bits(x, (uint32_t)length);
+  for (int t = 0; t < length; t++) x[t] = (int16_t)(x[t] * (1 << bits));
+  make_fft(MOTE_INT16, length, length, 0);
+  mote_fft_s16((const struct mote_fft *)(const void *)params.u.bytes, x, spectrum);
+  for (int k = 0; k <= length / 2; k++) {
+    double re = 0, im = 0;
+    for (int t = 0; t < length; t++) {
+      const double angle = 2 * pi * (int)((int64_t)k * t % length) / length;
+      re += x[t] * cos(angle) / length, im -= x[t] * sin(angle) / length;
+    }
+    const double r = spectrum[2 * k] - re, i = spectrum[2 * k + 1] - im;
+    signal += re * re + im * im, noise += r * r + i * i;
+  }
+  return 10 * log10(signal / noise);
+}
+
+static void test_fft_s16_against_definition(void **state) {
+  (void)state;
+  static int16_t x[4096];
+  seed = 77;
+  for (int length = 16; length <= 4096; length *= 2) {
+    for (int t = 0; t < length; t++)
+      x[t] = (int16_t)(draw_s16(5) * 15 / 16); /* five bits are spare */
+    const double white = block_floating_snr(x, length);
+    for (int t = 0; t < length; t++) x[t] = (int16_t)(900 * sin(2.3 * 6.283185307 * t / length));
+    const double tone = block_floating_snr(x, length);
+    print_message("int16 FFT %4d: SNR of noise %.1f dB, of a tone %.1f dB\n", length, white, tone);
+    assert_true(white > 80 - 3 * log2(length) && tone > 78 - 3 * log2(length));
+  }
+}
+
 static void test_fft_refuses(void **state) {
   (void)state;
   make_fft(MOTE_INT16, 24, 24, 0);
@@ -716,6 +753,7 @@ static void test_hostile_options(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_fft),
+      cmocka_unit_test(test_fft_s16_against_definition),
       cmocka_unit_test(test_fft_refuses),
       cmocka_unit_test(test_window),
       cmocka_unit_test(test_scale),
