@@ -422,7 +422,7 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
   }
   if (m->suppress) {
     struct dataset d;
-    if (!dataset_load_file(m->project, o->in.items[0], NULL, &d, &c->err)) return false;
+    if (!dataset_load_file(m->project, o->in.items[0], NULL, NULL, &d, &c->err)) return false;
     *inputs = d.samples[0].data;
     *count = (int)(d.samples[0].length * 2 / (int64_t)b->bundle.window_bytes);
     return *count > 0 || err_set(&c->err, "%s is shorter than a hop", o->in.items[0]);

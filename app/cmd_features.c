@@ -167,7 +167,7 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
     if (!load_sample(p, strtoll(what, NULL, 10), range, &d, &title, &c->err)) return false;
   } else if (what) {
     title = what;
-    if (!dataset_load_file(p, what, range, &d, &c->err)) return false;
+    if (!dataset_load_file(p, what, NULL, range, &d, &c->err)) return false;
   }
   if (w->plot) {
     const struct look look = {.line = c, .project = p, .output = w->out, .range = range};

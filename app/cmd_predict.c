@@ -91,10 +91,11 @@ static void add_numbers(struct project *p, const struct project_model *m, struct
 }
 
 static bool predict(struct project *p, const struct project_model *m, const char *path,
-                    const char *shown, struct answer *x, struct err *e) {
+                    const struct dataset_table *how, const char *shown, struct answer *x,
+                    struct err *e) {
   struct dataset d;
   uint8_t *outputs;
-  if (!dataset_load_file(p, path, m->range, &d, e) ||
+  if (!dataset_load_file(p, path, how, m->range, &d, e) ||
       !decide_outputs(p->arena, p->config.name, m->graph, &m->features, NULL, &d, &outputs, e) ||
       !add_anomaly(p, m, &d, outputs, x, e))
     return false;
@@ -283,7 +284,7 @@ static bool write_scores(struct arena *a, const struct answer *x, int n, int cla
 }
 
 static bool run(struct command_line *c, struct project *p, const char *dir, int64_t run_id,
-                bool windows, const char *out, char **folder) {
+                const struct dataset_table *how, bool windows, const char *out, char **folder) {
   struct project_model m;
   struct text text;
   struct json j;
@@ -297,7 +298,7 @@ static bool run(struct command_line *c, struct project *p, const char *dir, int6
       if (*folder && !c->err.text[0]) err_set(&c->err, "standard input (-) can be read once");
       return false;
     }
-    if (!predict(p, &m, path, c->words[i], &x[i], &c->err)) return false;
+    if (!predict(p, &m, path, how, c->words[i], &x[i], &c->err)) return false;
     if (!c->json)
       print_text(&m, &x[i], p->config.regression.on ? p->config.regression.unit : "", windows);
     if (c->n_words > 10)
@@ -323,10 +324,15 @@ int cmd_predict(int argc, char **argv) {
   const char *dir = NULL, *out = NULL;
   int64_t run_id = 0;
   bool windows = false;
+  struct dataset_table how = {0};
   const struct option_spec options[] = {
       {'w', "windows", OPTION_FLAG, NULL, "also what each window says, or where each object is",
        &windows},
       {'o', "output", OPTION_TEXT, "FILE", "write the int8 scores of every window", &out},
+      {0, "columns", OPTION_TEXT, "LIST",
+       "tables: the channels' columns, by name, number or 3-66; .npz: the array", &how.columns},
+      {0, "each-row", OPTION_FLAG, NULL, "tables and arrays: each row is a recording of its own",
+       &how.each_row},
       {0, "run", OPTION_COUNT, "ID", "another run than the latest", &run_id},
       {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
       {0}};
@@ -343,7 +349,7 @@ int cmd_predict(int argc, char **argv) {
   char *folder = NULL;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  bool ok = run(&c, &p, dir, run_id, windows, out, &folder);
+  bool ok = run(&c, &p, dir, run_id, &how, windows, out, &folder);
   if (folder) dir_remove(folder);
   project_close(&p);
   return command_end(&c, ok);

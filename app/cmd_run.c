@@ -145,7 +145,7 @@ static bool run_noise(struct command_line *c, const struct run *r, const struct 
   struct dataset d;
   if (r->out.count != 1)
     return err_set(&c->err, "this project suppresses noise: -i RECORDING -o CLEANED.wav");
-  if (!dataset_load_file(m->project, r->in.items[0], NULL, &d, &c->err)) return false;
+  if (!dataset_load_file(m->project, r->in.items[0], NULL, NULL, &d, &c->err)) return false;
   const struct dataset_sample *s = &d.samples[0];
   int16_t *out = ARENA_ARRAY(c->arena, int16_t, s->length + 1);
   const struct export_numbers sound = {.type = EXPORT_INT16,
@@ -183,7 +183,7 @@ static bool run_project(struct command_line *c, const struct run *r) {
     bundle_close_model(&m);
     return ok;
   }
-  ok = ok && dataset_load_file(m.project, r->in.items[0], m.trained->range, &d, &c->err) &&
+  ok = ok && dataset_load_file(m.project, r->in.items[0], NULL, m.trained->range, &d, &c->err) &&
        decide_outputs(c->arena, m.title, m.graph, m.features, NULL, &d, &outputs, &c->err);
   if (ok && r->out.count == 1)
     ok = file_write(r->out.items[0], outputs, (size_t)d.n_windows * decide_bytes(m.graph), &c->err);

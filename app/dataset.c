@@ -562,8 +562,8 @@ bool dataset_again(const struct dataset *d, const struct project_config *c, stru
   return lay_all(out, a, e);
 }
 
-bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
-                       struct err *e) {
+bool dataset_load_file(struct project *p, const char *path, const struct dataset_table *how,
+                       const double *range, struct dataset *d, struct err *e) {
   const struct project_config *c = &p->config;
   struct ingest_recording *r = NULL;
   int n = 0;
@@ -571,7 +571,9 @@ bool dataset_load_file(struct project *p, const char *path, const double *range,
   struct picture_maker pictures = {.row = NULL};
   struct ingest_options o = {.type = c->kind == PROJECT_AUDIO ? INGEST_INT16 : INGEST_FLOAT32,
                              .rate_hz = c->rate_hz,
-                             .channels = picture ? pictures_colours(c) : c->channels};
+                             .channels = picture ? pictures_colours(c) : c->channels,
+                             .columns = how ? how->columns : NULL,
+                             .each_row = how && how->each_row};
   begin(d, c);
   if (!ingest_read(p->arena, path, &o, &r, &n, e)) return false;
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n);

@@ -86,9 +86,14 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
 /* The same samples laid in the windows of another configuration of the same sensor; they are shared. */
 bool dataset_again(const struct dataset *d, const struct project_config *c, struct arena *a,
                    struct dataset *out, struct err *e);
-/* The same of recordings that ingest read. */
-bool dataset_load_file(struct project *p, const char *path, const double *range, struct dataset *d,
-                       struct err *e);
+/* Of a table: as `mote add` takes --columns (NULL: all that are numbers) and --each-row. */
+struct dataset_table {
+  const char *columns;
+  bool each_row;
+};
+/* The same of recordings that ingest read. how: NULL takes the defaults. */
+bool dataset_load_file(struct project *p, const char *path, const struct dataset_table *how,
+                       const double *range, struct dataset *d, struct err *e);
 
 /* Windows that a recording of this many frames at the project's rate gives. */
 int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background);

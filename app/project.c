@@ -206,7 +206,7 @@ bool project_split_windows(struct project *p, const struct project_model *m, enu
 bool project_file_windows(struct project *p, const struct project_model *m, const char *path,
                           struct project_windows *w, struct err *e) {
   struct dataset d;
-  return dataset_load_file(p, path, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
+  return dataset_load_file(p, path, NULL, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
 }
 
 /* Where a section begins in a text, and where the next begins: comments and empty lines in front of that are its own. */

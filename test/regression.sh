@@ -75,6 +75,15 @@ refused 'all training samples have the label 5' train --project "$(
   "$MOTE" data set 1-2 --set-label 5 -q --project ../words >out 2>err
   echo ../words)"
 
+# Rows of a wider table, one recording each.
+"$MOTE" new ../rows --template sensor --rate-hz 50 --channels 2 --length-ms 20 -q >out 2>err && cd ../rows || exit 1
+sed -i 's/^  kind: auto .*/  kind: raw/' mote.yaml && echo 'regression: {}' >>mote.yaml
+awk 'BEGIN { for (i = 0; i < 200; i++) printf "%d,x,%d,%d\n", i, i, 7 * i % 11 }' >rows.csv
+"$MOTE" add rows.csv --each-row --label-column 1 --columns 3,4 --split train -q >out 2>err && "$MOTE" train -q >out 2>err; ok $? "rows as recordings"
+refused "name those that count with --columns\|--each-row" predict rows.csv
+"$MOTE" predict rows.csv --each-row --columns 3,4 --windows >out 2>err && [ "$(grep -c "label" out)" = 201 ]; ok $? "predict of rows"
+cd ../two || exit 1
+
 # What belongs to classes is refused, by name.
 refused "tell classes" tune --trials 1
 refused "estimates numbers" report
