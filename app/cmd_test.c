@@ -53,6 +53,9 @@ struct testing {
   int n_seeds; /* 0: not asked, so one */
 };
 
+/* What is told of a trial, of seeds and of parts. The chip's stands last: only the first seed has one. */
+enum { FLOAT32, INT8, RECORDINGS, BALANCED, CHIP, SHARES };
+
 static double share(int right, int n) { return n ? (double)right / n : (double)NAN; }
 
 /* ---- measuring ----------------------------------------------------------------------- */
@@ -206,21 +209,22 @@ static bool seed_of_project(const struct project *p, const char *word, int64_t *
 }
 
 /* "float  91.1 %   int8  91.3 %", and behind it what else is known. */
-static void print_shares(const double share[4], bool recordings, bool chip) {
-  if (!isnan(share[0])) printf("   float %5.1f %%", 100 * share[0]);
-  printf("   int8 %5.1f %%", 100 * share[1]);
-  if (recordings) printf("   recordings %5.1f %%", 100 * share[2]);
-  if (chip) printf("   chip %5.1f %%", 100 * share[3]);
+static void print_shares(const double share[SHARES], bool recordings, bool chip) {
+  if (!isnan(share[FLOAT32])) printf("   float %5.1f %%", 100 * share[FLOAT32]);
+  printf("   int8 %5.1f %%", 100 * share[INT8]);
+  if (recordings) printf("   recordings %5.1f %%", 100 * share[RECORDINGS]);
+  if (chip) printf("   chip %5.1f %%", 100 * share[CHIP]);
   printf("\n");
   fflush(stdout);
 }
 
-/* Shares of float, int8, int8 by recording, chip; NAN where not known. */
-static void shares_of(const struct figures *f, double out[4]) {
-  out[0] = f->has_float ? share(f->float32.windows_right, f->float32.windows) : (double)NAN;
-  out[1] = share(f->int8.windows_right, f->int8.windows);
-  out[2] = share(f->int8.recordings_right, f->int8.recordings);
-  out[3] = f->has_chip ? share(f->chip.windows_right, f->chip.windows) : (double)NAN;
+/* NAN where not known. */
+static void shares_of(const struct figures *f, double out[SHARES]) {
+  out[FLOAT32] = f->has_float ? share(f->float32.windows_right, f->float32.windows) : (double)NAN;
+  out[INT8] = share(f->int8.windows_right, f->int8.windows);
+  out[RECORDINGS] = share(f->int8.recordings_right, f->int8.recordings);
+  out[BALANCED] = f->int8.balanced;
+  out[CHIP] = f->has_chip ? share(f->chip.windows_right, f->chip.windows) : (double)NAN;
 }
 
 /* A model that was trained with these settings before, the project's own too, is used again. */
@@ -287,7 +291,7 @@ static bool test_part(struct testing *t, int seed, int index, const struct train
   }
   ok = ok && measure(t, p.arena, &o, &d, seed == 0, f, e);
   if (ok && !t->c->json) {
-    double shares[4];
+    double shares[SHARES];
     shares_of(f, shares);
     printf("%-16s %6d windows", part->name, f->int8.windows);
     print_shares(shares, f->int8.recordings != f->int8.windows, f->has_chip);
@@ -297,23 +301,23 @@ static bool test_part(struct testing *t, int seed, int index, const struct train
 }
 
 /* One seed's mean over the parts. */
-static void mean_of_seed(const struct testing *t, int seed, double mean[4]) {
-  for (int k = 0; k < 4; k++) mean[k] = 0;
+static void mean_of_seed(const struct testing *t, int seed, double mean[SHARES]) {
+  for (int k = 0; k < SHARES; k++) mean[k] = 0;
   for (int i = 0; i < t->plan.n; i++) {
-    double shares[4];
+    double shares[SHARES];
     shares_of(&t->trials[seed * t->plan.n + i], shares);
-    for (int k = 0; k < 4; k++) mean[k] += shares[k] / t->plan.n;
+    for (int k = 0; k < SHARES; k++) mean[k] += shares[k] / t->plan.n;
   }
 }
 
 /* One part's mean over the seeds; of the chip the first seed's. */
-static void mean_of_part(const struct testing *t, int part, double mean[4]) {
-  double shares[4];
-  for (int k = 0; k < 4; k++) mean[k] = 0;
+static void mean_of_part(const struct testing *t, int part, double mean[SHARES]) {
+  double shares[SHARES];
+  for (int k = 0; k < SHARES; k++) mean[k] = 0;
   for (int s = 0; s < seeds_of(t); s++) {
     shares_of(&t->trials[s * t->plan.n + part], shares);
-    for (int k = 0; k < 3; k++) mean[k] += shares[k] / seeds_of(t);
-    if (s == 0) mean[3] = shares[3];
+    for (int k = 0; k < CHIP; k++) mean[k] += shares[k] / seeds_of(t);
+    if (s == 0) mean[CHIP] = shares[CHIP];
   }
 }
 
@@ -321,7 +325,7 @@ static void mean_of_part(const struct testing *t, int part, double mean[4]) {
 static struct cross_spread spread_over_seeds(const struct testing *t, int which) {
   double *values = ARENA_ARRAY(t->c->arena, double, seeds_of(t));
   for (int s = 0; s < seeds_of(t); s++) {
-    double mean[4];
+    double mean[SHARES];
     mean_of_seed(t, s, mean);
     values[s] = mean[which];
   }
@@ -358,7 +362,7 @@ static bool test_parts(struct testing *t, const struct training_job *base, int f
     for (int i = 0; i < t->plan.n; i++)
       if (!test_part(t, s, i, &job, e)) return false;
     if (whole && !t->c->json && tells) {
-      double mean[4];
+      double mean[SHARES];
       mean_of_seed(t, s, mean);
       printf("%-16s %6s        ", "mean", "");
       print_shares(mean, has_recordings(t), t->chip && s == 0);
@@ -382,10 +386,10 @@ static void json_share(struct json *j, const char *key, bool has, double value) 
     json_put_null(j, key);
 }
 
-static void json_shares(struct json *j, const double shares[4]) {
-  json_share(j, "accuracy_float", true, shares[0]);
-  json_share(j, "accuracy_int8", true, shares[1]);
-  json_share(j, "accuracy_chip", true, shares[3]);
+static void json_shares(struct json *j, const double shares[SHARES]) {
+  json_share(j, "accuracy_float", true, shares[FLOAT32]);
+  json_share(j, "accuracy_int8", true, shares[INT8]);
+  json_share(j, "accuracy_chip", true, shares[CHIP]);
 }
 
 static void json_spread(struct json *j, const char *key, const struct cross_spread *s) {
@@ -399,20 +403,22 @@ static void json_spread(struct json *j, const char *key, const struct cross_spre
 
 /* Seeds, and what they come to. */
 static void json_seeds(struct json *j, const struct testing *t) {
-  static const char *const keys[] = {"accuracy_float", "accuracy_int8", "accuracy_recordings_int8"};
+  static const char *const keys[] = {"accuracy_float", "accuracy_int8", "accuracy_recordings_int8",
+                                     "balanced_accuracy_int8"};
   json_open_array(j, "seeds");
   for (int s = 0; s < t->n_seeds; s++) {
-    double mean[4];
+    double mean[SHARES];
     mean_of_seed(t, s, mean);
     json_open_object(j, NULL);
     json_put_int(j, "seed", t->first_seed + s);
     json_shares(j, mean);
-    json_share(j, "accuracy_recordings_int8", true, mean[2]);
+    json_share(j, "accuracy_recordings_int8", true, mean[RECORDINGS]);
+    json_share(j, "balanced_accuracy_int8", true, mean[BALANCED]);
     json_close_object(j);
   }
   json_close_array(j);
   json_open_object(j, "spread");
-  for (int k = 0; k < 3; k++) {
+  for (int k = 0; k < CHIP; k++) {
     const struct cross_spread s = spread_over_seeds(t, k);
     json_spread(j, keys[k], &s);
   }
@@ -422,14 +428,15 @@ static void json_seeds(struct json *j, const struct testing *t) {
 static void json_parts(struct json *j, const struct testing *t) {
   json_open_array(j, t->by_group ? "groups" : "folds");
   for (int i = 0; i < t->plan.n; i++) {
-    double mean[4];
+    double mean[SHARES];
     mean_of_part(t, i, mean);
     json_open_object(j, NULL);
     json_put_string(j, t->by_group ? "group" : "fold", t->plan.parts[i].name);
     json_put_int(j, "windows", t->trials[i].int8.windows);
     json_put_int(j, "recordings", t->trials[i].int8.recordings);
     json_shares(j, mean);
-    json_share(j, "accuracy_recordings_int8", true, mean[2]);
+    json_share(j, "accuracy_recordings_int8", true, mean[RECORDINGS]);
+    json_share(j, "balanced_accuracy_int8", true, mean[BALANCED]);
     json_close_object(j);
   }
   json_close_array(j);
@@ -450,7 +457,7 @@ static void print_json(const struct testing *t) {
   struct text text;
   struct json j;
   const bool parts = t->by_group || t->by_fold;
-  double shares[4];
+  double shares[SHARES];
   text_init(&text, t->c->arena);
   json_start(&j, &text);
   json_open_object(&j, NULL);
@@ -479,11 +486,11 @@ static void print_json(const struct testing *t) {
   }
   const struct decide_figures *of = t->plan.n ? &t->trials[0].int8 : &t->all.int8;
   shares_of(&t->all, shares);
-  for (int k = 0; t->plan.n && k < 3; k++) shares[k] = spread_over_seeds(t, k).mean;
+  for (int k = 0; t->plan.n && k < CHIP; k++) shares[k] = spread_over_seeds(t, k).mean;
   if (t->plan.n) {
-    double first[4];
+    double first[SHARES];
     mean_of_seed(t, 0, first);
-    shares[3] = first[3];
+    shares[CHIP] = first[CHIP];
   }
   json_shares(&j, shares);
   if (!t->plan.n) json_put_string(&j, "reason_no_float", t->no_float);
@@ -491,7 +498,7 @@ static void print_json(const struct testing *t) {
     json_put_int(&j, "windows", of->windows);
     json_put_int(&j, "recordings", of->recordings);
   }
-  json_share(&j, "accuracy_recordings_int8", true, shares[2]);
+  json_share(&j, "accuracy_recordings_int8", true, shares[RECORDINGS]);
   if (t->n_seeds) json_seeds(&j, t);
   json_put_string(&j, "chip", t->chip);
   json_open_array(&j, "classes");
@@ -544,11 +551,11 @@ static void print_line(const char *what, const struct decide_figures *f) {
 
 /* "3 seeds   int8 91.2 % +- 0.4 (90.8 to 91.6)": mean, deviation, least and most. */
 static void print_spread(const struct testing *t) {
-  static const char *const what[] = {"float", "int8", "recordings"};
+  static const char *const what[] = {"float", "int8", "recordings", "balanced"};
   printf("%d seed%s", t->n_seeds, t->n_seeds == 1 ? "" : "s");
-  for (int k = 0; k < (has_recordings(t) ? 3 : 2); k++) {
+  for (int k = 0; k < CHIP; k++) {
     const struct cross_spread s = spread_over_seeds(t, k);
-    if (isnan(s.mean)) continue;
+    if (isnan(s.mean) || (k == RECORDINGS && !has_recordings(t))) continue;
     printf("   %s %.1f %%", what[k], 100 * s.mean);
     if (t->n_seeds > 1)
       printf(" +- %.1f (%.1f to %.1f)", 100 * s.deviation, 100 * s.least, 100 * s.most);

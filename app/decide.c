@@ -3,6 +3,7 @@
 #include "app/bundle.h"
 #include "host/compile/compile.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,11 +111,21 @@ static int decide_best_float(const float *scores, int n) {
   return best;
 }
 
+/* The mean of hits / of over the classes that are there. */
+static double mean_recall(const int *hits, const int *of, int n_classes) {
+  double sum = 0;
+  int present = 0;
+  for (int c = 0; c < n_classes; c++)
+    if (of[c]) sum += (double)hits[c] / of[c], present++;
+  return present ? sum / present : (double)NAN;
+}
+
 void decide_count(const struct dataset *d, int n_classes, const int8_t *scores, const float *floats,
                   int64_t *confusion, struct decide_figures *f) {
   double *sum = calloc((size_t)n_classes, sizeof *sum);
+  int *hits = calloc((size_t)n_classes, sizeof *hits), *of = calloc((size_t)n_classes, sizeof *of);
   memset(f, 0, sizeof *f);
-  if (!sum) abort(); /* a few bytes */
+  if (!sum || !hits || !of) abort(); /* a few bytes */
   for (int i = 0; i < d->n_windows; i++) {
     const int8_t *s = scores ? scores + (size_t)i * (size_t)n_classes : NULL;
     const float *x = floats ? floats + (size_t)i * (size_t)n_classes : NULL;
@@ -122,6 +133,8 @@ void decide_count(const struct dataset *d, int n_classes, const int8_t *scores, 
         answer = x ? decide_best_float(x, n_classes) : decide_best(s, n_classes);
     f->windows++;
     f->windows_right += answer == truth;
+    hits[truth] += answer == truth;
+    of[truth]++;
     if (confusion) confusion[truth * n_classes + answer]++;
     for (int c = 0; c < n_classes; c++) sum[c] += x ? (double)x[c] : s[c] + 128.0;
     /* The last window of its recording? */
@@ -133,5 +146,6 @@ void decide_count(const struct dataset *d, int n_classes, const int8_t *scores, 
     f->recordings_right += best == truth;
     memset(sum, 0, (size_t)n_classes * sizeof *sum);
   }
-  free(sum);
+  f->balanced = mean_recall(hits, of, n_classes);
+  free(sum), free(hits), free(of);
 }

@@ -136,6 +136,9 @@ has "their detectors are kept" "detect:" "$(cat mote.yaml)"; mv before.yaml mote
 is "no false alarm allowed" 0 "$(grep -o '"false_alarms": [0-9]*' <<<"$out" | awk '{ n += $2 } END { print n }')"
 out=$("$MOTE" test --seeds 2 --learner forest --json 2>/dev/null); is "seeds of a learner" 0 $?
 has "has integers only" '"accuracy_float": null' "$out"
+out=$("$MOTE" test --seeds 1 --learner forest --json 2>/dev/null)
+is "balanced over classes as of one model" "$(grep -A1 '"balanced_accuracy": {' <<<"$out" | grep -o '[0-9.]*')" \
+  "$(grep -A1 '"balanced_accuracy_int8": {' <<<"$out" | grep -o '[0-9.]*$\|[0-9.]*,' | tr -d ,)"
 out=$("$MOTE" test --folds 5 2>&1); is "folds keep groups whole" 1 $?
 has "and say how many there can be" "--folds 4 or fewer works" "$out"
 
