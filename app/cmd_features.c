@@ -49,20 +49,22 @@ static bool load_sample(struct project *p, int64_t id, const double *range, stru
                  (long long)id, s.label);
 }
 
-/* The trained model's features where there is one; else the project's as they are before training. */
+enum origin { UNTRAINED, CHANGED, TRAINED };
+
+/* What mote.yaml says; with the trained model's map to int8 where that has the same features. */
 static bool get_block(struct project *p, struct features_block *block, const double **range,
-                      bool *trained, struct err *e) {
+                      enum origin *origin, struct err *e) {
   struct project_model m;
   struct err ignored = {0};
   struct dataset_pick pick = {.splits = 1u << STORE_TRAIN};
-  *trained = project_load_model(p, 0, &m, &ignored);
-  if (*trained) {
-    *block = m.features;
-    *range = m.range;
-    return true;
-  }
-  return dataset_range(p, &pick, range, e) &&
-         features_build(p->config.features, p->config.n_features, p->arena, block, e);
+  if (!dataset_range(p, &pick, range, e) ||
+      !features_build(p->config.features, p->config.n_features, p->arena, block, e))
+    return false;
+  *origin = UNTRAINED;
+  if (!project_load_model(p, 0, &m, &ignored)) return true;
+  *origin = features_alike(block, &m.features) ? TRAINED : CHANGED;
+  if (*origin == TRAINED) *block = m.features, *range = m.range;
+  return true;
 }
 
 /* Of every window the values before int8, in the sensor's unit. */
@@ -149,11 +151,12 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
   const char *title = NULL;
   int8_t *features = NULL;
   struct text about;
-  bool trained = false;
+  enum origin origin = UNTRAINED;
   const char *what = c->n_words ? c->words[0] : NULL;
   if (!project_open(c->arena, dir, STORE_READ, p, &c->err) ||
-      !get_block(p, &block, &range, &trained, &c->err))
+      !get_block(p, &block, &range, &origin, &c->err))
     return false;
+  const bool trained = origin == TRAINED;
   const bool looks = w->explore || w->rank || w->automatic || (w->plot && !what);
   if (looks && p->config.objects.on)
     return err_set(&c->err, "this looks at windows by their classes; pictures in which objects are "
@@ -184,7 +187,11 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
   text_init(&about, c->arena);
   features_describe(&block, &about);
   fputs(about.data, stdout);
-  if (!trained) printf("not trained yet: the range of the int8 values is a typical one\n");
+  if (!trained)
+    printf("%s: the range of the int8 values is a typical one\n",
+           origin == CHANGED ? "not the trained model's features, since mote.yaml or the samples "
+                               "were changed"
+                             : "not trained yet");
   for (int i = 0; what && i < d.n_windows && i < 4; i++) {
     printf("\n%s, window %d of %d\n", title, i + 1, d.n_windows);
     print_map(&block, features + (size_t)i * block.out_bytes, 100);

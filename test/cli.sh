@@ -95,6 +95,12 @@ has "noise among them" '"disturbance": "rotation"' "$out"
 has "a page of the answers" "What the field does" "$(cat answers.html)"
 out=$("$MOTE" test --continuous --hop-ms 200 --html listening.html --json 2>/dev/null); is "listen without end" 0 $?
 has "with a threshold for each class" '"threshold"' "$out"
+has "the trained model's features" '"trained": true' "$("$MOTE" features --json)"
+cp mote.yaml before.yaml; sed -i 's/^  kind: auto .*/  kind: statistics/' mote.yaml
+out=$("$MOTE" features --json); has "those that mote.yaml says, where it was changed" '"trained": false' "$out"
+has "which is told" "not the trained model's features" "$("$MOTE" features)"
+has "and looked at" "crossings" "$("$MOTE" features --rank 2>/dev/null)"
+mv before.yaml mote.yaml
 cp mote.yaml before.yaml
 out=$("$MOTE" test --continuous --write -q 2>&1); is "thresholds written" 0 $?
 has "in mote.yaml" "    threshold:" "$(cat mote.yaml)"

@@ -210,9 +210,14 @@ static void test_fit(void **state) {
     for (uint64_t w = 0; w < 20; w++) windows[w] = samples_of(a, &block, w);
     assert_false(features_fit(&block, a, windows, 0, &e));
     assert_true(features_fit(&block, a, windows, 20, &e));
+    assert_true(features_alike(&block, &again)); /* but for the map */
     assert_true(features_fit(&again, a, windows, 20, &e));
     assert_int_equal(block.bytes, again.bytes);
     assert_memory_equal(block.data, again.data, block.bytes);
+    for (int k = 0; k < SETTINGS; k++) {
+      const struct features_block other = build(a, k);
+      assert_int_equal(features_alike(&block, &other), k == i);
+    }
     assert_int_equal(mote_features_check(block.parts[0].params, block.bytes - 8, block.parts[0].op),
                      MOTE_OK);
     int8_t *q = ARENA_ARRAY(a, int8_t, block.out_bytes);

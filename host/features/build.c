@@ -368,6 +368,34 @@ bool features_open(const void *bytes, size_t n, struct arena *a, struct features
   return features_block_of(copy, n, out, e);
 }
 
+static size_t map_bytes(const struct mote_features *f) {
+  const size_t n = f->kind == MOTE_FEATURES_IMAGE ? 1 : f->columns;
+  return n * (f->cell_bytes == 4 ? sizeof(struct mote_features_wide_column)
+                                 : sizeof(struct mote_features_column));
+}
+
+static bool parts_alike(const struct mote_features *x, const struct mote_features *y) {
+  struct mote_features head[2];
+  memcpy(&head[0], x, sizeof head[0]);
+  memcpy(&head[1], y, sizeof head[1]);
+  head[1].scale = head[0].scale, head[1].zp = head[0].zp;
+  if (memcmp(&head[0], &head[1], sizeof head[0]) != 0) return false;
+  const uint8_t *const a = (const void *)x, *const b = (const void *)y;
+  const size_t map = (size_t)x->column_at, end = map + map_bytes(x);
+  return memcmp(a + sizeof *x, b + sizeof *x, map - sizeof *x) == 0 &&
+         memcmp(a + end, b + end, x->bytes - end) == 0;
+}
+
+bool features_alike(const struct features_block *x, const struct features_block *y) {
+  bool alike = x->bytes == y->bytes && x->n_parts == y->n_parts;
+  for (int i = 0; alike && i < x->n_parts; i++) {
+    const struct mote_front *const a = x->parts[i].front, *const b = y->parts[i].front;
+    alike = (a && b ? a->bytes == b->bytes && memcmp(a, b, a->bytes) == 0 : a == b) &&
+            parts_alike(x->parts[i].params, y->parts[i].params);
+  }
+  return alike;
+}
+
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out) {
   for (int i = 0; i < block->n_parts; i++) {

@@ -258,6 +258,9 @@ bool features_fit(struct features_block *block, struct arena *a, const int16_t *
 bool features_open(const void *bytes, size_t n, struct arena *a, struct features_block *out,
                    struct err *e);
 
+/* Whether both make the same values of the same samples: only their maps to int8 may differ. */
+bool features_alike(const struct features_block *x, const struct features_block *y);
+
 /* samples: window_samples * channels, interleaved. scratch: block->scratch_bytes, aligned to 4.
  * out: block->out_bytes. exact: mote_features_run of each part. Threads need a scratch each. */
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
