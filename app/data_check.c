@@ -73,9 +73,9 @@ static const struct {
     [OFFSET] = {"offset", "have an offset that does not belong to sound",
                 "the microphone's supply or converter: a high-pass in front, or record again"},
     [OTHER_RATE] =
-        {"rate", "have another rate than the project; they are converted when they are used",
+        {"rate", "have another rate than the project, whose rate they are brought to",
          "if the sensor was faster or slower than said, add them again at its true rate"},
-    [SHORT] = {"short", "are shorter than a window and are filled up with zeros",
+    [SHORT] = {"short", "are shorter than a window: zeros fill it up",
                "a shorter window.length_ms, or longer recordings"},
     [DUPLICATE] = {"near_duplicate", "are nearly the same recording, in one split",
                    "harmless for the test, but they count twice: remove one of each pair"},
@@ -355,13 +355,30 @@ static int count_lines(const struct finding *f) {
   return n;
 }
 
+/* What a kind says, behind "3 samples" or "1 sample". */
+static void print_says(int n, const char *says) {
+  static const char *const verbs[][2] = {{"are", "is"},       {"have", "has"}, {"hold", "holds"},
+                                         {"do", "does"},      {"lie", "lies"}, {"stand", "stands"},
+                                         {"reach", "reaches"}};
+  const size_t length = strcspn(says, " ");
+  for (size_t i = 0; n == 1 && i < sizeof verbs / sizeof *verbs; i++)
+    if (strlen(verbs[i][0]) == length && memcmp(says, verbs[i][0], length) == 0) {
+      printf("%s%s", verbs[i][1], says + length);
+      return;
+    }
+  printf("%s", says);
+}
+
 static void print_finding(const struct checking *k, enum finding_kind kind) {
   const struct finding *f = &k->findings[kind];
   const bool by_label = kind >= NO_SPLIT;
-  if (by_label)
+  if (by_label) {
     printf("\nlabels %s:\n", kinds[kind].says);
-  else
-    printf("\n%s sample%s %s:", text_thousands(f->n), f->n == 1 ? "" : "s", kinds[kind].says);
+  } else {
+    printf("\n%s sample%s ", text_thousands(f->n), f->n == 1 ? "" : "s");
+    print_says(f->n, kinds[kind].says);
+    putchar(':');
+  }
   for (int i = 0; !f->lines.size && i < f->n && i < NAMED; i++) printf(" %" PRId64, f->ids[i]);
   if (!f->lines.size && f->n > NAMED) printf(" ...");
   if (!by_label) putchar('\n');

@@ -140,7 +140,7 @@ is "nearly the same on two sides" "$twin $(id again)" "$(finds "$out" near_dupli
 wrong=$("$MOTE" data list --label fast | awk 'NR == 4 { print $1 }')
 "$MOTE" data set "$wrong" --set-label still >/dev/null
 is "a wrong label" "$wrong" "$(finds "$("$MOTE" data check --json)" label)"
-has "what to do" "--set-label" "$("$MOTE" data check)"
+out=$("$MOTE" data check); has "what to do" "--set-label" "$out"; has "one is one" "1 sample has a channel that never changes" "$out"
 
 # ---- export -----------------------------------------------------------------------------------
 "$MOTE" data set 1 2 --meta 'note=a, b' >/dev/null
