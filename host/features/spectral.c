@@ -74,6 +74,7 @@ bool features_compatible(struct features_config *c) {
       c->kind == FEATURES_PITCH)
     return false;
   c->compatible = true;
+  if (c->kind == FEATURES_WAVELET) c->taps = 8, c->levels = 1;
   if (c->kind != FEATURES_SPECTRAL) return true;
   c->fft_size = 16;
   c->floor_db = -60; /* powers of 0 alone are below: a count is 16 steps of the sensor or less */
