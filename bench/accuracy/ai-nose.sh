@@ -17,10 +17,11 @@ measure() {
   folder=$room-random
   if [ ! -e "$folder/made" ]; then
     rm -rf "$folder"
-    nose && put features 'kind: flatten' && echo 'learner: forest' >>"$folder/mote.yaml" &&
+    nose && put features 'kind: flatten' 'values: [average, minimum, maximum]' && put learning 'bootstrap: false' &&
+      echo 'learner: forest' >>"$folder/mote.yaml" &&
       add $unpacked/data/ai-nose/datasets --label-from name && touch "$folder/made" || return 1
   fi
-  (cd "$folder" && "$MOTE" test --folds 5 --seeds "$SEEDS" --json >../"$name.random") || return 1
+  (cd "$folder" && "$MOTE" test --folds 5 --seeds "$SEEDS" ${CHIP:+--chip "$CHIP"} --json >../"$name.random") || return 1
   int8=$(percent "$(key "$folder/../$name.random" spread.accuracy_int8.mean)")
   spread=$(percent "$(key "$folder/../$name.random" spread.accuracy_int8.deviation)")
   folder=$room
