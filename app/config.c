@@ -127,6 +127,17 @@ static bool read_calibrate(const struct reader *r, const struct project_yaml *y,
   if (o->deviation) to->deviation = *o->deviation;
   to->labels = (const char *const *)o->labels;
   to->n_labels = (int)o->labels_count;
+  to->channels = o->channels;
+  to->n_channels = (int)o->channels_count;
+  for (int i = 0; i < to->n_channels; i++)
+    if (to->channels[i] < 1 || to->channels[i] > c->channels)
+      return err_set(config_at_key(r, "calibrate", "channels"),
+                     "%d is none of the sensor's %d channels, which count from 1", to->channels[i],
+                     c->channels);
+  if (o->of && strcmp(o->of, "channels") != 0 && strcmp(o->of, "moments") != 0)
+    return err_set(config_at_key(r, "calibrate", "of"),
+                   "\"%s\" is not known; channels and moments are", o->of);
+  to->moments = o->of && strcmp(o->of, "moments") == 0;
   return true;
 }
 

@@ -81,8 +81,9 @@ struct yaml_regression {
   double *huber;
 };
 struct yaml_calibrate {
-  char *by, **labels;
-  unsigned labels_count;
+  char *by, *of, **labels;
+  int *channels;
+  unsigned labels_count, channels_count;
   bool *deviation;
 };
 struct yaml_suppress {

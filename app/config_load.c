@@ -148,7 +148,10 @@ static const cyaml_schema_field_t regression_fields[] = {
     CYAML_FIELD_SEQUENCE("of", OPTIONAL, struct yaml_regression, of, &text_entry, 0, 64),
     TEXT(yaml_regression, unit), REAL(yaml_regression, huber), CYAML_FIELD_END};
 static const cyaml_schema_field_t calibrate_fields[] = {
-    TEXT(yaml_calibrate, by), BOOL(yaml_calibrate, deviation),
+    TEXT(yaml_calibrate, by),
+    TEXT(yaml_calibrate, of),
+    BOOL(yaml_calibrate, deviation),
+    CYAML_FIELD_SEQUENCE("channels", OPTIONAL, struct yaml_calibrate, channels, &int_entry, 0, 256),
     CYAML_FIELD_SEQUENCE("labels", OPTIONAL, struct yaml_calibrate, labels, &text_entry, 0, 1000),
     CYAML_FIELD_END};
 #define LABELS(m) CYAML_FIELD_SEQUENCE(#m, OPTIONAL, struct yaml_data, m, &text_entry, 0, 1000)

@@ -303,36 +303,90 @@ static bool calibration_has(const struct project_config *c, const char *key,
   return strncmp(s->source, key, n) == 0 && !key[n];
 }
 
+/* How many numbers are measured each by itself: the channels, or the moments of a window. */
+static size_t calibrate_width(const struct dataset *d) {
+  return (size_t)d->channels * (d->config->calibrate.moments ? (size_t)d->window_samples : 1);
+}
+
+/* Moments have a meaning where every recording is an event laid in a window. */
+static bool calibrate_fits(const struct dataset *d, int64_t length, struct err *e) {
+  if (!d->config->calibrate.moments || length == d->window_samples) return true;
+  return err_set(e,
+                 "has %lld moments and a window %d: `calibrate` in mote.yaml is of moments, which "
+                 "events have that were cut to windows (mote data segment --length %.6g)",
+                 (long long)length, d->window_samples,
+                 (double)d->window_samples / d->config->rate_hz);
+}
+
+static struct mote_calibrate_sum *calibrate_begin(const struct dataset *d, struct arena *a) {
+  struct mote_calibrate_sum *sums = ARENA_ARRAY(a, struct mote_calibrate_sum, calibrate_width(d));
+  mote_calibrate_begin(sums, (uint32_t)calibrate_width(d));
+  return sums;
+}
+
+/* The numbers of a recording: one frame where moments are measured, its time steps else. */
+static uint32_t calibrate_frames(const struct dataset *d, int64_t length) {
+  return d->config->calibrate.moments ? 1 : (uint32_t)length;
+}
+
+/* Channels that are not named stay as they are. */
+static struct mote_features_column *calibrate_end(const struct dataset *d, struct arena *a,
+                                                  const struct mote_calibrate_sum *sums) {
+  const struct project_calibrate *c = &d->config->calibrate;
+  const size_t width = calibrate_width(d);
+  struct mote_features_column *map = ARENA_ARRAY(a, struct mote_features_column, width);
+  mote_calibrate_end(sums, (uint32_t)width, c->deviation, map);
+  for (size_t i = 0; i < width && c->n_channels; i++) {
+    bool named = false;
+    for (int k = 0; k < c->n_channels; k++)
+      named |= c->channels[k] == (int)(i % (size_t)d->channels) + 1;
+    if (!named) map[i] = (struct mote_features_column){0, 1 << 13, 13};
+  }
+  return map;
+}
+
+static void calibrate_apply(const struct dataset *d, struct arena *a,
+                            const struct mote_features_column *map, struct dataset_sample *s) {
+  int16_t *own = ARENA_ARRAY(a, int16_t, s->length * d->channels);
+  mote_calibrate_apply(map, (uint32_t)calibrate_width(d), s->data, calibrate_frames(d, s->length),
+                       own);
+  s->data = own;
+}
+
 /* Adds one stored sample to the sums; its numbers lie in an arena of their own. */
-static bool calibrate_add(const struct project *p, int64_t id, const double *range,
-                          struct mote_calibrate_sum *sums, struct err *e) {
+static bool calibrate_add(const struct project *p, const struct dataset *d, int64_t id,
+                          const double *range, struct mote_calibrate_sum *sums, struct err *e) {
   struct project own = *p;
   struct store_sample s;
   struct dataset_sample x = {0};
   own.arena = arena_new(4 * STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
   if (!own.arena) return err_set(e, "no memory left");
   const bool ok = store_get(p->store, own.arena, id, &s, e) &&
-                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, range, &x, e);
-  if (ok) mote_calibrate_add(sums, (uint32_t)p->config.channels, x.data, (uint32_t)x.length);
+                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, range, &x, e) &&
+                  calibrate_fits(d, x.length, e);
+  if (ok)
+    mote_calibrate_add(sums, (uint32_t)calibrate_width(d), x.data, calibrate_frames(d, x.length));
   arena_free(own.arena);
   return ok;
 }
 
 /* The map of a sample's group: from all its enabled samples (of the labels that are named), whatever their split, since
  * a device listens to its own place, too. */
-static bool calibrate_make(const struct project *p, const struct store_sample *list, int n,
-                           const struct store_sample *of, const double *range,
-                           struct mote_features_column *map, struct err *e) {
+static bool calibrate_make(const struct project *p, const struct dataset *d,
+                           const struct store_sample *list, int n, const struct store_sample *of,
+                           const double *range, struct mote_features_column **map, struct err *e) {
   const struct project_config *c = &p->config;
   const char *key = calibration_key(p, of);
-  struct mote_calibrate_sum *sums = ARENA_ARRAY(p->arena, struct mote_calibrate_sum, c->channels);
-  mote_calibrate_begin(sums, (uint32_t)c->channels);
+  struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
   for (int i = 0; i < n; i++) {
     if (list[i].disabled || !calibration_has(c, key, &list[i])) continue;
     if (c->calibrate.n_labels &&
         !in_list(list[i].label, c->calibrate.labels, c->calibrate.n_labels))
       continue;
-    if (!calibrate_add(p, list[i].id, range, sums, e)) return false;
+    if (!calibrate_add(p, d, list[i].id, range, sums, e)) {
+      err_node(e, "sample %lld", (long long)list[i].id);
+      return false;
+    }
   }
   if (!sums->n) {
     err_file(e, p->db_path);
@@ -344,14 +398,15 @@ static bool calibrate_make(const struct project *p, const struct store_sample *l
                    c->calibrate.labels[0], c->calibrate.n_labels > 1 ? " or another reference" : "",
                    c->calibrate.labels[0]);
   }
-  mote_calibrate_end(sums, (uint32_t)c->channels, c->calibrate.deviation, map);
+  *map = calibrate_end(d, p->arena, sums);
   return true;
 }
 
 /* Measures a sample's numbers from the zero of its group. */
-static bool calibrate_sample(const struct project *p, struct calibrations *all,
-                             const struct store_sample *list, int n, const struct store_sample *s,
-                             const double *range, struct dataset_sample *out, struct err *e) {
+static bool calibrate_sample(const struct project *p, const struct dataset *d,
+                             struct calibrations *all, const struct store_sample *list, int n,
+                             const struct store_sample *s, const double *range,
+                             struct dataset_sample *out, struct err *e) {
   const struct project_config *c = &p->config;
   int k = 0;
   if (c->calibrate.by == PROJECT_CALIBRATE_NONE) return true;
@@ -364,12 +419,10 @@ static bool calibrate_sample(const struct project *p, struct calibrations *all,
   if (k < 0) {
     k = all->n++;
     all->keys[k] = calibration_key(p, s);
-    all->maps[k] = ARENA_ARRAY(p->arena, struct mote_features_column, c->channels);
-    if (!calibrate_make(p, list, n, s, range, all->maps[k], e)) return false;
+    if (!calibrate_make(p, d, list, n, s, range, &all->maps[k], e)) return false;
   }
-  int16_t *own = ARENA_ARRAY(p->arena, int16_t, out->length * c->channels);
-  mote_calibrate_apply(all->maps[k], (uint32_t)c->channels, out->data, (uint32_t)out->length, own);
-  out->data = own;
+  if (!calibrate_fits(d, out->length, e)) return false;
+  calibrate_apply(d, p->arena, all->maps[k], out);
   return true;
 }
 
@@ -384,20 +437,14 @@ static bool calibrate_file(const struct project *p, struct dataset *d, struct er
         "which a file alone does not have; `mote add` it with its group, and `mote test` or "
         "`mote features` take it from there",
         c->calibrate.labels[0]);
-  struct mote_calibrate_sum *sums = ARENA_ARRAY(p->arena, struct mote_calibrate_sum, c->channels);
-  struct mote_features_column *map =
-      ARENA_ARRAY(p->arena, struct mote_features_column, c->channels);
-  mote_calibrate_begin(sums, (uint32_t)c->channels);
-  for (int i = 0; i < d->n_samples; i++)
-    mote_calibrate_add(sums, (uint32_t)c->channels, d->samples[i].data,
-                       (uint32_t)d->samples[i].length);
-  mote_calibrate_end(sums, (uint32_t)c->channels, c->calibrate.deviation, map);
+  struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
   for (int i = 0; i < d->n_samples; i++) {
-    struct dataset_sample *s = &d->samples[i];
-    int16_t *own = ARENA_ARRAY(p->arena, int16_t, s->length * c->channels);
-    mote_calibrate_apply(map, (uint32_t)c->channels, s->data, (uint32_t)s->length, own);
-    s->data = own;
+    if (!calibrate_fits(d, d->samples[i].length, e)) return false;
+    mote_calibrate_add(sums, (uint32_t)calibrate_width(d), d->samples[i].data,
+                       calibrate_frames(d, d->samples[i].length));
   }
+  const struct mote_features_column *map = calibrate_end(d, p->arena, sums);
+  for (int i = 0; i < d->n_samples; i++) calibrate_apply(d, p->arena, map, &d->samples[i]);
   return true;
 }
 
@@ -548,7 +595,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
     }
     if (counts) adapt_boxes(p, &s, classes, n_classes, d, out);
     if (c->regression.on && !regression_numbers(p, &s, &out->numbers, e)) return false;
-    if (!calibrate_sample(p, &calibrations, list, n, &list[i], range, out, e)) return false;
+    if (!calibrate_sample(p, d, &calibrations, list, n, &list[i], range, out, e)) return false;
     d->n_samples++;
   }
   return lay_all(d, p->arena, e);

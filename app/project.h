@@ -44,7 +44,10 @@ struct project_calibrate {
   enum project_calibration by;
   const char *const *labels; /* of the recordings that are the reference; n_labels 0: all */
   int n_labels;
-  bool deviation; /* false: only the mean is taken off */
+  bool deviation;      /* false: only the mean is taken off */
+  bool moments;        /* each moment of a window by itself, not each channel */
+  const int *channels; /* from 1; n_channels 0: all */
+  int n_channels;
 };
 enum project_place { PROJECT_EVENT, PROJECT_SLIDE };
 

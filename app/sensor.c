@@ -35,6 +35,53 @@ static void emit_counts(const struct project_config *c, const double *range, str
               c->log ? "  if (sensor_log[channel]) value = mote_calibrate_log(value);\n" : "");
 }
 
+/* Which channels' maps are to be left out. */
+static void add_channels(const struct project_calibrate *c, struct text *out) {
+  if (!c->n_channels) return;
+  text_add(out, " * Of these channels alone (from 1; the others stay as they are):");
+  for (int i = 0; i < c->n_channels; i++) text_printf(out, " %d", c->channels[i]);
+  text_add(out, ".\n");
+}
+
+static void add_frames(const struct project_config *c, struct text *out) {
+  text_add(out, ".\n");
+  add_channels(&c->calibrate, out);
+  text_printf(
+      out,
+      " *\n"
+      " *   static struct mote_calibrate_sum sums[SENSOR_CHANNELS];\n"
+      " *   static struct mote_features_column map[SENSOR_CHANNELS];       keep it: it is all "
+      "that is learned\n"
+      " *   mote_calibrate_begin(sums, SENSOR_CHANNELS);\n"
+      " *   mote_calibrate_add(sums, SENSOR_CHANNELS, frames, n);          for the first "
+      "minutes, as they come\n"
+      " *   mote_calibrate_end(sums, SENSOR_CHANNELS, %d, map);\n"
+      " *   mote_calibrate_apply(map, SENSOR_CHANNELS, window, n, window); every window, "
+      "before the model\n",
+      c->calibrate.deviation);
+}
+
+/* A moment of a window is to mote_calibrate what a channel is else. */
+static void add_moments(const struct project_config *c, struct text *out) {
+  text_add(out,
+           ", each moment of a window from\n * the mean of that moment over the windows of its "
+           "events: from what it usually looks like.\n");
+  add_channels(&c->calibrate, out);
+  text_printf(out,
+              " * N: the numbers of a window, or of the moments of it that the model looks at.\n"
+              " *\n"
+              " *   static struct mote_calibrate_sum sums[N];\n"
+              " *   static struct mote_features_column map[N];     keep it: it is all that is "
+              "learned\n"
+              " *   mote_calibrate_begin(sums, N);\n"
+              " *   mote_calibrate_add(sums, N, window, 1);        of the first events, as they "
+              "come\n"
+              " *   mote_calibrate_end(sums, N, %d, map);\n"
+              " *   mote_calibrate_apply(map, N, window, 1, window); every window, before the "
+              "model\n",
+              c->calibrate.deviation);
+}
+
 void sensor_emit(const struct project_config *c, const double *range, struct text *out) {
   const bool calibrated = c->calibrate.by != PROJECT_CALIBRATE_NONE;
   text_printf(
@@ -51,19 +98,10 @@ void sensor_emit(const struct project_config *c, const double *range, struct tex
       for (const char *p = c->calibrate.labels[k]; *p; p++)
         if (*p != '*' && *p != '/' && *p >= ' ') text_addn(out, p, 1);
     }
-    text_printf(
-        out,
-        ".\n *\n"
-        " *   static struct mote_calibrate_sum sums[SENSOR_CHANNELS];\n"
-        " *   static struct mote_features_column map[SENSOR_CHANNELS];       keep it: it is all "
-        "that is learned\n"
-        " *   mote_calibrate_begin(sums, SENSOR_CHANNELS);\n"
-        " *   mote_calibrate_add(sums, SENSOR_CHANNELS, frames, n);          for the first "
-        "minutes, as they come\n"
-        " *   mote_calibrate_end(sums, SENSOR_CHANNELS, %d, map);\n"
-        " *   mote_calibrate_apply(map, SENSOR_CHANNELS, window, n, window); every window, "
-        "before the model\n",
-        c->calibrate.deviation);
+    if (c->calibrate.moments)
+      add_moments(c, out);
+    else
+      add_frames(c, out);
   }
   text_add(out, " */\n#ifndef SENSOR_H\n#define SENSOR_H\n\n#include \"mote/base/real.h\"\n");
   if (calibrated || c->log) text_add(out, "#include \"mote/dsp/calibrate.h\"\n");

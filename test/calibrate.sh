@@ -112,6 +112,41 @@ done
 printf 'calibrate:\n  by: file\n  labels: [air]\nlearner: logistic\n' >>parts/mote.yaml
 out=$("$MOTE" train --project parts --quiet 2>&1); is "a file is one place, stretches and all" 0 $?
 
+# ---- moments -------------------------------------------------------------------------
+# Events of two people, whose usual shape differs by more than what is to be told: a tenth at the fourth moment of the second channel. The
+# first channel is an amplitude that neither may change.
+for who in 1 3; do
+  mkdir "$T/who$who"
+  for i in $(seq 1 60); do
+    awk -v who=$who -v i="$i" 'BEGIN { srand(i * who); print "time,a,b"; for (t = 0; t < 8; t++)
+      printf "%d,%.4f,%.4f\n", t, 5 + rand() / 100, who * (t == 3) + (i % 2 && t == 3 ? 0.1 : 0) + rand() / 100 }' \
+      >"$T/who$who/$([ $((i % 2)) = 1 ] && echo early || echo usual).$i.csv"
+  done
+done
+cd "$T" || exit 1
+"$MOTE" new beats --template sensor --channels 2 --length-ms 8000 --quiet >/dev/null; cd beats || exit 1
+"$MOTE" add ../who3 --label-from name --group three --split train --quiet >/dev/null
+"$MOTE" add ../who1 --label-from name --group one --split test --quiet >/dev/null
+sed -i 's/kind: auto .*/kind: raw/' mote.yaml
+printf 'learner: logistic\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; before=$(accuracy)
+printf 'calibrate: {by: group, of: moments, channels: [2], deviation: false}\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; is "train from the usual event" 0 $?
+is "another person's events are told" 1 "$(accuracy)"
+if awk "BEGIN { exit !($before < 0.8) }"; then ok "and were not before"; else not_ok "and were not before" "$before"; fi
+"$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1
+has "sensor.h says how" "mote_calibrate_add(sums, N, window, 1)" "$(cat out/sensor.h)"
+has "and of which channel" "from 1; the others stay as they are): 2." "$(cat out/sensor.h)"
+cp mote.yaml keep.yaml
+for bad in 'of: weekdays|channels and moments' 'channels: [3]|none of the sensor' 'channels: [0]|none of the sensor'; do
+  { sed '/^calibrate:/,$d' keep.yaml; printf 'calibrate: {by: group, %s}\n' "${bad%|*}"; } >mote.yaml
+  out=$("$MOTE" train 2>&1); is "calibrate: {${bad%|*}} is refused" 1 $?
+  has "and says so" "${bad#*|}" "$out"
+done
+sed 's/length_ms: 8000/length_ms: 4000/; s/place: .*/place: slide/' keep.yaml >mote.yaml
+out=$("$MOTE" train 2>&1); is "moments of what is no event" 1 $?
+has "names what cuts events" "mote data segment --length 4" "$out"
+
 # ---- what is taught is not tested ----------------------------------------------------
 # Noise with labels of chance, in windows that overlap: nothing can be learned, and who tests what was taught sees more.
 mkdir noise
