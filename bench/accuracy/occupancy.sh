@@ -18,7 +18,7 @@ figures() {
   (cd "$folder" && "$MOTE" train --quiet >/dev/null 2>&1) || return 1
   for part in datatest datatest2; do
     (cd "$folder" && "$MOTE" test --group $part ${CHIP:+--chip "$CHIP"} --json >../"$name.$part") || return 1
-    int8=$int8${int8:+, }$(percent "$(key "$folder.$part" accuracy_int8)")
+    int8=$int8${int8:+, }$(percent "$(key "$folder/../$name.$part" accuracy_int8)")
   done
 }
 # A learner whose answer no seed changes. The project with light stays for the boards.
