@@ -497,15 +497,15 @@ static int64_t lay_windows(const struct dataset *d, int64_t length, bool slide, 
   int64_t stride = (int64_t)llround(d->config->stride_ms * d->config->rate_hz / 1000);
   if (stride < 1) stride = 1;
   if (!slide || length <= window) {
-    if (out) out[0] = (struct dataset_window){sample, length == window ? 0 : -1};
+    if (out) out[0] = (struct dataset_window){sample, length == window ? 0 : -1, 0};
     return 1;
   }
   int64_t start = 0;
   for (; start + window <= length; start += stride, n++)
-    if (out) out[n] = (struct dataset_window){sample, start};
+    if (out) out[n] = (struct dataset_window){sample, start, 0};
   int64_t end = start - stride + window;
   if (length - end >= (stride + 1) / 2) {
-    if (out) out[n] = (struct dataset_window){sample, length - window};
+    if (out) out[n] = (struct dataset_window){sample, length - window, 0};
     n++;
   }
   return n;
@@ -514,6 +514,12 @@ static int64_t lay_windows(const struct dataset *d, int64_t length, bool slide, 
 /* Background is long and has no loudest event: it always slides. */
 static bool slides(const struct dataset *d, const struct dataset_sample *s) {
   return d->config->place == PROJECT_SLIDE || s->background;
+}
+
+/* It takes a look at the whole recording, so it is found once and not with every draw. */
+static int64_t event_in(const struct dataset *d, const struct dataset_sample *s) {
+  return (int64_t)features_event(s->data, (size_t)s->length, d->channels,
+                                 (size_t)d->window_samples);
 }
 
 static bool lay_all(struct dataset *d, struct arena *a, struct err *e) {
@@ -530,6 +536,7 @@ static bool lay_all(struct dataset *d, struct arena *a, struct err *e) {
     int64_t made = lay_windows(d, d->samples[i].length, slides(d, &d->samples[i]), (uint32_t)i,
                                d->windows + n);
     for (int64_t k = 0; k < made; k++) d->labels[n + k] = d->samples[i].label;
+    if (d->windows[n].start < 0) d->windows[n].event = event_in(d, &d->samples[i]);
     n += made;
   }
   d->n_windows = (int)n;
@@ -643,10 +650,11 @@ void dataset_window(const struct dataset *d, int window, int16_t *out) {
   const struct dataset_window *w = &d->windows[window];
   const struct dataset_sample *s = &d->samples[w->sample];
   size_t n = (size_t)d->window_samples;
-  if (w->start < 0)
+  if (s->length < d->window_samples)
     features_place(s->data, (size_t)s->length, d->channels, n, out);
   else
-    memcpy(out, s->data + w->start * d->channels, n * (size_t)d->channels * sizeof *out);
+    memcpy(out, s->data + (w->start < 0 ? w->event : w->start) * d->channels,
+           n * (size_t)d->channels * sizeof *out);
 }
 
 bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,

@@ -51,7 +51,8 @@ struct dataset_sample {
 
 struct dataset_window {
   uint32_t sample;
-  int64_t start; /* -1: placed by features_place */
+  int64_t start; /* -1: placed by features_place ... */
+  int64_t event; /* ... and this is where, in a recording that is longer */
 };
 
 struct dataset {

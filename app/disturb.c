@@ -183,7 +183,7 @@ static bool try_one(struct evaluation_trial *trial, const struct graph *g,
     changed.samples[i] = d->samples[d->windows[i * every].sample];
     changed.samples[i].data = samples + (size_t)i * each;
     changed.samples[i].length = d->window_samples;
-    changed.windows[i] = (struct dataset_window){(uint32_t)i, 0};
+    changed.windows[i] = (struct dataset_window){(uint32_t)i, 0, 0};
     changed.labels[i] = d->labels[i * every];
     disturb(d, i * every, how, samples + (size_t)i * each);
   }

@@ -274,8 +274,11 @@ void features_run(const struct features_block *block, const int16_t *samples, vo
 void features_values(const struct features_block *block, const double *unit, const int16_t *samples,
                      void *scratch, double *out);
 
+/* Where the piece of window_samples with the most energy (about its mean) begins, moved so that the energy's middle is the
+ * piece's; 0 where the recording is no longer. */
+size_t features_event(const int16_t *samples, size_t n, int channels, size_t window_samples);
 /* Lays a recording of n time steps in a window of window_samples, the same way every time: a longer one is
- * cut to the piece with the most energy (about its mean), centred on it; a shorter one is centred, zeros
+ * cut to the piece that features_event finds; a shorter one is centred, zeros
  * around it. alias: out must not overlap samples. shape: out [window_samples, channels]. */
 void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
                     int16_t *out);

@@ -199,15 +199,9 @@ static double energy_at(const int16_t *samples, size_t t, int channels, const do
   return sum;
 }
 
-void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
-                    int16_t *out) {
+size_t features_event(const int16_t *samples, size_t n, int channels, size_t window_samples) {
   const size_t width = (size_t)channels;
-  if (n <= window_samples) {
-    const size_t before = (window_samples - n) / 2;
-    memset(out, 0, window_samples * width * sizeof *out);
-    if (n) memcpy(out + before * width, samples, n * width * sizeof *out);
-    return;
-  }
+  if (n <= window_samples) return 0;
   double mean[256] = {0}, sum = 0, best, total = 0, moment = 0;
   for (size_t i = 0; i < n * width; i++)
     if (i % width < 256) mean[i % width] += samples[i] / (double)n;
@@ -225,7 +219,19 @@ void features_place(const int16_t *samples, size_t n, int channels, size_t windo
     total += energy, moment += energy * (double)t;
   }
   const double middle = total > 0 ? moment / total : (double)n / 2;
-  const double from =
-      fmin(fmax(floor(middle - (double)window_samples / 2 + 0.5), 0), (double)(n - window_samples));
-  memcpy(out, samples + (size_t)from * width, window_samples * width * sizeof *out);
+  return (size_t)fmin(fmax(floor(middle - (double)window_samples / 2 + 0.5), 0),
+                      (double)(n - window_samples));
+}
+
+void features_place(const int16_t *samples, size_t n, int channels, size_t window_samples,
+                    int16_t *out) {
+  const size_t width = (size_t)channels;
+  if (n > window_samples) {
+    const size_t from = features_event(samples, n, channels, window_samples);
+    memcpy(out, samples + from * width, window_samples * width * sizeof *out);
+    return;
+  }
+  const size_t before = (window_samples - n) / 2;
+  memset(out, 0, window_samples * width * sizeof *out);
+  if (n) memcpy(out + before * width, samples, n * width * sizeof *out);
 }
