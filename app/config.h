@@ -56,8 +56,8 @@ struct yaml_training {
   int *epochs, *qat_epochs, *batch, *patience, *time_masks, *time_mask_max, *band_masks,
       *band_mask_max;
   double *learning_rate, *qat_learning_rate, *weight_decay, *label_smoothing, *mixup, *focal,
-      *average;
-  bool *class_weights;
+      *average, *hard;
+  bool *class_weights, *balance;
   int *seed, *flash_bytes;
 };
 struct yaml_augmentation {

@@ -113,7 +113,9 @@ static const cyaml_schema_field_t training_fields[] = {INT(yaml_training, epochs
                                                        REAL(yaml_training, mixup),
                                                        REAL(yaml_training, focal),
                                                        REAL(yaml_training, average),
+                                                       REAL(yaml_training, hard),
                                                        BOOL(yaml_training, class_weights),
+                                                       BOOL(yaml_training, balance),
                                                        INT(yaml_training, seed),
                                                        INT(yaml_training, flash_bytes),
                                                        CYAML_FIELD_END};

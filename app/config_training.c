@@ -96,6 +96,12 @@ enum train_input project_input(const struct project_config *c) {
   return TRAIN_INPUT_MOTION;
 }
 
+bool project_is_other(const struct project_config *c, const char *name) {
+  for (int i = 0; i < c->n_background; i++)
+    if (strcmp(c->background[i], name) == 0) return true;
+  return strcmp(name, "unknown") == 0;
+}
+
 void project_training(const struct project_config *c, uint32_t examples, struct train_config *out) {
   static const struct yaml_training none;
   const struct yaml_training *t = c->yaml->training ? c->yaml->training : &none;
@@ -115,6 +121,7 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   o.mixup = (float)real_or(t->mixup, (double)o.mixup);
   o.focal = (float)real_or(t->focal, (double)o.focal);
   o.average = (float)real_or(t->average, (double)o.average);
+  o.hard = (float)real_or(t->hard, (double)o.hard);
   if (c->objects.on) { /* cells have their own weight, and are mixed with nothing */
     o.label_smoothing = (float)real_or(t->label_smoothing, 0);
     o.class_weights = false;
@@ -125,6 +132,7 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
     o.class_weights = false;
   }
   if (t->class_weights) o.class_weights = *t->class_weights;
+  if (t->balance) o.balance = *t->balance;
   if (t->seed) o.seed = (uint64_t)(int64_t)*t->seed;
   o.flash_bytes = int_or(t->flash_bytes, 0);
   *out = o;

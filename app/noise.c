@@ -203,7 +203,8 @@ static bool settle(struct noise_training *t, struct err *e) {
   t->n = (uint32_t)fmin(fmax(windows, 1024), 4096);
   project_training(&t->p->config, t->n, c);
   c->label_smoothing = c->mixup = c->focal = c->distil = 0;
-  c->class_weights = false;
+  c->class_weights = c->balance = false;
+  c->hard = 0;
   c->time_masks = c->band_masks = 0;
   if (job->epochs > 0) c->epochs = job->epochs;
   if (job->seed >= 0) c->seed = (uint64_t)job->seed;

@@ -49,7 +49,7 @@ struct project_calibrate {
   const int *channels; /* from 1; n_channels 0: all */
   int n_channels;
 };
-enum project_place { PROJECT_EVENT, PROJECT_SLIDE };
+enum project_place { PROJECT_EVENT, PROJECT_SLIDE, PROJECT_STREAM };
 
 /* A classical learner: of the model itself, or of the anomaly score beside it. */
 struct project_learner {
@@ -143,6 +143,8 @@ enum features_kind project_automatic_features(const char *kind);
 /* "logmel", "spectrum + statistics". */
 const char *project_features_name(struct arena *a, const struct project_config *c);
 enum train_input project_input(const struct project_config *c);
+/* Whether a class is all that is not to be found: `unknown`, or of data.background. */
+bool project_is_other(const struct project_config *c, const char *name);
 /* The layers of `network`, one a line, in a; 0 where it is "auto". */
 int project_layers(struct arena *a, const char *network, const char ***lines);
 

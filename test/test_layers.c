@@ -606,6 +606,10 @@ static void heads_learn(void **state) {
   assert_false(train_fit(a, &again, &x, NULL, &c, NULL, &r, &e));
   assert_non_null(strstr(e.text, "class_weights"));
   c.class_weights = false;
+  c.hard = 0.5f;
+  assert_false(train_fit(a, &again, &x, NULL, &c, NULL, &r, &e));
+  assert_non_null(strstr(e.text, "hard"));
+  c.hard = 0;
   x.labels = NULL;
   c.epochs = 3;
   assert_true(train_fit(a, &again, &x, NULL, &c, NULL, &r, &e));

@@ -229,7 +229,7 @@ static void graph_bytes_of(struct arena *a, const struct graph *g, uint8_t diges
   sha256_end(&s, digest);
 }
 
-static void digest_with(int threads, const char *vector, uint8_t digest[32]) {
+static void digest_with(int threads, const char *vector, bool hard, uint8_t digest[32]) {
   struct arena *a = arena_new(0);
   struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "branch", "dsconv 12 3x3", "join",
                                      "maxpool 2x2", "dropout 0.2", "mean");
@@ -238,6 +238,8 @@ static void digest_with(int threads, const char *vector, uint8_t digest[32]) {
   c.mixup = 0.2f;
   c.time_masks = c.band_masks = 1;
   c.time_mask_max = c.band_mask_max = 3;
+  c.balance = hard;
+  c.hard = hard ? 0.5f : 0.0f;
   if (vector) setenv("MOTE_VECTOR", vector, 1);
   const struct train_result r =
       train(a, &net, bars(a, 300, 12, 12, 4, 1), bars(a, 100, 12, 12, 4, 2), &c, NULL);
@@ -252,11 +254,13 @@ static void same_bits_for_any_threads(void **state) {
   static const char *const vectors[] = {"plain", "avx2", "avx512"};
   uint8_t first[32], other[32];
   for (int i = 0; i < 3; i++) {
-    digest_with(1, vectors[i], first);
-    digest_with(2, vectors[i], other);
-    assert_memory_equal(first, other, 32);
-    digest_with(5, vectors[i], other);
-    assert_memory_equal(first, other, 32);
+    for (int hard = 0; hard < 2; hard++) {
+      digest_with(1, vectors[i], hard, first);
+      digest_with(2, vectors[i], hard, other);
+      assert_memory_equal(first, other, 32);
+      digest_with(5, vectors[i], hard, other);
+      assert_memory_equal(first, other, 32);
+    }
   }
 }
 
@@ -276,13 +280,17 @@ static bool keep(void *context, const void *bytes, size_t size, const struct tra
   return s->n != s->stop_after || err_set(e, "stopped");
 }
 
+/* With state: of hard examples too, which a training that goes on must find anew. */
+static int resume_hard;
 static void resuming_is_as_if_never_stopped(void **state) {
-  (void)state;
+  const bool hard = *state != NULL;
   struct arena *a = arena_new(0);
   struct train_network net = NETWORK(12, 12, 1, 4, "conv 12 3x3", "mean", "dropout 0.1");
   struct train_config c = quick_config(4, 3);
   c.average = 1.5f;
   c.mixup = 0.2f;
+  c.balance = hard;
+  c.hard = hard ? 0.5f : 0.0f;
   struct toy *t = bars(a, 200, 12, 12, 4, 1), *v = bars(a, 60, 12, 12, 4, 2);
   struct saved all = {0};
   struct train_hooks hooks = {.checkpoint = keep, .context = &all};
@@ -360,6 +368,81 @@ static void class_weights_help_the_rare(void **state) {
   }
   if (!(rare[1] > 0.6f && rare[0] < 0.5f))
     fail_msg("rare class found: %g without, %g with weights", (double)rare[0], (double)rare[1]);
+}
+
+/* How often each example was drawn for training. */
+struct counted {
+  const struct toy *toy;
+  uint32_t draws[400];
+};
+static void count_draw(void *context, uint32_t index, uint64_t seed, int8_t *features) {
+  struct counted *x = context;
+  x->draws[index] += seed != 0;
+  memcpy(features, x->toy->features + index * x->toy->size, x->toy->size);
+}
+/* 400 points on a line, of which a tenth are of class 1; the last ten of class 0 lie among those. */
+static void count_draws(struct train_config c, struct counted *x) {
+  struct arena *a = arena_new(0);
+  struct toy *t = toy_new(a, 400, 1, 0);
+  struct rng rng;
+  rng_seed(&rng, 4);
+  for (uint32_t i = 0; i < t->n; i++) {
+    t->labels[i] = i < 40;
+    t->features[i] = (int8_t)((i < 40 || i >= 390 ? 60 : -60) + (int)rng_below(&rng, 21) - 10);
+  }
+  *x = (struct counted){.toy = t};
+  const struct train_examples examples = {
+      .n = t->n, .labels = t->labels, .example = count_draw, .context = x};
+  struct train_network net = NETWORK(1, 1, 1, 2, "dense 8");
+  struct train_result r;
+  struct err e = {0};
+  c.threads = 1;
+  if (!train_fit(a, &net, &examples, NULL, &c, NULL, &r, &e)) fail_msg("%s", e.text);
+  arena_free(a);
+}
+static uint32_t most_of(const struct counted *x, uint32_t from, uint32_t to, uint32_t *least) {
+  uint32_t most = *least = x->draws[from];
+  for (uint32_t i = from; i < to; i++) {
+    most = x->draws[i] > most ? x->draws[i] : most;
+    *least = x->draws[i] < *least ? x->draws[i] : *least;
+  }
+  return most;
+}
+
+/* Eight batches of 32 look at the ranges besides, and begin an epoch. */
+static void draws_are_balanced(void **state) {
+  (void)state;
+  struct train_config c = quick_config(6, 0);
+  struct counted x;
+  uint32_t least;
+  c.balance = true;
+  count_draws(c, &x);
+  uint32_t rare = 0, all = 0;
+  for (int i = 0; i < 400; i++) all += x.draws[i], rare += i < 40 ? x.draws[i] : 0;
+  assert_in_range(2 * rare, all - 256, all + 256);
+  assert_in_range(rare, 6 * 200, 6 * 200 + 256);
+  /* Those of a class equally often: the rare ones 5 times an epoch, the others 5 times in 9. */
+  assert_true(most_of(&x, 0, 40, &least) <= 35 && least >= 30);
+}
+
+/* Ten examples look like the other class. They are 10 of 360, and of half the draws of their class nearly all. */
+static void hard_examples_are_drawn_more(void **state) {
+  (void)state;
+  struct train_config c = quick_config(12, 0);
+  struct counted plain, hard;
+  uint32_t least, least_hard;
+  c.balance = true;
+  count_draws(c, &plain);
+  c.hard = 0.5f;
+  count_draws(c, &hard);
+  const uint32_t most = most_of(&plain, 390, 400, &least);
+  most_of(&hard, 390, 400, &least_hard);
+  assert_true(least_hard > 5 * most);
+  /* Every example is looked at before each epoch but the first, and the other half of the draws goes round as before: 200 in the
+   * first epoch, then 100. */
+  uint32_t rest = 0;
+  for (int i = 40; i < 390; i++) rest += hard.draws[i] - 11;
+  assert_in_range(rest, 1200, 2300);
 }
 
 static void stops_early_and_keeps_the_best(void **state) {
@@ -769,7 +852,10 @@ int main(void) {
       cmocka_unit_test(winograd_is_the_same_convolution),
       cmocka_unit_test(same_bits_for_any_threads),
       cmocka_unit_test(resuming_is_as_if_never_stopped),
+      cmocka_unit_test_prestate(resuming_is_as_if_never_stopped, &resume_hard),
       cmocka_unit_test(class_weights_help_the_rare),
+      cmocka_unit_test(draws_are_balanced),
+      cmocka_unit_test(hard_examples_are_drawn_more),
       cmocka_unit_test(stops_early_and_keeps_the_best),
       cmocka_unit_test(averaged_weights_are_steadier),
       cmocka_unit_test(a_short_average_is_the_latest),

@@ -270,6 +270,8 @@ void recurrent_export(struct graph *gr, const struct unit *u, struct arena *a);
 
 /* loss.c */
 void loss_of_chunk(struct engine *g, int chunk, bool gradient);
+/* What the label's class of the last forward pass is short of: -log of its share, without smoothing, weights and a teacher. */
+double loss_of_label(const struct engine *g, int sample, int label);
 
 /* Input `k` of a unit: in, also, more. */
 static inline int unit_inputs(const struct unit *u) {

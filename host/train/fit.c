@@ -4,6 +4,7 @@
  * behind lies in struct head, the history and one array of floats: a checkpoint is their bytes. All chance
  * comes from (seed, epoch, index), so that going on from a checkpoint repeats nothing and misses nothing. */
 #include "host/train/engine.h"
+#include "host/train/sampling.h"
 
 #include <math.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct fit {
       *bits, *mean, *mean_running; /* the last two with config->average alone */
   size_t features;
   int steps; /* of an epoch */
-  uint32_t *order;
+  struct sampling sampling;
   float class_weight[1000];
   int8_t *drawn; /* [capacity][features] */
   int32_t *labels, *second;
@@ -80,6 +81,7 @@ bool train_config_check(const struct train_config *c, struct err *e) {
          within(e, "distil", (double)c->distil, 0, 1) &&
          within(e, "temperature", (double)c->temperature, 0, 100) &&
          within(e, "flash_bytes", (double)c->flash_bytes, 0, 1e12) &&
+         within(e, "hard", (double)c->hard, 0, 1) &&
          within(e, "average", (double)c->average, 0, 1000) &&
          within(e, "patience", c->patience, 0, 100000) &&
          within(e, "time_masks", c->time_masks, 0, 100) &&
@@ -108,8 +110,11 @@ static bool check_questions(const struct train_network *net, const struct train_
       return err_set(e,
                      "classes of cells and of heads of their own cannot be mixed: mixup must be 0");
   }
-  if (!labels && c->class_weights)
-    return err_set(e, "class_weights need a head for the labels' classes");
+  if (!labels && (c->class_weights || c->balance || c->hard > 0.0f))
+    return err_set(e, "%s a head for the labels' classes",
+                   c->class_weights ? "class_weights need"
+                   : c->balance     ? "balance needs"
+                                    : "hard needs");
   if (c->distil > 0.0f && (!teacher || !labels))
     return err_set(e, "distil needs a teacher and a head for the labels' classes");
   if (teacher && c->distil > 0.0f) {
@@ -198,6 +203,8 @@ static void fingerprint(const struct train_network *net, const struct train_conf
   if (c->focal > 0.0f || c->distil > 0.0f) sha256_add(&s, later, sizeof later);
   if (c->flash_bytes > 0) sha256_add(&s, &c->flash_bytes, sizeof c->flash_bytes);
   if (c->average > 0.0f) sha256_add(&s, &c->average, sizeof c->average);
+  const float drawn[] = {c->balance, c->hard};
+  if (c->balance || c->hard > 0.0f) sha256_add(&s, drawn, sizeof drawn);
   sha256_add(&s, whole, sizeof whole);
   sha256_add(&s, &c->seed, sizeof c->seed);
   if (x->labels) sha256_add(&s, x->labels, x->n * sizeof *x->labels);
@@ -218,7 +225,9 @@ static void find_class_weights(struct fit *f) {
   for (uint32_t i = 0; i < f->examples->n; i++) counts[f->examples->labels[i]]++;
   for (int c = 0; c < f->g->classes; c++) {
     const double w = (double)f->examples->n / ((double)f->g->classes * counts[c]);
-    f->class_weight[c] = !f->config->class_weights ? 1.0f : w > 10.0 ? 10.0f : (float)w;
+    f->class_weight[c] = !f->config->class_weights || f->config->balance ? 1.0f
+                         : w > 10.0                                      ? 10.0f
+                                                                         : (float)w;
   }
 }
 
@@ -292,7 +301,8 @@ static bool set_up(struct fit *f, const struct train_network *net) {
   f->g = engine_new(f->arena, net, capacity, true, f->e);
   if (!f->g || (c->flash_bytes > 0 && !engine_bits_fit(f->g, c->flash_bytes, f->e))) return false;
   f->history = ARENA_ARRAY(f->arena, struct train_epoch, c->epochs + c->qat_epochs + 1);
-  f->order = ARENA_ARRAY(f->arena, uint32_t, n);
+  f->sampling = sampling_new(f->arena, n, f->examples->labels,
+                             f->g->labels_at < 0 ? 0 : f->g->classes, c->balance, c->hard);
   f->drawn = ARENA_ARRAY(f->arena, int8_t, f->features * (size_t)capacity);
   f->labels = ARENA_ARRAY(f->arena, int32_t, capacity);
   f->second = ARENA_ARRAY(f->arena, int32_t, capacity);
@@ -355,6 +365,13 @@ static float draw_beta(struct rng *r, float a) {
   return 1.0f;
 }
 
+/* From which the chance of a draw comes: the example's number where each comes once, else the place in the epoch. */
+static uint64_t draw_seed(const struct fit *f, int item) {
+  const uint32_t place = f->first + (uint32_t)item;
+  return train_mix(f->config->seed, (uint64_t)f->batch_epoch,
+                   sampling_repeats(&f->sampling) ? place : f->sampling.order[place]);
+}
+
 static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to) {
   const struct train_config *c = f->config;
   const struct value *v = &f->g->values[0];
@@ -367,8 +384,8 @@ static void draw(struct fit *f, uint32_t index, uint64_t seed, int8_t *to) {
 /* Draws an example of the batch. */
 static void draw_item(void *context, int item, int worker) {
   struct fit *f = context;
-  const uint32_t index = f->order[f->first + (uint32_t)item];
-  const uint64_t seed = train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) | 1;
+  const uint32_t index = f->sampling.order[f->first + (uint32_t)item];
+  const uint64_t seed = draw_seed(f, item) | 1;
   const size_t targets = (size_t)f->g->n_targets;
   (void)worker;
   draw(f, index, seed, f->drawn + (size_t)item * f->features);
@@ -380,7 +397,7 @@ static void draw_item(void *context, int item, int worker) {
 /* Puts it into the network, mixed with the next one of the batch, which is drawn already: mixing costs no draw. */
 static void fill_item(void *context, int item, int worker) {
   struct fit *f = context;
-  const uint32_t index = f->order[f->first + (uint32_t)item];
+  const uint32_t index = f->sampling.order[f->first + (uint32_t)item];
   const int next = (item + 1) % f->count;
   const bool labels = f->g->labels_at >= 0;
   const size_t targets = (size_t)f->g->n_targets, n = f->features;
@@ -388,11 +405,11 @@ static void fill_item(void *context, int item, int worker) {
   float share = 1.0f;
   (void)worker;
   f->labels[item] = labels ? f->examples->labels[index] : 0;
-  f->second[item] = labels ? f->examples->labels[f->order[f->first + (uint32_t)next]] : 0;
+  f->second[item] = labels ? f->examples->labels[f->sampling.order[f->first + (uint32_t)next]] : 0;
   f->weights[item] = labels ? f->class_weight[f->labels[item]] : 1.0f;
   if (f->config->mixup > 0.0f) {
     struct rng r;
-    rng_seed(&r, train_mix(f->config->seed, (uint64_t)f->batch_epoch, index) ^ 0x6d6978);
+    rng_seed(&r, draw_seed(f, item) ^ 0x6d6978);
     share = draw_beta(&r, f->config->mixup);
     if (share < 0.5f) share = 1.0f - share;
   }
@@ -443,11 +460,9 @@ static int fill_batch(struct fit *f, int epoch, int step, enum engine_mode mode)
   return count;
 }
 
-static void shuffle(struct fit *f, int epoch) {
-  struct rng r;
-  rng_seed(&r, train_mix(f->config->seed, 0x73687566, (uint64_t)epoch));
-  for (uint32_t i = 0; i < f->examples->n; i++) f->order[i] = i;
-  rng_shuffle(&r, f->order, f->examples->n);
+static void shuffle(struct fit *f, int epoch, bool with_hardness) {
+  sampling_draw(&f->sampling, train_mix(f->config->seed, 0x73687566, (uint64_t)epoch),
+                with_hardness);
 }
 
 /* ---- evaluation ------------------------------------------------------------------------ */
@@ -486,6 +501,42 @@ static void evaluate(struct fit *f, enum engine_mode mode, struct train_epoch *e
   epoch->validation_accuracy = (float)((double)all / s->n);
 }
 
+/* The network looks at the averaged weights, which are what is judged and kept, or at those that learn. */
+static void look_at_mean(struct fit *f, bool mean) {
+  f->g->params = mean && f->mean ? f->mean : f->params;
+  f->g->running = mean && f->mean ? f->mean_running : f->running;
+}
+
+/* A fresh draw of example first + item, as it is without the others of its batch. */
+static void draw_hard_item(void *context, int item, int worker) {
+  struct fit *f = context;
+  const uint32_t index = f->first + (uint32_t)item;
+  (void)worker;
+  draw(f, index, train_mix(f->config->seed, (uint64_t)f->batch_epoch, index ^ 0x68617264u) | 1,
+       f->drawn + (size_t)item * f->features);
+}
+
+/* How hard each example is for the network as it stands: -log of its label's share, of a fresh draw. */
+static void look_for_hard(struct fit *f, int epoch, enum engine_mode mode) {
+  struct engine *const g = f->g;
+  const uint32_t n = f->examples->n;
+  f->batch_epoch = epoch;
+  look_at_mean(f,
+               f->head.phase_step > 0); /* before a phase's first step the mean is the last one's */
+  if (mode == ENGINE_INT8) engine_quantise(g);
+  for (f->first = 0; f->first < n;) {
+    const uint32_t left = n - f->first;
+    const int count = left < (uint32_t)g->capacity ? (int)left : g->capacity;
+    pool_run(g->pool, count, false, draw_hard_item, f);
+    run_block(g, f->drawn, count, mode);
+    for (int i = 0; i < count; i++)
+      f->sampling.hardness[f->first + (uint32_t)i] =
+          (float)loss_of_label(g, i, f->examples->labels[f->first + (uint32_t)i]);
+    f->first += (uint32_t)count;
+  }
+  look_at_mean(f, false);
+}
+
 /* Better: more right answers, then less loss; without validation the latest. */
 static bool is_better(const struct fit *f, const struct train_epoch *x) {
   if (isnan(x->validation_loss)) return true;
@@ -520,17 +571,13 @@ static void adam_step(struct fit *f, float rate) {
     f->mean_running[i] += k * (f->running[i] - f->mean_running[i]);
 }
 
-/* The network looks at the averaged weights, which are what is judged and kept, or at those that learn. */
-static void look_at_mean(struct fit *f, bool mean) {
-  f->g->params = mean && f->mean ? f->mean : f->params;
-  f->g->running = mean && f->mean ? f->mean_running : f->running;
-}
-
 static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x) {
   const int total = f->config->epochs + f->config->qat_epochs;
   double loss = 0;
   int64_t right = 0, seen = 0;
-  shuffle(f, epoch);
+  const bool hard = f->config->hard > 0.0f && epoch > 1;
+  if (hard) look_for_hard(f, epoch, qat ? ENGINE_INT8 : ENGINE_EVAL);
+  shuffle(f, epoch, hard);
   for (int step = 0; step < f->steps; step++) {
     if (f->hooks->cancel && *f->hooks->cancel) return err_set(f->e, "cancelled in epoch %d", epoch);
     const int count = fill_batch(f, epoch, step, qat ? ENGINE_INT8 : ENGINE_TRAIN);
@@ -747,7 +794,7 @@ static void calibrate(struct fit *f) {
   memcpy(f->folded, f->params, bytes_of(g->n_params));
   engine_quant_init(g);
   cover_targets(f);
-  shuffle(f, 0);
+  shuffle(f, 0, false);
   for (int i = 0; i < CALIBRATION && i < f->steps; i++) {
     const int count = fill_batch(f, 0, i, ENGINE_EVAL);
     engine_forward(g, count, ENGINE_EVAL);
@@ -773,7 +820,7 @@ static bool qat_phase(struct fit *f) {
 
 /* Weights that were trained before, in place of chance; the batch gives normalisation its first moments. */
 static void begin_with(struct fit *f) {
-  shuffle(f, 0);
+  shuffle(f, 0, false);
   const int count = fill_batch(f, 0, 0, ENGINE_TRAIN);
   engine_start(f->g, count, f->hooks->start, f->params, f->running);
 }

@@ -223,3 +223,11 @@ void loss_of_chunk(struct engine *g, int chunk, bool gradient) {
     }
   }
 }
+
+double loss_of_label(const struct engine *g, int sample, int label) {
+  const struct value *v = &g->values[g->labels_at];
+  double p[MOST_CLASSES], log_p[MOST_CLASSES];
+  softmax_of(value_at(v, v->y, sample), g->mode == ENGINE_INT8 ? v->scale : 1.0f, 1.0, v->c, p,
+             log_p);
+  return -log_p[label];
+}

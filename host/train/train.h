@@ -200,7 +200,12 @@ struct train_config {
   float label_smoothing; /* [0, 0.5] */
   float mixup;           /* alpha of the Beta distribution; 0: off */
   bool class_weights;    /* each class counts alike: weight n / (classes * n_c), at most 10 */
-  float focal;           /* gamma of the focal loss; 0: plain cross entropy */
+  /* Each class is drawn equally often, the examples of a rare one several times in an epoch; instead of class_weights. */
+  bool balance;
+  float
+      hard; /* share of each class's draws that go to examples as often as they are hard: by the loss of a fresh draw
+                            before each epoch; 0: none */
+  float focal; /* gamma of the focal loss; 0: plain cross entropy */
   float
       distil; /* share of the teacher's opinion in the loss of the labels' classes; needs a teacher */
   float temperature; /* at which both are compared; 0: 4 */
