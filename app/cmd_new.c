@@ -117,7 +117,7 @@ static const char yaml_text[] =
     "  length_ms: %s\n"
     "  stride_ms: %s    # from one decision to the next\n"
     "  place: %s      # event: one window around the loudest piece of a recording\n"
-    "                      # slide: a window every stride_ms\n"
+    "                      # slide: a window every stride_ms; stream: of sound, for a hot word\n"
     "\n"
     "features:\n"
     "  kind: auto          # logmel, mfcc, spectrum, statistics, raw, pitch ...; auto = %s\n"

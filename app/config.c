@@ -165,11 +165,14 @@ static bool read_window(const struct reader *r, const struct project_yaml *y,
     c->place = PROJECT_EVENT;
   else if (w->place && strcmp(w->place, "slide") == 0)
     c->place = PROJECT_SLIDE;
+  else if (w->place && strcmp(w->place, "stream") == 0 && c->kind == PROJECT_AUDIO)
+    c->place = PROJECT_STREAM;
   else if (w->place)
     return err_set(
         config_at_key(r, "window", "place"),
         "\"%s\" is not known; event (one window around the loudest piece) and slide (a window "
-        "every stride_ms) are",
+        "every stride_ms) are, and of sound stream (as event, and what is not to be found "
+        "anywhere)",
         w->place);
   return true;
 }

@@ -78,7 +78,7 @@ static bool lay_streams(struct project *p, struct arena *keep, const struct cont
   d->labels = ARENA_ARRAY(a, int32_t, total + 1);
   for (int i = 0; i < d->n_samples; i++)
     for (int r = 0; r < streams[i].rows; r++)
-      d->windows[at++] = (struct dataset_window){(uint32_t)i, r * hop};
+      d->windows[at++] = (struct dataset_window){(uint32_t)i, r * hop, 0};
   d->n_windows = (int)total;
   return true;
 }
@@ -115,12 +115,6 @@ static void interval_of(struct continuous_class *c) {
   if (!(hours > 0)) return;
   c->per_hour_low = (k == 0 ? 0 : k > 500 ? (double)k - half : poisson_mean(k - 1, 0.975)) / hours;
   c->per_hour_high = (k > 500 ? (double)k + half : poisson_mean(k, 0.025)) / hours;
-}
-
-static bool is_background(const struct project_config *c, const char *name) {
-  for (int i = 0; i < c->n_background; i++)
-    if (strcmp(c->background[i], name) == 0) return true;
-  return strcmp(name, "unknown") == 0;
 }
 
 /* Room for n more streams, in keep. */
@@ -173,7 +167,7 @@ void continuous_find(struct project *p, const struct continuous_request *r,
   *out = (struct continuous){.streams = h->n, .hop_s = h->n ? h->streams[0].hop_s : 0};
   out->classes = ARENA_ARRAY(a, struct continuous_class, h->n_classes);
   for (int c = 0; c < h->n_classes; c++) {
-    if (is_background(&p->config, h->classes[c])) continue;
+    if (project_is_other(&p->config, h->classes[c])) continue;
     struct continuous_class *const x = &out->classes[out->n_classes++];
     x->name = h->classes[c];
     x->curve = ARENA_ARRAY(a, struct evaluate_alarms, 257);

@@ -31,35 +31,55 @@ struct training {
 };
 
 /* ---- drawing examples ------------------------------------------------------------------ */
-/* A sliding window moves by up to half a stride within its recording. */
+/* A window moves by up to `reach` within its recording. */
 static int64_t jitter(const struct dataset *d, const struct dataset_sample *s, int64_t start,
-                      uint64_t seed) {
-  int64_t reach = (int64_t)(d->config->stride_ms * d->config->rate_hz / 2000);
+                      int64_t reach, uint64_t seed) {
   int64_t moved = start + (int64_t)(rng_mix(seed) % (uint64_t)(2 * reach + 1)) - reach;
   int64_t last = s->length - d->window_samples;
   return moved < 0 ? 0 : moved > last ? last : moved;
 }
 
-static void draw_audio(const struct training *t, int window, uint64_t seed, int16_t *placed,
-                       int16_t *out) {
+/* In time steps: a sliding window moves by up to half a stride. */
+static int64_t half_stride(const struct dataset *d) {
+  return (int64_t)(d->config->stride_ms * d->config->rate_hz / 2000);
+}
+
+/* Time steps of the recording to draw from, and by how much how->shift_ms moves them. */
+static void draw_place(const struct dataset *d, const struct dataset_window *w, uint64_t seed,
+                       const int16_t **in, uint32_t *n, struct train_augment *how) {
+  const struct dataset_sample *s = &d->samples[w->sample];
+  const bool longer = s->length > d->window_samples,
+             stream = d->config->place == PROJECT_STREAM && (w->start < 0 || !longer);
+  const double rate = d->config->rate_hz;
+  *in = s->data;
+  *n = (uint32_t)s->length;
+  if (stream && project_is_other(d->config, s->name)) {
+    /* A stream cuts sounds off wherever a window ends: they are not to be found then either. */
+    how->shift_ms = (float)(500 * (double)(s->length + d->window_samples) / rate);
+    return;
+  }
+  if (!longer) return;
+  *n = (uint32_t)d->window_samples;
+  if (w->start < 0 && !stream) {
+    *in += w->event;
+    return;
+  }
+  /* Real sound enters at the edges, not silence: the place moves, the samples do not. */
+  *in += w->start < 0 ? jitter(d, s, w->event, (int64_t)((double)how->shift_ms * rate / 1000), seed)
+                      : jitter(d, s, w->start, half_stride(d), seed);
+  how->shift_ms = 0;
+}
+
+static void draw_audio(const struct training *t, int window, uint64_t seed, int16_t *out) {
   const struct dataset *d = &t->train;
   const struct dataset_window *w = &d->windows[window];
-  const struct dataset_sample *s = &d->samples[w->sample];
   struct train_augment how = d->config->augmentation;
-  const int16_t *in = s->data;
-  uint32_t n = (uint32_t)s->length;
-  if (w->start >= 0) {
-    /* Real sound enters at the edges, not silence: the place moves, the samples do not. */
-    in += s->length > d->window_samples ? jitter(d, s, w->start, seed) : w->start;
-    n = (uint32_t)d->window_samples;
-    if (s->length > d->window_samples) how.shift_ms = 0;
-  } else if (s->length > d->window_samples) {
-    features_place(s->data, (size_t)s->length, 1, (size_t)d->window_samples, placed);
-    in = placed;
-    n = (uint32_t)d->window_samples;
-  }
-  train_augment_audio(&how, s->background ? NULL : &t->background, (int)lround(d->config->rate_hz),
-                      in, n, seed, out, (uint32_t)d->window_samples);
+  const int16_t *in;
+  uint32_t n;
+  draw_place(d, w, seed, &in, &n, &how);
+  train_augment_audio(&how, d->samples[w->sample].background ? NULL : &t->background,
+                      (int)lround(d->config->rate_hz), in, n, seed, out,
+                      (uint32_t)d->window_samples);
 }
 
 static void draw_sensor(const struct training *t, int window, uint64_t seed, int16_t *out) {
@@ -68,7 +88,8 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
   const struct dataset_sample *s = &d->samples[w->sample];
   const size_t n = (size_t)d->window_samples * (size_t)d->channels;
   if (w->start >= 0 && s->length > d->window_samples)
-    memcpy(out, s->data + jitter(d, s, w->start, seed) * d->channels, n * sizeof *out);
+    memcpy(out, s->data + jitter(d, s, w->start, half_stride(d), seed) * d->channels,
+           n * sizeof *out);
   else
     dataset_window(d, window, out);
   if (pictures_are_windows(d->config))
@@ -105,25 +126,24 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
   const struct dataset *d = &t->train;
   const struct features_block *block = &t->out->features;
   size_t n = (size_t)d->window_samples * (size_t)d->channels;
-  /* One piece for window, placed window, scratch and rows before and after warping, aligned to 16. */
+  /* One piece for window, scratch and rows before and after warping, aligned to 16. */
   size_t part = (n * sizeof(int16_t) + 15) & ~(size_t)15;
   size_t scratch = (block->scratch_bytes + 15) & ~(size_t)15;
   const bool warp = seed != 0 && has_bands(block);
-  uint8_t *memory =
-      malloc(2 * part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
+  uint8_t *memory = malloc(part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
   if (!memory) abort(); /* a few kilobytes: the machine has no memory left at all */
-  int16_t *samples = (int16_t *)(void *)memory, *placed = (int16_t *)(void *)(memory + part);
+  int16_t *samples = (int16_t *)(void *)memory;
   if (seed == 0)
     dataset_window(d, (int)index, samples);
   else if (d->config->kind == PROJECT_AUDIO)
-    draw_audio(t, (int)index, seed, placed, samples);
+    draw_audio(t, (int)index, seed, samples);
   else
     draw_sensor(t, (int)index, seed, samples);
   if (warp)
-    warped_features(t, samples, seed, memory + 2 * part,
-                    (int16_t *)(void *)(memory + 2 * part + scratch), features);
+    warped_features(t, samples, seed, memory + part, (int16_t *)(void *)(memory + part + scratch),
+                    features);
   else
-    features_run(block, samples, memory + 2 * part, features);
+    features_run(block, samples, memory + part, features);
   free(memory);
 }
 
@@ -385,6 +405,8 @@ static void describe_settings(struct training *t) {
     text_printf(&s, "pictures %g %g %g %g %g %g %g %d\n", (double)g->shift, (double)g->rotate_deg,
                 (double)g->zoom, (double)g->shear, (double)g->brightness, (double)g->contrast,
                 (double)g->cutout, g->flip_across + 2 * g->flip_down);
+  if (c->balance || c->hard > 0.0f)
+    text_printf(&s, "balance %d hard %g\n", c->balance, (double)c->hard);
   if (c->focal > 0.0f) text_printf(&s, "focal %g\n", (double)c->focal);
   if (c->flash_bytes > 0) text_printf(&s, "flash %lld\n", (long long)c->flash_bytes);
   if (t->job->teacher) text_printf(&s, "teacher %s share %g\n", t->job->teacher, (double)c->distil);
