@@ -187,6 +187,12 @@ static void test_detections(void **state) {
   assert_int_equal(curve[256].missed, 2);
   /* Below the quiet's own scores it fires without end, and words fall into its silences. */
   for (int k = 52; k <= 256; k++) assert_true(curve[k].missed >= curve[k - 1].missed);
+  /* A peak just below the words: answers one by one tell them apart at a few thresholds, means of two at many. */
+  scores[2 * 300 + 1] = 0.88F;
+  assert_true(evaluate_tune(&stream, 1, 2, 1, averages, 3, 30, 2, 0, &best, NULL));
+  x = evaluate_detect(&stream, 1, 2, 1, &best, 2);
+  assert_true(x.missed + x.false_alarms == 0 && best.average > 1 && best.threshold > 0.85);
+  scores[2 * 300 + 1] = 0.95F;
   /* Without averages the lone peak, which is higher than the words, cannot be told from them. */
   assert_true(evaluate_tune(&stream, 1, 2, 1, averages, 1, 30, 2, 0, &best, NULL));
   assert_int_equal(evaluate_detect(&stream, 1, 2, 1, &best, 2).missed, 2);

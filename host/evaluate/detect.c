@@ -56,14 +56,23 @@ struct evaluate_alarms evaluate_detect(const struct evaluate_stream *streams, in
   return out;
 }
 
-/* Fewer misses within the limit; then fewer false alarms; then the higher threshold, which is the safer one. */
-static bool better(const struct evaluate_alarms *x, const struct evaluate_alarms *than,
-                   double most) {
-  const bool in = (double)x->false_alarms <= most, was = (double)than->false_alarms <= most;
-  if (in != was) return in;
-  if (!in) return x->false_alarms < than->false_alarms;
-  return x->missed < than->missed ||
-         (x->missed == than->missed && x->false_alarms < than->false_alarms);
+/* Below 0 where x is better than y: fewer misses within the limit, then fewer false alarms. */
+static int compare(const struct evaluate_alarms *x, const struct evaluate_alarms *y, double most) {
+  const bool in = (double)x->false_alarms <= most, was = (double)y->false_alarms <= most;
+  if (in != was) return in ? -1 : 1;
+  if (in && x->missed != y->missed) return x->missed < y->missed ? -1 : 1;
+  return x->false_alarms < y->false_alarms ? -1 : x->false_alarms > y->false_alarms;
+}
+
+/* The highest threshold that does best, which is the safer one, and how many do as well. */
+static int best_step(const struct evaluate_alarms alarms[257], double most, int *width) {
+  int best = 256;
+  *width = 0;
+  for (int step = 256; step >= 0; step--)
+    if (compare(&alarms[step], &alarms[best], most) < 0) best = step;
+  for (int step = 0; step <= 256; step++)
+    *width += compare(&alarms[step], &alarms[best], most) == 0;
+  return best;
 }
 
 bool evaluate_tune(const struct evaluate_stream *streams, int n, int classes, int class_index,
@@ -72,20 +81,20 @@ bool evaluate_tune(const struct evaluate_stream *streams, int n, int classes, in
                    struct evaluate_alarms *curve) {
   struct evaluate_alarms most = {0};
   struct evaluate_alarms here[257];
-  bool any = false, kept = false;
+  int widest = 0;
   for (int k = 0; k < n_averages; k++) {
-    bool taken = false;
-    for (int step = 256; step >= 0; step--) {
+    for (int step = 0; step <= 256; step++) {
       const struct evaluate_detector d = {averages[k], step / 256.0, suppress_s};
       here[step] = evaluate_detect(streams, n, classes, class_index, &d, slack_s);
-      const double limit = false_alarms_per_hour * here[step].hours;
-      if (any && !better(&here[step], &most, limit)) continue;
-      any = taken = true;
-      most = here[step];
-      *best = d;
-      kept = (double)most.false_alarms <= limit;
     }
-    if (taken && curve) memcpy(curve, here, sizeof here);
+    const double limit = false_alarms_per_hour * here[0].hours;
+    int width;
+    const int step = best_step(here, limit, &width), order = compare(&here[step], &most, limit);
+    if (widest > 0 && (order > 0 || (order == 0 && width <= widest))) continue;
+    widest = width;
+    most = here[step];
+    *best = (struct evaluate_detector){averages[k], step / 256.0, suppress_s};
+    if (curve) memcpy(curve, here, sizeof here);
   }
-  return kept;
+  return (double)most.false_alarms <= false_alarms_per_hour * most.hours;
 }
