@@ -231,11 +231,14 @@ static bool read_regression(const struct reader *r, const struct project_yaml *y
         "a project with `regression` estimates numbers by a network, and has no classes: "
         "leave this out");
   const struct yaml_training *t = y->training;
-  if (t && (t->label_smoothing || t->mixup || t->focal || t->class_weights))
+  if (t &&
+      (t->label_smoothing || t->mixup || t->focal || t->class_weights || t->balance || t->hard))
     return err_set(config_at_key(r, "training",
                                  t->label_smoothing ? "label_smoothing"
                                  : t->mixup         ? "mixup"
                                  : t->focal         ? "focal"
+                                 : t->balance       ? "balance"
+                                 : t->hard          ? "hard"
                                                     : "class_weights"),
                    "this is about classes, and a project with `regression` has none: leave it out");
   if (c->n_unknown || c->n_background)
