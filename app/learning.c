@@ -401,7 +401,9 @@ bool learning_run(struct command_line *c, struct project *p, const struct traini
   if (!job->fresh &&
       !store_run_find(p->store, p->arena, job->purpose, l.settings, STORE_DONE, &stored, &found, e))
     return false;
-  if (found) return take_known(&l, &stored, e);
+  if (found)
+    return take_known(&l, &stored, e) &&
+           (job->only_known || store_run_take(p->store, stored.id, e));
   if (job->only_known) return true;
   if (!fit(&l, e) || !store_run_begin(p->store, job->purpose, l.settings, out->features.data,
                                       out->features.bytes, &out->run, e))

@@ -284,6 +284,7 @@ static bool find_stored(struct noise_training *t, struct err *e) {
     t->resumed = !t->known && t->found && t->stored.checkpoint_bytes > 0;
   }
   t->run = t->stored.id;
+  if (t->known) return store_run_take(p->store, t->run, e);
   return t->found || store_run_begin(p->store, "", t->settings, t->features.data, t->features.bytes,
                                      &t->run, e);
 }

@@ -651,6 +651,7 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
   if (job->only_known && !out->known) return true;
   if (job->say && !c->quiet) say_choices(t);
   if (!start_run(t, e)) return false;
+  if (out->known && !job->only_known && !store_run_take(p->store, out->run, e)) return false;
   struct train_examples examples = {.n = (uint32_t)t->train.n_windows,
                                     .labels = t->train.labels,
                                     .example = draw,

@@ -213,6 +213,16 @@ static void test_runs(void **state) {
   assert_int_equal(run.checkpoint_bytes, 12);
   assert_true(store_run_get(f->st, f->a, "fold", 0, &run, &found, &f->e));
   assert_false(found);
+  /* A later run is the latest until the first is taken again, as often as one likes. */
+  int64_t second = 0;
+  assert_true(store_run_begin(f->st, "", "seed 2", "feat", 4, &second, &f->e));
+  assert_true(store_run_finish(f->st, second, "{}", "other", 5, &f->e));
+  const int64_t turns[] = {second, id, id, second, id};
+  for (int i = 0; i < 5; i++) {
+    if (i > 0) assert_true(store_run_take(f->st, turns[i], &f->e));
+    assert_true(store_run_get(f->st, f->a, "", 0, &run, &found, &f->e));
+    assert_int_equal(run.id, turns[i]);
+  }
 }
 
 static void write_text(const char *path, const char *text) {

@@ -81,19 +81,36 @@ bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epo
   return own ? store_commit(st, e) : true;
 }
 
+/* Later than every other run ended, to the second: the latest is the one that counts. */
+#define ENDED_LAST "max(?3, 1 + (SELECT coalesce(max(ended_s), 0) FROM runs))"
+
 bool store_run_finish(struct store *st, int64_t id, const char *metrics, const void *model,
                       size_t model_bytes, struct err *e) {
-  sqlite3_stmt *q =
-      store_prepare(st,
-                    "UPDATE runs SET status = 1, metrics = ?2, ended_s = ?3, model = ?4 "
-                    "WHERE id = ?1",
-                    e);
+  sqlite3_stmt *q = store_prepare(st,
+                                  "UPDATE runs SET status = 1, metrics = ?2, ended_s = " ENDED_LAST
+                                  ", model = ?4 "
+                                  "WHERE id = ?1",
+                                  e);
   if (!q) return false;
   sqlite3_bind_int64(q, 1, id);
   sqlite3_bind_text(q, 2, metrics, -1, SQLITE_STATIC);
   sqlite3_bind_int64(q, 3, (int64_t)time(NULL));
   bind_blob(q, 4, model, model_bytes);
   return store_finish_statement(st, q, "saving the model", e) && changed(st, id, e);
+}
+
+bool store_run_take(struct store *st, int64_t id, struct err *e) {
+  sqlite3_stmt *q = store_prepare(st,
+                                  "UPDATE runs SET ended_s = " ENDED_LAST " WHERE id = ?1 AND "
+                                  "EXISTS (SELECT 1 FROM runs later, runs it WHERE it.id = ?1 AND "
+                                  "later.status = 1 AND later.purpose = it.purpose AND "
+                                  "(later.ended_s > it.ended_s OR "
+                                  "(later.ended_s = it.ended_s AND later.id > it.id)))",
+                                  e);
+  if (!q) return false;
+  sqlite3_bind_int64(q, 1, id);
+  sqlite3_bind_int64(q, 3, (int64_t)time(NULL));
+  return store_finish_statement(st, q, "taking a run again", e);
 }
 
 static void read_run(struct arena *a, sqlite3_stmt *q, struct store_run *run) {
@@ -131,11 +148,11 @@ static bool read_whole_run(struct store *st, struct arena *a, sqlite3_stmt *q,
 
 bool store_run_get(struct store *st, struct arena *a, const char *purpose, int64_t id,
                    struct store_run *run, bool *found, struct err *e) {
-  sqlite3_stmt *q =
-      store_prepare(st,
-                    "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE (?1 = 0 "
-                    "AND status = 1 AND purpose = ?2) OR id = ?1 ORDER BY id DESC LIMIT 1",
-                    e);
+  sqlite3_stmt *q = store_prepare(
+      st,
+      "SELECT " COLUMNS ", features, checkpoint, model FROM runs WHERE (?1 = 0 "
+      "AND status = 1 AND purpose = ?2) OR id = ?1 ORDER BY ended_s DESC, id DESC LIMIT 1",
+      e);
   if (!q) return false;
   sqlite3_bind_int64(q, 1, id);
   sqlite3_bind_text(q, 2, purpose, -1, SQLITE_STATIC);

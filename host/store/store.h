@@ -274,6 +274,8 @@ bool store_run_epoch(struct store *st, int64_t id, const struct store_epoch *epo
 /* The model and metrics; the run is done. The last checkpoint stays. */
 bool store_run_finish(struct store *st, int64_t id, const char *metrics, const void *model,
                       size_t model_bytes, struct err *e);
+/* A run that is done becomes the latest again. */
+bool store_run_take(struct store *st, int64_t id, struct err *e);
 /* The run id, with its blobs in a; id 0: the latest of this purpose that is done (purpose counts only then).
  * found: false when there is none. */
 bool store_run_get(struct store *st, struct arena *a, const char *purpose, int64_t id,
