@@ -97,7 +97,10 @@ sed -i 's/^regression.*//' mote.yaml && refused "estimates numbers and mote.yaml
 for line in 'learner: forest' 'anomaly: {}' 'detect: [{class: a}]'; do
   { cat kept.yaml; echo "$line"; } >mote.yaml && refused "has no classes" train
 done
-sed 's/^training: .*/training: {mixup: 0.2}/' kept.yaml >mote.yaml && refused "training.mixup: this is about classes" train
+for key in mixup balance hard; do
+  sed "s/^training: .*/training: {$key: $([ $key = balance ] && echo true || echo 0.2)}/" kept.yaml >mote.yaml
+  refused "training.$key: this is about classes" train
+done
 sed 's/huber: 1.5/huber: -1/' kept.yaml >mote.yaml && refused "regression.huber: -1" train
 sed 's/of: .label, level./of: [level, level]/' kept.yaml >mote.yaml && refused "is there twice" train
 echo "1..$n"
