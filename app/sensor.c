@@ -68,7 +68,7 @@ static void add_moments(const struct project_config *c, struct text *out) {
            "events: from what it usually looks like.\n");
   add_channels(&c->calibrate, out);
   text_printf(out,
-              " * N: the numbers of a window, or of the moments of it that the model looks at.\n"
+              " * N: the numbers of a window.\n"
               " *\n"
               " *   static struct mote_calibrate_sum sums[N];\n"
               " *   static struct mote_features_column map[N];     keep it: it is all that is "
