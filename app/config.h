@@ -65,6 +65,7 @@ struct yaml_augmentation {
       *background_snr_db_max, *noise_chance, *noise_snr_db_min, *time_stretch, *band_warp,
       *slope_db, *floor_chance, *floor_db_min, *floor_db_max, *shift, *rotate_deg, *zoom, *shear,
       *brightness, *contrast, *cutout;
+  int *variants;
   char *flip;
 };
 struct yaml_detect {

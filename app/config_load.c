@@ -142,6 +142,7 @@ static const cyaml_schema_field_t augmentation_fields[] = {
     REAL(yaml_augmentation, brightness),
     REAL(yaml_augmentation, contrast),
     REAL(yaml_augmentation, cutout),
+    INT(yaml_augmentation, variants),
     TEXT(yaml_augmentation, flip),
     CYAML_FIELD_END};
 static const cyaml_schema_field_t objects_fields[] = {

@@ -47,6 +47,7 @@ static bool read_augmentation(const struct reader *r, const struct project_yaml 
   o->brightness = (float)real_or(g->brightness, (double)o->brightness);
   o->contrast = (float)real_or(g->contrast, (double)o->contrast);
   o->cutout = (float)real_or(g->cutout, (double)o->cutout);
+  c->variants = int_or(g->variants, 0);
   return !g->flip || read_flip(r, g->flip, o);
 }
 
@@ -76,7 +77,8 @@ static bool check_augmentation(const struct reader *r, const struct project_conf
              {"shear", (double)g->shear, 0, 1},
              {"brightness", (double)g->brightness, 0, 1},
              {"contrast", (double)g->contrast, 0, 1},
-             {"cutout", (double)g->cutout, 0, 0.9}};
+             {"cutout", (double)g->cutout, 0, 0.9},
+             {"variants", c->variants, 0, 10000}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     if (!(all[i].value >= all[i].low && all[i].value <= all[i].high))
       return err_set(config_at_key(r, "augmentation", all[i].key), "%g; %g to %g works",

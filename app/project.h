@@ -116,6 +116,7 @@ struct project_config {
   /* As written: project_training lays it over the trainer's defaults. */
   const struct project_yaml *yaml;
   struct train_augment augmentation;
+  int variants; /* of a window's sound, whose bands are drawn anew each time; 0: the sound is, too */
   struct project_learner learner, anomaly; /* off: the network alone */
   const char *board;                       /* "" none */
   const char *const *background; /* labels mixed under others while training; classes, too */

@@ -15,6 +15,19 @@
 #define BOARD_CODE_BYTES 49152
 #define BOARD_RAM_BYTES  16384
 
+/* What kept variants may take: 64 MiB would not hold 3,000 words. */
+#define VARIANT_BYTES ((size_t)256 << 20)
+
+/* Rows of log energies of some variants of each window's sound (augmentation.variants). Making them is most of a training of sound;
+ * warping, masking and mixing them is little, and that alone is then drawn anew each time. */
+enum { VARIANT_NONE, VARIANT_TAKEN, VARIANT_KEPT };
+struct variants {
+  uint32_t n; /* of each window; 0: every draw's sound is its own */
+  size_t values;
+  int16_t *rows;  /* [windows][n][values] */
+  uint8_t *state; /* [windows][n] */
+};
+
 struct training {
   struct command_line *c;
   struct project *p;
@@ -25,6 +38,7 @@ struct training {
   struct train_background background;
   struct train_set validation_set;
   struct objects_grid grid; /* of projects that count */
+  struct variants variants;
   const char *settings;
   struct store_run stored; /* what is continued or known */
   bool found;
@@ -98,6 +112,16 @@ static void draw_sensor(const struct training *t, int window, uint64_t seed, int
     train_augment_sensor(&d->config->augmentation, out, n, seed);
 }
 
+/* seed 0: the window as it is. */
+static void draw_samples(const struct training *t, int window, uint64_t seed, int16_t *samples) {
+  if (seed == 0)
+    dataset_window(&t->train, window, samples);
+  else if (t->train.config->kind == PROJECT_AUDIO)
+    draw_audio(t, window, seed, samples);
+  else
+    draw_sensor(t, window, seed, samples);
+}
+
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
 static bool has_bands(const struct features_block *block) {
   const struct mote_features *f = block->parts[0].params;
@@ -105,19 +129,65 @@ static bool has_bands(const struct features_block *block) {
          !f->coefficients && f->channels == 1;
 }
 
-/* A window's features with its bands warped between the spectrum and the normalisation. */
-static void warped_features(const struct training *t, const int16_t *samples, uint64_t seed,
-                            void *scratch, int16_t *rows, int8_t *features) {
+/* errors: they take more than a quarter of a gigabyte. */
+static bool keep_variants(struct training *t, struct err *e) {
+  struct variants *const v = &t->variants;
+  const int n = t->p->config.variants;
+  *v = (struct variants){.values = t->out->features.out_bytes};
+  if (n == 0 || !has_bands(&t->out->features)) return true;
+  const size_t one = (size_t)t->train.n_windows * (v->values * sizeof *v->rows + sizeof *v->state);
+  const size_t most = (arena_left(t->p->arena) < VARIANT_BYTES ? 0 : VARIANT_BYTES) / one;
+  if ((size_t)n > most) {
+    err_file(e, t->p->yaml_path);
+    err_node(e, "augmentation.variants");
+    return err_set(e,
+                   "%d variants of %d windows take %zu bytes each; %zu or fewer fit, 0 keeps none",
+                   n, t->train.n_windows, one / (size_t)t->train.n_windows, most);
+  }
+  v->n = (uint32_t)n;
+  v->rows = ARENA_ARRAY(t->p->arena, int16_t, (size_t)n * (size_t)t->train.n_windows * v->values);
+  v->state = ARENA_ARRAY(t->p->arena, uint8_t, (size_t)n * (size_t)t->train.n_windows);
+  return true;
+}
+
+/* The rows of a draw's sound, before they are warped. samples, scratch: room for them. */
+static void make_rows(const struct training *t, int window, uint64_t seed, int16_t *samples,
+                      void *scratch, int16_t *rows) {
   const struct mote_features *f = t->out->features.parts[0].params;
   const struct mote_features_op *op = t->out->features.parts[0].op;
-  const size_t n = (size_t)f->rows * f->columns;
-  const float per_db = 85.0411f; /* steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10 */
+  draw_samples(t, window, seed, samples);
   mote_features_begin(f, op, scratch);
   for (size_t r = 0; r < f->rows; r++)
     mote_features_row(f, op, samples + r * f->hop * f->stride, scratch, rows + r * f->columns);
+}
+
+/* Those of the variant that the draw's seed names; in `own` where they are not kept yet. Of threads that make the same at the same
+ * time one keeps it. */
+static const int16_t *rows_of(const struct training *t, int window, uint64_t seed, int16_t *samples,
+                              void *scratch, int16_t *own) {
+  const struct variants *v = &t->variants;
+  if (v->n == 0) return make_rows(t, window, seed, samples, scratch, own), own;
+  const size_t at = (size_t)window * v->n + (size_t)(rng_mix(seed ^ 0x76617269) % v->n);
+  int16_t *const rows = v->rows + at * v->values;
+  uint8_t expected = VARIANT_NONE;
+  if (__atomic_load_n(&v->state[at], __ATOMIC_ACQUIRE) == VARIANT_KEPT) return rows;
+  make_rows(t, window, rng_mix(t->config.seed ^ rng_mix(at)) | 1, samples, scratch, own);
+  if (__atomic_compare_exchange_n(&v->state[at], &expected, VARIANT_TAKEN, false, __ATOMIC_ACQUIRE,
+                                  __ATOMIC_RELAXED)) {
+    memcpy(rows, own, v->values * sizeof *rows);
+    __atomic_store_n(&v->state[at], VARIANT_KEPT, __ATOMIC_RELEASE);
+  }
+  return own;
+}
+
+/* A window's features with its bands warped between the spectrum and the normalisation. */
+static void warped_features(const struct training *t, const int16_t *rows, uint64_t seed,
+                            int16_t *warped, int8_t *features) {
+  const struct mote_features *f = t->out->features.parts[0].params;
+  const float per_db = 85.0411f; /* steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10 */
   train_augment_bands(&t->train.config->augmentation, rows, f->rows, f->columns, per_db,
-                      rng_mix(seed ^ 0x5EED), rows + n);
-  mote_features_finish(f, op, rows + n, features);
+                      rng_mix(seed ^ 0x5EED), warped);
+  mote_features_finish(f, t->out->features.parts[0].op, warped, features);
 }
 
 /* train_examples.example: called from several threads, so everything it writes is its own. */
@@ -133,17 +203,14 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
   uint8_t *memory = malloc(part + scratch + (warp ? 2 * sizeof(int16_t) * block->out_bytes : 0));
   if (!memory) abort(); /* a few kilobytes: the machine has no memory left at all */
   int16_t *samples = (int16_t *)(void *)memory;
-  if (seed == 0)
-    dataset_window(d, (int)index, samples);
-  else if (d->config->kind == PROJECT_AUDIO)
-    draw_audio(t, (int)index, seed, samples);
-  else
-    draw_sensor(t, (int)index, seed, samples);
-  if (warp)
-    warped_features(t, samples, seed, memory + part, (int16_t *)(void *)(memory + part + scratch),
-                    features);
-  else
+  if (warp) {
+    int16_t *own = (int16_t *)(void *)(memory + part + scratch);
+    const int16_t *rows = rows_of(t, (int)index, seed, samples, memory + part, own);
+    warped_features(t, rows, seed, own + block->out_bytes, features);
+  } else {
+    draw_samples(t, (int)index, seed, samples);
     features_run(block, samples, memory + part, features);
+  }
   free(memory);
 }
 
@@ -400,6 +467,7 @@ static void describe_settings(struct training *t) {
   text_printf(&s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
               (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
               (double)g->floor_db_min, (double)g->floor_db_max);
+  if (t->variants.n > 0) text_printf(&s, "variants %u\n", t->variants.n);
   if (c->average > 0.0f) text_printf(&s, "average %g\n", (double)c->average);
   if (pictures_are_windows(&t->p->config))
     text_printf(&s, "pictures %g %g %g %g %g %g %g %d\n", (double)g->shift, (double)g->rotate_deg,
@@ -439,6 +507,7 @@ static bool prepare(struct training *t, struct err *e) {
       (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
   if (t->p->config.objects.on) lay_grid(t);
   if (t->out->scales) lay_numbers(t);
+  if (!keep_variants(t, e)) return false;
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
   describe_settings(t);
@@ -731,6 +800,7 @@ bool training_try(const struct training_trial *trial, struct arena *a, struct tr
   if (!train_config_check(&t->config, e)) return false;
   t->validation_set = (struct train_set){
       .n = n_validation, .features = trial->validation_features, .labels = t->validation.labels};
+  if (!keep_variants(t, e)) return false;
   describe_settings(t);
   const struct train_examples examples = {
       .n = n, .labels = t->train.labels, .example = draw, .context = t};

@@ -195,6 +195,25 @@ has "says what can" "macs=N" "$out"
 out=$("$MOTE" train --network fomo 2>&1); is "a preset with other heads" 1 $?
 has "says why" "label each" "$out"
 
+# ---- sound, of which variants are kept -----------------------------------------
+"$MOTE" new "$T/sound" --template keyword -q >/dev/null; cd "$T/sound" || exit 1
+awk 'BEGIN { srand(1); for (i = 0; i < 256000; i++) printf "%c", 1 + int(126 * rand()) }' | "$MOTE" record --stdin --raw --label hiss --seconds 8 --split train -q >"$T/out" 2>&1 || cat "$T/out"
+yes 'a hum of forty samples, again and again; ' | head -c 256000 | "$MOTE" record --stdin --raw --label hum --seconds 8 --split train -q >"$T/out" 2>&1 || cat "$T/out"
+"$MOTE" data export -o wav -q >/dev/null
+sed -i 's/^  place: event/  place: slide/; s/^augmentation: {}/augmentation: {variants: 2}/' mote.yaml
+for n in 1 2; do
+  out=$("$MOTE" train --epochs 4 --network "$NET" --threads $n --fresh --json 2>"$T/err"); is "variants of sound, threads: $n" 0 $? || cat "$T/err"
+  losses=$(grep '"loss"' <<<"$out")
+  "$MOTE" predict wav/hum/*.wav -o "scores$n" -q >/dev/null
+  is "its losses" "${before:=$losses}" "$losses"
+done
+is "the same bits" 0 "$(cmp -s scores1 scores2; echo $?)"
+sed -i 's/variants: 2/variants: 0/' mote.yaml
+out=$("$MOTE" train --epochs 4 --network "$NET" --json 2>/dev/null); is "without them the course is another" 1 "$([ "$(grep '"loss"' <<<"$out")" = "$before" ]; echo $?)"
+sed -i 's/variants: 0/variants: 10000/' mote.yaml
+out=$("$MOTE" train --epochs 4 --network "$NET" 2>&1); is "more than memory is to hold" 1 $?
+has "are refused" "augmentation.variants" "$out"
+
 # ---- kill -9: add ---------------------------------------------------------------
 "$MOTE" new "$T/k" --template motion >/dev/null
 cd "$T/k" || exit 1
