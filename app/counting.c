@@ -1,5 +1,6 @@
 /* counting: see the header. */
 #include "app/counting.h"
+#include "app/evaluation.h"
 #include "app/pictures.h"
 #include "app/report_table.h"
 
@@ -128,27 +129,15 @@ void counting_print(const struct counting *c) {
   }
 }
 
-static void json_interval(struct json *j, const char *key, const struct evaluate_interval *x) {
-  const double values[] = {x->value, x->low, x->high};
-  static const char *const keys[] = {"value", "low", "high"};
-  json_open_object(j, key);
-  for (int k = 0; k < 3; k++)
-    if (isfinite(values[k]))
-      json_put_real(j, keys[k], values[k]);
-    else
-      json_put_null(j, keys[k]);
-  json_close_object(j);
-}
-
 static void json_figures(struct json *j, const struct evaluate_counting *x) {
   json_put_int(j, "there", x->truth);
   json_put_int(j, "found", x->found);
   json_put_int(j, "right", x->right);
-  json_interval(j, "precision", &x->precision);
-  json_interval(j, "recall", &x->recall);
-  json_interval(j, "f1", &x->f1);
-  json_interval(j, "count_error", &x->error);
-  json_interval(j, "counted_exactly", &x->exact);
+  evaluation_json_interval(j, "precision", &x->precision);
+  evaluation_json_interval(j, "recall", &x->recall);
+  evaluation_json_interval(j, "f1", &x->f1);
+  evaluation_json_interval(j, "count_error", &x->error);
+  evaluation_json_interval(j, "counted_exactly", &x->exact);
 }
 
 void counting_json(const struct counting *c, struct json *j) {

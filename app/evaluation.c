@@ -162,14 +162,6 @@ void evaluation_print(const struct evaluation *v) {
            100 * v->trials[k].accuracy);
 }
 
-static void json_interval(struct json *j, const char *key, const struct evaluate_interval *x) {
-  json_open_object(j, key);
-  json_put_real(j, "value", x->value);
-  json_put_real(j, "low", x->low);
-  json_put_real(j, "high", x->high);
-  json_close_object(j);
-}
-
 static void json_lists(const struct evaluation *v, struct json *j) {
   json_open_array(j, "slices");
   for (int k = 0; k < v->n_slices; k++) {
@@ -204,12 +196,24 @@ static void json_lists(const struct evaluation *v, struct json *j) {
   json_close_array(j);
 }
 
+void evaluation_json_interval(struct json *j, const char *key, const struct evaluate_interval *x) {
+  const double values[] = {x->value, x->low, x->high};
+  static const char *const keys[] = {"value", "low", "high"};
+  json_open_object(j, key);
+  for (int k = 0; k < 3; k++)
+    if (isfinite(values[k]))
+      json_put_real(j, keys[k], values[k]);
+    else
+      json_put_null(j, keys[k]);
+  json_close_object(j);
+}
+
 void evaluation_json(const struct evaluation *v, struct json *j) {
   const struct evaluate_figures *const f = &v->figures;
   json_open_object(j, "intervals");
-  json_interval(j, "accuracy", &f->accuracy);
-  json_interval(j, "balanced_accuracy", &f->balanced_accuracy);
-  json_interval(j, "macro_f1", &f->macro_f1);
+  evaluation_json_interval(j, "accuracy", &f->accuracy);
+  evaluation_json_interval(j, "balanced_accuracy", &f->balanced_accuracy);
+  evaluation_json_interval(j, "macro_f1", &f->macro_f1);
   json_close_object(j);
   json_open_object(j, "calibration");
   json_put_real(j, "log_loss", f->log_loss);

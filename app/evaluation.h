@@ -51,6 +51,8 @@ bool evaluation_disturb(struct evaluation *v, struct arena *a, const struct grap
                         const struct features_block *block, const struct dataset *d,
                         struct progress *progress, struct err *e);
 
+/* An interval as an object: value low high; null where it is not known. */
+void evaluation_json_interval(struct json *j, const char *key, const struct evaluate_interval *x);
 void evaluation_print(const struct evaluation *v);
 void evaluation_json(const struct evaluation *v, struct json *j);
 /* The page. features: to draw the worst windows with; NULL: they are listed only. */

@@ -1,6 +1,7 @@
 /* regression_test: see the header. */
 #include "app/regression_test.h"
 #include "app/decide.h"
+#include "app/evaluation.h"
 #include "app/regression.h"
 #include "host/report/report.h"
 
@@ -256,28 +257,16 @@ void regression_test_print(const struct regression_test *t, struct arena *a) {
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------ */
-static void json_interval(struct json *j, const char *key, const struct evaluate_interval *x) {
-  const double values[] = {x->value, x->low, x->high};
-  static const char *const keys[] = {"value", "low", "high"};
-  json_open_object(j, key);
-  for (int k = 0; k < 3; k++)
-    if (isfinite(values[k]))
-      json_put_real(j, keys[k], values[k]);
-    else
-      json_put_null(j, keys[k]);
-  json_close_object(j);
-}
-
 static void json_figures(struct json *j, const char *key, const struct evaluate_numbers *x) {
   if (!x) {
     json_put_null(j, key);
     return;
   }
   json_open_object(j, key);
-  json_interval(j, "mean_error", &x->mean_error);
-  json_interval(j, "rms_error", &x->rms_error);
-  json_interval(j, "bias", &x->bias);
-  json_interval(j, "r2", &x->r2);
+  evaluation_json_interval(j, "mean_error", &x->mean_error);
+  evaluation_json_interval(j, "rms_error", &x->rms_error);
+  evaluation_json_interval(j, "bias", &x->bias);
+  evaluation_json_interval(j, "r2", &x->r2);
   json_close_object(j);
 }
 

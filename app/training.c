@@ -331,6 +331,17 @@ static bool answers_classes(const struct train_network *net, struct err *e) {
          "host/train");
 }
 
+/* The network that was asked for, and where that stands. */
+static const char *network_text(const struct training *t) {
+  return t->job->network ? t->job->network : t->p->config.network;
+}
+
+static const char *network_place(const struct training *t) {
+  return !t->job->network       ? t->p->yaml_path
+         : t->job->network_from ? t->job->network_from
+                                : "--network";
+}
+
 /* The map of cells, and of the validation pictures what it should be. */
 static void lay_grid(struct training *t) {
   struct training_outcome *o = t->out;
@@ -351,11 +362,9 @@ static bool choose_objects(struct training *t, struct err *e) {
   if (t->job->teacher)
     return err_set(e, "a teacher's opinion is of classes: --teacher is not for objects");
   if (!board_budget(t, &budget, e)) return false;
-  if (!objects_network(t->p, t->job->network ? t->job->network : t->p->config.network, &o->features,
-                       o->n_classes, &budget, &o->network, &o->why, e)) {
-    err_file(e, !t->job->network       ? t->p->yaml_path
-                : t->job->network_from ? t->job->network_from
-                                       : "--network");
+  if (!objects_network(t->p, network_text(t), &o->features, o->n_classes, &budget, &o->network,
+                       &o->why, e)) {
+    err_file(e, network_place(t));
     return false;
   }
   o->cost = train_network_cost(&o->network);
@@ -381,12 +390,9 @@ static bool choose_regression(struct training *t, struct err *e) {
     return err_set(e, "a teacher's opinion is of classes: --teacher is not for numbers");
   if (!regression_scales(t->p, &t->train, &o->scales, e) || !board_budget(t, &budget, e))
     return false;
-  if (!regression_network(t->p, t->job->network ? t->job->network : t->p->config.network,
-                          o->features.dims, (uint32_t)t->train.n_windows, &budget, &o->network,
-                          &o->why, e)) {
-    err_file(e, !t->job->network       ? t->p->yaml_path
-                : t->job->network_from ? t->job->network_from
-                                       : "--network");
+  if (!regression_network(t->p, network_text(t), o->features.dims, (uint32_t)t->train.n_windows,
+                          &budget, &o->network, &o->why, e)) {
+    err_file(e, network_place(t));
     return false;
   }
   o->cost = train_network_cost(&o->network);
@@ -399,7 +405,7 @@ static bool choose_network(struct training *t, struct err *e) {
   if (t->p->config.regression.on) return choose_regression(t, e);
   const int *dims = o->features.dims;
   const char **lines = NULL;
-  const char *network = t->job->network ? t->job->network : t->p->config.network;
+  const char *network = network_text(t);
   int n = project_layers(t->p->arena, network, &lines);
   struct text why;
   text_init(&why, t->p->arena);
@@ -415,10 +421,7 @@ static bool choose_network(struct training *t, struct err *e) {
       text_printf(&why, "the preset %s", lines[0]);
     else
       text_add(&why, "the layers that were named");
-    if (!ok)
-      err_file(e, !t->job->network       ? t->p->yaml_path
-                  : t->job->network_from ? t->job->network_from
-                                         : "--network");
+    if (!ok) err_file(e, network_place(t));
   } else {
     struct train_budget budget;
     ok =
