@@ -254,8 +254,12 @@ static void add_json(struct json *j, const struct project_model *m, const struct
     for (int i = 0; i < x->windows; i++) {
       json_open_object(j, NULL);
       json_put_real(j, "start_s", x->start_s[i]);
-      for (int k = 0; x->numbers && k < m->n_classes; k++)
-        json_put_real(j, m->classes[k], (double)x->numbers[i * m->n_classes + k]);
+      if (x->numbers) {
+        json_open_object(j, "numbers");
+        for (int k = 0; k < m->n_classes; k++)
+          json_put_real(j, m->classes[k], (double)x->numbers[i * m->n_classes + k]);
+        json_close_object(j);
+      }
       if (x->scores && !x->numbers) {
         const int8_t *s = x->scores + (size_t)i * (size_t)m->n_classes;
         const int best = decide_best(s, m->n_classes);

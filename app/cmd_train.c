@@ -1,6 +1,7 @@
 /* mote train: the project's model, from its training and validation samples. */
 #include "app/anomaly.h"
 #include "app/noise.h"
+#include "app/regression.h"
 #include "app/training.h"
 
 #include <math.h>
@@ -11,11 +12,16 @@ static const char *known(struct arena *a, float r2) {
   return isfinite(r2) ? arena_printf(a, "%.3f", (double)r2) : "-";
 }
 
-static void json_known(struct json *j, const char *key, float r2) {
-  if (isfinite(r2))
-    json_put_real(j, key, (double)r2);
-  else
-    json_put_null(j, key);
+/* What one step of the int8 output is worth; it is coarse where a few labels lie far from all others. */
+static void print_steps(struct command_line *c, const struct training_outcome *t,
+                        const char *unit) {
+  const struct regression_map *map = regression_maps(c->arena, t->graph, t->scales, t->n_classes);
+  for (int i = 0; i < t->n_classes; i++)
+    printf("%s: steps of %.4g%s%s%s\n", t->classes[i], (double)map[i].step, unit[0] ? " " : "",
+           unit,
+           t->middles[i] > 0 && (double)map[i].step > t->middles[i] / 16
+               ? ": coarse, since few labels lie far from all others; are they right?"
+               : "");
 }
 
 static void print_json(struct command_line *c, const struct training_outcome *t,
@@ -59,8 +65,12 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_put_real(&j, "threshold", t->threshold / 256.0);
   }
   if (t->scales) {
-    json_known(&j, "validation_r2_float", t->validation_float);
-    json_known(&j, "validation_r2_int8", t->validation_int8);
+    json_put_real(&j, "validation_r2_float", (double)t->validation_float);
+    json_put_real(&j, "validation_r2_int8", (double)t->validation_int8);
+    const struct regression_map *map = regression_maps(c->arena, t->graph, t->scales, t->n_classes);
+    json_open_array(&j, "steps");
+    for (int i = 0; i < t->n_classes; i++) json_put_real(&j, NULL, (double)map[i].step);
+    json_close_array(&j);
   }
   if (t->scores_only || unknown)
     json_put_null(&j, "validation_accuracy_int8");
@@ -214,6 +224,7 @@ int cmd_train(int argc, char **argv) {
              100 * (double)t.validation_int8);
     if (t.threshold) printf(" from a score of %.2f on", t.threshold / 256.0);
     printf("\n");
+    if (t.scales) print_steps(&c, &t, p.config.regression.unit);
     printf("%s MAC, %s bytes of weights\n", text_thousands(t.cost.macs),
            text_thousands(t.cost.weight_bytes));
     anomaly_calibration_print(anomaly_of(c.arena, t.graph), &t.calibration);

@@ -216,6 +216,11 @@ static bool read_regression(const struct reader *r, const struct project_yaml *y
                                     .unit = g->unit ? g->unit : "",
                                     .huber = real_or(g->huber, 0)};
   for (int i = 0; i < to->n_of; i++)
+    for (const char *x = to->of[i]; *x; x++)
+      if ((unsigned char)*x < ' ')
+        return err_set(config_at_key(r, "regression", "of"),
+                       "a name holds a control character; `label` and keys of metadata work");
+  for (int i = 0; i < to->n_of; i++)
     if (word_at(to->of[i], to->of, i) >= 0)
       return err_set(config_at_key(r, "regression", "of"), "\"%s\" is there twice", to->of[i]);
   if (!(to->huber >= 0 && to->huber <= 1000))

@@ -41,6 +41,14 @@ void project_close(struct project *p) {
 }
 
 /* ---- the model ------------------------------------------------------------------- */
+/* Whether the run estimates what mote.yaml asks for, in its order. */
+static bool same_numbers(const struct project_regression *g, const char *const *names, int n,
+                         int n_scales) {
+  bool same = g->on ? n == g->n_of && n_scales == n : n_scales == 0;
+  for (int i = 0; same && g->on && i < n; i++) same = strcmp(names[i], g->of[i]) == 0;
+  return same;
+}
+
 /* What a run keeps beside graph and features: lines "class NAME" and "range VALUE" among others. The text is
  * this program's own, but the file may come from anywhere. */
 static bool read_card(struct project *p, const char *text, struct project_model *m,
@@ -71,9 +79,12 @@ static bool read_card(struct project *p, const char *text, struct project_model 
         "what is kept of run %lld does not fit mote.yaml (%d classes, ranges of %d channels); "
         "train again",
         (long long)m->run, n, n_range);
-  if (p->config.regression.on ? n_scales != n : n_scales)
+  if (!same_numbers(&p->config.regression, names, n, n_scales))
     return err_set(e, "run %lld %s and mote.yaml says otherwise (`regression`); train again",
-                   (long long)m->run, n_scales ? "estimates numbers" : "tells classes");
+                   (long long)m->run,
+                   !n_scales                 ? "tells classes"
+                   : p->config.regression.on ? "estimates other numbers"
+                                             : "estimates numbers");
   m->scales = n_scales ? scales : NULL;
   m->classes = names;
   m->n_classes = n;

@@ -69,6 +69,22 @@ bool regression_scales(const struct project *p, const struct dataset *d,
   return true;
 }
 
+static int by_value(const void *x, const void *y) {
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+const double *regression_middles(const struct dataset *d, int n, struct arena *a) {
+  double *const middles = ARENA_ARRAY(a, double, n),
+                *all = ARENA_ARRAY(a, double, d->n_windows + 1);
+  for (int k = 0; k < n; k++) {
+    for (int i = 0; i < d->n_windows; i++) all[i] = (double)numbers_of(d, i)[k];
+    qsort(all, (size_t)d->n_windows, sizeof *all, by_value);
+    middles[k] = all[(int64_t)d->n_windows * 3 / 4] - all[d->n_windows / 4];
+  }
+  return middles;
+}
+
 void regression_targets(const struct project_scale *scales, int n, const struct dataset_sample *s,
                         float *targets) {
   for (int k = 0; k < n; k++)
@@ -96,6 +112,12 @@ static const char *body_of(struct arena *a, const struct train_network *net) {
   return t.data;
 }
 
+/* What was chosen and why, without the counts of a network whose head is replaced. */
+static const char *without_counts(struct arena *a, const char *why) {
+  const char *from = strchr(why, ':'), *to = from ? strstr(from, ". ") : NULL;
+  return to ? arena_printf(a, "%.*s%s", (int)(from - why), why, to) : why;
+}
+
 bool regression_network(struct project *p, const char *text, const int dims[3], uint32_t examples,
                         const struct train_budget *budget, struct train_network *net,
                         const char **why, struct err *e) {
@@ -107,21 +129,19 @@ bool regression_network(struct project *p, const char *text, const int dims[3], 
   const int classes = g->n_of < 2 ? 2 : g->n_of; /* networks of one class there are not */
   const bool preset = n == 1 && train_is_preset(lines[0]);
   text_init(&words, a);
-  if (n == 0 && classes != g->n_of) text_add(&words, "as for two classes: ");
   if (n == 0 && !train_network_default(project_input(&p->config), dims[0], dims[1], dims[2],
                                        classes, examples, budget, net, &words, e))
     return false;
   if (preset && !train_network_preset(a, lines[0], dims[0], dims[1], dims[2], classes, net, e))
     return false;
-  if (n)
-    text_add(&words,
-             preset ? arena_printf(a, "the preset %s", lines[0]) : "the layers that were named");
+  *why = n == 0   ? without_counts(a, words.data)
+         : preset ? arena_printf(a, "the preset %s", lines[0])
+                  : "the layers that were named";
   if (n == 0 || preset) n = project_layers(a, body_of(a, net), &lines);
   bool headed = false;
   const char **own = ARENA_ARRAY(a, const char *, n + 1);
   for (int i = 0; i < n; i++) headed |= text_starts(own[i] = lines[i], "head");
   if (!headed) own[n++] = arena_printf(a, "head numbers %d huber %g", g->n_of, g->huber);
-  *why = words.data;
   if (!train_network_parse(own, n, dims[0], dims[1], dims[2], classes, net, e)) return false;
   const struct train_head *h = &net->heads[0];
   if (net->n_heads == 1 && h->kind == TRAIN_HEAD_NUMBERS && h->n_targets == g->n_of) return true;

@@ -4,7 +4,8 @@
  * learn alike. Its int8 outputs times their scale are such again; mean and deviation are folded into one step and
  * one zero for each number, which numbers.h of a built project holds.
  *
- * invariant: here and on the device a value is zero + step * q in float32. */
+ * invariant: the device's q is this machine's; a value is zero + step * q in float32, whose last bit may differ where a compiler
+ * fuses both. */
 #ifndef APP_REGRESSION_H
 #define APP_REGRESSION_H
 
@@ -17,6 +18,8 @@ bool regression_numbers(const struct project *p, const struct store_sample *s, c
 /* Of the windows of d. errors: no windows; all have the same number. */
 bool regression_scales(const struct project *p, const struct dataset *d,
                        const struct project_scale **out, struct err *e);
+/* Between the quartiles of each number, over the windows of d: half of them lie within so much. */
+const double *regression_middles(const struct dataset *d, int n, struct arena *a);
 /* What the network learns for a sample: [n]. */
 void regression_targets(const struct project_scale *scales, int n, const struct dataset_sample *s,
                         float *targets);
@@ -24,8 +27,7 @@ void regression_targets(const struct project_scale *scales, int n, const struct 
 void regression_card(const struct project_scale *scales, int n, struct text *out);
 void regression_read_card(const char *line, struct project_scale *scales, int *n);
 
-/* The network that the text names, or the default one, with a head of n numbers. from: how `text` is named in messages.
- * errors: the line; other heads; nothing fits. */
+/* The network that the text names, or the default one, with a head of the project's numbers. errors: the line; other heads; nothing fits. */
 bool regression_network(struct project *p, const char *text, const int dims[3], uint32_t examples,
                         const struct train_budget *budget, struct train_network *net,
                         const char **why, struct err *e);

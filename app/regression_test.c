@@ -73,8 +73,15 @@ bool regression_test_add(struct regression_test *t, int seed, struct arena *keep
   float *said = NULL, *as_float = NULL;
   if (!dataset_load(p, pick, o->classes, o->n_classes, o->range, &d, e)) return false;
   if (d.n_windows == 0) {
+    int split = 0;
+    while (pick->splits != 1u << split && split < STORE_SPLIT_COUNT) split++;
     err_file(e, p->db_path);
-    return err_set(e, "no such samples to test; `mote data` shows what there is");
+    return err_set(e,
+                   "no %s%ssamples%s%s to test; `mote data` shows what there is, `mote data split` "
+                   "sets some apart",
+                   split < STORE_SPLIT_COUNT ? store_split_name((enum store_split)split) : "",
+                   split < STORE_SPLIT_COUNT ? " " : "", pick->group ? " of " : "",
+                   pick->group ? pick->group : "");
   }
   if (!regression_here(o->graph, &o->features, o->scales, o->n_classes, &d, p->arena, &said, e))
     return false;
@@ -128,7 +135,7 @@ struct group {
   const char *name;
   int windows;
   double *error; /* [n]: mean of |said - truth| */
-  double order;  /* by which they are sorted: in deviations of the truth, over all numbers */
+  double order;  /* by which they are sorted: over the mean error of each number, summed */
 };
 
 static int by_order(const void *x, const void *y) {
@@ -239,8 +246,9 @@ void regression_test_print(const struct regression_test *t, struct arena *a) {
     print_figures("int8", &s->figures[k]);
     if (!t->seeded) continue;
     const struct cross_spread off = spread_of(t, a, k, false), r2 = spread_of(t, a, k, true);
-    printf("  %d seeds off by %.4g (%.4g to %.4g), R2 %.3f (%.3f to %.3f)\n", t->n_seeds, off.mean,
-           off.least, off.most, r2.mean, r2.least, r2.most);
+    printf("  %d seeds off by %.4g (%.4g to %.4g)", t->n_seeds, off.mean, off.least, off.most);
+    if (isfinite(r2.mean)) printf(", R2 %.3f (%.3f to %.3f)", r2.mean, r2.least, r2.most);
+    printf("\n");
   }
   if (t->chip) printf("chip   the same %s answers, to the bit\n", text_thousands(s->n));
   printf("intervals hold 95 of 100 such sets, drawn by recordings\n");
@@ -271,15 +279,30 @@ static void json_figures(struct json *j, const char *key, const struct evaluate_
 }
 
 static void json_spread(struct json *j, const char *key, struct cross_spread s) {
+  const bool known = isfinite(s.mean);
   json_open_object(j, key);
   json_put_real(j, "mean", s.mean);
-  if (isfinite(s.deviation))
-    json_put_real(j, "deviation", s.deviation);
-  else
-    json_put_null(j, "deviation");
-  json_put_real(j, "least", s.least);
-  json_put_real(j, "most", s.most);
+  json_put_real(j, "deviation", s.deviation);
+  json_put_real(j, "least", known ? s.least : (double)NAN);
+  json_put_real(j, "most", known ? s.most : (double)NAN);
   json_close_object(j);
+}
+
+/* Each seed's figures, in the order of the numbers. */
+static void json_seeds(const struct regression_test *t, struct json *j) {
+  json_open_array(j, "seeds");
+  for (int i = 0; i < t->n_seeds; i++) {
+    json_open_object(j, NULL);
+    json_put_int(j, "seed", t->first_seed + i);
+    json_open_array(j, "mean_error");
+    for (int k = 0; k < t->n; k++) json_put_real(j, NULL, t->seeds[i].figures[k].mean_error.value);
+    json_close_array(j);
+    json_open_array(j, "r2");
+    for (int k = 0; k < t->n; k++) json_put_real(j, NULL, t->seeds[i].figures[k].r2.value);
+    json_close_array(j);
+    json_close_object(j);
+  }
+  json_close_array(j);
 }
 
 static void json_groups(const struct regression_test *t, struct arena *a, struct json *j) {
@@ -316,6 +339,7 @@ void regression_test_json(const struct regression_test *t, struct arena *a, stru
     json_close_object(j);
   }
   json_close_array(j);
+  if (t->seeded) json_seeds(t, j);
   json_groups(t, a, j);
   int n = 0;
   const struct wrong *w = worst_of(t, a, &n);
@@ -352,7 +376,10 @@ static void add_tiles(const struct regression_test *t, struct arena *a, struct r
             ? arena_printf(a, "%.4g%s%s", all[k].of->value, k < 3 && t->unit[0] ? " " : "",
                            k < 3 ? t->unit : "")
             : NULL,
-        all[k].label, arena_printf(a, "%.4g to %.4g of such sets", all[k].of->low, all[k].of->high),
+        all[k].label,
+        isfinite(all[k].of->low)
+            ? arena_printf(a, "%.4g to %.4g of such sets", all[k].of->low, all[k].of->high)
+            : NULL,
         -1};
   report_tiles(page, tiles, 4);
 }

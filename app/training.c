@@ -390,6 +390,7 @@ static bool choose_regression(struct training *t, struct err *e) {
     return err_set(e, "a teacher's opinion is of classes: --teacher is not for numbers");
   if (!regression_scales(t->p, &t->train, &o->scales, e) || !board_budget(t, &budget, e))
     return false;
+  o->middles = regression_middles(&t->train, o->n_classes, t->p->arena);
   if (!regression_network(t->p, network_text(t), o->features.dims, (uint32_t)t->train.n_windows,
                           &budget, &o->network, &o->why, e)) {
     err_file(e, network_place(t));

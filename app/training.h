@@ -50,6 +50,7 @@ struct training_outcome {
   unsigned threshold;                      /* of projects that count: of a cell's score, of 256 */
   int epochs;
   struct train_model *model; /* NULL where known, and of learners */
+  const double *middles;     /* of the numbers: half of the training windows lie within so much */
   const struct project_scale
       *scales;         /* of projects that estimate numbers; validation figures are R2 */
   const char *learner; /* NULL: a network */

@@ -66,6 +66,10 @@ while read -r id level; do "$MOTE" data set "$id" --meta "level=$level" -q >out 
 "$MOTE" data split --by sample -q >out 2>err
 "$MOTE" train >out 2>err && "$MOTE" test --json >out 2>err && above r2 0.95 && grep -c '"int8": {' out | grep -q '^2$'; ok $? "two numbers"
 "$MOTE" predict ../r001.csv >out 2>err && grep -q "label .* level 3[0-2]" out; ok $? "both are told"
+"$MOTE" test --split validation --group nobody >out 2>err; grep -q "no validation samples of nobody" err; ok $? "which samples are not there"
+"$MOTE" test --seeds 2 --json >out 2>err && grep -q '"seed": 2' out; ok $? "each seed's figures"
+"$MOTE" data set 1 --set-label 1000000 -q && "$MOTE" train >out 2>err && grep -q "label: steps of .*coarse" out && grep -q "^level: steps of [^:]*$" out; ok $? "a label far out is told"
+"$MOTE" data undo -q >out 2>err
 refused 'is no number, and `regression` estimates it' train --project "$(
   "$MOTE" new ../words --template sensor --rate-hz 50 --channels 2 --length-ms 1000 -q >out 2>err
   printf 'regression: {}\n' >>../words/mote.yaml
@@ -93,6 +97,11 @@ refused "tells classes or anomalies" train --learner forest
 refused 'ends in "head numbers 2"' train --network 'dense 8; head numbers 3'
 refused "by their classes" features --rank
 cp mote.yaml kept.yaml
+for of in 'label' 'level, label'; do
+  sed "s/of: .label, level./of: [$of]/" kept.yaml >mote.yaml && refused "estimates other numbers" test
+done
+sed 's/of: .label, level./of: ["a\\nb"]/' kept.yaml >mote.yaml && refused "holds a control character" train
+cp kept.yaml mote.yaml
 sed -i 's/^regression.*//' mote.yaml && refused "estimates numbers and mote.yaml says otherwise" predict ../r001.csv
 for line in 'learner: forest' 'anomaly: {}' 'detect: [{class: a}]'; do
   { cat kept.yaml; echo "$line"; } >mote.yaml && refused "has no classes" train
