@@ -685,6 +685,13 @@ bool dataset_features(const struct dataset *d, const struct features_block *bloc
   return failed ? err_set(e, "no memory left") : true;
 }
 
+void dataset_settings(const struct project_config *c, struct text *out) {
+  for (int i = 0; i < c->n_background; i++) text_printf(out, "background %s\n", c->background[i]);
+  for (int i = 0; i < c->n_range; i++) text_printf(out, "range %.17g\n", c->range[i]);
+  for (int k = 0; c->log && k < c->channels; k++)
+    if (c->log[k]) text_printf(out, "log %d\n", k + 1);
+}
+
 void dataset_digest(const struct dataset *d, char hex[65]) {
   struct sha256 h;
   uint8_t digest[32];
@@ -694,6 +701,10 @@ void dataset_digest(const struct dataset *d, char hex[65]) {
     int n = snprintf(line, sizeof line, "%lld %s %d\n", (long long)d->samples[i].id,
                      d->samples[i].sha256, (int)d->samples[i].label);
     sha256_add(&h, line, (size_t)n);
+    /* What is measured from other samples, of any split, is more than what is stored of it. */
+    if (d->config->calibrate.by != PROJECT_CALIBRATE_NONE)
+      sha256_add(&h, d->samples[i].data,
+                 (size_t)d->samples[i].length * (size_t)d->channels * sizeof *d->samples[i].data);
     for (int k = 0; k < d->samples[i].n_objects; k++) {
       const struct dataset_object *o = &d->samples[i].objects[k];
       n = snprintf(line, sizeof line, "%.3f %.3f %.3f %.3f %d\n", (double)o->x, (double)o->y,

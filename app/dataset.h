@@ -104,7 +104,10 @@ void dataset_window(const struct dataset *d, int window, int16_t *out);
 /* Features of every window: [n_windows][block->out_bytes], in a. */
 bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,
                       int8_t **features, struct err *e);
-/* Changes when any sample, label or split of it does. hex: 65 characters. */
+/* What decides how samples are read and drawn besides windows and features, for the text by which a training is known again:
+ * background, ranges and scales, a line for each that is set. */
+void dataset_settings(const struct project_config *c, struct text *out);
+/* Changes when any sample, label or split of it does, or where it is measured from. hex: 65 characters. */
 void dataset_digest(const struct dataset *d, char hex[65]);
 
 #endif

@@ -317,6 +317,7 @@ static void describe(struct learning *l) {
   text_printf(&s, "training %s\nvalidation %s\nfeatures %s\n", train, validation, features);
   text_printf(&s, "window %g ms stride %g ms place %d\n", l->p->config.length_ms,
               l->p->config.stride_ms, (int)l->p->config.place);
+  dataset_settings(&l->p->config, &s);
   for (int i = 0; i < o->n_classes; i++) text_printf(&s, "class %s\n", o->classes[i]);
   learning_settings(&l->how, &s);
   if (l->p->config.anomaly.on) {

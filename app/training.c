@@ -453,6 +453,7 @@ static void describe_settings(struct training *t) {
   text_printf(&s, "training %s\nvalidation %s\nfeatures %s\n", train, validation, features);
   text_printf(&s, "window %g ms stride %g ms place %d\n", t->p->config.length_ms,
               t->p->config.stride_ms, (int)t->p->config.place);
+  dataset_settings(&t->p->config, &s);
   for (int i = 0; i < t->out->n_classes; i++) text_printf(&s, "class %s\n", t->out->classes[i]);
   if (t->out->scales) regression_card(t->out->scales, t->out->n_classes, &s);
   text_printf(

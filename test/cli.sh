@@ -209,6 +209,12 @@ for n in 1 2; do
 done
 is "the same bits" 0 "$(cmp -s scores1 scores2; echo $?)"
 sed -i 's/variants: 2/variants: 0/' mote.yaml
+"$MOTE" train --epochs 1 --network "$NET" -q >/dev/null 2>&1
+has "the same settings are known" '"known": true' "$("$MOTE" train --epochs 1 --network "$NET" --json 2>/dev/null)"
+cp mote.yaml background.yaml
+sed -i 's/^  background: .*/  background: [hum]/' mote.yaml
+has "with a background they are others" '"known": false' "$("$MOTE" train --epochs 1 --network "$NET" --json 2>/dev/null)"
+mv background.yaml mote.yaml
 out=$("$MOTE" train --epochs 4 --network "$NET" --json 2>/dev/null); is "without them the course is another" 1 "$([ "$(grep '"loss"' <<<"$out")" = "$before" ]; echo $?)"
 sed -i 's/variants: 0/variants: 10000/' mote.yaml
 out=$("$MOTE" train --epochs 4 --network "$NET" 2>&1); is "more than memory is to hold" 1 $?
