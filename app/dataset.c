@@ -318,6 +318,17 @@ static bool calibrate_fits(const struct dataset *d, int64_t length, struct err *
                  (double)d->window_samples / d->config->rate_hz);
 }
 
+/* One event is its own mean: measured from it, nothing is left. */
+static bool calibrate_has_events(const struct dataset *d, const struct mote_calibrate_sum *sums,
+                                 struct err *e) {
+  if (!d->config->calibrate.moments || sums->n >= 2) return true;
+  return err_set(e,
+                 "one event alone, and `calibrate` in mote.yaml measures each moment from the mean "
+                 "of at least two: nothing would be left of it; `mote add` it with others of its "
+                 "%s, and `mote test` or `mote features` take the mean from there",
+                 d->config->calibrate.by == PROJECT_CALIBRATE_GROUP ? "group" : "file");
+}
+
 static struct mote_calibrate_sum *calibrate_begin(const struct dataset *d, struct arena *a) {
   struct mote_calibrate_sum *sums = ARENA_ARRAY(a, struct mote_calibrate_sum, calibrate_width(d));
   mote_calibrate_begin(sums, (uint32_t)calibrate_width(d));
@@ -398,6 +409,11 @@ static bool calibrate_make(const struct project *p, const struct dataset *d,
                    c->calibrate.labels[0], c->calibrate.n_labels > 1 ? " or another reference" : "",
                    c->calibrate.labels[0]);
   }
+  if (!calibrate_has_events(d, sums, e)) {
+    err_file(e, p->db_path);
+    err_node(e, "%s \"%s\"", c->calibrate.by == PROJECT_CALIBRATE_GROUP ? "group" : "file", key);
+    return false;
+  }
   *map = calibrate_end(d, p->arena, sums);
   return true;
 }
@@ -443,6 +459,7 @@ static bool calibrate_file(const struct project *p, struct dataset *d, struct er
     mote_calibrate_add(sums, (uint32_t)calibrate_width(d), d->samples[i].data,
                        calibrate_frames(d, d->samples[i].length));
   }
+  if (!calibrate_has_events(d, sums, e)) return false;
   const struct mote_features_column *map = calibrate_end(d, p->arena, sums);
   for (int i = 0; i < d->n_samples; i++) calibrate_apply(d, p->arena, map, &d->samples[i]);
   return true;

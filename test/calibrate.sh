@@ -137,7 +137,16 @@ if awk "BEGIN { exit !($before < 0.8) }"; then ok "and were not before"; else no
 "$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1
 has "sensor.h says how" "mote_calibrate_add(sums, N, window, 1)" "$(cat out/sensor.h)"
 has "and of which channel" "from 1; the others stay as they are): 2." "$(cat out/sensor.h)"
+for command in predict features; do
+  out=$("$MOTE" $command ../who1/early.1.csv 2>&1); is "$command: one event alone is its own mean" 1 $?
+  has "and that is said" "of at least two" "$out"
+done
 cp mote.yaml keep.yaml
+sed '2s/,5/,6/' ../who1/early.1.csv >lonely.csv
+"$MOTE" add lonely.csv --group lonely --split train --label early --quiet >/dev/null
+out=$("$MOTE" train 2>&1); is "a group of one event" 1 $?
+has "is named" 'group "lonely"' "$out"
+"$MOTE" data remove --group lonely --quiet >/dev/null 2>&1
 for bad in 'of: weekdays|channels and moments' 'channels: [3]|none of the sensor' 'channels: [0]|none of the sensor'; do
   { sed '/^calibrate:/,$d' keep.yaml; printf 'calibrate: {by: group, %s}\n' "${bad%|*}"; } >mote.yaml
   out=$("$MOTE" train 2>&1); is "calibrate: {${bad%|*}} is refused" 1 $?
