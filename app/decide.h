@@ -29,7 +29,7 @@ int decide_best(const int8_t *scores, int n);
 struct decide_figures {
   int windows, windows_right;
   int recordings, recordings_right; /* the mean of a recording's windows decides */
-  double balanced;                  /* the share of windows right, the mean of the classes that are there */
+  double balanced; /* the share of windows right, the mean of the classes that are there */
 };
 /* scores: int8 (or float where floats is not NULL). confusion: [classes * classes] counts that are added to, or
  * NULL; rows are truth. */
