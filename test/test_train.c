@@ -498,6 +498,46 @@ static void a_short_average_is_the_latest(void **state) {
   arena_free(a);
 }
 
+/* An example that counts its draws, and what is set behind the first epoch. */
+struct cancelled {
+  struct toy *toy;
+  uint32_t draws;
+  bool cancel;
+};
+static void draw_of_cancelled(void *context, uint32_t index, uint64_t seed, int8_t *features) {
+  struct cancelled *x = context;
+  (void)seed;
+  x->draws++;
+  memcpy(features, x->toy->features + index * x->toy->size, x->toy->size);
+}
+static bool cancel_now(void *context, const void *bytes, size_t size,
+                       const struct train_epoch *epoch, struct err *e) {
+  struct cancelled *x = context;
+  (void)bytes, (void)size, (void)epoch, (void)e;
+  x->draws = 0;
+  return x->cancel = true;
+}
+static void the_look_for_hard_examples_is_cancelled(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct train_network net = NETWORK(1, 1, 2, 2, "dense 8");
+  struct train_config c = quick_config(5, 0);
+  struct cancelled x = {.toy = xor_points(a, 300, 1)};
+  struct train_examples examples = examples_of(x.toy);
+  const struct train_hooks hooks = {.cancel = &x.cancel, .checkpoint = cancel_now, .context = &x};
+  struct train_result r;
+  struct err e = {0};
+  examples.example = draw_of_cancelled;
+  examples.context = &x;
+  c.balance = true;
+  c.hard = 0.5f;
+  c.threads = 1;
+  assert_false(train_fit(a, &net, &examples, NULL, &c, &hooks, &r, &e));
+  assert_non_null(strstr(e.text, "cancelled in epoch 2"));
+  assert_int_equal(x.draws, 0);
+  arena_free(a);
+}
+
 static void cancel_and_wrong_input_are_errors(void **state) {
   (void)state;
   struct arena *a = arena_new(0);
@@ -860,6 +900,7 @@ int main(void) {
       cmocka_unit_test(averaged_weights_are_steadier),
       cmocka_unit_test(a_short_average_is_the_latest),
       cmocka_unit_test(cancel_and_wrong_input_are_errors),
+      cmocka_unit_test(the_look_for_hard_examples_is_cancelled),
       cmocka_unit_test(texts_come_back),
       cmocka_unit_test(wrong_texts_are_explained),
       cmocka_unit_test(random_texts_do_no_harm),

@@ -516,15 +516,22 @@ static void draw_hard_item(void *context, int item, int worker) {
        f->drawn + (size_t)item * f->features);
 }
 
+static bool is_cancelled(struct fit *f, int epoch) {
+  if (!f->hooks->cancel || !*f->hooks->cancel) return false;
+  err_set(f->e, "cancelled in epoch %d", epoch);
+  return true;
+}
+
 /* How hard each example is for the network as it stands: -log of its label's share, of a fresh draw. */
-static void look_for_hard(struct fit *f, int epoch, enum engine_mode mode) {
+static bool look_for_hard(struct fit *f, int epoch, enum engine_mode mode) {
   struct engine *const g = f->g;
   const uint32_t n = f->examples->n;
   f->batch_epoch = epoch;
-  look_at_mean(f,
-               f->head.phase_step > 0); /* before a phase's first step the mean is the last one's */
+  /* Before a phase's first step the mean is the last one's. */
+  look_at_mean(f, f->head.phase_step > 0);
   if (mode == ENGINE_INT8) engine_quantise(g);
   for (f->first = 0; f->first < n;) {
+    if (is_cancelled(f, epoch)) return false;
     const uint32_t left = n - f->first;
     const int count = left < (uint32_t)g->capacity ? (int)left : g->capacity;
     pool_run(g->pool, count, false, draw_hard_item, f);
@@ -535,6 +542,7 @@ static void look_for_hard(struct fit *f, int epoch, enum engine_mode mode) {
     f->first += (uint32_t)count;
   }
   look_at_mean(f, false);
+  return true;
 }
 
 /* Better: more right answers, then less loss; without validation the latest. */
@@ -576,10 +584,10 @@ static bool run_epoch(struct fit *f, int epoch, bool qat, struct train_epoch *x)
   double loss = 0;
   int64_t right = 0, seen = 0;
   const bool hard = f->config->hard > 0.0f && epoch > 1;
-  if (hard) look_for_hard(f, epoch, qat ? ENGINE_INT8 : ENGINE_EVAL);
+  if (hard && !look_for_hard(f, epoch, qat ? ENGINE_INT8 : ENGINE_EVAL)) return false;
   shuffle(f, epoch, hard);
   for (int step = 0; step < f->steps; step++) {
-    if (f->hooks->cancel && *f->hooks->cancel) return err_set(f->e, "cancelled in epoch %d", epoch);
+    if (is_cancelled(f, epoch)) return false;
     const int count = fill_batch(f, epoch, step, qat ? ENGINE_INT8 : ENGINE_TRAIN);
     if (qat) engine_quantise(f->g);
     engine_forward(f->g, count, qat ? ENGINE_INT8 : ENGINE_TRAIN);

@@ -202,9 +202,9 @@ struct train_config {
   bool class_weights;    /* each class counts alike: weight n / (classes * n_c), at most 10 */
   /* Each class is drawn equally often, the examples of a rare one several times in an epoch; instead of class_weights. */
   bool balance;
-  float
-      hard; /* share of each class's draws that go to examples as often as they are hard: by the loss of a fresh draw
-                            before each epoch; 0: none */
+  /* Share of each class's draws that go to examples as often as they are hard: by the loss of a fresh draw before each
+   * epoch; 0: none. */
+  float hard;
   float focal; /* gamma of the focal loss; 0: plain cross entropy */
   float
       distil; /* share of the teacher's opinion in the loss of the labels' classes; needs a teacher */
