@@ -126,8 +126,9 @@ struct evaluate_alarms evaluate_detect(const struct evaluate_stream *streams, in
                                        int class_index, const struct evaluate_detector *d,
                                        double slack_s);
 /* For each threshold in [0, 1] in steps of 1/256 and the `averages`, the misses that go with at most
- * `false_alarms_per_hour`: the best detector; of averages that do as well the one that does so at most thresholds, since what comes
- * later is not quite like these streams. curve: [257] of that average, or NULL. Returns false where none keeps the limit
+ * `false_alarms_per_hour`: the best detector; of averages that do as well the one that does so with the greatest number
+ * of thresholds (neighbours or not), since what comes later is not quite like these streams, and of these thresholds the
+ * highest. curve: [257] of that average, or NULL. Returns false where none keeps the limit
  * (the one with the fewest false alarms is then in *best). */
 bool evaluate_tune(const struct evaluate_stream *streams, int n, int classes, int class_index,
                    const int *averages, int n_averages, double suppress_s, double slack_s,
