@@ -560,14 +560,18 @@ static bool lay_all(struct dataset *d, struct arena *a, struct err *e) {
   return true;
 }
 
+int dataset_window_samples(const struct project_config *c) {
+  const struct features_config *const o = &c->features[0];
+  const int n = (int)llround(o->front.on ? o->front.window_ms * o->front.rate_hz / 1000
+                                         : o->window_ms * o->rate_hz / 1000);
+  return n < 1 ? 1 : n;
+}
+
 static void begin(struct dataset *d, const struct project_config *c) {
   memset(d, 0, sizeof *d);
   d->config = c;
   d->channels = c->channels;
-  const struct features_config *const o = &c->features[0];
-  d->window_samples = (int)llround(o->front.on ? o->front.window_ms * o->front.rate_hz / 1000
-                                               : o->window_ms * o->rate_hz / 1000);
-  if (d->window_samples < 1) d->window_samples = 1;
+  d->window_samples = dataset_window_samples(c);
 }
 
 int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background) {

@@ -99,6 +99,8 @@ bool dataset_load_file(struct project *p, const char *path, const struct dataset
 /* Windows that a recording of this many frames at the project's rate gives. */
 int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background);
 
+/* Time steps of a window. */
+int dataset_window_samples(const struct project_config *c);
 /* One window: window_samples * channels numbers. */
 void dataset_window(const struct dataset *d, int window, int16_t *out);
 /* Features of every window: [n_windows][block->out_bytes], in a. */

@@ -1,5 +1,6 @@
 /* sensor: see the header. */
 #include "app/sensor.h"
+#include "app/dataset.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ static void emit_counts(const struct project_config *c, const double *range, str
               c->log ? "  if (sensor_log[channel]) value = mote_calibrate_log(value);\n" : "");
 }
 
-/* Which channels' maps are to be left out. */
+/* Which channels are calibrated, where not all are. */
 static void add_channels(const struct project_calibrate *c, struct text *out) {
   if (!c->n_channels) return;
   text_add(out, " * Of these channels alone (from 1; the others stay as they are):");
@@ -47,18 +48,16 @@ static void add_frames(const struct project_config *c, struct text *out) {
   text_add(out, ".\n");
   add_channels(&c->calibrate, out);
   text_printf(
-      out,
-      " *\n"
-      " *   static struct mote_calibrate_sum sums[SENSOR_CHANNELS];\n"
-      " *   static struct mote_features_column map[SENSOR_CHANNELS];       keep it: it is all "
-      "that is learned\n"
-      " *   mote_calibrate_begin(sums, SENSOR_CHANNELS);\n"
-      " *   mote_calibrate_add(sums, SENSOR_CHANNELS, frames, n);          for the first "
-      "minutes, as they come\n"
-      " *   mote_calibrate_end(sums, SENSOR_CHANNELS, %d, map);\n"
-      " *   mote_calibrate_apply(map, SENSOR_CHANNELS, window, n, window); every window, "
-      "before the model\n",
-      c->calibrate.deviation);
+      out, " *\n"
+           " *   static struct mote_calibrate_sum sums[SENSOR_CHANNELS];\n"
+           " *   static struct mote_features_column map[SENSOR_CHANNELS];       keep it: it is all "
+           "that is learned\n"
+           " *   mote_calibrate_begin(sums, SENSOR_CHANNELS);\n"
+           " *   mote_calibrate_add(sums, SENSOR_CHANNELS, frames, n);          for the first "
+           "minutes, as they come\n"
+           " *   sensor_calibrate_end(sums, map);\n"
+           " *   mote_calibrate_apply(map, SENSOR_CHANNELS, window, n, window); every window, "
+           "before the model\n");
 }
 
 /* A moment of a window is to mote_calibrate what a channel is else. */
@@ -67,19 +66,49 @@ static void add_moments(const struct project_config *c, struct text *out) {
            ", each moment of a window from\n * the mean of that moment over the windows of its "
            "events: from what it usually looks like.\n");
   add_channels(&c->calibrate, out);
+  text_printf(
+      out,
+      " *\n"
+      " *   static struct mote_calibrate_sum sums[SENSOR_MOMENTS];\n"
+      " *   static struct mote_features_column map[SENSOR_MOMENTS];     keep it: it is all that is "
+      "learned\n"
+      " *   mote_calibrate_begin(sums, SENSOR_MOMENTS);\n"
+      " *   mote_calibrate_add(sums, SENSOR_MOMENTS, window, 1);        of the first events, as "
+      "they "
+      "come\n"
+      " *   sensor_calibrate_end(sums, map);\n"
+      " *   mote_calibrate_apply(map, SENSOR_MOMENTS, window, 1, window); every window, before the "
+      "model\n");
+}
+
+/* sensor_calibrate_end: the map as the host makes it, where channels that are not calibrated stay as they are. */
+static void emit_calibrate(const struct project_config *c, struct text *out) {
+  const struct project_calibrate *k = &c->calibrate;
+  const char *const width = k->moments ? "SENSOR_MOMENTS" : "SENSOR_CHANNELS";
+  if (k->moments)
+    text_printf(out, "\n/* Numbers of a window. */\n#define SENSOR_MOMENTS %d\n",
+                dataset_window_samples(c) * c->channels);
   text_printf(out,
-              " * N: the numbers of a window.\n"
-              " *\n"
-              " *   static struct mote_calibrate_sum sums[N];\n"
-              " *   static struct mote_features_column map[N];     keep it: it is all that is "
-              "learned\n"
-              " *   mote_calibrate_begin(sums, N);\n"
-              " *   mote_calibrate_add(sums, N, window, 1);        of the first events, as they "
-              "come\n"
-              " *   mote_calibrate_end(sums, N, %d, map);\n"
-              " *   mote_calibrate_apply(map, N, window, 1, window); every window, before the "
-              "model\n",
-              c->calibrate.deviation);
+              "\n/* What was summed -> the map. sums, map: [%s]. */\n"
+              "static inline void sensor_calibrate_end(const struct mote_calibrate_sum *sums,\n"
+              "                                        struct mote_features_column *map) {\n"
+              "  mote_calibrate_end(sums, %s, %d, map);\n",
+              width, width, k->deviation);
+  if (k->n_channels) {
+    text_printf(out,
+                "  for (unsigned i = 0; i < %s; i++) {\n"
+                "    const unsigned channel = i %% SENSOR_CHANNELS + 1;\n"
+                "    if (",
+                width);
+    for (int i = 0; i < k->n_channels; i++)
+      text_printf(out, "%schannel == %d", i ? " || " : "", k->channels[i]);
+    text_add(out, ") continue;\n"
+                  "    map[i].offset = 0;\n"
+                  "    map[i].multiplier = 1 << 13;\n"
+                  "    map[i].shift = 13;\n"
+                  "  }\n");
+  }
+  text_add(out, "}\n");
 }
 
 void sensor_emit(const struct project_config *c, const double *range, struct text *out) {
@@ -107,5 +136,6 @@ void sensor_emit(const struct project_config *c, const double *range, struct tex
   if (calibrated || c->log) text_add(out, "#include \"mote/dsp/calibrate.h\"\n");
   text_add(out, "\n");
   emit_counts(c, range, out);
+  if (calibrated) emit_calibrate(c, out);
   text_add(out, "\n#endif\n");
 }

@@ -46,7 +46,7 @@ int main(void) {
   for (unsigned c = 0; c < 2 * SENSOR_CHANNELS; c++) window[c] = sensor_count(c < 3 ? 100.0f : 200.0f, c % 3);
   mote_calibrate_begin(sums, SENSOR_CHANNELS);
   mote_calibrate_add(sums, SENSOR_CHANNELS, window, 2);
-  mote_calibrate_end(sums, SENSOR_CHANNELS, 1, map);
+  sensor_calibrate_end(sums, map);
   mote_calibrate_apply(map, SENSOR_CHANNELS, window, 2, window);
   return window[0] + window[3] > 40 || window[0] > -4000 || window[3] < 4000;
 }
@@ -135,8 +135,29 @@ printf 'calibrate: {by: group, of: moments, channels: [2], deviation: false}\n' 
 is "another person's events are told" 1 "$(accuracy)"
 if awk "BEGIN { exit !($before < 0.8) }"; then ok "and were not before"; else not_ok "and were not before" "$before"; fi
 "$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1
-has "sensor.h says how" "mote_calibrate_add(sums, N, window, 1)" "$(cat out/sensor.h)"
+has "sensor.h says how" "mote_calibrate_add(sums, SENSOR_MOMENTS, window, 1)" "$(cat out/sensor.h)"
 has "and of which channel" "from 1; the others stay as they are): 2." "$(cat out/sensor.h)"
+cat >moments.c <<'E'
+#include "sensor.h"
+static struct mote_calibrate_sum sums[SENSOR_MOMENTS];
+static struct mote_features_column map[SENSOR_MOMENTS];
+static int16_t window[SENSOR_MOMENTS];
+int main(void) {
+  mote_calibrate_begin(sums, SENSOR_MOMENTS);
+  for (int event = 0; event < 2; event++) {
+    for (int i = 0; i < SENSOR_MOMENTS; i++) window[i] = (int16_t)(1000 + i + 40 * event);
+    mote_calibrate_add(sums, SENSOR_MOMENTS, window, 1);
+  }
+  sensor_calibrate_end(sums, map);
+  mote_calibrate_apply(map, SENSOR_MOMENTS, window, 1, window);
+  for (int i = 0; i < SENSOR_MOMENTS; i++) if (window[i] != (i % 2 ? 20 : 1040 + i)) return 1;
+  return SENSOR_MOMENTS != 16;
+}
+E
+${CC:-cc} -std=c99 -Wall -Wextra -Wconversion -Werror -ffp-contract=off -Iout moments.c out/mote/dsp/calibrate.c out/mote/dsp/scaled.c \
+  out/mote/base/*.c -o moments >moments.log 2>&1 && ./moments; is "what is not named stays as it is on a device, too" 0 $?
+[ ! -s moments.log ] || sed 's/^/# /' moments.log
+${CXX:-c++} -Wall -Wextra -Werror -Iout -x c++ -fsyntax-only moments.c; is "sensor.h is C++, too" 0 $?
 for command in predict features; do
   out=$("$MOTE" $command ../who1/early.1.csv 2>&1); is "$command: one event alone is its own mean" 1 $?
   has "and that is said" "of at least two" "$out"
