@@ -129,6 +129,17 @@ static bool has_bands(const struct features_block *block) {
          !f->coefficients && f->channels == 1;
 }
 
+/* A search may try features without bands beside others; what a project says itself is not passed over. */
+static bool variants_have_bands(const struct training *t, struct err *e) {
+  if (t->p->config.variants == 0 || has_bands(&t->out->features)) return true;
+  err_file(e, t->p->yaml_path);
+  err_node(e, "augmentation.variants");
+  return err_set(e,
+                 "variants are kept of the bands of one channel of sound, which the features %s "
+                 "do not have: `features.kind: logmel` does; 0 keeps none",
+                 project_features_name(t->p->arena, &t->p->config));
+}
+
 /* errors: they take more than a quarter of a gigabyte. */
 static bool keep_variants(struct training *t, struct err *e) {
   struct variants *const v = &t->variants;
@@ -141,7 +152,7 @@ static bool keep_variants(struct training *t, struct err *e) {
     err_file(e, t->p->yaml_path);
     err_node(e, "augmentation.variants");
     return err_set(e,
-                   "%d variants of %d windows take %zu bytes each; %zu or fewer fit, 0 keeps none",
+                   "%d variants of %d windows take %zu bytes each; at most %zu fit, 0 keeps none",
                    n, t->train.n_windows, one / (size_t)t->train.n_windows, most);
   }
   v->n = (uint32_t)n;
@@ -512,7 +523,7 @@ static bool prepare(struct training *t, struct err *e) {
       (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
   if (t->p->config.objects.on) lay_grid(t);
   if (t->out->scales) lay_numbers(t);
-  if (!keep_variants(t, e)) return false;
+  if (!variants_have_bands(t, e) || !keep_variants(t, e)) return false;
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
   describe_settings(t);

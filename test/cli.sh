@@ -219,6 +219,9 @@ out=$("$MOTE" train --epochs 4 --network "$NET" --json 2>/dev/null); is "without
 sed -i 's/variants: 0/variants: 10000/' mote.yaml
 out=$("$MOTE" train --epochs 4 --network "$NET" 2>&1); is "more than memory is to hold" 1 $?
 has "are refused" "augmentation.variants" "$out"
+sed -i 's/variants: 10000/variants: 2/; s/^  kind: auto /  kind: mfcc /' mote.yaml
+out=$("$MOTE" train --epochs 1 --network "$NET" 2>&1); is "variants of features without bands" 1 $?
+has "are refused, not passed over" "variants are kept of the bands" "$out"
 
 # ---- kill -9: add ---------------------------------------------------------------
 "$MOTE" new "$T/k" --template motion >/dev/null
