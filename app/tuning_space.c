@@ -310,6 +310,7 @@ static void set_features(struct writer *w, const struct tuning *t, const struct 
   const double frame = value(t, p, "frame_ms"), bands = value(t, p, "bands");
   const bool own = strcmp(kind, features_kind_name(t->p->config.features[0].kind)) == 0;
   set(w, "features", "kind", kind);
+  if (!own && strcmp(kind, "logmel") != 0) set(w, "augmentation", "variants", NULL); /* no bands */
   for (size_t i = 0; i < sizeof of_bands / sizeof *of_bands && (!own || !isnan(frame)); i++)
     if (i != 5 || !isnan(value(t, p, "normalise"))) set(w, "features", of_bands[i], NULL);
   if (isnan(frame)) return;
