@@ -813,7 +813,7 @@ bool training_try(const struct training_trial *trial, struct arena *a, struct tr
     t->config.epochs = share_of(t->config.epochs, trial->share, 2);
     t->config.qat_epochs = share_of(t->config.qat_epochs, trial->share, 1);
   }
-  if (!train_config_check(&t->config, e) || !keep_variants(t, e)) return false;
+  if (!train_config_check(&t->config, e)) return false;
   t->validation_set = (struct train_set){
       .n = n_validation, .features = trial->validation_features, .labels = t->validation.labels};
   if (!keep_variants(t, e)) return false;
