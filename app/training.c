@@ -799,7 +799,8 @@ bool training_try(const struct training_trial *trial, struct arena *a, struct tr
   struct training_outcome *o = ARENA_NEW(a, struct training_outcome);
   *t = (struct training){
       .p = &p, .job = &job, .out = o, .train = *trial->train, .validation = *trial->validation};
-  t->train.config = trial->config; /* the datasets may be shared with trials of other settings */
+  /* The datasets may be shared with trials of other settings, or be none. */
+  t->train.config = t->validation.config = trial->config;
   o->features = *trial->features;
   o->classes = trial->classes;
   o->n_classes = trial->n_classes;
