@@ -353,18 +353,27 @@ static const char *network_place(const struct training *t) {
                                 : "--network";
 }
 
-/* The map of cells, and of the validation pictures what it should be. */
-static void lay_grid(struct training *t) {
-  struct training_outcome *o = t->out;
+/* What the validation windows should be answered with, as the network's heads count it. */
+static void lay_targets(struct training *t) {
+  const struct training_outcome *o = t->out;
   const struct dataset *v = &t->validation;
+  const size_t n = (size_t)train_network_targets(&o->network);
+  float *targets = ARENA_ARRAY(t->p->arena, float, (size_t)v->n_windows *n + 1);
+  for (int i = 0; i < v->n_windows; i++) {
+    const struct dataset_sample *s = &v->samples[v->windows[i].sample];
+    if (o->scales)
+      regression_targets(o->scales, o->n_classes, s, targets + (size_t)i * n);
+    else
+      objects_targets(&t->grid, &t->p->config, s, 0, targets + (size_t)i * n);
+  }
+  t->validation_set.targets = targets;
+}
+
+/* The map of cells over a picture. */
+static void lay_grid(struct training *t) {
+  const struct training_outcome *o = t->out;
   const struct train_layer *last = &o->network.layers[o->network.heads[0].layer];
   t->grid = objects_grid_of(&t->p->config, &o->features, last->out_h, last->out_w, o->n_classes);
-  const size_t cells = (size_t)t->grid.height * (size_t)t->grid.width;
-  float *targets = ARENA_ARRAY(t->p->arena, float, (size_t)v->n_windows *cells + 1);
-  for (int i = 0; i < v->n_windows; i++)
-    objects_targets(&t->grid, &t->p->config, &v->samples[v->windows[i].sample], 0,
-                    targets + (size_t)i * cells);
-  t->validation_set.targets = targets;
 }
 
 static bool choose_objects(struct training *t, struct err *e) {
@@ -380,18 +389,6 @@ static bool choose_objects(struct training *t, struct err *e) {
   }
   o->cost = train_network_cost(&o->network);
   return true;
-}
-
-/* The numbers' scales, and of the validation windows what they should be. */
-static void lay_numbers(struct training *t) {
-  struct training_outcome *o = t->out;
-  const struct dataset *v = &t->validation;
-  const size_t n = (size_t)o->n_classes;
-  float *targets = ARENA_ARRAY(t->p->arena, float, (size_t)v->n_windows *n + 1);
-  for (int i = 0; i < v->n_windows; i++)
-    regression_targets(o->scales, o->n_classes, &v->samples[v->windows[i].sample],
-                       targets + (size_t)i * n);
-  t->validation_set.targets = targets;
 }
 
 static bool choose_regression(struct training *t, struct err *e) {
@@ -522,7 +519,7 @@ static bool prepare(struct training *t, struct err *e) {
   t->validation_set =
       (struct train_set){.n = (uint32_t)v->n_windows, .features = features, .labels = v->labels};
   if (t->p->config.objects.on) lay_grid(t);
-  if (t->out->scales) lay_numbers(t);
+  if (t->p->config.objects.on || t->out->scales) lay_targets(t);
   if (!variants_have_bands(t, e) || !keep_variants(t, e)) return false;
   t->out->n_train = t->train.n_windows;
   t->out->n_validation = v->n_windows;
