@@ -1,18 +1,7 @@
 #!/bin/sh
 # docs/howto/count.md, shortened: drawn pictures with boxes (tools/parts.c) go from a table to a program that counts, and the program's
 # list of objects is this machine's on every chip. Prints TAP lines.
-cd "$(dirname "$0")/.." || exit 1
-MOTE=${MOTE:-$PWD/build/mote}
-export MOTE_HOME=${MOTE_HOME:-$PWD}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-n=0
-ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -c 600 err out | sed 's/^/# /'; fi; }
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-# value KEY: the number behind it in out
-value() { sed -n "s/^ *\"$1\": \([-0-9.e]*\),*\$/\1/p" out | head -n 1; }
-# refused WORDS COMMAND...: exit 1, and these words.
-refused() { words=$1; shift; "$MOTE" "$@" >out 2>err; [ $? = 1 ] && grep -q -- "$words" err; ok $? "$*: $words"; }
+. "$(dirname "$0")/steps"
 
 cc -O2 tools/parts.c -lm -o "$T/parts" 2>"$T/err" || exit 1
 cd "$T" || exit 1
@@ -93,4 +82,4 @@ if command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-gcc >/dev/n
 else
   skip "test --chip" "no emulated chip"
 fi
-echo "1..$n"
+exit $failed

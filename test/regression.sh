@@ -1,16 +1,7 @@
 #!/bin/sh
 # Projects that estimate numbers, from samples to a chip: a made sensor whose swing and mean are what labels and metadata say.
 # Prints TAP lines.
-cd "$(dirname "$0")/.." || exit 1
-MOTE=${MOTE:-$PWD/build/mote}
-export MOTE_HOME=${MOTE_HOME:-$PWD}
-T=$(mktemp -d) || exit 1
-trap 'rm -rf "$T"' EXIT
-n=0
-ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; head -c 600 err out | sed 's/^/# /'; fi; }
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-# refused WORDS COMMAND...: exit 1, and these words.
-refused() { words=$1; shift; "$MOTE" "$@" >out 2>err; [ $? = 1 ] && grep -q -- "$words" err; ok $? "$*: $words"; }
+. "$(dirname "$0")/steps"
 # above KEY LEAST: the first value of an object KEY in out
 above() { awk -v key="\"$1\":" -v least="$2" '$1 == key { inside = 1 } inside && $1 == "\"value\":" { found = 1; exit !($2 + 0 > least) } END { if (!found) exit 1 }' out; }
 
@@ -112,4 +103,4 @@ for key in mixup balance hard; do
 done
 sed 's/huber: 1.5/huber: -1/' kept.yaml >mote.yaml && refused "regression.huber: -1" train
 sed 's/of: .label, level./of: [level, level]/' kept.yaml >mote.yaml && refused "is there twice" train
-echo "1..$n"
+exit $failed
