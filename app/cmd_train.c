@@ -130,6 +130,26 @@ static void print_learner(struct command_line *c, const struct training_outcome 
   printf("\nnext:  mote test\n");
 }
 
+static void print_network(struct command_line *c, const struct training_outcome *t,
+                          const char *unit) {
+  const char *const what =
+      t->n_validation ? "validation" : "training samples (there are none for validation)";
+  if (t->scales)
+    printf("run %lld: %s, R2 %s in float, %s in int8", (long long)t->run, what,
+           known(c->arena, t->validation_float), known(c->arena, t->validation_int8));
+  else
+    printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t->run, what,
+           t->threshold ? "F1 of objects" : "accuracy", 100 * (double)t->validation_float,
+           100 * (double)t->validation_int8);
+  if (t->threshold) printf(" from a score of %.2f on", t->threshold / 256.0);
+  printf("\n");
+  if (t->scales) print_steps(c, t, unit);
+  printf("%s MAC, %s bytes of weights\n", text_thousands(t->cost.macs),
+         text_thousands(t->cost.weight_bytes));
+  anomaly_calibration_print(anomaly_of(c->arena, t->graph), &t->calibration);
+  printf("\nnext:  mote test\n");
+}
+
 int cmd_train(int argc, char **argv) {
   int64_t epochs = 0, seed = -1, threads = 0, flash = 0;
   const char *network = NULL, *net_file = NULL, *prune = NULL, *teacher = NULL, *learner = NULL,
@@ -212,24 +232,8 @@ int cmd_train(int argc, char **argv) {
        store_run_history(p.store, c.arena, t.run, &history, &n, &c.err);
   if (ok && c.json) print_json(&c, &t, history, n);
   if (ok && !c.json && t.learner) print_learner(&c, &t);
-  if (ok && !c.json && !t.learner) {
-    const char *const what =
-        t.n_validation ? "validation" : "training samples (there are none for validation)";
-    if (t.scales)
-      printf("run %lld: %s, R2 %s in float, %s in int8", (long long)t.run, what,
-             known(c.arena, t.validation_float), known(c.arena, t.validation_int8));
-    else
-      printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t.run, what,
-             t.threshold ? "F1 of objects" : "accuracy", 100 * (double)t.validation_float,
-             100 * (double)t.validation_int8);
-    if (t.threshold) printf(" from a score of %.2f on", t.threshold / 256.0);
-    printf("\n");
-    if (t.scales) print_steps(&c, &t, p.config.regression.unit);
-    printf("%s MAC, %s bytes of weights\n", text_thousands(t.cost.macs),
-           text_thousands(t.cost.weight_bytes));
-    anomaly_calibration_print(anomaly_of(c.arena, t.graph), &t.calibration);
-    printf("\nnext:  mote test\n");
-  }
+  if (ok && !c.json && !t.learner)
+    print_network(&c, &t, p.config.regression.on ? p.config.regression.unit : "");
   project_close(&p);
   return command_end(&c, ok);
 }

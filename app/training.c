@@ -443,6 +443,17 @@ static bool choose_network(struct training *t, struct err *e) {
   return ok;
 }
 
+static void describe_augmentation(const struct train_augment *g, struct text *s) {
+  text_printf(s, "shift %g gain %g speed %g tone %g background %g %g %g noise %g %g\n",
+              (double)g->shift_ms, (double)g->gain_db, (double)g->speed, (double)g->tone_db,
+              (double)g->background_chance, (double)g->background_snr_db_min,
+              (double)g->background_snr_db_max, (double)g->noise_chance,
+              (double)g->noise_snr_db_min);
+  text_printf(s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
+              (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
+              (double)g->floor_db_min, (double)g->floor_db_max);
+}
+
 static void describe_settings(struct training *t) {
   struct text s;
   char train[65], validation[65], features[65];
@@ -472,14 +483,7 @@ static void describe_settings(struct training *t) {
       c->patience);
   text_printf(&s, "masks %d %d %d %d seed %llu\n", c->time_masks, c->time_mask_max, c->band_masks,
               c->band_mask_max, (unsigned long long)c->seed);
-  text_printf(&s, "shift %g gain %g speed %g tone %g background %g %g %g noise %g %g\n",
-              (double)g->shift_ms, (double)g->gain_db, (double)g->speed, (double)g->tone_db,
-              (double)g->background_chance, (double)g->background_snr_db_min,
-              (double)g->background_snr_db_max, (double)g->noise_chance,
-              (double)g->noise_snr_db_min);
-  text_printf(&s, "stretch %g warp %g slope %g floor %g %g %g\n", (double)g->time_stretch,
-              (double)g->band_warp, (double)g->slope_db, (double)g->floor_chance,
-              (double)g->floor_db_min, (double)g->floor_db_max);
+  describe_augmentation(g, &s);
   if (t->variants.n > 0) text_printf(&s, "variants %u\n", t->variants.n);
   if (c->average > 0.0f) text_printf(&s, "average %g\n", (double)c->average);
   if (pictures_are_windows(&t->p->config))
