@@ -702,52 +702,159 @@ static bool plainly(const struct testing *t, bool more, bool trains, struct err 
                  "for models that tell classes; this project counts objects");
 }
 
+/* What the command line asks for, beside what `struct testing` holds. */
+struct asked {
+  const char *dir, *split, *wav;
+  const char *network, *learner, *prune, *teacher; /* of the trainings */
+  int64_t epochs, seed, threads, flash;
+  int64_t folds, seeds;
+  int64_t examples; /* --learn; 0: not asked */
+  const char *head;
+  bool continuous;
+  struct few_request few;
+  struct continuous_request listening;
+};
+
+static bool is_whole(const struct testing *t) { return t->by_group || t->by_fold; }
+
+/* Models of its own making are trained. */
+static bool trains(const struct testing *t, const struct asked *a) {
+  return is_whole(t) || (a->seeds && !a->examples);
+}
+
+/* These three answer 0, or the exit code of a usage error that was told. */
+static int refuse_parts(struct command_line *c, const struct testing *t, const struct asked *a) {
+  enum learn_kind kind;
+  const bool classical = a->learner && strcmp(a->learner, "network") != 0;
+  if (t->by_group && t->by_fold)
+    return command_usage(c, "--folds and --leave-one-group-out are two ways to leave samples out: "
+                            "one of them");
+  if (a->folds == 1 || a->folds > CROSS_MAX_FOLDS)
+    return command_usage(c, "--folds takes 2 to %d", CROSS_MAX_FOLDS);
+  if (a->seeds > 1000) return command_usage(c, "--seeds takes 1 to 1000");
+  if (is_whole(t) && t->group)
+    return command_usage(c,
+                         "--leave-one-group-out and --folds test every group: leave --group out");
+  if (classical && !learn_kind_from(a->learner, &kind))
+    return command_usage(c, "no learner '%s'; network, %s are", a->learner, learn_kind_list());
+  if (classical && (a->network || a->epochs || a->flash || a->prune || a->teacher))
+    return command_usage(c, "--learner %s excludes what is asked of a network", a->learner);
+  if (!trains(t, a) && (a->epochs || (a->seed >= 0 && !a->examples) || a->network || a->threads ||
+                        a->learner || a->flash || a->prune || a->teacher))
+    return command_usage(c, "--epochs, --seed, --network, --learner ... go with "
+                            "--leave-one-group-out, --folds and --seeds");
+  if (trains(t, a) && t->robust)
+    return command_usage(c, "--robust disturbs one model's windows: leave --leave-one-group-out, "
+                            "--folds and --seeds out");
+  return 0;
+}
+
+static int refuse_learning(struct command_line *c, const struct testing *t, struct asked *a) {
+  if (a->examples > 255) return command_usage(c, "--learn takes 1 to 255 examples");
+  if (a->examples && t->split == STORE_TRAIN)
+    return command_usage(c, "--learn: the head was taught with the training samples before; "
+                            "--split test or validation");
+  if (a->head && !a->examples) return command_usage(c, "--head belongs to --learn");
+  if (a->head && !few_head_from(a->head, &a->few.kind))
+    return command_usage(c, "no head '%s'; softmax, means and nearest are", a->head);
+  if (a->examples && (is_whole(t) || a->continuous || t->robust || t->chip || t->html))
+    return command_usage(c, "--learn stands with --head, --group, --split, --seeds and --seed");
+  return 0;
+}
+
+static int refuse_listening(struct command_line *c, const struct testing *t,
+                            const struct asked *a) {
+  const struct continuous_request *const l = &a->listening;
+  if (a->continuous && (t->robust || t->chip))
+    return command_usage(c, "--continuous stands without --robust and --chip");
+  if (a->continuous && a->seeds && !is_whole(t))
+    return command_usage(c, "--continuous with --seeds needs --folds or --leave-one-group-out");
+  if (!a->continuous && (!isnan(l->false_alarms_per_hour) || l->hop_ms != 0))
+    return command_usage(c, "--false-alarms and --hop-ms belong to --continuous");
+  if (t->write && !a->continuous) return command_usage(c, "--write belongs to --continuous");
+  if (t->write && l->hop_ms > 0)
+    return command_usage(c,
+                         "thresholds are for answers every window.stride_ms: leave --hop-ms out");
+  if (l->hop_ms < 0 || l->hop_ms > 1e9)
+    return command_usage(c, "--hop-ms must be above 0 (and at most 1e9)");
+  if (l->false_alarms_per_hour < 0) return command_usage(c, "--false-alarms must be at least 0");
+  return 0;
+}
+
+/* A project that suppresses noise has figures of its own. */
+static bool test_noise(struct testing *t, const struct asked *a, struct err *e) {
+  const struct noise_test o = {t->split, t->group, t->chip, a->wav};
+  if (trains(t, a) || a->examples || a->continuous || t->robust || t->html)
+    return err_set(e, "a project that suppresses noise has no classes: --chip, --group, "
+                      "--split and --wav are for it");
+  return noise_measure(t->c, &t->p, &o, e);
+}
+
+static bool test_classes(struct testing *t, struct asked *a, struct err *e) {
+  const struct training_job job = {.epochs = (int)a->epochs,
+                                   .seed = a->seed,
+                                   .network = a->network,
+                                   .learner = a->learner,
+                                   .teacher = a->teacher,
+                                   .prune = a->prune,
+                                   .flash_bytes = a->flash,
+                                   .threads = (int)a->threads};
+  const bool makes = trains(t, a);
+  if (a->wav)
+    return err_set(e, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
+  if (!plainly(t, makes || a->examples || a->continuous, makes && !a->continuous, e)) return false;
+  if (a->examples) return test_few(t, &a->few, e);
+  if (a->continuous)
+    return is_whole(t) ? test_continuous_parts(t, &a->listening, &job, (int)a->folds, e)
+                       : test_continuous(t, &a->listening, e);
+  if (!(makes ? test_parts(t, &job, (int)a->folds, e) : test_model(t, e))) return false;
+  if (t->c->json) print_json(t);
+  if (!t->c->json) print_text(t);
+  return true;
+}
+
 int cmd_test(int argc, char **argv) {
   struct testing t = {.split = STORE_TEST};
-  const char *dir = NULL, *split = "test", *network = NULL, *learner = NULL, *prune = NULL,
-             *teacher = NULL, *wav = NULL;
-  int64_t epochs = 0, seed = -1, threads = 0, folds = 0, seeds = 0, flash = 0;
-  bool continuous = false;
-  const char *head = NULL;
-  int64_t examples = 0;
-  struct few_request few = {.kind = MOTE_ML_ONLINE_SOFTMAX};
-  struct continuous_request listening = {.false_alarms_per_hour = NAN};
+  struct asked a = {.split = "test",
+                    .seed = -1,
+                    .few.kind = MOTE_ML_ONLINE_SOFTMAX,
+                    .listening.false_alarms_per_hour = NAN};
   const struct option_spec options[] = {
       {'c', "chip", OPTION_TEXT, "TARGET",
        "also run every window on this emulated chip (cortex-m4)", &t.chip},
       {'g', "group", OPTION_TEXT, "GROUP", "only the samples of this group", &t.group},
-      {'s', "split", OPTION_TEXT, "SPLIT", "test (default), validation or train", &split},
+      {'s', "split", OPTION_TEXT, "SPLIT", "test (default), validation or train", &a.split},
       {0, "leave-one-group-out", OPTION_FLAG, NULL,
        "train a model for each group on all others, test it on that one", &t.by_group},
       {0, "folds", OPTION_COUNT, "N",
-       "the same for N folds of the samples; groups and files stay whole", &folds},
-      {0, "seeds", OPTION_COUNT, "N", "train and test with N seeds: mean and spread", &seeds},
-      {'e', "epochs", OPTION_COUNT, "N", "of these trainings (default: mote.yaml)", &epochs},
-      {0, "seed", OPTION_INT, "S", "of these trainings", &seed},
-      {'n', "network", OPTION_TEXT, "TEXT", "of these trainings", &network},
-      {'l', "learner", OPTION_TEXT, "KIND", "of these trainings", &learner},
-      {0, "flash", OPTION_COUNT, "BYTES", "of these trainings", &flash},
-      {0, "prune", OPTION_TEXT, "BUDGET", "of these trainings", &prune},
-      {0, "teacher", OPTION_TEXT, "NETWORK", "of these trainings", &teacher},
-      {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &threads},
+       "the same for N folds of the samples; groups and files stay whole", &a.folds},
+      {0, "seeds", OPTION_COUNT, "N", "train and test with N seeds: mean and spread", &a.seeds},
+      {'e', "epochs", OPTION_COUNT, "N", "of these trainings (default: mote.yaml)", &a.epochs},
+      {0, "seed", OPTION_INT, "S", "of these trainings", &a.seed},
+      {'n', "network", OPTION_TEXT, "TEXT", "of these trainings", &a.network},
+      {'l', "learner", OPTION_TEXT, "KIND", "of these trainings", &a.learner},
+      {0, "flash", OPTION_COUNT, "BYTES", "of these trainings", &a.flash},
+      {0, "prune", OPTION_TEXT, "BUDGET", "of these trainings", &a.prune},
+      {0, "teacher", OPTION_TEXT, "NETWORK", "of these trainings", &a.teacher},
+      {0, "threads", OPTION_COUNT, "N", "threads of these trainings", &a.threads},
       {0, "robust", OPTION_FLAG, NULL,
        "also with noise, other gains, shifts, rotations and sampling rates", &t.robust},
       {0, "continuous", OPTION_FLAG, NULL,
        "listen to whole recordings: false alarms an hour, misses, and the best thresholds",
-       &continuous},
+       &a.continuous},
       {0, "false-alarms", OPTION_REAL, "N", "--continuous: an hour, at most, of each class (1)",
-       &listening.false_alarms_per_hour},
+       &a.listening.false_alarms_per_hour},
       {0, "hop-ms", OPTION_REAL, "MS", "--continuous: from answer to answer (window.stride_ms)",
-       &listening.hop_ms},
+       &a.listening.hop_ms},
       {0, "write", OPTION_FLAG, NULL, "--continuous: put the thresholds in mote.yaml", &t.write},
       {0, "learn", OPTION_COUNT, "N",
        "what a head is worth that learns N examples of each class of a group on the device",
-       &examples},
-      {0, "head", OPTION_TEXT, "KIND", "--learn: softmax (default), means or nearest", &head},
+       &a.examples},
+      {0, "head", OPTION_TEXT, "KIND", "--learn: softmax (default), means or nearest", &a.head},
       {0, "html", OPTION_TEXT, "FILE", "write a page about it", &t.html},
       {0, "wav", OPTION_TEXT, "DIR",
-       "of a project that suppresses noise: write some mixtures, before and behind it", &wav},
-      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &dir},
+       "of a project that suppresses noise: write some mixtures, before and behind it", &a.wav},
+      {0, "project", OPTION_TEXT, "FOLDER", "the project (default: here or above)", &a.dir},
       {0}};
   const struct command_spec spec = {
       .usage = "mote test [--chip TARGET] [--group G] [--split S] [--robust] [--html FILE]\n"
@@ -765,90 +872,20 @@ int cmd_test(int argc, char **argv) {
   struct command_line c;
   int code;
   if (!command_begin(&c, &spec, argc, argv, &code)) return code;
-  if (!store_split_parse(split, &t.split))
-    return command_usage(&c, "no split '%s'; train, validation and test are", split);
-  t.by_fold = folds > 0;
-  t.n_seeds = (int)seeds;
-  const bool whole = t.by_group || t.by_fold, trains = whole || (seeds && !examples);
-  if (t.by_group && t.by_fold)
-    return command_usage(&c, "--folds and --leave-one-group-out are two ways to leave samples out: "
-                             "one of them");
-  if (folds == 1 || folds > CROSS_MAX_FOLDS)
-    return command_usage(&c, "--folds takes 2 to %d", CROSS_MAX_FOLDS);
-  if (seeds > 1000) return command_usage(&c, "--seeds takes 1 to 1000");
-  if (whole && t.group)
-    return command_usage(&c,
-                         "--leave-one-group-out and --folds test every group: leave --group out");
-  if (examples > 255) return command_usage(&c, "--learn takes 1 to 255 examples");
-  if (examples && t.split == STORE_TRAIN)
-    return command_usage(&c, "--learn: the head was taught with the training samples before; "
-                             "--split test or validation");
-  if (head && !examples) return command_usage(&c, "--head belongs to --learn");
-  if (head && !few_head_from(head, &few.kind))
-    return command_usage(&c, "no head '%s'; softmax, means and nearest are", head);
-  if (examples && (whole || continuous || t.robust || t.chip || t.html))
-    return command_usage(&c, "--learn stands with --head, --group, --split, --seeds and --seed");
-  few.examples = (int)examples;
-  few.seeds = seeds ? (int)seeds : 1;
-  few.seed = seed < 0 ? 1 : seed;
-  if (examples) seed = -1;
-  enum learn_kind kind;
-  const bool classical = learner && strcmp(learner, "network") != 0;
-  if (classical && !learn_kind_from(learner, &kind))
-    return command_usage(&c, "no learner '%s'; network, %s are", learner, learn_kind_list());
-  if (classical && (network || epochs || flash || prune || teacher))
-    return command_usage(&c, "--learner %s excludes what is asked of a network", learner);
-  if (!trains &&
-      (epochs || seed >= 0 || network || threads || learner || flash || prune || teacher))
-    return command_usage(&c, "--epochs, --seed, --network, --learner ... go with "
-                             "--leave-one-group-out, --folds and --seeds");
-  if (trains && t.robust)
-    return command_usage(&c, "--robust disturbs one model's windows: leave --leave-one-group-out, "
-                             "--folds and --seeds out");
-  if (continuous && (t.robust || t.chip))
-    return command_usage(&c, "--continuous stands without --robust and --chip");
-  if (continuous && seeds && !whole)
-    return command_usage(&c, "--continuous with --seeds needs --folds or --leave-one-group-out");
-  if (!continuous && (!isnan(listening.false_alarms_per_hour) || listening.hop_ms != 0))
-    return command_usage(&c, "--false-alarms and --hop-ms belong to --continuous");
-  if (t.write && !continuous) return command_usage(&c, "--write belongs to --continuous");
-  if (t.write && listening.hop_ms > 0)
-    return command_usage(&c,
-                         "thresholds are for answers every window.stride_ms: leave --hop-ms out");
-  if (listening.hop_ms < 0 || listening.hop_ms > 1e9)
-    return command_usage(&c, "--hop-ms must be above 0 (and at most 1e9)");
-  if (listening.false_alarms_per_hour < 0)
-    return command_usage(&c, "--false-alarms must be at least 0");
-  if (isnan(listening.false_alarms_per_hour)) listening.false_alarms_per_hour = 1;
+  if (!store_split_parse(a.split, &t.split))
+    return command_usage(&c, "no split '%s'; train, validation and test are", a.split);
   t.c = &c;
-  struct training_job job = {.epochs = (int)epochs,
-                             .seed = seed,
-                             .network = network,
-                             .learner = learner,
-                             .teacher = teacher,
-                             .prune = prune,
-                             .flash_bytes = flash,
-                             .threads = (int)threads};
-  bool ok = project_open(c.arena, dir, trains ? STORE_WRITE : STORE_READ, &t.p, &c.err);
-  if (ok && t.p.config.suppress.on) {
-    const struct noise_test o = {t.split, t.group, t.chip, wav};
-    if (trains || examples || continuous || t.robust || t.html)
-      ok = err_set(&c.err, "a project that suppresses noise has no classes: --chip, --group, "
-                           "--split and --wav are for it");
-    ok = ok && noise_measure(&c, &t.p, &o, &c.err);
-    project_close(&t.p);
-    return command_end(&c, ok);
-  }
-  if (ok && wav)
-    ok = err_set(&c.err, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
-  ok = ok && plainly(&t, trains || examples || continuous, trains && !continuous, &c.err) &&
-       (examples              ? test_few(&t, &few, &c.err)
-        : continuous && whole ? test_continuous_parts(&t, &listening, &job, (int)folds, &c.err)
-        : continuous          ? test_continuous(&t, &listening, &c.err)
-        : trains              ? test_parts(&t, &job, (int)folds, &c.err)
-                              : test_model(&t, &c.err));
-  if (ok && c.json && !continuous && !examples) print_json(&t);
-  if (ok && !c.json && !continuous && !examples) print_text(&t);
+  t.by_fold = a.folds > 0;
+  t.n_seeds = (int)a.seeds;
+  if ((code = refuse_parts(&c, &t, &a)) || (code = refuse_learning(&c, &t, &a)) ||
+      (code = refuse_listening(&c, &t, &a)))
+    return code;
+  a.few.examples = (int)a.examples;
+  a.few.seeds = a.seeds ? (int)a.seeds : 1;
+  a.few.seed = a.seed < 0 ? 1 : a.seed;
+  if (isnan(a.listening.false_alarms_per_hour)) a.listening.false_alarms_per_hour = 1;
+  bool ok = project_open(c.arena, a.dir, trains(&t, &a) ? STORE_WRITE : STORE_READ, &t.p, &c.err);
+  ok = ok && (t.p.config.suppress.on ? test_noise(&t, &a, &c.err) : test_classes(&t, &a, &c.err));
   project_close(&t.p);
   return command_end(&c, ok);
 }
