@@ -125,8 +125,8 @@ static void draw_samples(const struct training *t, int window, uint64_t seed, in
 /* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
 static bool has_bands(const struct features_block *block) {
   const struct mote_features *f = block->parts[0].params;
-  return block->n_parts == 1 && !block->parts[0].front && f->kind == MOTE_FEATURES_BANDS &&
-         !f->coefficients && f->channels == 1;
+  return block->n_parts == 1 && f->kind == MOTE_FEATURES_BANDS && !f->coefficients &&
+         f->channels == 1;
 }
 
 /* A search may try features without bands beside others; what a project says itself is not passed over. */
@@ -164,12 +164,13 @@ static bool keep_variants(struct training *t, struct err *e) {
 /* The rows of a draw's sound, before they are warped. samples, scratch: room for them. */
 static void make_rows(const struct training *t, int window, uint64_t seed, int16_t *samples,
                       void *scratch, int16_t *rows) {
-  const struct mote_features *f = t->out->features.parts[0].params;
-  const struct mote_features_op *op = t->out->features.parts[0].op;
+  const struct features_part *const part = &t->out->features.parts[0];
+  const struct mote_features *f = part->params;
   draw_samples(t, window, seed, samples);
-  mote_features_begin(f, op, scratch);
+  const int16_t *const seen = features_part_samples(part, samples, &scratch);
+  mote_features_begin(f, part->op, scratch);
   for (size_t r = 0; r < f->rows; r++)
-    mote_features_row(f, op, samples + r * f->hop * f->stride, scratch, rows + r * f->columns);
+    mote_features_row(f, part->op, seen + r * f->hop * f->stride, scratch, rows + r * f->columns);
 }
 
 /* Those of the variant that the draw's seed names; in `own` where they are not kept yet. Of threads that make the same at the same

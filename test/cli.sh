@@ -208,6 +208,10 @@ for n in 1 2; do
   is "its losses" "${before:=$losses}" "$losses"
 done
 is "the same bits" 0 "$(cmp -s scores1 scores2; echo $?)"
+cp mote.yaml plain.yaml
+awk '/^  kind: auto / { print "  kind: logmel\n  front: {filter: high, cutoff_hz: [300]}"; next } { print }' plain.yaml >mote.yaml
+out=$("$MOTE" train --epochs 4 --network "$NET" --json 2>"$T/err"); is "behind a filter they are kept and warped as well" 0 $? || cat "$T/err"
+mv plain.yaml mote.yaml
 sed -i 's/variants: 2/variants: 0/' mote.yaml
 "$MOTE" train --epochs 1 --network "$NET" -q >/dev/null 2>&1
 has "the same settings are known" '"known": true' "$("$MOTE" train --epochs 1 --network "$NET" --json 2>/dev/null)"

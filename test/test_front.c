@@ -294,6 +294,22 @@ static void test_refusals(void **state) {
   refused(&g, "gravity_hz", "0.05");
 }
 
+/* A filter in front of sound names no gravity, so the slowest default must do at every rate. */
+static void test_sound(void **state) {
+  (void)state;
+  struct features_front f;
+  struct err e = {0};
+  double rate_hz, window_ms;
+  int channels;
+  features_front_defaults(16000, 1, 1000, &f);
+  f.filter = FEATURES_FILTER_HIGH, f.cutoff_hz[0] = 100;
+  if (!features_front_out(&f, &rate_hz, &channels, &window_ms, &e))
+    fail_msg("%s: %s", e.node, e.text);
+  assert_true(fabs(f.gravity_hz - 8) < 1e-9);
+  features_front_defaults(RATE, 3, 1000, &f);
+  assert_true(fabs(f.gravity_hz - 0.3) < 1e-9);
+}
+
 /* ---- blocks, streams, chips --------------------------------------------------------------------- */
 
 /* Everything at once, before kinds with few and with many rows. */
@@ -395,6 +411,7 @@ int main(void) {
       cmocka_unit_test(test_filters),
       cmocka_unit_test(test_trend_scale_and_middle),
       cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_sound),
       cmocka_unit_test(test_stream),
       cmocka_unit_test(test_hostile_bytes),
       CHIP_TEST_LIST,

@@ -266,6 +266,11 @@ bool features_alike(const struct features_block *x, const struct features_block 
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out);
 
+/* The samples that a part sees: those of the window, or what its front makes of them at the head of scratch, which then
+ * moves behind them. */
+const int16_t *features_part_samples(const struct features_part *part, const int16_t *samples,
+                                     void **scratch);
+
 /* A window's values before int8, as real numbers: those of spectral, flatten, statistics and raw in the samples'
  * unit (powers as log10 of its square), those of bands and
  * their cosines in dB, those of mfe, spectrogram and compatible mfcc as audio.c says. unit: of one count, of each of the block's

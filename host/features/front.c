@@ -6,13 +6,16 @@
 
 #define MOST_DECIMATE 20
 
+/* The digits of a filter end at a 2,000th of the rate. */
+static double slowest_hz(double rate_hz) { return rate_hz / 2000; }
+
 void features_front_defaults(double rate_hz, int channels, double window_ms,
                              struct features_front *f) {
   *f = (struct features_front){.on = true,
                                .rate_hz = rate_hz,
                                .window_ms = window_ms,
                                .channels = channels,
-                               .gravity_hz = 0.3,
+                               .gravity_hz = fmax(0.3, slowest_hz(rate_hz)),
                                .order = 4,
                                .decimate = 1,
                                .scale = 1};
@@ -94,9 +97,9 @@ static bool check_derive(const struct features_front *f, struct err *e) {
                              "the part names them",
                              n);
   }
-  if (!(f->gravity_hz >= f->rate_hz / 2000) || !(f->gravity_hz < f->rate_hz / 2))
+  if (!(f->gravity_hz >= slowest_hz(f->rate_hz)) || !(f->gravity_hz < f->rate_hz / 2))
     return features_refuse(e, "gravity_hz", "%g Hz; from %g to below %g Hz works", f->gravity_hz,
-                           f->rate_hz / 2000, f->rate_hz / 2);
+                           slowest_hz(f->rate_hz), f->rate_hz / 2);
   return true;
 }
 
@@ -106,11 +109,11 @@ static bool check_filter(const struct features_front *f, struct err *e) {
   if (f->order != 2 && f->order != 4 && f->order != 6 && f->order != 8)
     return features_refuse(e, "order", "%d; 2, 4, 6 and 8 work", f->order);
   for (int i = 0; i <= two; i++)
-    if (!(f->cutoff_hz[i] >= f->rate_hz / 2000) || !(f->cutoff_hz[i] < f->rate_hz / 2))
+    if (!(f->cutoff_hz[i] >= slowest_hz(f->rate_hz)) || !(f->cutoff_hz[i] < f->rate_hz / 2))
       return features_refuse(
           e, "cutoff_hz", "%g Hz; from %g (the digits of a filter end there) to below %g Hz works",
-          f->cutoff_hz[i], f->rate_hz / 2000, f->rate_hz / 2);
-  if (two && !(f->cutoff_hz[1] > f->cutoff_hz[0] + f->rate_hz / 2000))
+          f->cutoff_hz[i], slowest_hz(f->rate_hz), f->rate_hz / 2);
+  if (two && !(f->cutoff_hz[1] > f->cutoff_hz[0] + slowest_hz(f->rate_hz)))
     return features_refuse(e, "cutoff_hz", "from %g to %g Hz; the second is above the first",
                            f->cutoff_hz[0], f->cutoff_hz[1]);
   if (f->ripple_db != 0 && !(f->ripple_db >= 0.01 && f->ripple_db <= 6))

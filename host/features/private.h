@@ -53,10 +53,6 @@ bool features_check_front(const struct features_config *c, struct err *e);
 void features_front_units(const struct mote_front *f, const double *unit, double *out);
 /* "magnitude", "channel 2" ... */
 void features_front_name(const struct mote_front *f, int channel, struct text *out);
-/* The samples that a part sees: those of the window, or what its front makes of them at the head of scratch, which then
- * moves behind them. */
-const int16_t *features_part_samples(const struct features_part *part, const int16_t *samples,
-                                     void **scratch);
 /* Bytes of what a front makes; 0 where there is none. */
 size_t features_front_room(const struct mote_front *f);
 /* Whether a stream can go through it: nothing waits for the whole window. */
