@@ -577,10 +577,19 @@ static int longest_frame(const struct features_block *b) {
   return most;
 }
 
+/* What a stream saves of a window's rows: those that are alone are kept as int8. Several parts' scratch is one. */
+static int64_t saved_of_rows(const struct features_block *f) {
+  if (f->n_parts > 1) return 0;
+  const int64_t rows = (int64_t)mote_features_rows_bytes(f->parts[0].params);
+  const int64_t kept = (int64_t)mote_features_stream_rows_bytes(f->parts[0].params);
+  return kept < rows ? rows - kept : 0;
+}
 int64_t bundle_ram_by_rows(const struct bundle *b, int64_t stack_bytes) {
   const struct features_block *f = b->request.features;
   const int64_t ram = bundle_ram(b, stack_bytes);
-  return f ? ram - (int64_t)b->window_bytes + 2 * (int64_t)longest_frame(f) * f->channels : ram;
+  return f ? ram - (int64_t)b->window_bytes + 2 * (int64_t)longest_frame(f) * f->channels -
+                 saved_of_rows(f)
+           : ram;
 }
 bool bundle_fits(const struct bundle *b, int64_t stack_bytes) {
   const struct emulate_board *board = b->request.board;

@@ -158,6 +158,37 @@ static void test_streams_are_windows(void **state) {
   features_defaults(FEATURES_LOGMEL, 16000, 1, 500, &c, NULL);
   c.hop_ms = 13; /* a frame is no whole number of hops */
   stream_is_window(&c);
+  c.normalise = FEATURES_NORMALISE_NONE, c.range_db = 0; /* rows that are alone */
+  stream_is_window(&c);
+  features_defaults(FEATURES_FLATTEN, 100, 3, 2000, &c, NULL); /* of four bytes */
+  c.frame_ms = 400, c.hop_ms = 200;
+  stream_is_window(&c);
+}
+
+/* Rows that need nothing of each other are kept as int8; those that are not there yet count as 0 all the same. */
+static void test_rows_alone(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct features_config c;
+  features_defaults(FEATURES_LOGMEL, 16000, 1, 500, &c, NULL);
+  const struct mote_features *f = build(a, &c).parts[0].params;
+  assert_false(mote_features_rows_alone(f));
+  assert_true(mote_features_stream_rows_bytes(f) == mote_features_rows_bytes(f));
+  c.normalise = FEATURES_NORMALISE_NONE, c.range_db = 0;
+  const struct features_block b = build(a, &c);
+  const struct mote_features_op *const op = b.parts[0].op;
+  f = b.parts[0].params;
+  assert_true(mote_features_rows_alone(f));
+  assert_int_equal(mote_features_stream_rows_bytes(f), 2 * f->columns + f->rows * f->columns);
+  int16_t *const zeros = ARENA_ARRAY(a, int16_t, f->rows * f->columns);
+  int8_t *const got = arena_alloc(a, 1, b.out_bytes), *const want = arena_alloc(a, 1, b.out_bytes);
+  void *const memory = arena_alloc(a, mote_features_stream_bytes(f, op), 4);
+  memset(zeros, 0, 2 * b.out_bytes);
+  mote_features_finish(f, op, zeros, want);
+  mote_features_stream_begin(f, op, memory);
+  mote_features_stream_finish(f, op, memory, got);
+  assert_memory_equal(got, want, b.out_bytes);
+  arena_free(a);
 }
 
 /* ---- chips ---------------------------------------------------------------------- */
@@ -207,8 +238,7 @@ static void same_on_chip(const char *name) {
 }
 
 /* A second of samples, hop by hop, through the emitted functions. */
-static void test_stream_on_cortex_m4(void **state) {
-  (void)state;
+static void stream_on_cortex_m4(bool alone) {
   const struct emulate_target *target;
   struct emulate_program program;
   struct emulate_result r;
@@ -219,6 +249,7 @@ static void test_stream_on_cortex_m4(void **state) {
   assert_true(emulate_find_target(a, "cortex-m4", &target, &e));
   if (!emulate_can_build(target) || !emulate_can_run(target)) skip();
   features_defaults(FEATURES_LOGMEL, 16000, 1, 1000, &c, NULL);
+  if (alone) c.normalise = FEATURES_NORMALISE_NONE, c.range_db = 0;
   const struct features_block b = build(a, &c);
   const int hops = (int)(b.parts[0].params->rows + 1);
   int16_t *const x = ARENA_ARRAY(a, int16_t, hops * b.parts[0].params->hop);
@@ -270,12 +301,19 @@ static void test_stream_on_cortex_m4(void **state) {
   arena_free(a);
 }
 
+static void test_stream_on_cortex_m4(void **state) {
+  (void)state;
+  stream_on_cortex_m4(false);
+  stream_on_cortex_m4(true);
+}
+
 CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_of_edge_impulse),
       cmocka_unit_test(test_streams_are_windows),
+      cmocka_unit_test(test_rows_alone),
       cmocka_unit_test(test_stream_on_cortex_m4),
       CHIP_TEST_LIST,
   };

@@ -147,7 +147,8 @@ struct mote_features_op {
   void (*prime)(const struct mote_features *f, const int16_t *window, void *state);
   void (*row)(const struct mote_features *f, const int16_t *samples, void *state, void *scratch,
               void *row);
-  void (*finish)(const struct mote_features *f, const void *rows, int8_t *out);
+  /* n: rows that there are; a window's, or any where rows are alone (mote_features_rows_alone). */
+  void (*finish)(const struct mote_features *f, const void *rows, uint32_t n, int8_t *out);
   /* The whole window without its rows in memory, with the scratch of a row behind a row's state; the same bits as row and
    * finish. NULL: the rows are kept. */
   void (*run)(const struct mote_features *f, const int16_t *samples, void *scratch, int8_t *out);
@@ -207,18 +208,22 @@ static inline void mote_features_run_once(const struct mote_features *f,
                                           const struct mote_features_op *op, size_t rows_bytes,
                                           const int16_t *samples, void *scratch, int8_t *out) {
   op->row(f, samples, NULL, (uint8_t *)scratch + rows_bytes, scratch);
-  op->finish(f, scratch, out);
+  op->finish(f, scratch, 1, out);
 }
 int mote_features_is_once(const struct mote_features *f, const struct mote_features_op *op);
 /* Of a window's rows in the scratch; 0 where the samples themselves are the rows. */
 size_t mote_features_rows_bytes(const struct mote_features *f);
+/* Whether the int8 values of a row follow from that row: nothing is taken off that other rows decide. */
+int mote_features_rows_alone(const struct mote_features *f);
 
 /* ---- a stream: one row for each hop of samples ------------------------------- *
- * The rows of the last window are kept, its samples are not. Rows are those that mote_features_run would make of the same
+ * The rows of the last window are kept, its samples are not; rows that are alone are kept as their int8 values. Rows are those that mote_features_run would make of the same
  * samples, bit for bit, but for the first row of a kind with `prime`, and for moving averages, which a stream carries on. A row is made once its frame is there, in whole hops.
  */
 /* aligned to 4: state, scratch of a row, the rows, and of the samples one frame (none where a hop holds a frame). */
 size_t mote_features_stream_bytes(const struct mote_features *f, const struct mote_features_op *op);
+/* Of the rows in it. */
+size_t mote_features_stream_rows_bytes(const struct mote_features *f);
 void mote_features_stream_begin(const struct mote_features *f, const struct mote_features_op *op,
                                 void *memory);
 /* Takes a hop. shape: samples [hop, stride]. 1: a new row has come and the rows of a whole window are there.

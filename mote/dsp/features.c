@@ -43,6 +43,10 @@ size_t mote_features_scratch_bytes(const struct mote_features *f,
   return mote_features_rows_bytes(f) + mote_features_row_scratch_bytes(f, op);
 }
 
+int mote_features_rows_alone(const struct mote_features *f) {
+  return f->normalise == MOTE_FEATURES_NORMALISE_NONE && !f->range;
+}
+
 int mote_features_is_once(const struct mote_features *f, const struct mote_features_op *op) {
   return f->rows == 1 && !op->state_bytes && !op->begin && !op->prime && !rows_are_samples(f);
 }
@@ -119,7 +123,7 @@ enum mote_status mote_features_check(const void *bytes, size_t n,
 
 void mote_features_finish(const struct mote_features *f, const struct mote_features_op *op,
                           const void *rows, int8_t *out) {
-  op->finish(f, rows, out);
+  op->finish(f, rows, f->rows, out);
 }
 
 void mote_features_begin(const struct mote_features *f, const struct mote_features_op *op,

@@ -56,7 +56,8 @@ static struct line line_of(const struct mote_features *f, const int16_t *rows, i
   return l;
 }
 
-void mote_features_finish_s16(const struct mote_features *f, const void *values, int8_t *out) {
+void mote_features_finish_s16(const struct mote_features *f, const void *values, uint32_t n,
+                              int8_t *out) {
   const int16_t *const rows = values;
   const struct mote_features_column *column = mote_at(f, f->column_at);
   const int32_t lowest = lowest_of(f, rows);
@@ -73,10 +74,10 @@ void mote_features_finish_s16(const struct mote_features *f, const void *values,
       const int32_t shift = column->shift, half = 1 << (shift - 1), zp = f->zp, step = f->columns;
       const int16_t *v = rows + c;
       int8_t *q = out + w * f->depth + d;
-      for (uint32_t r = f->rows; r; r--, v += step, q += step) {
+      for (uint32_t r = n; r; r--, v += step, q += step) {
         /* Held to 16 bits, so that the product is at most 2^30, and half at most 2^29. */
-        const int32_t n = mote_isa_clamp_s16((*v > lowest ? *v : lowest) - away);
-        *q = (int8_t)mote_isa_clamp_s8(zp + ((n * multiplier + half) >> shift));
+        const int32_t x = mote_isa_clamp_s16((*v > lowest ? *v : lowest) - away);
+        *q = (int8_t)mote_isa_clamp_s8(zp + ((x * multiplier + half) >> shift));
       }
     }
 }

@@ -206,13 +206,13 @@ static int32_t row_mean(const struct mote_features *f, const int16_t *row) {
   return mean_of(sum, f->columns);
 }
 
-static void image_finish(const struct mote_features *f, const void *rows, int8_t *out) {
+static void image_finish(const struct mote_features *f, const void *rows, uint32_t n, int8_t *out) {
   const int16_t *const values = rows;
   int32_t sum = 0;
   if (f->normalise == MOTE_FEATURES_NORMALISE_LEVEL)
-    for (uint32_t r = 0; r < f->rows; r++) sum += row_mean(f, values + (size_t)r * f->columns);
-  const int32_t mean = mean_of(sum, f->rows);
-  for (uint32_t r = 0; r < f->rows; r++)
+    for (uint32_t r = 0; r < n; r++) sum += row_mean(f, values + (size_t)r * f->columns);
+  const int32_t mean = mean_of(sum, (int32_t)n);
+  for (uint32_t r = 0; r < n; r++)
     map_row(f, values + (size_t)r * f->columns, mean, out + (size_t)r * f->columns);
 }
 

@@ -43,11 +43,11 @@ static void mfcc_row(const struct mote_features *f, const int16_t *samples, void
   }
 }
 
-static void mfcc_finish(const struct mote_features *f, const void *rows, int8_t *out) {
+static void mfcc_finish(const struct mote_features *f, const void *rows, uint32_t n, int8_t *out) {
   if (f->normalise == MOTE_FEATURES_NORMALISE_SLIDING)
     mote_features_finish_sliding(f, rows, out);
   else
-    mote_features_finish_s16(f, rows, out);
+    mote_features_finish_s16(f, rows, n, out);
 }
 
 const struct mote_features_op mote_features_mfcc = {

@@ -40,8 +40,10 @@ void mote_features_spectrum(const struct mote_features *f, const int16_t *sample
                             int16_t *out);
 
 /* The last step for cells of 2 and of 4 bytes: what ops take for finish. */
-void mote_features_finish_s16(const struct mote_features *f, const void *values, int8_t *out);
-void mote_features_finish_s32(const struct mote_features *f, const void *values, int8_t *out);
+void mote_features_finish_s16(const struct mote_features *f, const void *values, uint32_t n,
+                              int8_t *out);
+void mote_features_finish_s32(const struct mote_features *f, const void *values, uint32_t n,
+                              int8_t *out);
 
 /* What mfe, mfcc and spectrogram share (emphasis.c): the spectrum of one channel's frame with emphasis and no window, in x.
  * before: the sample in front of the frame. Returns what stands too high in Q8 logarithms of its

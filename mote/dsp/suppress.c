@@ -52,7 +52,7 @@ void mote_suppress_take(const struct mote_features *f, void *memory, const int16
     s->shift = mote_features_transform(f, steps, &e, x);
     mote_features_log_bands(f, x, 512 * (15 - s->shift), bands);
   }
-  mote_features_finish_s16(f, bands, row);
+  mote_features_finish_s16(f, bands, f->rows, row);
 }
 
 /* A band's gain, 0 to 256. */
