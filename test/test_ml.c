@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "host/graph/graph.h"
 #include "host/learn/learn.h"
 
 /* ---- vectors --------------------------------------------------------------------------- */
@@ -170,6 +171,141 @@ static void test_same_seed_same_bytes(void **state) {
   }
 }
 
+/* ---- an autoencoder's error --------------------------------------------------------------- */
+struct pair {
+  uint32_t n;
+  float scale[2];
+  int32_t zp[2];
+};
+
+static struct learn_model error_of(struct arena *a, const struct pair *p) {
+  struct learn_model m;
+  struct err e = {0};
+  const bool ok = learn_reconstruction(p->n, p->scale, p->zp, a, &m, &e);
+  if (!ok) print_error("%s\n", e.text);
+  assert_true(ok);
+  assert_int_equal(m.model->features, 2 * p->n);
+  return m;
+}
+
+/* The mean of squared differences in double precision, for any scales: within a step of the integers' differences (a
+ * thousandth of all that int8 can differ by) and of the score. */
+static void test_reconstruction_is_the_mean_square(void **state) {
+  (void)state;
+  static const struct pair all[] = {{1, {0.03f, 0.02f}, {11, -4}},
+                                    {8, {0.5f, 0.001f}, {-128, 127}},
+                                    {264, {0.0289513f, 0.0195432f}, {11, -4}},
+                                    {1000, {0.2f, 0.21f}, {0, 3}},
+                                    {9216, {0.008f, 0.008f}, {127, -128}},
+                                    {32767, {1.0f, 1.0f}, {0, 0}}};
+  for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+    struct arena *a = arena_new((size_t)16 << 20);
+    const struct pair *p = &all[k];
+    const struct learn_model m = error_of(a, p);
+    int8_t *x = ARENA_ARRAY(a, int8_t, 2 * p->n);
+    int32_t *why = ARENA_ARRAY(a, int32_t, p->n);
+    struct rng r;
+    rng_seed(&r, 5);
+    for (int t = 0; t < 8; t++) {
+      int32_t score;
+      double sum = 0, squares = 0;
+      const int spread = 1 << t; /* from nearly alike to the ends of int8 */
+      for (uint32_t i = 0; i < p->n; i++) {
+        x[i] = (int8_t)(rng_below(&r, (uint32_t)(2 * spread)) - (uint32_t)spread);
+        x[i + p->n] = (int8_t)(rng_below(&r, (uint32_t)(2 * spread)) - (uint32_t)spread);
+        const double d = (x[i] - p->zp[0]) * (double)p->scale[0] -
+                         (x[i + p->n] - p->zp[1]) * (double)p->scale[1];
+        sum += d * d / p->n;
+      }
+      mote_ml_run(m.model, x, NULL, &score);
+      const double step = 256 * (double)(p->scale[0] + p->scale[1]) / 16384;
+      const double real = learn_score(m.model, score), least = fmin(sum, INT32_MAX / 16384.0);
+      assert_true(fabs(real - least) <= 2 * step * sqrt(sum) + step * step + 1e-4 + sum / 8192);
+      assert_int_equal(score, mote_ml_reconstruction_score(m.model, x, x + p->n));
+      mote_ml_why(m.model, x, NULL, why);
+      for (uint32_t i = 0; i < p->n; i++) squares += why[i];
+      const struct mote_ml_reconstruction *q = (const void *)m.model;
+      assert_true(fabs(squares * q->inverse * exp2(-q->mean_shift) - score) < 1 ||
+                  score == INT32_MAX);
+    }
+    arena_free(a);
+  }
+}
+
+static void test_reconstruction_refuses(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)1 << 20);
+  struct err e = {0};
+  struct learn_model m;
+  static const struct pair bad[] = {{0, {0.03f, 0.02f}, {0, 0}},
+                                    {32768, {0.03f, 0.02f}, {0, 0}},
+                                    {8, {0.0f, 0.02f}, {0, 0}},
+                                    {8, {200.0f, 0.02f}, {0, 0}},
+                                    {8, {NAN, 0.02f}, {0, 0}}};
+  for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+    assert_false(learn_reconstruction(bad[k].n, bad[k].scale, bad[k].zp, a, &m, &e));
+  const struct pair good = {8, {0.03f, 0.02f}, {11, -4}};
+  const struct learn_model whole = error_of(a, &good);
+  struct mote_ml_reconstruction q =
+      *(const struct mote_ml_reconstruction *)(const void *)whole.model;
+  for (size_t n = 0; n < sizeof q; n++) assert_int_not_equal(mote_ml_check(&q, n), MOTE_OK);
+  struct mote_ml_reconstruction odd = q, wide = q, far = q, coarse = q;
+  odd.head.features = 15;
+  wide.head.wide = 1;
+  far.offset = INT32_MIN;
+  coarse.shift = 0;
+  assert_int_not_equal(mote_ml_check(&odd, sizeof odd), MOTE_OK);
+  assert_int_not_equal(mote_ml_check(&wide, sizeof wide), MOTE_OK);
+  assert_int_not_equal(mote_ml_check(&far, sizeof far), MOTE_OK);
+  assert_int_not_equal(mote_ml_check(&coarse, sizeof coarse), MOTE_OK);
+  arena_free(a);
+}
+
+/* A node of it has the answer as a third operand, of as many values as the first; other kinds have none. */
+static bool node_is_good(const struct mote_ml *model, uint32_t n, int answers) {
+  struct arena *a = arena_new((size_t)1 << 20);
+  struct graph *g = graph_new(a, "error");
+  struct graph_tensor t = {.name = "x", .type = MOTE_INT8, .rank = 2, .dims = {1, (int32_t)n}};
+  struct err e = {0};
+  t.quant = graph_quant_one(a, 0.03f, 11);
+  struct graph_node node = {.op = MOTE_OP_LEARNER, .n_in = answers < 0 ? 2 : 3, .n_out = 1};
+  int inputs[2] = {graph_add_tensor(g, &t), -1};
+  t.dims[1] = answers;
+  if (answers >= 0) inputs[1] = graph_add_tensor(g, &t);
+  struct graph_tensor bytes = {
+      .name = "model", .type = MOTE_UINT8, .rank = 1, .dims = {(int32_t)model->bytes}};
+  bytes.data = model;
+  struct graph_tensor score = {.name = "score", .type = MOTE_INT32, .rank = 2, .dims = {1, 1}};
+  score.quant = graph_quant_one(a, ldexpf(1, -(int)model->fraction), 0);
+  node.in[0] = inputs[0];
+  node.in[1] = graph_add_tensor(g, &bytes);
+  node.in[2] = inputs[1];
+  node.out[0] = graph_add_tensor(g, &score);
+  graph_set_inputs(g, inputs, answers < 0 ? 1 : 2);
+  graph_set_outputs(g, &node.out[0], 1);
+  graph_add_node(g, &node);
+  const bool good = graph_check(g, &e);
+  arena_free(a);
+  return good;
+}
+
+static void test_reconstruction_reads_two(void **state) {
+  (void)state;
+  struct arena *a = arena_new((size_t)64 << 20);
+  const struct pair p = {8, {0.03f, 0.02f}, {11, -4}};
+  const struct learn_model pair = error_of(a, &p);
+  struct learn_set set = clouds(a, 50, 8, 1, false, 0.5, 3);
+  const struct learn_config c = learn_defaults(LEARN_KMEANS);
+  const struct learn_model one = fit(a, &c, &set);
+  assert_true(node_is_good(pair.model, 8, 8));
+  assert_false(node_is_good(pair.model, 8, -1));
+  assert_false(node_is_good(pair.model, 8, 7));
+  assert_false(node_is_good(pair.model, 16, -1));
+  assert_true(node_is_good(one.model, 8, -1));
+  assert_false(node_is_good(one.model, 8, 8));
+  arena_free(a);
+}
+
 /* ---- hostile bytes -------------------------------------------------------------------------- */
 /* Runs what passes, in memory of exactly the size that it asks for. */
 static void run_if_good(const uint8_t *bytes, size_t n) {
@@ -197,6 +333,25 @@ static void run_if_good(const uint8_t *bytes, size_t n) {
   free(copy);
 }
 
+/* What is left of a model after some of its bytes have changed. */
+static void change(const struct learn_model *m, struct arena *a) {
+  struct rng r;
+  uint8_t *bytes = ARENA_ARRAY(a, uint8_t, m->bytes);
+  rng_seed(&r, 7);
+  for (int t = 0; t < 4000; t++) {
+    memcpy(bytes, m->model, m->bytes);
+    for (uint32_t k = 1 + rng_below(&r, 3); k; k--) {
+      /* Heads more often than tables. */
+      const uint32_t most = rng_below(&r, 2) ? 72 : (uint32_t)m->bytes;
+      bytes[rng_below(&r, most < m->bytes ? most : (uint32_t)m->bytes)] =
+          (uint8_t)(rng_below(&r, 3)   ? rng_u32(&r)
+                    : rng_below(&r, 2) ? 0xFF
+                                       : 0x80);
+    }
+    run_if_good(bytes, m->bytes);
+  }
+}
+
 static void test_hostile_bytes(void **state) {
   (void)state;
   for (int kind = 0; kind < LEARN_KIND_COUNT; kind++)
@@ -204,7 +359,6 @@ static void test_hostile_bytes(void **state) {
       if (!exists(kind)) continue;
       struct arena *a = arena_new((size_t)256 << 20);
       struct learn_config c = learn_defaults((enum learn_kind)kind);
-      struct rng r;
       c.trees = 3;
       c.clusters = 3;
       c.points = 20;
@@ -213,22 +367,14 @@ static void test_hostile_bytes(void **state) {
       struct learn_set set = clouds(a, 60, 4, 3, wide, 0.7, 6);
       const struct learn_model m = fit(a, &c, &set);
       for (size_t n = 0; n < m.bytes; n++) assert_int_not_equal(mote_ml_check(m.model, n), MOTE_OK);
-      uint8_t *bytes = ARENA_ARRAY(a, uint8_t, m.bytes);
-      rng_seed(&r, 7);
-      for (int t = 0; t < 4000; t++) {
-        memcpy(bytes, m.model, m.bytes);
-        for (uint32_t k = 1 + rng_below(&r, 3); k; k--) {
-          /* Heads more often than tables. */
-          const uint32_t most = rng_below(&r, 2) ? 72 : (uint32_t)m.bytes;
-          bytes[rng_below(&r, most < m.bytes ? most : (uint32_t)m.bytes)] =
-              (uint8_t)(rng_below(&r, 3)   ? rng_u32(&r)
-                        : rng_below(&r, 2) ? 0xFF
-                                           : 0x80);
-        }
-        run_if_good(bytes, m.bytes);
-      }
+      change(&m, a);
       arena_free(a);
     }
+  struct arena *a = arena_new((size_t)1 << 20);
+  const struct pair p = {264, {0.03f, 0.02f}, {11, -4}};
+  const struct learn_model m = error_of(a, &p);
+  change(&m, a);
+  arena_free(a);
 }
 
 /* ---- thresholds -------------------------------------------------------------------------------- */
@@ -303,6 +449,9 @@ int main(void) {
       cmocka_unit_test(test_kmeans_is_the_formula),
       cmocka_unit_test(test_learners_learn),
       cmocka_unit_test(test_same_seed_same_bytes),
+      cmocka_unit_test(test_reconstruction_is_the_mean_square),
+      cmocka_unit_test(test_reconstruction_refuses),
+      cmocka_unit_test(test_reconstruction_reads_two),
       cmocka_unit_test(test_hostile_bytes),
       cmocka_unit_test(test_thresholds),
       cmocka_unit_test(test_auc),

@@ -177,6 +177,17 @@ static void add_model(struct all *all, enum learn_kind kind, bool wide, int dept
   all->bytes[all->n_models++] = m.bytes;
 }
 
+/* An autoencoder's error reads what went in and what came out, half of the values each. */
+static void add_reconstruction(struct all *all) {
+  static const float scale[2] = {0.03f, 0.02f};
+  static const int32_t zp[2] = {11, -4};
+  struct learn_model m;
+  struct err e = {0};
+  if (!learn_reconstruction(VALUES / 2, scale, zp, all->a, &m, &e)) fail_msg("%s", e.text);
+  all->model[all->n_models] = m.model;
+  all->bytes[all->n_models++] = m.bytes;
+}
+
 static void add_models(struct all *all) {
   add_model(all, LEARN_KMEANS, false, 0, false);
   add_model(all, LEARN_GMM, true, 0, false);
@@ -191,6 +202,7 @@ static void add_models(struct all *all) {
   add_model(all, LEARN_TREE, false, 0, false);
   add_model(all, LEARN_BOOST, false, 3, false);
   add_model(all, LEARN_BOOST, true, 2, false);
+  add_reconstruction(all);
 }
 
 /* The same in C below, for the chip. */
@@ -274,8 +286,8 @@ static bool write_project(struct all *all, const char *dir, const struct emulate
                              "mote/ml/knn.c",     "mote/ml/linear.c",   "mote/ml/online.c",
                              "mote/ml/pca.c",     "mote/ml/run.c",      "mote/ml/score.c",
                              "mote/ml/trees.c",   "mote/base/base.c",   "mote/base/fixed.c",
-                             "mote/ml/private.h", "mote/ml/ml.h"};
-  const int n = chip_headers(all->a, sources, 14, 64);
+                             "mote/ml/private.h", "mote/ml/ml.h",       "mote/ml/reconstruction.c"};
+  const int n = chip_headers(all->a, sources, 15, 64);
   struct text models;
   text_init(&models, all->a);
   text_printf(&models, "#define MODELS %d\n", all->n_models);

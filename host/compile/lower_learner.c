@@ -28,6 +28,7 @@ TAKES(mahalanobis, MAHALANOBIS)
 TAKES(pca, PCA)
 TAKES(linear, LINEAR)
 TAKES(knn, KNN)
+TAKES(reconstruction, RECONSTRUCTION)
 
 #define TAKES_TREES(form_, number)                                                                 \
   static bool takes_forest_##form_(const struct graph *g, const struct graph_node *n) {            \
@@ -51,6 +52,7 @@ static int64_t estimate(const struct mote_ml *m) {
   case MOTE_ML_GMM: return map + 10 * n * ((const struct mote_ml_gaussian *)m)->components;
   case MOTE_ML_PCA: return map + 5 * n * ((const struct mote_ml_pca *)m)->axes;
   case MOTE_ML_LINEAR: return map + 5 * n * ((const struct mote_ml_linear *)m)->rows;
+  case MOTE_ML_RECONSTRUCTION: return 12 * n;
   case MOTE_ML_FOREST:
   case MOTE_ML_BOOST: return (int64_t)((const struct mote_ml_trees *)m)->trees * (100 + m->classes);
   default: return map + 5 * n * (n + 1) / 2 * ((const struct mote_ml_gaussian *)m)->components;
@@ -100,6 +102,7 @@ static const struct recipe recipes[] = {
     LEARNER(pca),
     LEARNER(linear),
     LEARNER(knn),
+    LEARNER(reconstruction),
     LEARNER(forest_small_s8),
     LEARNER(boost_small_s8),
     LEARNER(forest_large_s8),

@@ -2,4 +2,4 @@
  * (host/graph/check_learner.c) proves the model. */
 #include "host/import/tflite.h"
 
-const struct tflite_reader tflite_reader_LEARNER = {2, 2, 1, 2, NULL, "MoteLearner"};
+const struct tflite_reader tflite_reader_LEARNER = {2, 3, 1, 2, NULL, "MoteLearner"};

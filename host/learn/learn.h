@@ -78,6 +78,11 @@ struct learn_model {
 bool learn_fit(const struct learn_config *c, const struct learn_set *set, struct arena *a,
                struct progress *p, struct learn_model *out, struct err *e);
 
+/* The error of an autoencoder that reads and answers n values: the mean of their squared differences. scale, zp: of its input's
+ * and its answer's int8; the score has their unit, squared. errors: more values than 32767, scales out of reach. */
+bool learn_reconstruction(uint32_t n, const float scale[2], const int32_t zp[2], struct arena *a,
+                          struct learn_model *out, struct err *e);
+
 /* Copies bytes that came from a file and proves them. */
 bool learn_open(const void *bytes, size_t n, struct arena *a, struct learn_model *out,
                 struct err *e);

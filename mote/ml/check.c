@@ -12,6 +12,7 @@ SIZE_OF(mote_ml_linear, 52);
 SIZE_OF(mote_ml_trees, 56);
 SIZE_OF(mote_ml_knn, 52);
 SIZE_OF(mote_ml_tree, 8);
+SIZE_OF(mote_ml_reconstruction, 32);
 
 #define MOST_CLASSES 256
 
@@ -164,6 +165,18 @@ static enum mote_status check_gaussian(const struct mote_ml MOTE_ROM *m) {
   return MOTE_OK;
 }
 
+static enum mote_status check_reconstruction(const struct mote_ml MOTE_ROM *m) {
+  const struct mote_ml_reconstruction MOTE_ROM *p =
+      (const struct mote_ml_reconstruction MOTE_ROM *)m;
+  const int64_t most =
+      128 * ((int64_t)p->input + p->answer) + (p->offset < 0 ? -(int64_t)p->offset : p->offset);
+  if (m->wide || m->features < 2 || m->features % 2 || p->input > 32767 || p->answer > 32767 ||
+      p->inverse < 1 || p->inverse > 32768 || p->shift > 30 || p->mean_shift < 1 ||
+      p->mean_shift > 62)
+    return MOTE_ERR_PARAMS;
+  return most >> p->shift < 32768 && most <= INT32_MAX ? MOTE_OK : MOTE_ERR_PARAMS;
+}
+
 /* ---- trees ------------------------------------------------------------------------ */
 
 static const uint8_t node_size[MOTE_ML_FORM_COUNT] = {4, 6, 6, 8};
@@ -246,7 +259,7 @@ enum mote_status mote_ml_check(const void MOTE_ROM *bytes, size_t n) {
       sizeof(struct mote_ml_gaussian), sizeof(struct mote_ml_gaussian),
       sizeof(struct mote_ml_pca),      sizeof(struct mote_ml_linear),
       sizeof(struct mote_ml_trees),    sizeof(struct mote_ml_trees),
-      sizeof(struct mote_ml_knn)};
+      sizeof(struct mote_ml_knn),      sizeof(struct mote_ml_reconstruction)};
   const struct mote_ml MOTE_ROM *m = (const struct mote_ml MOTE_ROM *)bytes;
   if ((uintptr_t)bytes & 3) return MOTE_ERR_ALIGN;
   if (n < sizeof *m) return MOTE_ERR_TRUNCATED;
@@ -255,7 +268,7 @@ enum mote_status mote_ml_check(const void MOTE_ROM *bytes, size_t n) {
   if (m->bytes > n) return MOTE_ERR_TRUNCATED;
   if (m->kind >= MOTE_ML_KIND_COUNT || m->wide > 1 || m->features == 0) return MOTE_ERR_PARAMS;
   if (m->bytes < sizes[m->kind] || m->bytes > INT32_MAX) return MOTE_ERR_BOUNDS;
-  const int anomaly = m->kind <= MOTE_ML_PCA;
+  const int anomaly = m->kind <= MOTE_ML_PCA || m->kind == MOTE_ML_RECONSTRUCTION;
   if (anomaly ? m->classes != 0 || m->fraction < 4 || m->fraction > 14
               : m->classes < 2 || m->classes > MOST_CLASSES)
     return MOTE_ERR_PARAMS;
@@ -266,6 +279,7 @@ enum mote_status mote_ml_check(const void MOTE_ROM *bytes, size_t n) {
   case MOTE_ML_FOREST:
   case MOTE_ML_BOOST: return check_trees(m);
   case MOTE_ML_KNN: return check_knn(m);
+  case MOTE_ML_RECONSTRUCTION: return check_reconstruction(m);
   default: return check_gaussian(m);
   }
 }

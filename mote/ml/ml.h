@@ -39,7 +39,8 @@ extern "C" {
   X(LINEAR, linear, "logistic regression, linear support vectors")                                 \
   X(FOREST, forest, "decision trees, mean of their leaves")                                        \
   X(BOOST, boost, "decision trees, sum of their leaves")                                           \
-  X(KNN, knn, "nearest neighbours")
+  X(KNN, knn, "nearest neighbours")                                                                \
+  X(RECONSTRUCTION, reconstruction, "error of an autoencoder")
 
 enum mote_ml_kind {
 #define X(name, stem, text) MOTE_ML_##name,
@@ -164,6 +165,19 @@ struct mote_ml_knn {
   int32_t label_at; /* uint8[points], below classes */
 };
 
+/* The vector is what an autoencoder read, and behind it what it answered: int8[n] each, n = features / 2, wide 0:
+ *   d[j]  = (x[j] * input - y[j] * answer + offset) >> shift        int16, in the input's standard deviations
+ *   score = (sum of d^2 * inverse + half) >> mean_shift             their mean, up to INT32_MAX
+ * needs: 128 (input + answer) + |offset| < 2^(shift + 15), so that d fits int16 and the sum of 32767 squares 2^45. */
+struct mote_ml_reconstruction {
+  struct mote_ml head;
+  int32_t offset;
+  uint16_t input, answer; /* at most 32767: a step of each */
+  uint16_t inverse;       /* 1/n, at most 32768 */
+  uint8_t shift;          /* 0..30 */
+  uint8_t mean_shift;     /* 1..62 */
+};
+
 /* ---- proof and sizes ---------------------------------------------------------- */
 /* needs: bytes aligned to 4. cost: one pass over the tables. */
 enum mote_status mote_ml_check(const void MOTE_ROM *bytes, size_t n);
@@ -193,12 +207,17 @@ MOTE_ML_FORMS(X)
 #undef X
 
 /* Why a vector is anomalous: for each chosen column, by how much the squared distance would fall if this column alone were
- * what the rest of the vector lets expect, in steps of 2^-8 squared standard deviations. why: int32[n].
+ * what the rest of the vector lets expect, in steps of 2^-8 squared standard deviations; of RECONSTRUCTION the squares d^2.
+ * why: int32[n].
  * needs: an anomaly kind; not for the fast path. */
 void mote_ml_why(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch, int32_t *why);
-/* n of the map, and the column of each; 0 for trees. */
+/* n of the map or of what was read, and the column of each; 0 for trees. */
 unsigned mote_ml_columns(const struct mote_ml MOTE_ROM *m);
 unsigned mote_ml_column(const struct mote_ml MOTE_ROM *m, unsigned j);
+
+/* mote_ml_reconstruction_run where input and answer lie apart: int8[features / 2] each. */
+int32_t mote_ml_reconstruction_score(const struct mote_ml MOTE_ROM *m, const int8_t *x,
+                                     const int8_t *y);
 
 /* The projection of a PCA model: y int16[axes]. */
 void mote_ml_pca_project(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch,

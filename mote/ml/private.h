@@ -40,6 +40,8 @@ void mote_ml_answer(int8_t *out, unsigned n, unsigned best);
 int32_t mote_ml_kmeans_score(const struct mote_ml MOTE_ROM *m, const int16_t *z, unsigned *cluster);
 /* Of the component that explains z best. why: int32[n]. z is written over. */
 void mote_ml_gaussian_why(const struct mote_ml MOTE_ROM *m, int16_t *z, int32_t *why);
+/* Of what was read and answered, one behind the other. */
+void mote_ml_reconstruction_why(const struct mote_ml MOTE_ROM *m, const int8_t *x, int32_t *why);
 void mote_ml_pca_why(const struct mote_ml MOTE_ROM *m, const int16_t *z, int16_t *y, int32_t *why);
 
 #endif

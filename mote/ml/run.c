@@ -7,10 +7,12 @@ size_t mote_ml_in_bytes(const struct mote_ml MOTE_ROM *m) {
 }
 size_t mote_ml_out_bytes(const struct mote_ml MOTE_ROM *m) { return m->classes ? m->classes : 4; }
 
+static int has_map(const struct mote_ml MOTE_ROM *m) {
+  return m->kind != MOTE_ML_FOREST && m->kind != MOTE_ML_BOOST && m->kind != MOTE_ML_RECONSTRUCTION;
+}
+
 size_t mote_ml_scratch_bytes(const struct mote_ml MOTE_ROM *m) {
-  const size_t z = m->kind == MOTE_ML_FOREST || m->kind == MOTE_ML_BOOST
-                       ? 0
-                       : (mote_ml_map_of(m)->n + 1u) / 2 * 4u;
+  const size_t z = has_map(m) ? (mote_ml_map_of(m)->n + 1u) / 2 * 4u : 0;
   switch (m->kind) {
   case MOTE_ML_GMM: return z + 4u * ((const struct mote_ml_gaussian MOTE_ROM *)m)->components;
   case MOTE_ML_GMM_FULL:
@@ -53,9 +55,12 @@ void mote_ml_run(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch,
 /* ---- why --------------------------------------------------------------------------- */
 
 unsigned mote_ml_columns(const struct mote_ml MOTE_ROM *m) {
-  return m->kind == MOTE_ML_FOREST || m->kind == MOTE_ML_BOOST ? 0 : mote_ml_map_of(m)->n;
+  return has_map(m)                          ? mote_ml_map_of(m)->n
+         : m->kind == MOTE_ML_RECONSTRUCTION ? m->features / 2u
+                                             : 0;
 }
 unsigned mote_ml_column(const struct mote_ml MOTE_ROM *m, unsigned j) {
+  if (!has_map(m)) return j;
   const struct mote_ml_map MOTE_ROM *map = mote_ml_map_of(m);
   return map->columns_at ? ((const uint16_t MOTE_ROM *)mote_ml_at(m, map->columns_at))[j] : j;
 }
@@ -74,6 +79,10 @@ static void kmeans_why(const struct mote_ml MOTE_ROM *m, const int16_t *z, int32
 
 void mote_ml_why(const struct mote_ml MOTE_ROM *m, const void *x, void *scratch, int32_t *why) {
   int16_t *z = (int16_t *)scratch;
+  if (m->kind == MOTE_ML_RECONSTRUCTION) {
+    mote_ml_reconstruction_why(m, (const int8_t *)x, why);
+    return;
+  }
   mote_ml_to_z(m, x, z);
   switch (m->kind) {
   case MOTE_ML_KMEANS: kmeans_why(m, z, why); break;

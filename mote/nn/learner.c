@@ -8,8 +8,8 @@ static inline const struct mote_ml MOTE_ROM *model_of(const struct mote_learner 
 }
 
 /* kind, form: of the models that the kernel takes; form -1: any. */
-static enum mote_status check(const struct mote_learner *p, const struct mote_bounds *b,
-                              unsigned kind, int form) {
+static enum mote_status proven(const struct mote_learner *p, const struct mote_bounds *b,
+                               unsigned kind, int form) {
   if (b->params_bytes < sizeof *p) return MOTE_ERR_BOUNDS;
   if (!mote_bounds_constant(b, p->model_at, p->model_bytes)) return MOTE_ERR_BOUNDS;
   const struct mote_ml MOTE_ROM *m = model_of(p);
@@ -17,6 +17,14 @@ static enum mote_status check(const struct mote_learner *p, const struct mote_bo
   if (status != MOTE_OK) return status;
   if (m->kind != kind || (form >= 0 && ((const struct mote_ml_trees MOTE_ROM *)m)->form != form))
     return MOTE_ERR_PARAMS;
+  return MOTE_OK;
+}
+
+static enum mote_status check(const struct mote_learner *p, const struct mote_bounds *b,
+                              unsigned kind, int form) {
+  const enum mote_status status = proven(p, b, kind, form);
+  if (status != MOTE_OK) return status;
+  const struct mote_ml MOTE_ROM *m = model_of(p);
   if (!mote_bounds_edges(b, 1, 1) || !mote_bounds_row(b, 0, m->features, m->wide ? 2 : 1) ||
       mote_ml_out_bytes(m) > b->out_bytes || mote_ml_scratch_bytes(m) > b->state_bytes)
     return MOTE_ERR_BOUNDS;
@@ -36,6 +44,29 @@ static enum mote_status check(const struct mote_learner *p, const struct mote_bo
                                        const struct mote_bounds *b) {                              \
     return check(p, b, kind, form);                                                                \
   }
+
+/* An autoencoder's error has two vectors: rows[0] is what it read, rows[1] what it answered. */
+static void reconstruction_row(const void *params, const void *const *rows, void *state,
+                               void *out) {
+  (void)state;
+  *(int32_t *)out = mote_ml_reconstruction_score(model_of((const struct mote_learner *)params),
+                                                 (const int8_t *)rows[0], (const int8_t *)rows[1]);
+}
+const struct mote_kernel mote_kernel_learner_reconstruction = {0, reconstruction_row, 0};
+size_t mote_learner_reconstruction_state_bytes(const struct mote_learner *p) {
+  (void)p;
+  return 0;
+}
+enum mote_status mote_learner_reconstruction_check(const struct mote_learner *p,
+                                                   const struct mote_bounds *b) {
+  const enum mote_status status = proven(p, b, MOTE_ML_RECONSTRUCTION, -1);
+  if (status != MOTE_OK) return status;
+  const uint32_t n = model_of(p)->features / 2u;
+  return mote_bounds_edges(b, 2, 1) && mote_bounds_whole(b, 1, n) && n <= b->row_bytes[0] &&
+                 !(b->missing & 1u) && b->out_bytes >= sizeof(int32_t)
+             ? MOTE_OK
+             : MOTE_ERR_BOUNDS;
+}
 
 KERNEL_LEARNER(learner_kmeans, kmeans, MOTE_ML_KMEANS, -1)
 KERNEL_LEARNER(learner_gmm, gmm, MOTE_ML_GMM, -1)

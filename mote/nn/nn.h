@@ -174,7 +174,8 @@ struct mote_pad_s8 {
   uint16_t reserved;
 };
 
-/* LEARNER: a model of mote/ml (mote_ml_check), one vector in, shares of classes or a score out. */
+/* LEARNER: a model of mote/ml (mote_ml_check), one vector in, or an autoencoder's input and answer; shares of classes or a
+ * score out. */
 struct mote_learner {
   int32_t model_at;
   uint32_t model_bytes;
