@@ -891,6 +891,14 @@ static void presets_fit_every_input(void **state) {
         arena_free(a);
       }
   assert_int_equal(n, 10);
+  static const char *const again[] = {"dense 8", " head input weight 0.5"},
+                           *const line[] = {"autoencoder"}, *const wide[] = {"conv-autoencoder 2"};
+  assert_true(train_asks_input(again, 2) && train_asks_input(line, 1) && train_asks_input(wide, 1));
+  static const char *const classes[] = {"head: conv 8 3x3", "conv 8 3x3 from input",
+                                        "head numbers 2", "headinput"},
+                           *const other[] = {"ds-cnn 0.5"};
+  assert_false(train_asks_input(classes, 4) || train_asks_input(other, 1));
+  assert_false(train_asks_input(line, 0));
   assert_false(train_is_preset("ds-cnn 1 2"));
   assert_false(train_is_preset("ds-cnnx"));
   struct arena *a = arena_new(0);

@@ -5,6 +5,7 @@
  * one. What differs from a source stands beside it. */
 #include "host/train/network.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,6 +261,18 @@ static const struct preset *find(const char *text, double *width) {
 bool train_is_preset(const char *text) {
   double width;
   return find(text, &width) != NULL;
+}
+
+bool train_asks_input(const char *const *lines, int n) {
+  double width;
+  const struct preset *preset = n == 1 ? find(lines[0], &width) : NULL;
+  if (preset) return preset->write == autoencoder || preset->write == conv_autoencoder;
+  for (int i = 0; i < n; i++) {
+    char of[8] = "";
+    if (sscanf(lines[i], " head%*[ \t,]%7[^ \t,#\n]", of) == 1 && strcmp(of, "input") == 0)
+      return true;
+  }
+  return false;
 }
 
 bool train_network_preset(struct arena *a, const char *text, int in_h, int in_w, int in_c,

@@ -185,6 +185,8 @@ bool train_network_cells(struct arena *a, int in_h, int in_w, int in_c, int clas
  * much its channels are multiplied: "mobilenet 0.25". says: one line about preset i; NULL behind the last. */
 const char *train_preset_name(int i, const char **says);
 bool train_is_preset(const char *text);
+/* Whether a text, its lines or the name of a preset, asks for the input again: known before the input's size is. */
+bool train_asks_input(const char *const *lines, int n);
 /* errors: no such preset, a width outside 0.05 to 8, an input that it cannot take. */
 bool train_network_preset(struct arena *a, const char *text, int in_h, int in_w, int in_c,
                           int classes, struct train_network *net, struct err *e);
