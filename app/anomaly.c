@@ -11,6 +11,14 @@ const struct mote_ml *anomaly_of(struct arena *a, const struct graph *g) {
   return m->anomaly;
 }
 
+const int8_t *anomaly_answers(struct arena *a, const struct graph *g, const struct mote_ml *m,
+                              const uint8_t *outputs, int windows) {
+  if (m->kind != MOTE_ML_RECONSTRUCTION) return NULL;
+  int8_t *answers = ARENA_ARRAY(a, int8_t, (size_t)windows * (m->features / 2u) + 1);
+  decide_take(g, 1, outputs, windows, answers);
+  return answers;
+}
+
 /* ---- thresholds ------------------------------------------------------------------------- */
 void anomaly_calibration_print(const struct mote_ml *m, const struct learn_threshold *t) {
   if (!m || !t->n) return;
@@ -93,18 +101,22 @@ static void count(struct anomaly_figures *f, const struct dataset *d, const int3
 
 /* Which columns make the flagged windows anomalous: the mean of their shares. */
 static bool explain(struct anomaly_figures *f, const struct dataset *d,
-                    const struct features_block *block, const int32_t *scores, struct arena *a,
-                    struct err *e) {
+                    const struct features_block *block, const int32_t *scores,
+                    const int8_t *answers, struct arena *a, struct err *e) {
   const unsigned n = mote_ml_columns(f->m);
   int8_t *features = NULL;
   double *share = ARENA_ARRAY(a, double, f->m->features);
   struct learning_why *why = ARENA_ARRAY(a, struct learning_why, n + 1);
+  unsigned channels = 0;
   int flagged = 0;
   if (!dataset_features(d, block, a, &features, e)) return false;
   for (int i = 0; i < d->n_windows && flagged < 1000; i++) {
     if (scores[i] <= f->m->threshold) continue;
-    const int made = learning_why(f->m, features + (size_t)i * block->out_bytes, a, why, (int)n);
+    const size_t at = (size_t)i * block->out_bytes;
+    const int made =
+        learning_why(f->m, block, features + at, answers ? answers + at : NULL, a, why, (int)n);
     for (int k = 0; k < made; k++) share[why[k].column] += why[k].share;
+    if (made) channels = why[0].channels;
     flagged++;
   }
   for (f->n_why = 0; f->n_why < 8 && flagged; f->n_why++) {
@@ -112,7 +124,7 @@ static bool explain(struct anomaly_figures *f, const struct dataset *d,
     for (unsigned j = 1; j < f->m->features; j++)
       if (share[j] > share[best]) best = j;
     if (!(share[best] > 0)) break;
-    f->why[f->n_why] = (struct learning_why){best, share[best] / flagged};
+    f->why[f->n_why] = (struct learning_why){best, channels, share[best] / flagged};
     share[best] = 0;
   }
   return true;
@@ -145,7 +157,8 @@ bool anomaly_measure(struct project *p, const struct graph *g, const struct feat
           chip);
   }
   count(f, &d, scores, p->arena);
-  return explain(f, &d, block, scores, p->arena, e);
+  return explain(f, &d, block, scores, anomaly_answers(p->arena, g, m, outputs, d.n_windows),
+                 p->arena, e);
 }
 
 /* ---- output ------------------------------------------------------------------------------------ */
@@ -177,8 +190,7 @@ void anomaly_print(const struct anomaly_figures *f) {
     printf("no AUC: samples of %s labels are needed, too\n", f->normal ? "other" : "normal");
   if (f->n_why) {
     printf("why          ");
-    for (int i = 0; i < f->n_why && i < 4; i++)
-      printf("%sfeature %u (%.0f %%)", i ? ", " : "", f->why[i].column, 100 * f->why[i].share);
+    learning_why_print(f->why, f->n_why < 4 ? f->n_why : 4);
     printf("\n");
   }
 }
@@ -218,8 +230,7 @@ void anomaly_json(const struct anomaly_figures *f, struct json *j) {
   json_open_array(j, "why");
   for (int i = 0; i < f->n_why; i++) {
     json_open_object(j, NULL);
-    json_put_int(j, "feature", f->why[i].column);
-    json_put_real(j, "share", f->why[i].share);
+    learning_why_json(&f->why[i], j);
     json_close_object(j);
   }
   json_close_array(j);

@@ -8,6 +8,10 @@
 /* The score's model in a graph; NULL: there is none. */
 const struct mote_ml *anomaly_of(struct arena *a, const struct graph *g);
 
+/* What an autoencoder answered to each window: [windows][features]; NULL: the score is of another kind. */
+const int8_t *anomaly_answers(struct arena *a, const struct graph *g, const struct mote_ml *m,
+                              const uint8_t *outputs, int windows);
+
 /* How the threshold was found; nothing where m is NULL or nothing is known. */
 void anomaly_calibration_print(const struct mote_ml *m, const struct learn_threshold *t);
 void anomaly_calibration_json(const struct mote_ml *m, const struct learn_threshold *t,

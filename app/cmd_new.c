@@ -76,12 +76,13 @@ static const char image_yaml_text[] =
     "\n"
     "board: %s\n";
 
-static const char classes_text[] = "network: auto         # or your own layers, one a line:\n"
-                                   "# network: |\n"
-                                   "#   conv 16 3x3 s2\n"
-                                   "#   dsconv 32 3x3\n"
-                                   "#   mean\n"
-                                   "\n";
+static const char classes_text[] =
+    "network: auto         # autoencoder: what is normal; or your own layers, one a line:\n"
+    "# network: |\n"
+    "#   conv 16 3x3 s2\n"
+    "#   dsconv 32 3x3\n"
+    "#   mean\n"
+    "\n";
 
 static const char objects_text[] =
     "objects:              # each picture has boxes; the network answers a map of cells\n"
@@ -126,7 +127,7 @@ static const char yaml_text[] =
     "  #bands: %d\n"
     "  #normalise: %s       # none, level or mean; more keys: docs/spec/cli.md\n"
     "\n"
-    "network: auto         # or your own layers, one a line:\n"
+    "network: auto         # autoencoder: what is normal; or your own layers, one a line:\n"
     "# network: |\n"
     "#   conv 16 3x3 s2\n"
     "#   dsconv 32 3x3\n"

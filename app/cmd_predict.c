@@ -72,8 +72,10 @@ static bool add_anomaly(struct project *p, const struct project_model *m, const 
   x->anomaly = scores;
   x->anomalous = x->mean_anomaly > learn_score(m->anomaly, m->anomaly->threshold);
   if (!dataset_features(d, &m->features, p->arena, &features, e)) return false;
-  x->n_why = learning_why(m->anomaly, features + (size_t)worst * m->features.out_bytes, p->arena,
-                          x->why, 4);
+  const int8_t *answers = anomaly_answers(p->arena, m->graph, m->anomaly, outputs, d->n_windows);
+  const size_t at = (size_t)worst * m->features.out_bytes;
+  x->n_why = learning_why(m->anomaly, &m->features, features + at, answers ? answers + at : NULL,
+                          p->arena, x->why, 4);
   return true;
 }
 
@@ -135,9 +137,8 @@ static void print_anomaly(const struct project_model *m, const struct answer *x)
   printf("  %s, score %.3g (threshold %.3g)", x->anomalous ? "ANOMALY" : "normal", x->mean_anomaly,
          learn_score(m->anomaly, m->anomaly->threshold));
   if (x->anomalous && x->n_why) {
-    printf("  by");
-    for (int i = 0; i < x->n_why; i++)
-      printf("%s feature %u (%.0f %%)", i ? "," : "", x->why[i].column, 100 * x->why[i].share);
+    printf("  by ");
+    learning_why_print(x->why, x->n_why);
   }
 }
 
@@ -220,8 +221,7 @@ static void json_anomaly(struct json *j, const struct project_model *m, const st
   json_open_array(j, "why");
   for (int i = 0; i < x->n_why; i++) {
     json_open_object(j, NULL);
-    json_put_int(j, "feature", x->why[i].column);
-    json_put_real(j, "share", x->why[i].share);
+    learning_why_json(&x->why[i], j);
     json_close_object(j);
   }
   json_close_array(j);

@@ -129,6 +129,7 @@ static void print_scores(struct command_line *c, const struct bundle_model *b,
       int32_t score;
       memcpy(&score, outputs, sizeof score);
       outputs += sizeof score;
+      if (m->anomaly->kind == MOTE_ML_RECONSTRUCTION) outputs += m->features.out_bytes;
       if (!c->json) printf("%sscore %d", classes ? "  " : "", score);
       json_put_int(&j, NULL, score);
     }

@@ -132,6 +132,9 @@ static bool test_anomaly(struct testing *t, const struct training_outcome *o,
   t->has_anomaly = m.anomaly != NULL;
   t->scores_only = project_only_scores(&m);
   if (!m.anomaly) return true;
+  if (t->scores_only && (t->robust || t->html))
+    return err_set(e, "the model gives an anomaly score alone, and %s of classes",
+                   t->robust ? "--robust disturbs windows" : "the page tells");
   const char *const *normal = o->classes;
   int n = o->n_classes;
   if (!t->scores_only && c->anomaly.n_normal) {
@@ -203,6 +206,9 @@ static bool seed_of_project(const struct project *p, const char *word, int64_t *
                    "%s tells anomalies, not classes; --leave-one-group-out, --folds and --seeds "
                    "are for classes",
                    learn_kind_name(learner.config.kind));
+  if (p->config.reconstructs && !learner.on)
+    return err_set(e, "an autoencoder tells anomalies, not classes; --leave-one-group-out, --folds "
+                      "and --seeds are for classes");
   project_training(&p->config, 0, &c);
   *seed = (int64_t)(learner.on ? learner.config.seed : c.seed);
   return true;
@@ -802,6 +808,7 @@ static bool test_classes(struct testing *t, struct asked *a, struct err *e) {
   const bool makes = trains(t, a);
   if (a->wav)
     return err_set(e, "--wav is for projects that suppress noise (`suppress` in mote.yaml)");
+  if (a->network) project_take_network(&t->p.config, t->p.arena, a->network);
   if (!plainly(t, makes || a->examples || a->continuous, makes && !a->continuous, e)) return false;
   if (a->examples) return test_few(t, &a->few, e);
   if (a->continuous)

@@ -54,7 +54,8 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
   json_put_int(&j, "weight_bytes", t->cost.weight_bytes);
   json_put_int(&j, "four_bit_layers", t->four_bit_layers);
   json_put_int(&j, "pruned", t->removed);
-  const bool counts = t->threshold != 0, unknown = counts || t->scales;
+  const bool counts = t->threshold != 0, again = t->scores_only && !t->learner,
+             unknown = counts || t->scales || again;
   if (t->learner || unknown)
     json_put_null(&j, "validation_accuracy_float");
   else
@@ -63,6 +64,10 @@ static void print_json(struct command_line *c, const struct training_outcome *t,
     json_put_real(&j, "validation_f1_float", (double)t->validation_float);
     json_put_real(&j, "validation_f1_int8", (double)t->validation_int8);
     json_put_real(&j, "threshold", t->threshold / 256.0);
+  }
+  if (again) {
+    json_put_real(&j, "validation_error_float", (double)t->validation_float);
+    json_put_real(&j, "validation_error_int8", (double)t->validation_int8);
   }
   if (t->scales) {
     json_put_real(&j, "validation_r2_float", (double)t->validation_float);
@@ -137,6 +142,10 @@ static void print_network(struct command_line *c, const struct training_outcome 
   if (t->scales)
     printf("run %lld: %s, R2 %s in float, %s in int8", (long long)t->run, what,
            known(c->arena, t->validation_float), known(c->arena, t->validation_int8));
+  else if (t->scores_only)
+    printf("run %lld: %s, mean squared error %.4g in float, %.4g in int8 (1: that of answering the "
+           "mean)",
+           (long long)t->run, what, (double)t->validation_float, (double)t->validation_int8);
   else
     printf("run %lld: %s, %s %.1f %% in float, %.1f %% in int8", (long long)t->run, what,
            t->threshold ? "F1 of objects" : "accuracy", 100 * (double)t->validation_float,
@@ -183,12 +192,14 @@ int cmd_train(int argc, char **argv) {
       .usage = "mote train [--learner KIND] [--epochs N] [--seed S] [--threads N] [--network TEXT "
                "| --net FILE] "
                "[--fresh]",
-      .about = "Trains a network on the training samples, quantises it to int8 and keeps it in the "
-               "project.\n"
-               "Says which network it chose and why. A run that was killed is continued.\n"
-               "Presets: ds-cnn, tc-resnet, bc-resnet, mobilenet, resnet8, temporal; a number "
-               "behind the\n"
-               "name multiplies the channels: 'mobilenet 0.25'.",
+      .about =
+          "Trains a network on the training samples, quantises it to int8 and keeps it in the "
+          "project.\n"
+          "Says which network it chose and why. A run that was killed is continued.\n"
+          "Presets: ds-cnn, tc-resnet, bc-resnet, mobilenet, resnet8, temporal; autoencoder and\n"
+          "conv-autoencoder learn what is normal, for an anomaly score. A number behind the "
+          "name\n"
+          "multiplies the channels: 'mobilenet 0.25'.",
       .options = options,
       .examples = "  mote train\n  mote train --learner forest\n  mote train --network 'conv 8 3x3 "
                   "s2; dsconv 16 3x3; mean' --epochs 20",

@@ -235,16 +235,9 @@ static bool read_regression(const struct reader *r, const struct project_yaml *y
                                     : "detect"),
         "a project with `regression` estimates numbers by a network, and has no classes: "
         "leave this out");
-  const struct yaml_training *t = y->training;
-  if (t &&
-      (t->label_smoothing || t->mixup || t->focal || t->class_weights || t->balance || t->hard))
-    return err_set(config_at_key(r, "training",
-                                 t->label_smoothing ? "label_smoothing"
-                                 : t->mixup         ? "mixup"
-                                 : t->focal         ? "focal"
-                                 : t->balance       ? "balance"
-                                 : t->hard          ? "hard"
-                                                    : "class_weights"),
+  const char *const about_classes = config_about_classes(y->training);
+  if (about_classes)
+    return err_set(config_at_key(r, "training", about_classes),
                    "this is about classes, and a project with `regression` has none: leave it out");
   if (c->n_unknown || c->n_background)
     return err_set(config_at_key(r, "data", c->n_unknown ? "unknown" : "background"),
@@ -363,7 +356,7 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
   if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
       !read_window(&r, y, c) || !config_read_features(&r, y, c))
     return false;
-  return read_objects(&r, y, c) && read_regression(&r, y, c) && config_read_training(&r, y, c) &&
+  return read_objects(&r, y, c) && read_regression(&r, y, c) && config_read_training(&r, c) &&
          read_detect(&r, y, c) && read_suppress(&r, y, c);
 }
 

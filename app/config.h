@@ -155,7 +155,8 @@ extern const char *const config_kind_names[]; /* of enum project_kind */
 bool config_read_features(const struct reader *r, const struct project_yaml *y,
                           struct project_config *c);
 /* Augmentation, training and learners. */
-bool config_read_training(const struct reader *r, const struct project_yaml *y,
-                          struct project_config *c);
+bool config_read_training(const struct reader *r, struct project_config *c);
+/* A key of `training` that is there and says something about classes; NULL: none. */
+const char *config_about_classes(const struct yaml_training *t);
 
 #endif

@@ -4,23 +4,30 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool read_flip(const struct reader *r, const char *word, struct train_augment *o) {
+/* Bit 0: across, bit 1: down; -1: no such word. */
+static int flip_of(const char *word) {
   static const char *const words[] = {"none", "across", "down", "both"};
   for (int i = 0; i < 4; i++)
-    if (strcmp(word, words[i]) == 0) {
-      o->flip_across = i & 1, o->flip_down = i >> 1;
-      return true;
-    }
-  return err_set(config_at_key(r, "augmentation", "flip"),
-                 "\"%s\" is not known; none, across, down and both are", word);
+    if (strcmp(word, words[i]) == 0) return i;
+  return -1;
 }
 
-static bool read_augmentation(const struct reader *r, const struct project_yaml *y,
-                              struct project_config *c) {
+/* Nothing that would widen what is normal; ranges of what may be asked for stay. */
+static struct train_augment as_recorded(const struct train_augment *all) {
+  return (struct train_augment){.background_snr_db_min = all->background_snr_db_min,
+                                .background_snr_db_max = all->background_snr_db_max,
+                                .noise_snr_db_min = all->noise_snr_db_min,
+                                .floor_db_min = all->floor_db_min,
+                                .floor_db_max = all->floor_db_max};
+}
+
+static void lay_augmentation(struct project_config *c) {
   static const struct yaml_augmentation none;
-  const struct yaml_augmentation *g = y->augmentation ? y->augmentation : &none;
+  const struct yaml_augmentation *g = c->yaml->augmentation ? c->yaml->augmentation : &none;
   struct train_augment *o = &c->augmentation;
+  const int flip = g->flip ? flip_of(g->flip) : 0;
   *o = train_augment_default(project_input(c));
+  if (c->reconstructs) *o = as_recorded(o);
   if (c->objects.on) o->cutout = 0;     /* it would cover what the boxes say is there */
   if (c->regression.on) o->gain_db = 0; /* how strong a signal is may be what the number says */
   o->shift_ms = (float)real_or(g->shift_ms, (double)o->shift_ms);
@@ -47,8 +54,24 @@ static bool read_augmentation(const struct reader *r, const struct project_yaml 
   o->brightness = (float)real_or(g->brightness, (double)o->brightness);
   o->contrast = (float)real_or(g->contrast, (double)o->contrast);
   o->cutout = (float)real_or(g->cutout, (double)o->cutout);
+  o->flip_across = flip & 1, o->flip_down = flip >> 1 & 1;
   c->variants = int_or(g->variants, 0);
-  return !g->flip || read_flip(r, g->flip, o);
+}
+
+void project_take_network(struct project_config *c, struct arena *a, const char *network) {
+  const char **lines = NULL;
+  const int n = project_layers(a, network, &lines);
+  c->reconstructs = !c->objects.on && !c->regression.on && train_asks_input(lines, n);
+  lay_augmentation(c);
+}
+
+static bool read_augmentation(const struct reader *r, struct project_config *c) {
+  const struct yaml_augmentation *g = c->yaml->augmentation;
+  if (g && g->flip && flip_of(g->flip) < 0)
+    return err_set(config_at_key(r, "augmentation", "flip"),
+                   "\"%s\" is not known; none, across, down and both are", g->flip);
+  project_take_network(c, r->a, c->network);
+  return true;
 }
 
 static bool check_augmentation(const struct reader *r, const struct project_config *c) {
@@ -128,7 +151,11 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
     o.label_smoothing = (float)real_or(t->label_smoothing, 0);
     o.class_weights = false;
   }
-  if (c->regression.on) { /* numbers have no classes to smooth, mix or weigh */
+  if (c->reconstructs) { /* a mask would be given again, as part of what is normal */
+    o.time_masks = int_or(t->time_masks, 0);
+    o.band_masks = int_or(t->band_masks, 0);
+  }
+  if (c->regression.on || c->reconstructs) { /* no classes to smooth, mix or weigh */
     o.label_smoothing = 0;
     o.mixup = 0;
     o.class_weights = false;
@@ -140,10 +167,27 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
   *out = o;
 }
 
+const char *config_about_classes(const struct yaml_training *t) {
+  return !t                   ? NULL
+         : t->label_smoothing ? "label_smoothing"
+         : t->mixup           ? "mixup"
+         : t->focal           ? "focal"
+         : t->balance         ? "balance"
+         : t->hard            ? "hard"
+         : t->class_weights   ? "class_weights"
+                              : NULL;
+}
+
 static bool check_training(const struct reader *r, const struct project_config *c) {
   struct train_config t;
   struct err inner = {{0}, {0}, {0}, false};
   project_training(c, 1000, &t);
+  const char *const about_classes =
+      c->reconstructs && !c->learner.on ? config_about_classes(c->yaml->training) : NULL;
+  if (about_classes)
+    return err_set(config_at_key(r, "training", about_classes),
+                   "this is about classes, and an autoencoder knows what is normal alone: leave it "
+                   "out");
   if (train_config_check(&t, &inner)) return true;
   return err_set(config_at_key(r, "training", inner.node[0] ? inner.node : "epochs"), "%s",
                  inner.text);
@@ -195,6 +239,23 @@ static bool make_learner(const char *word, const struct yaml_learning *y, struct
   return learn_check(&l->config, e);
 }
 
+bool project_reconstruction(const struct project_config *c, struct project_learner *out,
+                            struct err *e) {
+  static const struct yaml_learning none;
+  const struct yaml_learning *y = c->yaml->learning ? c->yaml->learning : &none;
+  *out = (struct project_learner){.on = true, .false_alarms = 0.01};
+  read_learning(y, out);
+  if (!(out->false_alarms > 0 && out->false_alarms < 1)) {
+    err_node(e, "false_alarms");
+    return err_set(e, "%g; a share between 0 and 1 works", out->false_alarms);
+  }
+  if (out->config.n_columns) {
+    err_node(e, "columns");
+    return err_set(e, "an autoencoder reads all features; columns are for learners");
+  }
+  return true;
+}
+
 bool project_learner(const struct project_config *c, const char *word, struct project_learner *out,
                      struct err *e) {
   return make_learner(word ? word : c->yaml->learner, c->yaml->learning, out, e);
@@ -207,6 +268,9 @@ static bool read_learners(const struct reader *r, struct project_config *c) {
     return err_set(
         config_at_key(r, inner.node[0] ? "learning" : "", inner.node[0] ? inner.node : "learner"),
         "%s", inner.text);
+  struct project_learner own;
+  if (c->reconstructs && !c->learner.on && !project_reconstruction(c, &own, &inner))
+    return err_set(config_at_key(r, "learning", inner.node), "%s", inner.text);
   if (!make_learner(!y ? NULL : y->learner ? y->learner : "kmeans", y, &c->anomaly, &inner))
     return err_set(config_at_key(r, "anomaly", inner.node[0] ? inner.node : "learner"), "%s",
                    inner.text);
@@ -234,8 +298,7 @@ int project_layers(struct arena *a, const char *network, const char ***lines) {
   return n == 1 && strcmp((*lines)[0], "auto") == 0 ? 0 : n;
 }
 
-bool config_read_training(const struct reader *r, const struct project_yaml *y,
-                          struct project_config *c) {
-  return read_augmentation(r, y, c) && check_augmentation(r, c) && check_training(r, c) &&
-         read_learners(r, c);
+bool config_read_training(const struct reader *r, struct project_config *c) {
+  return read_augmentation(r, c) && check_augmentation(r, c) && read_learners(r, c) &&
+         check_training(r, c);
 }

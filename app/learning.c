@@ -68,13 +68,9 @@ static bool unseen_scores(const struct project_learner *how, const struct learn_
   return true;
 }
 
-static bool calibrate(const struct project_learner *how, const struct learn_set *set,
-                      const struct dataset *train, const struct learn_set *validation,
-                      struct arena *a, struct learn_model *m, struct learn_threshold *t,
-                      struct err *e) {
-  int32_t *scores;
-  uint32_t n;
-  if (!unseen_scores(how, set, train, validation, m->model, a, &scores, &n, e)) return false;
+bool learning_threshold(const struct project_learner *how, const int32_t *scores, uint32_t n,
+                        struct arena *a, struct learn_model *m, struct learn_threshold *t,
+                        struct err *e) {
   learn_threshold(scores, n, how->false_alarms, 0.95, t);
   if (t->threshold == INT32_MAX && !how->has_threshold)
     return err_set(e, n ? "no memory left"
@@ -90,6 +86,16 @@ static bool calibrate(const struct project_learner *how, const struct learn_set 
     t->reached = true;
   }
   return learn_set_threshold(m, t->threshold, a, e);
+}
+
+static bool calibrate(const struct project_learner *how, const struct learn_set *set,
+                      const struct dataset *train, const struct learn_set *validation,
+                      struct arena *a, struct learn_model *m, struct learn_threshold *t,
+                      struct err *e) {
+  int32_t *scores;
+  uint32_t n;
+  return unseen_scores(how, set, train, validation, m->model, a, &scores, &n, e) &&
+         learning_threshold(how, scores, n, a, m, t, e);
 }
 
 void learning_card(const struct learn_threshold *t, struct text *out) {
@@ -109,8 +115,7 @@ void learning_read_card(const char *line, struct learn_threshold *t) {
 }
 
 /* ---- the graph --------------------------------------------------------------------------- */
-/* Adds a node that reads tensor x; returns its output. */
-static int add_node(struct graph *g, const struct learn_model *m, int x) {
+int learning_add_node(struct graph *g, const struct learn_model *m, int x, int y) {
   const struct mote_ml *head = m->model;
   const struct graph_tensor bytes = {
       .name = "model",
@@ -126,9 +131,10 @@ static int add_node(struct graph *g, const struct learn_model *m, int x) {
       .dims = {1, scores ? 1 : head->classes},
       .quant = graph_quant_one(g->arena, scores ? ldexpf(1, -(int)head->fraction) : 1.0f / 256,
                                scores ? 0 : -128)};
-  struct graph_node node = {.op = MOTE_OP_LEARNER, .n_in = 2, .n_out = 1};
+  struct graph_node node = {.op = MOTE_OP_LEARNER, .n_in = y < 0 ? 2 : 3, .n_out = 1};
   node.in[0] = x;
   node.in[1] = graph_add_tensor(g, &bytes);
+  node.in[2] = y;
   node.out[0] = graph_add_tensor(g, &out);
   node.source_op = g->n_nodes;
   graph_add_node(g, &node);
@@ -186,24 +192,61 @@ bool learning_normal(struct project *p, const struct project_learner *how,
 }
 
 /* ---- why ------------------------------------------------------------------------------------ */
-int learning_why(const struct mote_ml *m, const int8_t *features, struct arena *a,
-                 struct learning_why *why, int most) {
+/* What each feature adds to the squared distance. */
+static int32_t *drops(const struct mote_ml *m, const int8_t *features, const int8_t *answer,
+                      struct arena *a) {
   const unsigned n = mote_ml_columns(m);
   void *scratch = arena_alloc(a, mote_ml_scratch_bytes(m) + 4, 1);
   int32_t *drop = ARENA_ARRAY(a, int32_t, n + 1);
-  double total = 0;
-  int made = 0;
+  if (answer) {
+    int8_t *both = ARENA_ARRAY(a, int8_t, m->features);
+    memcpy(both, features, n);
+    memcpy(both + n, answer, n);
+    features = both;
+  }
   mote_ml_why(m, features, scratch, drop);
-  for (unsigned j = 0; j < n; j++) total += drop[j];
+  return drop;
+}
+
+int learning_why(const struct mote_ml *m, const struct features_block *block,
+                 const int8_t *features, const int8_t *answer, struct arena *a,
+                 struct learning_why *why, int most) {
+  const unsigned all = mote_ml_columns(m);
+  const bool map = answer && block->dims[0] > 1;
+  const unsigned n = map ? all / (unsigned)block->dims[0] : all;
+  const int32_t *drop = drops(m, features, answer, a);
+  double *sum = ARENA_ARRAY(a, double, n + 1), total = 0;
+  int made = 0;
+  for (unsigned j = 0; j < all; j++) sum[j % n] += drop[j], total += drop[j];
   for (; made < most && made < (int)n; made++) {
     unsigned best = 0;
     for (unsigned j = 1; j < n; j++)
-      if (drop[j] > drop[best]) best = j;
-    if (drop[best] <= 0) break;
-    why[made] = (struct learning_why){mote_ml_column(m, best), drop[best] / total};
-    drop[best] = 0;
+      if (sum[j] > sum[best]) best = j;
+    if (!(sum[best] > 0)) break;
+    why[made] = (struct learning_why){map ? best : mote_ml_column(m, best),
+                                      map ? (unsigned)block->dims[2] : 0, sum[best] / total};
+    sum[best] = 0;
   }
   return made;
+}
+
+void learning_why_print(const struct learning_why *w, int n) {
+  for (int i = 0; i < n; i++, w++) {
+    const unsigned c = w->channels ? w->channels : 1;
+    printf("%s%s %u", i ? ", " : "", w->channels ? "column" : "feature", w->column / c);
+    if (c > 1) printf(" of channel %u", w->column % c + 1);
+    printf(" (%.0f %%)", 100 * w->share);
+  }
+}
+
+void learning_why_json(const struct learning_why *w, struct json *j) {
+  if (w->channels) {
+    json_put_int(j, "column", w->column / w->channels);
+    json_put_int(j, "channel", w->column % w->channels + 1);
+  } else {
+    json_put_int(j, "feature", w->column);
+  }
+  json_put_real(j, "share", w->share);
 }
 
 /* ---- beside a network ------------------------------------------------------------------------ */
@@ -266,7 +309,7 @@ bool learning_beside(struct command_line *c, struct project *p, const struct dat
   if (!fit_anomaly(c, p, how, train, validation, pick_normal(p, how, train, classes, n),
                    pick_normal(p, how, validation, classes, n), block, &m, calibration, e))
     return false;
-  const int outputs[2] = {g->outputs[0], add_node(g, &m, g->inputs[0])};
+  const int outputs[2] = {g->outputs[0], learning_add_node(g, &m, g->inputs[0], -1)};
   graph_set_outputs(g, outputs, 2);
   return graph_check(g, e);
 }
@@ -344,7 +387,7 @@ static bool fit(struct learning *l, struct err *e) {
       return false;
     o->validation_int8 = (float)learn_accuracy(m.model, held.n ? &held : &set);
   }
-  const int out = add_node(o->graph, &m, o->graph->inputs[0]);
+  const int out = learning_add_node(o->graph, &m, o->graph->inputs[0], -1);
   graph_set_outputs(o->graph, &out, 1);
   o->why = m.about;
   o->cost.weight_bytes = (int64_t)m.bytes;

@@ -27,6 +27,14 @@ void learning_settings(const struct project_learner *how, struct text *t);
 void learning_card(const struct learn_threshold *t, struct text *out);
 void learning_read_card(const char *line, struct learn_threshold *t);
 
+/* Sets the model's threshold from n scores of normal windows that the fit did not see, or the one that the project names.
+ * errors: neither is there. */
+bool learning_threshold(const struct project_learner *how, const int32_t *scores, uint32_t n,
+                        struct arena *a, struct learn_model *m, struct learn_threshold *t,
+                        struct err *e);
+
+/* A node of the model that reads tensor x, and of an autoencoder's error its answer y (else -1); returns its output. */
+int learning_add_node(struct graph *g, const struct learn_model *m, int x, int y);
 /* The learners in a graph. */
 void learning_find(const struct graph *g, struct project_model *m);
 
@@ -35,13 +43,19 @@ bool learning_normal(struct project *p, const struct project_learner *how,
                      const struct dataset_pick *train, const char *const **labels, int *n,
                      struct err *e);
 
-/* Columns that make a window anomalous, the heaviest first: share of the squared distance. Returns how many, at most
- * `most`. features: of the window. */
+/* What makes a window anomalous, the heaviest first: share of the squared distance. Returns how many, at most `most`. features: of
+ * the window; answer: of an autoencoder to it, else NULL. An autoencoder is told by the columns of its map, each over all rows:
+ * one value of hundreds has a small share of a mean, a band over time has not. */
 struct learning_why {
-  unsigned column;
+  unsigned column;   /* of the features, or of a row with its channels */
+  unsigned channels; /* of a row; 0: it is one of the features */
   double share;
 };
-int learning_why(const struct mote_ml *m, const int8_t *features, struct arena *a,
+int learning_why(const struct mote_ml *m, const struct features_block *block,
+                 const int8_t *features, const int8_t *answer, struct arena *a,
                  struct learning_why *why, int most);
+/* "feature 18 (34 %), column 6 of channel 2 (12 %)"; and the members of an object. */
+void learning_why_print(const struct learning_why *w, int n);
+void learning_why_json(const struct learning_why *w, struct json *j);
 
 #endif

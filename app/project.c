@@ -131,9 +131,11 @@ static bool find_grid(const struct project *p, struct project_model *m, struct e
 /* Do features, network and classes belong together? */
 static bool check_model(const struct project *p, struct project_model *m, struct err *e) {
   const struct graph *g = m->graph;
-  if (g->n_inputs != 1 || g->n_outputs != (m->score_output > 0 ? 2 : 1))
-    return err_set(e, "the model has %d inputs and %d outputs, not one of each; train again",
-                   g->n_inputs, g->n_outputs);
+  const bool answers = m->anomaly && m->anomaly->kind == MOTE_ML_RECONSTRUCTION;
+  const int outputs = m->score_output > 0 || answers ? 2 : 1;
+  if (g->n_inputs != 1 || g->n_outputs != outputs)
+    return err_set(e, "the model has %d inputs and %d outputs, not 1 and %d; train again",
+                   g->n_inputs, g->n_outputs, outputs);
   const struct graph_tensor *in = &g->tensors[g->inputs[0]], *out = &g->tensors[g->outputs[0]];
   if (p->config.objects.on && !find_grid(p, m, e)) return false;
   const bool fits = project_only_scores(m) || m->objects.height ||

@@ -113,6 +113,7 @@ struct project_config {
   struct features_config features[FEATURES_MAX_PARTS];
   int n_features;      /* parts whose values follow each other; one unless `blocks` names more */
   const char *network; /* "auto", or a layer a line */
+  bool reconstructs;   /* it gives the input again: an autoencoder, which learns what is normal */
   /* As written: project_training lays it over the trainer's defaults. */
   const struct project_yaml *yaml;
   struct train_augment augmentation;
@@ -139,6 +140,13 @@ void project_training(const struct project_config *c, uint32_t examples, struct 
 /* The learner that a word names (NULL: what mote.yaml says) with the settings of `learning`. errors: no such learner. */
 bool project_learner(const struct project_config *c, const char *word, struct project_learner *out,
                      struct err *e);
+/* What an autoencoder reads of `learning`: the rate of false alarms, the threshold, the normal labels. errors: what only learners
+ * have. */
+bool project_reconstruction(const struct project_config *c, struct project_learner *out,
+                            struct err *e);
+/* Another network in place of that of mote.yaml: whether it is an autoencoder decides what augmentation and training are by
+ * themselves. */
+void project_take_network(struct project_config *c, struct arena *a, const char *network);
 /* The features that `kind: auto` means for a kind of sensor ("audio" ...). */
 enum features_kind project_automatic_features(const char *kind);
 /* "logmel", "spectrum + statistics". */

@@ -2,6 +2,7 @@
 #include "app/learning.h"
 #include "app/objects.h"
 #include "app/pictures.h"
+#include "app/reconstruction.h"
 #include "app/regression.h"
 #include "app/stages.h"
 #include "host/emulate/emulate.h"
@@ -34,10 +35,11 @@ struct training {
   const struct training_job *job;
   struct training_outcome *out;
   struct dataset train, validation;
-  struct train_config config;
+  struct train_config config, unpruned; /* stages may change the former */
   struct train_background background;
   struct train_set validation_set;
-  struct objects_grid grid; /* of projects that count */
+  struct objects_grid grid;      /* of projects that count */
+  struct project_learner normal; /* of autoencoders: what they take for normal; on: it is one */
   struct variants variants;
   const char *settings;
   struct store_run stored; /* what is continued or known */
@@ -257,9 +259,28 @@ static bool gather_background(struct training *t) {
   return n > 0;
 }
 
+/* What an autoencoder is shown is normal to it: a label beside others has to be called so. */
+static bool one_is_normal(const struct training *t, struct err *e) {
+  const struct training_outcome *o = t->out;
+  if (o->n_classes == 1 || (o->n_classes > 1 && t->normal.n_normal)) return true;
+  err_file(e, o->n_classes ? t->p->yaml_path : t->p->db_path);
+  return o->n_classes ? err_set(e,
+                                "%d labels among the training samples (%s, %s%s), and an "
+                                "autoencoder learns what is normal: `learning.normal: [%s]` says "
+                                "which are",
+                                o->n_classes, o->classes[0], o->classes[1],
+                                o->n_classes > 2 ? " ..." : "", o->classes[0])
+                      : err_set(e, "no training samples: an autoencoder learns from what is normal "
+                                   "(`mote add`, `mote data`)");
+}
+
 static bool load_samples(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
-  if (!dataset_classes(t->p, &t->job->train, &o->classes, &o->n_classes, e)) return false;
+  if (t->normal.on
+          ? !learning_normal(t->p, &t->normal, &t->job->train, &o->classes, &o->n_classes, e)
+          : !dataset_classes(t->p, &t->job->train, &o->classes, &o->n_classes, e))
+    return false;
+  if (t->normal.on && !one_is_normal(t, e)) return false;
   if (t->p->config.objects.on && (o->n_classes < 1 || o->n_classes > 999)) {
     err_file(e, t->p->db_path);
     return err_set(e,
@@ -269,12 +290,14 @@ static bool load_samples(struct training *t, struct err *e) {
                                   "(docs/howto/count.md)",
                    o->n_classes);
   }
-  if (o->n_classes < 2 && !t->p->config.objects.on && !t->p->config.regression.on) {
+  if (o->n_classes < 2 && !t->p->config.objects.on && !t->p->config.regression.on &&
+      !t->normal.on) {
     err_file(e, t->p->db_path);
     return err_set(
         e,
         "%d label%s among the training samples%s%s; at least two are needed (`mote add`, "
-        "`mote data`)",
+        "`mote data`); `--learner kmeans` and `--network autoencoder` learn what is normal from "
+        "one",
         o->n_classes, o->n_classes == 1 ? "" : "s", o->n_classes ? ": " : "",
         o->n_classes ? o->classes[0] : "");
   }
@@ -409,8 +432,21 @@ static bool choose_regression(struct training *t, struct err *e) {
   return true;
 }
 
+static bool choose_reconstruction(struct training *t, struct err *e) {
+  struct training_outcome *o = t->out;
+  o->scores_only = true;
+  if (!reconstruction_network(t->p->arena, network_text(t), o->features.dims, &o->network, &o->why,
+                              e)) {
+    err_file(e, network_place(t));
+    return false;
+  }
+  o->cost = train_network_cost(&o->network);
+  return true;
+}
+
 static bool choose_network(struct training *t, struct err *e) {
   struct training_outcome *o = t->out;
+  if (t->normal.on) return choose_reconstruction(t, e);
   if (t->p->config.objects.on) return choose_objects(t, e);
   if (t->p->config.regression.on) return choose_regression(t, e);
   const int *dims = o->features.dims;
@@ -476,6 +512,7 @@ static void describe_settings(struct training *t) {
   dataset_settings(&t->p->config, &s);
   for (int i = 0; i < t->out->n_classes; i++) text_printf(&s, "class %s\n", t->out->classes[i]);
   if (t->out->scales) regression_card(t->out->scales, t->out->n_classes, &s);
+  if (t->normal.on) reconstruction_settings(&t->normal, &s);
   text_printf(
       &s,
       "epochs %d + %d batch %d rate %g %g decay %g smoothing %g mixup %g weights %d patience %d\n",
@@ -565,7 +602,8 @@ static void say_choices(const struct training *t) {
   text_init(&s, t->p->arena);
   text_printf(&s, "%s training windows, %s for validation, %d %s\n", text_thousands(o->n_train),
               text_thousands(o->n_validation), o->n_classes,
-              !o->scales          ? "classes"
+              t->normal.on        ? (o->n_classes == 1 ? "label" : "labels")
+              : !o->scales        ? "classes"
               : o->n_classes == 1 ? "number"
                                   : "numbers");
   for (int i = 0; o->scales && i < o->n_classes; i++)
@@ -685,19 +723,47 @@ static bool measure_numbers(struct training *t, const struct train_result *r, st
   return true;
 }
 
-static bool finish(struct training *t, const struct train_result *r, struct err *e) {
+/* The score of an autoencoder, its threshold and errors; of a known run as they were stored. */
+static bool finish_reconstruction(struct training *t, const struct train_result *r,
+                                  const struct train_examples *examples, struct err *e) {
+  struct training_outcome *o = t->out;
+  if (t->job->float_only) return true; /* a stage, from which another training begins */
+  const struct reconstruction x = {.c = t->c,
+                                   .p = t->p,
+                                   .how = &t->normal,
+                                   .train = &t->train,
+                                   .validation = &t->validation,
+                                   .features = &o->features,
+                                   .network = &o->network,
+                                   .examples = examples,
+                                   .validation_set =
+                                       t->validation_set.n ? &t->validation_set : NULL,
+                                   .config = &t->unpruned};
+  if (o->known) {
+    const char *const line = strstr(t->stored.metrics, "\nthreshold ");
+    if (line) learning_read_card(line + 1, &o->calibration);
+    o->graph =
+        graph_load(t->p->arena, t->p->config.name, t->stored.model, t->stored.model_bytes, e);
+  }
+  return o->graph && (o->known || reconstruction_finish(&x, o->graph, &o->calibration, e)) &&
+         reconstruction_errors(&x, r, o->graph, &o->validation_float, &o->validation_int8, e);
+}
+
+static bool finish(struct training *t, const struct train_result *r,
+                   const struct train_examples *examples, struct err *e) {
   struct training_outcome *o = t->out;
   uint8_t *bytes = NULL;
   r->graph->name = t->p->config.name;
+  o->graph = r->graph;
+  o->validation_float = r->float_accuracy;
+  o->validation_int8 = r->int8_accuracy;
+  if (t->normal.on && !finish_reconstruction(t, r, examples, e)) return false;
   if (!learning_beside(t->c, t->p, &t->train, &t->validation, &o->features, o->classes,
                        o->n_classes, r->graph, &o->calibration, e))
     return false;
-  graph_save(r->graph, t->p->arena, &bytes, &o->graph_size);
-  o->graph = r->graph;
+  graph_save(o->graph, t->p->arena, &bytes, &o->graph_size);
   o->graph_bytes = bytes;
   o->model = r->model;
-  o->validation_float = r->float_accuracy;
-  o->validation_int8 = r->int8_accuracy;
   if (t->p->config.objects.on && !measure_objects(t, r, e)) return false;
   if (o->scales && !measure_numbers(t, r, e)) return false;
   o->epochs = r->n_history;
@@ -730,6 +796,7 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
                    learn_kind_name(learner.config.kind));
   }
   if (learner.on) return learning_run(c, p, job, &learner, out, e);
+  if (!reconstruction_asked(p, job, &t->normal, e)) return false;
   t->c = c;
   t->p = p;
   t->job = job;
@@ -755,11 +822,12 @@ bool training_run(struct command_line *c, struct project *p, const struct traini
                                   out->known || out->resumed ? t->stored.checkpoint_bytes : 0};
   struct train_result result;
   struct train_start *start = ARENA_NEW(p->arena, struct train_start);
+  t->unpruned = t->config;
   if (!stages_before(c, p, job, out, &t->config, &hooks, start, e)) return false;
   const struct train_set *validation = t->validation_set.n ? &t->validation_set : NULL;
   return train_fit(p->arena, &out->network, &examples, validation, &t->config, &hooks, &result,
                    e) &&
-         finish(t, &result, e);
+         finish(t, &result, &examples, e);
 }
 
 /* ---- trying ------------------------------------------------------------------------------ */

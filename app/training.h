@@ -45,9 +45,10 @@ struct training_outcome {
   struct train_cost cost;       /* once trained, weight_bytes is what the layers' bits make it */
   int four_bit_layers, removed; /* layers; groups of channels that were pruned */
   const char *why;
-  int n_train, n_validation;               /* windows */
-  float validation_float, validation_int8; /* accuracy; of projects that count F1 */
-  unsigned threshold;                      /* of projects that count: of a cell's score, of 256 */
+  int n_train, n_validation; /* windows */
+  float validation_float,
+      validation_int8; /* accuracy; of projects that count F1; of autoencoders the mean squared error */
+  unsigned threshold; /* of projects that count: of a cell's score, of 256 */
   int epochs;
   struct train_model *model; /* NULL where known, and of learners */
   const double *middles;     /* of the numbers: half of the training windows lie within so much */

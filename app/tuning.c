@@ -58,6 +58,10 @@ static bool check_project(const struct project *p, struct err *e) {
                    "mote tune searches networks, and the project names the learner %s; `learner: "
                    "network` works",
                    learn_kind_name(p->config.learner.config.kind));
+  if (p->config.reconstructs)
+    return err_set(e,
+                   "mote tune compares how many windows are told right, and an autoencoder tells "
+                   "no classes: `network: auto` works");
   if (p->config.anomaly.on)
     return err_set(e, "an anomaly score stands beside the network, whose cost is not searched: "
                       "leave the section anomaly out "
