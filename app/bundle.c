@@ -210,14 +210,18 @@ static void add_kept(struct text *t, const struct bundle *b) {
 
 static void add_features(struct text *t, const struct bundle *b, size_t scratch) {
   const char *name = b->request.name;
+  const bool calibrated = b->request.features->map_columns > 0;
   text_printf(t,
-              "void *program_input(unsigned i, uint32_t *bytes) {\n  *bytes = sizeof samples;\n"
+              "void *program_input(unsigned i, uint32_t *bytes) {\n%s"
+              "  *bytes = sizeof samples;\n"
               "  return i ? 0 : samples;\n}\n\n"
               "void program_features(void) {\n"
               "  /* The scratch lies where the network's input does not; the network runs "
               "afterwards. */\n"
               "  features_run(samples, arena + %zu, (int8_t *)%s_input(0));\n",
+              calibrated ? "  if (i == 1) {\n    *bytes = sizeof map;\n    return map;\n  }\n" : "",
               scratch, name);
+  if (calibrated) text_printf(t, "  features_calibrate(map, (int8_t *)%s_input(0));\n", name);
   if (kept_bytes(b))
     text_printf(t,
                 "  const int8_t *input = %s_input(0);\n"
@@ -263,6 +267,9 @@ static const char *program_text(struct arena *a, struct bundle *b) {
                 "/* One window of samples, as a microphone, sensor or camera leaves it. */\n"
                 "static int16_t samples[%zu];\n\n",
                 b->window_bytes / 2);
+  if (features && b->request.features->map_columns)
+    text_add(&t, "/* Where the columns of the features lie here, learned once. */\n"
+                 "static struct mote_features_column map[FEATURES_COLUMNS];\n\n");
   else
     add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (b->request.input_rows && !features) add_frame(&t, b);
@@ -422,8 +429,9 @@ bool bundle_plan(struct arena *a, const struct bundle_request *request, struct b
     return err_internal(e, "features of %zu bytes do not fit an input of %zu",
                         request->features->out_bytes, b->input_bytes);
   if (!request->input_rows) place_scratch(b, &b->arena_bytes);
-  b->window_bytes = b->input_bytes =
+  b->window_bytes =
       (size_t)request->features->window_samples * (size_t)request->features->channels * 2;
+  b->input_bytes = features_window_words(request->features) * 2;
   return true;
 }
 
@@ -632,8 +640,7 @@ bool bundle_run_host(struct arena *a, const struct bundle_request *request, cons
   const struct graph *g = request->graph;
   const struct features_block *f = request->features;
   const struct compile_options options = {.pointer_bytes = (int)sizeof(void *)};
-  const size_t in_bytes = f ? (size_t)f->window_samples * (size_t)f->channels * 2
-                            : sum_bytes(g, g->inputs, g->n_inputs);
+  const size_t in_bytes = f ? features_window_words(f) * 2 : sum_bytes(g, g->inputs, g->n_inputs);
   const size_t out_bytes = sum_bytes(g, g->outputs, g->n_outputs);
   struct compiled c;
   struct mote_model model;

@@ -429,9 +429,10 @@ static bool take_inputs(struct command_line *c, const struct arguments *o, struc
   }
   if (!o->in.count) {
     /* The pattern again, as samples. */
-    int16_t *samples = ARENA_ARRAY(c->arena, int16_t, b->bundle.window_bytes / 2);
+    int16_t *samples = ARENA_ARRAY(c->arena, int16_t, b->bundle.input_bytes / 2);
     for (size_t i = 0; i < b->bundle.window_bytes / 2; i++)
       samples[i] = (int16_t)(((int)(i * 37 + 11) % 256 - 128) * 256);
+    features_neutral_map(m->features, samples + b->bundle.window_bytes / 2);
     *inputs = samples;
     return true;
   }

@@ -207,7 +207,7 @@ static void add_confusion(struct job *job) {
 
 static void add_wave(struct job *job, int i, void *scratch, int8_t *features) {
   const struct project_model *m = &job->model;
-  size_t samples = (size_t)m->features.window_samples * (size_t)m->features.channels;
+  size_t samples = features_window_words(&m->features);
   const int16_t *window = job->windows.samples + (size_t)i * samples;
   features_run(&m->features, window, scratch, features);
   int truth = job->windows.labels[i], answer = job->answers[i];

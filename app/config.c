@@ -134,10 +134,15 @@ static bool read_calibrate(const struct reader *r, const struct project_yaml *y,
       return err_set(config_at_key(r, "calibrate", "channels"),
                      "%d is none of the sensor's %d channels, which count from 1", to->channels[i],
                      c->channels);
-  if (o->of && strcmp(o->of, "channels") != 0 && strcmp(o->of, "moments") != 0)
-    return err_set(config_at_key(r, "calibrate", "of"),
-                   "\"%s\" is not known; channels and moments are", o->of);
   to->moments = o->of && strcmp(o->of, "moments") == 0;
+  to->features = o->of && strcmp(o->of, "features") == 0;
+  if (o->of && strcmp(o->of, "channels") != 0 && !to->moments && !to->features)
+    return err_set(config_at_key(r, "calibrate", "of"),
+                   "\"%s\" is not known; channels, moments and features are", o->of);
+  if (to->features && to->n_channels)
+    return err_set(config_at_key(r, "calibrate", "channels"),
+                   "`of: features` measures every column of the features; channels are named where "
+                   "these are measured");
   return true;
 }
 
@@ -356,6 +361,9 @@ bool project_parse_config(struct arena *a, const char *path, const char *bytes, 
   if (!read_sensor(&r, y, c) || !read_scale(&r, y, c) || !read_calibrate(&r, y, c) ||
       !read_window(&r, y, c) || !config_read_features(&r, y, c))
     return false;
+  if (c->calibrate.features)
+    c->features[0].calibrate =
+        c->calibrate.deviation ? FEATURES_CALIBRATE_DEVIATION : FEATURES_CALIBRATE_MEAN;
   return read_objects(&r, y, c) && read_regression(&r, y, c) && config_read_training(&r, c) &&
          read_detect(&r, y, c) && read_suppress(&r, y, c);
 }

@@ -383,6 +383,24 @@ static bool calibrate_add(const struct project *p, const struct dataset *d, int6
 
 /* The map of a sample's group: from all its enabled samples (of the labels that are named), whatever their split, since
  * a device listens to its own place, too. */
+static bool calibrate_is_reference(const struct project_config *c, const char *key,
+                                   const struct store_sample *s) {
+  return !s->disabled && calibration_has(c, key, s) &&
+         (!c->calibrate.n_labels || in_list(s->label, c->calibrate.labels, c->calibrate.n_labels));
+}
+
+static bool calibrate_no_reference(const struct project *p, const char *key, int64_t id,
+                                   struct err *e) {
+  const struct project_calibrate *c = &p->config.calibrate;
+  err_file(e, p->db_path);
+  err_node(e, "sample %lld", (long long)id);
+  return err_set(e,
+                 "%s \"%s\" has no recording labelled %s%s, from which `calibrate` in mote.yaml "
+                 "takes its zero; add one (`mote add --label %s --group ...`)",
+                 c->by == PROJECT_CALIBRATE_GROUP ? "the group" : "the file", key, c->labels[0],
+                 c->n_labels > 1 ? " or another reference" : "", c->labels[0]);
+}
+
 static bool calibrate_make(const struct project *p, const struct dataset *d,
                            const struct store_sample *list, int n, const struct store_sample *of,
                            const double *range, struct mote_features_column **map, struct err *e) {
@@ -390,25 +408,13 @@ static bool calibrate_make(const struct project *p, const struct dataset *d,
   const char *key = calibration_key(p, of);
   struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
   for (int i = 0; i < n; i++) {
-    if (list[i].disabled || !calibration_has(c, key, &list[i])) continue;
-    if (c->calibrate.n_labels &&
-        !in_list(list[i].label, c->calibrate.labels, c->calibrate.n_labels))
-      continue;
+    if (!calibrate_is_reference(c, key, &list[i])) continue;
     if (!calibrate_add(p, d, list[i].id, range, sums, e)) {
       err_node(e, "sample %lld", (long long)list[i].id);
       return false;
     }
   }
-  if (!sums->n) {
-    err_file(e, p->db_path);
-    err_node(e, "sample %lld", (long long)of->id);
-    return err_set(e,
-                   "%s \"%s\" has no recording labelled %s%s, from which `calibrate` in mote.yaml "
-                   "takes its zero; add one (`mote add --label %s --group ...`)",
-                   c->calibrate.by == PROJECT_CALIBRATE_GROUP ? "the group" : "the file", key,
-                   c->calibrate.labels[0], c->calibrate.n_labels > 1 ? " or another reference" : "",
-                   c->calibrate.labels[0]);
-  }
+  if (!sums->n) return calibrate_no_reference(p, key, of->id, e);
   if (!calibrate_has_events(d, sums, e)) {
     err_file(e, p->db_path);
     err_node(e, "%s \"%s\"", c->calibrate.by == PROJECT_CALIBRATE_GROUP ? "group" : "file", key);
@@ -425,7 +431,7 @@ static bool calibrate_sample(const struct project *p, const struct dataset *d,
                              struct dataset_sample *out, struct err *e) {
   const struct project_config *c = &p->config;
   int k = 0;
-  if (c->calibrate.by == PROJECT_CALIBRATE_NONE) return true;
+  if (c->calibrate.by == PROJECT_CALIBRATE_NONE || c->calibrate.features) return true;
   if (!all->keys) {
     all->keys = ARENA_ARRAY(p->arena, const char *, n + 1);
     all->maps = ARENA_ARRAY(p->arena, struct mote_features_column *, n + 1);
@@ -442,17 +448,22 @@ static bool calibrate_sample(const struct project *p, const struct dataset *d,
   return true;
 }
 
+/* A file alone has no recordings of other labels. */
+static bool calibrate_alone(const struct project_config *c, struct err *e) {
+  if (!c->calibrate.n_labels) return true;
+  return err_set(
+      e,
+      "`calibrate` in mote.yaml measures from recordings labelled %s of the same place, "
+      "which a file alone does not have; `mote add` it with its group, and `mote test` or "
+      "`mote features` take it from there",
+      c->calibrate.labels[0]);
+}
+
 /* A file alone is its own reference. */
 static bool calibrate_file(const struct project *p, struct dataset *d, struct err *e) {
   const struct project_config *c = &p->config;
-  if (c->calibrate.by == PROJECT_CALIBRATE_NONE) return true;
-  if (c->calibrate.n_labels)
-    return err_set(
-        e,
-        "`calibrate` in mote.yaml measures from recordings labelled %s of the same place, "
-        "which a file alone does not have; `mote add` it with its group, and `mote test` or "
-        "`mote features` take it from there",
-        c->calibrate.labels[0]);
+  if (c->calibrate.by == PROJECT_CALIBRATE_NONE || c->calibrate.features) return true;
+  if (!calibrate_alone(c, e)) return false;
   struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
   for (int i = 0; i < d->n_samples; i++) {
     if (!calibrate_fits(d, d->samples[i].length, e)) return false;
@@ -587,6 +598,8 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   struct store_sample *list = NULL;
   int n = 0;
   begin(d, c);
+  d->project = p;
+  d->range = range;
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
   struct picture_maker pictures = {.row = NULL};
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n + 1);
@@ -632,6 +645,9 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
 bool dataset_again(const struct dataset *d, const struct project_config *c, struct arena *a,
                    struct dataset *out, struct err *e) {
   begin(out, c);
+  out->project = d->project;
+  out->range = d->range;
+  out->is_file = d->is_file;
   out->samples = d->samples;
   out->n_samples = d->n_samples;
   return lay_all(out, a, e);
@@ -650,6 +666,9 @@ bool dataset_load_file(struct project *p, const char *path, const struct dataset
                              .columns = how ? how->columns : NULL,
                              .each_row = how && how->each_row};
   begin(d, c);
+  d->project = p;
+  d->range = range;
+  d->is_file = true;
   if (!ingest_read(p->arena, path, &o, &r, &n, e)) return false;
   d->samples = ARENA_ARRAY(p->arena, struct dataset_sample, n);
   for (int i = 0; i < n; i++) {
@@ -678,17 +697,159 @@ void dataset_window(const struct dataset *d, int window, int16_t *out) {
            n * (size_t)d->channels * sizeof *out);
 }
 
+/* ---- calibration behind the features --------------------------------------------------- */
+/* What one group's or file's columns are measured with. */
+struct columns {
+  const struct features_block *block;
+  struct mote_calibrate_sum *sums;
+  int windows;
+};
+
+static void columns_begin(struct columns *k, const struct features_block *block, struct arena *a) {
+  *k = (struct columns){block, ARENA_ARRAY(a, struct mote_calibrate_sum, block->map_columns), 0};
+  mote_calibrate_begin(k->sums, (uint32_t)block->map_columns);
+}
+
+static void columns_add(struct columns *k, struct arena *a, const struct dataset *d) {
+  const uint32_t columns = (uint32_t)k->block->map_columns;
+  int16_t *const samples = ARENA_ARRAY(a, int16_t, (size_t)d->window_samples * (size_t)d->channels);
+  void *const scratch = arena_alloc(a, k->block->scratch_bytes + 4, 8);
+  int8_t *const values = arena_alloc(a, k->block->out_bytes, 1);
+  for (int i = 0; i < d->n_windows; i++) {
+    dataset_window(d, i, samples);
+    features_run_plain(k->block, samples, scratch, values);
+    mote_calibrate_add_values(k->sums, columns, values, (uint32_t)k->block->out_bytes / columns);
+  }
+  k->windows += d->n_windows;
+}
+
+/* The windows of one stored sample; its numbers lie in an arena of their own. */
+static bool columns_add_stored(struct columns *k, const struct dataset *d,
+                               const struct store_sample *of, struct err *e) {
+  struct project own = *d->project;
+  struct store_sample s;
+  struct dataset_sample x = {
+      .background = in_list(of->label, d->config->background, d->config->n_background)};
+  struct dataset one;
+  begin(&one, d->config);
+  one.samples = &x;
+  one.n_samples = 1;
+  own.arena = arena_new(4 * STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
+  if (!own.arena) return err_set(e, "no memory left");
+  const bool ok = store_get(own.store, own.arena, of->id, &s, e) &&
+                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, d->range, &x, e) &&
+                  lay_all(&one, own.arena, e);
+  if (ok) columns_add(k, own.arena, &one);
+  arena_free(own.arena);
+  return ok;
+}
+
+static bool columns_end(const struct columns *k, const struct dataset *d, const char *key,
+                        const struct mote_features_column **map, struct err *e) {
+  struct mote_features_column *const made =
+      ARENA_ARRAY(d->project->arena, struct mote_features_column, k->block->map_columns);
+  if (k->windows < 2) {
+    err_node(e, "%s \"%s\"",
+             d->is_file || d->config->calibrate.by == PROJECT_CALIBRATE_FILE ? "file" : "group",
+             key);
+    return err_set(e, "one window alone, and `calibrate` in mote.yaml measures each column of the "
+                      "features from its mean over at least two: nothing would be left of it");
+  }
+  mote_calibrate_end_values(k->sums, (uint32_t)k->block->map_columns,
+                            k->block->calibrate == FEATURES_CALIBRATE_DEVIATION, made);
+  *map = made;
+  return true;
+}
+
+/* The map of a sample's group, from all its enabled samples that are the reference, whatever their split. */
+static bool columns_of_group(const struct dataset *d, const struct features_block *block,
+                             const struct store_sample *list, int n, const char *key, int64_t id,
+                             const struct mote_features_column **map, struct err *e) {
+  struct columns k;
+  columns_begin(&k, block, d->project->arena);
+  for (int i = 0; i < n; i++) {
+    if (!calibrate_is_reference(d->config, key, &list[i])) continue;
+    if (columns_add_stored(&k, d, &list[i], e)) continue;
+    err_node(e, "sample %lld", (long long)list[i].id);
+    return false;
+  }
+  if (!k.windows) return calibrate_no_reference(d->project, key, id, e);
+  return columns_end(&k, d, key, map, e);
+}
+
+static bool columns_of_file(const struct dataset *d, const struct features_block *block,
+                            struct err *e) {
+  const struct mote_features_column *map;
+  struct columns k;
+  columns_begin(&k, block, d->project->arena);
+  columns_add(&k, d->project->arena, d);
+  if (!calibrate_alone(d->config, e) ||
+      !columns_end(&k, d, d->n_samples ? d->samples[0].source : "", &map, e))
+    return false;
+  for (int i = 0; i < d->n_samples; i++) d->samples[i].map = map;
+  return true;
+}
+
+/* The same group's or file's map as sample i has, from one before it; -1: there is none yet. */
+static int columns_known(const struct dataset *d, int i, const char *key) {
+  for (int k = i - 1; k >= 0; k--) {
+    const struct store_sample s = {.group = d->samples[k].group, .source = d->samples[k].source};
+    if (calibration_has(d->config, key, &s)) return k;
+  }
+  return -1;
+}
+
+bool dataset_calibrate(const struct dataset *d, const struct features_block *block, struct err *e) {
+  const struct project *p = d->project;
+  struct store_sample *list = NULL;
+  int n = 0;
+  if (!block->map_columns || !d->n_samples || d->samples[0].map_of == block->data) return true;
+  if (d->is_file ? !columns_of_file(d, block, e)
+                 : !store_list(p->store, p->arena, NULL, &list, &n, e))
+    return false;
+  for (int i = 0; i < d->n_samples && !d->is_file; i++) {
+    struct dataset_sample *const s = &d->samples[i];
+    const struct store_sample of = {.group = s->group, .source = s->source};
+    const char *key = calibration_key(p, &of);
+    const int known = columns_known(d, i, key);
+    if (known >= 0)
+      s->map = d->samples[known].map;
+    else if (!columns_of_group(d, block, list, n, key, s->id, &s->map, e))
+      return false;
+  }
+  for (int i = 0; i < d->n_samples; i++) {
+    d->samples[i].map_columns = block->map_columns;
+    d->samples[i].map_of = block->data;
+  }
+  return true;
+}
+
+void dataset_put_map(const struct dataset *d, const struct features_block *block, int window,
+                     int16_t *out) {
+  if (!block->map_columns) return;
+  memcpy(out + (size_t)d->window_samples * (size_t)d->channels,
+         d->samples[d->windows[window].sample].map,
+         (size_t)block->map_columns * sizeof(struct mote_features_column));
+}
+
+void dataset_input(const struct dataset *d, const struct features_block *block, int window,
+                   int16_t *out) {
+  dataset_window(d, window, out);
+  dataset_put_map(d, block, window, out);
+}
+
 bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,
                       int8_t **features, struct err *e) {
   size_t bytes = (size_t)d->n_windows * block->out_bytes;
   if (bytes + 64 > arena_left(a))
     return err_set(e, "features of %d windows (%zu bytes) do not fit into memory", d->n_windows,
                    bytes);
+  if (!dataset_calibrate(d, block, e)) return false;
   *features = arena_alloc(a, bytes ? bytes : 1, 1);
   bool failed = false;
 #pragma omp parallel
   {
-    int16_t *samples = malloc((size_t)d->window_samples * (size_t)d->channels * sizeof *samples);
+    int16_t *samples = malloc(features_window_words(block) * sizeof *samples);
     void *scratch = malloc(block->scratch_bytes ? block->scratch_bytes : 4);
 #pragma omp for schedule(static)
     for (int i = 0; i < d->n_windows; i++) {
@@ -697,7 +858,7 @@ bool dataset_features(const struct dataset *d, const struct features_block *bloc
         failed = true;
         continue;
       }
-      dataset_window(d, i, samples);
+      dataset_input(d, block, i, samples);
       features_run(block, samples, scratch, *features + (size_t)i * block->out_bytes);
     }
     free(scratch);
@@ -726,6 +887,9 @@ void dataset_digest(const struct dataset *d, char hex[65]) {
     if (d->config->calibrate.by != PROJECT_CALIBRATE_NONE)
       sha256_add(&h, d->samples[i].data,
                  (size_t)d->samples[i].length * (size_t)d->channels * sizeof *d->samples[i].data);
+    if (d->samples[i].map)
+      sha256_add(&h, d->samples[i].map,
+                 (size_t)d->samples[i].map_columns * sizeof *d->samples[i].map);
     for (int k = 0; k < d->samples[i].n_objects; k++) {
       const struct dataset_object *o = &d->samples[i].objects[k];
       n = snprintf(line, sizeof line, "%.3f %.3f %.3f %.3f %d\n", (double)o->x, (double)o->y,

@@ -47,6 +47,10 @@ struct dataset_sample {
   const struct dataset_object *objects; /* of projects that count */
   int n_objects;
   const float *numbers; /* of projects that estimate, in their order */
+  /* Where calibrate is of features: its group's, made by dataset_calibrate for the block with these bytes. */
+  const struct mote_features_column *map;
+  int map_columns;
+  const void *map_of;
 };
 
 struct dataset_window {
@@ -57,7 +61,10 @@ struct dataset_window {
 
 struct dataset {
   const struct project_config *config;
-  int window_samples; /* time steps */
+  const struct project *project; /* whose samples they are: what a group's map is measured from */
+  const double *range;           /* of the channels; NULL: sound */
+  bool is_file;                  /* or a file, which is its own reference */
+  int window_samples;            /* time steps */
   int channels;
   struct dataset_sample *samples;
   int n_samples;
@@ -103,6 +110,16 @@ int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool 
 int dataset_window_samples(const struct project_config *c);
 /* One window: window_samples * channels numbers. */
 void dataset_window(const struct dataset *d, int window, int16_t *out);
+/* Where calibrate is of features: measures the columns of these features over all windows of each group that d has samples of, and
+ * keeps the maps with the samples. Nothing where it is not, or is done. needs: the block's map to int8 is fitted. errors: a
+ * group or file of one window, whose values would all be their own mean; no recording of the labels that are the reference. */
+bool dataset_calibrate(const struct dataset *d, const struct features_block *block, struct err *e);
+/* What features_run takes, features_window_words: a window, and behind it the map. needs: dataset_calibrate. */
+void dataset_input(const struct dataset *d, const struct features_block *block, int window,
+                   int16_t *out);
+/* The map alone behind samples that lie in `out`. */
+void dataset_put_map(const struct dataset *d, const struct features_block *block, int window,
+                     int16_t *out);
 /* Features of every window: [n_windows][block->out_bytes], in a. */
 bool dataset_features(const struct dataset *d, const struct features_block *block, struct arena *a,
                       int8_t **features, struct err *e);

@@ -47,11 +47,12 @@ static bool outputs_on_chip(struct arena *a, const char *title, const struct gra
   const struct emulate_target *t;
   struct bundle b;
   struct emulate_result result;
-  size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
+  size_t numbers = features_window_words(block);
   if (!emulate_find_target(a, target, &t, e)) return false;
   if (d->n_windows < 1) return err_set(e, "no windows to run on the chip");
   int16_t *windows = ARENA_ARRAY(a, int16_t, (size_t)d->n_windows * numbers);
-  for (int i = 0; i < d->n_windows; i++) dataset_window(d, i, windows + (size_t)i * numbers);
+  if (!dataset_calibrate(d, block, e)) return false;
+  for (int i = 0; i < d->n_windows; i++) dataset_input(d, block, i, windows + (size_t)i * numbers);
   struct bundle_request request = {.title = title, .graph = g, .features = block, .target = t};
   if (!bundle_run_once(a, &request, windows, d->n_windows, false, &b, &result, e)) return false;
   if (result.count != d->n_windows || result.output_bytes != decide_bytes(g))

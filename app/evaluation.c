@@ -382,12 +382,15 @@ static bool page_worst(const struct evaluation *v, struct project *p, const doub
     int at = 0;
     while (at + 1 < d.n_windows && d.windows[at].start != w->start) at++;
     if (!d.n_windows) continue;
-    const size_t n = (size_t)d.window_samples * (size_t)d.channels;
+    const size_t n =
+        block ? features_window_words(block) : (size_t)d.window_samples * (size_t)d.channels;
     int16_t *const samples = ARENA_ARRAY(a, int16_t, n), *const first = ARENA_ARRAY(a, int16_t, n);
     int8_t *features = NULL;
     dataset_window(&d, at, samples);
     for (int i = 0; i < d.window_samples; i++) first[i] = samples[i * d.channels];
     if (block) {
+      if (!dataset_calibrate(&d, block, e)) return false;
+      dataset_put_map(&d, block, at, samples);
       features = arena_alloc(a, 1, block->out_bytes);
       features_run(block, samples, arena_alloc(a, 1, block->scratch_bytes + 4), features);
     }

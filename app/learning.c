@@ -341,7 +341,9 @@ static bool load(struct learning *l, struct err *e) {
          dataset_load(l->p, &l->job->train, o->classes, o->n_classes, o->range, &l->train, e) &&
          dataset_load(l->p, &l->job->validation, o->classes, o->n_classes, o->range, &l->validation,
                       e) &&
-         training_features(l->p, &l->train, &o->features, e);
+         training_features(l->p, &l->train, &o->features, e) &&
+         dataset_calibrate(&l->train, &o->features, e) &&
+         dataset_calibrate(&l->validation, &o->features, e);
 }
 
 static void describe(struct learning *l) {

@@ -90,10 +90,10 @@ bool look_fit(const struct look_windows *w, struct arena *a, struct features_blo
 static void add_card(struct report *page, struct arena *a, const struct look *l,
                      const struct features_block *block, const struct dataset *d, int window,
                      const char *title, const char *note) {
-  const size_t n = (size_t)d->window_samples * (size_t)d->channels;
+  const size_t n = features_window_words(block);
   int16_t *const samples = ARENA_ARRAY(a, int16_t, n), *const first = ARENA_ARRAY(a, int16_t, n);
   int8_t *const features = arena_alloc(a, 1, block->out_bytes);
-  dataset_window(d, window, samples);
+  dataset_input(d, block, window, samples);
   features_run(block, samples, arena_alloc(a, 1, block->scratch_bytes + 4), features);
   for (int i = 0; i < d->window_samples; i++) first[i] = samples[i * d->channels];
   report_wave(page, &(struct report_wave){.title = title,
@@ -159,6 +159,7 @@ bool look_plot(const struct look *l, const struct features_block *block, const s
       arena_printf(a, "%s: %d x %d x %d", project_features_name(a, &l->project->config),
                    block->dims[0], block->dims[1], block->dims[2]));
   if (!d && (!look_load(l, 4000, &w, e))) return false;
+  if (!dataset_calibrate(d ? d : &w.set, block, e)) return false;
   if (d)
     for (int i = 0; i < d->n_windows && i < 60; i++)
       add_card(page, a, l, block, d, i, arena_printf(a, "window %d of %d", i + 1, d->n_windows),

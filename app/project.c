@@ -187,10 +187,12 @@ bool project_load_model(struct project *p, int64_t run, struct project_model *m,
 
 /* ---- windows for build, bench and verify ------------------------------------------ */
 /* Of n windows the indices that stay when only `most` may: spread evenly. */
-static bool cut_windows(struct project *p, const struct dataset *d, int most,
-                        struct project_windows *w, struct err *e) {
+static bool cut_windows(struct project *p, const struct dataset *d,
+                        const struct features_block *block, int most, struct project_windows *w,
+                        struct err *e) {
   int n = d->n_windows, kept = most > 0 && most < n ? most : n;
-  size_t numbers = (size_t)d->window_samples * (size_t)d->channels;
+  size_t numbers = features_window_words(block);
+  if (!dataset_calibrate(d, block, e)) return false;
   memset(w, 0, sizeof *w);
   w->window_bytes = numbers * sizeof(int16_t);
   if ((size_t)kept * (w->window_bytes + 12) + 256 > arena_left(p->arena))
@@ -200,7 +202,7 @@ static bool cut_windows(struct project *p, const struct dataset *d, int most,
   w->ids = ARENA_ARRAY(p->arena, int64_t, kept + 1);
   for (int i = 0; i < kept; i++) {
     int from = (int)((int64_t)i * n / kept);
-    dataset_window(d, from, w->samples + (size_t)i * numbers);
+    dataset_input(d, block, from, w->samples + (size_t)i * numbers);
     w->labels[i] = d->labels[from];
     w->ids[i] = d->samples[d->windows[from].sample].id;
   }
@@ -213,13 +215,14 @@ bool project_split_windows(struct project *p, const struct project_model *m, enu
   struct dataset d;
   struct dataset_pick pick = {.splits = 1u << split, .group = group};
   return dataset_load(p, &pick, m->classes, m->n_classes, m->range, &d, e) &&
-         cut_windows(p, &d, most, w, e);
+         cut_windows(p, &d, &m->features, most, w, e);
 }
 
 bool project_file_windows(struct project *p, const struct project_model *m, const char *path,
                           struct project_windows *w, struct err *e) {
   struct dataset d;
-  return dataset_load_file(p, path, NULL, m->range, &d, e) && cut_windows(p, &d, 0, w, e);
+  return dataset_load_file(p, path, NULL, m->range, &d, e) &&
+         cut_windows(p, &d, &m->features, 0, w, e);
 }
 
 /* Where a section begins in a text, and where the next begins: comments and empty lines in front of that are its own. */

@@ -46,6 +46,7 @@ struct project_calibrate {
   int n_labels;
   bool deviation;      /* false: only the mean is taken off */
   bool moments;        /* each moment of a window by itself, not each channel */
+  bool features;       /* each column of the features, behind them */
   const int *channels; /* from 1; n_channels 0: all */
   int n_channels;
 };
@@ -220,13 +221,14 @@ static inline bool project_only_scores(const struct project_model *m) {
 /* The latest finished run, or the run named. errors: nothing trained yet. */
 bool project_load_model(struct project *p, int64_t run, struct project_model *m, struct err *e);
 
-/* Windows of recordings as the device receives them: [count][window_samples * channels] int16. */
+/* Windows of recordings as the device receives them, int16 as features_run takes them: [count][window_samples * channels], behind
+ * each the map where columns are calibrated. */
 struct project_windows {
   int16_t *samples;
   int32_t *labels; /* class of each window; -1 where not known */
   int64_t *ids;    /* sample, or 0 for a file */
   int count;
-  size_t window_bytes; /* of one: window_samples * channels * 2 */
+  size_t window_bytes; /* of one: features_window_words * 2 */
 };
 /* Of the stored samples of a split (group NULL: any), in the order of ids, at most `most` (0: all, spread
  * evenly over the samples otherwise). */

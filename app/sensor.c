@@ -81,6 +81,12 @@ static void add_moments(const struct project_config *c, struct text *out) {
       "model\n");
 }
 
+/* The features' own header has what learns and applies it. */
+static void add_columns(struct text *out) {
+  text_add(out, ",\n * each value of the features from its own mean: features_calibrate of the "
+                "features' header, behind features_run.\n");
+}
+
 /* sensor_calibrate_end: the map as the host makes it, where channels that are not calibrated stay as they are. */
 static void emit_calibrate(const struct project_config *c, struct text *out) {
   const struct project_calibrate *k = &c->calibrate;
@@ -119,23 +125,27 @@ void sensor_emit(const struct project_config *c, const double *range, struct tex
       "the section `sensor`\n"
       " * of mote.yaml.\n");
   if (calibrated) {
-    text_add(out, " *\n * The model is calibrated: every sample is measured from where this sensor "
-                  "stands");
+    text_printf(
+        out, " *\n * The model is calibrated: every %s is measured from where this sensor stands",
+        c->calibrate.features ? "window" : "sample");
     for (int k = 0; k < c->calibrate.n_labels; k++) {
       /* A label is a stranger's: what would end the comment is left out. */
       text_add(out, k ? ", " : ",\n * while it sees: ");
       for (const char *p = c->calibrate.labels[k]; *p; p++)
         if (*p != '*' && *p != '/' && *p >= ' ') text_addn(out, p, 1);
     }
-    if (c->calibrate.moments)
+    if (c->calibrate.features)
+      add_columns(out);
+    else if (c->calibrate.moments)
       add_moments(c, out);
     else
       add_frames(c, out);
   }
   text_add(out, " */\n#ifndef SENSOR_H\n#define SENSOR_H\n\n#include \"mote/base/real.h\"\n");
-  if (calibrated || c->log) text_add(out, "#include \"mote/dsp/calibrate.h\"\n");
+  const bool counts = calibrated && !c->calibrate.features; /* are calibrated */
+  if (counts || c->log) text_add(out, "#include \"mote/dsp/calibrate.h\"\n");
   text_add(out, "\n");
   emit_counts(c, range, out);
-  if (calibrated) emit_calibrate(c, out);
+  if (counts) emit_calibrate(c, out);
   text_add(out, "\n#endif\n");
 }

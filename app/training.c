@@ -209,7 +209,7 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
   const struct training *t = context;
   const struct dataset *d = &t->train;
   const struct features_block *block = &t->out->features;
-  size_t n = (size_t)d->window_samples * (size_t)d->channels;
+  size_t n = features_window_words(block);
   /* One piece for window, scratch and rows before and after warping, aligned to 16. */
   size_t part = (n * sizeof(int16_t) + 15) & ~(size_t)15;
   size_t scratch = (block->scratch_bytes + 15) & ~(size_t)15;
@@ -221,8 +221,11 @@ static void draw(void *context, uint32_t index, uint64_t seed, int8_t *features)
     int16_t *own = (int16_t *)(void *)(memory + part + scratch);
     const int16_t *rows = rows_of(t, (int)index, seed, samples, memory + part, own);
     warped_features(t, rows, seed, own + block->out_bytes, features);
+    dataset_put_map(d, block, (int)index, samples);
+    features_calibrate(block, samples + (size_t)d->window_samples * (size_t)d->channels, features);
   } else {
     draw_samples(t, (int)index, seed, samples);
+    dataset_put_map(d, block, (int)index, samples);
     features_run(block, samples, memory + part, features);
   }
   free(memory);
@@ -543,7 +546,7 @@ static void describe_settings(struct training *t) {
 
 static bool prepare(struct training *t, struct err *e) {
   if (!load_samples(t, e) || !training_features(t->p, &t->train, &t->out->features, e) ||
-      !choose_network(t, e))
+      !dataset_calibrate(&t->train, &t->out->features, e) || !choose_network(t, e))
     return false;
   gather_background(t);
   project_training(&t->p->config, (uint32_t)t->train.n_windows, &t->config);

@@ -62,6 +62,10 @@ static bool check_project(const struct project *p, struct err *e) {
     return err_set(e,
                    "mote tune compares how many windows are told right, and an autoencoder tells "
                    "no classes: `network: auto` works");
+  if (p->config.calibrate.features)
+    return err_set(e,
+                   "columns of features are calibrated, which is not searched with: `calibrate.of` "
+                   "of channels works while tuning");
   if (p->config.anomaly.on)
     return err_set(e, "an anomaly score stands beside the network, whose cost is not searched: "
                       "leave the section anomaly out "
@@ -301,8 +305,7 @@ static bool count(const struct tuning *t, struct arena *a, const struct bundle_r
                   struct err *e) {
   struct emulate_count total;
   struct emulate_estimate time;
-  const void *zeros = ARENA_ARRAY(
-      a, int16_t, (size_t)r->features->window_samples * (size_t)r->features->channels + 1);
+  const void *zeros = ARENA_ARRAY(a, int16_t, features_window_words(r->features) + 1);
   if (!bundle_run_once(a, r, zeros, 1, false, b, result, e)) return false;
   total = result->features;
   total.instructions += result->network.instructions;

@@ -168,7 +168,7 @@ sed '2s/,5/,6/' ../who1/early.1.csv >lonely.csv
 out=$("$MOTE" train 2>&1); is "a group of one event" 1 $?
 has "is named" 'group "lonely"' "$out"
 "$MOTE" data remove --group lonely --quiet >/dev/null 2>&1
-for bad in 'of: weekdays|channels and moments' 'channels: [3]|none of the sensor' 'channels: [0]|none of the sensor'; do
+for bad in 'of: weekdays|channels, moments and features' 'channels: [3]|none of the sensor' 'channels: [0]|none of the sensor'; do
   { sed '/^calibrate:/,$d' keep.yaml; printf 'calibrate: {by: group, %s}\n' "${bad%|*}"; } >mote.yaml
   out=$("$MOTE" train 2>&1); is "calibrate: {${bad%|*}} is refused" 1 $?
   has "and says so" "${bad#*|}" "$out"
@@ -176,6 +176,85 @@ done
 sed 's/length_ms: 8000/length_ms: 4000/; s/place: .*/place: slide/' keep.yaml >mote.yaml
 out=$("$MOTE" train 2>&1); is "moments of what is no event" 1 $?
 has "names what cuts events" "mote data segment --length 4" "$out"
+
+# ---- features ------------------------------------------------------------------------
+# Two people shake a sensor, one three times as much, two ways: at work the second channel moves more. Of deviations, which calibrated
+# channels would keep, each is measured from its wearer's own.
+shake() {
+  awk -v who="$2" -v way="$3" -v seed="$4" 'BEGIN { srand(seed); print "time,a,b"; for (t = 0; t < 60; t++)
+    printf "%d,%.4f,%.4f\n", t, who * (rand() - .5), who * (way ? 2 : 1) * (rand() - .5) }' >"$1"
+}
+mkdir "$T/calm" "$T/wild"
+for i in $(seq 1 12); do
+  shake "$T/calm/rest.$i.csv" 1 0 "$i"; shake "$T/calm/work.$i.csv" 1 1 "10$i"
+  shake "$T/wild/rest.$i.csv" 3 0 "20$i"; shake "$T/wild/work.$i.csv" 3 1 "30$i"
+done
+cd "$T" || exit 1
+"$MOTE" new shaken --template sensor --channels 2 --length-ms 20000 --quiet >/dev/null; cd shaken || exit 1
+"$MOTE" add ../calm --label-from name --group calm --split train --quiet >/dev/null
+"$MOTE" add ../wild --label-from name --group wild --split test --quiet >/dev/null
+sed -i 's/kind: auto .*/kind: statistics/; s/range: \[\]/range: [4]/' mote.yaml
+printf 'learner: logistic\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; before=$(accuracy)
+printf 'calibrate: {by: group, of: features}\n' >>mote.yaml
+"$MOTE" train --quiet >/dev/null 2>&1; is "train on values measured from their wearer's" 0 $?
+after=$(accuracy)
+if awk "BEGIN { exit !($before < 0.7 && $after > 0.85) }"; then ok "another wearer is told"; else not_ok "another wearer is told" "$before $after"; fi
+"$MOTE" train --fresh --quiet >/dev/null 2>&1
+is "and again the same" "$after" "$(accuracy)"
+"$MOTE" verify --target host >/dev/null 2>&1; is "verify from the samples on" 0 $?
+out=$("$MOTE" test --chip host --json 2>&1); is "the program answers as this machine" 0 $?
+has "and says so" "\"accuracy_chip\": $after" "$out"
+"$MOTE" bench --target host >/dev/null 2>&1; is "bench without a recording" 0 $?
+"$MOTE" predict ../wild/work.1.csv ../wild/rest.1.csv >/dev/null 2>&1; is "a file is its own reference" 0 $?
+"$MOTE" features 1 --plot -o page.html --quiet >/dev/null 2>&1; is "features of a sample as a page" 0 $?
+"$MOTE" test --robust --html test.html --quiet >/dev/null 2>&1; is "disturbed, and as a page" 0 $?
+"$MOTE" train --learner network --epochs 3 --quiet >/dev/null 2>&1; is "a network, too" 0 $?
+"$MOTE" test --chip host --json >/dev/null 2>&1; is "whose program answers as this machine" 0 $?
+"$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1; is "build" 0 $?
+has "sensor.h says where" "features_calibrate" "$(cat out/sensor.h)"
+# Three windows, each larger than the one before: the last is 1.2 deviations from the mean, or the middle one where a value does not move.
+cat >columns.c <<'E'
+#include "model_features.h"
+static struct mote_calibrate_sum sums[FEATURES_COLUMNS];
+static struct mote_features_column map[FEATURES_COLUMNS];
+static int16_t window[FEATURES_WINDOW * FEATURES_CHANNELS];
+static uint32_t scratch[FEATURES_SCRATCH_BYTES / 4 + 1];
+static int8_t values[FEATURES_OUT_BYTES];
+int main(void) {
+  int above = 0;
+  mote_calibrate_begin(sums, FEATURES_COLUMNS);
+  for (int i = 1; i < 4; i++) {
+    for (int t = 0; t < FEATURES_WINDOW * FEATURES_CHANNELS; t++) window[t] = (int16_t)(t * 7 % 11 * 200 * i);
+    features_run(window, scratch, values);
+    features_calibrate_add(sums, values);
+  }
+  features_calibrate_end(sums, map);
+  features_calibrate(map, values);
+  for (int i = 0; i < FEATURES_OUT_BYTES; i++) {
+    if (values[i] > 47 || values[i] < -47) return 1; /* three windows: at most 1.42 deviations */
+    above += values[i] > 30;
+  }
+  return above == 0;
+}
+E
+${CC:-cc} -std=c99 -Wall -Wextra -Werror -ffp-contract=off -Iout columns.c out/mote/dsp/*.c out/mote/base/*.c out/mote/isa/fft.c -o columns >columns.log 2>&1 && ./columns
+is "the header is what a firmware needs" 0 $?
+[ ! -s columns.log ] || sed 's/^/# /' columns.log
+cp mote.yaml keep.yaml
+for bad in 'channels: [1]|every column' 'labels: [gold]|no recording labelled gold'; do
+  sed "s/of: features/of: features, ${bad%|*}/" keep.yaml >mote.yaml
+  out=$("$MOTE" train 2>&1); is "of features: ${bad%|*} is refused" 1 $?
+  has "and says so" "${bad#*|}" "$out"
+done
+cp keep.yaml mote.yaml
+head -n 21 ../wild/work.1.csv >short.csv
+out=$("$MOTE" predict short.csv 2>&1); is "a file of one window" 1 $?
+has "would lose all" "over at least two" "$out"
+sed -i "/^learner:/d" mote.yaml
+out=$("$MOTE" tune --trials 1 2>&1); is "tune does not search with it" 1 $?
+has "and says what works" "of channels works while tuning" "$out"
+cd "$T/beats" || exit 1
 
 # ---- what is taught is not tested ----------------------------------------------------
 # Noise with labels of chance, in windows that overlap: nothing can be learned, and who tests what was taught sees more.

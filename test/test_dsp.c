@@ -374,6 +374,42 @@ static void test_calibration(void **state) {
   }
 }
 
+/* Columns of features against double; a column that moves by less than a step is not blown up. */
+static void test_calibration_of_values(void **state) {
+  (void)state;
+  struct rng r;
+  rng_seed(&r, 8);
+  enum { N = 2000, COLUMNS = 4 };
+  static int8_t x[N * COLUMNS], y[N * COLUMNS];
+  static const int32_t middle[COLUMNS] = {60, -80, 0, 17}, spread[COLUMNS] = {50, 6, 127, 0};
+  struct mote_calibrate_sum sums[COLUMNS];
+  struct mote_features_column map[COLUMNS];
+  for (int i = 0; i < N * COLUMNS; i++)
+    x[i] = (int8_t)(middle[i % COLUMNS] - spread[i % COLUMNS] +
+                    (int32_t)rng_below(&r, (uint32_t)(2 * spread[i % COLUMNS] + 1)));
+  x[3] = 18;
+  mote_calibrate_begin(sums, COLUMNS);
+  mote_calibrate_add_values(sums, COLUMNS, x, 700);
+  mote_calibrate_add_values(sums, COLUMNS, x + 700 * COLUMNS, N - 700);
+  for (int deviation = 0; deviation < 2; deviation++) {
+    mote_calibrate_end_values(sums, COLUMNS, deviation, map);
+    memcpy(y, x, sizeof y);
+    mote_calibrate_apply_values(map, COLUMNS, y, N);
+    for (int c = 0; c < COLUMNS; c++) {
+      double sum = 0, squares = 0, most = 0;
+      for (int t = 0; t < N; t++) sum += x[t * COLUMNS + c];
+      for (int t = 0; t < N; t++) squares += pow(x[t * COLUMNS + c] - sum / N, 2);
+      const double unit = fmax(sqrt(squares / N), 1) / MOTE_CALIBRATE_STEPS;
+      for (int t = 0; t < N; t++) {
+        const double away = x[t * COLUMNS + c] - sum / N;
+        const double wanted = fmin(fmax(deviation ? away / unit : away, -128), 127);
+        most = fmax(most, fabs(y[t * COLUMNS + c] - wanted));
+      }
+      assert_true(most < 0.8);
+    }
+  }
+}
+
 /* A channel that never moves, no frame at all, the largest and smallest counts. */
 static void test_calibration_at_its_limits(void **state) {
   (void)state;
@@ -408,6 +444,7 @@ int main(void) {
       cmocka_unit_test(test_extreme_samples),
       cmocka_unit_test(test_loudness_is_taken_off),
       cmocka_unit_test(test_calibration),
+      cmocka_unit_test(test_calibration_of_values),
       cmocka_unit_test(test_calibration_at_its_limits),
   };
   return cmocka_run_group_tests_name("dsp", tests, NULL, NULL);

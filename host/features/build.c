@@ -259,6 +259,15 @@ static bool front_of(const void *data, size_t n, size_t *at, int part,
   return true;
 }
 
+/* The columns of several parts are all their values: each part has its own. */
+static void lay_map(struct features_block *b, enum features_calibrate how) {
+  b->calibrate = how;
+  if (how == FEATURES_CALIBRATE_NONE) return;
+  b->map_columns = b->n_parts > 1 ? (int)b->out_bytes : b->parts[0].params->columns;
+  b->zp = 0;
+  if (how == FEATURES_CALIBRATE_DEVIATION) b->scale = 1.0f / MOTE_CALIBRATE_STEPS;
+}
+
 bool features_block_of(const void *data, size_t n, struct features_block *out, struct err *e) {
   const struct features_head *const head = data;
   size_t at = sizeof *head;
@@ -268,6 +277,8 @@ bool features_block_of(const void *data, size_t n, struct features_block *out, s
   if (head->version != FEATURES_VERSION)
     return err_set(e, "a feature block of version %u; this Mote reads version %d", head->version,
                    FEATURES_VERSION);
+  if (head->calibrate > FEATURES_CALIBRATE_DEVIATION)
+    return err_set(e, "no feature block: it is calibrated in a way of number %u", head->calibrate);
   if (head->parts < 1 || head->parts > FEATURES_MAX_PARTS)
     return err_set(e, "no feature block: %u parts; 1 to %d work", head->parts, FEATURES_MAX_PARTS);
   for (int i = 0; i < head->parts; i++) {
@@ -302,6 +313,7 @@ bool features_block_of(const void *data, size_t n, struct features_block *out, s
   out->dims[0] = out->n_parts > 1 ? 1 : f->rows;
   out->dims[1] = out->n_parts > 1 ? 1 : f->width;
   out->dims[2] = out->n_parts > 1 ? (int)out->out_bytes : f->depth;
+  lay_map(out, (enum features_calibrate)head->calibrate);
   return parts_agree(out, e);
 }
 
@@ -344,7 +356,7 @@ bool features_build(const struct features_config *c, int n, struct arena *a,
     return err_set(e, "%zu bytes of tables do not fit in memory", size);
   uint8_t *const data = arena_alloc(a, 1, size);
   *(struct features_head *)data =
-      (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint16_t)n};
+      (struct features_head){FEATURES_MAGIC, FEATURES_VERSION, (uint8_t)n, (uint8_t)c->calibrate};
   size_t at = sizeof(struct features_head);
   for (int i = 0; i < n; at += layouts[i++].bytes) {
     struct features_config part = c[i];
@@ -387,7 +399,7 @@ static bool parts_alike(const struct mote_features *x, const struct mote_feature
 }
 
 bool features_alike(const struct features_block *x, const struct features_block *y) {
-  bool alike = x->bytes == y->bytes && x->n_parts == y->n_parts;
+  bool alike = x->bytes == y->bytes && x->n_parts == y->n_parts && x->calibrate == y->calibrate;
   for (int i = 0; alike && i < x->n_parts; i++) {
     const struct mote_front *const a = x->parts[i].front, *const b = y->parts[i].front;
     alike = (a && b ? a->bytes == b->bytes && memcmp(a, b, a->bytes) == 0 : a == b) &&
@@ -396,8 +408,32 @@ bool features_alike(const struct features_block *x, const struct features_block 
   return alike;
 }
 
+size_t features_window_words(const struct features_block *block) {
+  return (size_t)block->window_samples * (size_t)block->channels +
+         (size_t)block->map_columns * sizeof(struct mote_features_column) / sizeof(int16_t);
+}
+
+void features_neutral_map(const struct features_block *block, int16_t *map) {
+  struct mote_features_column *const columns = (void *)map;
+  for (int c = 0; c < block->map_columns; c++)
+    columns[c] = (struct mote_features_column){0, 1 << 13, 13};
+}
+
+void features_calibrate(const struct features_block *block, const int16_t *map, int8_t *values) {
+  const uint32_t columns = (uint32_t)block->map_columns;
+  if (!columns) return;
+  mote_calibrate_apply_values((const struct mote_features_column *)(const void *)map, columns,
+                              values, (uint32_t)block->out_bytes / columns);
+}
+
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out) {
+  features_run_plain(block, samples, scratch, out);
+  features_calibrate(block, samples + (size_t)block->window_samples * (size_t)block->channels, out);
+}
+
+void features_run_plain(const struct features_block *block, const int16_t *samples, void *scratch,
+                        int8_t *out) {
   for (int i = 0; i < block->n_parts; i++) {
     const struct features_part *const part = &block->parts[i];
     void *rest = scratch;

@@ -273,6 +273,43 @@ static void emit_bytes(const struct features_block *b, const char *prefix, struc
       prefix, f->rows * (unsigned)f->columns, prefix, f->columns, f->columns);
 }
 
+/* What learns the map and applies it, behind the features. */
+static void emit_calibrate(const struct features_block *b, const char *prefix, const char *upper,
+                           struct text *out) {
+  const unsigned columns = (unsigned)b->map_columns, rows = (unsigned)b->out_bytes / columns;
+  text_printf(
+      out,
+      "\n/* The model is given values that are measured from their own mean%s, each column by "
+      "itself:\n"
+      " *\n"
+      " *   static struct mote_calibrate_sum sums[%s_COLUMNS];  %zu bytes, while it listens\n"
+      " *   static struct mote_features_column map[%s_COLUMNS];  %zu bytes: all that is learned; "
+      "keep it\n"
+      " *   mote_calibrate_begin(sums, %s_COLUMNS);\n"
+      " *   %s_calibrate_add(sums, values);     of the first windows, behind %s_run\n"
+      " *   %s_calibrate_end(sums, map);\n"
+      " *   %s_calibrate(map, values);          every window, behind %s_run and before the "
+      "model\n"
+      " */\n"
+      "#define %s_COLUMNS %u\n",
+      b->calibrate == FEATURES_CALIBRATE_DEVIATION ? " in their own deviations" : "", upper,
+      columns * sizeof(struct mote_calibrate_sum), upper,
+      columns * sizeof(struct mote_features_column), upper, prefix, prefix, prefix, prefix, prefix,
+      upper, columns);
+  text_printf(out,
+              "static inline void %s_calibrate_add(struct mote_calibrate_sum *sums, const int8_t "
+              "*values) {\n"
+              "  mote_calibrate_add_values(sums, %s_COLUMNS, values, %u);\n}\n"
+              "static inline void %s_calibrate_end(const struct mote_calibrate_sum *sums,\n"
+              "    struct mote_features_column *map) {\n"
+              "  mote_calibrate_end_values(sums, %s_COLUMNS, %d, map);\n}\n"
+              "static inline void %s_calibrate(const struct mote_features_column *map, int8_t "
+              "*values) {\n"
+              "  mote_calibrate_apply_values(map, %s_COLUMNS, values, %u);\n}\n",
+              prefix, upper, rows, prefix, upper, b->calibrate == FEATURES_CALIBRATE_DEVIATION,
+              prefix, upper, rows);
+}
+
 void features_emit_c(const struct features_block *block, const char *prefix, struct text *out) {
   char upper[64] = "", name[96];
   size_t at = 0;
@@ -326,6 +363,7 @@ void features_emit_c(const struct features_block *block, const char *prefix, str
     at += (size_t)f->rows * f->columns;
   }
   text_add(out, "}\n");
+  if (block->map_columns) emit_calibrate(block, prefix, upper, out);
   if (features_are_lines(block))
     text_printf(out,
                 "\n/* Row y alone, for a network that is fed by rows. */\n"
@@ -453,4 +491,10 @@ void features_describe(const struct features_block *block, struct text *out) {
   }
   text_printf(out, " * %zu bytes of parameters, %zu of scratch, %zu of features\n", block->bytes,
               block->scratch_bytes, block->out_bytes);
+  if (block->map_columns)
+    text_printf(out,
+                " * calibrated: %d columns from their own mean, %zu bytes of sums while that is "
+                "learned, then a map of %zu\n",
+                block->map_columns, (size_t)block->map_columns * sizeof(struct mote_calibrate_sum),
+                (size_t)block->map_columns * sizeof(struct mote_features_column));
 }

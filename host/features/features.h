@@ -114,6 +114,13 @@ struct features_front {
 /* What is left of the powers of several frames. */
 enum features_hold { FEATURES_HOLD_MAX, FEATURES_HOLD_MEAN, FEATURES_HOLD_FIRST };
 
+/* What a map that is given with each window does to the columns behind the features (mote/dsp/calibrate.h). */
+enum features_calibrate {
+  FEATURES_CALIBRATE_NONE,
+  FEATURES_CALIBRATE_MEAN,     /* takes their means off */
+  FEATURES_CALIBRATE_DEVIATION /* and measures them in their deviations */
+};
+
 struct features_config {
   enum features_kind kind;
   double rate_hz;   /* of the samples; below 1 is fine */
@@ -168,6 +175,7 @@ struct features_config {
   /* logmel, spectrum: frames of two hops under half a sine, which come back as sound (mote/dsp/suppress.h). */
   bool half_sine;
   int lifter; /* mfcc: coefficient k counts 1 + lifter / 2 sin(pi k / lifter); 0: off, to 255 */
+  enum features_calibrate calibrate; /* of the first part: of the whole block */
 };
 
 #define FEATURES_MAX_PARTS 8
@@ -187,7 +195,9 @@ struct features_block {
   int dims[3];        /* height (time), width, channels of the NHWC tensor: what a network reads */
   size_t out_bytes;   /* dims multiplied: int8 values */
   size_t scratch_bytes; /* aligned to 4 */
-  float scale;          /* real = scale * (q - zp): about zero mean and unit deviation after fit */
+  enum features_calibrate calibrate;
+  int map_columns; /* that are calibrated, in every row the same; 0: none */
+  float scale;     /* real = scale * (q - zp): about zero mean and unit deviation after fit */
   int zp;
 };
 
@@ -261,8 +271,18 @@ bool features_open(const void *bytes, size_t n, struct arena *a, struct features
 /* Whether both make the same values of the same samples: only their maps to int8 may differ. */
 bool features_alike(const struct features_block *x, const struct features_block *y);
 
-/* samples: window_samples * channels, interleaved. scratch: block->scratch_bytes, aligned to 4.
- * out: block->out_bytes. exact: mote_features_run of each part. Threads need a scratch each. */
+/* Numbers of int16 that features_run takes: the samples, and behind them the map of a block that is calibrated, struct
+ * mote_features_column[map_columns]. */
+size_t features_window_words(const struct features_block *block);
+/* A map that leaves the values as they are, where nothing is known of the place. */
+void features_neutral_map(const struct features_block *block, int16_t *map);
+/* A block's values without the map, for who measures: what features_run makes before it calibrates. */
+void features_run_plain(const struct features_block *block, const int16_t *samples, void *scratch,
+                        int8_t *out);
+/* Values measured by a map, in place. Nothing where the block is not calibrated. */
+void features_calibrate(const struct features_block *block, const int16_t *map, int8_t *values);
+/* samples: features_window_words, interleaved. scratch: block->scratch_bytes, aligned to 4.
+ * out: block->out_bytes. exact: mote_features_run of each part, and mote_calibrate_apply_values. Threads need a scratch each. */
 void features_run(const struct features_block *block, const int16_t *samples, void *scratch,
                   int8_t *out);
 

@@ -133,7 +133,8 @@ void features_wide_column_set(struct mote_features_wide_column *column, double o
 #define FEATURES_VERSION 1
 struct features_head {
   uint32_t magic;
-  uint16_t version, parts;
+  uint16_t version;
+  uint8_t parts, calibrate; /* enum features_calibrate */
 };
 
 /* Proves n bytes, aligned to 4, and fills the block's plain values from them. errors: damaged, another version,

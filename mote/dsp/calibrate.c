@@ -4,20 +4,29 @@
 #include "mote/dsp/scaled.h"
 
 #define MOST_FRAMES (1u << 30)
+/* A value of int8 is so many counts, so that its mean is known more finely than a step. */
+#define VALUE_LOG2 7
 
 void mote_calibrate_begin(struct mote_calibrate_sum *sums, uint32_t channels) {
   for (uint32_t c = 0; c < channels; c++) sums[c] = (struct mote_calibrate_sum){0, 0, 0};
 }
 
+static void add(struct mote_calibrate_sum *s, int32_t v) {
+  s->sum += v;
+  s->squares += (uint32_t)(v * v); /* <= 2^30 */
+  s->n++;
+}
+
 void mote_calibrate_add(struct mote_calibrate_sum *sums, uint32_t channels, const int16_t *frames,
                         uint32_t n) {
   for (uint32_t t = 0; t < n && channels && sums->n < MOST_FRAMES; t++)
-    for (uint32_t c = 0; c < channels; c++) {
-      const int32_t v = *frames++;
-      sums[c].sum += v;
-      sums[c].squares += (uint32_t)(v * v); /* <= 2^30 */
-      sums[c].n++;
-    }
+    for (uint32_t c = 0; c < channels; c++) add(&sums[c], *frames++);
+}
+
+void mote_calibrate_add_values(struct mote_calibrate_sum *sums, uint32_t columns,
+                               const int8_t *values, uint32_t n) {
+  for (uint32_t t = 0; t < n && columns && sums->n < MOST_FRAMES; t++)
+    for (uint32_t c = 0; c < columns; c++) add(&sums[c], *values++ * (1 << VALUE_LOG2));
 }
 
 /* The deviation in steps of 1/16 of a count, 16 to 2^19: squares about the rounded mean, less what rounding left. */
@@ -44,22 +53,48 @@ static void set_gain(struct mote_features_column *c, uint32_t deviation) {
   c->shift = shift;
 }
 
-void mote_calibrate_end(const struct mote_calibrate_sum *sums, uint32_t channels, int deviation,
-                        struct mote_features_column *map) {
-  for (uint32_t c = 0; c < channels; c++, sums++, map++) {
+/* least: the smallest deviation, in steps of 1/16 of a count. */
+static void end(const struct mote_calibrate_sum *sums, uint32_t n, int deviation, uint32_t least,
+                struct mote_features_column *map) {
+  for (uint32_t c = 0; c < n; c++, sums++, map++) {
     const int32_t mean = sums->n ? mote_mean_of(sums->sum, sums->n) : 0;
     *map = (struct mote_features_column){(int16_t)mean, 1 << 13, 13};
-    if (deviation) set_gain(map, deviation_of(sums, mean));
+    if (!deviation) continue;
+    const uint32_t own = deviation_of(sums, mean);
+    set_gain(map, own < least ? least : own);
   }
+}
+
+void mote_calibrate_end(const struct mote_calibrate_sum *sums, uint32_t channels, int deviation,
+                        struct mote_features_column *map) {
+  end(sums, channels, deviation, 16, map);
+}
+
+void mote_calibrate_end_values(const struct mote_calibrate_sum *sums, uint32_t columns,
+                               int deviation, struct mote_features_column *map) {
+  end(sums, columns, deviation, 16u << VALUE_LOG2, map);
+}
+
+static int16_t map_one(const struct mote_features_column *c, int32_t v) {
+  const int32_t half = (int32_t)1 << (c->shift - 1);
+  const int32_t away = mote_clamp_s16(v - c->offset);
+  return mote_clamp_s16((away * c->multiplier + half) >> c->shift); /* below 2^30 */
 }
 
 void mote_calibrate_apply(const struct mote_features_column *map, uint32_t channels,
                           const int16_t *in, uint32_t n, int16_t *out) {
   for (uint32_t t = 0; t < n; t++)
-    for (uint32_t c = 0; c < channels; c++, in++, out++) {
-      const int32_t half = (int32_t)1 << (map[c].shift - 1);
-      const int32_t away = mote_clamp_s16((int32_t)*in - map[c].offset);
-      *out = mote_clamp_s16((away * map[c].multiplier + half) >> map[c].shift); /* below 2^30 */
+    for (uint32_t c = 0; c < channels; c++, in++, out++) *out = map_one(&map[c], *in);
+}
+
+/* A deviation is MOTE_CALIBRATE_DEVIATION counts here, 2^7 times MOTE_CALIBRATE_STEPS. */
+void mote_calibrate_apply_values(const struct mote_features_column *map, uint32_t columns,
+                                 int8_t *values, uint32_t n) {
+  for (uint32_t t = 0; t < n; t++)
+    for (uint32_t c = 0; c < columns; c++, values++) {
+      const int32_t wide = map_one(&map[c], *values * (1 << VALUE_LOG2));
+      const int32_t step = (wide + (1 << (VALUE_LOG2 - 1))) >> VALUE_LOG2;
+      *values = (int8_t)mote_clamp(step, INT8_MIN, INT8_MAX);
     }
 }
 
