@@ -48,6 +48,7 @@ struct yaml_features {
   char *signal;    /* heart */
   double *voicing; /* pitch */
   int *irregular;
+  bool *together;               /* heart */
   bool *noise_reduction, *pcan; /* micro */
   bool *overlap, *log, *extra_low;
   unsigned values_count, edges_hz_count;

@@ -258,6 +258,7 @@ static bool read_part(const struct reader *r, const char *key, const struct yaml
   o->sliding = int_or(f->sliding, o->sliding);
   o->lifter = int_or(f->lifter, o->lifter);
   o->irregular = int_or(f->irregular, o->irregular);
+  if (f->together) o->together = *f->together;
   o->voicing = real_or(f->voicing, o->voicing);
   if (f->noise_reduction) o->noise_reduction = *f->noise_reduction;
   if (f->pcan) o->pcan = *f->pcan;

@@ -89,6 +89,7 @@ static const cyaml_schema_field_t features_fields[] = {
     BOOL(yaml_features, noise_reduction),
     BOOL(yaml_features, pcan),
     INT(yaml_features, irregular),
+    BOOL(yaml_features, together),
     BOOL(yaml_features, overlap),
     BOOL(yaml_features, log),
     BOOL(yaml_features, extra_low),

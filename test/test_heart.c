@@ -293,6 +293,139 @@ static void test_middle_beat(void **state) {
   arena_free(a);
 }
 
+/* ---- shapes -------------------------------------------------------------------------------- */
+
+/* Into channels 1 and 2 of a frame at 250 Hz: beats every 0.8 s, of which the one at 5.15 s begins below the atria: no wave ahead
+ * of it, two and a half times as wide, and turned round in the second channel, which has half the height and no other noise. */
+static void made_leads(int16_t *x, int n, bool early) {
+  uint32_t r = 5;
+  for (int t = 0; t < n; t++) {
+    double v[2] = {0, 0};
+    for (int k = 0; k < 12; k++) {
+      const bool wide = early && k == 6;
+      const double u = t / 250.0 - 0.35 - 0.8 * k, w = wide ? 2.5 : 1;
+      const double wave = wide ? 0 : 900 * exp(-pow((u + 0.15) / 0.025, 2));
+      const double beat =
+          9000 * exp(-pow(u / (0.011 * w), 2)) - 1800 * exp(-pow((u - 0.025 * w) / (0.009 * w), 2));
+      v[0] += wave + beat, v[1] += wave / 2 + (wide ? -beat : beat) / 2;
+    }
+    r = r * 1664525u + 1013904223u;
+    const double noise = 100 * ((double)(r >> 8) / (1 << 24) - 0.5);
+    x[2 * t] = (int16_t)lrint(v[0] + noise + 800 * sin(2 * PI * 0.2 * t / 250));
+    x[2 * t + 1] = (int16_t)lrint(v[1]);
+  }
+}
+
+static double correlation_of(const double *x, const double *y, int n) {
+  double sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+  for (int i = 0; i < n; i++) sx += x[i] / n, sy += y[i] / n;
+  for (int i = 0; i < n; i++)
+    xx += (x[i] - sx) * (x[i] - sx), yy += (y[i] - sy) * (y[i] - sy),
+        xy += (x[i] - sx) * (y[i] - sy);
+  return xy / sqrt(xx * yy);
+}
+
+static double energy_in(const double *x, int from, int to) {
+  double mean = 0, sum = 0;
+  for (int i = from; i < to; i++) mean += x[i] / (to - from);
+  for (int i = from; i < to; i++) sum += (x[i] - mean) * (x[i] - mean);
+  return sum + (to - from);
+}
+
+static double width_in(const double *x, int from, int to) {
+  double area = 0, height = 0;
+  for (int i = from; i < to; i++) area += fabs(x[i]), height = fmax(height, fabs(x[i]));
+  return area / height;
+}
+
+/* The five values in double precision, of beats at samples `at`; 250 Hz: 75 numbers of a beat lie ahead of its place, 100 behind. */
+static void shape_figures(const int16_t *x, int channel, int n, const double *at, int beats,
+                          int middle, double *out) {
+  double usual[175] = {0}, beat[175];
+  int count = 0, likeness_from = 75 - 27; /* 110 ms: 27.5 numbers, to the even half below zero */
+  for (int k = 0; k < beats; k++) {
+    const int start = (int)floor(at[k] + 0.5) - 75;
+    double mean = 0;
+    if (start < 0 || start + 175 > n) continue;
+    for (int i = 0; i < 175; i++) mean += x[2 * (start + i) + channel] / 175.0;
+    for (int i = 0; i < 175; i++)
+      if (k == middle)
+        beat[i] = x[2 * (start + i) + channel] - mean;
+      else
+        usual[i] += x[2 * (start + i) + channel] - mean;
+    count += k != middle;
+  }
+  for (int i = 0; i < 175; i++) usual[i] /= count;
+  out[0] = -1;
+  for (int s = -8; s <= 8; s++)
+    out[0] = fmax(out[0], correlation_of(beat + likeness_from + s, usual + likeness_from, 60));
+  out[1] = energy_in(beat, 75 - 20, 75 + 25) / energy_in(usual, 75 - 20, 75 + 25);
+  out[2] = energy_in(beat, 75 - 62, 75 - 20) / energy_in(usual, 75 - 62, 75 - 20);
+  out[3] = 4 * width_in(beat, 75 - 30, 75 + 50);
+  out[4] = out[3] / (4 * width_in(usual, 75 - 30, 75 + 50));
+}
+
+/* Both channels about the beats of the first: equal to double precision, and what was put in. */
+static void test_shape(void **state) {
+  (void)state;
+  for (int early = 0; early < 2; early++) {
+    struct arena *a = arena_new(0);
+    struct err e = {0};
+    struct features_config c;
+    struct features_block block;
+    struct mote_beats p;
+    const int n = 2500;
+    const double unit[2] = {1, 1};
+    int16_t *const x = ARENA_ARRAY(a, int16_t, 2 * n), *const first = ARENA_ARRAY(a, int16_t, n);
+    double *const at = ARENA_ARRAY(a, double, n), got[10], want[10];
+    made_leads(x, n, early);
+    for (int t = 0; t < n; t++) first[t] = x[2 * t];
+    features_defaults(FEATURES_HEART, 250, 2, 10000, &c, NULL);
+    c.values = MOTE_HEART_SHAPE, c.together = true;
+    if (!features_build(&c, 1, a, &block, &e) || !features_heart_beats(&c, &p, &e))
+      fail_msg("%s: %s", e.node, e.text);
+    features_values(&block, unit, x, arena_alloc(a, 1, block.scratch_bytes + 80), got);
+    int found = beats_in(a, &p, first, n, at), middle = 0;
+    for (int k = 1; k < found; k++)
+      if (fabs(at[k] - n / 2.0) < fabs(at[middle] - n / 2.0)) middle = k;
+    double error = 0;
+    for (int channel = 0; channel < 2; channel++)
+      shape_figures(x, channel, n, at, found, middle, want + 5 * channel);
+    for (int k = 0; k < 10; k++) {
+      const double off = fabs(got[k] - want[k]) / fmax(fabs(want[k]), 1e-3);
+      print_message("%s%.4f", k ? ", " : "", got[k]);
+      if (off > 1e-3) fail_msg("value %d: %.9g, in double %.9g", k, got[k], want[k]);
+      error += off * off / 10;
+    }
+    print_message(": %.0f dB\n", -10 * log10(error));
+    assert_true(error < 1e-8);
+    if (early)
+      assert_true(got[0] < 0.9 && got[1] > 1.5 && got[2] < 0.3 && got[4] > 1.4 && got[5] < 0.6);
+    else
+      assert_true(got[0] > 0.99 && fabs(got[1] - 1) < 0.05 && fabs(got[4] - 1) < 0.05 &&
+                  got[5] > 0.99);
+    arena_free(a);
+  }
+}
+
+/* A flat signal has no beats: as usual. */
+static void test_no_shape(void **state) {
+  (void)state;
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  struct features_config c;
+  struct features_block block;
+  int16_t *const x = ARENA_ARRAY(a, int16_t, 1000);
+  double got[5];
+  const double unit = 1;
+  features_defaults(FEATURES_HEART, 100, 1, 10000, &c, NULL);
+  c.values = MOTE_HEART_SHAPE;
+  if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  features_values(&block, &unit, x, arena_alloc(a, 1, block.scratch_bytes + 48), got);
+  assert_true(got[0] == 1 && got[1] == 1 && got[2] == 1 && got[3] == 0 && got[4] == 1);
+  arena_free(a);
+}
+
 static void test_refusals(void **state) {
   (void)state;
   struct features_config c;
@@ -305,6 +438,12 @@ static void test_refusals(void **state) {
   assert_false(features_check(&c, &e));
   assert_string_equal(e.node, "values");
   assert_non_null(strstr(e.text, "50 s"));
+  e = (struct err){0};
+  features_defaults(FEATURES_HEART, 100, 1, 10000, &c, NULL);
+  features_heart_signal(&c, true);
+  c.values |= MOTE_HEART_WIDTH;
+  assert_false(features_check(&c, &e));
+  assert_non_null(strstr(e.text, "signal: ecg"));
   e = (struct err){0};
   features_defaults(FEATURES_HEART, 20, 1, 10000, &c, NULL);
   assert_false(features_check(&c, &e));
@@ -331,14 +470,29 @@ static void test_refusals(void **state) {
 
 /* ---- hostile bytes ------------------------------------------------------------------ */
 
+/* A map to int8 from windows of more and more noise, so that no value of a shape is cut off. */
+static void fit_shapes(struct arena *a, struct features_block *b) {
+  const int16_t *windows[4];
+  double rr[200];
+  made_intervals(rr, 62);
+  for (int i = 0; i < 4; i++) {
+    int16_t *const x = ARENA_ARRAY(a, int16_t, b->window_samples);
+    made_ecg(x, b->window_samples, 180, rr, 400 << i);
+    windows[i] = x;
+  }
+  struct err e = {0};
+  if (!features_fit(b, a, windows, 4, &e)) fail_msg("%s: %s", e.node, e.text);
+}
+
 static struct features_block chip_block(struct arena *a, int i) {
   struct features_config c;
   struct features_block block;
   struct err e = {0};
-  features_defaults(FEATURES_HEART, i ? 50 : 180, 1, i ? 60000 : 5000, &c, NULL);
-  c.values = i ? MOTE_HEART_ALL : c.values;
-  if (i) features_heart_signal(&c, true), c.irregular = 20;
+  features_defaults(FEATURES_HEART, i == 1 ? 50 : 180, 1, i == 1 ? 60000 : 5000, &c, NULL);
+  c.values = i == 2 ? MOTE_HEART_SHAPE : i ? MOTE_HEART_ALL & ~MOTE_HEART_SHAPE : c.values;
+  if (i == 1) features_heart_signal(&c, true), c.irregular = 20;
   if (!features_build(&c, 1, a, &block, &e)) fail_msg("%s: %s", e.node, e.text);
+  if (i == 2) fit_shapes(a, &block);
   return block;
 }
 
@@ -355,24 +509,25 @@ static int16_t *chip_samples(struct arena *a, const struct features_block *b) {
 
 static void test_hostile_bytes(void **state) {
   (void)state;
-  hostile_blocks(chip_block, 2, hostile_params, 4000);
+  hostile_blocks(chip_block, 3, hostile_params, 4000);
 }
 
 /* ---- chips ------------------------------------------------------------------------ */
 
 static void same_on_chip(const char *name) {
   static const char *const here[] = {
-      "mote/dsp/heart.c",   "mote/dsp/beats.c",    "mote/dsp/sos.c",
-      "mote/dsp/moments.c", "mote/dsp/scaled.c",   "mote/dsp/finish32.c",
-      "mote/dsp/math.c",    "mote/dsp/features.c", "mote/base/fixed.c"};
-  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 2, 0);
+      "mote/dsp/heart.c",    "mote/dsp/heart_shape.c", "mote/dsp/beats.c",    "mote/dsp/sos.c",
+      "mote/dsp/moments.c",  "mote/dsp/scaled.c",      "mote/dsp/finish32.c", "mote/dsp/math.c",
+      "mote/dsp/features.c", "mote/base/fixed.c"};
+  chip_same(name, here, sizeof here / sizeof *here, chip_block, chip_samples, 3, 0);
 }
 CHIP_TESTS(same_on_chip)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_records),       cmocka_unit_test(test_figures),
-      cmocka_unit_test(test_middle_beat),   cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_middle_beat),   cmocka_unit_test(test_shape),
+      cmocka_unit_test(test_no_shape),      cmocka_unit_test(test_refusals),
       cmocka_unit_test(test_hostile_bytes), CHIP_TEST_LIST,
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

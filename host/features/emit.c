@@ -149,7 +149,8 @@ static void emit_front(const struct mote_front *f, const char *name, struct text
   text_add(out, "};\n\n");
 }
 
-/* The op that a part needs: a plain spectral block does without filters and what is rarely asked for. */
+/* The op that a part needs: a plain spectral block does without filters and what is rarely asked for, a plain one of the heart without
+ * what beats look like. */
 static const char *op_of(const struct mote_features *f) {
   static const char *const ops[MOTE_FEATURES_KIND_COUNT] = {
       "mote_features_bands",    "mote_features_statistics", "mote_features_raw",
@@ -159,6 +160,8 @@ static const char *op_of(const struct mote_features *f) {
       "mote_features_pitch"};
   if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
     return "mote_features_spectral_full";
+  if (f->kind == MOTE_FEATURES_HEART && !mote_heart_is_plain(mote_at(f, f->params_at)))
+    return "mote_features_heart_full";
   return ops[f->kind];
 }
 

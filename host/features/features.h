@@ -161,6 +161,7 @@ struct features_config {
   bool noise_reduction, pcan; /* micro: noise taken off; amplitudes normalised by it */
   double voicing;             /* pitch: a frame below has none; 0 to 1 */
   bool pulse;                 /* heart: light through blood (PPG), not an electrocardiogram */
+  bool together;              /* heart: the beats of the first channel are those of all */
   int irregular; /* heart: percent from the median beyond which an interval is left out; 0: none */
   /* mfe, spectrogram, and mfcc that is compatible or slides: */
   double pre_emphasis;   /* of the sample before; 0 to below 1 */

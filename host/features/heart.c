@@ -30,6 +30,11 @@ const struct features_word features_heart_words[] = {{"rate", MOTE_HEART_RATE},
                                                      {"behind", MOTE_HEART_BEHIND},
                                                      {"interval", MOTE_HEART_INTERVAL},
                                                      {"offset", MOTE_HEART_OFFSET},
+                                                     {"likeness", MOTE_HEART_LIKENESS},
+                                                     {"energy", MOTE_HEART_ENERGY},
+                                                     {"ahead", MOTE_HEART_AHEAD},
+                                                     {"width", MOTE_HEART_WIDTH},
+                                                     {"widening", MOTE_HEART_WIDENING},
                                                      {0}};
 
 const char *features_heart_name(const struct mote_heart *p, int k) {
@@ -47,11 +52,21 @@ const char *features_heart_name(const struct mote_heart *p, int k) {
                                       "interval before the middle beat",
                                       "interval behind the middle beat",
                                       "mean interval",
-                                      "middle beat's place"};
+                                      "middle beat's place",
+                                      "middle beat's likeness to the others",
+                                      "middle beat's energy over the others'",
+                                      "energy ahead of the middle beat over the others'",
+                                      "middle beat's width",
+                                      "middle beat's width over the others'"};
   for (int i = 0; features_heart_words[i].word; i++)
     if (p->values & features_heart_words[i].bit && k-- == 0) return names[i];
   return "heart";
 }
+
+#define LOGARITHMS (MOTE_HEART_LF_HF | MOTE_HEART_ENERGY | MOTE_HEART_AHEAD | MOTE_HEART_WIDENING)
+#define SHARES                                                                                     \
+  (MOTE_HEART_PNN50 | MOTE_HEART_IRREGULAR | MOTE_HEART_BEFORE | MOTE_HEART_BEHIND |               \
+   MOTE_HEART_LIKENESS)
 
 size_t features_heart_values(const struct mote_heart *p, const int32_t *v, double *out) {
   size_t n = 0;
@@ -59,14 +74,12 @@ size_t features_heart_values(const struct mote_heart *p, const int32_t *v, doubl
     const uint32_t bit = features_heart_words[i].bit;
     if (!(p->values & bit)) continue;
     const double x = v[n];
-    out[n++] =
-        bit == MOTE_HEART_BEATS                 ? x
-        : bit == MOTE_HEART_RATE                ? x / 256
-        : bit & (MOTE_HEART_LF | MOTE_HEART_HF) ? x / 16
-        : bit == MOTE_HEART_LF_HF               ? exp2(x / 1048576)
-        : bit & (MOTE_HEART_PNN50 | MOTE_HEART_IRREGULAR | MOTE_HEART_BEFORE | MOTE_HEART_BEHIND)
-            ? x / 65536
-            : x / 1024;
+    out[n++] = bit == MOTE_HEART_BEATS                 ? x
+               : bit == MOTE_HEART_RATE                ? x / 256
+               : bit & (MOTE_HEART_LF | MOTE_HEART_HF) ? x / 16
+               : bit & LOGARITHMS                      ? exp2(x / 1048576)
+               : bit & SHARES                          ? x / 65536
+                                                       : x / 1024;
   }
   return n;
 }
@@ -157,10 +170,32 @@ bool features_heart_beats(const struct features_config *c, struct mote_beats *ou
   return true;
 }
 
+/* Milliseconds about a beat's place as numbers of its stretch. */
+static struct mote_heart_stretch stretch_of(const struct features_config *c, uint16_t lead,
+                                            double from_ms, double to_ms) {
+  struct mote_heart_stretch s = {(uint16_t)(lead + floor(from_ms * c->rate_hz / 1000 + 0.5)),
+                                 (uint16_t)(lead + floor(to_ms * c->rate_hz / 1000 + 0.5))};
+  return s;
+}
+
+/* Of an adult's ECG: the wave of the atria begins up to 200 ms ahead of the ventricles' (PR interval), theirs lasts 80 to 120 ms, up
+ * to 200 where it begins below the atria; its end, the T wave, is past within 400 ms. source: P. Kligfield et al.,
+ * Recommendations for the standardization and interpretation of the electrocardiogram, Circulation 115, 2007. */
+static struct mote_heart_shape shape_of(const struct features_config *c) {
+  const uint16_t lead = (uint16_t)ceil(0.3 * c->rate_hz);
+  return (struct mote_heart_shape){.lead = lead,
+                                   .length = (uint16_t)(lead + ceil(0.4 * c->rate_hz)),
+                                   .shift = (uint16_t)floor(0.03 * c->rate_hz + 0.5),
+                                   .likeness = stretch_of(c, lead, -110, 130),
+                                   .energy = stretch_of(c, lead, -80, 100),
+                                   .ahead = stretch_of(c, lead, -250, -80),
+                                   .width = stretch_of(c, lead, -120, 200)};
+}
+
 size_t features_heart_params(const struct features_config *c, uint8_t *out) {
   struct mote_heart *const p = (struct mote_heart *)(void *)out;
   const double seconds = features_frame_samples(c) / c->rate_hz;
-  *p = (struct mote_heart){.values = (uint16_t)c->values,
+  *p = (struct mote_heart){.values = (uint32_t)c->values,
                            .most = (uint16_t)most_of(c),
                            .tick = (uint32_t)floor(1048576 * 1000 / c->rate_hz + 0.5),
                            .shortest = 200,
@@ -169,6 +204,8 @@ size_t features_heart_params(const struct features_config *c, uint8_t *out) {
                            .low = (uint16_t)ceil(LF_HZ * seconds - 1e-9),
                            .middle = (uint16_t)ceil(MID_HZ * seconds - 1e-9),
                            .end = (uint16_t)(floor(HF_HZ * seconds + 1e-9) + 1),
+                           .together = c->together,
+                           .shape = shape_of(c),
                            .beats = beats_of(c)};
   double turn = 4294967296.0 / (1024 * 1000 * seconds);
   while (p->turn_shift < 31 && turn < 2147483648.0) turn *= 2, p->turn_shift++;
@@ -180,6 +217,10 @@ bool features_check_heart(const struct features_config *c, struct err *e) {
   const double seconds = features_frame_samples(c) / c->rate_hz;
   if (!c->values || c->values > MOTE_HEART_ALL)
     return features_refuse(e, "values", "at least one is needed");
+  if (c->values & MOTE_HEART_SHAPE && c->pulse)
+    return features_refuse(e, "values",
+                           "likeness, energy, ahead, width and widening are of an ECG's beats; "
+                           "signal: ecg has them");
   if (fast_of(c) < 3 || slow_of(c) > 4095)
     return features_refuse(e, "kind", "beats are not found at %g Hz; 30 to 5,000 Hz work",
                            c->rate_hz);

@@ -53,7 +53,7 @@ bool features_value_from(enum features_kind kind, const char *word, uint32_t *bi
             "zero_crossings and moving_average"
       : kind == FEATURES_HEART
           ? "rate, sdnn, rmssd, pnn50, shortest, longest, lf, hf, lf_hf, beats, irregular, before, "
-            "behind, interval and offset"
+            "behind, interval, offset, likeness, energy, ahead, width and widening"
       : kind == FEATURES_PITCH ? "pitch, voicing and level"
                                : "";
   for (; w && w->word; w++)
@@ -321,7 +321,7 @@ int features_columns(const struct features_config *c) {
   if (c->kind == FEATURES_WAVELET) return c->channels * MOTE_WAVELET_VALUES * (c->levels + 1);
   if (c->kind == FEATURES_MICRO) return c->channels * c->bands;
   if (c->kind == FEATURES_HEART) {
-    const struct mote_heart p = {.values = (uint16_t)c->values};
+    const struct mote_heart p = {.values = (uint32_t)c->values};
     return c->channels * (int)mote_heart_values(&p);
   }
   if (c->kind == FEATURES_PITCH) {

@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 #define MOTE_FEATURES_MAGIC   0x54464F4Du /* "MOFT", little-endian */
-#define MOTE_FEATURES_VERSION 3
+#define MOTE_FEATURES_VERSION 4
 #define MOTE_FEATURES_STATS   8 /* mean deviation rms minimum maximum span crossings slope */
 
 enum mote_features_kind {

@@ -4,8 +4,11 @@
  * feeds mote_beats_push instead.
  *
  * range: a frame lasts less than 2^20 ms, so times are below 2^30 in Q10.
- * The scratch: the detector's state, then int32[most] times of beats and int32[most] intervals. */
-#include "mote/dsp/heart.h"
+ * There are two ops, so that a program holds what it uses: the plain one knows intervals; what beats look like is the full
+ * one's (heart_shape.c).
+ *
+ * The scratch: the detector's state, then int32[most] times of beats and int32[most] intervals, then what heart_shape.c needs. */
+#include "mote/dsp/heart_shape.h"
 #include "mote/dsp/moments.h"
 #include "mote/dsp/private.h"
 
@@ -17,26 +20,18 @@ uint32_t mote_heart_values(const struct mote_heart *p) {
   return (uint32_t)__builtin_popcount(p->values);
 }
 
-/* What the values of a channel are made from. */
-struct heart {
-  const struct mote_heart *p;
-  int32_t *time;     /* [n] ms, Q10 */
-  int32_t *interval; /* [n - 1] ms, Q10; 0: left out */
-  uint32_t n;        /* beats */
-  uint32_t kept;     /* intervals */
-  int64_t sum;       /* of them */
-};
+int mote_heart_is_plain(const struct mote_heart *p) { return !(p->values & MOTE_HEART_SHAPE); }
 
 /* ---- beats -------------------------------------------------------------------------- */
 
 /* at: in steps of 1/256 of a sample. Behind the n samples of the frame there is no beat: only the filters ring on. */
-static void keep_beat(struct heart *h, uint32_t n, int32_t at) {
+static void keep_beat(struct mote_heart_beats *h, uint32_t n, int32_t at) {
   if (at > (int32_t)(n << 8)) return;
   const int32_t time = (int32_t)(((int64_t)(at > 0 ? at : 0) * h->p->tick) >> 18);
   if (h->n < h->p->most && (!h->n || time > h->time[h->n - 1])) h->time[h->n++] = time;
 }
 
-static void find_beats(struct heart *h, const int16_t *in, uint32_t n, uint32_t stride,
+static void find_beats(struct mote_heart_beats *h, const int16_t *in, uint32_t n, uint32_t stride,
                        struct mote_beats_state *state) {
   const struct mote_beats *const p = &h->p->beats;
   const uint32_t late = p->slow + p->apart + (uint32_t)(p->delay >> 8) + 1u;
@@ -50,12 +45,12 @@ static void find_beats(struct heart *h, const int16_t *in, uint32_t n, uint32_t 
 
 /* ---- intervals ------------------------------------------------------------------------ */
 
-static int32_t raw_interval(const struct heart *h, uint32_t i) {
+static int32_t raw_interval(const struct mote_heart_beats *h, uint32_t i) {
   return h->time[i + 1] - h->time[i];
 }
 
 /* The median of the five intervals about i, of those that there are. */
-static int32_t median_about(const struct heart *h, uint32_t i) {
+static int32_t median_about(const struct mote_heart_beats *h, uint32_t i) {
   int32_t v[5];
   uint32_t n = 0;
   for (uint32_t k = i < 2 ? 0 : i - 2; k <= i + 2 && k + 1 < h->n; k++) {
@@ -67,7 +62,7 @@ static int32_t median_about(const struct heart *h, uint32_t i) {
   return v[n / 2];
 }
 
-static void find_intervals(struct heart *h) {
+static void find_intervals(struct mote_heart_beats *h) {
   const struct mote_heart *const p = h->p;
   for (uint32_t i = 0; i + 1 < h->n; i++) {
     const int32_t x = raw_interval(h, i);
@@ -86,7 +81,7 @@ static int32_t share(uint32_t part, uint32_t of) {
   return mote_scaled_fix(mote_scaled_div(mote_scaled_of(part, 0), mote_scaled_of(of, 0)), 16);
 }
 
-static int32_t rate_of(const struct heart *h) {
+static int32_t rate_of(const struct mote_heart_beats *h) {
   const struct mote_scaled minutes = mote_scaled_of((uint64_t)h->sum, 0);
   return mote_scaled_fix(
       mote_scaled_div(mote_scaled_mul(mote_scaled_of(60000u << 10, 0), mote_scaled_of(h->kept, 0)),
@@ -101,7 +96,7 @@ static int32_t root_mean(uint64_t squares, uint32_t n) {
 }
 
 /* range: intervals are below 2^24 (16 s), so squares are below 2^48, and sums of 2^13 below 2^61. */
-static int32_t deviation_of(const struct heart *h, int32_t mean) {
+static int32_t deviation_of(const struct mote_heart_beats *h, int32_t mean) {
   uint64_t squares = 0;
   for (uint32_t i = 0; i + 1 < h->n; i++)
     if (h->interval[i]) {
@@ -112,7 +107,7 @@ static int32_t deviation_of(const struct heart *h, int32_t mean) {
 }
 
 /* RMSSD, and the share of differences above 50 ms; of neighbours that are both kept. */
-static int32_t differences_of(const struct heart *h, int32_t *above) {
+static int32_t differences_of(const struct mote_heart_beats *h, int32_t *above) {
   uint64_t squares = 0;
   uint32_t pairs = 0, large = 0;
   for (uint32_t i = 0; i + 2 < h->n; i++) {
@@ -157,7 +152,7 @@ static int64_t without(int64_t a, int64_t b, int64_t num, int64_t den) {
 
 /* What sine and cosine of multiple k take of the intervals' squares together, Q20 of ms^2. Their sums of products:
  * range: Q15 numbers below 2^15 and intervals without their mean below 2^24, at most 2^13 of them: below 2^52. */
-static struct mote_scaled power_at(const struct heart *h, uint32_t k, int32_t mean) {
+static struct mote_scaled power_at(const struct mote_heart_beats *h, uint32_t k, int32_t mean) {
   int64_t ys = 0, yc = 0, ss = 0, cc = 0, cs = 0;
   for (uint32_t i = 0; i + 1 < h->n; i++) {
     if (!h->interval[i]) continue;
@@ -184,7 +179,7 @@ static struct mote_scaled power_at(const struct heart *h, uint32_t k, int32_t me
   return power;
 }
 
-static struct mote_scaled band_of(const struct heart *h, uint32_t from, uint32_t end,
+static struct mote_scaled band_of(const struct mote_heart_beats *h, uint32_t from, uint32_t end,
                                   int32_t mean) {
   struct mote_scaled sum = {0, 0};
   if (h->kept < 3) return sum;
@@ -196,20 +191,25 @@ static struct mote_scaled band_of(const struct heart *h, uint32_t from, uint32_t
 
 /* ---- the beat in the middle ---------------------------------------------------------------- */
 
-static int32_t ratio_of(const struct heart *h, uint32_t i, int32_t mean) {
+static int32_t ratio_of(const struct mote_heart_beats *h, uint32_t i, int32_t mean) {
   if (i + 1 >= h->n || !mean) return 65536;
   const int32_t x = raw_interval(h, i);
   return mote_scaled_fix(
       mote_scaled_div(mote_scaled_of((uint32_t)x, 0), mote_scaled_of((uint32_t)mean, 0)), 16);
 }
 
-static int32_t *put_middle(const struct heart *h, int32_t middle, int32_t mean, int32_t *out) {
+static uint32_t nearest(const struct mote_heart_beats *h, int32_t middle) {
   uint32_t best = 0;
   for (uint32_t i = 1; i < h->n; i++) {
     const int32_t off = h->time[i] - middle, old = h->time[best] - middle;
     if ((off < 0 ? -off : off) < (old < 0 ? -old : old)) best = i;
   }
-  const uint32_t values = h->p->values;
+  return best;
+}
+
+static int32_t *put_middle(const struct mote_heart_beats *h, int32_t middle, int32_t mean,
+                           int32_t *out) {
+  const uint32_t best = nearest(h, middle), values = h->p->values;
   if (values & MOTE_HEART_BEFORE) *out++ = best ? ratio_of(h, best - 1, mean) : 65536;
   if (values & MOTE_HEART_BEHIND) *out++ = ratio_of(h, best, mean);
   if (values & MOTE_HEART_INTERVAL) *out++ = mean;
@@ -219,7 +219,7 @@ static int32_t *put_middle(const struct heart *h, int32_t middle, int32_t mean, 
 
 /* ---- the op ------------------------------------------------------------------------ */
 
-static int32_t *put_values(struct heart *h, int32_t middle, int32_t *out) {
+static int32_t *put_values(struct mote_heart_beats *h, int32_t middle, int32_t *out) {
   const uint32_t values = h->p->values;
   const int32_t mean = h->kept ? mote_mean_of(h->sum, h->kept) : 0;
   int32_t above = 0, shortest = 0, longest = 0;
@@ -248,25 +248,46 @@ static int32_t *put_values(struct heart *h, int32_t middle, int32_t *out) {
   return put_middle(h, middle, mean, out);
 }
 
-static size_t heart_scratch_bytes(const struct mote_features *f) {
+size_t mote_heart_scratch_bytes(const struct mote_features *f) {
   const struct mote_heart *const p = heart_of(f);
-  return 4 + mote_beats_state_bytes(&p->beats) + 2 * sizeof(int32_t) * p->most;
+  const uint32_t shape = mote_heart_is_plain(p) ? 0 : 2u * p->shape.length;
+  return 4 + mote_beats_state_bytes(&p->beats) + sizeof(int32_t) * (2u * p->most + shape);
 }
 
-static void heart_row(const struct mote_features *f, const int16_t *samples, void *state,
-                      void *scratch, void *row) {
+void mote_heart_row(const struct mote_features *f, mote_heart_put_shape *put,
+                    const int16_t *samples, void *scratch, void *row) {
   const struct mote_heart *const p = heart_of(f);
   uint8_t *const memory = (uint8_t *)scratch + ((uintptr_t)scratch & 4); /* aligned to 8 */
   int32_t *const time = (int32_t *)(void *)(memory + mote_beats_state_bytes(&p->beats));
+  const int32_t middle = (int32_t)(((int64_t)f->frame * p->tick) >> 11);
+  struct mote_heart_beats h = {.p = p, .time = time, .interval = time + p->most};
   int32_t *out = row;
-  (void)state;
   for (uint32_t c = 0; c < f->channels; c++) {
-    struct heart h = {.p = p, .time = time, .interval = time + p->most};
-    find_beats(&h, mote_features_channel(f, samples, c), f->frame, f->stride,
-               (struct mote_beats_state *)(void *)memory);
-    find_intervals(&h);
-    out = put_values(&h, (int32_t)(((int64_t)f->frame * p->tick) >> 11), out);
+    const int16_t *const in = mote_features_channel(f, samples, c);
+    if (!c || !p->together) {
+      h.n = h.kept = 0, h.sum = 0;
+      find_beats(&h, in, f->frame, f->stride, (struct mote_beats_state *)(void *)memory);
+      find_intervals(&h);
+    }
+    out = put_values(&h, middle, out);
+    if (put) out = put(f, &h, in, nearest(&h, middle), time + 2u * p->most, out);
   }
+}
+
+static void plain_row(const struct mote_features *f, const int16_t *samples, void *state,
+                      void *scratch, void *row) {
+  (void)state;
+  mote_heart_row(f, 0, samples, scratch, row);
+}
+
+static int stretch_fits(const struct mote_heart_stretch *s, uint32_t spare, uint32_t length) {
+  return s->from >= spare && s->from < s->to && (uint32_t)s->to + spare <= length;
+}
+
+static int shape_fits(const struct mote_heart_shape *s) {
+  return s->length <= 4096 && s->lead < s->length && stretch_fits(&s->ahead, 0, s->length) &&
+         stretch_fits(&s->energy, 0, s->length) &&
+         stretch_fits(&s->likeness, s->shift, s->length) && stretch_fits(&s->width, 0, s->length);
 }
 
 enum mote_status mote_features_check_heart(const struct mote_features *f) {
@@ -275,15 +296,15 @@ enum mote_status mote_features_check_heart(const struct mote_features *f) {
   if (f->cell_bytes != 4 || f->fft_log2 || !p->values || p->values > MOTE_HEART_ALL ||
       p->most < 2 || p->most > 8192 || !p->tick || p->tick > 1 << 28 || p->longest < p->shortest ||
       p->longest > 16000 || p->irregular > 100 || p->low > p->middle || p->middle > p->end ||
-      p->end > 8192 || p->turn_shift > 31 || f->columns != f->channels * mote_heart_values(p) ||
-      ((uint64_t)f->frame * p->tick) >> 40)
+      p->end > 8192 || p->turn_shift > 31 || p->together > 1 || !shape_fits(&p->shape) ||
+      f->columns != f->channels * mote_heart_values(p) || ((uint64_t)f->frame * p->tick) >> 40)
     return MOTE_ERR_PARAMS;
   return mote_beats_fit(&p->beats) ? MOTE_OK : MOTE_ERR_PARAMS;
 }
 
 const struct mote_features_op mote_features_heart = {
     .kind = MOTE_FEATURES_HEART,
-    .scratch_bytes = heart_scratch_bytes,
-    .row = heart_row,
+    .scratch_bytes = mote_heart_scratch_bytes,
+    .row = plain_row,
     .finish = mote_features_finish_s32,
 };

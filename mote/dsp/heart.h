@@ -27,12 +27,34 @@ extern "C" {
 #define MOTE_HEART_BEHIND   4096u
 #define MOTE_HEART_INTERVAL 8192u
 #define MOTE_HEART_OFFSET   16384u
-#define MOTE_HEART_ALL      32767u
+/* What that beat looks like beside the mean of the frame's other beats: the largest correlation about their places, Q16; log2 of
+ * the ratio of energies, Q20: of the beat, of what lies ahead of it (the wave of the atria in an ECG); area over height: ms,
+ * Q10; and log2 of its ratio, Q20. Of a beat alone 1, 0, 0, 0 and 0. */
+#define MOTE_HEART_LIKENESS 32768u
+#define MOTE_HEART_ENERGY   65536u
+#define MOTE_HEART_AHEAD    131072u
+#define MOTE_HEART_WIDTH    262144u
+#define MOTE_HEART_WIDENING 524288u
+#define MOTE_HEART_SHAPE    1015808u /* these five */
+#define MOTE_HEART_ALL      1048575u
+
+/* Numbers of a beat, from `from` to before `to`. */
+struct mote_heart_stretch {
+  uint16_t from, to;
+};
+
+/* Where in a beat is what: numbers of the frame, from `lead` ahead of its place on. */
+struct mote_heart_shape {
+  uint16_t lead, length; /* at most 4096 */
+  uint16_t shift;        /* the likeness is looked for so far to both sides */
+  uint16_t reserved;
+  struct mote_heart_stretch likeness, energy, ahead, width;
+};
 
 /* LF and HF are sums of Lomb's periodogram (by least squares, so intervals that are left out leave no hole) at multiples
  * of one over the frame's length: power of multiple k is what its sine and cosine take of the variance. */
 struct mote_heart {
-  uint16_t values;   /* a set of MOTE_HEART_ */
+  uint32_t values;   /* a set of MOTE_HEART_ */
   uint16_t most;     /* beats that are kept, 2..8192; later ones do not count */
   uint32_t tick;     /* ms of a sample, Q20; <= 2^28 */
   uint16_t shortest; /* ms; intervals outside of these are none */
@@ -41,14 +63,18 @@ struct mote_heart {
       irregular; /* percent from the median of five beyond which an interval is left out; 0: none */
   uint16_t low, middle,
       end;             /* multiples: LF low .. middle - 1, HF middle .. end - 1; end <= 8192 */
+  uint16_t together;   /* 1: the beats of the first channel are those of all */
   uint32_t turn;       /* turns of the first multiple in a ms / 2^10, Q(32 + turn_shift) */
   uint32_t turn_shift; /* 0..31 */
+  struct mote_heart_shape shape;
   struct mote_beats beats;
 };
 
 uint32_t mote_heart_values(const struct mote_heart *p);
 
-extern const struct mote_features_op mote_features_heart;
+/* The plain op runs what mote_heart_is_plain; of another block it stays within its memory, but columns lack. */
+extern const struct mote_features_op mote_features_heart, mote_features_heart_full;
+int mote_heart_is_plain(const struct mote_heart *p);
 
 #ifdef __cplusplus
 }
