@@ -267,11 +267,11 @@ static const char *program_text(struct arena *a, struct bundle *b) {
                 "/* One window of samples, as a microphone, sensor or camera leaves it. */\n"
                 "static int16_t samples[%zu];\n\n",
                 b->window_bytes / 2);
+  else
+    add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (features && b->request.features->map_columns)
     text_add(&t, "/* Where the columns of the features lie here, learned once. */\n"
                  "static struct mote_features_column map[FEATURES_COLUMNS];\n\n");
-  else
-    add_sizes(&t, "input_bytes", g, g->inputs, g->n_inputs);
   if (b->request.input_rows && !features) add_frame(&t, b);
   if (kept_bytes(b)) add_kept(&t, b);
   if (b->request.objects)
