@@ -575,8 +575,13 @@ struct compile_measured bundle_measured(const struct bundle *b, int64_t stack_by
   };
 }
 
+int64_t bundle_map_bytes(const struct bundle *b) {
+  const struct features_block *f = b->request.features;
+  return f ? (int64_t)f->map_columns * (int64_t)sizeof(struct mote_features_column) : 0;
+}
 int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes) {
-  return (int64_t)(b->arena_bytes + b->window_bytes) + b->program.size.ram_static + stack_bytes;
+  return (int64_t)(b->arena_bytes + b->window_bytes) + bundle_map_bytes(b) +
+         b->program.size.ram_static + stack_bytes;
 }
 static int longest_frame(const struct features_block *b) {
   int most = 0;

@@ -139,6 +139,8 @@ void bundle_infer(struct mote_model *model, const void *input);
 bool bundle_run_host(struct arena *a, const struct bundle_request *request, const void *inputs,
                      int count, uint8_t **outputs, struct err *e);
 
+/* Of the map by which columns of features are measured, which a device keeps; 0: none. */
+int64_t bundle_map_bytes(const struct bundle *b);
 /* RAM and flash that a program takes on its board: stack_bytes as measured. */
 int64_t bundle_ram(const struct bundle *b, int64_t stack_bytes);
 bool bundle_fits(const struct bundle *b, int64_t stack_bytes);

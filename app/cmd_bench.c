@@ -202,6 +202,7 @@ static const char *to_json(struct arena *a, const struct bench *b) {
   }
   compile_report_json(&k->compiled, &m, &j);
   json_put_int(&j, "ram_window_bytes", (int64_t)k->window_bytes);
+  json_put_int(&j, "ram_map_bytes", bundle_map_bytes(k));
   json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)k->arena_bytes);
   json_put_int(&j, "flash_table_bytes", m.flash_table_bytes);
   json_layer_costs(&j, b);
@@ -372,6 +373,7 @@ static void print_table(const struct bench *b, bool functions) {
   printf("flash weights  %12s B\n", text_thousands(bundle_flash_weight(k)));
   printf("RAM arena      %12s B\n", text_thousands((int64_t)k->arena_bytes));
   if (k->window_bytes) printf("RAM samples    %12s B\n", text_thousands((int64_t)k->window_bytes));
+  if (bundle_map_bytes(k)) printf("RAM map        %12s B\n", text_thousands(bundle_map_bytes(k)));
   if (*k->request.target->machine) {
     printf("RAM static     %12s B\n", text_thousands(k->program.size.ram_static));
     printf("stack          %12s B\n", text_thousands(r->stack_bytes));

@@ -20,7 +20,7 @@ static void print_limits(const struct bundle *b) {
   const struct emulate_board *board = b->request.board;
   if (!board || !b->built) return;
   const int64_t flash = bundle_flash_code(b) + bundle_flash_weight(b);
-  const int64_t ram = (int64_t)(b->arena_bytes + b->window_bytes) + b->program.size.ram_static;
+  const int64_t ram = bundle_ram(b, 0);
   printf("%s: %.1f %% of %s B flash, %.1f %% of %s B RAM (stack not counted)\n", board->title,
          100.0 * (double)flash / (double)(board->flash_bytes - board->flash_reserved_bytes),
          text_thousands(board->flash_bytes - board->flash_reserved_bytes),
@@ -34,6 +34,7 @@ static void print_summary(const struct bundle *b, const char *out) {
   printf("flash   %9s B weights and tables\n", text_thousands(bundle_flash_weight(b)));
   printf("arena   %9s B\n", text_thousands((int64_t)b->arena_bytes));
   if (b->window_bytes) printf("samples %9s B\n", text_thousands((int64_t)b->window_bytes));
+  if (bundle_map_bytes(b)) printf("map     %9s B\n", text_thousands(bundle_map_bytes(b)));
   if (linked)
     printf("static  %9s B\n", text_thousands(b->program.size.ram_static));
   else if (!b->built)
@@ -78,6 +79,7 @@ static const char *report(struct arena *a, const struct bundle_model *model, con
     json_put_int(&j, "flash_table_bytes", m.flash_table_bytes);
     json_close_object(&j);
     json_put_int(&j, "ram_window_bytes", (int64_t)b->window_bytes);
+    json_put_int(&j, "ram_map_bytes", bundle_map_bytes(b));
     json_put_int(&j, "ram_arena_with_features_bytes", (int64_t)b->arena_bytes);
   }
   json_close_object(&j);

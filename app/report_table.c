@@ -25,8 +25,9 @@ double report_ram_bytes(const struct object *bench) {
   double arena = object_number(bench, "ram_arena_with_features_bytes");
   if (!isfinite(arena)) arena = object_number(bench, "ram_arena_bytes");
   double window = object_number(bench, "ram_window_bytes");
+  const double map = object_number(bench, "ram_map_bytes");
   return arena + object_number(bench, "ram_static_bytes") + object_number(bench, "stack_bytes") +
-         (isfinite(window) ? window : 0);
+         (isfinite(window) ? window : 0) + (isfinite(map) ? map : 0);
 }
 
 double report_flash_bytes(const struct object *bench) {

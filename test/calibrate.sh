@@ -213,6 +213,8 @@ has "and says so" "\"accuracy_chip\": $after" "$out"
 "$MOTE" test --chip host --json >/dev/null 2>&1; is "whose program answers as this machine" 0 $?
 "$MOTE" build --target host --no-compile -o out --quiet >/dev/null 2>&1; is "build" 0 $?
 has "sensor.h says where" "features_calibrate" "$(cat out/sensor.h)"
+columns=$(sed -n 's/^#define FEATURES_COLUMNS //p' out/model_features.h)
+has "its RAM holds the map" "\"ram_map_bytes\": $((6 * columns))" "$("$MOTE" build --target host --no-compile -o out --json 2>/dev/null)"
 # Three windows, each larger than the one before: the last is 1.2 deviations from the mean, or the middle one where a value does not move.
 cat >columns.c <<'E'
 #include "model_features.h"
