@@ -28,6 +28,7 @@ out=$("$MOTE" data segment --all --events labels --length 5 2>/dev/null | tail -
 out=$("$MOTE" train 2>&1); has "a network learns beats" "run 1" "$out"
 out=$("$MOTE" test 2>&1); least "beats of a person it never saw" 90 "$(accuracy "$out")"
 out=$("$MOTE" features --rank 2>&1); has "values have names" "interval before the middle beat" "$out"
+has "what a beat looks like, too" "middle beat's likeness to the others" "$out"
 
 cd "$T" && "$MOTE" new herd --template motion --rate-hz 20 --channels 3 --length-ms 10000 -q && cd herd && yaml cattle >mote.yaml
 mkdir raw && find "$DATA/wisdm/raw/" -name "data_160[0-3]*" -exec cp {} raw \;

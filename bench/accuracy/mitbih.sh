@@ -1,6 +1,6 @@
 # Beats of the heart of twelve people, marked normal (N), early above (S) and below (V) the ventricles, and fused (F): people who were never seen.
-# A device first listens to its wearer (calibrate): what a beat differs from that person's mean beat, in the second signal; the
-# first tells when beats came. tools/mitbih_peer.py is scikit-learn on the same beats and folds.
+# Each beat is told by when it came and by what it looks like beside its neighbours in the window, and each value is measured from
+# its wearer's mean, which a device learns first (calibrate). tools/mitbih_peer.py is scikit-learn on the same beats and folds.
 sets=data/mitbih
 data=mitbih split='new people, 4 folds of 3: macro F1; sensitivity of V' reach='50.1; 90'
 project() {
@@ -8,10 +8,9 @@ project() {
   new --template sensor --rate-hz 100 --channels 2 --length-ms 10000 &&
     put sensor 'kind: sensor' 'rate_hz: 100' 'channels: 2' 'unit: mV' 'range: [8]' &&
     put window 'length_ms: 10000' 'place: event' &&
-    put calibrate 'by: group' 'of: moments' 'channels: [2]' 'deviation: false' &&
+    put calibrate 'by: group' 'of: features' 'deviation: false' &&
     put features 'kind: heart' 'channels: [1]' 'irregular: 20' 'values: [rmssd, shortest, longest, before, behind, interval]' &&
-    put more_features '- kind: raw' '  channels: [2]' \
-      '  front: {filter: high, cutoff_hz: [0.5], order: 2, decimate: 2, middle_ms: 600}' &&
+    put more_features '- kind: heart' '  channels: [1, 2]' '  together: true' '  values: [likeness, energy, ahead, width, widening]' &&
     put 'network: |' 'dense 32' 'dropout 0.2' 'dense 16' &&
     put training 'epochs: 5' 'qat_epochs: 2' 'class_weights: true' && put data 'ignore: [Q]' &&
     add $unpacked/data/mitbih --whole --group-from name &&
@@ -30,8 +29,8 @@ measure() {
       on && /"recall":/ { print $2 + 0; exit }' "$folder.test$seed")"$'\n'
   done
   [ -z "$CHIP" ] || (cd "$folder" && "$MOTE" train --quiet >/dev/null 2>&1 && "$MOTE" test --chip "$CHIP" --json >../"$name.chip") || return 1
-  int8=$(awk 'NF { f += $1; v += $2; n++ } END { printf "%.1f; %.1f", 100 * f / n, 100 * v / n }' <<<"$figures")
-  spread=$(awk 'NF { f += $1; q += $1 * $1; v += $2; w += $2 * $2; n++ } function d(q, s) { return n > 1 ? 100 * sqrt((q - s * s / n > 0 ? q - s * s / n : 0) / (n - 1)) : 0 }
-    END { printf "%.1f; %.1f", d(q, f), d(w, v) }' <<<"$figures")
+  local deviation='function d(q, s) { return n > 1 && q > s * s / n ? 100 * sqrt((q - s * s / n) / (n - 1)) : 0 }'
+  int8=$(awk "$deviation"' NF { f += $1; q += $1 * $1; v += $2; n++ } END { printf "%.1f ± %.1f; %.1f", 100 * f / n, d(q, f), 100 * v / n }' <<<"$figures")
+  spread=$(awk "$deviation"' NF { v += $2; w += $2 * $2; n++ } END { printf "%.1f", d(w, v) }' <<<"$figures")
   float=-
 }
