@@ -282,12 +282,12 @@ static const char program[] =
 
 static bool write_project(struct all *all, const char *dir, const struct emulate_target *t,
                           struct err *e) {
-  const char *sources[64] = {"mote/ml/check.c",   "mote/ml/gaussian.c", "mote/ml/kmeans.c",
+  const char *sources[96] = {"mote/ml/check.c",   "mote/ml/gaussian.c", "mote/ml/kmeans.c",
                              "mote/ml/knn.c",     "mote/ml/linear.c",   "mote/ml/online.c",
                              "mote/ml/pca.c",     "mote/ml/run.c",      "mote/ml/score.c",
                              "mote/ml/trees.c",   "mote/base/base.c",   "mote/base/fixed.c",
                              "mote/ml/private.h", "mote/ml/ml.h",       "mote/ml/reconstruction.c"};
-  const int n = chip_headers(all->a, sources, 15, 64);
+  const int n = chip_headers(all->a, sources, 15, 96);
   struct text models;
   text_init(&models, all->a);
   text_printf(&models, "#define MODELS %d\n", all->n_models);
