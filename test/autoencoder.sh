@@ -3,27 +3,11 @@
 # verify, as a user calls them. Prints TAP lines.
 . "$(dirname "$0")/tap"
 set -u
-# key FILE NAME: a number of an object.
-key() { sed -n "s/^ *\"$2\": \([-0-9.e]*\),*$/\1/p" "$1" | head -n 1; }
 # says WORDS: they stand in the last error.
 says() { grep -q "$1" err; is "it says \"$1\"" 0 $?; }
 
-# A hum; loose has another one and knocks.
-awk -v dir="$T" 'BEGIN {
-  srand(4)
-  n = split("hum loose", kind, " ")
-  for (k = 1; k <= n; k++) for (f = 0; f < (kind[k] == "loose" ? 10 : 60); f++) {
-    file = dir "/" kind[k] "_" f ".csv"
-    print "time,x,y,z" > file
-    phase = 6.28 * rand()
-    for (t = 0; t < 200; t++) {
-      hz = kind[k] == "hum" ? 12 : 47
-      v = 0.5 * sin(6.2832 * hz * t / 200 + phase); knock = kind[k] == "loose" && t % 40 < 3 ? 1.5 : 0
-      printf "%.3f,%.4f,%.4f,%.4f\n", t / 200, v + 0.05 * (rand() - 0.5) + knock, 0.4 * v + 0.05 * (rand() - 0.5), 1 + 0.05 * (rand() - 0.5) > file
-    }
-    close(file)
-  }
-}'
+# loose has another hum, and knocks.
+hums "$T" hum:12:60:0 loose:47:10:1.5
 cd "$T" || exit 1
 "$MOTE" new fan --template vibration -q >/dev/null && cd fan || exit 1
 cp mote.yaml plain.yaml
@@ -37,34 +21,34 @@ says "no training samples"
 own='dense 32; dense 6; dense 32; head input'
 for network in "$own" conv-autoencoder 'autoencoder 0.25'; do
   "$MOTE" train -q --network "$network" --epochs 20 --json >train; is "train $network" 0 $?
-  [ "$(key train windows)" -gt 50 ]; is "its threshold is that of windows left out" 0 $?
+  [ "$(number train windows)" -gt 50 ]; is "its threshold is that of windows left out" 0 $?
   grep -q '"validation_accuracy_int8": null' train; is "it has no accuracy" 0 $?
-  awk "BEGIN { exit !($(key train validation_error_int8) > 0 && $(key train validation_error_int8) < 1.2 &&
-    $(key train validation_error_int8) < 1.1 * $(key train validation_error_float) + 0.01) }"
+  awk "BEGIN { exit !($(number train validation_error_int8) > 0 && $(number train validation_error_int8) < 1.2 &&
+    $(number train validation_error_int8) < 1.1 * $(number train validation_error_float) + 0.01) }"
   is "but an error, and int8 costs little of it" 0 $?
   "$MOTE" test --json >test; is "test $network" 0 $?
-  is "it tells the loose ones" 1 "$(key test auc)"
+  is "it tells the loose ones" 1 "$(number test auc)"
   is "of both labels" 2 "$(grep -c '"label":' test)"
   "$MOTE" predict --json ../loose_0.csv >predict; grep -q '"anomalous": true' predict; is "predict says so" 0 $?
   grep -q '"channel":' predict; is "and why" 0 $?
 done
 "$MOTE" train -q --network 'autoencoder 0.25' --epochs 20 --json >again; grep -q '"known": true' again
 is "the same again is known" 0 $?
-is "with its threshold" "$(key train threshold)" "$(key again threshold)"
+is "with its threshold" "$(number train threshold)" "$(number again threshold)"
 "$MOTE" test --json >again; cmp -s test again; is "and its figures" 0 $?
 "$MOTE" train -q --network 'autoencoder 0.25' --epochs 20 --threads 1 --fresh --json >fresh
-is "afresh with one thread the same threshold" "$(key train threshold)" "$(key fresh threshold)"
+is "afresh with one thread the same threshold" "$(number train threshold)" "$(number fresh threshold)"
 "$MOTE" test --json >again; cmp -s test again; is "and the same bits" 0 $?
 
 # The file says it, and how often it may be wrong.
 sed 's/^network: auto.*/network: |\n  dense 32\n  dense 6\n  dense 32\n  head input/' plain.yaml >mote.yaml
 printf 'learning:\n  false_alarms: 0.2\n' >>mote.yaml
 "$MOTE" train -q --epochs 5 --json >train; is "the network of mote.yaml" 0 $?
-is "validation has enough windows for that rate" "$(key train windows_validation)" "$(key train windows)"
+is "validation has enough windows for that rate" "$(number train windows_validation)" "$(number train windows)"
 printf '  threshold: 0.125\n' >>mote.yaml
-"$MOTE" train -q --epochs 5 --json >train; is "a threshold that is said" 0.125 "$(key train threshold)"
+"$MOTE" train -q --epochs 5 --json >train; is "a threshold that is said" 0.125 "$(number train threshold)"
 "$MOTE" train -q --epochs 5 --prune flash=80% --json >train; is "channels are pruned" 0 $?
-[ "$(key train pruned)" -gt 0 ]; is "some of them" 0 $?
+[ "$(number train pruned)" -gt 0 ]; is "some of them" 0 $?
 "$MOTE" train -q --epochs 5 --flash 11000 --json >train; is "weights of 4 bits" 0 $?
 "$MOTE" test --json >test; is "it is tested" 0 $?
 
@@ -82,7 +66,7 @@ awk "BEGIN { d = $score / 16384 - $(sed -n 's/.*"anomaly": \([0-9.]*\).*/\1/p' p
 is "its score is what predict says" 0 $?
 if [ -n "$chip" ]; then
   "$MOTE" test --chip $chip --json >chip; is "test on the chip" 0 $?
-  is "the same figures" "$(key test auc) $(key test false_alarms)" "$(key chip auc) $(key chip false_alarms)"
+  is "the same figures" "$(number test auc) $(number test false_alarms)" "$(number chip auc) $(number chip false_alarms)"
 fi
 "$MOTE" build -q --target cortex-m0plus --no-compile -o built >/dev/null; is "build" 0 $?
 

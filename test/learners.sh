@@ -3,25 +3,9 @@
 # verify, as a user calls them. Prints TAP lines.
 . "$(dirname "$0")/tap"
 set -u
-# key FILE NAME: a number of an object.
-key() { sed -n "s/^ *\"$2\": \([-0-9.e]*\),*$/\1/p" "$1" | head -n 1; }
 
-# slow and fast hum at their own frequencies; loose has another one and knocks.
-awk -v dir="$T" 'BEGIN {
-  srand(4)
-  n = split("slow fast loose", kind, " ")
-  for (k = 1; k <= n; k++) for (f = 0; f < (kind[k] == "loose" ? 8 : 40); f++) {
-    file = dir "/" kind[k] "_" f ".csv"
-    print "time,x,y,z" > file
-    phase = 6.28 * rand()
-    for (t = 0; t < 200; t++) {
-      hz = kind[k] == "slow" ? 12 : kind[k] == "fast" ? 31 : 47
-      v = 0.5 * sin(6.2832 * hz * t / 200 + phase); knock = kind[k] == "loose" && t % 40 < 3 ? 1.5 : 0
-      printf "%.3f,%.4f,%.4f,%.4f\n", t / 200, v + 0.05 * (rand() - 0.5) + knock, 0.4 * v + 0.05 * (rand() - 0.5), 1 + 0.05 * (rand() - 0.5) > file
-    }
-    close(file)
-  }
-}'
+# loose has another hum than the two that are known, and knocks.
+hums "$T" slow:12:40:0 fast:31:40:0 loose:47:8:1.5
 cd "$T" || exit 1
 "$MOTE" new fan --template vibration -q >/dev/null && cd fan || exit 1
 "$MOTE" add -q ../slow_*.csv ../fast_*.csv --label-from 'name:^([a-z]+)_' >/dev/null; is "recordings of what is normal" 0 $?
@@ -30,14 +14,14 @@ cd "$T" || exit 1
 for kind in tree forest boost logistic svm knn; do
   "$MOTE" train -q --learner $kind --json >train; is "train $kind" 0 $?
   "$MOTE" test --json >test; is "test $kind" 0 $?
-  is "$kind is right" 1 "$(key test accuracy_int8)"
+  is "$kind is right" 1 "$(number test accuracy_int8)"
 done
 "$MOTE" train -q --learner knn --json >train; grep -q '"known": true' train; is "the same again is known" 0 $?
-"$MOTE" train -q --learner knn --json --fresh >fresh; is "and fresh the same" "$(key fresh weight_bytes)" "$(key train weight_bytes)"
+"$MOTE" train -q --learner knn --json --fresh >fresh; is "and fresh the same" "$(number fresh weight_bytes)" "$(number train weight_bytes)"
 for kind in kmeans gmm mahalanobis pca; do
   "$MOTE" train -q --learner $kind --json >train; is "train $kind" 0 $?
   "$MOTE" test --json >test; is "test $kind" 0 $?
-  is "$kind tells the loose ones" 1 "$(key test auc)"
+  is "$kind tells the loose ones" 1 "$(number test auc)"
   "$MOTE" predict --json ../loose_0.csv >predict; grep -q '"anomalous": true' predict; is "$kind predicts" 0 $?
 done
 "$MOTE" test --leave-one-group-out >out 2>err; is "leaving groups out is for classes" 1 $?
@@ -48,7 +32,7 @@ command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null
 "$MOTE" verify -q $targets >verify; is "verify" 0 $?
 grep -q "one hash.*from the samples on" verify; is "one hash, features included" 0 $?
 "$MOTE" verify -q $targets -i ../loose_3.csv --json >verify; is "verify a recording" 0 $?
-[ "$(key verify features_bytes)" -gt 0 ]; is "its features are compared" 0 $?
+[ "$(number verify features_bytes)" -gt 0 ]; is "its features are compared" 0 $?
 "$MOTE" verify -q -i ../loose_3.csv -i ../loose_4.csv >out 2>err; is "two recordings are refused" 1 $?
 
 # A forest's .mote file runs as the project does; a damaged one does not.
@@ -58,8 +42,8 @@ grep -q "one hash.*from the samples on" verify; is "one hash, features included"
 # A second output beside a network.
 printf 'anomaly:\n  learner: kmeans\n  clusters: 4\n  false_alarms: 0.05\n' >>mote.yaml
 "$MOTE" train -q --epochs 4 --json >train; is "train a network with clusters beside it" 0 $?
-[ -n "$(key train threshold)" ]; is "it has a threshold" 0 $?
-"$MOTE" test --json >test; is "the loose ones are told" 1 "$(key test auc)"
+[ -n "$(number train threshold)" ]; is "it has a threshold" 0 $?
+"$MOTE" test --json >test; is "the loose ones are told" 1 "$(number test auc)"
 "$MOTE" predict ../loose_1.csv >out; grep -q ANOMALY out; is "predict says so" 0 $?
 "$MOTE" verify -q $targets >verify; is "verify both outputs" 0 $?
 

@@ -5,8 +5,6 @@
 set -u
 # What must be equal: all but times and what was refused while this process proposed.
 same() { grep -v -E '"(seconds|refused|unmade|reason_unmade|journal)"' "$1" >"$1.same"; if cmp -s first.same "$1.same"; then ok "$2"; else not_ok "$2: $(diff first.same "$1.same" | head -n 5)"; fi; }
-# number FILE KEY: the first number of that name.
-number() { sed -n "s/^ *\"$2\": \([-0-9.e]*\),*$/\1/p" "$1" | head -n 1; }
 
 awk -v dir="$T" 'BEGIN {
   srand(4)
