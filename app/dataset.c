@@ -1,5 +1,5 @@
 /* dataset: see the header. */
-#include "app/dataset.h"
+#include "app/calibration.h"
 #include "app/data.h"
 #include "app/pictures.h"
 #include "app/regression.h"
@@ -10,16 +10,16 @@
 #include <string.h>
 
 /* ---- labels ----------------------------------------------------------------------- */
-static bool in_list(const char *word, const char *const *list, int n) {
+bool dataset_in_list(const char *word, const char *const *list, int n) {
   for (int i = 0; i < n; i++)
     if (strcmp(word, list[i]) == 0) return true;
   return false;
 }
 
 const char *dataset_class_of_label(const struct project_config *c, const char *label) {
-  if (in_list(label, c->ignore, c->n_ignore)) return NULL;
+  if (dataset_in_list(label, c->ignore, c->n_ignore)) return NULL;
   if (c->regression.on) return c->regression.of[0];
-  if (in_list(label, c->unknown, c->n_unknown)) return "unknown";
+  if (dataset_in_list(label, c->unknown, c->n_unknown)) return "unknown";
   return label;
 }
 
@@ -247,9 +247,9 @@ static const float *pixels(struct arena *a, const uint8_t *data, int64_t n) {
 }
 
 /* The numbers of a sample or recording at the project's rate, as int16. */
-static bool adapt(const struct project *p, enum store_type type, double rate_hz, int channels,
-                  const void *data, int64_t length, const double *range, struct dataset_sample *out,
-                  struct err *e) {
+bool dataset_adapt(const struct project *p, enum store_type type, double rate_hz, int channels,
+                   const void *data, int64_t length, const double *range,
+                   struct dataset_sample *out, struct err *e) {
   const struct project_config *c = &p->config;
   enum store_type wanted = c->kind == PROJECT_AUDIO ? STORE_INT16 : STORE_FLOAT32;
   if (type == STORE_UINT8 && c->kind == PROJECT_SENSOR && channels == c->channels &&
@@ -279,200 +279,6 @@ static bool adapt(const struct project *p, enum store_type type, double rate_hz,
   }
   out->data = data;
   out->length = length;
-  return true;
-}
-
-/* ---- calibration ------------------------------------------------------------------- */
-/* The map of every group (or file) that was met. */
-struct calibrations {
-  int n;
-  const char **keys;
-  struct mote_features_column **maps;
-};
-
-/* The group, or the file that a sample is (a part of). */
-static const char *calibration_key(const struct project *p, const struct store_sample *s) {
-  return p->config.calibrate.by == PROJECT_CALIBRATE_GROUP ? s->group
-                                                           : data_file_of(p->arena, s->source);
-}
-
-static bool calibration_has(const struct project_config *c, const char *key,
-                            const struct store_sample *s) {
-  if (c->calibrate.by == PROJECT_CALIBRATE_GROUP) return strcmp(s->group, key) == 0;
-  const size_t n = data_file_length(s->source);
-  return strncmp(s->source, key, n) == 0 && !key[n];
-}
-
-/* How many numbers are measured each by itself: the channels, or the moments of a window. */
-static size_t calibrate_width(const struct dataset *d) {
-  return (size_t)d->channels * (d->config->calibrate.moments ? (size_t)d->window_samples : 1);
-}
-
-/* Moments have a meaning where every recording is an event laid in a window. */
-static bool calibrate_fits(const struct dataset *d, int64_t length, struct err *e) {
-  if (!d->config->calibrate.moments || length == d->window_samples) return true;
-  return err_set(e,
-                 "has %lld moments and a window %d: `calibrate` in mote.yaml is of moments, which "
-                 "events have that were cut to windows (mote data segment --length %.6g)",
-                 (long long)length, d->window_samples,
-                 (double)d->window_samples / d->config->rate_hz);
-}
-
-/* One event is its own mean: measured from it, nothing is left. */
-static bool calibrate_has_events(const struct dataset *d, const struct mote_calibrate_sum *sums,
-                                 struct err *e) {
-  if (!d->config->calibrate.moments || sums->n >= 2) return true;
-  return err_set(e,
-                 "one event alone, and `calibrate` in mote.yaml measures each moment from the mean "
-                 "of at least two: nothing would be left of it; `mote add` it with others of its "
-                 "%s, and `mote test` or `mote features` take the mean from there",
-                 d->config->calibrate.by == PROJECT_CALIBRATE_GROUP ? "group" : "file");
-}
-
-static struct mote_calibrate_sum *calibrate_begin(const struct dataset *d, struct arena *a) {
-  struct mote_calibrate_sum *sums = ARENA_ARRAY(a, struct mote_calibrate_sum, calibrate_width(d));
-  mote_calibrate_begin(sums, (uint32_t)calibrate_width(d));
-  return sums;
-}
-
-/* The numbers of a recording: one frame where moments are measured, its time steps else. */
-static uint32_t calibrate_frames(const struct dataset *d, int64_t length) {
-  return d->config->calibrate.moments ? 1 : (uint32_t)length;
-}
-
-/* Channels that are not named stay as they are. */
-static struct mote_features_column *calibrate_end(const struct dataset *d, struct arena *a,
-                                                  const struct mote_calibrate_sum *sums) {
-  const struct project_calibrate *c = &d->config->calibrate;
-  const size_t width = calibrate_width(d);
-  struct mote_features_column *map = ARENA_ARRAY(a, struct mote_features_column, width);
-  mote_calibrate_end(sums, (uint32_t)width, c->deviation, map);
-  for (size_t i = 0; i < width && c->n_channels; i++) {
-    bool named = false;
-    for (int k = 0; k < c->n_channels; k++)
-      named |= c->channels[k] == (int)(i % (size_t)d->channels) + 1;
-    if (!named) map[i] = (struct mote_features_column){0, 1 << 13, 13};
-  }
-  return map;
-}
-
-static void calibrate_apply(const struct dataset *d, struct arena *a,
-                            const struct mote_features_column *map, struct dataset_sample *s) {
-  int16_t *own = ARENA_ARRAY(a, int16_t, s->length * d->channels);
-  mote_calibrate_apply(map, (uint32_t)calibrate_width(d), s->data, calibrate_frames(d, s->length),
-                       own);
-  s->data = own;
-}
-
-/* Adds one stored sample to the sums; its numbers lie in an arena of their own. */
-static bool calibrate_add(const struct project *p, const struct dataset *d, int64_t id,
-                          const double *range, struct mote_calibrate_sum *sums, struct err *e) {
-  struct project own = *p;
-  struct store_sample s;
-  struct dataset_sample x = {0};
-  own.arena = arena_new(4 * STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
-  if (!own.arena) return err_set(e, "no memory left");
-  const bool ok = store_get(p->store, own.arena, id, &s, e) &&
-                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, range, &x, e) &&
-                  calibrate_fits(d, x.length, e);
-  if (ok)
-    mote_calibrate_add(sums, (uint32_t)calibrate_width(d), x.data, calibrate_frames(d, x.length));
-  arena_free(own.arena);
-  return ok;
-}
-
-/* The map of a sample's group: from all its enabled samples (of the labels that are named), whatever their split, since
- * a device listens to its own place, too. */
-static bool calibrate_is_reference(const struct project_config *c, const char *key,
-                                   const struct store_sample *s) {
-  return !s->disabled && calibration_has(c, key, s) &&
-         (!c->calibrate.n_labels || in_list(s->label, c->calibrate.labels, c->calibrate.n_labels));
-}
-
-static bool calibrate_no_reference(const struct project *p, const char *key, int64_t id,
-                                   struct err *e) {
-  const struct project_calibrate *c = &p->config.calibrate;
-  err_file(e, p->db_path);
-  err_node(e, "sample %lld", (long long)id);
-  return err_set(e,
-                 "%s \"%s\" has no recording labelled %s%s, from which `calibrate` in mote.yaml "
-                 "takes its zero; add one (`mote add --label %s --group ...`)",
-                 c->by == PROJECT_CALIBRATE_GROUP ? "the group" : "the file", key, c->labels[0],
-                 c->n_labels > 1 ? " or another reference" : "", c->labels[0]);
-}
-
-static bool calibrate_make(const struct project *p, const struct dataset *d,
-                           const struct store_sample *list, int n, const struct store_sample *of,
-                           const double *range, struct mote_features_column **map, struct err *e) {
-  const struct project_config *c = &p->config;
-  const char *key = calibration_key(p, of);
-  struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
-  for (int i = 0; i < n; i++) {
-    if (!calibrate_is_reference(c, key, &list[i])) continue;
-    if (!calibrate_add(p, d, list[i].id, range, sums, e)) {
-      err_node(e, "sample %lld", (long long)list[i].id);
-      return false;
-    }
-  }
-  if (!sums->n) return calibrate_no_reference(p, key, of->id, e);
-  if (!calibrate_has_events(d, sums, e)) {
-    err_file(e, p->db_path);
-    err_node(e, "%s \"%s\"", c->calibrate.by == PROJECT_CALIBRATE_GROUP ? "group" : "file", key);
-    return false;
-  }
-  *map = calibrate_end(d, p->arena, sums);
-  return true;
-}
-
-/* Measures a sample's numbers from the zero of its group. */
-static bool calibrate_sample(const struct project *p, const struct dataset *d,
-                             struct calibrations *all, const struct store_sample *list, int n,
-                             const struct store_sample *s, const double *range,
-                             struct dataset_sample *out, struct err *e) {
-  const struct project_config *c = &p->config;
-  int k = 0;
-  if (c->calibrate.by == PROJECT_CALIBRATE_NONE || c->calibrate.features) return true;
-  if (!all->keys) {
-    all->keys = ARENA_ARRAY(p->arena, const char *, n + 1);
-    all->maps = ARENA_ARRAY(p->arena, struct mote_features_column *, n + 1);
-  }
-  /* Samples of a group mostly follow each other. */
-  for (k = all->n - 1; k >= 0 && !calibration_has(c, all->keys[k], s);) k--;
-  if (k < 0) {
-    k = all->n++;
-    all->keys[k] = calibration_key(p, s);
-    if (!calibrate_make(p, d, list, n, s, range, &all->maps[k], e)) return false;
-  }
-  if (!calibrate_fits(d, out->length, e)) return false;
-  calibrate_apply(d, p->arena, all->maps[k], out);
-  return true;
-}
-
-/* A file alone has no recordings of other labels. */
-static bool calibrate_alone(const struct project_config *c, struct err *e) {
-  if (!c->calibrate.n_labels) return true;
-  return err_set(
-      e,
-      "`calibrate` in mote.yaml measures from recordings labelled %s of the same place, "
-      "which a file alone does not have; `mote add` it with its group, and `mote test` or "
-      "`mote features` take it from there",
-      c->calibrate.labels[0]);
-}
-
-/* A file alone is its own reference. */
-static bool calibrate_file(const struct project *p, struct dataset *d, struct err *e) {
-  const struct project_config *c = &p->config;
-  if (c->calibrate.by == PROJECT_CALIBRATE_NONE || c->calibrate.features) return true;
-  if (!calibrate_alone(c, e)) return false;
-  struct mote_calibrate_sum *sums = calibrate_begin(d, p->arena);
-  for (int i = 0; i < d->n_samples; i++) {
-    if (!calibrate_fits(d, d->samples[i].length, e)) return false;
-    mote_calibrate_add(sums, (uint32_t)calibrate_width(d), d->samples[i].data,
-                       calibrate_frames(d, d->samples[i].length));
-  }
-  if (!calibrate_has_events(d, sums, e)) return false;
-  const struct mote_features_column *map = calibrate_end(d, p->arena, sums);
-  for (int i = 0; i < d->n_samples; i++) calibrate_apply(d, p->arena, map, &d->samples[i]);
   return true;
 }
 
@@ -550,7 +356,7 @@ static int64_t event_in(const struct dataset *d, const struct dataset_sample *s)
                                  (size_t)d->window_samples);
 }
 
-static bool lay_all(struct dataset *d, struct arena *a, struct err *e) {
+bool dataset_lay(struct dataset *d, struct arena *a, struct err *e) {
   int64_t total = 0, n = 0;
   for (int i = 0; i < d->n_samples; i++)
     total += lay_windows(d, d->samples[i].length, slides(d, &d->samples[i]), 0, NULL);
@@ -578,7 +384,7 @@ int dataset_window_samples(const struct project_config *c) {
   return n < 1 ? 1 : n;
 }
 
-static void begin(struct dataset *d, const struct project_config *c) {
+void dataset_begin(struct dataset *d, const struct project_config *c) {
   memset(d, 0, sizeof *d);
   d->config = c;
   d->channels = c->channels;
@@ -588,7 +394,7 @@ static void begin(struct dataset *d, const struct project_config *c) {
 int64_t dataset_windows_in(const struct project_config *c, int64_t length, bool background) {
   struct dataset d;
   const struct dataset_sample s = {.background = background};
-  begin(&d, c);
+  dataset_begin(&d, c);
   return lay_windows(&d, length, slides(&d, &s), 0, NULL);
 }
 
@@ -597,7 +403,7 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
   const struct project_config *c = &p->config;
   struct store_sample *list = NULL;
   int n = 0;
-  begin(d, c);
+  dataset_begin(d, c);
   d->project = p;
   d->range = range;
   if (!store_list(p->store, p->arena, NULL, &list, &n, e)) return false;
@@ -623,12 +429,13 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
                                    .label = label,
                                    .name = arena_strdup(p->arena, name),
                                    .sha256 = arena_strdup(p->arena, s.sha256),
-                                   .background = in_list(s.label, c->background, c->n_background)};
+                                   .background =
+                                       dataset_in_list(s.label, c->background, c->n_background)};
     const bool fits =
         c->kind == PROJECT_IMAGE
             ? adapt_picture(p, &pictures, s.type == STORE_UINT8, s.width, s.height, s.channels,
                             s.data, out, e)
-            : adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e);
+            : dataset_adapt(p, s.type, s.rate_hz, s.channels, s.data, s.length, range, out, e);
     if (!fits) {
       err_file(e, p->db_path);
       err_node(e, "sample %lld", (long long)s.id);
@@ -636,21 +443,21 @@ bool dataset_load(struct project *p, const struct dataset_pick *pick, const char
     }
     if (counts) adapt_boxes(p, &s, classes, n_classes, d, out);
     if (c->regression.on && !regression_numbers(p, &s, &out->numbers, e)) return false;
-    if (!calibrate_sample(p, d, &calibrations, list, n, &list[i], range, out, e)) return false;
+    if (!calibration_of_sample(p, d, &calibrations, list, n, &list[i], range, out, e)) return false;
     d->n_samples++;
   }
-  return lay_all(d, p->arena, e);
+  return dataset_lay(d, p->arena, e);
 }
 
 bool dataset_again(const struct dataset *d, const struct project_config *c, struct arena *a,
                    struct dataset *out, struct err *e) {
-  begin(out, c);
+  dataset_begin(out, c);
   out->project = d->project;
   out->range = d->range;
   out->is_file = d->is_file;
   out->samples = d->samples;
   out->n_samples = d->n_samples;
-  return lay_all(out, a, e);
+  return dataset_lay(out, a, e);
 }
 
 bool dataset_load_file(struct project *p, const char *path, const struct dataset_table *how,
@@ -665,7 +472,7 @@ bool dataset_load_file(struct project *p, const char *path, const struct dataset
                              .channels = picture ? pictures_colours(c) : c->channels,
                              .columns = how ? how->columns : NULL,
                              .each_row = how && how->each_row};
-  begin(d, c);
+  dataset_begin(d, c);
   d->project = p;
   d->range = range;
   d->is_file = true;
@@ -675,15 +482,16 @@ bool dataset_load_file(struct project *p, const char *path, const struct dataset
     struct dataset_sample *out = &d->samples[i];
     *out = (struct dataset_sample){.source = path, .group = "", .sha256 = "", .label = -1};
     const bool fits =
-        picture ? adapt_picture(p, &pictures, r[i].type == INGEST_UINT8, r[i].width, r[i].height,
-                                r[i].channels, r[i].data, out, e)
-                : adapt(p, o.type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz,
-                        r[i].channels, ingest_numbers(p->arena, &r[i], o.type), r[i].length, range,
-                        out, e);
+        picture
+            ? adapt_picture(p, &pictures, r[i].type == INGEST_UINT8, r[i].width, r[i].height,
+                            r[i].channels, r[i].data, out, e)
+            : dataset_adapt(p, o.type == INGEST_INT16 ? STORE_INT16 : STORE_FLOAT32, r[i].rate_hz,
+                            r[i].channels, ingest_numbers(p->arena, &r[i], o.type), r[i].length,
+                            range, out, e);
     if (!fits) return false;
     d->n_samples++;
   }
-  return calibrate_file(p, d, e) && lay_all(d, p->arena, e);
+  return calibration_of_file(p, d, e) && dataset_lay(d, p->arena, e);
 }
 
 void dataset_window(const struct dataset *d, int window, int16_t *out) {
@@ -695,133 +503,6 @@ void dataset_window(const struct dataset *d, int window, int16_t *out) {
   else
     memcpy(out, s->data + (w->start < 0 ? w->event : w->start) * d->channels,
            n * (size_t)d->channels * sizeof *out);
-}
-
-/* ---- calibration behind the features --------------------------------------------------- */
-/* What one group's or file's columns are measured with. */
-struct columns {
-  const struct features_block *block;
-  struct mote_calibrate_sum *sums;
-  int windows;
-};
-
-static void columns_begin(struct columns *k, const struct features_block *block, struct arena *a) {
-  *k = (struct columns){block, ARENA_ARRAY(a, struct mote_calibrate_sum, block->map_columns), 0};
-  mote_calibrate_begin(k->sums, (uint32_t)block->map_columns);
-}
-
-static void columns_add(struct columns *k, struct arena *a, const struct dataset *d) {
-  const uint32_t columns = (uint32_t)k->block->map_columns;
-  int16_t *const samples = ARENA_ARRAY(a, int16_t, (size_t)d->window_samples * (size_t)d->channels);
-  void *const scratch = arena_alloc(a, k->block->scratch_bytes + 4, 8);
-  int8_t *const values = arena_alloc(a, k->block->out_bytes, 1);
-  for (int i = 0; i < d->n_windows; i++) {
-    dataset_window(d, i, samples);
-    features_run_plain(k->block, samples, scratch, values);
-    mote_calibrate_add_values(k->sums, columns, values, (uint32_t)k->block->out_bytes / columns);
-  }
-  k->windows += d->n_windows;
-}
-
-/* The windows of one stored sample; its numbers lie in an arena of their own. */
-static bool columns_add_stored(struct columns *k, const struct dataset *d,
-                               const struct store_sample *of, struct err *e) {
-  struct project own = *d->project;
-  struct store_sample s;
-  struct dataset_sample x = {
-      .background = in_list(of->label, d->config->background, d->config->n_background)};
-  struct dataset one;
-  begin(&one, d->config);
-  one.samples = &x;
-  one.n_samples = 1;
-  own.arena = arena_new(4 * STORE_MAX_BLOB_BYTES + ((size_t)4 << 20));
-  if (!own.arena) return err_set(e, "no memory left");
-  const bool ok = store_get(own.store, own.arena, of->id, &s, e) &&
-                  adapt(&own, s.type, s.rate_hz, s.channels, s.data, s.length, d->range, &x, e) &&
-                  lay_all(&one, own.arena, e);
-  if (ok) columns_add(k, own.arena, &one);
-  arena_free(own.arena);
-  return ok;
-}
-
-static bool columns_end(const struct columns *k, const struct dataset *d, const char *key,
-                        const struct mote_features_column **map, struct err *e) {
-  struct mote_features_column *const made =
-      ARENA_ARRAY(d->project->arena, struct mote_features_column, k->block->map_columns);
-  if (k->windows < 2) {
-    err_node(e, "%s \"%s\"",
-             d->is_file || d->config->calibrate.by == PROJECT_CALIBRATE_FILE ? "file" : "group",
-             key);
-    return err_set(e, "one window alone, and `calibrate` in mote.yaml measures each column of the "
-                      "features from its mean over at least two: nothing would be left of it");
-  }
-  mote_calibrate_end_values(k->sums, (uint32_t)k->block->map_columns,
-                            k->block->calibrate == FEATURES_CALIBRATE_DEVIATION, made);
-  *map = made;
-  return true;
-}
-
-/* The map of a sample's group, from all its enabled samples that are the reference, whatever their split. */
-static bool columns_of_group(const struct dataset *d, const struct features_block *block,
-                             const struct store_sample *list, int n, const char *key, int64_t id,
-                             const struct mote_features_column **map, struct err *e) {
-  struct columns k;
-  columns_begin(&k, block, d->project->arena);
-  for (int i = 0; i < n; i++) {
-    if (!calibrate_is_reference(d->config, key, &list[i])) continue;
-    if (columns_add_stored(&k, d, &list[i], e)) continue;
-    err_node(e, "sample %lld", (long long)list[i].id);
-    return false;
-  }
-  if (!k.windows) return calibrate_no_reference(d->project, key, id, e);
-  return columns_end(&k, d, key, map, e);
-}
-
-static bool columns_of_file(const struct dataset *d, const struct features_block *block,
-                            struct err *e) {
-  const struct mote_features_column *map;
-  struct columns k;
-  columns_begin(&k, block, d->project->arena);
-  columns_add(&k, d->project->arena, d);
-  if (!calibrate_alone(d->config, e) ||
-      !columns_end(&k, d, d->n_samples ? d->samples[0].source : "", &map, e))
-    return false;
-  for (int i = 0; i < d->n_samples; i++) d->samples[i].map = map;
-  return true;
-}
-
-/* The same group's or file's map as sample i has, from one before it; -1: there is none yet. */
-static int columns_known(const struct dataset *d, int i, const char *key) {
-  for (int k = i - 1; k >= 0; k--) {
-    const struct store_sample s = {.group = d->samples[k].group, .source = d->samples[k].source};
-    if (calibration_has(d->config, key, &s)) return k;
-  }
-  return -1;
-}
-
-bool dataset_calibrate(const struct dataset *d, const struct features_block *block, struct err *e) {
-  const struct project *p = d->project;
-  struct store_sample *list = NULL;
-  int n = 0;
-  if (!block->map_columns || !d->n_samples || d->samples[0].map_of == block->data) return true;
-  if (d->is_file ? !columns_of_file(d, block, e)
-                 : !store_list(p->store, p->arena, NULL, &list, &n, e))
-    return false;
-  for (int i = 0; i < d->n_samples && !d->is_file; i++) {
-    struct dataset_sample *const s = &d->samples[i];
-    const struct store_sample of = {.group = s->group, .source = s->source};
-    const char *key = calibration_key(p, &of);
-    const int known = columns_known(d, i, key);
-    if (known >= 0)
-      s->map = d->samples[known].map;
-    else if (!columns_of_group(d, block, list, n, key, s->id, &s->map, e))
-      return false;
-  }
-  for (int i = 0; i < d->n_samples; i++) {
-    d->samples[i].map_columns = block->map_columns;
-    d->samples[i].map_of = block->data;
-  }
-  return true;
 }
 
 void dataset_put_map(const struct dataset *d, const struct features_block *block, int window,
