@@ -434,7 +434,7 @@ static bool load_model(struct project *p, struct noise_model *m, struct err *e) 
       !(copy = graph_load(p->arena, p->config.name, run.model, run.model_bytes, e)))
     return false;
   const struct graph *g = m->whole;
-  if (g->n_inputs != 1 || g->n_outputs != 1 ||
+  if (g->n_inputs != 1 || g->n_outputs != 1 || m->features.map_columns ||
       graph_bytes(&g->tensors[g->inputs[0]]) != m->features.out_bytes ||
       graph_bytes(&g->tensors[g->outputs[0]]) != m->features.out_bytes ||
       g->tensors[g->outputs[0]].type != MOTE_INT8)

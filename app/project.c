@@ -153,6 +153,12 @@ static bool check_model(const struct project *p, struct project_model *m, struct
         "the model was trained for windows of %d x %d samples and mote.yaml now says %d x %d; "
         "train again",
         m->features.window_samples, m->features.channels, window, p->config.channels);
+  if ((m->features.map_columns > 0) != p->config.calibrate.features)
+    return err_set(e,
+                   "values of the features are calibrated in %s and not in %s (calibrate.of: "
+                   "features); train again",
+                   m->features.map_columns ? "the model" : "mote.yaml",
+                   m->features.map_columns ? "mote.yaml" : "the model");
   return true;
 }
 

@@ -200,6 +200,11 @@ printf 'calibrate: {by: group, of: features}\n' >>mote.yaml
 "$MOTE" train --quiet >/dev/null 2>&1; is "train on values measured from their wearer's" 0 $?
 after=$(accuracy)
 if awk "BEGIN { exit !($before < 0.7 && $after > 0.85) }"; then ok "another wearer is told"; else not_ok "another wearer is told" "$before $after"; fi
+cp mote.yaml with.yaml
+sed -i '/^calibrate:/d' mote.yaml
+out=$("$MOTE" test 2>&1); is "mote.yaml without it is refused" 1 $?
+has "and says so" "calibrated in the model and not in mote.yaml" "$out"
+mv with.yaml mote.yaml
 "$MOTE" train --fresh --quiet >/dev/null 2>&1
 is "and again the same" "$after" "$(accuracy)"
 "$MOTE" verify --target host >/dev/null 2>&1; is "verify from the samples on" 0 $?

@@ -23,11 +23,12 @@ static inline struct hostile_place hostile_params(const struct features_block *b
 static inline void hostile_run(const struct features_block *b, int trial) {
   const size_t n = (size_t)b->window_samples * (size_t)b->channels;
   if (n >= 1 << 16 || b->out_bytes >= 1 << 16) return; /* seconds, and nothing new */
-  int16_t *const x = malloc(n * sizeof *x);
+  int16_t *const x = malloc(features_window_words(b) * sizeof *x);
   void *const scratch = malloc(b->scratch_bytes + 1);
   int8_t *const out = malloc(b->out_bytes);
   for (size_t i = 0; i < n; i++)
     x[i] = trial & 1 ? (int16_t)(i * 40503u) : i % 64 < 32 ? INT16_MAX : INT16_MIN;
+  features_neutral_map(b, x + n);
   features_run(b, x, scratch, out);
   free(x);
   free(scratch);

@@ -348,8 +348,9 @@ static void test_hostile_bytes(void **state) {
     for (int k = 0; k < 1 + trial % 4; k++)
       bytes[rng_below(&r, (uint32_t)b.bytes)] ^= (uint8_t)(1 << rng_below(&r, 8));
     if (features_open(bytes, b.bytes, a, &back, &e)) {
-      const size_t n = (size_t)back.window_samples * (size_t)back.channels;
+      const size_t n = features_window_words(&back);
       int16_t *const x = calloc(n, sizeof *x);
+      features_neutral_map(&back, x + (size_t)back.window_samples * (size_t)back.channels);
       void *const scratch = malloc(back.scratch_bytes);
       int8_t *const out = malloc(back.out_bytes);
       if (n < 100000 && back.out_bytes < 100000) features_run(&back, x, scratch, out);
