@@ -31,9 +31,48 @@ static void gradient_of_each_layer(void **state) {
   net = NETWORK(6, 6, 2, 3, "conv 4 3x3", "branch", "conv 4 3x3 linear", "join", "dropout 0.3",
                 "mean");
   check_gradients(&net);
+  net = NETWORK(6, 6, 2, 3, "conv 4 3x3", "mean", "a: droppath 0.4", "conv 3 3x3 from input",
+                "mean", "b: droppath 0.4", "concat a b");
+  check_gradients(&net);
   net = NETWORK(6, 6, 2, 3, "conv 4 3x3", "branch", "dsconv 6 3x3 s2", "join project", "branch",
                 "branch", "conv 6 3x3", "join linear", "join");
   check_gradients(&net);
+}
+
+/* An example's map is there, larger by what is missing of the others, or it is not; told apart by nothing but chance. */
+static void paths_are_dropped_whole(void **state) {
+  (void)state;
+  enum { EXAMPLES = 32, ROUNDS = 40 };
+  struct arena *a = arena_new(0);
+  struct err e = {0};
+  const struct train_network net = NETWORK(4, 3, 2, 2, "droppath 0.25");
+  struct engine *g = engine_new(a, &net, EXAMPLES, true, &e);
+  assert_non_null(g);
+  g->params = ARENA_ARRAY(a, float, g->n_params);
+  g->running = ARENA_ARRAY(a, float, g->n_running + LANES);
+  engine_init_params(g, g->params, g->running, 7);
+  const struct value *in = &g->values[0], *out = &g->values[1];
+  int kept = 0;
+  for (int round = 0; round < ROUNDS; round++) {
+    for (int s = 0; s < EXAMPLES; s++)
+      for (int i = 0; i < 12 * in->cs; i++)
+        value_at(in, in->y, s)[i] = i % in->cs < 2 ? (float)(1 + s + i) : 0.0f;
+    g->dropout_seed = train_mix(3, 0, (uint64_t)round);
+    engine_forward(g, EXAMPLES, ENGINE_TRAIN);
+    for (int s = 0; s < EXAMPLES; s++) {
+      const float *x = value_at(in, in->y, s), *y = value_at(out, out->y, s);
+      const bool here = y[0] != 0.0f;
+      kept += here;
+      for (int i = 0; i < 12 * in->cs; i++)
+        assert_float_equal(y[i], here ? x[i] / 0.75f : 0.0f, 1e-4f);
+    }
+  }
+  /* 1,280 draws of 0.75 deviate by 15. */
+  assert_in_range(kept, 960 - 75, 960 + 75);
+  engine_forward(g, EXAMPLES, ENGINE_EVAL);
+  for (int s = 0; s < EXAMPLES; s++)
+    assert_memory_equal(value_at(in, in->y, s), value_at(out, out->y, s), sizeof(float));
+  arena_free(a);
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
@@ -574,10 +613,10 @@ static void cancel_and_wrong_input_are_errors(void **state) {
 static void texts_come_back(void **state) {
   (void)state;
   struct arena *a = arena_new(0);
-  const struct train_network net =
-      NETWORK(30, 20, 3, 5, "conv 8 3x5 s2x1 valid  # comment", "", "branch", "dsconv 8 3x3 linear",
-              "join", "branch", "dwconv 2x2 s2", "conv 24 1x1 nobn", "join project linear",
-              "avgpool 2x2", "maxpool 2x2 s1 valid", "dropout 0.25", "mean", "dense 12");
+  const struct train_network net = NETWORK(
+      30, 20, 3, 5, "conv 8 3x5 s2x1 valid  # comment", "", "branch", "dsconv 8 3x3 linear", "join",
+      "branch", "dwconv 2x2 s2", "conv 24 1x1 nobn", "join project linear", "avgpool 2x2",
+      "maxpool 2x2 s1 valid", "dropout 0.25", "droppath 0.5", "mean", "dense 12");
   struct text t, again;
   text_init(&t, a);
   text_init(&again, a);
@@ -619,6 +658,8 @@ static void wrong_texts_are_explained(void **state) {
       {"dropout", "rate"},
       {"dropout 0.95", "0.9"},
       {"dropout 0.x", "0.x"},
+      {"droppath", "rate"},
+      {"droppath 1.0", "0.9"},
       {"join", "branch"},
       {"branch", "without a join"},
       {"mean 2x2", "window"},
@@ -653,10 +694,11 @@ static void wrong_texts_are_explained(void **state) {
 /* Random words: refused or accepted, never worse; what is accepted comes back as itself. */
 static void random_texts_do_no_harm(void **state) {
   (void)state;
-  static const char *const words[] = {
-      "conv", "dwconv",  "dsconv", "dense", "avgpool", "maxpool", "mean", "dropout", "branch",
-      "join", "project", "linear", "valid", "nobn",    "3x3",     "2x1",  "s2",      "8",
-      "64",   "0.3",     "s1x2",   "",      "x",       "s",       "1e9",  "#",       "-"};
+  static const char *const words[] = {"conv",  "dwconv",  "dsconv", "dense",   "avgpool", "maxpool",
+                                      "mean",  "dropout", "branch", "join",    "project", "linear",
+                                      "valid", "nobn",    "3x3",    "2x1",     "s2",      "8",
+                                      "64",    "0.3",     "s1x2",   "",        "x",       "s",
+                                      "1e9",   "#",       "-",      "droppath"};
   struct rng r;
   rng_seed(&r, 11);
   int accepted = 0;
@@ -901,6 +943,7 @@ int main(void) {
       cmocka_unit_test(a_short_average_is_the_latest),
       cmocka_unit_test(cancel_and_wrong_input_are_errors),
       cmocka_unit_test(the_look_for_hard_examples_is_cancelled),
+      cmocka_unit_test(paths_are_dropped_whole),
       cmocka_unit_test(texts_come_back),
       cmocka_unit_test(wrong_texts_are_explained),
       cmocka_unit_test(random_texts_do_no_harm),

@@ -5,11 +5,19 @@
 #include <string.h>
 
 /* ---- dropout -------------------------------------------------------------------------- */
+/* source of droppath: Larsson et al. 2017, FractalNet; there one path at least is kept, here each is drawn by itself. */
 static void dropout(struct engine *g, const struct unit *u, int s, const float *x, float *y,
                     bool add) {
   const uint64_t seed = train_mix(g->dropout_seed, (uint64_t)u->out, (uint64_t)s);
-  g->lanes->dropout((size_t)u->pixels * (size_t)u->np, (uint32_t)(seed >> 32),
-                    g->mode == ENGINE_TRAIN ? u->d.rate : 0.0f, x, y, add);
+  const size_t n = (size_t)u->pixels * (size_t)u->np;
+  const float rate = g->mode == ENGINE_TRAIN ? u->d.rate : 0.0f;
+  if (!u->d.whole || rate == 0.0f) {
+    g->lanes->dropout(n, (uint32_t)(seed >> 32), rate, x, y, add);
+    return;
+  }
+  const bool kept = (float)(seed >> 40) >= rate * 0x1p24f;
+  if (!add) memset(y, 0, n * sizeof *y);
+  if (kept) g->lanes->add_scaled(n, x, 1.0f / (1.0f - rate), y);
 }
 
 /* ---- elements elsewhere ------------------------------------------------------------------ */

@@ -14,8 +14,8 @@
 
 #define FORMS                                                                                      \
   "understood: conv 64 3x3 s2 | dwconv 3x3 s2 | dsconv 64 3x3 s2 | conv1d 64 9 s2 | dense 32 | "   \
-  "avgpool 2x2 | maxpool 2x2 | mean | dropout 0.2 | act sigmoid | sequence | lstm 32 | gru 32 | "  \
-  "last | upsample 2x2 | "                                                                         \
+  "avgpool 2x2 | maxpool 2x2 | mean | dropout 0.2 | droppath 0.2 | act sigmoid | sequence | "      \
+  "lstm 32 | gru 32 | last | upsample 2x2 | "                                                      \
   "se 4 | add A B | mul A B | concat A B | branch | join | join project | head classes; flags: "   \
   "valid causal d2 linear relu6 hswish sigmoid tanh nobn from NAME"
 
@@ -389,6 +389,7 @@ static const struct form forms[] = {
     {"maxpool1d", TRAIN_MAX_POOL, '-', 'n', 'o', '-', 'o', '-', '-', 'o', true},
     {"mean", TRAIN_MEAN, '-', '-', '-', '-', '-', '-', '-', 'o', false},
     {"dropout", TRAIN_DROPOUT, '-', '-', '-', 'n', '-', '-', '-', 'o', false},
+    {"droppath", TRAIN_DROPOUT, '-', '-', '-', 'n', '-', '-', '-', 'o', false},
     {"act", TRAIN_ACTIVATION, '-', '-', '-', '-', '-', '-', 'n', 'o', false},
     {"sequence", TRAIN_SEQUENCE, '-', '-', '-', '-', '-', '-', '-', 'o', false},
     {"lstm", TRAIN_LSTM, 'n', '-', '-', '-', '-', '-', '-', 'o', false},
@@ -487,6 +488,7 @@ static bool parse_form(struct parser *p, const struct form *f, const struct word
   if (text_starts(f->name, "dsconv")) return parse_separable(p, w);
   struct train_layer l = layer_of(p, f->kind, w);
   l.rate = w->rate;
+  l.whole = strcmp(f->name, "droppath") == 0;
   if (f->kind == TRAIN_ACTIVATION) {
     l.activation = w->activation;
     if (l.activation <= TRAIN_RELU6)
@@ -617,7 +619,9 @@ static void layer_text(const struct train_layer *l, struct text *out) {
     if (l->padding == TRAIN_PAD_VALID) text_add(out, " valid");
     break;
   case TRAIN_MEAN: text_add(out, "mean"); break;
-  case TRAIN_DROPOUT: text_printf(out, "dropout %#.3g", (double)l->rate); break;
+  case TRAIN_DROPOUT:
+    text_printf(out, "%s %#.3g", l->whole ? "droppath" : "dropout", (double)l->rate);
+    break;
   case TRAIN_ADD:
     text_add(out, l->joined ? "join" : "add");
     if (l->joined ? l->activation != TRAIN_RELU : l->activation != TRAIN_LINEAR)

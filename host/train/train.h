@@ -67,7 +67,8 @@ struct train_layer {
   enum train_padding padding;
   bool batch_norm; /* after conv, depthwise, dense; folded into the weights at the end */
   enum train_activation activation;
-  float rate;                  /* of dropout, [0, 0.9] */
+  float rate; /* of dropout, [0, 0.9] */
+  bool whole; /* TRAIN_DROPOUT: all of an example's values or none, as droppath says */
   char name[TRAIN_NAME_BYTES]; /* by which other lines read it; may be empty */
   bool joined;                 /* TRAIN_ADD: written as branch and join */
   int line;  /* of the text it came from, counted from 1; 0: added by the trainer */
@@ -114,6 +115,7 @@ struct train_network {
  *   avgpool 2x2          average pool, stride = window unless given      maxpool 2x2 alike
  *   mean                 average over height and width
  *   dropout 0.2
+ *   droppath 0.2         an example's whole map, so that paths that are joined learn to answer alone
  *   act sigmoid          an activation by itself
  *   sequence             rows become pixels: [h,w,c] to [h,1,w*c]
  *   lstm 32              long short-term memory over the rows, which have one pixel; every step's output
