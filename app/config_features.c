@@ -65,6 +65,9 @@ static bool read_values(const struct reader *r, const char *key, const struct ya
       return err_set(config_at_key(r, key, "values"), "%s features have no values to choose from",
                      features_kind_name(o->kind));
   }
+  /* Flatness has no loudest value to reach down from. */
+  const bool bands = o->kind == FEATURES_LOGMEL || o->kind == FEATURES_SPECTRUM;
+  if (bands && (o->values & FEATURES_BANDS_FLATNESS) && !f->range_db) o->range_db = 0;
   static const char *const holds[] = {"max", "mean", "first"};
   const int hold = f->hold ? word_at(f->hold, holds, 3) : (int)o->hold;
   if (hold < 0)

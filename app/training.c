@@ -124,11 +124,12 @@ static void draw_samples(const struct training *t, int window, uint64_t seed, in
     draw_sensor(t, window, seed, samples);
 }
 
-/* Whether rows of the features are log energies of neighbouring bands, so that they can be warped. */
+/* Whether rows of the features are log energies of neighbouring bands, with or without their flatness, so that they can be
+ * warped. */
 static bool has_bands(const struct features_block *block) {
   const struct mote_features *f = block->parts[0].params;
-  return block->n_parts == 1 && f->kind == MOTE_FEATURES_BANDS && !f->coefficients &&
-         f->channels == 1;
+  if (block->n_parts > 1 || f->channels > 1 || f->coefficients) return false;
+  return f->kind == MOTE_FEATURES_BANDS || (f->kind == MOTE_FEATURES_FLATNESS && f->depth == 2);
 }
 
 /* A search may try features without bands beside others; what a project says itself is not passed over. */
@@ -198,9 +199,9 @@ static const int16_t *rows_of(const struct training *t, int window, uint64_t see
 static void warped_features(const struct training *t, const int16_t *rows, uint64_t seed,
                             int16_t *warped, int8_t *features) {
   const struct mote_features *f = t->out->features.parts[0].params;
-  const float per_db = 85.0411f; /* steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10 */
-  train_augment_bands(&t->train.config->augmentation, rows, f->rows, f->columns, per_db,
-                      rng_mix(seed ^ 0x5EED), warped);
+  /* Steps of log2 in Q8 for one dB of power: 256 * log2(10) / 10. */
+  const struct train_bands bands = {f->rows, f->bands, f->kind == MOTE_FEATURES_FLATNESS, 85.0411f};
+  train_augment_bands(&t->train.config->augmentation, &bands, rows, rng_mix(seed ^ 0x5EED), warped);
   mote_features_finish(f, t->out->features.parts[0].op, warped, features);
 }
 

@@ -160,6 +160,10 @@ static void test_streams_are_windows(void **state) {
   stream_is_window(&c);
   c.normalise = FEATURES_NORMALISE_NONE, c.range_db = 0; /* rows that are alone */
   stream_is_window(&c);
+  c.values = FEATURES_BANDS_LEVEL | FEATURES_BANDS_FLATNESS; /* two planes */
+  stream_is_window(&c);
+  c.normalise = FEATURES_NORMALISE_MEAN;
+  stream_is_window(&c);
   features_defaults(FEATURES_FLATTEN, 100, 3, 2000, &c, NULL); /* of four bytes */
   c.frame_ms = 400, c.hop_ms = 200;
   stream_is_window(&c);

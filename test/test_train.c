@@ -860,14 +860,15 @@ static void bands_are_warped_apart(void **state) {
   enum { H = 20, W = 10 };
   int16_t in[H * W], out[H * W], again[H * W];
   for (int i = 0; i < H * W; i++) in[i] = (int16_t)(i / W * 400 + 3 * (i % W) - 2000);
+  const struct train_bands shape = {.time = H, .bands = W, .per_db = 85.0f};
   const struct train_augment none = {0};
-  train_augment_bands(&none, in, H, W, 85.0f, 5, out);
+  train_augment_bands(&none, &shape, in, 5, out);
   assert_memory_equal(in, out, sizeof in);
   const struct train_augment warp = {.time_stretch = 0.3f, .band_warp = 0.1f};
   int moved = 0;
   for (uint64_t seed = 0; seed < 50; seed++) {
-    train_augment_bands(&warp, in, H, W, 85.0f, seed, out);
-    train_augment_bands(&warp, in, H, W, 85.0f, seed, again);
+    train_augment_bands(&warp, &shape, in, seed, out);
+    train_augment_bands(&warp, &shape, in, seed, again);
     assert_memory_equal(out, again, sizeof out);
     moved += memcmp(in, out, sizeof in) != 0;
     for (int i = 0; i < H * W; i++) assert_in_range(out[i] + 2000, 0, 400 * H);
@@ -875,12 +876,46 @@ static void bands_are_warped_apart(void **state) {
   }
   assert_true(moved > 45);
   const struct train_augment floor = {.floor_chance = 1, .floor_db_min = 20, .floor_db_max = 20};
-  train_augment_bands(&floor, in, H, W, 85.0f, 3, out);
+  train_augment_bands(&floor, &shape, in, 3, out);
   for (int i = 0; i < W; i++) assert_true(out[i] > in[i]);
   for (int i = 0; i < H * W; i++) in[i] = i % 2 ? 32767 : -32768; /* the ends stay in the range */
   const struct train_augment all = {
       .time_stretch = 1, .band_warp = 0.5f, .slope_db = 40, .floor_chance = 1, .floor_db_max = 10};
-  for (uint64_t seed = 0; seed < 20; seed++) train_augment_bands(&all, in, H, W, 85.0f, seed, out);
+  for (uint64_t seed = 0; seed < 20; seed++) train_augment_bands(&all, &shape, in, seed, out);
+}
+
+/* Levels do what they do without flatness; flatness moves with them, and is noise's where a floor covers its band. */
+static void flatness_is_warped_along(void **state) {
+  (void)state;
+  enum { H = 20, W = 10 };
+  int16_t levels[H * W], in[2 * H * W], out[2 * H * W], plain[H * W];
+  for (int i = 0; i < H * W; i++) {
+    levels[i] = (int16_t)(i / W * 400 + 3 * (i % W) - 2000);
+    in[i / W * 2 * W + i % W] = levels[i];
+    in[i / W * 2 * W + W + i % W] = (int16_t)(-1000 + i / W * 40);
+  }
+  const struct train_bands two = {.time = H, .bands = W, .flatness = true, .per_db = 85.0f};
+  const struct train_bands one = {.time = H, .bands = W, .per_db = 85.0f};
+  const struct train_augment none = {0}, stretch = {.time_stretch = 0.3f},
+                             all = {.time_stretch = 0.3f,
+                                    .band_warp = 0.1f,
+                                    .slope_db = 6,
+                                    .floor_chance = 1,
+                                    .floor_db_min = 10,
+                                    .floor_db_max = 30};
+  train_augment_bands(&none, &two, in, 5, out);
+  assert_memory_equal(in, out, sizeof in);
+  int covered = 0;
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    train_augment_bands(&all, &two, in, seed, out);
+    train_augment_bands(&all, &one, levels, seed, plain);
+    for (int y = 0; y < H; y++) assert_memory_equal(out + 2 * W * y, plain + W * y, 2 * W);
+    for (int i = 0; i < H * W; i++) covered += out[i / W * 2 * W + W + i % W] == -213;
+    train_augment_bands(&stretch, &two, in, seed, out);
+    for (int y = H / 4; y < H * 3 / 4; y++) /* both are straight lines over time */
+      assert_in_range(out[2 * W * y] + 2000 - 10 * (out[2 * W * y + W] + 1000) + 10, 0, 20);
+  }
+  assert_true(covered > H * W);
 }
 
 /* A sensor's channels keep their proportion under gain; noise comes at the level asked for; ends are held. */
@@ -925,6 +960,7 @@ static void functions_are_close_to_the_librarys(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bands_are_warped_apart),
+      cmocka_unit_test(flatness_is_warped_along),
       cmocka_unit_test(sensors_are_scaled_and_noisy),
       cmocka_unit_test(functions_are_close_to_the_librarys),
       cmocka_unit_test(gradient_of_each_layer),

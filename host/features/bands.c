@@ -39,8 +39,21 @@ int features_columns_each(const struct features_config *c) {
   case FEATURES_STATISTICS: return MOTE_FEATURES_STATS + (c->fft_size ? c->bands : 0);
   case FEATURES_RAW: return 1;
   case FEATURES_SPECTROGRAM: return c->fft_size / 2 + 1;
-  default: return c->bands;
+  default: return features_has_flatness(c) && features_has_level(c) ? 2 * c->bands : c->bands;
   }
+}
+
+bool features_has_flatness(const struct features_config *c) {
+  return (c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM) &&
+         (c->values & FEATURES_BANDS_FLATNESS);
+}
+
+bool features_has_level(const struct features_config *c) {
+  return !c->values || (c->values & FEATURES_BANDS_LEVEL);
+}
+
+bool features_is_flatness(const struct features_config *c, int k) {
+  return features_has_flatness(c) && (!features_has_level(c) || k >= c->bands);
 }
 
 /* ---- bands ----------------------------------------------------------------- */

@@ -122,7 +122,8 @@ static void fill_head(const struct features_config *c, const struct layout *l,
   const int frame = features_frame_samples(c), hop = features_hop_samples(c);
   const int window = features_samples_of(c->window_ms, c->rate_hz);
   const bool picture = c->kind == FEATURES_IMAGE;
-  const int columns = features_columns(c), each = columns / c->channels;
+  const int columns = features_columns(c);
+  const int each = features_has_flatness(c) ? c->bands : columns / c->channels;
   const bool image = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_MFCC ||
                      c->kind == FEATURES_SPECTRUM || c->kind == FEATURES_MICRO ||
                      features_is_emphasised(c);
@@ -140,6 +141,7 @@ static void fill_head(const struct features_config *c, const struct layout *l,
             : c->kind == FEATURES_MFE         ? MOTE_FEATURES_MFE
             : c->kind == FEATURES_SPECTROGRAM ? MOTE_FEATURES_SPECTROGRAM
             : features_is_emphasised(c)       ? MOTE_FEATURES_MFCC
+            : features_has_flatness(c)        ? MOTE_FEATURES_FLATNESS
                                               : MOTE_FEATURES_BANDS;
   f->normalise = (uint8_t)c->normalise;
   f->bytes = (uint32_t)l->bytes;
@@ -220,7 +222,8 @@ static void fill_columns(const struct features_config *c, struct mote_features *
     const bool log = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM ||
                      (c->kind == FEATURES_STATISTICS && i % each >= MOTE_FEATURES_STATS);
     if (log) {
-      const bool level = c->normalise == FEATURES_NORMALISE_NONE;
+      const bool level = c->normalise == FEATURES_NORMALISE_NONE &&
+                         !features_is_flatness(c, i % each);
       features_column_set(&column[i], level ? f->floor + 16 * 256 : 0, 1.0 / 32);
     } else {
       features_column_set(&column[i], 0, c->kind == FEATURES_MFCC ? 1.0 / 32 : 1.0 / 256);

@@ -336,9 +336,22 @@ static bool check_spectrum(const struct features_config *c, struct err *e) {
   return features_check_bands(c, e);
 }
 
+/* Flatness has no loudness, so nothing that measures from the loudest value or across the bands goes with it. */
+static bool check_flatness(const struct features_config *c, struct err *e) {
+  if (!features_has_flatness(c)) return true;
+  if (c->range_db > 0)
+    return features_refuse(e, "range_db", "%g dB: flatness has no range; use 0", c->range_db);
+  if (c->normalise != FEATURES_NORMALISE_NONE && c->normalise != FEATURES_NORMALISE_MEAN)
+    return features_refuse(e, "normalise", "none and mean work with flatness, %s does not",
+                           features_normalise_name(c->normalise));
+  return true;
+}
+
 /* What comes back as sound is frames of two hops, of which nothing else was taken off. */
 static bool check_half_sine(const struct features_config *c, struct err *e) {
   if (!c->half_sine) return true;
+  if (features_has_flatness(c))
+    return features_refuse(e, "values", "sound comes back from levels alone, without flatness");
   if (c->kind != FEATURES_LOGMEL && c->kind != FEATURES_SPECTRUM)
     return features_refuse(e, "kind", "%s cannot come back as sound; logmel and spectrum can",
                            features_kind_name(c->kind));
@@ -379,7 +392,9 @@ bool features_check(const struct features_config *c, struct err *e) {
   if (features_has_params(c) && c->normalise != FEATURES_NORMALISE_NONE)
     return features_refuse(e, "normalise", "%s features are not normalised; none works",
                            features_kind_name(c->kind));
-  if (!check_normalise(c, e) || !check_lifter(c, e) || !check_half_sine(c, e)) return false;
+  if (!check_normalise(c, e) || !check_lifter(c, e) || !check_flatness(c, e) ||
+      !check_half_sine(c, e))
+    return false;
   const int64_t rows = features_rows(c);
   if (features_columns(c) > 65535)
     return features_refuse(e, "fft_size", "%d values of a frame; at most 65,535 work",

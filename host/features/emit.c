@@ -157,7 +157,7 @@ static const char *op_of(const struct mote_features *f) {
       "mote_features_mfe",      "mote_features_mfcc",       "mote_features_spectrogram",
       "mote_features_spectral", "mote_features_flatten",    "mote_features_wavelet",
       "mote_features_heart",    "mote_features_image",      "mote_features_micro",
-      "mote_features_pitch"};
+      "mote_features_pitch",    "mote_features_flatness"};
   if (f->kind == MOTE_FEATURES_SPECTRAL && !mote_spectral_is_plain(mote_at(f, f->params_at)))
     return "mote_features_spectral_full";
   if (f->kind == MOTE_FEATURES_HEART && !mote_heart_is_plain(mote_at(f, f->params_at)))

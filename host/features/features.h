@@ -57,6 +57,10 @@ enum features_normalise {
       FEATURES_NORMALISE_COUNT
 };
 
+/* Of a band of logmel or spectrum; none: the level. */
+#define FEATURES_BANDS_LEVEL    1u /* log2 of the power */
+#define FEATURES_BANDS_FLATNESS 2u /* log2 of geometric over arithmetic mean of its points' powers */
+
 #define FEATURES_MAX_CHANNELS 256
 #define FEATURES_MAX_EDGES    33
 
@@ -139,8 +143,8 @@ struct features_config {
    * that are. stride 0: all, in their order. */
   int stride;
   uint8_t select[FEATURES_MAX_CHANNELS];
-  /* spectral, flatten: */
   uint32_t values; /* a set of the kind's values (features_value_from) */
+  /* spectral, flatten: */
   bool compatible; /* the values of Edge Impulse's block of that name, in their order */
   enum features_filter filter;
   double cutoff_hz;

@@ -68,8 +68,13 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
       t->taken[c] = f->normalise == MOTE_FEATURES_NORMALISE_LEVEL ? all / (double)values : 0;
 }
 
-/* Offset and deviation of each column; log spectra share one deviation, so that a pattern looks the same in
- * every band. */
+/* Of a band's two values the one that a column holds: levels and flatness are spread differently. */
+static int quantity_of(const struct mote_features *f, size_t column) {
+  return f->kind == MOTE_FEATURES_FLATNESS && column / f->bands % 2;
+}
+
+/* Offset and deviation of each column; log spectra share one deviation for each quantity, so that a pattern looks the same
+ * in every band. */
 static void fit_moments(struct fit *t, const int16_t *const *windows, size_t count) {
   const struct mote_features *const f = t->f;
   const size_t values = (size_t)f->rows * f->columns;
@@ -83,7 +88,7 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
     }
   }
   const double n = (double)count * f->rows;
-  double variance = 0;
+  double variance[2] = {0}, shares[2] = {0};
   if (f->kind == MOTE_FEATURES_IMAGE) { /* one map for all pixels */
     double sum = 0, squares = 0;
     for (size_t c = 0; c < f->columns; c++) sum += t->offset[c], squares += t->deviation[c];
@@ -95,13 +100,18 @@ static void fit_moments(struct fit *t, const int16_t *const *windows, size_t cou
     t->offset[c] = floor(mean + 0.5);
     t->deviation[c] = fmax(t->deviation[c] / n - mean * mean, 1);
     const double lift = features_lift(f, (int)c);
-    variance += t->deviation[c] * lift * lift / f->columns;
+    variance[quantity_of(f, c)] += t->deviation[c] * lift * lift;
+    shares[quantity_of(f, c)]++;
   }
   const bool together = (f->kind == MOTE_FEATURES_BANDS && !f->coefficients) ||
                         f->kind == MOTE_FEATURES_MFE || f->kind == MOTE_FEATURES_SPECTROGRAM ||
-                        f->kind == MOTE_FEATURES_MICRO || f->flags >> 8;
-  for (size_t c = 0; c < f->columns; c++)
-    t->deviation[c] = together ? sqrt(variance) / features_lift(f, (int)c) : sqrt(t->deviation[c]);
+                        f->kind == MOTE_FEATURES_MICRO || f->kind == MOTE_FEATURES_FLATNESS ||
+                        f->flags >> 8;
+  for (size_t c = 0; c < f->columns; c++) {
+    const int q = quantity_of(f, c);
+    t->deviation[c] =
+        together ? sqrt(variance[q] / shares[q]) / features_lift(f, (int)c) : sqrt(t->deviation[c]);
+  }
 }
 
 /* Counts the standardised values of all windows. */

@@ -109,6 +109,10 @@ static void name_column(const struct mote_features *f, const struct mote_front *
     else
       name_band(c, k, out);
     break;
+  case MOTE_FEATURES_FLATNESS:
+    if (features_is_flatness(c, k)) text_add(out, "flatness of ");
+    name_band(c, k % f->bands, out);
+    break;
   case MOTE_FEATURES_STATISTICS:
     if (k < MOTE_FEATURES_STATS)
       text_add(out, statistics[k]);

@@ -17,6 +17,10 @@ bool features_has_spectrum(const struct features_config *c);
 unsigned features_log2(int n);
 /* Columns that one channel makes. */
 int features_columns_each(const struct features_config *c);
+/* logmel, spectrum: which of the two values of a band there are; whether value k of a channel is a flatness. */
+bool features_has_flatness(const struct features_config *c);
+bool features_has_level(const struct features_config *c);
+bool features_is_flatness(const struct features_config *c, int k);
 /* Edge i of the triangles, of bands + 2, in bins; band b reaches from edge b over b + 1 to b + 2. */
 double features_band_edge(const struct features_config *c, int i);
 /* The first bin of segment i, of bands + 1: between the edges i and i + 1 of the triangles. */

@@ -33,11 +33,15 @@ static const struct features_word flatten_words[] = {{"average", MOTE_FLATTEN_AV
                                                      {"moving_average", MOTE_FLATTEN_MOVING},
                                                      {0}};
 
+static const struct features_word bands_words[] = {
+    {"level", FEATURES_BANDS_LEVEL}, {"flatness", FEATURES_BANDS_FLATNESS}, {0}};
+
 static const struct features_word *words_of(enum features_kind kind) {
   return kind == FEATURES_SPECTRAL  ? spectral_words
          : kind == FEATURES_FLATTEN ? flatten_words
          : kind == FEATURES_HEART   ? features_heart_words
          : kind == FEATURES_PITCH   ? features_pitch_words
+         : kind == FEATURES_LOGMEL || kind == FEATURES_SPECTRUM ? bands_words
                                     : NULL;
 }
 
@@ -55,6 +59,7 @@ bool features_value_from(enum features_kind kind, const char *word, uint32_t *bi
           ? "rate, sdnn, rmssd, pnn50, shortest, longest, lf, hf, lf_hf, beats, irregular, before, "
             "behind, interval, offset, likeness, energy, ahead, width and widening"
       : kind == FEATURES_PITCH ? "pitch, voicing and level"
+      : kind == FEATURES_LOGMEL || kind == FEATURES_SPECTRUM ? "level and flatness"
                                : "";
   for (; w && w->word; w++)
     if (strcmp(w->word, word) == 0) {

@@ -95,8 +95,8 @@ static double plain_value(const struct mote_features *f, const double *unit, int
     return p->format == MOTE_IMAGE_NUMBERS ? v * unit[0] : v / (128.0 * 255);
   }
   if (f->kind == MOTE_FEATURES_MICRO) return v / 64; /* natural logarithm */
-  /* Logarithms of power in dB, as cosines of them are. */
-  if (f->kind == MOTE_FEATURES_BANDS)
+  /* Logarithms of power and flatness in dB, as cosines of them are. */
+  if (f->kind == MOTE_FEATURES_BANDS || f->kind == MOTE_FEATURES_FLATNESS)
     return v * 10 * log10(2) / (f->coefficients ? 64 : 256) * features_lift(f, column);
   if (f->kind != MOTE_FEATURES_STATISTICS || column % each >= MOTE_FEATURES_STATS) return v;
   return column % each == 6 ? v : column % each == 5 ? 2 * v * scale : v * scale;

@@ -373,11 +373,16 @@ void train_augment_audio(const struct train_augment *how, const struct train_bac
                          uint32_t n);
 /* In place, n values of a sensor of any channels: one gain for all, and noise, drawn from seed. */
 void train_augment_sensor(const struct train_augment *how, int16_t *x, size_t n, uint64_t seed);
-/* The logarithms of band energies in[h, w], [time, bands], before they are normalised: stretched along time,
- * warped along the bands, sloped, over a floor of noise, drawn from seed. per_db: steps of a value in one dB.
- * alias: out overlaps nothing. Deterministic; safe from several threads. */
-void train_augment_bands(const struct train_augment *how, const int16_t *in, int h, int w,
-                         float per_db, uint64_t seed, int16_t *out);
+struct train_bands {
+  int time, bands;
+  bool flatness; /* behind a row's levels stands the flatness of each band: [time, 2, bands] */
+  float per_db;  /* steps of a value in one dB */
+};
+/* The logarithms of band energies, [time, bands], before they are normalised: stretched along time, warped along the bands, sloped,
+ * over a floor of noise, drawn from seed. Flatness is stretched and warped with them, and where the floor covers a band it
+ * is noise's. alias: out overlaps nothing. Deterministic; safe from several threads. */
+void train_augment_bands(const struct train_augment *how, const struct train_bands *b,
+                         const int16_t *in, uint64_t seed, int16_t *out);
 /* How the values of a picture lie: of pixel (x, y) in plane k at y * down + x * across + k * apart; low and high are the least and
  * largest value. */
 struct train_picture {

@@ -15,6 +15,7 @@
  *   micro       the audio front end of TensorFlow Lite Micro (micro.h)
  *   heart       beats of the heart, and what the intervals between them are like (heart.h)
  *   pitch       how high a frame sounds, how surely, and how loud (pitch.h)
+ *   flatness    bands as above, and how even the power is within each
  *   image       a frame cut and shrunk to a network's size, grey or colours (image.h)
  *
  * A kind is a struct mote_features_op: its proof, the memory it needs, its row. Functions of this door are given
@@ -57,6 +58,7 @@ enum mote_features_kind {
   MOTE_FEATURES_IMAGE,
   MOTE_FEATURES_MICRO,
   MOTE_FEATURES_PITCH,
+  MOTE_FEATURES_FLATNESS,
   MOTE_FEATURES_KIND_COUNT
 };
 
@@ -154,7 +156,8 @@ struct mote_features_op {
   void (*run)(const struct mote_features *f, const int16_t *samples, void *scratch, int8_t *out);
 };
 extern const struct mote_features_op mote_features_bands, mote_features_statistics,
-    mote_features_raw, mote_features_mfe, mote_features_mfcc, mote_features_spectrogram;
+    mote_features_raw, mote_features_mfe, mote_features_mfcc, mote_features_spectrogram,
+    mote_features_flatness;
 
 /* The op of a kind, NULL for an unknown one. A program that calls this links every kind. */
 const struct mote_features_op *mote_features_op_of(unsigned kind);
@@ -187,7 +190,8 @@ void mote_features_begin(const struct mote_features *f, const struct mote_featur
 /* One row from one frame, in the order of time. shape: samples [frame, stride], row [columns], channel after
  * channel. scratch: aligned to 4; its head is the state, which stays until the next row.
  * unit: bands: log2 of power in Q8, with a cosine transform Q6; statistics: counts of the samples, span halved,
- * crossings of the mean as a number; raw: counts; mfe, mfcc, spectrogram: log2 of power in Q8. */
+ * crossings of the mean as a number; raw: counts; mfe, mfcc, spectrogram: log2 of power in Q8; flatness: log2 of power and
+ * of flatness in Q8, each channel's levels (where it has them) in front of its flatness. */
 void mote_features_row(const struct mote_features *f, const struct mote_features_op *op,
                        const int16_t *samples, void *scratch, void *row);
 

@@ -7,7 +7,7 @@ const struct mote_features_op *mote_features_op_of(unsigned kind) {
       &mote_features_mfe,           &mote_features_mfcc,       &mote_features_spectrogram,
       &mote_features_spectral_full, &mote_features_flatten,    &mote_features_wavelet,
       &mote_features_heart_full,    &mote_features_image,      &mote_features_micro,
-      &mote_features_pitch};
+      &mote_features_pitch,         &mote_features_flatness};
   return kind < MOTE_FEATURES_KIND_COUNT ? ops[kind] : 0;
 }
 
