@@ -68,7 +68,8 @@ static const char *const *feature_kinds(const struct tuning *t, int *n) {
   const char *own = features_kind_name(c->features[0].kind);
   const enum shape shape = shape_of(c->features[0].kind);
   const bool alone = c->n_features > 1 || c->features[0].compatible || c->features[0].stride ||
-                     (shape == VECTOR && c->features[0].kind != FEATURES_STATISTICS);
+                     (shape == VECTOR && c->features[0].kind != FEATURES_STATISTICS) ||
+                     c->features[0].values != 0;
   *n = 0;
   words[(*n)++] = own;
   for (const char *const *k = kinds_of[c->kind]; *k && !alone; k++)
@@ -135,7 +136,8 @@ static void add_features(struct tuning *t, int kinds, uint32_t bands, uint32_t m
   const int few = many / 3 > 6 ? many / 3 / 2 * 2 : many < 6 ? many : 6;
   add_number(s, "bands", TUNE_INT, few, many + many / 4, 2, false, kinds, bands);
   if (mfcc) add_number(s, "coefficients", TUNE_INT, 8, 24, 1, false, kinds, mfcc);
-  if (c->kind == PROJECT_AUDIO) add_choice(s, "normalise", normalise_words, kinds, bands);
+  if (c->kind == PROJECT_AUDIO && own->values == 0) /* flatness stays as it is normalised */
+    add_choice(s, "normalise", normalise_words, kinds, bands);
 }
 
 /* Where the project's own settings lie in the space, as near as it can say it. */

@@ -57,6 +57,11 @@ is "with its points alone" 10 "$(number tiny.json trials)"
 tune --ram 2000 --journal little >little; is "limits that nothing keeps" 0 $?
 is "leave mote.yaml alone" 1 "$(number little trials)"
 
+sed 's/^  kind: auto.*/  kind: spectrum\n  values: [level, flatness]/' before.yaml >mote.yaml
+tune --journal flat >flat.json 2>err; grep '"reason_unmade"' flat.json | grep -q 'features\.'; is "flatness stays in every trial" 1 $?
+is "of whole rounds" 2 "$(number flat.json whole_rounds)"
+cp before.yaml mote.yaml
+
 echo "a letter to a friend" >letter
 tune --fresh --journal letter >out 2>err; is "a file that is no journal" 1 $?
 is "is not emptied by --fresh" "a letter to a friend" "$(head -c 20 letter)"
