@@ -428,9 +428,8 @@ static int threads_of(const struct tuner *u) {
 }
 
 static bool lead(struct tuner *u, const char *path, struct err *e) {
-  if (!open_journal(u, path, e)) return false;
-  const bool ok = search(u, e);
-  tuning_crew_end(u->crew);
+  const bool ok = open_journal(u, path, e) && search(u, e);
+  tuning_crew_end(u->crew); /* before the memory that its threads work in */
   return ok && tuning_show_result(&u->show, &u->config, &u->o->ranks, path, u->o->html, e);
 }
 
