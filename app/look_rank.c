@@ -233,7 +233,17 @@ static bool vary_normalise(struct search *s, struct err *e) {
   return true;
 }
 
-/* Every kind with its defaults, then each number of the best one a step down and up. */
+/* How even the power is within each band, beside its level. */
+static bool vary_values(struct search *s, struct err *e) {
+  struct features_config c = s->trials[s->best].config;
+  if ((c.kind != FEATURES_LOGMEL && c.kind != FEATURES_SPECTRUM) || c.values) return true;
+  c.values = FEATURES_BANDS_LEVEL | FEATURES_BANDS_FLATNESS;
+  c.range_db = 0;
+  if (c.normalise != FEATURES_NORMALISE_NONE) c.normalise = FEATURES_NORMALISE_MEAN;
+  return try_config(s, &c, "level, flatness", e);
+}
+
+/* Every kind with its defaults, then each number of the best one a step down and up, and the values of its bands. */
 static bool search_all(struct search *s, struct err *e) {
   const struct project_config *const p = &s->look->project->config;
   for (int k = 0; k < FEATURES_KIND_COUNT; k++) {
@@ -259,7 +269,7 @@ static bool search_all(struct search *s, struct err *e) {
          vary(s, WHOLE(coefficients), 0.75, "coefficients", e) &&
          vary(s, WHOLE(coefficients), 1.5, "coefficients", e) && vary_normalise(s, e) &&
          vary(s, REAL(range_db), 0.75, "range_db", e) &&
-         vary(s, REAL(range_db), 1.4, "range_db", e);
+         vary(s, REAL(range_db), 1.4, "range_db", e) && vary_values(s, e);
 #undef REAL
 #undef WHOLE
 }
@@ -267,6 +277,8 @@ static bool search_all(struct search *s, struct err *e) {
 /* The section as mote.yaml has it. */
 static void write_section(const struct features_config *c, struct text *out) {
   text_printf(out, "features:\n  kind: %s\n", features_kind_name(c->kind));
+  const bool bands = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM;
+  if (bands && c->values) text_add(out, "  values: [level, flatness]\n");
   if (c->frame_ms > 0) text_printf(out, "  frame_ms: %.6g\n", c->frame_ms);
   if (c->hop_ms > 0) text_printf(out, "  hop_ms: %.6g\n", c->hop_ms);
   if (c->fft_size) text_printf(out, "  fft_size: %d\n", c->fft_size);

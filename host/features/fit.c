@@ -68,9 +68,10 @@ static void fit_rows(struct fit *t, const int16_t *samples) {
       t->taken[c] = f->normalise == MOTE_FEATURES_NORMALISE_LEVEL ? all / (double)values : 0;
 }
 
-/* Of a band's two values the one that a column holds: levels and flatness are spread differently. */
+/* Of a band's values the one that a column holds: levels and flatness are spread differently. */
 static int quantity_of(const struct mote_features *f, size_t column) {
-  return f->kind == MOTE_FEATURES_FLATNESS && column / f->bands % 2;
+  const bool both = f->kind == MOTE_FEATURES_FLATNESS && f->depth == 2 * f->channels;
+  return both && column / f->bands % 2;
 }
 
 /* Offset and deviation of each column; log spectra share one deviation for each quantity, so that a pattern looks the same
