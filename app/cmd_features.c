@@ -8,7 +8,8 @@
 /* Ten steps from low to high that any terminal has. */
 static const char shades[] = " .:-=+*#%@";
 
-/* Time runs to the right, bands upwards; at most `room` columns, the mean of what falls into one. */
+/* Time runs to the right, bands upwards, one plane above the other; at most `room` columns, the mean of what falls into one.
+ * features: as features_planes gives them. */
 static void print_map(const struct features_block *b, const int8_t *features, int room) {
   int height = b->dims[0], width = b->dims[1] * b->dims[2];
   int columns = height < room ? height : room;
@@ -192,9 +193,11 @@ static bool run(struct command_line *c, struct project *p, const struct wanted *
            origin == CHANGED ? "not the trained model's features, since mote.yaml or the samples "
                                "were changed"
                              : "not trained yet");
+  int8_t *const planes = arena_alloc(c->arena, 1, block.out_bytes);
   for (int i = 0; what && i < d.n_windows && i < 4; i++) {
     printf("\n%s, window %d of %d\n", title, i + 1, d.n_windows);
-    print_map(&block, features + (size_t)i * block.out_bytes, 100);
+    features_planes(&block, features + (size_t)i * block.out_bytes, planes);
+    print_map(&block, planes, 100);
   }
   return true;
 }

@@ -209,7 +209,9 @@ static void add_wave(struct job *job, int i, void *scratch, int8_t *features) {
   const struct project_model *m = &job->model;
   size_t samples = features_window_words(&m->features);
   const int16_t *window = job->windows.samples + (size_t)i * samples;
+  int8_t *const planes = arena_alloc(job->arena, m->features.out_bytes, 1);
   features_run(&m->features, window, scratch, features);
+  features_planes(&m->features, features, planes);
   int truth = job->windows.labels[i], answer = job->answers[i];
   double score = (job->scores[i * m->n_classes + answer] + 128) / 256.0;
   const char *note = truth == answer
@@ -225,7 +227,7 @@ static void add_wave(struct job *job, int i, void *scratch, int8_t *features) {
                                                .n_samples = m->features.window_samples,
                                                .frames = m->features.dims[0],
                                                .bins = m->features.dims[1] * m->features.dims[2],
-                                               .features = features});
+                                               .features = planes});
 }
 
 /* One recording of each class that was heard rightly, then up to six different mistakes. */

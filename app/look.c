@@ -94,7 +94,9 @@ static void add_card(struct report *page, struct arena *a, const struct look *l,
   int16_t *const samples = ARENA_ARRAY(a, int16_t, n), *const first = ARENA_ARRAY(a, int16_t, n);
   int8_t *const features = arena_alloc(a, 1, block->out_bytes);
   dataset_input(d, block, window, samples);
+  int8_t *const planes = arena_alloc(a, 1, block->out_bytes);
   features_run(block, samples, arena_alloc(a, 1, block->scratch_bytes + 4), features);
+  features_planes(block, features, planes);
   for (int i = 0; i < d->window_samples; i++) first[i] = samples[i * d->channels];
   report_wave(page, &(struct report_wave){.title = title,
                                           .note = note,
@@ -103,7 +105,7 @@ static void add_card(struct report *page, struct arena *a, const struct look *l,
                                           .n_samples = d->window_samples,
                                           .frames = block->dims[0],
                                           .bins = block->dims[1] * block->dims[2],
-                                          .features = features});
+                                          .features = planes});
 }
 
 static bool finish(const struct look *l, struct report *page, const char *otherwise,
@@ -218,17 +220,12 @@ static void point(void *context, int i, struct report_point *out) {
   const struct dataset_sample *const s = &d->samples[window->sample];
   const double from =
       window->start > 0 ? (double)window->start / p->look->project->config.rate_hz : 0;
-  const int width = p->block->dims[1], depth = p->block->dims[2], bins = width * depth;
   dataset_window(d, p->w->kept[i], p->samples);
   snprintf(p->title, sizeof p->title, "%s", p->w->classes[p->w->labels[i]]);
   snprintf(p->note, sizeof p->note, "sample %lld, from %.2f s%s%s. %s%s", (long long)s->id, from,
            s->group[0] ? ", " : "", s->group, s->source,
            odd_one(p, i) ? ". Most windows near it have another label." : "");
-  /* [height, width, depth] with the channels' bands side by side in height */
-  for (int r = 0; r < p->block->dims[0]; r++)
-    for (int k = 0; k < bins; k++)
-      p->ordered[r * bins + k % depth * width + k / depth] =
-          p->features[(size_t)i * p->block->out_bytes + (size_t)(r * bins + k)];
+  features_planes(p->block, p->features + (size_t)i * p->block->out_bytes, p->ordered);
   *out = (struct report_point){.x = (double)p->xy[2 * i],
                                .y = (double)p->xy[2 * i + 1],
                                .group = p->w->labels[i],
@@ -239,7 +236,7 @@ static void point(void *context, int i, struct report_point *out) {
                                .n_samples = d->window_samples,
                                .samples = p->samples,
                                .frames = p->block->dims[0],
-                               .bins = bins,
+                               .bins = p->block->dims[1] * p->block->dims[2],
                                .features = p->ordered};
 }
 

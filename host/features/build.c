@@ -222,8 +222,8 @@ static void fill_columns(const struct features_config *c, struct mote_features *
     const bool log = c->kind == FEATURES_LOGMEL || c->kind == FEATURES_SPECTRUM ||
                      (c->kind == FEATURES_STATISTICS && i % each >= MOTE_FEATURES_STATS);
     if (log) {
-      const bool level = c->normalise == FEATURES_NORMALISE_NONE &&
-                         !features_is_flatness(c, i % each);
+      const bool level =
+          c->normalise == FEATURES_NORMALISE_NONE && !features_is_flatness(c, i % each);
       features_column_set(&column[i], level ? f->floor + 16 * 256 : 0, 1.0 / 32);
     } else {
       features_column_set(&column[i], 0, c->kind == FEATURES_MFCC ? 1.0 / 32 : 1.0 / 256);

@@ -470,6 +470,9 @@ static void describe_part(const struct mote_features *f, struct text *out) {
     text_printf(out, " * spectrum of %u points, %u bands over the points %u to %u",
                 1u << f->fft_log2, f->bands, segment[0], segment[f->bands + 1] - 1u);
     if (f->coefficients) text_printf(out, ", %u cosine coefficients", f->coefficients);
+    if (f->kind == MOTE_FEATURES_FLATNESS)
+      text_add(out,
+               f->depth > f->channels ? ", and the flatness of each" : ", the flatness of each");
     text_add(out, "\n");
   }
   if (f->kind == MOTE_FEATURES_PITCH) {

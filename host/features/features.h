@@ -341,6 +341,9 @@ void features_describe(const struct features_block *block, struct text *out);
 void features_value_name(const struct features_block *block, const struct features_config *c,
                          int index, struct text *out);
 
+/* int8 features [height, width, depth] as [height][depth][width]: one plane beside the other, as they are drawn. alias: none. */
+void features_planes(const struct features_block *block, const int8_t *features, int8_t *out);
+
 /* ---- many windows -------------------------------------------------------------- */
 /* Features of many windows: n rows of `width` values. */
 struct features_table {

@@ -1,4 +1,4 @@
-/* Names of single values, for tables and pictures. */
+/* Names of single values, and planes one by one: for tables and pictures. */
 #include "host/features/private.h"
 
 /* The frequencies that a band reaches over. */
@@ -158,4 +158,10 @@ void features_value_name(const struct features_block *block, const struct featur
   const int at = index % f->columns; /* [width][depth] */
   if (f->rows > 1) text_printf(out, "frame %d, ", index / f->columns + 1);
   name_column(f, block->parts[part].front, &c[part], at % f->depth * f->width + at / f->depth, out);
+}
+
+void features_planes(const struct features_block *block, const int8_t *features, int8_t *out) {
+  const int width = block->dims[1], depth = block->dims[2];
+  for (int y = 0; y < block->dims[0]; y++, out += width * depth)
+    for (int i = 0; i < width * depth; i++) out[i % depth * width + i / depth] = *features++;
 }
